@@ -1,0 +1,288 @@
+//! `EKSClusterConfig`: Rancher's resource field for field, and what EKS has beyond it.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An EKS cluster: a control plane of its own, reachable with kubectl, with the node groups that belong to it.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "eks.cattle.io",
+    version = "v1",
+    kind = "EKSClusterConfig",
+    plural = "eksclusterconfigs",
+    singular = "eksclusterconfig",
+    shortname = "eks",
+    shortname = "ekscc",
+    category = "k3eks",
+    namespaced,
+    status = "EKSClusterConfigStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    printcolumn = r#"{"name":"PHASE","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"VERSION","type":"string","jsonPath":".status.version"}"#,
+    printcolumn = r#"{"name":"ENDPOINT","type":"string","jsonPath":".status.endpoint"}"#,
+    printcolumn = r#"{"name":"NODES","type":"string","jsonPath":".status.nodes.summary"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"STATUS","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.displayName) == has(oldSelf.displayName) && (!has(self.displayName) || self.displayName == oldSelf.displayName)").message("displayName can't be changed: it is the cluster's name in EKS; make a new resource instead").field_path(".displayName"),
+    validation = Rule::new("has(self.provider) == has(oldSelf.provider) && (!has(self.provider) || self.provider == oldSelf.provider)").message("provider can't be changed after creation").field_path(".provider"),
+    validation = Rule::new("has(self.ipFamily) == has(oldSelf.ipFamily) && (!has(self.ipFamily) || self.ipFamily == oldSelf.ipFamily)").message("ipFamily can't be changed after creation").field_path(".ipFamily"),
+    validation = Rule::new("has(self.serviceRole) == has(oldSelf.serviceRole) && (!has(self.serviceRole) || self.serviceRole == oldSelf.serviceRole)").message("serviceRole can't be changed after creation").field_path(".serviceRole"),
+    validation = Rule::new("has(self.subnets) == has(oldSelf.subnets) && (!has(self.subnets) || self.subnets == oldSelf.subnets)").message("subnets can't be changed after creation").field_path(".subnets"),
+    validation = Rule::new("has(self.securityGroups) == has(oldSelf.securityGroups) && (!has(self.securityGroups) || self.securityGroups == oldSelf.securityGroups)").message("securityGroups can't be changed after creation").field_path(".securityGroups"),
+    validation = Rule::new("has(self.kubernetesNetworkConfig) == has(oldSelf.kubernetesNetworkConfig) && (!has(self.kubernetesNetworkConfig) || self.kubernetesNetworkConfig == oldSelf.kubernetesNetworkConfig)").message("kubernetesNetworkConfig can't be changed after creation").field_path(".kubernetesNetworkConfig"),
+    validation = Rule::new("!has(oldSelf.kmsKey) || (has(self.kmsKey) && self.kmsKey == oldSelf.kmsKey)").message("kmsKey can't be changed once it is set").field_path(".kmsKey"),
+    validation = Rule::new("!(has(oldSelf.secretsEncryption) && oldSelf.secretsEncryption) || (has(self.secretsEncryption) && self.secretsEncryption)").message("secretsEncryption can't be turned off").field_path(".secretsEncryption")
+)]
+pub struct EKSClusterConfigSpec {
+    /// The AWS credential of Rancher's users, as `namespace:name`. Kept for compatibility and not read: nothing here calls AWS. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amazon_credential_secret: Option<String>,
+
+    /// The cluster's name in EKS: 1 to 100 letters, digits, `-` and `_`, beginning with a letter or digit.
+    /// Default: the resource's own name. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"^[0-9A-Za-z][A-Za-z0-9_-]*$"))]
+    pub display_name: Option<String>,
+
+    /// AWS account that the cluster belongs to, 12 digits. Default: 000000000000. Immutable.
+    #[serde(default = "default_account", rename = "accountID")]
+    #[schemars(regex(pattern = r"^[0-9]{12}$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("accountID can't be changed after creation"))]
+    pub account_id: String,
+
+    /// AWS region that the cluster belongs to. Default: us-east-1. Immutable.
+    #[serde(default = "default_region")]
+    #[schemars(length(max = 32), regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]+$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("region can't be changed after creation"))]
+    pub region: String,
+
+    /// `ipv4` or `ipv6`. Default: ipv4. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_family: Option<IpFamily>,
+
+    /// The cluster exists already and is adopted: nothing is made, and deleting the resource leaves the cluster alone. Default: false. Immutable.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("imported can't be changed after creation"))]
+    pub imported: bool,
+
+    /// Kubernetes minor version such as `1.33`. Default: the operator's default version. Mutable, one minor version up at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^1\.[0-9]{1,2}$"))]
+    pub kubernetes_version: Option<String>,
+
+    /// Tags of the cluster, at most 50. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 50))]
+    pub tags: BTreeMap<String, String>,
+
+    /// Whether Secrets are encrypted at rest with `kmsKey`. Default: false. Can be turned on, never off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets_encryption: Option<bool>,
+
+    /// ARN of the key for `secretsEncryption`. Default: none. Can be set once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+
+    /// Whether the API server answers from outside the cluster's network. Default: true. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_access: Option<bool>,
+
+    /// Whether the API server answers from inside the cluster's network. Default: false. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_access: Option<bool>,
+
+    /// Whether the EBS CSI driver addon is wanted. Default: false. Mutable.
+    #[serde(default, rename = "ebsCSIDriver", skip_serializing_if = "Option::is_none")]
+    pub ebs_csi_driver: Option<bool>,
+
+    /// CIDR blocks that may use the public endpoint, at most 40. Default: 0.0.0.0/0. Mutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40))]
+    pub public_access_sources: Vec<String>,
+
+    /// Control-plane log types: api, audit, authenticator, controllerManager, scheduler. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logging_types: Vec<LoggingType>,
+
+    /// Ids of the subnets. Default: generated ids. Immutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<String>,
+
+    /// Ids of additional security groups. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub security_groups: Vec<String>,
+
+    /// Name or ARN of the cluster's role. Default: a generated ARN. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_role: Option<String>,
+
+    /// Node groups written inline, made into Nodegroup resources that this cluster owns.
+    /// Default: null, which leaves node groups alone; an empty list means that there are none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 30), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["nodegroupName"]))]
+    pub node_groups: Option<Vec<InlineNodegroup>>,
+
+    /// What runs the cluster: `k3d` (containers) or `metadata` (nothing runs). Default: what the operator was started with. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderName>,
+
+    /// Network of the cluster's Services. Default: 10.100.0.0/16. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes_network_config: Option<KubernetesNetworkConfig>,
+
+    /// Refuses deletion while it is true. Default: false. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_protection: Option<bool>,
+}
+
+fn default_account() -> String {
+    "000000000000".into()
+}
+
+fn default_region() -> String {
+    "us-east-1".into()
+}
+
+/// IP family of Pods and Services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum IpFamily {
+    /// IPv4 addresses.
+    Ipv4,
+    /// IPv6 addresses.
+    Ipv6,
+}
+
+/// What runs the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderName {
+    /// Real k3s servers and agents in Docker containers.
+    K3d,
+    /// Records only; nothing runs.
+    Metadata,
+}
+
+/// One kind of control-plane log, as EKS names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum LoggingType {
+    /// The API server's log.
+    Api,
+    /// The API server's audit log.
+    Audit,
+    /// The log of who signed in.
+    Authenticator,
+    /// The controller manager's log.
+    ControllerManager,
+    /// The scheduler's log.
+    Scheduler,
+}
+
+/// Network of the cluster's Services (EKS: `kubernetesNetworkConfig`).
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KubernetesNetworkConfig {
+    /// CIDR of Service addresses, /24 to /12, in a private range. Default: 10.100.0.0/16. Immutable.
+    #[serde(default, rename = "serviceIpv4Cidr", skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^(10|172|192)[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}/(1[2-9]|2[0-4])$')").message("serviceIpv4Cidr must be a private IPv4 network between /24 and /12, such as 10.100.0.0/16"))]
+    pub service_ipv4_cidr: Option<String>,
+}
+
+/// A node group written inside a cluster, in Rancher's shape.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("(has(self.minSize) ? self.minSize : 1) <= (has(self.desiredSize) ? self.desiredSize : 2)").message("minSize must not be greater than desiredSize (defaults: minSize 1, desiredSize 2)"),
+    validation = Rule::new("(has(self.desiredSize) ? self.desiredSize : 2) <= (has(self.maxSize) ? self.maxSize : 2)").message("desiredSize must not be greater than maxSize (defaults: desiredSize 2, maxSize 2)")
+)]
+pub struct InlineNodegroup {
+    /// Name of the node group in EKS, 1 to 63 letters, digits, `-` and `_`. Required. Immutable: another name is another group.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[0-9A-Za-z][A-Za-z0-9_-]*$"))]
+    pub nodegroup_name: String,
+    /// Whether the GPU image is wanted. Default: false. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<bool>,
+    /// Whether the ARM image is wanted. Default: false. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<bool>,
+    /// Id of an AMI of one's own. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<String>,
+    /// Size of a node's disk in GiB. Default: 20. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_size: Option<i32>,
+    /// Instance type; it sets the CPU and memory that a node has. Default: t3.medium. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// Labels of the nodes. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Name of the EC2 key pair for SSH. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ec2_ssh_key: Option<String>,
+    /// Number of nodes wanted. Default: 2. Mutable; a value set from outside (an autoscaler, `kubectl scale`) stays until this one is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 450))]
+    pub desired_size: Option<i32>,
+    /// Most nodes that the group may have. Default: 2. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 450))]
+    pub max_size: Option<i32>,
+    /// Fewest nodes that the group may have. Default: 1. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 450))]
+    pub min_size: Option<i32>,
+    /// Ids of the group's subnets. Default: the cluster's. Immutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<String>,
+    /// Tags of the node group. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Tags of the instances. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resource_tags: BTreeMap<String, String>,
+    /// User data of the instances. Kept for compatibility and not run. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_data: Option<String>,
+    /// Kubernetes minor version of the nodes. Default: the cluster's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^1\.[0-9]{1,2}$"))]
+    pub version: Option<String>,
+    /// Launch template of the instances. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch_template: Option<InlineLaunchTemplate>,
+    /// Whether spot instances are wanted. Default: false. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_spot_instances: Option<bool>,
+    /// Instance types to choose from with spot instances. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spot_instance_types: Vec<String>,
+    /// Name or ARN of the nodes' role. Default: a generated ARN. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_role: Option<String>,
+}
+
+/// A launch template in Rancher's shape.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InlineLaunchTemplate {
+    /// Id of the template. Default: found by name. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Name of the template. Default: found by id. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Version of the template. Default: the template's own default. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+}
+
+pub use super::cluster_status::{Applied, CertificateAuthority, EKSClusterConfigStatus, NodeCount};

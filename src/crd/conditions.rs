@@ -1,0 +1,123 @@
+//! Conditions in kstatus's sense, so that `kubectl wait`, Flux, Argo CD and Helm read our health without help.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// The resource is as the spec asks. False or Unknown while anything is missing.
+pub const READY: &str = "Ready";
+/// Work towards the spec is under way.
+pub const RECONCILING: &str = "Reconciling";
+/// Nothing will happen until a person changes something.
+pub const STALLED: &str = "Stalled";
+
+/// Why a condition is as it is: a closed list, so that metrics and Events can use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Everything is as the spec asks.
+    Ready,
+    /// Work is waiting for a free slot.
+    Queued,
+    /// The cluster or the nodes are being made.
+    Creating,
+    /// The cluster or the nodes are being changed.
+    Updating,
+    /// What the resource stands for is being removed.
+    Deleting,
+    /// Nodes exist, but not all of them are Ready.
+    NodesNotReady,
+    /// The API server doesn't answer.
+    Unreachable,
+    /// The node group's cluster doesn't exist or isn't Active yet.
+    WaitingForCluster,
+    /// Another resource has the same identity and is older.
+    Conflict,
+    /// The spec can't be carried out as it stands.
+    InvalidSpec,
+    /// The image of the version can't be had.
+    ImageUnavailable,
+    /// The provider (Docker, k3d) can't be reached.
+    ProviderUnavailable,
+    /// The provider refused or gave up; it is tried again.
+    ProvisionFailed,
+    /// Deletion is refused while `deletionProtection` is set.
+    DeletionProtected,
+}
+
+impl Reason {
+    /// The reason as it is written in a condition.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Queued => "Queued",
+            Self::Creating => "Creating",
+            Self::Updating => "Updating",
+            Self::Deleting => "Deleting",
+            Self::NodesNotReady => "NodesNotReady",
+            Self::Unreachable => "Unreachable",
+            Self::WaitingForCluster => "WaitingForCluster",
+            Self::Conflict => "Conflict",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::ImageUnavailable => "ImageUnavailable",
+            Self::ProviderUnavailable => "ProviderUnavailable",
+            Self::ProvisionFailed => "ProvisionFailed",
+            Self::DeletionProtected => "DeletionProtected",
+        }
+    }
+}
+
+/// What the three conditions together say of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// As the spec asks.
+    Ready,
+    /// Not there yet; work goes on or is waited for.
+    Progressing(Reason, String),
+    /// Not there, and only a person can change that.
+    Stalled(Reason, String),
+    /// Not there; it failed and is tried again by itself.
+    Failing(Reason, String),
+}
+
+/// Builds the three conditions for `health`. A condition whose status didn't change keeps its `lastTransitionTime`.
+pub fn conditions(health: &Health, generation: Option<i64>, now: &Time, old: &[Condition]) -> Vec<Condition> {
+    let (ready, reconciling, stalled, reason, message) = match health {
+        Health::Ready => ("True", "False", "False", Reason::Ready, "everything is as the spec asks"),
+        Health::Progressing(r, m) => ("False", "True", "False", *r, m.as_str()),
+        Health::Stalled(r, m) => ("False", "False", "True", *r, m.as_str()),
+        Health::Failing(r, m) => ("False", "True", "False", *r, m.as_str()),
+    };
+    [(READY, ready), (RECONCILING, reconciling), (STALLED, stalled)]
+        .into_iter()
+        .map(|(type_, status)| Condition {
+            type_: type_.into(),
+            status: status.into(),
+            reason: reason.as_str().into(),
+            message: message.into(),
+            observed_generation: generation,
+            last_transition_time: old
+                .iter()
+                .find(|c| c.type_ == type_ && c.status == status)
+                .map_or_else(|| now.clone(), |c| c.last_transition_time.clone()),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::jiff::Timestamp;
+
+    fn at(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    #[test]
+    fn transition_time_moves_only_with_the_status() {
+        let first = conditions(&Health::Progressing(Reason::Creating, "a".into()), Some(1), &at(1), &[]);
+        let second = conditions(&Health::Failing(Reason::ProvisionFailed, "b".into()), Some(1), &at(2), &first);
+        assert_eq!(second[0].last_transition_time, at(1));
+        assert_eq!(second[0].message, "b");
+        let third = conditions(&Health::Ready, Some(1), &at(3), &second);
+        assert_eq!(third[0].last_transition_time, at(3));
+        assert_eq!(third[2].last_transition_time, at(1), "Stalled stayed False");
+    }
+}

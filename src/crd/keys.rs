@@ -1,0 +1,50 @@
+//! Labels, annotations, finalizers and field managers: every name that is written into an object or a container.
+
+/// API group of the cluster kind, shared with Rancher's operator so that its YAML applies unchanged.
+pub const CLUSTER_GROUP: &str = "eks.cattle.io";
+/// API group of every other kind.
+pub const GROUP: &str = "k3eks.io";
+
+/// Held on a resource until what it stands for is gone.
+pub const FINALIZER: &str = "k3eks.io/finalizer";
+
+/// Field manager of the cluster controller.
+pub const CLUSTER_MANAGER: &str = "k3eks-cluster";
+/// Field manager of the node group controller.
+pub const NODEGROUP_MANAGER: &str = "k3eks-nodegroup";
+
+/// On containers: the operator installation that made them.
+pub const LABEL_INSTANCE: &str = "k3eks.io/instance";
+/// On containers (as `namespace.name`) and on owned objects (as the name): the cluster resource they belong to.
+pub const LABEL_CLUSTER: &str = "k3eks.io/cluster";
+/// On node containers: the node group's EKS name.
+pub const LABEL_NODEGROUP: &str = "k3eks.io/nodegroup";
+/// On a Nodegroup: it was made from the cluster's inline `spec.nodeGroups`.
+pub const LABEL_INLINE: &str = "k3eks.io/inline";
+
+/// On an inline Nodegroup: the entry of `spec.nodeGroups` as it was last applied, as JSON.
+pub const ANNOTATION_INLINE_APPLIED: &str = "k3eks.io/inline-applied";
+
+/// EKS's own node label with the node group's name.
+pub const NODE_NODEGROUP: &str = "eks.amazonaws.com/nodegroup";
+/// EKS's own node label with `ON_DEMAND` or `SPOT`.
+pub const NODE_CAPACITY_TYPE: &str = "eks.amazonaws.com/capacityType";
+/// EKS's own node label with the AMI of the node group.
+pub const NODE_IMAGE: &str = "eks.amazonaws.com/nodegroup-image";
+/// Well-known node label with the instance type.
+pub const NODE_INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
+/// Well-known node label with the availability zone.
+pub const NODE_ZONE: &str = "topology.kubernetes.io/zone";
+/// Well-known node label with the region.
+pub const NODE_REGION: &str = "topology.kubernetes.io/region";
+
+/// Key of a kubeconfig Secret with the way in from the host, as Cluster API has it.
+pub const KUBECONFIG_KEY: &str = "value";
+/// Key of a kubeconfig Secret with the way in from pods of the management cluster.
+pub const KUBECONFIG_INTERNAL_KEY: &str = "internal";
+/// Suffix of the kubeconfig Secret's name.
+pub const KUBECONFIG_SUFFIX: &str = "-kubeconfig";
+/// Suffix of the Service that leads pods of the management cluster to the child's API server.
+pub const SERVICE_SUFFIX: &str = "-api";
+/// What `status.platformVersion` says of every cluster.
+pub const PLATFORM_VERSION: &str = "eks.local";

@@ -1,0 +1,21 @@
+//! The custom resources: the product's only store and the only place where the API and the controllers meet. No I/O.
+
+pub mod cluster;
+mod cluster_status;
+pub mod conditions;
+pub mod keys;
+pub mod names;
+pub mod nodegroup;
+pub mod phase;
+
+pub use cluster::{EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus};
+pub use nodegroup::{Nodegroup, NodegroupSpec, NodegroupStatus};
+pub use phase::Phase;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+/// Every definition, in the order in which they are written and installed.
+pub fn definitions() -> Vec<CustomResourceDefinition> {
+    vec![EKSClusterConfig::crd(), Nodegroup::crd()]
+}

@@ -1,0 +1,156 @@
+//! Names: a cluster's identity in EKS, its ARN, and how an EKS name becomes the name of a resource or a container.
+
+use kube::ResourceExt;
+use sha2::{Digest, Sha256};
+
+use super::{EKSClusterConfig, Nodegroup};
+
+/// What makes a cluster unique in EKS. Two resources with one identity are in conflict.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity {
+    /// AWS account, 12 digits.
+    pub account: String,
+    /// AWS region.
+    pub region: String,
+    /// The cluster's name in EKS.
+    pub name: String,
+}
+
+impl Identity {
+    /// The identity of `cluster`.
+    pub fn of(cluster: &EKSClusterConfig) -> Self {
+        Self {
+            account: cluster.spec.account_id.clone(),
+            region: cluster.spec.region.clone(),
+            name: cluster.spec.display_name.clone().unwrap_or_else(|| cluster.name_any()),
+        }
+    }
+
+    /// ARN of the cluster.
+    pub fn arn(&self) -> String {
+        self.arn_of("cluster", &self.name)
+    }
+
+    /// ARN of something that belongs to the cluster: `kind` such as `nodegroup`, `rest` the part behind it.
+    pub fn arn_of(&self, kind: &str, rest: &str) -> String {
+        format!("arn:{}:eks:{}:{}:{kind}/{rest}", partition(&self.region), self.region, self.account)
+    }
+
+    /// 32 hexadecimal digits that are the same for this identity everywhere: EKS puts such an id into endpoints and issuers.
+    pub fn id(&self) -> String {
+        digest(&[&self.account, &self.region, &self.name])[..32].to_uppercase()
+    }
+
+    /// URL of the cluster's OIDC issuer, shaped as EKS's.
+    pub fn oidc_issuer(&self) -> String {
+        format!("https://oidc.eks.{}.{}/id/{}", self.region, dns_suffix(&self.region), self.id())
+    }
+}
+
+/// AWS partition of a region.
+pub fn partition(region: &str) -> &'static str {
+    match region {
+        r if r.starts_with("cn-") => "aws-cn",
+        r if r.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// DNS suffix of a region's endpoints.
+pub fn dns_suffix(region: &str) -> &'static str {
+    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
+/// The node group's name in EKS.
+pub fn nodegroup_name(group: &Nodegroup) -> String {
+    group.spec.nodegroup_name.clone().unwrap_or_else(|| group.name_any())
+}
+
+/// ARN of a node group. The id at its end is made from the resource's uid, so that a group made anew has another one.
+pub fn nodegroup_arn(identity: &Identity, group: &Nodegroup) -> String {
+    let id = uuid_like(&digest(&[&group.uid().unwrap_or_default()]));
+    identity.arn_of("nodegroup", &format!("{}/{}/{id}", identity.name, nodegroup_name(group)))
+}
+
+/// Name of the Nodegroup resource for the group `group` of the cluster resource `cluster`.
+pub fn nodegroup_resource(cluster: &str, group: &str) -> String {
+    object_name(&format!("{cluster}-{group}"), 63, &[cluster, group])
+}
+
+/// A name for a Kubernetes object or a container: `text` itself where it can serve, else a slug of it and a short hash of `parts`.
+pub fn object_name(text: &str, most: usize, parts: &[&str]) -> String {
+    let slug = slug(text);
+    if slug == text && text.len() <= most {
+        return slug;
+    }
+    hashed(&slug, most, parts)
+}
+
+/// `text` shortened as needed, with a short hash of `parts` behind it, at most `most` characters in all.
+pub fn hashed(text: &str, most: usize, parts: &[&str]) -> String {
+    const HASH: usize = 8;
+    let hash = &digest(parts)[..HASH];
+    let head: String = slug(text).chars().take(most.saturating_sub(HASH + 1)).collect();
+    let head = head.trim_end_matches('-');
+    if head.is_empty() { format!("x-{hash}") } else { format!("{head}-{hash}") }
+}
+
+/// Lower case, with everything that a DNS label can't have turned into `-`.
+fn slug(text: &str) -> String {
+    let mapped: String =
+        text.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    mapped.trim_matches('-').to_owned()
+}
+
+/// Hexadecimal SHA-256 over `parts`, each ended by a zero byte so that their borders count.
+pub fn digest(parts: &[&str]) -> String {
+    use std::fmt::Write;
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The first 32 digits of `hex` in a UUID's groups.
+pub fn uuid_like(hex: &str) -> String {
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_name_stays() {
+        assert_eq!(object_name("demo", 32, &["demo"]), "demo");
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_or_in_the_end_stay_apart() {
+        let long = "x".repeat(100);
+        let longer = format!("{long}y");
+        assert_ne!(object_name("Demo", 32, &["Demo"]), object_name("demo", 32, &["demo"]));
+        assert_ne!(object_name("a_b", 32, &["a_b"]), object_name("a-b", 32, &["a-b"]));
+        assert_ne!(object_name(&long, 32, &[&long]), object_name(&longer, 32, &[&longer]));
+        assert!(object_name(&longer, 32, &[&longer]).len() <= 32);
+    }
+
+    #[test]
+    fn a_name_of_nothing_but_signs_still_gives_a_name() {
+        assert!(object_name("___", 20, &["___"]).starts_with("x-"));
+    }
+
+    #[test]
+    fn arns_follow_the_partition() {
+        let id = |region: &str| Identity { account: "123456789012".into(), region: region.into(), name: "demo".into() };
+        assert_eq!(id("us-east-1").arn(), "arn:aws:eks:us-east-1:123456789012:cluster/demo");
+        assert_eq!(id("cn-north-1").arn(), "arn:aws-cn:eks:cn-north-1:123456789012:cluster/demo");
+        assert_eq!(id("us-gov-west-1").arn(), "arn:aws-us-gov:eks:us-gov-west-1:123456789012:cluster/demo");
+    }
+}

@@ -1,0 +1,77 @@
+//! Where a cluster or a node group stands in its life, and which step may follow which.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One word for the state of a cluster or a node group. The conditions carry the details.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// It is being made for the first time.
+    Creating,
+    /// It works as the spec asks.
+    Active,
+    /// It works, and is being brought to a changed spec.
+    Updating,
+    /// It is being removed.
+    Deleting,
+    /// It doesn't work; `failureMessage` and the conditions say why. Retried with back-off, at once on a change of the spec.
+    Failed,
+    /// An existing cluster is being adopted.
+    Importing,
+    /// It was stopped on request; all data is kept.
+    Stopped,
+}
+
+impl Phase {
+    /// Every phase, in the order of a life.
+    pub const ALL: [Self; 7] =
+        [Self::Creating, Self::Importing, Self::Active, Self::Updating, Self::Stopped, Self::Failed, Self::Deleting];
+
+    /// The phase as it is written in status, metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "Creating",
+            Self::Active => "Active",
+            Self::Updating => "Updating",
+            Self::Deleting => "Deleting",
+            Self::Failed => "Failed",
+            Self::Importing => "Importing",
+            Self::Stopped => "Stopped",
+        }
+    }
+
+    /// Whether `next` may be reported after `self`. Deleting is final, and nothing that was made is made again as new.
+    pub const fn may_become(self, next: Self) -> bool {
+        match (self, next) {
+            (Self::Deleting, _) => matches!(next, Self::Deleting),
+            (_, Self::Deleting | Self::Failed) => true,
+            (Self::Active | Self::Updating, Self::Creating | Self::Importing) => false,
+            _ => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Phase;
+
+    #[test]
+    fn deleting_is_final() {
+        for next in Phase::ALL {
+            assert_eq!(Phase::Deleting.may_become(next), next == Phase::Deleting, "{next}");
+        }
+    }
+
+    #[test]
+    fn an_active_cluster_is_never_creating_again() {
+        assert!(!Phase::Active.may_become(Phase::Creating));
+        assert!(Phase::Active.may_become(Phase::Updating));
+        assert!(Phase::Failed.may_become(Phase::Creating));
+    }
+}

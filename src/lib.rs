@@ -1,0 +1,13 @@
+//! k3eks: an Amazon EKS that runs where you are.
+//!
+//! Dependencies between the modules point one way; `tests/architecture.rs` fails on an edge outside this table.
+//!
+//! | module | may import |
+//! | --- | --- |
+//! | [`crd`], [`provider`] | nothing else of the crate |
+//! | [`controller`] | `crd`, the port in `provider`, `metrics` |
+//! | [`admin`] | `metrics` |
+//! | `main` | everything |
+
+pub mod crd;
+pub mod provider;

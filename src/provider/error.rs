@@ -1,0 +1,98 @@
+//! What can go wrong in a provider, and what a caller is to do about it.
+
+/// Whether and when trying again makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retry {
+    /// Soon, with back-off.
+    Transient,
+    /// When something outside has changed (the engine is back).
+    Waiting,
+    /// Only after a change of the spec or of the operator's settings.
+    Terminal,
+}
+
+/// What can go wrong in a provider. Every text says what was being done, to what, and what to do about it.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// The engine (Docker) can't be reached.
+    #[error("{engine} can't be reached while {doing}: {why}; start it, work goes on by itself when it answers")]
+    Unavailable {
+        /// Which engine.
+        engine: &'static str,
+        /// What was being done.
+        doing: String,
+        /// The engine's or the system's own words.
+        why: String,
+    },
+    /// No image is known for a version.
+    #[error(
+        "Kubernetes version {version} isn't known; known versions: {known}. Set kubernetesVersion to one of them, or add the version to the operator's --image settings"
+    )]
+    UnknownVersion {
+        /// The version asked for.
+        version: String,
+        /// The known ones, joined.
+        known: String,
+    },
+    /// The image can't be had.
+    #[error(
+        "image {image} can't be had for {what}: {why}; pull or load it (docker pull {image}), or point the version at another image"
+    )]
+    ImageUnavailable {
+        /// The image.
+        image: String,
+        /// The cluster or node group.
+        what: String,
+        /// The engine's own words.
+        why: String,
+    },
+    /// No free port is left in the range.
+    #[error("no free API port is left for {what} in {range}; widen the operator's --api-ports or delete a cluster")]
+    NoPort {
+        /// The cluster.
+        what: String,
+        /// The range.
+        range: String,
+    },
+    /// Work took longer than its limit.
+    #[error("{doing} took longer than {seconds} s and was given up; it is tried again")]
+    Timeout {
+        /// What was being done.
+        doing: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// A tool or the engine refused.
+    #[error("{doing} failed: {why}")]
+    Engine {
+        /// What was being done, to what.
+        doing: String,
+        /// The tool's own last words.
+        why: String,
+    },
+    /// A tool is missing.
+    #[error("{tool} can't be run while {doing}: {why}; install it or give its path")]
+    ToolMissing {
+        /// The tool.
+        tool: String,
+        /// What was being done.
+        doing: String,
+        /// The system's own words.
+        why: String,
+    },
+}
+
+impl Error {
+    /// Whether and when trying again makes sense.
+    pub const fn retry(&self) -> Retry {
+        match self {
+            Self::UnknownVersion { .. } => Retry::Terminal,
+            Self::Unavailable { .. } => Retry::Waiting,
+            Self::ImageUnavailable { .. }
+            | Self::NoPort { .. }
+            | Self::Timeout { .. }
+            | Self::Engine { .. }
+            | Self::ToolMissing { .. } => Retry::Transient,
+        }
+    }
+}

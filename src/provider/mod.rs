@@ -1,0 +1,89 @@
+//! The port between the controllers and what really runs clusters.
+//!
+//! A provider is told what to make by plain plans and tells what exists by plain observations. It knows no custom
+//! resource. Every call that does work may take long and is safe to repeat after a crash: it first looks at what is there.
+
+mod error;
+pub mod k3d;
+pub mod metadata;
+mod types;
+
+pub use error::{Error, Retry};
+pub use types::{
+    Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, NodeObservation, NodegroupPlan, Progress,
+    Resources, ServerObservation, Step,
+};
+
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+
+/// Runs clusters and their nodes.
+#[async_trait]
+pub trait ClusterProvider: Send + Sync + 'static {
+    /// The name that `spec.provider` and `status.applied.provider` use.
+    fn name(&self) -> &'static str;
+
+    /// Whether clusters have an API server that can be asked. Where not, what was planned counts as running.
+    fn has_api_server(&self) -> bool;
+
+    /// What exists of the cluster, from the world as last seen; does no I/O.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] while the world isn't known (the engine is away).
+    fn observe_cluster(&self, plan: &ClusterPlan) -> Result<ClusterObservation, Error>;
+
+    /// What exists of a node group, from the world as last seen; does no I/O.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] while the world isn't known (the engine is away).
+    fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error>;
+
+    /// The provider's own name for the cluster.
+    fn cluster_name(&self, id: &ClusterId) -> String;
+
+    /// Image that runs `version` (a minor version such as `1.33`).
+    ///
+    /// # Errors
+    /// [`Error::UnknownVersion`] with the versions that are known.
+    fn image(&self, version: &str) -> Result<String, Error>;
+
+    /// Makes the cluster's control plane, or makes it whole after a crash. Returns when the provider has finished;
+    /// [`Access`] can be had earlier by [`Self::access`]. Removes what a failed attempt left.
+    ///
+    /// # Errors
+    /// Any; what was made by the failed attempt is removed by the next attempt or by [`Self::delete_cluster`].
+    async fn create_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
+
+    /// Starts servers and nodes that are stopped.
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn start_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
+
+    /// How to reach the API server as administrator; `None` while the cluster doesn't offer it yet.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] and [`Error::Engine`].
+    async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error>;
+
+    /// Removes the cluster with all its nodes, volumes and its own network. Nothing there is a success.
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn delete_cluster(&self, id: &ClusterId) -> Result<(), Error>;
+
+    /// Adds `count` nodes to the group, side by side.
+    ///
+    /// # Errors
+    /// Any; nodes that came into being stay and are seen by [`Self::observe_nodes`].
+    async fn create_nodes(&self, plan: &NodegroupPlan, count: usize, progress: &Progress) -> Result<(), Error>;
+
+    /// Removes nodes by name, containers and volumes. Nothing there is a success.
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn delete_nodes(&self, id: &ClusterId, names: &[String]) -> Result<(), Error>;
+
+    /// Says which cluster's world changed. A receiver that lags must look at everything.
+    fn changes(&self) -> broadcast::Receiver<ClusterId>;
+}

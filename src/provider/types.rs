@@ -1,0 +1,169 @@
+//! Plain types that cross the provider port.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::watch;
+
+/// The cluster resource that a plan or an observation belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClusterId {
+    /// Namespace of the resource.
+    pub namespace: String,
+    /// Name of the resource.
+    pub name: String,
+}
+
+impl std::fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What a cluster is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterPlan {
+    /// The resource it is for.
+    pub id: ClusterId,
+    /// The cluster's name in EKS.
+    pub eks_name: String,
+    /// AWS region.
+    pub region: String,
+    /// Kubernetes minor version, such as `1.33`.
+    pub version: String,
+    /// Image of the servers and, where a group names no version of its own, of the nodes.
+    pub image: String,
+    /// CIDR of Service addresses.
+    pub service_cidr: String,
+    /// Host port that the API server had before and should have again.
+    pub api_port: Option<u16>,
+    /// Names beside the provider's own that the API server's certificate must carry.
+    pub tls_names: Vec<String>,
+    /// URL by which the API server is to be known to the world where nothing runs (metadata), 32 hexadecimal digits of it.
+    pub endpoint_id: String,
+}
+
+/// What a node group is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodegroupPlan {
+    /// The cluster resource that the group belongs to.
+    pub cluster: ClusterId,
+    /// The group's name in EKS.
+    pub name: String,
+    /// Nodes wanted.
+    pub desired: usize,
+    /// Image of the nodes.
+    pub image: String,
+    /// Labels that nodes register with.
+    pub labels: BTreeMap<String, String>,
+    /// Taints that nodes register with, as `key=value:Effect`.
+    pub taints: Vec<String>,
+    /// CPU and memory of a node.
+    pub resources: Resources,
+    /// Availability zones to spread the nodes over.
+    pub zones: Vec<String>,
+}
+
+/// CPU and memory of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resources {
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+}
+
+/// State of a container, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Made, never started.
+    Created,
+    /// Running.
+    Running,
+    /// Stopped or died.
+    Exited,
+    /// Being removed, or beyond repair.
+    Removing,
+}
+
+/// What exists of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterObservation {
+    /// The servers; empty where nothing exists.
+    pub servers: Vec<ServerObservation>,
+}
+
+/// What exists of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerObservation {
+    /// Name of the container.
+    pub name: String,
+    /// Whether it runs.
+    pub state: ContainerState,
+    /// Image it runs.
+    pub image: String,
+    /// Address on the cluster's network.
+    pub address: Option<String>,
+}
+
+/// What exists of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeObservation {
+    /// Name of the container, and of the Node object.
+    pub name: String,
+    /// Whether it runs.
+    pub state: ContainerState,
+    /// Image it runs.
+    pub image: String,
+}
+
+/// How to reach an API server as administrator. `Debug` leaves the kubeconfig out: it holds a private key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Kubeconfig for the host, YAML.
+    pub kubeconfig: String,
+    /// URL for the host.
+    pub endpoint: String,
+    /// Address and port on the cluster's network, for pods of the management cluster.
+    pub internal: Option<(String, u16)>,
+    /// Host port of the API server.
+    pub api_port: Option<u16>,
+    /// Certificate authority, PEM.
+    pub ca_pem: String,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access")
+            .field("endpoint", &self.endpoint)
+            .field("internal", &self.internal)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A step of long work, in words for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Number of the step, from 1.
+    pub number: u8,
+    /// How many there are.
+    pub of: u8,
+    /// What is being done.
+    pub what: String,
+}
+
+/// Where long work tells which step it is at.
+#[derive(Clone, Debug)]
+pub struct Progress(watch::Sender<Step>);
+
+impl Progress {
+    /// A new teller and the ear for it.
+    pub fn new() -> (Self, watch::Receiver<Step>) {
+        let (sender, receiver) = watch::channel(Step::default());
+        (Self(sender), receiver)
+    }
+
+    /// Tells that step `number` of `of` has begun.
+    pub fn tell(&self, number: u8, of: u8, what: impl Into<String>) {
+        self.0.send_replace(Step { number, of, what: what.into() });
+    }
+}
