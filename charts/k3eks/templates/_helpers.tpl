@@ -1,0 +1,89 @@
+{{- /* Name of the application in labels. */ -}}
+{{- define "k3eks.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* Name of the objects: the release's name, with the chart's name behind it where it isn't in there already. */ -}}
+{{- define "k3eks.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else if contains (include "k3eks.name" .) .Release.Name }}
+{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "k3eks.name" .) | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- /* Labels that never change over the life of a release. */ -}}
+{{- define "k3eks.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "k3eks.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- /* Labels of every object. */ -}}
+{{- define "k3eks.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "k3eks.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: operator
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- /* Name of the ServiceAccount. */ -}}
+{{- define "k3eks.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "k3eks.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- required "serviceAccount.name is needed where serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- /* Image of the operator; a digest wins over a tag. */ -}}
+{{- define "k3eks.image" -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{- /* "true" where the pod gets the Docker socket: with every provider that may run containers. */ -}}
+{{- define "k3eks.docker" -}}
+{{- if has .Values.operator.provider (list "auto" "k3d") }}true{{ end }}
+{{- end }}
+
+{{- /* What the operator does in the namespaces that it looks after. */ -}}
+{{- define "k3eks.rules" -}}
+- apiGroups: [eks.cattle.io]
+  resources: [eksclusterconfigs]
+  verbs: [get, list, watch, patch, update]
+- apiGroups: [eks.cattle.io]
+  resources: [eksclusterconfigs/status]
+  verbs: [get, patch, update]
+- apiGroups: [eks.cattle.io]
+  resources: [eksclusterconfigs/finalizers]
+  verbs: [update]
+- apiGroups: [k3eks.io]
+  resources: [nodegroups]
+  verbs: [get, list, watch, create, patch, update, delete]
+- apiGroups: [k3eks.io]
+  resources: [nodegroups/status, nodegroups/scale]
+  verbs: [get, patch, update]
+- apiGroups: [k3eks.io]
+  resources: [nodegroups/finalizers]
+  verbs: [update]
+# Kubeconfigs of the child clusters.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, patch, update, delete]
+# The way from pods of the management cluster to a child's API server.
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, create, patch, delete]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, create, patch, delete]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
