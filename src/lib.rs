@@ -9,5 +9,7 @@
 //! | [`admin`] | `metrics` |
 //! | `main` | everything |
 
+pub mod controller;
 pub mod crd;
+pub mod metrics;
 pub mod provider;

@@ -1,0 +1,72 @@
+//! Back-off per object: doubles from one second to five minutes, forgotten on success or when the spec changes.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const FIRST: Duration = Duration::from_secs(1);
+const CAP: Duration = Duration::from_secs(300);
+
+/// Failures of one object since it last worked.
+#[derive(Clone, Debug)]
+struct Failures {
+    count: u32,
+    generation: i64,
+    until: Instant,
+}
+
+/// Remembers when each object may be tried again. Lost on restart, after which everything is tried at once.
+#[derive(Debug, Default)]
+pub struct Backoff(Mutex<HashMap<String, Failures>>);
+
+impl Backoff {
+    /// Notes a failure of `key` at `generation` and returns how long to wait.
+    pub fn failed(&self, key: &str, generation: i64, now: Instant) -> Duration {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.get(key).filter(|f| f.generation == generation).map_or(0, |f| f.count) + 1;
+        let wait = delay(count);
+        all.insert(key.to_owned(), Failures { count, generation, until: now + wait });
+        wait
+    }
+
+    /// How long `key` still has to wait; `None` where it may be tried now. A changed spec may be tried at once.
+    pub fn wait(&self, key: &str, generation: i64, now: Instant) -> Option<Duration> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = all.get(key).filter(|f| f.generation == generation)?;
+        failures.until.checked_duration_since(now).filter(|d| !d.is_zero())
+    }
+
+    /// Forgets the failures of `key`.
+    pub fn worked(&self, key: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// Wait after the `count`th failure in a row.
+fn delay(count: u32) -> Duration {
+    FIRST.saturating_mul(1 << count.saturating_sub(1).min(16)).min(CAP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_up_to_the_cap() {
+        assert_eq!(delay(1), Duration::from_secs(1));
+        assert_eq!(delay(4), Duration::from_secs(8));
+        assert_eq!(delay(40), CAP);
+    }
+
+    #[test]
+    fn a_changed_spec_is_tried_at_once_and_success_forgets() {
+        let (b, now) = (Backoff::default(), Instant::now());
+        b.failed("a", 1, now);
+        b.failed("a", 1, now);
+        assert_eq!(b.wait("a", 1, now), Some(Duration::from_secs(2)));
+        assert_eq!(b.wait("a", 2, now), None);
+        assert_eq!(b.wait("a", 1, now + Duration::from_secs(2)), None);
+        b.worked("a");
+        assert_eq!(b.wait("a", 1, now), None);
+    }
+}

@@ -1,0 +1,273 @@
+//! The child clusters' API servers: one follower each, which finds the way in, asks `/readyz` as administrator,
+//! then watches the nodes, and begins again when the connection is lost.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Node;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::watcher;
+use kube::{Api, Client, Config, ResourceExt};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::context::Wake;
+use super::error::Error;
+use crate::crd::keys;
+use crate::provider::{Access, ClusterId, ClusterPlan, ClusterProvider};
+
+/// Between two questions to an API server that isn't ready yet.
+const SOON: Duration = Duration::from_millis(100);
+/// The longest pause between two questions to one that stays away.
+const LATER: Duration = Duration::from_secs(5);
+/// The longest wait for one answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// A Node object, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildNode {
+    /// Name of the node group, from EKS's label.
+    pub nodegroup: Option<String>,
+    /// Whether its Ready condition is True.
+    pub ready: bool,
+}
+
+/// What is known of a child's API server.
+#[derive(Clone, Debug, Default)]
+pub struct Child {
+    /// The way in.
+    pub access: Option<Access>,
+    /// Whether an authenticated `/readyz` answered, and nothing has failed since.
+    pub ready: bool,
+    /// Why it isn't ready.
+    pub problem: String,
+    /// Nodes by name; `None` before the first full list.
+    pub nodes: Option<BTreeMap<String, ChildNode>>,
+}
+
+struct Follower {
+    state: Arc<Mutex<(Child, Option<Client>)>>,
+    again: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+/// Every child API server that is followed.
+pub struct Children {
+    followers: Mutex<HashMap<ClusterId, Follower>>,
+    by_network: bool,
+    wake: Wake,
+    shutdown: CancellationToken,
+}
+
+impl Children {
+    /// Follows nobody yet. `by_network`: API servers are reached on the Docker network instead of the host's port.
+    pub fn new(by_network: bool, wake: Wake, shutdown: CancellationToken) -> Self {
+        Self { followers: Mutex::default(), by_network, wake, shutdown }
+    }
+
+    /// Follows the cluster from now on, if it isn't followed already.
+    pub fn follow(&self, plan: &ClusterPlan, provider: &Arc<dyn ClusterProvider>) {
+        let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        followers.entry(plan.id.clone()).or_insert_with(|| {
+            let follower = Follower {
+                state: Arc::default(),
+                again: Arc::default(),
+                stop: self.shutdown.child_token(),
+            };
+            let run = Run {
+                plan: plan.clone(),
+                provider: provider.clone(),
+                by_network: self.by_network,
+                wake: self.wake.clone(),
+                state: follower.state.clone(),
+                again: follower.again.clone(),
+            };
+            let stop = follower.stop.clone();
+            tokio::spawn(async move { stop.run_until_cancelled(run.forever()).await });
+            follower
+        });
+    }
+
+    /// What is known of the cluster's API server.
+    pub fn view(&self, id: &ClusterId) -> Child {
+        self.with(id, |state| state.0.clone()).unwrap_or_default()
+    }
+
+    /// Client of the cluster's API server, once it answered.
+    pub fn client(&self, id: &ClusterId) -> Option<Client> {
+        self.with(id, |state| state.1.clone()).flatten()
+    }
+
+    /// The container under the API server changed: find the way in anew.
+    pub fn changed(&self, id: &ClusterId) {
+        if let Some(follower) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+            follower.again.notify_one();
+        }
+    }
+
+    /// Follows the cluster no more.
+    pub fn forget(&self, id: &ClusterId) {
+        if let Some(follower) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).remove(id) {
+            follower.stop.cancel();
+        }
+    }
+
+    fn with<T>(&self, id: &ClusterId, f: impl FnOnce(&(Child, Option<Client>)) -> T) -> Option<T> {
+        let followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        followers.get(id).map(|x| f(&x.state.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// One follower's work.
+struct Run {
+    plan: ClusterPlan,
+    provider: Arc<dyn ClusterProvider>,
+    by_network: bool,
+    wake: Wake,
+    state: Arc<Mutex<(Child, Option<Client>)>>,
+    again: Arc<Notify>,
+}
+
+impl Run {
+    async fn forever(self) {
+        loop {
+            let client = self.find().await;
+            tokio::select! {
+                () = self.watch_nodes(client) => {}
+                () = self.again.notified() => {}
+            }
+            self.update(|child, _| {
+                child.ready = false;
+                child.problem = "the connection to the API server was lost".into();
+            });
+        }
+    }
+
+    /// Asks until `/readyz` answers. The pauses grow while nothing changes.
+    async fn find(&self) -> Client {
+        let mut pause = SOON;
+        loop {
+            match tokio::time::timeout(ANSWER, self.attempt()).await {
+                Ok(Ok((access, client))) => {
+                    self.update(|child, c| {
+                        (child.ready, child.access, child.problem) = (true, Some(access), String::new());
+                        *c = Some(client.clone());
+                    });
+                    return client;
+                }
+                Ok(Err(problem)) => self.note(problem),
+                Err(_) => self.note("the API server takes too long to answer".into()),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause + pause / 4).min(LATER),
+                () = self.again.notified() => pause = SOON,
+            }
+        }
+    }
+
+    async fn attempt(&self) -> Result<(Access, Client), String> {
+        let access = self.provider.access(&self.plan).await.map_err(|e| e.to_string())?;
+        let access = access.ok_or("the API server's credentials aren't there yet")?;
+        let client = client(&access, self.by_network).await.map_err(|e| e.to_string())?;
+        let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
+        client.request_text(request).await.map_err(|e| format!("the API server isn't ready: {e}"))?;
+        Ok((access, client))
+    }
+
+    /// Follows the nodes until the watch fails for good.
+    async fn watch_nodes(&self, client: Client) {
+        let mut failures = 0;
+        let stream = watcher(Api::<Node>::all(client), watcher::Config::default());
+        let mut stream = std::pin::pin!(stream.into_stream());
+        let mut listed = BTreeMap::new();
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(node)) => {
+                    listed.insert(node.name_any(), describe(&node));
+                }
+                Ok(watcher::Event::InitDone) => {
+                    failures = 0;
+                    let all = std::mem::take(&mut listed);
+                    self.update(|child, _| child.nodes = Some(all));
+                }
+                Ok(watcher::Event::Apply(node)) => self.update(|child, _| {
+                    child.nodes.get_or_insert_default().insert(node.name_any(), describe(&node));
+                }),
+                Ok(watcher::Event::Delete(node)) => self.update(|child, _| {
+                    child.nodes.get_or_insert_default().remove(&node.name_any());
+                }),
+                Err(error) => {
+                    tracing::debug!(cluster = %self.plan.id, %error, "watching nodes");
+                    failures += 1;
+                    if failures > 1 {
+                        return;
+                    }
+                    tokio::time::sleep(SOON).await;
+                }
+            }
+        }
+    }
+
+    /// Changes what is known and wakes the cluster and its node groups if anything is different.
+    fn update(&self, change: impl FnOnce(&mut Child, &mut Option<Client>)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = state.0.clone();
+        let (child, client) = &mut *state;
+        change(child, client);
+        let differs =
+            before.ready != child.ready || before.nodes != child.nodes || before.access != child.access;
+        drop(state);
+        if differs {
+            self.wake.all_of(&self.plan.id);
+        }
+    }
+
+    fn note(&self, problem: String) {
+        tracing::trace!(cluster = %self.plan.id, problem, "asking the API server");
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.problem = problem;
+    }
+}
+
+fn describe(node: &Node) -> ChildNode {
+    let conditions = node.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default();
+    ChildNode {
+        nodegroup: node.labels().get(keys::NODE_NODEGROUP).cloned(),
+        ready: conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
+    }
+}
+
+/// A client for `access`; on the Docker network the certificate is checked against a name that every API server has.
+async fn client(access: &Access, by_network: bool) -> Result<Client, Error> {
+    let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
+    let kubeconfig = Kubeconfig::from_yaml(&access.kubeconfig).map_err(|e| unusable(e.to_string()))?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .map_err(|e| unusable(e.to_string()))?;
+    if by_network && let Some((address, port)) = &access.internal {
+        let url = format!("https://{address}:{port}");
+        config.cluster_url = url.parse().map_err(|e| unusable(format!("{url}: {e}")))?;
+        config.tls_server_name = Some("kubernetes".into());
+    }
+    config.connect_timeout = Some(ANSWER);
+    Client::try_from(config).map_err(|e| unusable(e.to_string()))
+}
+
+/// Deletes Node objects whose machines are gone.
+pub async fn delete_nodes(client: &Client, cluster: &ClusterId, names: &[String]) -> Result<(), Error> {
+    let api = Api::<Node>::all(client.clone());
+    futures::stream::iter(names.iter().map(Ok))
+        .try_for_each_concurrent(8, |name| {
+            let api = api.clone();
+            async move {
+                match api.delete(name, &kube::api::DeleteParams::default()).await {
+                    Ok(_) => Ok(()),
+                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                    Err(e) => Err(Error::kubernetes(format!("deleting node {name} of cluster {cluster}"))(e)),
+                }
+            }
+        })
+        .await
+}

@@ -1,0 +1,114 @@
+//! The ways into a child cluster, as objects: the kubeconfig Secret, Rancher's Secret, and a Service for pods of the
+//! management cluster.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::{Value, json};
+
+use super::inline::label_value;
+use crate::controller::context::Context;
+use crate::controller::error::Error;
+use crate::controller::owned::{Owned, WRITTEN_FROM};
+use crate::crd::{EKSClusterConfig, keys, names};
+use crate::provider::Access;
+
+use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+
+/// Port of the Service.
+const SERVICE_PORT: u16 = 6443;
+
+/// Whether everything is there and was written from this very `access`.
+pub fn written(cluster: &EKSClusterConfig, access: &Access, owned: &Owned) -> bool {
+    let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
+    let digest = digest(access);
+    owned.secret(&namespace, &format!("{name}{}", keys::KUBECONFIG_SUFFIX), &digest)
+        && owned.secret(&namespace, &name, &digest)
+        && (access.internal.is_none()
+            || owned.service(&namespace, &format!("{name}{}", keys::SERVICE_SUFFIX), &digest))
+}
+
+/// Writes everything, by server-side apply.
+pub async fn write(cluster: &EKSClusterConfig, access: &Access, ctx: &Context) -> Result<(), Error> {
+    let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
+    let service = format!("{name}{}", keys::SERVICE_SUFFIX);
+    let meta = |name: &str| metadata(cluster, name, &digest(access));
+    let internal = access
+        .internal
+        .as_ref()
+        .map(|_| with_server(&access.kubeconfig, &format!("https://{service}.{namespace}.svc:{SERVICE_PORT}")));
+    let kubeconfig = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
+    let mut data = json!({keys::KUBECONFIG_KEY: access.kubeconfig});
+    if let Some(Ok(internal)) = internal {
+        data[keys::KUBECONFIG_INTERNAL_KEY] = internal.into();
+    }
+    let secret = json!({"type": "cluster.x-k8s.io/secret", "metadata": meta(&kubeconfig), "stringData": data});
+    apply::<Secret>(ctx, &namespace, &kubeconfig, secret).await?;
+    let data = json!({"endpoint": access.endpoint, "ca": STANDARD.encode(&access.ca_pem)});
+    let secret = json!({"type": "Opaque", "metadata": meta(&name), "stringData": data});
+    apply::<Secret>(ctx, &namespace, &name, secret).await?;
+    let Some((address, port)) = &access.internal else { return Ok(()) };
+    let ports = json!([{"name": "https", "port": SERVICE_PORT, "targetPort": port, "protocol": "TCP"}]);
+    apply::<Service>(ctx, &namespace, &service, json!({"metadata": meta(&service), "spec": {"ports": ports}})).await?;
+    let mut slice = meta(&service);
+    slice["labels"]["kubernetes.io/service-name"] = service.clone().into();
+    let body = json!({
+        "metadata": slice,
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+    });
+    apply::<EndpointSlice>(ctx, &namespace, &service, body).await
+}
+
+fn digest(access: &Access) -> String {
+    let internal = access.internal.as_ref().map(|(a, p)| format!("{a}:{p}")).unwrap_or_default();
+    names::digest(&[&access.kubeconfig, &internal])[..32].to_owned()
+}
+
+fn metadata(cluster: &EKSClusterConfig, name: &str, digest: &str) -> Value {
+    json!({
+        "name": name,
+        "namespace": cluster.namespace(),
+        "labels": {
+            keys::LABEL_CLUSTER: label_value(&cluster.name_any()),
+            "app.kubernetes.io/managed-by": "k3eks",
+        },
+        "annotations": {WRITTEN_FROM: digest},
+        "ownerReferences": cluster.controller_owner_ref(&()),
+    })
+}
+
+async fn apply<K>(ctx: &Context, namespace: &str, name: &str, mut body: Value) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + serde::de::DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
+{
+    body["apiVersion"] = K::api_version(&()).into();
+    body["kind"] = K::kind(&()).into();
+    if let owner @ Value::Object(_) = body["metadata"]["ownerReferences"].take() {
+        body["metadata"]["ownerReferences"] = json!([owner]);
+    }
+    let api = Api::<K>::namespaced(ctx.client.clone(), namespace);
+    api.patch(name, &PatchParams::apply(keys::CLUSTER_MANAGER).force(), &Patch::Apply(&body))
+        .await
+        .map_err(Error::kubernetes(format!("writing {} {namespace}/{name}", K::kind(&()))))?;
+    Ok(())
+}
+
+/// The same kubeconfig with another server.
+fn with_server(kubeconfig: &str, server: &str) -> Result<String, serde_yaml::Error> {
+    let mut value: serde_yaml::Value = serde_yaml::from_str(kubeconfig)?;
+    if let Some(clusters) = value.get_mut("clusters").and_then(|c| c.as_sequence_mut()) {
+        for cluster in clusters {
+            if let Some(map) = cluster.get_mut("cluster").and_then(|c| c.as_mapping_mut()) {
+                map.insert("server".into(), server.into());
+            }
+        }
+    }
+    serde_yaml::to_string(&value)
+}

@@ -1,0 +1,141 @@
+//! Carries out the next action for a cluster.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::{StreamExt, TryStreamExt};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+
+use super::inline::Change;
+use super::plan::Next;
+use super::{access, validate};
+use crate::controller::context::Context;
+use crate::controller::error::Error;
+use crate::controller::status::finalizer;
+use crate::controller::tasks::Work;
+use crate::crd::{EKSClusterConfig, Nodegroup, keys};
+use crate::provider::{self, ClusterPlan, ClusterProvider, Progress};
+
+/// Carries out `next`. Long work is only begun here.
+pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
+    let key = cluster.uid().unwrap_or_default();
+    match next {
+        Next::Nothing => Ok(()),
+        Next::AddFinalizer => finalizer(&ctx.client, cluster, true).await,
+        Next::Finish => {
+            ctx.children.forget(&validate::id(cluster));
+            ctx.tasks.forget(&key);
+            ctx.backoff.worked(&key);
+            finalizer(&ctx.client, cluster, false).await
+        }
+        Next::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await,
+        Next::Cancel => {
+            ctx.tasks.cancel(&key);
+            Ok(())
+        }
+        Next::StartDelete => {
+            let id = validate::id(cluster);
+            ctx.children.forget(&id);
+            start(cluster, Work::Delete, ctx, move |provider, _| async move { provider.delete_cluster(&id).await });
+            Ok(())
+        }
+        Next::StartCreate(plan) => {
+            follow(cluster, &plan, ctx);
+            start(cluster, Work::Create, ctx, move |provider, progress| async move {
+                provider.create_cluster(&plan, &progress).await
+            });
+            Ok(())
+        }
+        Next::StartStart(plan) => {
+            start(cluster, Work::Start, ctx, move |provider, progress| async move {
+                provider.start_cluster(&plan, &progress).await
+            });
+            Ok(())
+        }
+        Next::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
+        Next::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
+            Some(access) => access::write(cluster, &access, ctx).await,
+            None => Ok(()),
+        },
+    }
+}
+
+/// Follows the API server of a cluster that has one.
+pub fn follow(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) {
+    if let Some(provider) = ctx.providers.of(cluster.spec.provider)
+        && provider.has_api_server()
+    {
+        ctx.children.follow(plan, provider);
+    }
+}
+
+/// Begins long work for the cluster; its end is counted and remembered for the back-off.
+fn start<F, Fut>(cluster: &EKSClusterConfig, work: Work, ctx: &Arc<Context>, job: F)
+where
+    F: FnOnce(Arc<dyn ClusterProvider>, Progress) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
+{
+    let Some(provider) = ctx.providers.of(cluster.spec.provider).cloned() else { return };
+    let key = cluster.uid().unwrap_or_default();
+    let generation = cluster.meta().generation.unwrap_or_default();
+    let (id, wake) = (validate::id(cluster), ctx.wake.clone());
+    let (owner, uid) = (ctx.clone(), key.clone());
+    ctx.tasks.start(&key, work, move || wake.cluster(&id), move |progress| async move {
+        let begun = Instant::now();
+        let ended = job(provider, progress).await;
+        owner.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
+        match &ended {
+            Ok(()) => owner.backoff.worked(&uid),
+            Err(_) => {
+                owner.backoff.failed(&uid, generation, Instant::now());
+            }
+        }
+        ended
+    });
+}
+
+async fn delete_nodegroups(cluster: &EKSClusterConfig, names: &[String], ctx: &Context) -> Result<(), Error> {
+    let api = Api::<Nodegroup>::namespaced(ctx.client.clone(), &cluster.namespace().unwrap_or_default());
+    futures::stream::iter(names.iter().map(Ok))
+        .try_for_each_concurrent(8, |name| {
+            let api = api.clone();
+            async move {
+                match api.delete(name, &DeleteParams::default()).await {
+                    Ok(_) => Ok(()),
+                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                    Err(e) => Err(Error::kubernetes(format!("deleting node group {name}"))(e)),
+                }
+            }
+        })
+        .await
+}
+
+async fn sync(cluster: &EKSClusterConfig, changes: Vec<Change>, ctx: &Context) -> Result<(), Error> {
+    let namespace = cluster.namespace().unwrap_or_default();
+    let api = Api::<Nodegroup>::namespaced(ctx.client.clone(), &namespace);
+    let mut applies = Vec::new();
+    let mut deletes = Vec::new();
+    for change in changes {
+        match change {
+            Change::Apply { name, mut object } => {
+                object["metadata"]["ownerReferences"] = serde_json::json!([cluster.controller_owner_ref(&())]);
+                applies.push((name, object));
+            }
+            Change::Delete(name) => deletes.push(name),
+        }
+    }
+    delete_nodegroups(cluster, &deletes, ctx).await?;
+    futures::stream::iter(applies)
+        .map(Ok)
+        .try_for_each_concurrent(8, |(name, object)| {
+            let api = api.clone();
+            async move {
+                api.patch(&name, &PatchParams::apply(keys::CLUSTER_MANAGER).force(), &Patch::Apply(&object))
+                    .await
+                    .map_err(Error::kubernetes(format!("applying inline node group {name}")))?;
+                Ok(())
+            }
+        })
+        .await
+}

@@ -1,0 +1,78 @@
+//! The cluster controller: observe, plan one action, apply it, report.
+
+pub mod access;
+pub mod apply;
+pub mod inline;
+pub mod observe;
+pub mod plan;
+pub mod status;
+pub mod validate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use tracing::Instrument;
+
+use super::context::Context;
+use super::error::Error;
+use super::report::Seen;
+use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys};
+
+/// One look at a cluster.
+pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let span = tracing::info_span!("reconcile", kind = "EKSClusterConfig", resource = %validate::id(&cluster));
+    super::counted(&ctx, "cluster", look(&cluster, &ctx)).instrument(span).await
+}
+
+async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, Error> {
+    let seen = observe::observe(cluster, ctx);
+    adopt(cluster, &seen, ctx);
+    let decision = plan::plan(cluster, &seen);
+    let finished = decision.next == plan::Next::Finish;
+    let status = status::status(cluster, &seen, &decision);
+    tracing::debug!(next = ?std::mem::discriminant(&decision.next), "planned");
+    let again = decision.again;
+    let applied = apply::apply(cluster, decision.next, ctx).await;
+    if !finished {
+        report(cluster, &status, ctx).await?;
+    }
+    applied?;
+    Ok(again.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Follows the API server of a cluster that was made before this process began, and finds it anew where its container moved.
+fn adopt(cluster: &EKSClusterConfig, seen: &observe::Observed, ctx: &Context) {
+    let (Ok(plan), Ok(world)) = (&seen.plan, &seen.world) else { return };
+    if cluster.metadata.deletion_timestamp.is_some() || world.servers.is_empty() || !plan::begun(cluster) {
+        return;
+    }
+    apply::follow(cluster, plan, ctx);
+    let now = world.servers.first().and_then(|s| s.address.as_deref());
+    let known = seen.child.access.as_ref().and_then(|a| a.internal.as_ref()).map(|(a, _)| a.as_str());
+    if now.is_some() && known.is_some() && now != known {
+        ctx.children.changed(&plan.id);
+    }
+}
+
+async fn report(cluster: &EKSClusterConfig, status: &EKSClusterConfigStatus, ctx: &Context) -> Result<(), Error> {
+    let old = cluster.status.as_ref();
+    let manager = keys::CLUSTER_MANAGER;
+    if super::status::write(&ctx.client, &ctx.metrics, manager, cluster, old, status).await? {
+        let before = Seen { phase: old.and_then(|s| s.phase), conditions: old.map_or(&[], |s| &s.conditions) };
+        let after = Seen { phase: status.phase, conditions: &status.conditions };
+        ctx.reports.transition(cluster, before, after).await;
+        if before.phase != after.phase {
+            ctx.wake.nodegroups_of(&validate::id(cluster));
+        }
+    }
+    Ok(())
+}
+
+/// When to look again after an error.
+pub fn on_error(cluster: Arc<EKSClusterConfig>, error: &Error, ctx: Arc<Context>) -> Action {
+    let wait = super::failed(&ctx, "cluster", &cluster.uid().unwrap_or_default(), cluster.metadata.generation, error);
+    tracing::warn!(resource = %validate::id(&cluster), %error, retry_in = ?wait, "reconcile failed");
+    Action::requeue(wait.max(Duration::from_millis(100)))
+}

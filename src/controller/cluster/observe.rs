@@ -1,0 +1,92 @@
+//! Everything that a cluster's plan is made from, gathered in one place.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::{Resource, ResourceExt};
+
+use super::{access, inline, validate};
+use crate::controller::children::Child;
+use crate::controller::context::Context;
+use crate::controller::decision::Problem;
+use crate::controller::tasks::TaskView;
+use crate::crd::names::Identity;
+use crate::crd::{EKSClusterConfig, Nodegroup};
+use crate::provider::{ClusterObservation, ClusterPlan, Error};
+
+/// What is known of a cluster at the moment of a reconcile.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The moment.
+    pub now: Time,
+    /// What the cluster is to be, or what is wrong with the spec.
+    pub plan: Result<ClusterPlan, Problem>,
+    /// Name of the provider.
+    pub provider: &'static str,
+    /// The provider's own name for the cluster.
+    pub provider_name: String,
+    /// Whether there is an API server to ask.
+    pub has_api_server: bool,
+    /// The version that the spec asks for.
+    pub wanted_version: String,
+    /// What exists, or why that isn't known.
+    pub world: Result<ClusterObservation, Error>,
+    /// Long work.
+    pub task: TaskView,
+    /// How long a failed cluster still has to wait for its next try.
+    pub wait: Option<Duration>,
+    /// The API server.
+    pub child: Child,
+    /// The cluster's node groups.
+    pub nodegroups: Vec<Arc<Nodegroup>>,
+    /// An older resource with the same identity.
+    pub twin: Option<String>,
+    /// Inline node groups that differ from the resources made of them.
+    pub inline: Vec<inline::Change>,
+    /// Whether the Secrets and the Service are written as they should be.
+    pub access_written: bool,
+}
+
+/// Looks at everything. No I/O: it is all in caches that watches keep true.
+pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
+    let id = validate::id(cluster);
+    let provider = ctx.providers.of(cluster.spec.provider);
+    let plan = validate::validate(cluster, &ctx.settings.default_version, provider);
+    let world = match (&plan, provider) {
+        (Ok(plan), Some(provider)) => provider.observe_cluster(plan),
+        _ => Ok(ClusterObservation::default()),
+    };
+    let key = cluster.uid().unwrap_or_default();
+    let child = ctx.children.view(&id);
+    let nodegroups = ctx.nodegroups_of(&id);
+    let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.owned));
+    Observed {
+        now: Time(Timestamp::now()),
+        provider: provider.map_or("k3d", |p| p.name()),
+        provider_name: provider.map(|p| p.cluster_name(&id)).unwrap_or_default(),
+        has_api_server: provider.is_some_and(|p| p.has_api_server()),
+        wanted_version: validate::wanted_version(cluster, &ctx.settings.default_version).to_owned(),
+        world,
+        task: ctx.tasks.view(&key),
+        wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
+        child,
+        inline: inline::changes(cluster, &nodegroups),
+        nodegroups,
+        twin: twin(cluster, ctx),
+        access_written,
+        plan,
+    }
+}
+
+/// An older resource with the same identity. Age decides, then the uid.
+fn twin(cluster: &EKSClusterConfig, ctx: &Context) -> Option<String> {
+    let identity = Identity::of(cluster);
+    let rank = |c: &EKSClusterConfig| (c.meta().creation_timestamp.clone().map(|t| t.0), c.uid());
+    let mine = rank(cluster);
+    let other = ctx.clusters.state().into_iter().find(|other| {
+        other.uid() != cluster.uid() && Identity::of(other) == identity && rank(other) < mine
+    })?;
+    Some(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+}

@@ -1,0 +1,218 @@
+//! The next action for a cluster, from what was observed. Synchronous, no client.
+
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use super::inline::Change;
+use super::observe::Observed;
+use crate::controller::decision::{Decision, failing, step_message};
+use crate::controller::tasks::{TaskView, Work};
+use crate::crd::conditions::{Health, Reason};
+use crate::crd::phase::Phase;
+use crate::crd::{EKSClusterConfig, keys};
+use crate::provider::{ClusterPlan, ContainerState, Step};
+
+/// While something that sends no events is waited for.
+const SOON: Duration = Duration::from_millis(300);
+/// A look at everything now and then, whatever events were or weren't seen.
+const ROUTINE: Duration = Duration::from_secs(600);
+
+/// One action.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Put our finalizer on the resource.
+    AddFinalizer,
+    /// Take our finalizer off: nothing is left.
+    Finish,
+    /// Delete these Nodegroup resources.
+    DeleteNodegroups(Vec<String>),
+    /// Tell running work to stop.
+    Cancel,
+    /// Begin to remove the cluster.
+    StartDelete,
+    /// Begin to make the cluster.
+    StartCreate(ClusterPlan),
+    /// Begin to start what is stopped.
+    StartStart(ClusterPlan),
+    /// Bring inline node groups and their resources together.
+    SyncNodegroups(Vec<Change>),
+    /// Write the Secrets and the Service.
+    WriteAccess,
+    /// Nothing to do but to say how things stand.
+    Nothing,
+}
+
+type Plan = Decision<Next>;
+
+/// The next action for `cluster`.
+pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
+    let ours = cluster.finalizers().iter().any(|f| f == keys::FINALIZER);
+    if cluster.metadata.deletion_timestamp.is_some() {
+        return if ours { delete(cluster, seen) } else { Decision::new(Next::Nothing, Phase::Deleting, deleting("")) };
+    }
+    let old = cluster.status.as_ref().and_then(|s| s.phase);
+    if !ours {
+        let health = Health::Progressing(Reason::Creating, "the cluster was accepted".into());
+        return Decision::new(Next::AddFinalizer, old.unwrap_or(Phase::Creating), health);
+    }
+    if let Some(twin) = &seen.twin {
+        let message = format!(
+            "{twin} has the same account, region and displayName and is older; nothing is done for this resource until one of them changes or goes"
+        );
+        return held(Phase::Failed, Health::Stalled(Reason::Conflict, message));
+    }
+    let begun = begun(cluster);
+    let spec = match &seen.plan {
+        Ok(spec) => spec,
+        Err(problem) => {
+            return held(if begun { Phase::Active } else { Phase::Failed }, problem.health.clone());
+        }
+    };
+    let servers = match &seen.world {
+        Ok(world) => &world.servers,
+        Err(error) => {
+            let phase = old.unwrap_or(Phase::Creating);
+            return Decision::new(Next::Nothing, phase, failing(error)).after(Duration::from_secs(5));
+        }
+    };
+    let running = !servers.is_empty() && servers.iter().all(|s| s.state == ContainerState::Running);
+    if running && (seen.child.ready || !seen.has_api_server) {
+        return up(cluster, seen);
+    }
+    if let Some(waiting) = at_work(cluster, seen, begun) {
+        return waiting;
+    }
+    let phase = if begun { Phase::Updating } else { Phase::Creating };
+    if servers.is_empty() || (!begun && seen.task != TaskView::Finished(Work::Create)) {
+        let what = if begun { "the cluster's server is gone; making it anew" } else { "Creating: waiting for a free slot" };
+        let health = Health::Progressing(if begun { Reason::Creating } else { Reason::Queued }, what.into());
+        return Decision::new(Next::StartCreate(spec.clone()), phase, health);
+    }
+    if !running {
+        let health = Health::Progressing(Reason::Unreachable, "the cluster's server is stopped; starting it".into());
+        return Decision::new(Next::StartStart(spec.clone()), phase, health);
+    }
+    let health = if begun {
+        Health::Failing(Reason::Unreachable, format!("the API server can't be reached: {}", seen.child.problem))
+    } else {
+        Health::Progressing(Reason::Creating, format!("waiting for the API server: {}", seen.child.problem))
+    };
+    Decision::new(Next::Nothing, if begun { Phase::Active } else { phase }, health).after(Duration::from_secs(5))
+}
+
+/// Whether the cluster was Active before.
+pub fn begun(cluster: &EKSClusterConfig) -> bool {
+    cluster.status.as_ref().is_some_and(|s| s.active_since.is_some())
+}
+
+fn held(phase: Phase, health: Health) -> Plan {
+    Decision::new(Next::Nothing, phase, health).after(ROUTINE)
+}
+
+fn deleting(message: &str) -> Health {
+    let message = if message.is_empty() { "the cluster is being deleted" } else { message };
+    Health::Progressing(Reason::Deleting, message.into())
+}
+
+/// Work is under way or failed a moment ago: wait. `None` where something may be begun.
+fn at_work(cluster: &EKSClusterConfig, seen: &Observed, begun: bool) -> Option<Plan> {
+    let phase = if begun { Phase::Updating } else { Phase::Creating };
+    let progressing = |reason, message: String| {
+        let next = if cluster.metadata.deletion_timestamp.is_none()
+            && !seen.inline.is_empty()
+        {
+            Next::SyncNodegroups(seen.inline.clone())
+        } else {
+            Next::Nothing
+        };
+        Some(Decision::new(next, phase, Health::Progressing(reason, message)))
+    };
+    match &seen.task {
+        TaskView::Queued(_) => progressing(Reason::Queued, "Creating: waiting for a free slot".into()),
+        TaskView::Running(work, step) => progressing(Reason::Creating, step_message(verb(*work), step)),
+        TaskView::Stopping(work) => progressing(Reason::Creating, step_message(verb(*work), &Step::default())),
+        TaskView::Failed(_, error) => seen.wait.map(|wait| {
+            let phase = if matches!(error, crate::provider::Error::Unavailable { .. }) { phase } else { Phase::Failed };
+            Decision::new(Next::Nothing, phase, failing(error)).after(wait)
+        }),
+        TaskView::Idle | TaskView::Finished(_) => None,
+    }
+}
+
+const fn verb(work: Work) -> &'static str {
+    match work {
+        Work::Start => "Starting",
+        Work::Delete => "Deleting",
+        Work::Create | Work::AddNodes | Work::RemoveNodes => "Creating",
+    }
+}
+
+/// The API server answers: see to what belongs around it.
+fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
+    let health = if cluster.status.as_ref().and_then(|s| s.applied.as_ref()).is_some_and(|a| a.version != seen.wanted_version) {
+        let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
+        Health::Stalled(
+            Reason::InvalidSpec,
+            format!(
+                "the cluster runs {running}, and changing it to {} isn't supported yet; set kubernetesVersion back to {running}",
+                seen.wanted_version
+            ),
+        )
+    } else {
+        Health::Ready
+    };
+    let next = if !seen.inline.is_empty() {
+        Next::SyncNodegroups(seen.inline.clone())
+    } else if seen.access_written {
+        Next::Nothing
+    } else {
+        Next::WriteAccess
+    };
+    Decision::new(next, Phase::Active, health).after(ROUTINE)
+}
+
+/// Deletion: node groups first, then the cluster, then our finalizer.
+fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
+    let phase = Phase::Deleting;
+    if cluster.spec.deletion_protection == Some(true) {
+        let message = "deletion is refused while deletionProtection is true; set it to false to let the deletion go on";
+        let phase = cluster.status.as_ref().and_then(|s| s.phase).unwrap_or(Phase::Active);
+        return held(phase, Health::Stalled(Reason::DeletionProtected, message.into()));
+    }
+    let live = seen.nodegroups.iter().filter(|g| g.metadata.deletion_timestamp.is_none());
+    let live: Vec<String> = live.map(|g| g.name_any()).collect();
+    if !live.is_empty() {
+        return Decision::new(Next::DeleteNodegroups(live), phase, deleting("deleting the node groups")).after(SOON);
+    }
+    match &seen.task {
+        TaskView::Queued(w) | TaskView::Running(w, _) if *w != Work::Delete => {
+            return Decision::new(Next::Cancel, phase, deleting("stopping what is under way"));
+        }
+        TaskView::Stopping(_) => {
+            return Decision::new(Next::Nothing, phase, deleting("stopping what is under way")).after(SOON);
+        }
+        TaskView::Queued(_) | TaskView::Running(..) => {
+            return Decision::new(Next::Nothing, phase, deleting("removing servers and nodes"));
+        }
+        TaskView::Finished(Work::Delete) if seen.nodegroups.is_empty() => {
+            return Decision::new(Next::Finish, phase, deleting(""));
+        }
+        TaskView::Failed(Work::Delete, error) if seen.wait.is_some() => {
+            return Decision { next: Next::Nothing, phase, health: failing(error), again: seen.wait };
+        }
+        _ => {}
+    }
+    if !seen.nodegroups.is_empty() {
+        return Decision::new(Next::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON);
+    }
+    let never_made = cluster.status.as_ref().is_none_or(|s| s.applied.is_none());
+    if seen.provider_name.is_empty() && never_made {
+        return Decision::new(Next::Finish, phase, deleting(""));
+    }
+    if seen.provider_name.is_empty() {
+        let message = "the cluster's provider is turned off in this operator; start it with --provider k3d to let the deletion go on";
+        return held(phase, Health::Stalled(Reason::ProviderUnavailable, message.into()));
+    }
+    Decision::new(Next::StartDelete, phase, deleting("removing servers and nodes"))
+}

@@ -1,0 +1,122 @@
+//! The status of a cluster, from what was observed and decided. Synchronous, no client.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+
+use super::observe::Observed;
+use super::plan::Next;
+use crate::controller::decision::Decision;
+use crate::controller::tasks::{TaskView, Work};
+use crate::crd::cluster::{Applied, CertificateAuthority, NodeCount};
+use crate::crd::conditions::{Health, Reason, conditions};
+use crate::crd::names::Identity;
+use crate::crd::phase::Phase;
+use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys, names};
+
+/// The provider has finished all that goes on beside an Active cluster (k3d's host records).
+pub const PROVISIONED: &str = "Provisioned";
+
+/// The status to report.
+pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<Next>) -> EKSClusterConfigStatus {
+    let old = cluster.status.clone().unwrap_or_default();
+    let identity = Identity::of(cluster);
+    let active = decision.phase == Phase::Active;
+    let conflict = matches!(&decision.health, Health::Stalled(Reason::Conflict, _));
+    let mut status = EKSClusterConfigStatus {
+        phase: Some(old.phase.filter(|p| !p.may_become(decision.phase)).unwrap_or(decision.phase)),
+        observed_generation: cluster.metadata.generation,
+        conditions: conditions(&decision.health, cluster.metadata.generation, &seen.now, &old.conditions),
+        failure_message: failure(&decision.health),
+        arn: (!conflict).then(|| identity.arn()),
+        platform_version: Some(keys::PLATFORM_VERSION.into()),
+        oidc_issuer: Some(identity.oidc_issuer()),
+        nodes: Some(count(seen)),
+        active_since: old.active_since.clone().or_else(|| active.then(|| seen.now.0.to_string())),
+        ..old.clone()
+    };
+    provided_network(cluster, &identity, &mut status);
+    status.conditions.extend(provisioned(seen, &old, cluster.metadata.generation));
+    if active {
+        running(cluster, seen, &mut status);
+    }
+    status
+}
+
+/// What is known once the API server answered.
+fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterConfigStatus) {
+    let Ok(plan) = &seen.plan else { return };
+    let mut api_port = status.applied.as_ref().and_then(|a| a.api_port);
+    if let Some(access) = &seen.child.access {
+        status.endpoint = Some(access.endpoint.clone());
+        status.certificate_authority = Some(CertificateAuthority { data: STANDARD.encode(&access.ca_pem) });
+        status.kubeconfig_secret = Some(format!("{}{}", cluster.name_any(), keys::KUBECONFIG_SUFFIX));
+        status.service =
+            access.internal.as_ref().map(|_| format!("{}{}", cluster.name_any(), keys::SERVICE_SUFFIX));
+        api_port = access.api_port.map(i32::from).or(api_port);
+    }
+    status.version = Some(plan.version.clone());
+    status.applied = Some(Applied {
+        provider: seen.provider.into(),
+        name: seen.provider_name.clone(),
+        version: plan.version.clone(),
+        image: plan.image.clone(),
+        api_port,
+        service_cidr: plan.service_cidr.clone(),
+    });
+}
+
+/// Ids of the network that EKS users expect to see; generated ones are the same for one identity everywhere.
+fn provided_network(cluster: &EKSClusterConfig, identity: &Identity, status: &mut EKSClusterConfigStatus) {
+    let digest = names::digest(&["network", &identity.account, &identity.region, &identity.name]);
+    status.virtual_network = format!("vpc-0{}", &digest[..16]);
+    status.subnets.clone_from(&cluster.spec.subnets);
+    if status.subnets.is_empty() {
+        status.subnets = (0..2).map(|n| format!("subnet-0{}", &digest[16 + n * 16..32 + n * 16])).collect();
+    }
+    status.security_groups.clone_from(&cluster.spec.security_groups);
+    let source = if cluster.spec.subnets.is_empty() { "generated" } else { "provided" };
+    status.network_fields_source = Some(source.into());
+    status.generated_node_role = format!(
+        "arn:{}:iam::{}:role/{}-node-role",
+        names::partition(&identity.region),
+        identity.account,
+        identity.name
+    );
+}
+
+fn failure(health: &Health) -> String {
+    match health {
+        Health::Ready | Health::Progressing(..) => String::new(),
+        Health::Stalled(_, message) | Health::Failing(_, message) => message.clone(),
+    }
+}
+
+fn count(seen: &Observed) -> NodeCount {
+    let statuses = || seen.nodegroups.iter();
+    let ready = statuses().map(|g| g.status.as_ref().map_or(0, |s| s.ready_replicas)).sum();
+    let desired = statuses().map(|g| g.spec.scaling_config.desired_size).sum();
+    NodeCount { ready, desired, summary: format!("{ready}/{desired}") }
+}
+
+/// The condition about what the provider still does beside an Active cluster. Kept as it was where nothing new is known.
+fn provisioned(seen: &Observed, old: &EKSClusterConfigStatus, generation: Option<i64>) -> Option<Condition> {
+    let before = old.conditions.iter().find(|c| c.type_ == PROVISIONED);
+    let (status, reason, message) = match &seen.task {
+        TaskView::Running(Work::Create, _) => ("False", "Provisioning", "the provider is at work".to_owned()),
+        TaskView::Finished(Work::Create) => ("True", "Provisioned", "the provider has finished".to_owned()),
+        TaskView::Failed(Work::Create, error) => ("False", Reason::ProvisionFailed.as_str(), error.to_string()),
+        _ => return before.cloned(),
+    };
+    Some(Condition {
+        type_: PROVISIONED.into(),
+        status: status.into(),
+        reason: reason.into(),
+        message,
+        observed_generation: generation,
+        last_transition_time: before
+            .filter(|c| c.status == status)
+            .map_or_else(|| seen.now.clone(), |c| c.last_transition_time.clone()),
+    })
+}

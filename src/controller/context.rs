@@ -1,0 +1,124 @@
+//! What every reconcile has at hand.
+
+use std::sync::Arc;
+
+use kube::Client;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::backoff::Backoff;
+use super::children::Children;
+use super::owned::Owned;
+use super::report::Reports;
+use super::tasks::Tasks;
+use crate::crd::cluster::ProviderName;
+use crate::crd::{EKSClusterConfig, Nodegroup};
+use crate::metrics::Metrics;
+use crate::provider::{ClusterId, ClusterProvider};
+
+/// Settings of the controllers.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Kubernetes minor version of clusters that name none.
+    pub default_version: String,
+    /// Bounded long work at once.
+    pub max_concurrent_provisions: usize,
+    /// Only resources of this namespace; all where `None`.
+    pub watch_namespace: Option<String>,
+    /// Whether child API servers are reached by their address on the Docker network instead of the host's port.
+    pub children_by_network: bool,
+}
+
+/// The providers that this process was started with.
+#[derive(Clone)]
+pub struct Providers {
+    /// Real clusters; `None` where it was turned off.
+    pub k3d: Option<Arc<dyn ClusterProvider>>,
+    /// Records only.
+    pub metadata: Arc<dyn ClusterProvider>,
+    /// The one for resources that name none.
+    pub default: ProviderName,
+}
+
+impl Providers {
+    /// The provider that a cluster asks for, or the default; `None` where that one was turned off.
+    pub fn of(&self, wanted: Option<ProviderName>) -> Option<&Arc<dyn ClusterProvider>> {
+        match wanted.unwrap_or(self.default) {
+            ProviderName::K3d => self.k3d.as_ref(),
+            ProviderName::Metadata => Some(&self.metadata),
+        }
+    }
+}
+
+/// Wakes reconciles of other resources.
+#[derive(Clone, Debug)]
+pub struct Wake {
+    /// For clusters.
+    pub clusters: UnboundedSender<ObjectRef<EKSClusterConfig>>,
+    /// For node groups.
+    pub nodegroups: UnboundedSender<ObjectRef<Nodegroup>>,
+    /// The node groups known, to find those of a cluster.
+    pub known: Store<Nodegroup>,
+}
+
+impl Wake {
+    /// Wakes a cluster. After shutdown nobody listens, which is fine.
+    pub fn cluster(&self, id: &ClusterId) {
+        let _ = self.clusters.send(ObjectRef::new(&id.name).within(&id.namespace));
+    }
+
+    /// Wakes all node groups of a cluster.
+    pub fn nodegroups_of(&self, id: &ClusterId) {
+        for group in self.known.state() {
+            if belongs(&group, id) {
+                let _ = self.nodegroups.send(ObjectRef::from_obj(&*group));
+            }
+        }
+    }
+
+    /// Wakes a cluster and all of its node groups.
+    pub fn all_of(&self, id: &ClusterId) {
+        self.cluster(id);
+        self.nodegroups_of(id);
+    }
+}
+
+/// Whether `group` is a node group of the cluster resource `id`.
+pub fn belongs(group: &Nodegroup, id: &ClusterId) -> bool {
+    group.spec.cluster_name == id.name && group.metadata.namespace.as_deref() == Some(&id.namespace)
+}
+
+/// What every reconcile has at hand.
+pub struct Context {
+    /// Client of the management cluster.
+    pub client: Client,
+    /// Settings of the controllers.
+    pub settings: Settings,
+    /// The providers.
+    pub providers: Providers,
+    /// All clusters, from the watch.
+    pub clusters: Store<EKSClusterConfig>,
+    /// All node groups, from the watch.
+    pub nodegroups: Store<Nodegroup>,
+    /// What we wrote beside the resources, from the watch.
+    pub owned: Owned,
+    /// Long work.
+    pub tasks: Tasks,
+    /// Child API servers.
+    pub children: Children,
+    /// Back-off by uid.
+    pub backoff: Backoff,
+    /// Log, Event and metric of each outcome.
+    pub reports: Reports,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Wakes other reconciles.
+    pub wake: Wake,
+}
+
+impl Context {
+    /// The node groups of a cluster resource.
+    pub fn nodegroups_of(&self, id: &ClusterId) -> Vec<Arc<Nodegroup>> {
+        self.nodegroups.state().into_iter().filter(|g| belongs(g, id)).collect()
+    }
+}

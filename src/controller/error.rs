@@ -1,0 +1,52 @@
+//! What can go wrong in a reconcile, and when it is tried again.
+
+use crate::provider;
+
+/// What can go wrong in a reconcile. Every text says what was being done to which resource.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The management cluster's API refused or didn't answer.
+    #[error("{doing}: {source}")]
+    Kubernetes {
+        /// What was being done, to what.
+        doing: String,
+        /// The client's error.
+        source: Box<kube::Error>,
+    },
+    /// The provider failed.
+    #[error(transparent)]
+    Provider(#[from] provider::Error),
+    /// A kubeconfig can't be used.
+    #[error("kubeconfig of cluster {cluster} can't be used: {why}")]
+    Kubeconfig {
+        /// The cluster.
+        cluster: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A resource lacks something that the API server always sets.
+    #[error("{what} has no {missing}: it wasn't read from an API server")]
+    Incomplete {
+        /// The resource.
+        what: String,
+        /// The missing field.
+        missing: &'static str,
+    },
+}
+
+impl Error {
+    /// Adds what was being done to a client's error.
+    pub fn kubernetes(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        move |source| Self::Kubernetes { doing: doing.into(), source: Box::new(source) }
+    }
+
+    /// A stable word for metrics.
+    pub const fn category(&self) -> &'static str {
+        match self {
+            Self::Kubernetes { .. } => "kubernetes",
+            Self::Provider(_) => "provider",
+            Self::Kubeconfig { .. } => "kubeconfig",
+            Self::Incomplete { .. } => "incomplete",
+        }
+    }
+}

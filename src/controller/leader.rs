@@ -1,0 +1,88 @@
+//! Leader election by Lease: one replica works, the others wait for it to go.
+
+use std::time::Duration;
+
+use kube::Client;
+use kube_leader_election::{LeaseLock, LeaseLockParams, LeaseLockResult};
+use tokio_util::sync::CancellationToken;
+
+/// Name of the Lease.
+const LEASE: &str = "k3eks-operator";
+/// How long a leader that falls silent is still taken for alive.
+const TTL: Duration = Duration::from_secs(15);
+/// Between two renewals, or two looks at another's lease.
+const TICK: Duration = Duration::from_secs(3);
+
+/// Our hold on the Lease.
+pub struct Leadership {
+    lock: LeaseLock,
+}
+
+impl Leadership {
+    /// For the replica `holder`; the Lease is in `namespace`.
+    pub fn new(client: Client, namespace: &str, holder: &str) -> Self {
+        let params = LeaseLockParams { lease_name: LEASE.into(), holder_id: holder.into(), lease_ttl: TTL };
+        Self { lock: LeaseLock::new(client, namespace, params) }
+    }
+
+    /// Waits until this replica leads; false where `shutdown` came first. Taking over from another is confirmed by a
+    /// second look, since two candidates may see the same lease expire.
+    pub async fn acquire(&self, shutdown: &CancellationToken) -> bool {
+        let mut seen = 0;
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = shutdown.cancelled() => return false,
+            }
+            match self.lock.try_acquire_or_renew().await {
+                Ok(LeaseLockResult::Acquired(lease)) => {
+                    let fresh = lease.spec.and_then(|s| s.lease_transitions).unwrap_or_default() == 0;
+                    seen += 1;
+                    if fresh || seen > 1 {
+                        return true;
+                    }
+                    tick.reset_after(Duration::from_millis(500));
+                }
+                Ok(LeaseLockResult::NotAcquired(_)) => seen = 0,
+                Err(error) => {
+                    seen = 0;
+                    tracing::warn!(%error, lease = LEASE, "asking for leadership");
+                }
+            }
+        }
+    }
+
+    /// Renews until leadership is lost or `shutdown` comes, then gives it up so that another can lead at once.
+    pub async fn hold(&self, shutdown: &CancellationToken) {
+        let mut tick = tokio::time::interval(TICK);
+        let mut renewed = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = shutdown.cancelled() => break,
+            }
+            match self.lock.try_acquire_or_renew().await {
+                Ok(LeaseLockResult::Acquired(_)) => renewed = tokio::time::Instant::now(),
+                Ok(LeaseLockResult::NotAcquired(_)) => {
+                    tracing::error!(lease = LEASE, "another replica leads now");
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, lease = LEASE, "renewing leadership");
+                    if renewed.elapsed() > TTL - TICK {
+                        tracing::error!(lease = LEASE, "leadership couldn't be renewed in time");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives leadership up.
+    pub async fn release(&self) {
+        if let Err(error) = self.lock.step_down().await {
+            tracing::warn!(%error, lease = LEASE, "giving up leadership");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The controllers: one per kind, level-triggered. Observe, compare, do one thing, say so.
+
+mod backoff;
+mod children;
+pub mod cluster;
+mod context;
+mod decision;
+mod error;
+pub mod leader;
+pub mod nodegroup;
+mod owned;
+mod report;
+mod status;
+mod tasks;
+mod watch;
+
+pub use context::{Providers, Settings};
+pub use error::Error;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::{Api, Client};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::crd::{EKSClusterConfig, Nodegroup, Phase};
+use crate::metrics::{ByPhase, ByReadiness, Failure, Kind, Metrics};
+use context::{Context, Wake};
+
+/// Reconciles of one kind at once.
+const CONCURRENCY: u16 = 32;
+/// How long after a trigger more of them are gathered.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// Runs both controllers until `shutdown`, then waits for what is under way to stop.
+///
+/// # Errors
+/// [`Error::Kubernetes`] where the custom resources can't be listed at the start.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    providers: Providers,
+    metrics: Arc<Metrics>,
+    pod: Option<String>,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let clusters = watch::source::<EKSClusterConfig>(&client, settings.watch_namespace.as_deref());
+    let nodegroups = watch::source::<Nodegroup>(&client, settings.watch_namespace.as_deref());
+    let (wake_clusters, woken_clusters) = unbounded_channel();
+    let (wake_nodegroups, woken_nodegroups) = unbounded_channel();
+    let wake =
+        Wake { clusters: wake_clusters, nodegroups: wake_nodegroups, known: nodegroups.store.clone() };
+    let (owned, lost) = watch::owned(&client, settings.watch_namespace.as_deref(), shutdown.clone());
+    let ctx = Arc::new(Context {
+        tasks: tasks::Tasks::new(settings.max_concurrent_provisions, shutdown.clone()),
+        children: children::Children::new(settings.children_by_network, wake.clone(), shutdown.clone()),
+        clusters: clusters.store.clone(),
+        nodegroups: nodegroups.store.clone(),
+        reports: report::Reports::new(client.clone(), pod),
+        backoff: backoff::Backoff::default(),
+        client,
+        settings,
+        providers,
+        owned,
+        metrics,
+        wake,
+    });
+    watch::world(&ctx, shutdown.clone());
+    let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
+
+    let config = || Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE);
+    let stop = shutdown.clone();
+    let of_clusters = Controller::for_stream(clusters.stream, clusters.store)
+        .with_config(config())
+        .reconcile_on(UnboundedReceiverStream::new(woken_clusters))
+        .reconcile_on(UnboundedReceiverStream::new(lost))
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(cluster::reconcile, cluster::on_error, ctx.clone())
+        .for_each(|_| async {});
+    let stop = shutdown.clone();
+    let of_nodegroups = Controller::for_stream(nodegroups.stream, nodegroups.store)
+        .with_config(config())
+        .reconcile_on(UnboundedReceiverStream::new(woken_nodegroups))
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(nodegroup::reconcile, nodegroup::on_error, ctx.clone())
+        .for_each(|_| async {});
+    tokio::join!(of_clusters, of_nodegroups);
+    ctx.tasks.drained().await;
+    counting.abort();
+    Ok(())
+}
+
+/// Counts and times one reconcile.
+async fn counted(
+    ctx: &Context,
+    kind: &'static str,
+    reconcile: impl Future<Output = Result<Action, Error>>,
+) -> Result<Action, Error> {
+    let begun = Instant::now();
+    let result = reconcile.await;
+    ctx.metrics.reconciles.get_or_create(&Kind { kind }).inc();
+    ctx.metrics.reconcile_seconds.get_or_create(&Kind { kind }).observe(begun.elapsed().as_secs_f64());
+    result
+}
+
+/// Counts a failed reconcile and says when the next try is.
+fn failed(ctx: &Context, kind: &'static str, uid: &str, generation: Option<i64>, error: &Error) -> Duration {
+    ctx.metrics.errors.get_or_create(&Failure { kind, category: error.category() }).inc();
+    // Apart from the back-off of long work, which has the uid alone as its key.
+    ctx.backoff.failed(&format!("{uid}/reconcile"), generation.unwrap_or_default(), Instant::now())
+}
+
+/// Keeps the gauges true.
+async fn count(ctx: Arc<Context>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tick.tick().await;
+        let clusters = ctx.clusters.state();
+        for phase in Phase::ALL {
+            let n = clusters.iter().filter(|c| c.status.as_ref().and_then(|s| s.phase) == Some(phase)).count();
+            let n = i64::try_from(n).unwrap_or(i64::MAX);
+            ctx.metrics.clusters.get_or_create(&ByPhase { phase: phase.as_str() }).set(n);
+        }
+        let statuses = ctx.nodegroups.state();
+        let (all, ready) = statuses.iter().filter_map(|g| g.status.as_ref()).fold((0, 0), |(all, ready), s| {
+            (all + i64::from(s.replicas), ready + i64::from(s.ready_replicas))
+        });
+        ctx.metrics.nodes.get_or_create(&ByReadiness { state: "ready" }).set(ready);
+        ctx.metrics.nodes.get_or_create(&ByReadiness { state: "not-ready" }).set(all - ready);
+        ctx.metrics.queue_depth.set(i64::try_from(ctx.tasks.under_way()).unwrap_or(i64::MAX));
+    }
+}

@@ -1,0 +1,81 @@
+//! Carries out the next action for a node group.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::observe::Observed;
+use super::plan::Next;
+use super::validate;
+use crate::controller::children;
+use crate::controller::context::Context;
+use crate::controller::error::Error;
+use crate::controller::status::finalizer;
+use crate::controller::tasks::Work;
+use crate::crd::Nodegroup;
+use crate::provider::{self, ClusterProvider, Progress};
+
+/// Carries out `next`. Long work is only begun here.
+pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
+    let (key, id) = (group.uid().unwrap_or_default(), validate::cluster_id(group));
+    match next {
+        Next::Nothing => Ok(()),
+        Next::AddFinalizer => finalizer(&ctx.client, group, true).await,
+        Next::Finish => {
+            ctx.tasks.forget(&key);
+            ctx.backoff.worked(&key);
+            finalizer(&ctx.client, group, false).await?;
+            ctx.wake.cluster(&id);
+            Ok(())
+        }
+        Next::Cancel => {
+            ctx.tasks.cancel(&key);
+            Ok(())
+        }
+        Next::AddNodes(plan, count) => {
+            start(group, seen, Work::AddNodes, ctx, move |provider, progress| async move {
+                provider.create_nodes(&plan, count, &progress).await
+            });
+            Ok(())
+        }
+        Next::RemoveNodes(names) => {
+            start(group, seen, Work::RemoveNodes, ctx, move |provider, _| async move {
+                provider.delete_nodes(&id, &names).await
+            });
+            Ok(())
+        }
+        Next::DeleteNodeObjects(names) => match ctx.children.client(&id) {
+            Some(client) => children::delete_nodes(&client, &id, &names).await,
+            None => Ok(()),
+        },
+    }
+}
+
+/// Begins long work for the group; its end is counted and remembered for the back-off.
+fn start<F, Fut>(group: &Nodegroup, seen: &Observed, work: Work, ctx: &Arc<Context>, job: F)
+where
+    F: FnOnce(Arc<dyn ClusterProvider>, Progress) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
+{
+    let wanted = seen.cluster.as_ref().and_then(|c| c.spec.provider);
+    let Some(provider) = ctx.providers.of(wanted).cloned() else { return };
+    let (key, me) = (group.uid().unwrap_or_default(), ObjectRef::from_obj(group));
+    let generation = group.metadata.generation.unwrap_or_default();
+    let (owner, uid, wake) = (ctx.clone(), key.clone(), ctx.wake.nodegroups.clone());
+    // After shutdown nobody listens, which is fine.
+    let wake = move || drop(wake.send(me.clone()));
+    ctx.tasks.start(&key, work, wake, move |progress| async move {
+        let begun = Instant::now();
+        let ended = job(provider, progress).await;
+        owner.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
+        match &ended {
+            Ok(()) => owner.backoff.worked(&uid),
+            Err(_) => {
+                owner.backoff.failed(&uid, generation, Instant::now());
+            }
+        }
+        ended
+    });
+}

@@ -1,0 +1,60 @@
+//! The node group controller: observe, plan one action, apply it, report.
+
+pub mod apply;
+pub mod instance_types;
+pub mod observe;
+pub mod plan;
+pub mod status;
+pub mod validate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use tracing::Instrument;
+
+use super::context::Context;
+use super::error::Error;
+use super::report::Seen;
+use crate::crd::{Nodegroup, NodegroupStatus, keys};
+
+/// One look at a node group.
+pub async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let name = format!("{}/{}", group.namespace().unwrap_or_default(), group.name_any());
+    let span = tracing::info_span!("reconcile", kind = "Nodegroup", resource = %name);
+    super::counted(&ctx, "nodegroup", look(&group, &ctx)).instrument(span).await
+}
+
+async fn look(group: &Nodegroup, ctx: &Arc<Context>) -> Result<Action, Error> {
+    let seen = observe::observe(group, ctx);
+    let decision = plan::plan(group, &seen);
+    let finished = decision.next == plan::Next::Finish;
+    let status = status::status(group, &seen, &decision);
+    let again = decision.again;
+    let applied = apply::apply(group, &seen, decision.next, ctx).await;
+    if !finished {
+        report(group, &status, ctx).await?;
+    }
+    applied?;
+    Ok(again.map_or_else(Action::await_change, Action::requeue))
+}
+
+async fn report(group: &Nodegroup, status: &NodegroupStatus, ctx: &Context) -> Result<(), Error> {
+    let old = group.status.as_ref();
+    if super::status::write(&ctx.client, &ctx.metrics, keys::NODEGROUP_MANAGER, group, old, status).await? {
+        let before = Seen { phase: old.and_then(|s| s.phase), conditions: old.map_or(&[], |s| &s.conditions) };
+        let after = Seen { phase: status.phase, conditions: &status.conditions };
+        ctx.reports.transition(group, before, after).await;
+    }
+    // Also where nothing was written: this reconcile may be the one that the write before led to, with the cache true by now.
+    ctx.wake.cluster(&validate::cluster_id(group));
+    Ok(())
+}
+
+/// When to look again after an error.
+pub fn on_error(group: Arc<Nodegroup>, error: &Error, ctx: Arc<Context>) -> Action {
+    let wait = super::failed(&ctx, "nodegroup", &group.uid().unwrap_or_default(), group.metadata.generation, error);
+    tracing::warn!(resource = %group.name_any(), %error, retry_in = ?wait, "reconcile failed");
+    Action::requeue(wait.max(Duration::from_millis(100)))
+}

@@ -1,0 +1,118 @@
+//! Everything that a node group's plan is made from, gathered in one place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::validate;
+use crate::controller::context::Context;
+use crate::controller::decision::Problem;
+use crate::controller::tasks::TaskView;
+use crate::crd::{EKSClusterConfig, Nodegroup, Phase, names};
+use crate::provider::{Error, NodeObservation, NodegroupPlan};
+
+/// What is known of the group's cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Owner {
+    /// There is no such resource.
+    Missing,
+    /// It is being deleted, and takes the nodes with it.
+    Deleting,
+    /// It isn't Active yet; with its phase.
+    NotReady(Option<Phase>),
+    /// It can take nodes.
+    Active,
+}
+
+/// What is known of a node group at the moment of a reconcile.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The moment.
+    pub now: Time,
+    /// The cluster's state.
+    pub owner: Owner,
+    /// The cluster.
+    pub cluster: Option<Arc<EKSClusterConfig>>,
+    /// What the group is to be, or what is wrong with the spec.
+    pub plan: Result<NodegroupPlan, Problem>,
+    /// Containers of the group, or why they aren't known.
+    pub machines: Result<Vec<NodeObservation>, Error>,
+    /// Node objects of the group, by name, and whether they are Ready; `None` where there is no API server to ask, or it hasn't answered.
+    pub nodes: Option<BTreeMap<String, bool>>,
+    /// Whether there is an API server to ask.
+    pub has_api_server: bool,
+    /// Long work.
+    pub task: TaskView,
+    /// How long a failed group still has to wait for its next try.
+    pub wait: Option<Duration>,
+    /// An older resource with the same name in the same cluster.
+    pub twin: Option<String>,
+}
+
+/// Looks at everything. No I/O: it is all in caches that watches keep true.
+pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
+    let id = validate::cluster_id(group);
+    let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
+    let provider = cluster.as_ref().and_then(|c| ctx.providers.of(c.spec.provider));
+    let owner = owner(cluster.as_deref());
+    let plan = match (&cluster, provider) {
+        (Some(cluster), Some(provider)) => validate::validate(group, cluster, provider),
+        _ => Err(Problem::waiting(crate::crd::conditions::Reason::WaitingForCluster, missing(group))),
+    };
+    let machines = match (&plan, provider) {
+        (Ok(plan), Some(provider)) => provider.observe_nodes(plan),
+        _ => Ok(Vec::new()),
+    };
+    let name = names::nodegroup_name(group);
+    let nodes = ctx.children.view(&id).nodes.map(|nodes| {
+        let ours = nodes.into_iter().filter(|(_, node)| node.nodegroup.as_deref() == Some(&name));
+        ours.map(|(node, seen)| (node, seen.ready)).collect()
+    });
+    let key = group.uid().unwrap_or_default();
+    Observed {
+        now: Time(Timestamp::now()),
+        owner,
+        plan,
+        machines,
+        nodes,
+        has_api_server: provider.is_some_and(|p| p.has_api_server()),
+        task: ctx.tasks.view(&key),
+        wait: ctx.backoff.wait(&key, group.metadata.generation.unwrap_or_default(), Instant::now()),
+        twin: twin(group, ctx),
+        cluster,
+    }
+}
+
+/// What to tell where the cluster is missing.
+pub fn missing(group: &Nodegroup) -> String {
+    format!(
+        "waiting for EKSClusterConfig {}, which doesn't exist; create it, or correct spec.clusterName in a new resource",
+        validate::cluster_id(group)
+    )
+}
+
+fn owner(cluster: Option<&EKSClusterConfig>) -> Owner {
+    let Some(cluster) = cluster else { return Owner::Missing };
+    if cluster.metadata.deletion_timestamp.is_some() && cluster.spec.deletion_protection != Some(true) {
+        return Owner::Deleting;
+    }
+    let phase = cluster.status.as_ref().and_then(|s| s.phase);
+    match phase {
+        Some(Phase::Active) => Owner::Active,
+        phase => Owner::NotReady(phase),
+    }
+}
+
+/// An older resource with the same name in the same cluster.
+fn twin(group: &Nodegroup, ctx: &Context) -> Option<String> {
+    let rank = |g: &Nodegroup| (g.metadata.creation_timestamp.clone().map(|t| t.0), g.uid());
+    let (mine, name) = (rank(group), names::nodegroup_name(group));
+    let siblings = ctx.nodegroups_of(&validate::cluster_id(group));
+    let twin = siblings.iter().find(|g| g.uid() != group.uid() && names::nodegroup_name(g) == name && rank(g) < mine)?;
+    Some(twin.name_any())
+}

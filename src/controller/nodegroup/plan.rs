@@ -1,0 +1,214 @@
+//! The next action for a node group, from what was observed. Synchronous, no client.
+
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use super::observe::{Observed, Owner, missing};
+use crate::controller::decision::{Decision, failing, step_message};
+use crate::controller::tasks::{TaskView, Work};
+use crate::crd::conditions::{Health, Reason};
+use crate::crd::phase::Phase;
+use crate::crd::{Nodegroup, keys};
+use crate::provider::{ContainerState, Error, NodeObservation, NodegroupPlan};
+
+/// A look at everything now and then, whatever events were or weren't seen.
+const ROUTINE: Duration = Duration::from_secs(600);
+/// While something is waited for that may send no event.
+const SOON: Duration = Duration::from_secs(5);
+/// Reconciles during a deletion.
+const QUICK: Duration = Duration::from_millis(300);
+
+/// One action.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Put our finalizer on the resource.
+    AddFinalizer,
+    /// Take our finalizer off: nothing is left.
+    Finish,
+    /// Tell running work to stop.
+    Cancel,
+    /// Begin to add this many nodes.
+    AddNodes(NodegroupPlan, usize),
+    /// Begin to remove these machines.
+    RemoveNodes(Vec<String>),
+    /// Delete these Node objects: their machines are gone.
+    DeleteNodeObjects(Vec<String>),
+    /// Nothing to do but to say how things stand.
+    Nothing,
+}
+
+type Plan = Decision<Next>;
+
+/// The next action for `group`.
+pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
+    let ours = group.finalizers().iter().any(|f| f == keys::FINALIZER);
+    let begun = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
+    if group.metadata.deletion_timestamp.is_some() {
+        return if ours { delete(seen) } else { deleting(Next::Nothing) };
+    }
+    let phase = if begun { Phase::Updating } else { Phase::Creating };
+    if !ours {
+        let health = Health::Progressing(Reason::Creating, "the node group was accepted".into());
+        return Decision::new(Next::AddFinalizer, phase, health);
+    }
+    if let Some(twin) = &seen.twin {
+        let message = format!(
+            "Nodegroup {twin} has the same nodegroupName in the same cluster and is older; nothing is done for this resource until one of them goes"
+        );
+        return idle(Phase::Failed, Health::Stalled(Reason::Conflict, message));
+    }
+    if let Some(waiting) = waiting(group, seen, phase) {
+        return waiting;
+    }
+    let spec = match &seen.plan {
+        Ok(spec) => spec,
+        Err(problem) => return idle(if begun { Phase::Active } else { Phase::Failed }, problem.health.clone()),
+    };
+    match &seen.machines {
+        Ok(machines) => converge(seen, spec, machines, phase, begun),
+        Err(error) => Decision::new(Next::Nothing, phase, failing(error)).after(SOON),
+    }
+}
+
+fn idle(phase: Phase, health: Health) -> Plan {
+    Decision::new(Next::Nothing, phase, health).after(ROUTINE)
+}
+
+fn deleting(next: Next) -> Plan {
+    let health = Health::Progressing(Reason::Deleting, "the node group is being deleted".into());
+    Decision::new(next, Phase::Deleting, health)
+}
+
+/// The cluster can't take nodes now.
+fn waiting(group: &Nodegroup, seen: &Observed, phase: Phase) -> Option<Plan> {
+    let message = match &seen.owner {
+        Owner::Active => return None,
+        Owner::Missing => missing(group),
+        Owner::Deleting => format!("cluster {} is being deleted", group.spec.cluster_name),
+        Owner::NotReady(Some(phase)) => format!("waiting for cluster {}, which is {phase}", group.spec.cluster_name),
+        Owner::NotReady(None) => format!("waiting for cluster {} to become Active", group.spec.cluster_name),
+    };
+    Some(idle(phase, Health::Progressing(Reason::WaitingForCluster, message)))
+}
+
+/// Towards the wanted number of living machines, each with a Ready node.
+fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation], phase: Phase, begun: bool) -> Plan {
+    let working = |reason, message: String| (phase, Health::Progressing(reason, message));
+    let act = |next, (phase, health)| Decision::new(next, phase, health);
+    match &seen.task {
+        TaskView::Queued(_) => return act(Next::Nothing, working(Reason::Queued, "waiting for a free slot".into())),
+        TaskView::Running(work, step) => {
+            let message = step_message(verb(*work), step);
+            return act(Next::Nothing, working(if begun { Reason::Updating } else { Reason::Creating }, message));
+        }
+        TaskView::Stopping(_) => {
+            return act(Next::Nothing, working(Reason::Updating, "stopping what is under way".into()));
+        }
+        TaskView::Failed(_, error) => {
+            if let Some(wait) = seen.wait {
+                let away = matches!(error, Error::Unavailable { .. });
+                let phase = if begun || away { phase } else { Phase::Failed };
+                return act(Next::Nothing, (phase, failing(error))).after(wait);
+            }
+        }
+        TaskView::Idle | TaskView::Finished(_) => {}
+    }
+    let (alive, dead): (Vec<&NodeObservation>, Vec<_>) =
+        machines.iter().partition(|m| matches!(m.state, ContainerState::Running));
+    if !dead.is_empty() {
+        let names: Vec<String> = dead.iter().map(|m| m.name.clone()).collect();
+        let health = working(Reason::Updating, format!("replacing {}, which no longer runs", names.join(", ")));
+        return act(Next::RemoveNodes(names), health);
+    }
+    if let Some(stale) = stale(seen, machines) {
+        return act(Next::DeleteNodeObjects(stale), working(Reason::Updating, "removing nodes that are gone".into()));
+    }
+    if alive.len() < spec.desired {
+        let missing = spec.desired - alive.len();
+        let health = working(Reason::Queued, format!("adding {missing} of {} nodes", spec.desired));
+        return act(Next::AddNodes(spec.clone(), missing), health);
+    }
+    if alive.len() > spec.desired {
+        let names = victims(seen, &alive, alive.len() - spec.desired);
+        return act(Next::RemoveNodes(names.clone()), working(Reason::Updating, format!("removing {}", names.join(", "))));
+    }
+    readiness(seen, spec, &alive, phase, begun)
+}
+
+/// The number is right: are all of them Ready?
+fn readiness(seen: &Observed, spec: &NodegroupPlan, alive: &[&NodeObservation], phase: Phase, begun: bool) -> Plan {
+    let ready = alive.iter().filter(|m| is_ready(seen, &m.name)).count();
+    if ready == spec.desired {
+        return idle(Phase::Active, Health::Ready);
+    }
+    let message = format!("{ready} of {} nodes are Ready", spec.desired);
+    let health = Health::Progressing(Reason::NodesNotReady, message);
+    Decision::new(Next::Nothing, if begun { Phase::Active } else { phase }, health).after(SOON)
+}
+
+/// Whether a machine's node is Ready. Where there is nothing to ask, being there is enough.
+pub fn is_ready(seen: &Observed, name: &str) -> bool {
+    match &seen.nodes {
+        Some(nodes) => nodes.get(name).copied().unwrap_or_default(),
+        None => !seen.has_api_server,
+    }
+}
+
+/// Node objects of the group without a machine.
+fn stale(seen: &Observed, machines: &[NodeObservation]) -> Option<Vec<String>> {
+    let nodes = seen.nodes.as_ref()?;
+    let gone: Vec<String> = nodes.keys().filter(|n| !machines.iter().any(|m| m.name == **n)).cloned().collect();
+    (!gone.is_empty()).then_some(gone)
+}
+
+/// Which machines to remove: those that aren't Ready first, then the last by name.
+fn victims(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Vec<String> {
+    let mut names: Vec<&str> = alive.iter().map(|m| m.name.as_str()).collect();
+    names.sort_by_key(|name| (is_ready(seen, name), std::cmp::Reverse(*name)));
+    names.into_iter().take(count).map(str::to_owned).collect()
+}
+
+const fn verb(work: Work) -> &'static str {
+    match work {
+        Work::RemoveNodes | Work::Delete => "Removing nodes",
+        Work::AddNodes | Work::Create | Work::Start => "Adding nodes",
+    }
+}
+
+/// Deletion: machines, Node objects, then our finalizer. A cluster that goes takes all of it along.
+fn delete(seen: &Observed) -> Plan {
+    match &seen.task {
+        TaskView::Queued(w) | TaskView::Running(w, _) if *w != Work::RemoveNodes => return deleting(Next::Cancel),
+        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+            return deleting(Next::Nothing).after(QUICK);
+        }
+        TaskView::Failed(Work::RemoveNodes, error) if seen.wait.is_some() => {
+            return Decision {
+                next: Next::Nothing,
+                phase: Phase::Deleting,
+                health: failing(error),
+                again: seen.wait,
+            };
+        }
+        TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..) => {}
+    }
+    if matches!(seen.owner, Owner::Missing | Owner::Deleting) || seen.twin.is_some() {
+        return deleting(Next::Finish);
+    }
+    match &seen.machines {
+        Ok(machines) if !machines.is_empty() && seen.has_api_server => {
+            deleting(Next::RemoveNodes(machines.iter().map(|m| m.name.clone()).collect()))
+        }
+        Ok(_) => match stale(seen, &[]) {
+            Some(stale) => deleting(Next::DeleteNodeObjects(stale)),
+            None => deleting(Next::Finish),
+        },
+        Err(error) => Decision {
+            next: Next::Nothing,
+            phase: Phase::Deleting,
+            health: failing(error),
+            again: Some(SOON),
+        },
+    }
+}

@@ -1,0 +1,79 @@
+//! Says each outcome once: a log line, and an Event and a metric where something changed.
+
+use kube::Resource;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+
+use crate::crd::conditions::{Reason, READY};
+use crate::crd::phase::Phase;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+/// The parts of a status that people follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The phase.
+    pub phase: Option<Phase>,
+    /// The conditions.
+    pub conditions: &'a [Condition],
+}
+
+impl Seen<'_> {
+    fn ready(&self) -> Option<(&str, &str)> {
+        self.conditions.iter().find(|c| c.type_ == READY).map(|c| (c.reason.as_str(), c.message.as_str()))
+    }
+}
+
+/// Writes log lines and Events.
+pub struct Reports {
+    recorder: Recorder,
+}
+
+impl Reports {
+    /// Reports under the operator's name and, where given, the pod's.
+    pub fn new(client: kube::Client, pod: Option<String>) -> Self {
+        let reporter = Reporter { controller: "k3eks".into(), instance: pod };
+        Self { recorder: Recorder::new(client, reporter) }
+    }
+
+    /// Reports the step from `before` to `after`, if there is one.
+    pub async fn transition<K: Resource<DynamicType = ()>>(&self, resource: &K, before: Seen<'_>, after: Seen<'_>) {
+        let (Some(phase), Some((reason, message))) = (after.phase, after.ready()) else { return };
+        if before.phase == Some(phase) && before.ready() == Some((reason, message)) {
+            return;
+        }
+        let bad = phase == Phase::Failed || TROUBLE.iter().any(|r| r.as_str() == reason);
+        let note = if reason == Reason::Ready.as_str() { format!("{phase}: {message}") } else { message.to_owned() };
+        if bad {
+            tracing::warn!(%phase, reason, "{note}");
+        } else {
+            tracing::info!(%phase, reason, "{note}");
+        }
+        self.event(resource, bad, reason, &note).await;
+    }
+
+    /// Writes one Event. A failure to write it is logged and stops nothing.
+    pub async fn event<K: Resource<DynamicType = ()>>(&self, resource: &K, bad: bool, reason: &str, note: &str) {
+        const MOST: usize = 1000;
+        let event = Event {
+            type_: if bad { EventType::Warning } else { EventType::Normal },
+            reason: reason.into(),
+            note: Some(note.chars().take(MOST).collect()),
+            action: "Reconcile".into(),
+            secondary: None,
+        };
+        let reference: ObjectReference = resource.object_ref(&());
+        if let Err(error) = self.recorder.publish(&event, &reference).await {
+            tracing::warn!(%error, reason, "writing an Event");
+        }
+    }
+}
+
+/// Reasons that make an Event a warning.
+const TROUBLE: [Reason; 6] = [
+    Reason::Conflict,
+    Reason::InvalidSpec,
+    Reason::ImageUnavailable,
+    Reason::ProviderUnavailable,
+    Reason::ProvisionFailed,
+    Reason::Unreachable,
+];

@@ -1,0 +1,65 @@
+//! The only writer of status: server-side apply on the status subresource, and only where something differs.
+
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::fmt::Debug;
+
+use super::error::Error;
+use crate::metrics::{Kind, Metrics};
+
+/// Writes `new` as the status of `object` unless it has it already. Returns whether it wrote.
+pub async fn write<K, S>(
+    client: &kube::Client,
+    metrics: &Metrics,
+    manager: &'static str,
+    object: &K,
+    old: Option<&S>,
+    new: &S,
+) -> Result<bool, Error>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
+    S: Serialize + PartialEq,
+{
+    if old == Some(new) {
+        return Ok(false);
+    }
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let body = json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": {"name": name, "uid": object.uid()},
+        "status": new,
+    });
+    metrics.writes.get_or_create(&Kind { kind: manager }).inc();
+    let api = Api::<K>::namespaced(client.clone(), &namespace);
+    match api.patch_status(&name, &PatchParams::apply(manager).force(), &Patch::Apply(&body)).await {
+        Ok(_) => Ok(true),
+        // The resource is gone, or another one has its name: there is nothing to report on.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
+        Err(e) => Err(Error::kubernetes(format!("writing the status of {} {namespace}/{name}", K::kind(&())))(e)),
+    }
+}
+
+/// Adds or removes our finalizer. A resource that is gone is as good as one without.
+pub async fn finalizer<K>(client: &kube::Client, object: &K, present: bool) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
+{
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let mut finalizers: Vec<String> =
+        object.finalizers().iter().filter(|f| *f != crate::crd::keys::FINALIZER).cloned().collect();
+    if present {
+        finalizers.push(crate::crd::keys::FINALIZER.into());
+    }
+    // The resource version makes sure that nobody else's finalizer gets lost.
+    let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()}});
+    let api = Api::<K>::namespaced(client.clone(), &namespace);
+    match api.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&body)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(e) => Err(Error::kubernetes(format!("changing the finalizers of {} {namespace}/{name}", K::kind(&())))(e)),
+    }
+}
