@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Write src/eks/model/eks.json: the facts of the EKS API that the protocol layer needs.
+
+Names, shapes, constraints and locations are taken from the service model of the
+botocore release pinned in requirements.txt; its prose is left out. With --check
+nothing is written and the exit code is 1 if the file differs from what would be.
+"""
+
+import argparse
+import gzip
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+TARGET = HERE.parent.parent / "src" / "eks" / "model" / "eks.json"
+PIN = (HERE / "requirements.txt").read_text().strip()
+SERVICE = "eks/2017-11-01"
+CONSTRAINTS = ("pattern", "min", "max", "enum")
+
+
+def load():
+    """Return the service model and the paginators of the pinned release."""
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", directory, PIN]
+        subprocess.run(command, check=True)
+        wheel = next(pathlib.Path(directory).glob("*.whl"))
+        with zipfile.ZipFile(wheel) as archive:
+            base = f"botocore/data/{SERVICE}"
+            service = json.loads(gzip.decompress(archive.read(f"{base}/service-2.json.gz")))
+            pages = json.loads(archive.read(f"{base}/paginators-1.json"))
+    return service, pages["pagination"]
+
+
+def member(owner, name, facts, route):
+    """One member of a structure. EKS checks a cluster's name in every path, where the model says String."""
+    out = {"shape": facts["shape"]}
+    location = facts.get("location")
+    wire = facts.get("locationName", name)
+    if location == "uri" and wire == "name" and route.startswith("/clusters/{name}"):
+        out["shape"] = "ClusterName"
+    if location:
+        out["in"] = location
+    if wire != name:
+        out["as"] = wire
+    if name in owner.get("required", []):
+        out["required"] = True
+    if facts.get("idempotencyToken"):
+        out["token"] = True
+    return out
+
+
+def shape(facts, route):
+    """One shape, without documentation."""
+    out = {"type": facts["type"]}
+    out.update({key: facts[key] for key in CONSTRAINTS if key in facts})
+    if facts["type"] == "structure":
+        members = facts["members"].items()
+        out["members"] = {name: member(facts, name, inner, route) for name, inner in members}
+    if facts["type"] == "list":
+        out["member"] = facts["member"]["shape"]
+    if facts["type"] == "map":
+        out["key"], out["value"] = facts["key"]["shape"], facts["value"]["shape"]
+    return out
+
+
+def references(facts):
+    """The names of the shapes that a shape refers to."""
+    inner = [m["shape"] for m in facts.get("members", {}).values()]
+    return inner + [facts[key] for key in ("member", "key", "value") if key in facts]
+
+
+def operation(facts, pages, inputs):
+    """One operation."""
+    out = {"method": facts["http"]["method"], "uri": facts["http"]["requestUri"]}
+    out["status"] = facts["http"].get("responseCode", 200)
+    for key in ("input", "output"):
+        if key in facts:
+            out[key] = facts[key]["shape"]
+    out["errors"] = sorted(error["shape"] for error in facts.get("errors", []))
+    if "nextToken" in inputs.get(out.get("input"), {}).get("members", {}):
+        out["paged"] = pages.get(facts["name"], {}).get("result_key", "")
+    return out
+
+
+def build(service, pages):
+    """The whole file as text: one line per operation, shape and error, so that a diff can be read."""
+    raw = service["shapes"]
+    operations = {n: operation(o, pages, raw) for n, o in sorted(service["operations"].items())}
+    shapes, queue = {}, []
+    for entry in operations.values():
+        for key in ("input", "output"):
+            if key in entry:
+                queue.append((entry[key], entry["uri"] if key == "input" else ""))
+    while queue:
+        name, route = queue.pop()
+        if name in shapes:
+            continue
+        shapes[name] = shape(raw[name], route)
+        queue.extend((inner, "") for inner in references(shapes[name]))
+    errors = {
+        name: {"status": facts["error"]["httpStatusCode"], "members": sorted(facts["members"])}
+        for name, facts in sorted(raw.items())
+        if facts.get("exception")
+    }
+    sections = (("operations", operations), ("shapes", dict(sorted(shapes.items()))), ("errors", errors))
+    return "{\n" + ",\n".join(section(name, entries) for name, entries in sections) + "\n}\n"
+
+
+def section(name, entries):
+    """One top-level object with an entry per line."""
+    lines = (f"{json.dumps(key)}:{json.dumps(value, separators=(',', ':'))}" for key, value in entries.items())
+    return f'"{name}":{{\n' + ",\n".join(lines) + "\n}"
+
+
+def main():
+    """Generate or check."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare; skipped if the model can't be fetched")
+    check = parser.parse_args().check
+    try:
+        text = build(*load())
+    except subprocess.CalledProcessError:
+        print(f"could not fetch {PIN}", file=sys.stderr)
+        return 0 if check else 1
+    if not check:
+        TARGET.parent.mkdir(parents=True, exist_ok=True)
+        TARGET.write_text(text)
+        return 0
+    if TARGET.read_text() == text:
+        return 0
+    print(f"{TARGET} is not what {PIN} says: run hack/eks-model/generate.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

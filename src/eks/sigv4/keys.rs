@@ -1,0 +1,92 @@
+//! The keys that requests may be signed with.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use subtle::ConstantTimeEq;
+
+/// Finds the key behind an access key id.
+pub trait KeyStore: Send + Sync {
+    /// The key, if there is one.
+    fn lookup(&self, access_key_id: &str) -> Option<Arc<Key>>;
+}
+
+impl<S: BuildHasher + Send + Sync> KeyStore for HashMap<String, Arc<Key>, S> {
+    fn lookup(&self, access_key_id: &str) -> Option<Arc<Key>> {
+        self.get(access_key_id).cloned()
+    }
+}
+
+/// A secret key and whom it belongs to. Its `Debug` form shows no secret.
+pub struct Key {
+    credentials: Credentials,
+    account: String,
+    principal_arn: String,
+    session: Option<Session>,
+}
+
+struct Session {
+    token: String,
+    expires: SystemTime,
+}
+
+impl Key {
+    /// A key without an end.
+    pub fn new(access_key_id: &str, secret: &str, account: &str, principal_arn: &str) -> Self {
+        Self {
+            credentials: Credentials::new(access_key_id, secret, None, None, "k3eks"),
+            account: account.to_owned(),
+            principal_arn: principal_arn.to_owned(),
+            session: None,
+        }
+    }
+
+    /// Makes the key a temporary one, which is only good together with this session token.
+    #[must_use]
+    pub fn temporary(mut self, token: &str, expires: SystemTime) -> Self {
+        self.session = Some(Session { token: token.to_owned(), expires });
+        self
+    }
+
+    /// The account that the key belongs to.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The principal that the key belongs to.
+    pub fn principal_arn(&self) -> &str {
+        &self.principal_arn
+    }
+
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Whether a request with this session token, or none, may use the key.
+    pub(super) fn takes_token(&self, token: Option<&str>) -> bool {
+        match (&self.session, token) {
+            (None, None) => true,
+            (Some(session), Some(token)) => bool::from(session.token.as_bytes().ct_eq(token.as_bytes())),
+            _ => false,
+        }
+    }
+
+    /// Whether the session is over.
+    pub(super) fn expired(&self, now: SystemTime) -> bool {
+        self.session.as_ref().is_some_and(|session| session.expires <= now)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("access_key_id", &self.credentials.access_key_id())
+            .field("account", &self.account)
+            .field("principal_arn", &self.principal_arn)
+            .finish_non_exhaustive()
+    }
+}

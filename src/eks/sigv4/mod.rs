@@ -1,0 +1,180 @@
+//! Who is calling: credentials as Signature Version 4 has them, in headers or in a presigned URL.
+//!
+//! [`Mode::Permissive`] takes any credentials or none, and only reads from them which account and region are meant.
+//! [`Mode::Strict`] signs each request again with the key that it claims to be signed with, and compares.
+
+mod chunked;
+mod keys;
+mod presented;
+mod verify;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::HeaderMap;
+
+use super::arn::account_root;
+use super::error::ApiError;
+pub use keys::{Key, KeyStore};
+use presented::Presented;
+
+/// Whether signatures are checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Any credentials or none.
+    #[default]
+    Permissive,
+    /// Only requests whose signature is that of a known key.
+    Strict,
+}
+
+/// Who sent a request, and to which of the separate worlds of account and region it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Twelve digits.
+    pub account: String,
+    /// Region of the credential scope.
+    pub region: String,
+    /// Access key id; none for a request without credentials.
+    pub access_key_id: Option<String>,
+    /// The IAM principal behind the key.
+    pub principal_arn: String,
+    /// Whether the signature was checked.
+    pub verified: bool,
+}
+
+/// The parts of a request that a signature covers.
+#[derive(Clone, Copy)]
+pub struct SignedRequest<'a> {
+    /// HTTP method.
+    pub method: &'a str,
+    /// Raw path.
+    pub path: &'a str,
+    /// Raw query string; empty if there is none.
+    pub query: &'a str,
+    /// Headers.
+    pub headers: &'a HeaderMap,
+    /// Body as it came.
+    pub body: &'a [u8],
+}
+
+impl<'a> SignedRequest<'a> {
+    fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The body without the framing of `aws-chunked` uploads.
+    pub fn content(&self) -> Result<Cow<'a, [u8]>, ApiError> {
+        let framed = self.header(verify::CONTENT_HASH).is_some_and(|hash| hash.starts_with(chunked::STREAMING));
+        if framed { chunked::decode(self.body).map(Cow::Owned) } else { Ok(Cow::Borrowed(self.body)) }
+    }
+}
+
+/// Turns credentials into a [`Caller`].
+#[derive(Clone)]
+pub struct Authenticator {
+    mode: Mode,
+    keys: Arc<dyn KeyStore>,
+    account: String,
+    region: String,
+}
+
+impl Authenticator {
+    /// An authenticator; `account` and `region` are those of requests that name none.
+    pub fn new(mode: Mode, keys: Arc<dyn KeyStore>, account: &str, region: &str) -> Self {
+        Self { mode, keys, account: account.to_owned(), region: region.to_owned() }
+    }
+
+    /// Says who sent the request, or why that can't be believed. `now` is a parameter for the sake of tests.
+    pub fn authenticate(&self, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
+        match self.mode {
+            Mode::Permissive => Ok(self.believe(Presented::find(request).ok().as_ref())),
+            Mode::Strict => {
+                let presented = Presented::find(request)?;
+                let key = verify::verify(request, &presented, self.keys.as_ref(), now)?;
+                Ok(Caller {
+                    account: key.account().to_owned(),
+                    region: presented.region.into_owned(),
+                    access_key_id: Some(presented.access_key_id.into_owned()),
+                    principal_arn: key.principal_arn().to_owned(),
+                    verified: true,
+                })
+            }
+        }
+    }
+
+    fn believe(&self, presented: Option<&Presented<'_>>) -> Caller {
+        let id = presented.map(|presented| presented.access_key_id.as_ref());
+        let key = id.and_then(|id| self.keys.lookup(id));
+        let account = match (&key, id) {
+            (Some(key), _) => key.account(),
+            (None, Some(id)) if is_account(id) => id,
+            _ => &self.account,
+        };
+        let region = presented.map(|presented| presented.region.as_ref()).filter(|region| is_region(region));
+        let region = region.unwrap_or(&self.region);
+        Caller {
+            principal_arn: key.as_ref().map_or_else(|| account_root(region, account), |key| key.principal_arn().into()),
+            account: account.to_owned(),
+            region: region.to_owned(),
+            access_key_id: id.map(str::to_owned),
+            verified: false,
+        }
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_region(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn caller(authorization: Option<&str>, query: &str) -> Caller {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization {
+            headers.insert("authorization", value.parse().unwrap());
+        }
+        let keys: HashMap<String, Arc<Key>> = HashMap::new();
+        let auth = Authenticator::new(Mode::Permissive, Arc::new(keys), "000000000000", "us-east-1");
+        let request = SignedRequest { method: "GET", path: "/clusters", query, headers: &headers, body: b"" };
+        auth.authenticate(&request, SystemTime::now()).unwrap()
+    }
+
+    #[test]
+    fn permissive_reads_account_and_region() {
+        let header = |credential: &str| {
+            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host;x-amz-date, Signature=00")
+        };
+        let seen = caller(Some(&header("111111111111/20260101/eu-west-1/eks/aws4_request")), "");
+        assert_eq!((seen.account.as_str(), seen.region.as_str()), ("111111111111", "eu-west-1"));
+        assert_eq!(seen.principal_arn, "arn:aws:iam::111111111111:root");
+        let seen = caller(Some(&header("test/20260101/eu-west-1/eks/aws4_request")), "");
+        assert_eq!((seen.account.as_str(), seen.region.as_str()), ("000000000000", "eu-west-1"));
+        assert_eq!(seen.access_key_id.as_deref(), Some("test"));
+        let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=222222222222%2F20260101%2Fcn-north-1%2Feks%2Faws4_request\
+            &X-Amz-Date=20260101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
+        let seen = caller(None, query);
+        assert_eq!((seen.account.as_str(), seen.region.as_str()), ("222222222222", "cn-north-1"));
+    }
+
+    #[test]
+    fn permissive_takes_no_or_odd_credentials() {
+        for value in [None, Some("Bearer x"), Some("AWS4-HMAC-SHA256"), Some("AWS4-HMAC-SHA256 Credential=a/b")] {
+            let seen = caller(value, "");
+            assert_eq!((seen.account.as_str(), seen.region.as_str()), ("000000000000", "us-east-1"));
+            assert!(!seen.verified);
+        }
+        let odd = "AWS4-HMAC-SHA256 Credential=a/20260101/../eks/aws4_request, SignedHeaders=host, Signature=00";
+        assert_eq!(caller(Some(odd), "").region, "us-east-1");
+    }
+}

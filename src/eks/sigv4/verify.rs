@@ -1,0 +1,215 @@
+//! Checking a signature by making it again.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::eks::error::{ApiError, ErrorCode};
+
+use super::chunked;
+use super::keys::{Key, KeyStore};
+use super::presented::{Presented, unsigned_query};
+use super::{SignedRequest, is_region};
+
+/// The header with the body's hash, or with a word that says why there is none.
+pub const CONTENT_HASH: &str = "x-amz-content-sha256";
+
+const SERVICE: &str = "eks";
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+const ISO_BASIC: &str = "%Y%m%dT%H%M%SZ";
+const SKEW: Duration = Duration::from_secs(5 * 60);
+const LONGEST_LIFE: u64 = 7 * 24 * 60 * 60;
+/// The signer gives up on longer ones, since encoding may make a URI three times as long.
+const LONGEST_URI: usize = 16 * 1024;
+const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
+    Secret Access Key and signing method. Consult the service documentation for details.";
+
+/// Checks everything about the credentials and returns the key that they belong to.
+pub fn verify(
+    request: &SignedRequest<'_>,
+    presented: &Presented<'_>,
+    keys: &dyn KeyStore,
+    now: SystemTime,
+) -> Result<Arc<Key>, ApiError> {
+    if presented.service != SERVICE {
+        return Err(invalid(format!("Credential should be scoped to correct service: '{SERVICE}'.")));
+    }
+    if !is_region(&presented.region) {
+        return Err(invalid("Credential should be scoped to a valid region."));
+    }
+    let time = signing_time(presented)?;
+    let expires = lifetime(presented)?;
+    check_clock(presented, time, expires, now)?;
+    let unknown = || {
+        let message = "The security token included in the request is invalid.";
+        ApiError::new(ErrorCode::UnrecognizedClient, message)
+    };
+    let key = keys.lookup(&presented.access_key_id).ok_or_else(unknown)?;
+    if !key.takes_token(presented.session_token.as_deref()) {
+        return Err(unknown());
+    }
+    let signing = Signing { request, presented, key: &key, time, expires };
+    signing.check()?;
+    if key.expired(now) {
+        let message = "The security token included in the request is expired";
+        return Err(ApiError::new(ErrorCode::ExpiredToken, message));
+    }
+    Ok(key)
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorCode::InvalidSignature, message)
+}
+
+fn signing_time(presented: &Presented<'_>) -> Result<SystemTime, ApiError> {
+    let date = &presented.date;
+    if date.is_empty() {
+        let message = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.";
+        return Err(ApiError::new(ErrorCode::IncompleteSignature, message));
+    }
+    let parsed = NaiveDateTime::parse_from_str(date, ISO_BASIC)
+        .ok()
+        .filter(|_| date.len() == 16)
+        .and_then(|parsed| u64::try_from(parsed.and_utc().timestamp()).ok())
+        .ok_or_else(|| {
+            let message = format!("Date must be in ISO-8601 'basic format'. Got '{date}'.");
+            ApiError::new(ErrorCode::IncompleteSignature, message)
+        })?;
+    let day = &date[..8];
+    if presented.day != day {
+        return Err(invalid(format!(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
+             '{}' != '{day}', from '{date}'.",
+            presented.day
+        )));
+    }
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(parsed))
+}
+
+fn lifetime(presented: &Presented<'_>) -> Result<Option<Duration>, ApiError> {
+    let Some(text) = &presented.expires else { return Ok(None) };
+    match text.parse::<u64>() {
+        Ok(seconds) if (1..=LONGEST_LIFE).contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
+        _ => Err(invalid(format!("X-Amz-Expires must be between 1 and {LONGEST_LIFE} seconds"))),
+    }
+}
+
+fn check_clock(
+    presented: &Presented<'_>,
+    time: SystemTime,
+    expires: Option<Duration>,
+    now: SystemTime,
+) -> Result<(), ApiError> {
+    let date = &presented.date;
+    let show = |time: SystemTime| DateTime::<Utc>::from(time).format(ISO_BASIC);
+    if time > now + SKEW {
+        let (late, now) = (show(now + SKEW), show(now));
+        return Err(invalid(format!("Signature not yet current: {date} is still later than {late} ({now} + 5 min.)")));
+    }
+    if let Some(expires) = expires {
+        let end = time + expires;
+        if end < now {
+            return Err(invalid(format!("Signature expired: {} is now earlier than {}", show(end), show(now))));
+        }
+    } else if time + SKEW < now {
+        let (early, now) = (show(now - SKEW), show(now));
+        return Err(invalid(format!("Signature expired: {date} is now earlier than {early} ({now} - 5 min.)")));
+    }
+    Ok(())
+}
+
+/// All that goes into a signature.
+struct Signing<'a> {
+    request: &'a SignedRequest<'a>,
+    presented: &'a Presented<'a>,
+    key: &'a Key,
+    time: SystemTime,
+    expires: Option<Duration>,
+}
+
+impl Signing<'_> {
+    fn check(&self) -> Result<(), ApiError> {
+        let declared = self.request.header(CONTENT_HASH);
+        let hash = match declared {
+            Some(word) if word == UNSIGNED || word.starts_with(chunked::STREAMING) => Cow::Borrowed(word),
+            _ => Cow::Owned(format!("{:x}", Sha256::digest(self.request.body))),
+        };
+        if declared.is_some_and(|declared| declared != hash) {
+            return Err(invalid(MISMATCH));
+        }
+        let expected = self.signature(self.signed_headers()?, hash.as_ref()).ok_or_else(|| invalid(MISMATCH))?;
+        if !bool::from(expected.as_bytes().ct_eq(self.presented.signature.as_bytes())) {
+            return Err(invalid(MISMATCH));
+        }
+        if hash.starts_with(chunked::SIGNED) {
+            let seed = chunked::Seed {
+                secret: self.key.credentials().secret_access_key(),
+                time: self.time,
+                date: &self.presented.date,
+                region: &self.presented.region,
+                service: &self.presented.service,
+                signature: &self.presented.signature,
+            };
+            chunked::verify(self.request.body, &seed).ok_or_else(|| invalid(MISMATCH))?;
+        }
+        Ok(())
+    }
+
+    /// Names and values of the headers that were signed, which have to be there and have to include `host`.
+    fn signed_headers(&self) -> Result<Vec<(&str, &str)>, ApiError> {
+        let mut headers = Vec::with_capacity(8);
+        for name in self.presented.signed_headers.split(';') {
+            let before = headers.len();
+            for value in self.request.headers.get_all(name) {
+                headers.push((name, value.to_str().map_err(|_| invalid(MISMATCH))?));
+            }
+            if headers.len() == before {
+                return Err(invalid(MISMATCH));
+            }
+        }
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            let message = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
+            return Err(invalid(message));
+        }
+        if self.expires.is_none() && !headers.iter().any(|(name, _)| *name == "x-amz-date") {
+            return Err(invalid("'X-Amz-Date' must be a 'SignedHeader' in the AWS Authorization."));
+        }
+        Ok(headers)
+    }
+
+    fn signature(&self, headers: Vec<(&str, &str)>, hash: &str) -> Option<String> {
+        let mut settings = SigningSettings::default();
+        settings.excluded_headers = None;
+        let query = if self.expires.is_some() {
+            settings.signature_location = SignatureLocation::QueryParams;
+            settings.expires_in = self.expires;
+            Cow::Owned(unsigned_query(self.request.query))
+        } else {
+            Cow::Borrowed(self.request.query)
+        };
+        let separator = if query.is_empty() { "" } else { "?" };
+        let identity = self.key.credentials().clone().into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.presented.region)
+            .name(&self.presented.service)
+            .time(self.time)
+            .settings(settings)
+            .build()
+            .ok()?
+            .into();
+        let uri = format!("{}{separator}{query}", self.request.path);
+        if uri.len() > LONGEST_URI {
+            return None;
+        }
+        let body = SignableBody::Precomputed(hash.to_owned());
+        let request = SignableRequest::new(self.request.method, uri, headers.into_iter(), body).ok()?;
+        sign(request, &params).ok().map(|output| output.signature().to_owned())
+    }
+}
