@@ -6,15 +6,13 @@
 //! | --- | --- |
 //! | [`crd`], [`provider`] | nothing else of the crate |
 //! | [`controller`] | `crd`, the port in `provider`, `metrics` |
-//! | [`eks`] | `crd`, `identity`, `metrics` |
-//! | [`admin`] | `metrics` |
+//! | [`eks`] | `crd`, `metrics` |
+//! | `admin` | `metrics` |
 //! | `main` | everything |
 
 pub mod controller;
 pub mod crd;
-<<<<<<< HEAD
-pub mod metrics;
-=======
+
 pub mod eks;
->>>>>>> b072893 (Speak the wire protocol of the EKS API from its service model)
+pub mod metrics;
 pub mod provider;
