@@ -10,9 +10,11 @@
 //! | `admin` | `metrics` |
 //! | `main` | everything |
 
+pub mod admin;
 pub mod controller;
 pub mod crd;
 
 pub mod eks;
 pub mod metrics;
 pub mod provider;
+pub mod telemetry;

@@ -1,1 +1,253 @@
-fn main() {}
+//! The command line: the only place that names a concrete provider.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use k3eks::admin;
+use k3eks::controller::{self, Providers, Settings, leader::Leadership};
+use k3eks::crd::{self, cluster::ProviderName};
+use k3eks::metrics::Metrics;
+use k3eks::provider::ClusterProvider;
+use k3eks::provider::metadata::Metadata;
+use k3eks::telemetry::{self, LogFormat};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, ResourceExt};
+use tokio_util::sync::CancellationToken;
+
+/// An Amazon EKS that runs where you are.
+#[derive(Parser)]
+#[command(version, about, long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the operator against the management cluster: the one it runs in, or that of the current kubeconfig.
+    Operator(Box<Operator>),
+    /// Write the custom resource definitions as YAML.
+    Crds {
+        /// Folder for one file a kind; without it everything goes to standard output.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// What runs clusters by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ProviderChoice {
+    Auto,
+    K3d,
+    Metadata,
+}
+
+/// Reads `--provider`, with the values that users of other emulators know.
+fn provider_choice(text: &str) -> Result<ProviderChoice, String> {
+    match text {
+        "" | "auto" => Ok(ProviderChoice::Auto),
+        "k3d" => Ok(ProviderChoice::K3d),
+        "metadata" | "off" | "none" | "moto" | "disabled" => Ok(ProviderChoice::Metadata),
+        _ => Err("use auto, k3d or metadata (off, none, moto and disabled mean metadata)".into()),
+    }
+}
+
+#[derive(Args)]
+struct Operator {
+    /// What runs clusters that name no provider: auto (k3d where Docker answers, else metadata), k3d, metadata.
+    #[arg(long, env = "K3EKS_PROVIDER", default_value = "auto", value_parser = provider_choice)]
+    provider: ProviderChoice,
+    /// Kubernetes minor version of clusters that name none.
+    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = "1.33")]
+    default_version: String,
+    /// Clusters and node groups that are made at once; more of them wait.
+    #[arg(long, env = "K3EKS_MAX_CONCURRENT_PROVISIONS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    max_concurrent_provisions: u16,
+    /// Only this namespace is watched; all where it isn't given.
+    #[arg(long, env = "K3EKS_WATCH_NAMESPACE")]
+    watch_namespace: Option<String>,
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, env = "K3EKS_ADMIN_ADDRESS", default_value = "127.0.0.1:8080")]
+    admin_address: SocketAddr,
+    /// Form of the log.
+    #[arg(long, env = "K3EKS_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// Level or filter of the log, such as `info` or `info,k3eks=debug`.
+    #[arg(long, env = "K3EKS_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+    /// Whether only the replica that holds the Lease works. Default: yes in a pod, no outside.
+    #[arg(long, env = "K3EKS_LEADER_ELECT")]
+    leader_elect: Option<bool>,
+    /// Marks this operator's containers. Default: the uid of the management cluster's kube-system namespace.
+    #[arg(long, env = "K3EKS_INSTANCE")]
+    instance: Option<String>,
+    #[command(flatten)]
+    k3d: K3d,
+    /// Namespace of the Lease.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default", hide = true)]
+    pod_namespace: String,
+    /// Name of this pod.
+    #[arg(long, env = "POD_NAME", hide = true)]
+    pod_name: Option<String>,
+}
+
+/// Settings of the k3d provider.
+#[derive(Args)]
+struct K3d {
+    /// Docker network that child clusters join; with none each gets its own.
+    #[arg(long, env = "K3EKS_NETWORK")]
+    network: Option<String>,
+    /// Host ports for API servers.
+    #[arg(long, env = "K3EKS_API_PORTS", default_value = "16443-17442")]
+    api_ports: String,
+    /// Host address that API servers are published on.
+    #[arg(long, env = "K3EKS_API_BIND_ADDRESS", default_value = "127.0.0.1")]
+    api_bind_address: std::net::IpAddr,
+    /// Host name or address in endpoints and kubeconfigs.
+    #[arg(long, env = "K3EKS_ENDPOINT_HOST", default_value = "127.0.0.1")]
+    endpoint_host: String,
+    /// Image of a version, as VERSION=IMAGE; may be given several times.
+    #[arg(long = "image", env = "K3EKS_IMAGES", value_delimiter = ',')]
+    images: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Crds { dir } => crds(dir.as_deref()),
+        Command::Operator(options) => operator(*options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("k3eks: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes the definitions, each to `<group>_<plural>.yaml`.
+fn crds(dir: Option<&Path>) -> anyhow::Result<()> {
+    for definition in crd::definitions() {
+        let text = serde_yaml::to_string(&definition).context("writing a definition as YAML")?;
+        let text = format!("# Generated by `k3eks crds`. Don't edit.\n{text}");
+        match dir {
+            None => println!("---\n{text}"),
+            Some(dir) => {
+                let file = dir.join(format!("{}_{}.yaml", definition.spec.group, definition.spec.names.plural));
+                std::fs::create_dir_all(dir)
+                    .and_then(|()| std::fs::write(&file, text))
+                    .with_context(|| format!("writing {}", file.display()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn operator(options: Operator) -> anyhow::Result<()> {
+    telemetry::start(options.log_format, &options.log_level).map_err(anyhow::Error::msg)?;
+    let shutdown = CancellationToken::new();
+    stop_on_signals(shutdown.clone())?;
+    let metrics = Metrics::new();
+    let ready = Arc::new(AtomicBool::new(false));
+    let admin = admin::Admin { metrics: metrics.clone(), ready: ready.clone() };
+    let address = options.admin_address;
+    let port = tokio::spawn(admin::serve(admin, address, shutdown.clone()));
+    let work = shutdown.run_until_cancelled(async { connect(&options).await }).await;
+    let Some(work) = work else { return Ok(()) };
+    let (client, instance) = work?;
+    ready.store(true, Ordering::Relaxed);
+    let result = tokio::select! {
+        ended = lead(options, client, instance, metrics, shutdown.clone()) => ended,
+        ended = port => ended?.with_context(|| format!("serving {address}; take another --admin-address if it is in use")),
+    };
+    shutdown.cancel();
+    result
+}
+
+/// A client of the management cluster, and the name of this installation.
+async fn connect(options: &Operator) -> anyhow::Result<(Client, String)> {
+    let client = Client::try_default()
+        .await
+        .context("finding the management cluster: set KUBECONFIG, or run in a pod with a service account")?;
+    let instance = if let Some(instance) = &options.instance {
+        instance.clone()
+    } else {
+        let system = Api::<Namespace>::all(client.clone()).get("kube-system").await;
+        system.context("asking the management cluster for namespace kube-system")?.uid().unwrap_or_default()
+    };
+    Ok((client, instance))
+}
+
+/// Waits for leadership where that is asked for, then runs the controllers.
+async fn lead(
+    options: Operator,
+    client: Client,
+    instance: String,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let providers = providers(&options, &instance)?;
+    let settings = Settings {
+        default_version: options.default_version,
+        max_concurrent_provisions: usize::from(options.max_concurrent_provisions),
+        watch_namespace: options.watch_namespace,
+        children_by_network: in_pod,
+    };
+    let holder = options.pod_name.clone().unwrap_or_else(|| format!("k3eks-{}", std::process::id()));
+    let leadership = options
+        .leader_elect
+        .unwrap_or(in_pod)
+        .then(|| Leadership::new(client.clone(), &options.pod_namespace, &holder));
+    if let Some(leadership) = &leadership {
+        tracing::info!(holder, "waiting for leadership");
+        if !leadership.acquire(&shutdown).await {
+            return Ok(());
+        }
+    }
+    metrics.leader.set(1);
+    tracing::info!(instance, provider = ?providers.default, "working");
+    let run = controller::run(client, settings, providers, metrics.clone(), options.pod_name, shutdown.clone());
+    match leadership {
+        None => run.await?,
+        Some(leadership) => {
+            tokio::select! {
+                ended = run => {
+                    leadership.release().await;
+                    ended?;
+                }
+                lost = leadership.hold(&shutdown) => {
+                    // Without the Lease another replica works: what is under way here must end at once.
+                    anyhow::ensure!(!lost, "leadership was lost; the process ends so that it starts anew");
+                }
+            }
+        }
+    }
+    metrics.leader.set(0);
+    Ok(())
+}
+
+fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        tracing::info!("stopping");
+        shutdown.cancel();
+    });
+    Ok(())
+}
+
+/// The providers that the options ask for.
+#[allow(clippy::unnecessary_wraps)]
+fn providers(options: &Operator, instance: &str) -> anyhow::Result<Providers> {
+    let _ = (instance, &options.k3d.network);
+    let metadata: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+    Ok(Providers { k3d: None, metadata, default: ProviderName::Metadata })
+}

@@ -103,11 +103,7 @@ impl Metrics {
         r.register("reconciles", "Reconciles by kind", m.reconciles.clone());
         r.register("reconcile_errors", "Failed reconciles by kind and category", m.errors.clone());
         r.register("reconcile_duration_seconds", "Seconds that a reconcile took", m.reconcile_seconds.clone());
-        r.register(
-            "provision_duration_seconds",
-            "Seconds that a step of long work took",
-            m.provision_seconds.clone(),
-        );
+        r.register("provision_duration_seconds", "Seconds that a step of long work took", m.provision_seconds.clone());
         r.register("api_writes", "Mutating calls to the management cluster's API", m.writes.clone());
         r.register("clusters", "Clusters by phase", m.clusters.clone());
         r.register("nodes", "Nodes of node groups by readiness", m.nodes.clone());

@@ -71,11 +71,7 @@ impl Children {
     pub fn follow(&self, plan: &ClusterPlan, provider: &Arc<dyn ClusterProvider>) {
         let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
         followers.entry(plan.id.clone()).or_insert_with(|| {
-            let follower = Follower {
-                state: Arc::default(),
-                again: Arc::default(),
-                stop: self.shutdown.child_token(),
-            };
+            let follower = Follower { state: Arc::default(), again: Arc::default(), stop: self.shutdown.child_token() };
             let run = Run {
                 plan: plan.clone(),
                 provider: provider.clone(),
@@ -217,8 +213,7 @@ impl Run {
         let before = state.0.clone();
         let (child, client) = &mut *state;
         change(child, client);
-        let differs =
-            before.ready != child.ready || before.nodes != child.nodes || before.access != child.access;
+        let differs = before.ready != child.ready || before.nodes != child.nodes || before.access != child.access;
         drop(state);
         if differs {
             self.wake.all_of(&self.plan.id);

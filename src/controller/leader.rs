@@ -53,26 +53,27 @@ impl Leadership {
         }
     }
 
-    /// Renews until leadership is lost or `shutdown` comes, then gives it up so that another can lead at once.
-    pub async fn hold(&self, shutdown: &CancellationToken) {
+    /// Renews for as long as the work goes on. Returns true where leadership was lost; never returns after `shutdown`,
+    /// so that the work under way can end and leadership be released by [`Self::release`].
+    pub async fn hold(&self, shutdown: &CancellationToken) -> bool {
         let mut tick = tokio::time::interval(TICK);
         let mut renewed = tokio::time::Instant::now();
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
-                () = shutdown.cancelled() => break,
+                () = shutdown.cancelled() => return std::future::pending().await,
             }
             match self.lock.try_acquire_or_renew().await {
                 Ok(LeaseLockResult::Acquired(_)) => renewed = tokio::time::Instant::now(),
                 Ok(LeaseLockResult::NotAcquired(_)) => {
                     tracing::error!(lease = LEASE, "another replica leads now");
-                    return;
+                    return true;
                 }
                 Err(error) => {
                     tracing::warn!(%error, lease = LEASE, "renewing leadership");
-                    if renewed.elapsed() > TTL - TICK {
+                    if renewed.elapsed() + TICK > TTL {
                         tracing::error!(lease = LEASE, "leadership couldn't be renewed in time");
-                        return;
+                        return true;
                     }
                 }
             }

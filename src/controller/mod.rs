@@ -22,8 +22,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use kube::Client;
 use kube::runtime::controller::{Action, Config, Controller};
-use kube::{Api, Client};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -53,8 +53,7 @@ pub async fn run(
     let nodegroups = watch::source::<Nodegroup>(&client, settings.watch_namespace.as_deref());
     let (wake_clusters, woken_clusters) = unbounded_channel();
     let (wake_nodegroups, woken_nodegroups) = unbounded_channel();
-    let wake =
-        Wake { clusters: wake_clusters, nodegroups: wake_nodegroups, known: nodegroups.store.clone() };
+    let wake = Wake { clusters: wake_clusters, nodegroups: wake_nodegroups, known: nodegroups.store.clone() };
     let (owned, lost) = watch::owned(&client, settings.watch_namespace.as_deref(), shutdown.clone());
     let ctx = Arc::new(Context {
         tasks: tasks::Tasks::new(settings.max_concurrent_provisions, shutdown.clone()),
@@ -127,9 +126,10 @@ async fn count(ctx: Arc<Context>) {
             ctx.metrics.clusters.get_or_create(&ByPhase { phase: phase.as_str() }).set(n);
         }
         let statuses = ctx.nodegroups.state();
-        let (all, ready) = statuses.iter().filter_map(|g| g.status.as_ref()).fold((0, 0), |(all, ready), s| {
-            (all + i64::from(s.replicas), ready + i64::from(s.ready_replicas))
-        });
+        let (all, ready) = statuses
+            .iter()
+            .filter_map(|g| g.status.as_ref())
+            .fold((0, 0), |(all, ready), s| (all + i64::from(s.replicas), ready + i64::from(s.ready_replicas)));
         ctx.metrics.nodes.get_or_create(&ByReadiness { state: "ready" }).set(ready);
         ctx.metrics.nodes.get_or_create(&ByReadiness { state: "not-ready" }).set(all - ready);
         ctx.metrics.queue_depth.set(i64::try_from(ctx.tasks.under_way()).unwrap_or(i64::MAX));

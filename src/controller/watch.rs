@@ -7,9 +7,9 @@ use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, metadata_watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast::error::RecvError;
@@ -95,15 +95,25 @@ pub fn owned(
 ) -> (Owned, UnboundedReceiver<ObjectRef<EKSClusterConfig>>) {
     let (wake, woken) = unbounded_channel();
     let owned = Owned {
-        secrets: keep::<Secret>(api(client, namespace), wake.clone(), shutdown.clone()),
-        services: keep::<Service>(api(client, namespace), wake.clone(), shutdown.clone()),
-        slices: keep::<EndpointSlice>(api(client, namespace), wake, shutdown),
+        secrets: keep::<Secret>(meta(client, namespace), wake.clone(), shutdown.clone()),
+        services: keep::<Service>(meta(client, namespace), wake.clone(), shutdown.clone()),
+        slices: keep::<EndpointSlice>(meta(client, namespace), wake, shutdown),
     };
     (owned, woken)
 }
 
+fn meta<K>(client: &Client, namespace: Option<&str>) -> Api<PartialObjectMeta<K>>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
 fn keep<K>(
-    api: Api<K>,
+    api: Api<PartialObjectMeta<K>>,
     wake: UnboundedSender<ObjectRef<EKSClusterConfig>>,
     shutdown: CancellationToken,
 ) -> Store<PartialObjectMeta<K>>
@@ -112,7 +122,7 @@ where
 {
     let (store, writer) = reflector::store();
     let config = watcher::Config::default().labels(keys::LABEL_CLUSTER);
-    let stream = metadata_watcher(api, config)
+    let stream = watcher::watcher(api, config)
         .default_backoff()
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)

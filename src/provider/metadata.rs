@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 
 use super::{
-    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error, NodeObservation, NodegroupPlan,
-    Progress, ServerObservation,
+    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error, NodeObservation,
+    NodegroupPlan, Progress, ServerObservation,
 };
 
 /// Records only.

@@ -26,8 +26,7 @@ pub fn written(cluster: &EKSClusterConfig, access: &Access, owned: &Owned) -> bo
     let digest = digest(access);
     owned.secret(&namespace, &format!("{name}{}", keys::KUBECONFIG_SUFFIX), &digest)
         && owned.secret(&namespace, &name, &digest)
-        && (access.internal.is_none()
-            || owned.service(&namespace, &format!("{name}{}", keys::SERVICE_SUFFIX), &digest))
+        && (access.internal.is_none() || owned.service(&namespace, &format!("{name}{}", keys::SERVICE_SUFFIX), &digest))
 }
 
 /// Writes everything, by server-side apply.

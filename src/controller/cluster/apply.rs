@@ -81,18 +81,23 @@ where
     let generation = cluster.meta().generation.unwrap_or_default();
     let (id, wake) = (validate::id(cluster), ctx.wake.clone());
     let (owner, uid) = (ctx.clone(), key.clone());
-    ctx.tasks.start(&key, work, move || wake.cluster(&id), move |progress| async move {
-        let begun = Instant::now();
-        let ended = job(provider, progress).await;
-        owner.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
-        match &ended {
-            Ok(()) => owner.backoff.worked(&uid),
-            Err(_) => {
-                owner.backoff.failed(&uid, generation, Instant::now());
+    ctx.tasks.start(
+        &key,
+        work,
+        move || wake.cluster(&id),
+        move |progress| async move {
+            let begun = Instant::now();
+            let ended = job(provider, progress).await;
+            owner.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
+            match &ended {
+                Ok(()) => owner.backoff.worked(&uid),
+                Err(_) => {
+                    owner.backoff.failed(&uid, generation, Instant::now());
+                }
             }
-        }
-        ended
-    });
+            ended
+        },
+    );
 }
 
 async fn delete_nodegroups(cluster: &EKSClusterConfig, names: &[String], ctx: &Context) -> Result<(), Error> {

@@ -85,8 +85,10 @@ fn twin(cluster: &EKSClusterConfig, ctx: &Context) -> Option<String> {
     let identity = Identity::of(cluster);
     let rank = |c: &EKSClusterConfig| (c.meta().creation_timestamp.clone().map(|t| t.0), c.uid());
     let mine = rank(cluster);
-    let other = ctx.clusters.state().into_iter().find(|other| {
-        other.uid() != cluster.uid() && Identity::of(other) == identity && rank(other) < mine
-    })?;
+    let other = ctx
+        .clusters
+        .state()
+        .into_iter()
+        .find(|other| other.uid() != cluster.uid() && Identity::of(other) == identity && rank(other) < mine)?;
     Some(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
 }

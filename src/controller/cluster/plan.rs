@@ -85,7 +85,8 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     }
     let phase = if begun { Phase::Updating } else { Phase::Creating };
     if servers.is_empty() || (!begun && seen.task != TaskView::Finished(Work::Create)) {
-        let what = if begun { "the cluster's server is gone; making it anew" } else { "Creating: waiting for a free slot" };
+        let what =
+            if begun { "the cluster's server is gone; making it anew" } else { "Creating: waiting for a free slot" };
         let health = Health::Progressing(if begun { Reason::Creating } else { Reason::Queued }, what.into());
         return Decision::new(Next::StartCreate(spec.clone()), phase, health);
     }
@@ -119,9 +120,7 @@ fn deleting(message: &str) -> Health {
 fn at_work(cluster: &EKSClusterConfig, seen: &Observed, begun: bool) -> Option<Plan> {
     let phase = if begun { Phase::Updating } else { Phase::Creating };
     let progressing = |reason, message: String| {
-        let next = if cluster.metadata.deletion_timestamp.is_none()
-            && !seen.inline.is_empty()
-        {
+        let next = if cluster.metadata.deletion_timestamp.is_none() && !seen.inline.is_empty() {
             Next::SyncNodegroups(seen.inline.clone())
         } else {
             Next::Nothing
@@ -150,7 +149,12 @@ const fn verb(work: Work) -> &'static str {
 
 /// The API server answers: see to what belongs around it.
 fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
-    let health = if cluster.status.as_ref().and_then(|s| s.applied.as_ref()).is_some_and(|a| a.version != seen.wanted_version) {
+    let health = if cluster
+        .status
+        .as_ref()
+        .and_then(|s| s.applied.as_ref())
+        .is_some_and(|a| a.version != seen.wanted_version)
+    {
         let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
         Health::Stalled(
             Reason::InvalidSpec,

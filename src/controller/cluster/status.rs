@@ -52,8 +52,7 @@ fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterC
         status.endpoint = Some(access.endpoint.clone());
         status.certificate_authority = Some(CertificateAuthority { data: STANDARD.encode(&access.ca_pem) });
         status.kubeconfig_secret = Some(format!("{}{}", cluster.name_any(), keys::KUBECONFIG_SUFFIX));
-        status.service =
-            access.internal.as_ref().map(|_| format!("{}{}", cluster.name_any(), keys::SERVICE_SUFFIX));
+        status.service = access.internal.as_ref().map(|_| format!("{}{}", cluster.name_any(), keys::SERVICE_SUFFIX));
         api_port = access.api_port.map(i32::from).or(api_port);
     }
     status.version = Some(plan.version.clone());

@@ -42,13 +42,12 @@ pub fn validate(
         ));
     }
     let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
-    let (version, image) = match applied {
-        Some(applied) => (applied.version.clone(), applied.image.clone()),
-        None => {
-            let version = wanted_version(cluster, default_version).to_owned();
-            let image = provider.image(&version).map_err(|e| Problem::of(&e))?;
-            (version, image)
-        }
+    let (version, image) = if let Some(applied) = applied {
+        (applied.version.clone(), applied.image.clone())
+    } else {
+        let version = wanted_version(cluster, default_version).to_owned();
+        let image = provider.image(&version).map_err(|e| Problem::of(&e))?;
+        (version, image)
     };
     let (id, identity) = (id(cluster), Identity::of(cluster));
     let service = format!("{}{}.{}", id.name, keys::SERVICE_SUFFIX, id.namespace);

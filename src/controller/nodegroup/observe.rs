@@ -113,6 +113,7 @@ fn twin(group: &Nodegroup, ctx: &Context) -> Option<String> {
     let rank = |g: &Nodegroup| (g.metadata.creation_timestamp.clone().map(|t| t.0), g.uid());
     let (mine, name) = (rank(group), names::nodegroup_name(group));
     let siblings = ctx.nodegroups_of(&validate::cluster_id(group));
-    let twin = siblings.iter().find(|g| g.uid() != group.uid() && names::nodegroup_name(g) == name && rank(g) < mine)?;
+    let twin =
+        siblings.iter().find(|g| g.uid() != group.uid() && names::nodegroup_name(g) == name && rank(g) < mine)?;
     Some(twin.name_any())
 }

@@ -131,7 +131,10 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
     }
     if alive.len() > spec.desired {
         let names = victims(seen, &alive, alive.len() - spec.desired);
-        return act(Next::RemoveNodes(names.clone()), working(Reason::Updating, format!("removing {}", names.join(", "))));
+        return act(
+            Next::RemoveNodes(names.clone()),
+            working(Reason::Updating, format!("removing {}", names.join(", "))),
+        );
     }
     readiness(seen, spec, &alive, phase, begun)
 }
@@ -184,12 +187,7 @@ fn delete(seen: &Observed) -> Plan {
             return deleting(Next::Nothing).after(QUICK);
         }
         TaskView::Failed(Work::RemoveNodes, error) if seen.wait.is_some() => {
-            return Decision {
-                next: Next::Nothing,
-                phase: Phase::Deleting,
-                health: failing(error),
-                again: seen.wait,
-            };
+            return Decision { next: Next::Nothing, phase: Phase::Deleting, health: failing(error), again: seen.wait };
         }
         TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..) => {}
     }
@@ -204,11 +202,8 @@ fn delete(seen: &Observed) -> Plan {
             Some(stale) => deleting(Next::DeleteNodeObjects(stale)),
             None => deleting(Next::Finish),
         },
-        Err(error) => Decision {
-            next: Next::Nothing,
-            phase: Phase::Deleting,
-            health: failing(error),
-            again: Some(SOON),
-        },
+        Err(error) => {
+            Decision { next: Next::Nothing, phase: Phase::Deleting, health: failing(error), again: Some(SOON) }
+        }
     }
 }

@@ -15,10 +15,9 @@ pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> 
     let old = group.status.clone().unwrap_or_default();
     let active = decision.phase == Phase::Active;
     let nodes: Vec<NodeStatus> = match &seen.machines {
-        Ok(machines) => machines
-            .iter()
-            .map(|m| NodeStatus { name: m.name.clone(), ready: is_ready(seen, &m.name) })
-            .collect(),
+        Ok(machines) => {
+            machines.iter().map(|m| NodeStatus { name: m.name.clone(), ready: is_ready(seen, &m.name) }).collect()
+        }
         Err(_) => old.nodes.clone(),
     };
     let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);

@@ -1,0 +1,32 @@
+# Everything a user or a developer runs. `make` alone lists the commands.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export K3EKS_CACHE ?= $(HOME)/.cache/k3eks
+export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
+
+.PHONY: help test lint unit generate check-generated eks-model
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+test: lint check-generated unit ## Set up what is missing and pass everything
+
+lint: ## Formatting and lints
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+
+unit: ## Tests that need no cluster
+	cargo test --quiet
+
+generate: ## Write the custom resource definitions from the code
+	cargo run --quiet -- crds --dir crds
+	mkdir -p charts/k3eks-crd/files && cp crds/*.yaml charts/k3eks-crd/files/
+
+check-generated: ## Fail where generated files differ from what the code says
+	rm -rf "$(K3EKS_CACHE)/drift" && cargo run --quiet -- crds --dir "$(K3EKS_CACHE)/drift"
+	diff -ru crds "$(K3EKS_CACHE)/drift"
+	diff -ru crds charts/k3eks-crd/files
+
+eks-model: ## Write the EKS API's model anew from its published form
+	hack/eks-model/generate.py
