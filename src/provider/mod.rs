@@ -38,6 +38,14 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// [`Error::Unavailable`] while the world isn't known (the engine is away).
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error>;
 
+    /// The clusters of which anything exists, known to a resource or not; does no I/O. Where nothing runs: none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] while the world isn't known (the engine is away).
+    fn clusters(&self) -> Result<Vec<ClusterId>, Error> {
+        Ok(Vec::new())
+    }
+
     /// The provider's own name for the cluster.
     fn cluster_name(&self, id: &ClusterId) -> String;
 

@@ -1,0 +1,90 @@
+//! Files in and out of containers, through Docker's archives.
+
+use std::io::Read;
+
+use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
+use bollard::{Docker, body_full};
+use futures::TryStreamExt;
+
+use super::engine::{failed, optional};
+use crate::provider::Error;
+
+/// No file that is read here is anywhere near this large.
+const LARGEST: usize = 4 * 1024 * 1024;
+
+/// A file for a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Full path.
+    pub path: String,
+    /// What is in it.
+    pub content: Vec<u8>,
+}
+
+/// Reads a file of a container, running or not; `None` where it or the container doesn't exist.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn read(docker: &Docker, container: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
+    let doing = || format!("reading {path} of container {container}");
+    let options = DownloadFromContainerOptions { path: path.to_owned() };
+    let archive = docker.download_from_container(container, Some(options)).try_fold(Vec::new(), |mut all, part| {
+        all.extend_from_slice(&part);
+        let fits = all.len() <= LARGEST;
+        async move { if fits { Ok(all) } else { Err(std::io::Error::other("the file is too large").into()) } }
+    });
+    let Some(archive) = optional(archive.await).map_err(failed(doing()))? else { return Ok(None) };
+    first(&archive).map_err(|e| Error::Engine { doing: doing(), why: e.to_string() })
+}
+
+/// Writes executable files into a container, running or not.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn write(docker: &Docker, container: &str, files: &[File]) -> Result<(), Error> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let doing = || format!("writing files into container {container}");
+    let archive = pack(files).map_err(|e| Error::Engine { doing: doing(), why: e.to_string() })?;
+    let options = UploadToContainerOptions { path: "/".to_owned(), ..Default::default() };
+    docker.upload_to_container(container, Some(options), body_full(archive.into())).await.map_err(failed(doing()))
+}
+
+/// The first file of an archive.
+fn first(archive: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
+    for entry in tar::Archive::new(archive).entries()? {
+        let mut entry = entry?;
+        if entry.header().entry_type().is_file() {
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            return Ok(Some(content));
+        }
+    }
+    Ok(None)
+}
+
+fn pack(files: &[File]) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for file in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(file.content.len() as u64);
+        header.set_mode(0o744);
+        archive.append_data(&mut header, file.path.trim_start_matches('/'), file.content.as_slice())?;
+    }
+    archive.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_read_again() {
+        let file = File { path: "/bin/k3d-entrypoint.sh".into(), content: b"#!/bin/sh\n".to_vec() };
+        let archive = pack(std::slice::from_ref(&file)).unwrap();
+        assert_eq!(first(&archive).unwrap(), Some(file.content));
+        assert_eq!(first(&pack(&[]).unwrap()).unwrap(), None);
+        assert!(first(b"no archive, but longer than nothing").is_err());
+    }
+}

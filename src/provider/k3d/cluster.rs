@@ -1,0 +1,186 @@
+//! Makes, starts and deletes clusters.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
+use tokio::time::sleep;
+
+use super::access::{self, Place};
+use super::document::document;
+use super::engine::{self, failed};
+use super::nodes::within;
+use super::ports::is_taken;
+use super::runner::Call;
+use super::sweep::{Care, sweep};
+use super::{K3d, archive, images, names};
+use crate::provider::{Access, ClusterId, ClusterPlan, Error, Progress};
+
+/// Ports that are tried for one cluster before it is left to the next attempt.
+const PORTS: usize = 8;
+/// Between two looks at a server that is starting.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What an earlier attempt left.
+#[derive(Debug, PartialEq, Eq)]
+enum Left {
+    /// Nothing that could be used.
+    Nothing,
+    /// A server that runs.
+    Running,
+    /// A server that was up once and holds a cluster's data.
+    Stopped,
+}
+
+/// Makes the cluster, or makes it whole.
+pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    let doing = format!("making cluster {}", plan.id);
+    let docker = k3d.engine.docker(&doing).await?;
+    progress.tell(1, 4, "checking the image");
+    let what = format!("cluster {}", plan.id);
+    images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
+    within(k3d.settings.limits.create, &doing, async {
+        progress.tell(2, 4, "looking for what an earlier attempt left");
+        match left(k3d, &docker, plan).await? {
+            Left::Running if came_up(k3d, &docker, plan).await? => return Ok(()),
+            Left::Stopped => return start(k3d, plan, progress).await,
+            Left::Running | Left::Nothing => {}
+        }
+        let name = k3d.name_of(&plan.id);
+        sweep(&docker, &name, k3d.joined(), Care::Once).await?;
+        make(k3d, &docker, plan, progress).await
+    })
+    .await
+}
+
+/// Starts what is stopped of the cluster.
+pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    progress.tell(1, 1, "starting the servers and nodes");
+    let name = k3d.name_of(&plan.id);
+    let wait = format!("{}s", k3d.settings.limits.wait.as_secs());
+    let call = Call {
+        doing: format!("starting cluster {}", plan.id),
+        arguments: &["cluster", "start", &name, "--wait", "--timeout", &wait],
+        input: None,
+        limit: k3d.settings.limits.create,
+    };
+    let doing = call.doing.clone();
+    let Err(error) = k3d.runner.run(call, |_| {}).await else { return Ok(()) };
+    // k3d gives up at the first node that doesn't come back. Nodes are replaced; what counts is the server.
+    let docker = k3d.engine.docker(&doing).await?;
+    let server = engine::inspect(&docker, &names::server(&name)).await.map_err(failed(&doing))?;
+    if server.is_some_and(|server| is_running(&server)) {
+        tracing::warn!(cluster = %plan.id, %error, "the server runs, but k3d couldn't start everything");
+        return Ok(());
+    }
+    Err(error)
+}
+
+/// Removes everything of the cluster.
+pub async fn delete(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
+    let doing = format!("deleting cluster {id}");
+    let docker = k3d.engine.docker(&doing).await?;
+    let limit = k3d.settings.limits.delete;
+    within(limit, &doing, async {
+        let name = k3d.name_of(id);
+        let arguments = ["cluster", "delete", &name];
+        let call = Call { doing: doing.clone(), arguments: &arguments, input: None, limit };
+        if let Err(error) = k3d.runner.run(call, |_| {}).await {
+            tracing::debug!(cluster = %id, %error, "k3d couldn't delete the cluster; removing it piece by piece");
+        }
+        sweep(&docker, &name, k3d.joined(), Care::Twice).await
+    })
+    .await?;
+    k3d.ports.forget(id);
+    k3d.world.forget(id);
+    Ok(())
+}
+
+/// How to reach the cluster's API server; `None` while it doesn't offer it.
+pub async fn access(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
+    let doing = format!("reading the kubeconfig of cluster {}", plan.id);
+    let docker = k3d.engine.docker(&doing).await?;
+    let server = names::server(&k3d.name_of(&plan.id));
+    let Some(seen) = engine::inspect(&docker, &server).await.map_err(failed(&doing))? else { return Ok(None) };
+    let Some(place) = Place::of(&seen).filter(|_| is_running(&seen)) else { return Ok(None) };
+    let kubeconfig = archive::read(&docker, &server, access::KUBECONFIG).await?;
+    Ok(kubeconfig.and_then(|file| access::access(plan, &k3d.settings.endpoint_host, &place, &file)))
+}
+
+async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Error> {
+    let server = names::server(&k3d.name_of(&plan.id));
+    let doing = format!("looking at server {server}");
+    let Some(seen) = engine::inspect(docker, &server).await.map_err(failed(&doing))? else { return Ok(Left::Nothing) };
+    if is_running(&seen) {
+        return Ok(Left::Running);
+    }
+    // k3s writes the kubeconfig when its API server first answers: without it there is no data to keep.
+    let kubeconfig = archive::read(docker, &server, access::KUBECONFIG).await?;
+    Ok(if kubeconfig.is_some() { Left::Stopped } else { Left::Nothing })
+}
+
+/// Waits for the API server of a server that runs; whether it came up in the time that k3d would wait.
+async fn came_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool, Error> {
+    let waited = async {
+        while access(k3d, plan).await?.is_none() {
+            if left(k3d, docker, plan).await? != Left::Running {
+                return Ok(false);
+            }
+            sleep(LOOK).await;
+        }
+        Ok(true)
+    };
+    tokio::time::timeout(k3d.settings.limits.wait / 2, waited).await.unwrap_or(Ok(false))
+}
+
+/// Has k3d make the cluster, on the first port that Docker agrees to.
+async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    let name = k3d.name_of(&plan.id);
+    let mut used = used_ports(docker).await?;
+    let mut refusal = None;
+    for _ in 0..PORTS {
+        let Some(lease) = k3d.ports.lease(&plan.id, plan.api_port, &used) else { break };
+        progress.tell(3, 4, format!("starting the server, its API on port {}", lease.port));
+        let call = Call {
+            doing: format!("making cluster {}", plan.id),
+            arguments: &["cluster", "create", "--config", "-"],
+            input: Some(document(&k3d.settings, plan, lease.port).to_string()),
+            limit: k3d.settings.limits.create,
+        };
+        let heard = |line: &str| {
+            if line.contains("Injecting records") {
+                progress.tell(4, 4, "telling the cluster's DNS about its hosts");
+            }
+        };
+        let Err(error) = k3d.runner.run(call, heard).await else {
+            k3d.ports.remember(&plan.id, lease.port);
+            return Ok(());
+        };
+        if !matches!(&error, Error::Engine { why, .. } if is_taken(why)) {
+            return Err(error);
+        }
+        tracing::info!(cluster = %plan.id, port = lease.port, "the host port is taken, choosing another");
+        used.insert(lease.port);
+        refusal = Some(error);
+        sweep(docker, &name, k3d.joined(), Care::Once).await?;
+    }
+    Err(refusal.unwrap_or_else(|| Error::NoPort { what: format!("cluster {}", plan.id), range: k3d.ports.range() }))
+}
+
+/// Host ports that containers hold, ours or not, and those that stopped k3d servers will want again.
+async fn used_ports(docker: &Docker) -> Result<BTreeSet<u16>, Error> {
+    let containers = engine::list(docker, &[]).await.map_err(failed("looking for free ports"))?;
+    let mut used = BTreeSet::new();
+    for container in containers {
+        used.extend(container.ports.iter().flatten().filter_map(|port| port.public_port));
+        let label = container.labels.as_ref().and_then(|labels| labels.get("k3d.server.api.port"));
+        used.extend(label.and_then(|port| port.parse::<u16>().ok()));
+    }
+    Ok(used)
+}
+
+fn is_running(server: &ContainerInspectResponse) -> bool {
+    let status = server.state.as_ref().and_then(|state| state.status);
+    matches!(status, Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::RESTARTING))
+}

@@ -1,0 +1,142 @@
+//! k3d's configuration file for a cluster (`k3d.io/v1alpha5`), handed over on standard input.
+
+use serde_json::{Value, json};
+
+use super::config::K3dSettings;
+use super::names;
+use crate::provider::ClusterPlan;
+
+/// The Service addresses of k3s where nothing else is said.
+const DEFAULT_SERVICE_CIDR: &str = "10.43.0.0/16";
+
+/// The configuration of `plan`'s cluster, its API server on host port `port`. JSON, which k3d reads as YAML.
+pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value {
+    let name = names::cluster(&settings.instance, &plan.id);
+    let labels = names::labels(&settings.instance, &plan.id, &plan.image);
+    let labels: Vec<Value> =
+        labels.into_iter().map(|(k, v)| json!({"label": format!("{k}={v}"), "nodeFilters": ["server:*"]})).collect();
+    let arguments = server_arguments(settings, plan, &name);
+    let arguments: Vec<Value> =
+        arguments.into_iter().map(|arg| json!({"arg": arg, "nodeFilters": ["server:*"]})).collect();
+    let mut document = json!({
+        "apiVersion": "k3d.io/v1alpha5",
+        "kind": "Simple",
+        "metadata": {"name": name},
+        "servers": 1,
+        "agents": 0,
+        "image": plan.image,
+        "kubeAPI": {
+            "host": settings.endpoint_host,
+            "hostIP": settings.bind_address.to_string(),
+            "hostPort": port.to_string(),
+        },
+        "options": {
+            "k3d": {
+                "wait": true,
+                "timeout": format!("{}s", settings.limits.wait.as_secs()),
+                "disableLoadbalancer": true,
+                // A cluster that answers stays, even if k3d's last steps fail.
+                "disableRollback": true,
+            },
+            "k3s": {"extraArgs": arguments},
+            "kubeconfig": {"updateDefaultKubeconfig": false, "switchCurrentContext": false},
+            "runtime": {"labels": labels},
+        },
+    });
+    if let Some(network) = &settings.network {
+        document["network"] = json!(network);
+    }
+    document
+}
+
+fn server_arguments(settings: &K3dSettings, plan: &ClusterPlan, name: &str) -> Vec<String> {
+    let mut arguments = vec!["--disable=traefik".to_owned(), format!("--service-cidr={}", plan.service_cidr)];
+    if plan.service_cidr != DEFAULT_SERVICE_CIDR
+        && let Some(dns) = dns_address(&plan.service_cidr)
+    {
+        arguments.push(format!("--cluster-dns={dns}"));
+    }
+    let mut names = vec![settings.endpoint_host.clone(), names::server(name)];
+    for name in &plan.tls_names {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    arguments.extend(names.into_iter().map(|name| format!("--tls-san={name}")));
+    arguments
+}
+
+/// The tenth address of the range, where Kubernetes looks for its DNS.
+fn dns_address(cidr: &str) -> Option<String> {
+    let (address, length) = cidr.split_once('/')?;
+    let address: std::net::Ipv4Addr = address.parse().ok()?;
+    let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
+    let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+    Some(std::net::Ipv4Addr::from((u32::from(address) & mask) + 10).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::ClusterId;
+
+    fn plan() -> ClusterPlan {
+        ClusterPlan {
+            id: ClusterId { namespace: "default".into(), name: "dev".into() },
+            eks_name: "Dev".into(),
+            region: "us-east-1".into(),
+            version: "1.33".into(),
+            image: "rancher/k3s:v1.33.5-k3s1".into(),
+            service_cidr: "10.100.0.0/16".into(),
+            api_port: None,
+            tls_names: vec!["dev.default.svc".into(), "127.0.0.1".into()],
+            endpoint_id: String::new(),
+        }
+    }
+
+    fn arguments(document: &Value) -> Vec<&str> {
+        let arguments = document["options"]["k3s"]["extraArgs"].as_array().unwrap();
+        arguments.iter().map(|a| a["arg"].as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_document_says_what_k3d_is_to_make() {
+        let settings = K3dSettings::new("me");
+        let document = document(&settings, &plan(), 16500);
+        let name = names::cluster("me", &plan().id);
+        assert_eq!(document["metadata"]["name"], name);
+        assert_eq!(document["kubeAPI"], json!({"host": "127.0.0.1", "hostIP": "127.0.0.1", "hostPort": "16500"}));
+        assert_eq!(
+            arguments(&document),
+            [
+                "--disable=traefik",
+                "--service-cidr=10.100.0.0/16",
+                "--cluster-dns=10.100.0.10",
+                "--tls-san=127.0.0.1",
+                &format!("--tls-san=k3d-{name}-server-0"),
+                "--tls-san=dev.default.svc",
+            ]
+        );
+        assert_eq!(document["options"]["k3d"]["timeout"], "120s");
+        assert_eq!(document["options"]["kubeconfig"]["updateDefaultKubeconfig"], false);
+        assert!(document.get("network").is_none());
+    }
+
+    #[test]
+    fn a_joined_network_and_k3s_own_services_need_no_more() {
+        let settings = K3dSettings { network: Some("mgmt".into()), ..K3dSettings::new("me") };
+        let plan = ClusterPlan { service_cidr: DEFAULT_SERVICE_CIDR.into(), ..plan() };
+        let document = document(&settings, &plan, 1);
+        assert_eq!(document["network"], "mgmt");
+        assert!(!arguments(&document).iter().any(|a| a.starts_with("--cluster-dns")));
+    }
+
+    #[test]
+    fn dns_is_the_tenth_address() {
+        assert_eq!(dns_address("172.20.0.0/16").as_deref(), Some("172.20.0.10"));
+        assert_eq!(dns_address("192.168.7.19/24").as_deref(), Some("192.168.7.10"));
+        assert_eq!(dns_address("fd00::/108"), None);
+        assert_eq!(dns_address("10.0.0.0"), None);
+        assert_eq!(dns_address("10.0.0.0/40"), None);
+    }
+}

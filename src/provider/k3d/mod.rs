@@ -1,0 +1,161 @@
+//! Real clusters: k3s in containers, through the k3d command line and Docker's API.
+//!
+//! k3d makes, starts and deletes clusters; Docker's API does what k3d can't: events, reading files, nodes whose labels,
+//! taints and limits are their own. Everything that is made carries labels that say whose it is, so that any later
+//! operator finds it again. Nothing is remembered elsewhere.
+
+mod access;
+mod archive;
+mod cluster;
+mod config;
+mod containers;
+mod document;
+mod engine;
+mod images;
+mod names;
+mod node;
+mod nodes;
+mod ports;
+mod runner;
+mod sweep;
+mod world;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+
+pub use config::{Images, K3dSettings, Limits, VersionImage};
+
+use super::{
+    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Error, NodeObservation, NodegroupPlan,
+    Progress, ServerObservation,
+};
+use containers::Role;
+use engine::Engine;
+use ports::Ports;
+use runner::Runner;
+use world::World;
+
+/// The image that runs `version` where no settings say otherwise.
+///
+/// # Errors
+/// [`Error::UnknownVersion`] with the versions that are known.
+pub fn default_image(version: &str) -> Result<String, Error> {
+    Images::default().get(version)
+}
+
+/// Runs clusters in Docker through k3d.
+#[derive(Debug)]
+pub struct K3d {
+    settings: K3dSettings,
+    engine: Arc<Engine>,
+    world: Arc<World>,
+    runner: Runner,
+    ports: Arc<Ports>,
+    /// Follows Docker's events.
+    follower: JoinHandle<()>,
+}
+
+impl K3d {
+    /// Begins to follow Docker. Works without Docker too: what needs it fails with [`Error::Unavailable`] until it
+    /// answers. Must be called within a tokio runtime.
+    pub fn start(settings: K3dSettings) -> Arc<Self> {
+        let engine = Arc::new(Engine::default());
+        let world = World::new(&settings.instance);
+        let follower = tokio::spawn(world.clone().follow(engine.clone()));
+        let runner = Runner::new(settings.binary.clone());
+        let ports = Ports::new(settings.api_ports.clone());
+        Arc::new(Self { settings, engine, world, runner, ports, follower })
+    }
+
+    /// Whether Docker answers and its containers are known.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] with the reason.
+    pub fn ready(&self) -> Result<(), Error> {
+        self.world.clusters().map(drop)
+    }
+
+    fn name_of(&self, id: &ClusterId) -> String {
+        names::cluster(&self.settings.instance, id)
+    }
+
+    fn joined(&self) -> Option<&str> {
+        self.settings.network.as_deref()
+    }
+}
+
+impl Drop for K3d {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
+
+#[async_trait]
+impl ClusterProvider for K3d {
+    fn name(&self) -> &'static str {
+        "k3d"
+    }
+
+    fn has_api_server(&self) -> bool {
+        true
+    }
+
+    fn observe_cluster(&self, plan: &ClusterPlan) -> Result<ClusterObservation, Error> {
+        if let Some(port) = plan.api_port {
+            self.ports.remember(&plan.id, port);
+        }
+        let containers = self.world.of(&plan.id)?.into_iter().filter(|c| c.role == Role::Server);
+        let servers =
+            containers.map(|c| ServerObservation { name: c.name, state: c.state, image: c.image, address: c.address });
+        Ok(ClusterObservation { servers: servers.collect() })
+    }
+
+    fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
+        let containers = self.world.of(&plan.cluster)?.into_iter();
+        let ours = containers.filter(|c| matches!(&c.role, Role::Node { group, .. } if *group == plan.name));
+        Ok(ours.map(|c| NodeObservation { name: c.name, state: c.state, image: c.image }).collect())
+    }
+
+    fn clusters(&self) -> Result<Vec<ClusterId>, Error> {
+        self.world.clusters()
+    }
+
+    fn cluster_name(&self, id: &ClusterId) -> String {
+        self.name_of(id)
+    }
+
+    fn image(&self, version: &str) -> Result<String, Error> {
+        self.settings.images.get(version)
+    }
+
+    async fn create_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+        cluster::create(self, plan, progress).await
+    }
+
+    async fn start_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+        cluster::start(self, plan, progress).await
+    }
+
+    async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
+        cluster::access(self, plan).await
+    }
+
+    async fn delete_cluster(&self, id: &ClusterId) -> Result<(), Error> {
+        cluster::delete(self, id).await
+    }
+
+    async fn create_nodes(&self, plan: &NodegroupPlan, count: usize, progress: &Progress) -> Result<(), Error> {
+        nodes::create(self, plan, count, progress).await
+    }
+
+    async fn delete_nodes(&self, id: &ClusterId, names: &[String]) -> Result<(), Error> {
+        nodes::delete(self, id, names).await
+    }
+
+    fn changes(&self) -> broadcast::Receiver<ClusterId> {
+        self.world.changes()
+    }
+}

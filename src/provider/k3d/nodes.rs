@@ -1,0 +1,153 @@
+//! Adds nodes to a group and takes them away.
+
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::{CreateContainerOptions, LogsOptions};
+use futures::StreamExt;
+use futures::future::{join_all, try_join_all};
+use tokio::time::timeout;
+
+use super::archive::{self, File};
+use super::containers::Role;
+use super::engine::{self, failed, words};
+use super::node::{self, Machine, Pattern};
+use super::{K3d, images, names};
+use crate::provider::{ClusterId, Error, NodegroupPlan, Progress};
+
+/// Scripts that k3d may have put into a server; those that are there are needed in a node too.
+const SCRIPTS: [&str; 4] = [
+    "/bin/k3d-entrypoint.sh",
+    "/bin/k3d-entrypoint-dns.sh",
+    "/bin/k3d-entrypoint-cgroupv2.sh",
+    "/bin/k3d-entrypoint-mounts.sh",
+];
+/// What k3s says when a node has joined, in lower case.
+const JOINED: &str = "successfully registered node";
+
+/// Adds `count` nodes side by side.
+pub async fn create(k3d: &K3d, plan: &NodegroupPlan, count: usize, progress: &Progress) -> Result<(), Error> {
+    let what = format!("node group {} of cluster {}", plan.name, plan.cluster);
+    let doing = format!("adding {count} nodes to {what}");
+    let limit = k3d.settings.limits.nodes;
+    let docker = k3d.engine.docker(&doing).await?;
+    progress.tell(1, 3, "checking the image");
+    images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
+    within(limit, &doing, async {
+        progress.tell(2, 3, format!("starting {count} nodes"));
+        let (pattern, machine) = futures::try_join!(pattern(k3d, &docker, plan, &doing), machine(&docker, &doing))?;
+        let containers = k3d.world.of(&plan.cluster)?;
+        let zones: Vec<&str> = containers
+            .iter()
+            .filter_map(|c| match &c.role {
+                Role::Node { group, zone } if *group == plan.name => zone.as_deref(),
+                _ => None,
+            })
+            .collect();
+        let zones = node::zones(&plan.zones, &zones, count);
+        let names = names::nodes(&k3d.settings.instance, &plan.cluster, &plan.name, count);
+        let added = names.into_iter().zip(zones).map(|(name, zone)| {
+            let body = node::container(&k3d.settings.instance, plan, &pattern, machine, &name, zone.as_deref());
+            add(&docker, name, body, &pattern.scripts, progress)
+        });
+        // Every one gets its chance: what came into being stays.
+        join_all(added).await.into_iter().collect()
+    })
+    .await
+}
+
+/// Removes those of `names` that are nodes of the cluster.
+pub async fn delete(k3d: &K3d, id: &ClusterId, nodes: &[String]) -> Result<(), Error> {
+    let doing = format!("removing {} nodes of cluster {id}", nodes.len());
+    let docker = k3d.engine.docker(&doing).await?;
+    within(k3d.settings.limits.delete, &doing, async {
+        let labels = names::labels(&k3d.settings.instance, id, "");
+        let labels = labels.iter().filter(|(key, _)| *key != names::LABEL_IMAGE);
+        let mut labels: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
+        labels.push("k3d.role=agent".to_owned());
+        let found = engine::list(&docker, &labels).await.map_err(failed(&doing))?;
+        let named = |name: &String| nodes.iter().any(|node| name.trim_start_matches('/') == node);
+        let found = found.iter().filter(|c| c.names.iter().flatten().any(named)).filter_map(|c| c.id.as_deref());
+        try_join_all(found.map(|id| engine::remove(&docker, id))).await.map_err(failed(&doing))?;
+        Ok(())
+    })
+    .await
+}
+
+/// `work`, given up after `limit`.
+pub async fn within<T>(limit: Duration, doing: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Error::Timeout { doing: doing.to_owned(), seconds: limit.as_secs() };
+    timeout(limit, work).await.map_err(late)?
+}
+
+async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) -> Result<Pattern, Error> {
+    let server = names::server(&k3d.name_of(&plan.cluster));
+    let missing = || Error::Engine { doing: doing.to_owned(), why: format!("server {server} doesn't exist") };
+    let seen = engine::inspect(docker, &server).await.map_err(failed(doing))?.ok_or_else(missing)?;
+    let mut pattern = Pattern::of(&seen).ok_or_else(missing)?;
+    if pattern.entrypoint.is_some() {
+        let scripts = SCRIPTS.map(|path| archive::read(docker, &server, path));
+        let scripts = try_join_all(scripts).await?.into_iter().zip(SCRIPTS);
+        pattern.scripts =
+            scripts.filter_map(|(content, path)| Some(File { path: path.to_owned(), content: content? })).collect();
+    }
+    Ok(pattern)
+}
+
+async fn machine(docker: &Docker, doing: &str) -> Result<Machine, Error> {
+    let info = docker.info().await.map_err(failed(doing))?;
+    Ok(Machine {
+        cpus: info.ncpu.and_then(|n| n.try_into().ok()).unwrap_or(1),
+        memory: info.mem_total.and_then(|n| n.try_into().ok()).unwrap_or_default(),
+    })
+}
+
+/// Makes and starts a node, and waits until it has joined.
+async fn add(
+    docker: &Docker,
+    name: String,
+    body: ContainerCreateBody,
+    scripts: &[File],
+    progress: &Progress,
+) -> Result<(), Error> {
+    start(docker, &name, body, scripts).await?;
+    progress.tell(3, 3, "waiting for the nodes to join");
+    joined(docker, &name).await
+}
+
+/// Makes and starts a container. One that can't be started is removed again.
+async fn start(docker: &Docker, name: &str, body: ContainerCreateBody, scripts: &[File]) -> Result<(), Error> {
+    let doing = format!("starting node {name}");
+    let options = CreateContainerOptions { name: Some(name.to_owned()), ..Default::default() };
+    docker.create_container(Some(options), body).await.map_err(failed(&doing))?;
+    let started = async {
+        archive::write(docker, name, scripts).await?;
+        docker.start_container(name, None).await.map_err(failed(&doing))
+    };
+    let result = started.await;
+    if result.is_err()
+        && let Err(e) = engine::remove(docker, name).await
+    {
+        tracing::warn!(node = name, error = words(&e), "a node that didn't start couldn't be removed");
+    }
+    result
+}
+
+/// Waits until the node says that it has joined.
+async fn joined(docker: &Docker, name: &str) -> Result<(), Error> {
+    let doing = || format!("waiting for node {name} to join");
+    let options = LogsOptions { follow: true, stdout: true, stderr: true, tail: "all".into(), ..Default::default() };
+    let mut lines = std::pin::pin!(docker.logs(name, Some(options)));
+    let mut last = String::new();
+    while let Some(line) = lines.next().await {
+        let line = line.map_err(failed(doing()))?.to_string();
+        if line.to_ascii_lowercase().contains(JOINED) {
+            return Ok(());
+        }
+        if !line.trim().is_empty() {
+            last = line.trim().chars().take(300).collect();
+        }
+    }
+    Err(Error::Engine { doing: doing(), why: format!("it ended; its last words: {last}") })
+}
