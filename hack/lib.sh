@@ -1,0 +1,49 @@
+# Shared by the scripts here: steps with their time, clear endings, the cache.
+# shellcheck shell=bash
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+K3EKS_CACHE=${K3EKS_CACHE:-$HOME/.cache/k3eks}
+K3EKS_BIN_DIR=$K3EKS_CACHE/bin
+export ROOT K3EKS_CACHE CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$K3EKS_CACHE/target}
+export PATH=$K3EKS_BIN_DIR:$PATH
+mkdir -p "$K3EKS_BIN_DIR"
+
+# The releases that the test bed builds where no registry answers; each is in the operator's table of images.
+NODE_RELEASES=(v1.33.5-k3s1 v1.34.1-k3s1)
+
+die() {
+  echo "error: $*" >&2
+  exit 1
+}
+
+# step NAME COMMAND...: says what is being done and how long it took; the output is shown only if it fails.
+step() {
+  local name=$1 log begun=$SECONDS
+  shift
+  log=$(mktemp)
+  printf '%-52s ' "$name ..."
+  if "$@" >"$log" 2>&1; then
+    echo "$((SECONDS - begun)) s"
+    rm -f "$log"
+  else
+    echo "failed after $((SECONDS - begun)) s"
+    tail -40 "$log" >&2
+    die "$name failed; the whole output is in $log"
+  fi
+}
+
+# until_ready SECONDS COMMAND...: repeats until the command succeeds.
+until_ready() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.3
+  done
+}
+
+# key FILE|FOLDER...: a short digest of their content.
+key() {
+  (cd "$ROOT" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-12
+}

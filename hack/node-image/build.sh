@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# The node images: pulled where a registry answers, else built from package registries. Keyed by content.
+# shellcheck source=hack/lib.sh
+source "$(dirname "$0")/../lib.sh"
+here=$ROOT/hack/node-image
+work=$K3EKS_CACHE/node-image
+want=$(key hack/node-image)
+
+have() { [ "$(docker image inspect -f '{{index .Config.Labels "k3eks.io/content"}}' "$1" 2>/dev/null)" = "$want" ]; }
+pulled() { docker image inspect "$1" >/dev/null 2>&1 && [ -e "$K3EKS_CACHE/pulled" ]; }
+
+scratch() { # IMAGE BINARY PATH-IN-IMAGE
+  local folder
+  folder=$(mktemp -d)
+  cp "$2" "$folder/binary"
+  printf 'FROM scratch\nCOPY binary %s\nENTRYPOINT ["%s"]\n' "$3" "$3" >"$folder/Dockerfile"
+  DOCKER_BUILDKIT=0 docker build -q -t "$1" "$folder"
+  rm -rf "$folder"
+}
+
+helpers() {
+  gcc -static -O2 -o "$work/pause" "$here/pause.c"
+  gcc -static -O2 -o "$work/tools" "$here/tools.c"
+  scratch k3eks/pause:1 "$work/pause" /pause
+  # The name that k3d itself looks for, so that nobody has to tell it another.
+  scratch ghcr.io/k3d-io/k3d-tools:5.9.0 "$work/tools" /k3d-tools
+  scratch busybox:1.36 /bin/busybox /bin/busybox
+}
+
+base() {
+  docker image inspect k3eks/node-base:1 >/dev/null 2>&1 && return
+  rm -rf "$work/rootfs"
+  debootstrap --variant=minbase --include=containerd,runc,containernetworking-plugins,iptables,iproute2,conntrack,busybox-static,procps,ca-certificates,kmod,mount bookworm "$work/rootfs"
+  tar -C "$work/rootfs" --exclude=./var/cache --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./var/lib/apt -c . | docker import - k3eks/node-base:1
+  rm -rf "$work/rootfs"
+}
+
+# The same code with another stamp is a cheap next version: it differs in nothing but what it says of itself.
+kubernetes() { # RELEASE
+  local git=${1/-/+} v=k8s.io/component-base/version minor
+  minor=$(cut -d. -f2 <<<"$1")
+  cd "$here/kubernetes"
+  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $v.gitVersion=$git -X $v.gitMajor=1 -X $v.gitMinor=$minor" -o "$work/$1/hyperkube" .
+}
+
+node() { # RELEASE
+  local folder=$work/$1
+  (cd "$here/k3s" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$folder/k3s" .)
+  docker save -o "$folder/base.tar" k3eks/pause:1 busybox:1.36
+  cp -r "$here"/{Dockerfile,config.toml,kubelet.yaml,manifests} "$folder"
+  echo "${1/-/+}" >"$folder/k3s-version"
+  DOCKER_BUILDKIT=0 docker build -q --label "k3eks.io/content=$want" -t "rancher/k3s:$1" "$folder"
+}
+
+missing=()
+for release in "${NODE_RELEASES[@]}"; do
+  have "rancher/k3s:$release" || pulled "rancher/k3s:$release" || missing+=("$release")
+done
+((${#missing[@]} == 0)) && exit
+if timeout 120 docker pull -q "rancher/k3s:${missing[0]}" >/dev/null 2>&1; then
+  touch "$K3EKS_CACHE/pulled"
+  for release in "${missing[@]}"; do step "Pulling rancher/k3s:$release" docker pull -q "rancher/k3s:$release"; done
+  exit
+fi
+echo "No container registry answers: building the node images from package registries (about 8 minutes the first time)"
+mkdir -p "$work"
+step "Building the helper images" helpers
+step "Building the node's file system" base
+for release in "${missing[@]}"; do
+  mkdir -p "$work/$release"
+  step "Building Kubernetes as $release" kubernetes "$release"
+  step "Building rancher/k3s:$release" node "$release"
+done

@@ -1,0 +1,3 @@
+module k3eks/node
+
+go 1.24

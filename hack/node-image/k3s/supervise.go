@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// supervisor runs the components and starts those anew that end.
+var supervisor = &processes{}
+
+type processes struct {
+	mu      sync.Mutex
+	running []*exec.Cmd
+	stopped bool
+}
+
+// keep runs a component for as long as the node lives.
+func (p *processes) keep(name string, args ...string) {
+	go func() {
+		for pause := 200 * time.Millisecond; ; pause = min(pause*2, 5*time.Second) {
+			if !p.once(name, args) {
+				return
+			}
+			say("warning", name+" ended; starting it again")
+			time.Sleep(pause)
+		}
+	}()
+}
+
+// once runs a component until it ends; false where the node is going down.
+func (p *processes) once(name string, args []string) bool {
+	file, err := logFile(name)
+	if err != nil {
+		say("error", err.Error())
+		return true
+	}
+	defer file.Close()
+	command := exec.Command(name, args...)
+	command.Stdout, command.Stderr = file, file
+	p.mu.Lock()
+	if p.stopped {
+		p.mu.Unlock()
+		return false
+	}
+	err = command.Start()
+	if err == nil {
+		p.running = append(p.running, command)
+	}
+	p.mu.Unlock()
+	if err != nil {
+		say("error", name+": "+err.Error())
+		return true
+	}
+	_ = command.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.stopped
+}
+
+// stop ends all components; etcd gets the time to close its files.
+func (p *processes) stop() {
+	p.mu.Lock()
+	p.stopped = true
+	running := p.running
+	p.mu.Unlock()
+	for _, command := range running {
+		_ = command.Process.Signal(syscall.SIGTERM)
+	}
+	deadline := time.Now().Add(2 * time.Second)
+	for _, command := range running {
+		for command.ProcessState == nil && time.Now().Before(deadline) && command.Process.Signal(syscall.Signal(0)) == nil {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	os.Exit(0)
+}
+
+// say prints a line in k3s's own form: k3d waits for some of them.
+func say(level, message string) {
+	fmt.Printf("time=%q level=%s msg=%q\n", time.Now().Format(time.RFC3339), level, message)
+}
+
+// until repeats a try until it works.
+func until(pause time.Duration, try func() error) {
+	for try() != nil {
+		time.Sleep(pause)
+	}
+}

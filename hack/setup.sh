@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs what is missing: packages, a Docker engine that runs, k3d and helm.
+# shellcheck source=hack/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+packages() {
+  local missing=() entry
+  for entry in dockerd:docker.io containerd:containerd runc:runc iptables:iptables ip:iproute2 jq:jq \
+    debootstrap:debootstrap gcc:gcc setpriv:util-linux /bin/busybox:busybox-static; do
+    command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
+  done
+  [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
+  ((${#missing[@]} == 0)) && return
+  [ "$(id -u)" = 0 ] || die "packages are missing (${missing[*]}) and installing them needs root: run as root, or apt-get install ${missing[*]}"
+  command -v apt-get >/dev/null || die "packages are missing (${missing[*]}) and this isn't Debian: install them by hand"
+  step "Installing ${missing[*]}" sh -c "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${missing[*]}"
+}
+
+toolchains() {
+  command -v cargo >/dev/null || die "cargo is missing: install Rust with rustup (https://rustup.rs)"
+  command -v go >/dev/null || die "go is missing: install Go 1.24 or newer"
+}
+
+room() {
+  local free
+  free=$(df --output=avail -BG / | tail -1 | tr -dc 0-9)
+  ((free >= 10)) || die "only $free GB are free on /, and 10 are needed: make room (docker system prune, make clean)"
+}
+
+# A privileged container asks for every capability; where the host itself lacks one, runc must not be asked for it.
+runtime() {
+  local bounding
+  bounding=$(awk '/CapBnd/{print $2}' /proc/self/status)
+  (((16#$bounding >> 24 & 1) == 0)) || return 0
+  install -m755 "$ROOT/hack/runc-node" /usr/local/bin/k3eks-runc
+  mkdir -p /etc/docker
+  [ -e /etc/docker/daemon.json ] && grep -q k3eks-runc /etc/docker/daemon.json && return
+  [ -e /etc/docker/daemon.json ] && die "this host lacks CAP_SYS_RESOURCE and /etc/docker/daemon.json exists: add the runtime /usr/local/bin/k3eks-runc to it and make it the default"
+  echo '{"runtimes":{"k3eks":{"path":"/usr/local/bin/k3eks-runc"}},"default-runtime":"k3eks"}' >/etc/docker/daemon.json
+}
+
+engine() {
+  docker info >/dev/null 2>&1 && return
+  [ "$(id -u)" = 0 ] || die "Docker doesn't answer, and starting it needs root: start it (systemctl start docker), or run as root"
+  runtime
+  mkdir -p "$K3EKS_CACHE/run"
+  setsid dockerd >"$K3EKS_CACHE/run/dockerd.log" 2>&1 </dev/null &
+  echo $! >"$K3EKS_CACHE/run/dockerd.pid"
+  until_ready 60 docker info || die "dockerd didn't start within 60 s; see $K3EKS_CACHE/run/dockerd.log"
+}
+
+# inotify: each node has several watchers of its own, and 128 instances are gone with the third cluster.
+limits() {
+  local now
+  now=$(cat /proc/sys/fs/inotify/max_user_instances)
+  ((now >= 1024)) && return
+  sysctl -qw fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=524288 2>/dev/null ||
+    echo "note: fs.inotify.max_user_instances is $now; raise it (sysctl fs.inotify.max_user_instances=8192) before making more than two clusters"
+}
+
+# tool NAME PACKAGE LDFLAGS: builds a Go tool unless this very version is in the cache.
+tool() {
+  local name=$1 package=$2 flags=${3:-} stamp
+  stamp=$(key "hack/tools/$name")
+  [ -x "$K3EKS_BIN_DIR/$name" ] && [ "$(cat "$K3EKS_BIN_DIR/.$name" 2>/dev/null)" = "$stamp" ] && return
+  step "Building $name" sh -c "cd '$ROOT/hack/tools/$name' && go build -o '$K3EKS_BIN_DIR/$name' -ldflags '-s -w $flags' $package"
+  echo "$stamp" >"$K3EKS_BIN_DIR/.$name"
+}
+
+room
+packages
+toolchains
+docker info >/dev/null 2>&1 || step "Starting Docker" engine
+limits
+tool k3d github.com/k3d-io/k3d/v5 "-X github.com/k3d-io/k3d/v5/version.Version=v5.9.0"
+tool helm helm.sh/helm/v3/cmd/helm "-X helm.sh/helm/v3/internal/version.version=v3.18.0"
+"$ROOT/hack/node-image/build.sh"
+command -v kubectl >/dev/null || die "kubectl is missing: install it (https://kubernetes.io/docs/tasks/tools)"
