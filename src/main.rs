@@ -13,6 +13,7 @@ use k3eks::controller::{self, Providers, Settings, leader::Leadership};
 use k3eks::crd::{self, cluster::ProviderName};
 use k3eks::metrics::Metrics;
 use k3eks::provider::ClusterProvider;
+use k3eks::provider::k3d::{K3d as K3dProvider, K3dSettings, VersionImage};
 use k3eks::provider::metadata::Metadata;
 use k3eks::telemetry::{self, LogFormat};
 use k8s_openapi::api::core::v1::Namespace;
@@ -193,7 +194,7 @@ async fn lead(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-    let providers = providers(&options, &instance)?;
+    let providers = providers(&options, &instance).await?;
     let settings = Settings {
         default_version: options.default_version,
         max_concurrent_provisions: usize::from(options.max_concurrent_provisions),
@@ -244,10 +245,49 @@ fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The providers that the options ask for.
-#[allow(clippy::unnecessary_wraps)]
-fn providers(options: &Operator, instance: &str) -> anyhow::Result<Providers> {
-    let _ = (instance, &options.k3d.network);
+/// The providers that the options ask for. Auto means k3d where Docker answers.
+async fn providers(options: &Operator, instance: &str) -> anyhow::Result<Providers> {
     let metadata: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
-    Ok(Providers { k3d: None, metadata, default: ProviderName::Metadata })
+    if options.provider == ProviderChoice::Metadata {
+        return Ok(Providers { k3d: None, metadata, default: ProviderName::Metadata });
+    }
+    let k3d = K3dProvider::start(k3d_settings(&options.k3d, instance)?);
+    let default = match options.provider {
+        ProviderChoice::Auto if !answers(&k3d).await => {
+            tracing::warn!(
+                "Docker doesn't answer: clusters that name no provider are records only (--provider k3d waits for Docker instead)"
+            );
+            ProviderName::Metadata
+        }
+        _ => ProviderName::K3d,
+    };
+    Ok(Providers { k3d: Some(k3d), metadata, default })
+}
+
+/// Whether Docker answers within a few seconds of the start.
+async fn answers(k3d: &K3dProvider) -> bool {
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
+    for _ in 0..30 {
+        tick.tick().await;
+        if k3d.ready().is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+fn k3d_settings(options: &K3d, instance: &str) -> anyhow::Result<K3dSettings> {
+    let mut settings = K3dSettings::new(instance);
+    let range = options.api_ports.split_once('-').and_then(|(a, b)| Some(a.parse().ok()?..=b.parse().ok()?));
+    settings.api_ports = range
+        .filter(|r| !r.is_empty())
+        .with_context(|| format!("--api-ports {}: give a range such as 16443-17442", options.api_ports))?;
+    settings.network = options.network.clone().filter(|n| !n.is_empty());
+    settings.bind_address = options.api_bind_address;
+    settings.endpoint_host.clone_from(&options.endpoint_host);
+    for image in options.images.iter().filter(|i| !i.is_empty()) {
+        let image: VersionImage = image.parse().map_err(anyhow::Error::msg).context("--image")?;
+        settings.images.set(image);
+    }
+    Ok(settings)
 }
