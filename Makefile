@@ -5,12 +5,26 @@ SHELL := bash
 export K3EKS_CACHE ?= $(HOME)/.cache/k3eks
 export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
 
-.PHONY: help test lint unit generate check-generated eks-model
+export PATH := $(K3EKS_CACHE)/bin:$(PATH)
+
+.PHONY: help up down setup clean test lint unit generate check-generated eks-model
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-test: lint check-generated unit ## Set up what is missing and pass everything
+up: ## Set up what is missing, then make the sample cluster from YAML
+	hack/up.sh
+
+down: ## Remove what `make up` made
+	hack/down.sh
+
+setup: ## Install what is missing: Docker, k3d, helm, node images
+	hack/setup.sh
+
+clean: down ## `make down`, and remove the caches
+	rm -rf "$(K3EKS_CACHE)"
+
+test: setup lint check-generated unit ## Set up what is missing and pass everything
 
 lint: ## Formatting and lints
 	cargo fmt --check

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The operator's image: the release binary, k3d, setpriv and the libraries they need. Prints its name.
+# shellcheck source=hack/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+cd "$ROOT"
+cargo build --release --quiet >&2
+binary=$CARGO_TARGET_DIR/release/k3eks
+k3d=$(command -v k3d)
+content=$(sha256sum "$binary" "$k3d" hack/image.sh | sha256sum | cut -c1-12)
+image=k3eks:$content
+if ! docker image inspect "$image" >/dev/null 2>&1; then
+  root=$(mktemp -d)
+  trap 'rm -rf "$root"' EXIT
+  mkdir -p "$root"/{tmp,etc/ssl/certs,usr/local/bin}
+  chmod 1777 "$root/tmp"
+  # From scratch, with the host's own libraries: works the same with and without a registry.
+  for program in "$binary" "$k3d" "$(command -v setpriv)"; do
+    install -m755 "$program" "$root/usr/local/bin/"
+    { ldd "$program" 2>/dev/null || true; } | grep -oE '/[^ ]+' | while read -r library; do
+      mkdir -p "$root$(dirname "$library")"
+      cp -Ln "$library" "$root$library"
+    done
+  done
+  [ -e /etc/ssl/certs/ca-certificates.crt ] && cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+  printf 'FROM scratch\nCOPY . /\nENV PATH=/usr/local/bin HOME=/tmp\nENTRYPOINT ["k3eks"]\n' >"$root.Dockerfile"
+  DOCKER_BUILDKIT=0 docker build -q -t "$image" -f "$root.Dockerfile" "$root" >&2
+  rm -f "$root.Dockerfile"
+fi
+echo "$image"

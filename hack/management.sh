@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# management.sh up|down NAME: a management cluster with the operator in it; its kubeconfig is .k3eks/NAME.kubeconfig.
+# shellcheck source=hack/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+verb=${1:-} name=${2:-}
+[ -n "$name" ] || die "usage: management.sh up|down NAME"
+kubeconfig=$ROOT/.k3eks/$name.kubeconfig
+export KUBECONFIG=$kubeconfig
+
+cluster() {
+  k3d cluster list "$name" >/dev/null 2>&1 || k3d cluster create "$name" --image "rancher/k3s:${NODE_RELEASES[0]}" --no-lb --wait --timeout 120s \
+    --kubeconfig-update-default=false --volume /var/run/docker.sock:/var/run/docker.sock@server:0 \
+    --k3s-arg '--disable=traefik@server:*'
+  mkdir -p "$ROOT/.k3eks"
+  k3d kubeconfig get "$name" >"$kubeconfig"
+  until_ready 60 kubectl get --raw /readyz
+}
+
+load() { # IMAGE: into the node, unless it is there
+  local ctr="ctr -a /run/k3s/containerd/containerd.sock -n k8s.io"
+  docker exec "k3d-$name-server-0" sh -c "$ctr images ls -q" | grep -q "/$1\$" && return
+  docker save "$1" | docker exec -i "k3d-$name-server-0" sh -c "$ctr images import -"
+}
+
+operator() { # IMAGE
+  helm upgrade --install k3eks-crd "$ROOT/charts/k3eks-crd" -n k3eks-system --create-namespace --wait
+  helm upgrade --install k3eks "$ROOT/charts/k3eks" -n k3eks-system --wait --timeout 120s \
+    --set "image.repository=${1%%:*},image.tag=${1##*:},image.pullPolicy=IfNotPresent,operator.network=k3d-$name"
+}
+
+# Child clusters carry the uid of this cluster's kube-system namespace.
+children() {
+  local instance
+  instance=$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' --request-timeout=5s 2>/dev/null || cat "$ROOT/.k3eks/$name.instance" 2>/dev/null) || return 0
+  [ -n "$instance" ] && docker ps -aq --filter "label=k3eks.io/instance=$instance" --format '{{.Label "k3d.cluster"}}' | sort -u
+}
+
+case $verb in
+  up)
+    step "Creating management cluster $name" cluster
+    kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' >"$ROOT/.k3eks/$name.instance"
+    begun=$SECONDS
+    image=$("$ROOT/hack/image.sh") || die "the operator's image can't be built"
+    echo "Building the operator's image ... $((SECONDS - begun)) s ($image)"
+    step "Loading the operator's image" load "$image"
+    step "Installing the operator with Helm" operator "$image"
+    ;;
+  down)
+    command -v k3d >/dev/null && docker info >/dev/null 2>&1 || exit 0
+    for child in $(children); do step "Deleting child cluster $child" k3d cluster delete "$child"; done
+    k3d cluster list "$name" >/dev/null 2>&1 && step "Deleting management cluster $name" k3d cluster delete "$name"
+    rm -f "$kubeconfig" "$ROOT/.k3eks/$name.instance"
+    ;;
+  *) die "usage: management.sh up|down NAME" ;;
+esac

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# `make up`: everything set up, a management cluster with the operator, and the sample cluster made by it.
+# shellcheck source=hack/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+name=${K3EKS_NAME:-k3eks}
+"$ROOT/hack/setup.sh"
+"$ROOT/hack/management.sh" up "$name"
+export KUBECONFIG=$ROOT/.k3eks/$name.kubeconfig
+child=$ROOT/.k3eks/demo.kubeconfig
+
+kubectl apply -f "$ROOT/config/samples/"
+follow() { # shows each change of the clusters' and node groups' state until all are Active
+  local deadline=$((SECONDS + 180)) before='' now
+  while ((SECONDS < deadline)); do
+    now=$(kubectl get eks,ng -o 'jsonpath={range .items[*]}{"  "}{.kind}{" "}{.metadata.name}{": "}{.status.phase}{" - "}{.status.conditions[?(@.type=="Ready")].message}{"\n"}{end}')
+    diff <(echo "$before") <(echo "$now") | sed -n 's/^> //p' || true
+    before=$now
+    ! grep -vq ': Active - everything' <<<"$now" && return
+    sleep 0.5
+  done
+  return 1
+}
+begun=$SECONDS
+follow || die "the sample cluster isn't Active after 180 s: kubectl -n k3eks-system logs deploy/k3eks"
+echo "Cluster demo with its node groups is Active after $((SECONDS - begun)) s"
+kubectl get secret demo-kubeconfig -o 'jsonpath={.data.value}' | base64 -d >"$child"
+kubectl --kubeconfig "$child" apply -f "$ROOT/config/samples/workload/"
+step "Running the sample workload on two nodes" kubectl --kubeconfig "$child" wait --for=condition=Complete job/hello-check --timeout=120s
+kubectl get eks,ng
+kubectl --kubeconfig "$child" get nodes,pods -o wide
+
+cat <<EOF
+
+Next:
+  export KUBECONFIG=$KUBECONFIG PATH=$K3EKS_BIN_DIR:\$PATH
+  kubectl get eks,ng
+  kubectl scale ng demo-workers --replicas 3
+  kubectl --kubeconfig $child get nodes
+  make down
+EOF
