@@ -19,17 +19,17 @@ die() {
 
 # step NAME COMMAND...: says what is being done and how long it took; the output is shown only if it fails.
 step() {
-  local name=$1 log begun=$SECONDS
+  local title=$1 log begun=$SECONDS
   shift
   log=$(mktemp)
-  printf '%-52s ' "$name ..."
+  printf '%-52s ' "$title ..."
   if "$@" >"$log" 2>&1; then
     echo "$((SECONDS - begun)) s"
     rm -f "$log"
   else
     echo "failed after $((SECONDS - begun)) s"
     tail -40 "$log" >&2
-    die "$name failed; the whole output is in $log"
+    die "$title failed; the whole output is in $log"
   fi
 }
 

@@ -1,0 +1,146 @@
+//! The product end to end, on the real k3d, Docker and Kubernetes, with the operator that Helm installed.
+//!
+//! Needs `K3EKS_E2E_KUBECONFIG` (a management cluster with the operator in it) and `kubectl` and `docker` on the path;
+//! `make e2e` sees to all of it. Each test has a namespace of its own and leaves nothing behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unused_self)]
+
+#[path = "e2e/support.rs"]
+mod support;
+
+use std::time::Duration;
+
+use serde_json::json;
+use support::Bed;
+
+const SOON: Duration = Duration::from_secs(30);
+const CLUSTER: Duration = Duration::from_secs(120);
+
+fn cluster(name: &str, spec: serde_json::Value) -> serde_json::Value {
+    json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": name}, "spec": spec})
+}
+
+fn nodegroup(name: &str, cluster: &str, desired: i32) -> serde_json::Value {
+    json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": name}, "spec": {
+        "clusterName": cluster, "scalingConfig": {"minSize": 0, "maxSize": 5, "desiredSize": desired}}})
+}
+
+#[test]
+fn a_cluster_from_yaml_lives_scales_heals_and_goes() {
+    let bed = Bed::new("life");
+    let groups = json!([
+        {"nodegroupName": "workers", "desiredSize": 1, "maxSize": 3, "instanceType": "t3.medium", "labels": {"team": "a"}}
+    ]);
+    bed.apply(&cluster(
+        "demo",
+        json!({"displayName": "Demo_With-a_name-that-is-longer-than-k3d-allows", "nodeGroups": groups}),
+    ));
+    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    assert_eq!(bed.get("eks/demo", "{.status.platformVersion}"), "eks.local");
+    assert_eq!(
+        bed.get("eks/demo", "{.status.arn}"),
+        "arn:aws:eks:us-east-1:000000000000:cluster/Demo_With-a_name-that-is-longer-than-k3d-allows"
+    );
+    assert_eq!(bed.get("eks/demo", "{.status.observedGeneration}"), bed.get("eks/demo", "{.metadata.generation}"));
+    bed.wait("eks/demo", "{.status.nodes.summary}", "1/1", SOON);
+
+    // The way in that the Secret gives is a real one.
+    let child = bed.child("demo");
+    assert_eq!(child.kubectl(&["get", "--raw", "/readyz"]).unwrap(), "ok");
+    let selector = "-leks.amazonaws.com/nodegroup=workers,team=a,node.kubernetes.io/instance-type=t3.medium,eks.amazonaws.com/capacityType=ON_DEMAND";
+    let node = child.kubectl(&["get", "nodes", selector, "-o", "jsonpath={.items[*].metadata.name}"]).unwrap();
+    assert!(node.starts_with("k3d-"), "one node with EKS's labels, not {node:?}");
+    let zone =
+        child.kubectl(&["get", "node", &node, "-o", r"jsonpath={.metadata.labels.topology\.kubernetes\.io/zone}"]);
+    assert!(zone.unwrap().starts_with("us-east-1"), "a zone of the region");
+
+    // kubectl scale.
+    bed.kubectl(&["scale", "ng/demo-workers", "--replicas=2"]).unwrap();
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "2", CLUSTER);
+    let too_many = bed.kubectl(&["scale", "ng/demo-workers", "--replicas=9"]).unwrap_err();
+    assert!(too_many.contains("desiredSize must not be greater than maxSize"), "{too_many}");
+
+    // A node that dies is replaced, and its Node object goes.
+    bed.docker(&["kill", &node]);
+    bed.until("the dead node to be replaced", CLUSTER, || {
+        let nodes = child.kubectl(&["get", "nodes", selector, "-o", "jsonpath={.items[*].metadata.name}"]).ok()?;
+        (!nodes.contains(&node) && nodes.split(' ').count() == 2).then_some(())
+    });
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "2", CLUSTER);
+
+    // Scaling down removes containers and Node objects.
+    bed.kubectl(&["scale", "ng/demo-workers", "--replicas=1"]).unwrap();
+    bed.until("one node to be left", CLUSTER, || {
+        let nodes = child.kubectl(&["get", "nodes", selector, "-o", "jsonpath={.items[*].metadata.name}"]).ok()?;
+        (nodes.split(' ').count() == 1).then_some(())
+    });
+    bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
+    bed.nothing_left();
+}
+
+#[test]
+fn bad_input_is_refused_with_the_way_out() {
+    let bed = Bed::new("bad");
+    let refused = |object: &serde_json::Value, part: &str| {
+        let words = bed.try_apply(object).unwrap_err();
+        assert!(words.contains(part), "{words}");
+    };
+    refused(&cluster("a", json!({"displayName": "-no"})), "displayName");
+    refused(&cluster("a", json!({"kubernetesVersion": "latest"})), "kubernetesVersion");
+    let group = json!([{"nodegroupName": "g", "minSize": 3, "desiredSize": 2, "maxSize": 4}]);
+    refused(&cluster("a", json!({"nodeGroups": group})), "minSize must not be greater than desiredSize");
+    refused(&nodegroup("g", "a", 9), "desiredSize must not be greater than maxSize");
+
+    bed.apply(&cluster("old", json!({"provider": "metadata", "region": "eu-west-1"})));
+    refused(&cluster("old", json!({"provider": "metadata", "region": "eu-west-2"})), "region can't be changed");
+
+    bed.apply(&cluster("unknown", json!({"kubernetesVersion": "1.99"})));
+    bed.wait("eks/unknown", "{.status.conditions[?(@.type==\"Stalled\")].status}", "True", SOON);
+    let message = bed.get("eks/unknown", "{.status.failureMessage}");
+    assert!(message.contains("1.99") && message.contains("1.33, 1.34"), "{message}");
+    bed.kubectl(&["delete", "eks", "--all", "--timeout=30s"]).unwrap();
+    bed.nothing_left();
+}
+
+#[test]
+fn the_younger_of_two_with_one_identity_waits() {
+    let bed = Bed::new("twins");
+    let spec = json!({"provider": "metadata", "displayName": "same"});
+    bed.apply(&cluster("first", spec.clone()));
+    bed.wait("eks/first", "{.status.phase}", "Active", SOON);
+    bed.apply(&cluster("second", spec));
+    bed.wait("eks/second", "{.status.conditions[?(@.type==\"Ready\")].reason}", "Conflict", SOON);
+    bed.kubectl(&["delete", "eks/first", "--timeout=30s"]).unwrap();
+    bed.kubectl(&["annotate", "eks/second", "again=please"]).unwrap();
+    bed.wait("eks/second", "{.status.phase}", "Active", SOON);
+}
+
+#[test]
+fn a_node_group_waits_for_its_cluster_and_goes_with_it() {
+    let bed = Bed::new("orphan");
+    bed.apply(&nodegroup("group", "late", 1));
+    bed.wait("ng/group", "{.status.conditions[?(@.type==\"Ready\")].reason}", "WaitingForCluster", SOON);
+    assert!(bed.get("ng/group", "{.status.conditions[?(@.type==\"Ready\")].message}").contains("doesn't exist"));
+    bed.apply(&cluster("late", json!({"provider": "metadata"})));
+    bed.wait("ng/group", "{.status.phase}", "Active", SOON);
+    bed.kubectl(&["delete", "eks/late", "--timeout=30s"]).unwrap();
+    assert_eq!(bed.kubectl(&["get", "ng", "-o", "name"]).unwrap(), "");
+}
+
+#[test]
+fn deleted_while_creating_and_operator_killed_in_the_middle_leave_nothing() {
+    let bed = Bed::new("faults");
+    bed.apply(&cluster("early", json!({})));
+    bed.wait("eks/early", "{.status.phase}", "Creating", SOON);
+    bed.kubectl(&["delete", "eks/early", "--timeout=60s"]).unwrap();
+    bed.nothing_left();
+
+    bed.apply(&cluster("killed", json!({})));
+    bed.until("a server container", SOON, || (!bed.containers().is_empty()).then_some(()));
+    bed.kill_operator();
+    bed.wait("eks/killed", "{.status.phase}", "Active", CLUSTER);
+    bed.kubectl(&["delete", "eks/killed", "--wait=false"]).unwrap();
+    bed.kill_operator();
+    bed.until("the resource to go", CLUSTER, || bed.kubectl(&["get", "eks/killed"]).err().map(|_| ()));
+    bed.nothing_left();
+}

@@ -1,0 +1,146 @@
+//! A namespace of its own in the management cluster, and what to show when a test fails.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const POLL: Duration = Duration::from_millis(250);
+
+/// Runs a command; standard error on failure.
+fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<String, String> {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|e| panic!("{program} must be on the path: {e}"));
+    // A command that doesn't read its input may have closed it.
+    let _ = child.stdin.take().unwrap().write_all(input.unwrap_or_default().as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// A namespace of its own in the management cluster.
+pub struct Bed {
+    kubeconfig: String,
+    pub namespace: String,
+}
+
+impl Bed {
+    pub fn new(name: &str) -> Self {
+        let kubeconfig = std::env::var("K3EKS_E2E_KUBECONFIG").expect("K3EKS_E2E_KUBECONFIG: run this by `make e2e`");
+        let bed = Self { kubeconfig, namespace: format!("e2e-{name}-{}", std::process::id()) };
+        bed.cluster_wide(&["create", "namespace", &bed.namespace]).unwrap();
+        bed
+    }
+
+    fn cluster_wide(&self, args: &[&str]) -> Result<String, String> {
+        run("kubectl", &[&["--kubeconfig", &self.kubeconfig], args].concat(), None)
+    }
+
+    pub fn kubectl(&self, args: &[&str]) -> Result<String, String> {
+        run("kubectl", &[&["--kubeconfig", &self.kubeconfig, "-n", &self.namespace], args].concat(), None)
+    }
+
+    pub fn try_apply(&self, object: &serde_json::Value) -> Result<String, String> {
+        let args = ["--kubeconfig", &self.kubeconfig, "-n", &self.namespace, "apply", "-f", "-"];
+        run("kubectl", &args, Some(&object.to_string()))
+    }
+
+    pub fn apply(&self, object: &serde_json::Value) {
+        self.try_apply(object).unwrap();
+    }
+
+    pub fn get(&self, resource: &str, path: &str) -> String {
+        self.kubectl(&["get", resource, "-o", &format!("jsonpath={path}")]).unwrap()
+    }
+
+    pub fn docker(&self, args: &[&str]) -> String {
+        run("docker", args, None).unwrap()
+    }
+
+    /// Polls until `found` gives something, for at most `limit`.
+    pub fn until<T>(&self, what: &str, limit: Duration, found: impl Fn() -> Option<T>) -> T {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(value) = found() {
+                return value;
+            }
+            assert!(Instant::now() < deadline, "waited {limit:?} for {what}");
+            sleep(POLL);
+        }
+    }
+
+    /// Waits until a field of a resource is as it should be.
+    pub fn wait(&self, resource: &str, path: &str, wanted: &str, limit: Duration) {
+        let what = format!("{path} of {resource} to be {wanted}");
+        self.until(&what, limit, || {
+            let seen = self.kubectl(&["get", resource, "-o", &format!("jsonpath={path}")]).ok()?;
+            (seen == wanted).then_some(())
+        });
+    }
+
+    /// The containers of this namespace's clusters, dead ones too.
+    pub fn containers(&self) -> Vec<String> {
+        let format = "{{.Label \"k3eks.io/cluster\"}} {{.Names}}";
+        let all = self.docker(&["ps", "-a", "--filter", "label=k3eks.io/cluster", "--format", format]);
+        all.lines().filter(|l| l.starts_with(&format!("{}.", self.namespace))).map(str::to_owned).collect()
+    }
+
+    /// Fails where a container is left, or a volume or a network that no container uses.
+    pub fn nothing_left(&self) {
+        assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
+        for kind in ["volume", "network"] {
+            let names = self.docker(&[kind, "ls", "--format", "{{.Name}}", "--filter", "label=app=k3d"]);
+            for name in names.lines().filter(|n| n.starts_with("k3d-eks-")) {
+                let cluster = name.trim_start_matches("k3d-").trim_end_matches("-images");
+                let users = self.docker(&["ps", "-aq", "--filter", &format!("label=k3d.cluster={cluster}")]);
+                assert_ne!(users, "", "{kind} {name} is left without a container");
+            }
+        }
+    }
+
+    /// Ends the operator's process at once, as a crash would, and waits for its successor.
+    pub fn kill_operator(&self) {
+        let selector = "-lapp.kubernetes.io/name=k3eks";
+        let args = ["-n", "k3eks-system", "delete", "pod", selector, "--grace-period=0", "--force"];
+        self.cluster_wide(&args).unwrap();
+        let args = ["-n", "k3eks-system", "rollout", "status", "deploy/k3eks", "--timeout=60s"];
+        self.cluster_wide(&args).unwrap();
+    }
+
+    /// The way into a child cluster that its Secret gives.
+    pub fn child(&self, cluster: &str) -> Child {
+        let encoded = self.get(&format!("secret/{cluster}-kubeconfig"), "{.data.value}");
+        let decoded = run("base64", &["-d"], Some(&encoded)).unwrap();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(decoded.as_bytes()).unwrap();
+        Child(file)
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let show = |title: &str, text: Result<String, String>| {
+                eprintln!("--- {title}\n{}", text.unwrap_or_else(|e| e));
+            };
+            show("resources", self.kubectl(&["get", "eks,ng", "-o", "yaml", "--show-managed-fields=false"]));
+            show("events", self.kubectl(&["get", "events", "--sort-by=.lastTimestamp"]));
+            show("operator", self.cluster_wide(&["-n", "k3eks-system", "logs", "deploy/k3eks", "--tail=120"]));
+            show("docker ps", run("docker", &["ps", "-a"], None));
+        }
+        // What a failed test leaves must not disturb the others.
+        let _ = self.kubectl(&["delete", "eks,ng", "--all", "--timeout=60s"]);
+        let _ = self.cluster_wide(&["delete", "namespace", &self.namespace, "--wait=false"]);
+    }
+}
+
+/// The way into a child cluster.
+pub struct Child(tempfile::NamedTempFile);
+
+impl Child {
+    pub fn kubectl(&self, args: &[&str]) -> Result<String, String> {
+        let path = self.0.path().to_str().unwrap();
+        run("kubectl", &[&["--kubeconfig", path], args].concat(), None)
+    }
+}
