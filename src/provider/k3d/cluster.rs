@@ -138,9 +138,11 @@ async fn came_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool,
 async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
     let name = k3d.name_of(&plan.id);
     let mut used = used_ports(docker).await?;
-    let mut refusal = None;
-    for _ in 0..PORTS {
-        let Some(lease) = k3d.ports.lease(&plan.id, plan.api_port, &used) else { break };
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let lease = k3d.ports.lease(&plan.id, plan.api_port, &used);
+        let lease = lease.ok_or_else(|| Error::NoPort { what: plan.id.to_string(), range: k3d.ports.range() })?;
         progress.tell(3, 4, format!("starting the server, its API on port {}", lease.port));
         let call = Call {
             doing: format!("making cluster {}", plan.id),
@@ -157,15 +159,13 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progres
             k3d.ports.remember(&plan.id, lease.port);
             return Ok(());
         };
-        if !matches!(&error, Error::Engine { why, .. } if is_taken(why)) {
+        if attempt == PORTS || !matches!(&error, Error::Engine { why, .. } if is_taken(why)) {
             return Err(error);
         }
         tracing::info!(cluster = %plan.id, port = lease.port, "the host port is taken, choosing another");
         used.insert(lease.port);
-        refusal = Some(error);
         sweep(docker, &name, k3d.joined(), Care::Once).await?;
     }
-    Err(refusal.unwrap_or_else(|| Error::NoPort { what: format!("cluster {}", plan.id), range: k3d.ports.range() }))
 }
 
 /// Host ports that containers hold, ours or not, and those that stopped k3d servers will want again.

@@ -31,6 +31,8 @@ pub struct K3dSettings {
     pub binary: PathBuf,
     /// Marks what is ours in Docker, as label `k3eks.io/instance`. Operators that share a Docker need different ones.
     pub instance: String,
+    /// URL of Docker, such as `unix:///run/docker.sock`; `None`: what `DOCKER_HOST` says, else the usual socket.
+    pub docker_host: Option<String>,
     /// Docker network that clusters join; `None`: each gets a network of its own.
     pub network: Option<String>,
     /// Host address that API servers are published on.
@@ -51,6 +53,7 @@ impl K3dSettings {
         Self {
             binary: PathBuf::from("k3d"),
             instance: instance.into(),
+            docker_host: None,
             network: None,
             bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             endpoint_host: Ipv4Addr::LOCALHOST.to_string(),

@@ -17,10 +17,16 @@ const ANSWER: Duration = Duration::from_secs(60);
 /// The connection to Docker: made when it is first needed, made anew after Docker was away.
 #[derive(Debug, Default)]
 pub struct Engine {
+    host: Option<String>,
     docker: RwLock<Option<Docker>>,
 }
 
 impl Engine {
+    /// Speaks to the Docker at `host`, `None`: the one that the environment names.
+    pub fn new(host: Option<String>) -> Self {
+        Self { host, docker: RwLock::default() }
+    }
+
     /// The connection.
     ///
     /// # Errors
@@ -39,7 +45,11 @@ impl Engine {
     /// [`Error::Unavailable`] with what was being done.
     pub async fn connect(&self, doing: impl Into<String>) -> Result<Docker, Error> {
         let unavailable = unavailable(doing);
-        let docker = Docker::connect_with_defaults().map_err(&unavailable)?.with_timeout(ANSWER);
+        let docker = match &self.host {
+            Some(host) => Docker::connect_with_host(host),
+            None => Docker::connect_with_defaults(),
+        };
+        let docker = docker.map_err(&unavailable)?.with_timeout(ANSWER);
         let docker = docker.negotiate_version().await.map_err(&unavailable)?;
         *self.docker.write().unwrap_or_else(PoisonError::into_inner) = Some(docker.clone());
         Ok(docker)

@@ -62,10 +62,10 @@ impl K3d {
     /// Begins to follow Docker. Works without Docker too: what needs it fails with [`Error::Unavailable`] until it
     /// answers. Must be called within a tokio runtime.
     pub fn start(settings: K3dSettings) -> Arc<Self> {
-        let engine = Arc::new(Engine::default());
+        let engine = Arc::new(Engine::new(settings.docker_host.clone()));
         let world = World::new(&settings.instance);
         let follower = tokio::spawn(world.clone().follow(engine.clone()));
-        let runner = Runner::new(settings.binary.clone());
+        let runner = Runner::new(settings.binary.clone(), settings.docker_host.clone());
         let ports = Ports::new(settings.api_ports.clone());
         Arc::new(Self { settings, engine, world, runner, ports, follower })
     }

@@ -40,12 +40,14 @@ pub struct Runner {
     binary: PathBuf,
     /// Tool that ties a process to the life of its parent; without it a k3d outlives an operator that is killed.
     setpriv: Option<PathBuf>,
+    docker_host: Option<String>,
 }
 
 impl Runner {
-    /// Runs `binary`, a path or a name that is looked for in `PATH`.
-    pub fn new(binary: PathBuf) -> Self {
-        Self { binary, setpriv: find(Path::new("setpriv")) }
+    /// Runs `binary`, a path or a name that is looked for in `PATH`, with the Docker at `docker_host`, `None`: the one
+    /// that the environment names.
+    pub fn new(binary: PathBuf, docker_host: Option<String>) -> Self {
+        Self { binary, setpriv: find(Path::new("setpriv")), docker_host }
     }
 
     /// Runs k3d to its end; `heard` gets every line it says.
@@ -76,7 +78,7 @@ impl Runner {
         });
         match ended.await {
             Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(failed(&call, last_words(kept, &status.to_string()))),
+            Ok(Ok(status)) => Err(failed(&call, last_words(&kept, &status.to_string()))),
             Ok(Err(e)) => Err(failed(&call, e.to_string())),
             // Dropping the child kills it.
             Err(_) => Err(Error::Timeout { doing: call.doing, seconds: call.limit.as_secs() }),
@@ -99,6 +101,7 @@ impl Runner {
             None => Command::new(binary),
         };
         command.args(call.arguments).env_clear().envs(environment());
+        command.envs(self.docker_host.as_ref().map(|host| ("DOCKER_HOST", host)));
         command.env("HOME", home).env("TMPDIR", home).env("KUBECONFIG", home.join("kubeconfig"));
         command.stdin(if call.input.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -142,22 +145,23 @@ fn plain(line: &str) -> String {
     text
 }
 
-/// What an error quotes: what k3d called an error, else the last lines, else how it ended.
-fn last_words(kept: VecDeque<String>, ended: &str) -> String {
-    let message = |line: &str| {
+/// What an error quotes: what k3d called an error, else how it ended and its last lines.
+fn last_words(kept: &VecDeque<String>, ended: &str) -> String {
+    let message = |line: &String| {
         let (level, rest) = line.split_once('[')?;
         let (_, message) = rest.split_once(']')?;
         ["ERRO", "FATA"].contains(&level).then(|| message.trim().to_owned())
     };
-    let errors: Vec<String> = kept.iter().filter_map(|line| message(line)).collect();
-    let words = if errors.is_empty() {
-        let from = kept.len().saturating_sub(3);
-        kept.into_iter().skip(from).collect()
+    let errors: Vec<String> = kept.iter().filter_map(message).collect();
+    if !errors.is_empty() {
+        return errors.join("; ");
+    }
+    let last: Vec<&str> = kept.iter().skip(kept.len().saturating_sub(3)).map(|line| line.trim()).collect();
+    if last.is_empty() {
+        format!("k3d ended with {ended}")
     } else {
-        errors
-    };
-    let words = words.join("; ");
-    if words.trim().is_empty() { format!("k3d ended with {ended}") } else { words }
+        format!("k3d ended with {ended} after: {}", last.join("; "))
+    }
 }
 
 /// The program's path; a bare name is looked for in `PATH`.
@@ -191,7 +195,7 @@ mod tests {
     use super::*;
 
     fn shell() -> Runner {
-        Runner::new(PathBuf::from("sh"))
+        Runner::new(PathBuf::from("sh"), None)
     }
 
     fn call<'a>(arguments: &'a [&'a str], input: Option<&str>) -> Call<'a> {
@@ -235,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_tool_is_named() {
-        let error = Runner::new("no-such-k3d".into()).run(call(&[], None), |_| {}).await.unwrap_err();
+        let error = Runner::new("no-such-k3d".into(), None).run(call(&[], None), |_| {}).await.unwrap_err();
         assert!(matches!(&error, Error::ToolMissing { tool, .. } if tool == "no-such-k3d"), "{error}");
     }
 }

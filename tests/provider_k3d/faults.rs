@@ -1,0 +1,202 @@
+//! What goes wrong.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use k3eks::provider::k3d::{K3d, K3dSettings};
+use k3eks::provider::{ClusterId, ClusterPlan, ClusterProvider, Error, Progress, Retry};
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::support::{Bed, docker, group, kubectl, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_passed_over_and_an_empty_range_is_named() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().port();
+    let bed = Bed::with("port", |settings| K3dSettings { api_ports: taken..=taken, ..settings }).await;
+    let error = bed.create(&bed.plan("port")).await.unwrap_err();
+    assert!(matches!(error, Error::NoPort { .. }), "{error}");
+    assert_eq!(bed.remains(&bed.plan("port").id), [""; 0]);
+    drop(bed);
+
+    let bed = Bed::new("port").await;
+    let plan = ClusterPlan { api_port: Some(taken), ..bed.plan("port") };
+    bed.create(&plan).await.unwrap();
+    let access = bed.access(&plan).await;
+    assert!((16443..=17442).contains(&access.api_port.unwrap()), "{access:?}");
+    assert_eq!(kubectl(&access, &["get", "--raw", "/readyz"]).unwrap(), "ok");
+    bed.k3d.delete_cluster(&plan.id).await.unwrap();
+    assert_eq!(bed.remains(&plan.id), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_cannot_be_had_is_named() {
+    let bed = Bed::new("image").await;
+    let plan = ClusterPlan { image: "localhost:1/no/such:image".into(), ..bed.plan("image") };
+    let error = bed.create(&plan).await.unwrap_err();
+    let Error::ImageUnavailable { image, why, .. } = &error else { panic!("{error}") };
+    assert_eq!(image, "localhost:1/no/such:image");
+    assert!(!why.is_empty());
+    assert_eq!(error.retry(), Retry::Transient, "the image may be loaded at any time");
+    assert_eq!(bed.remains(&plan.id), [""; 0]);
+    let homeless = group(&bed.plan("image"), "workers");
+    let error = bed.add(&homeless, 1).await.unwrap_err();
+    assert!(error.to_string().contains("doesn't exist"), "{error}");
+}
+
+/// The longest names, and k3d killed at several moments: each time the next attempt makes the cluster whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_k3d_leaves_nothing_that_the_next_cannot_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let (binary, pid) = (folder.path().join("k3d"), folder.path().join("pid"));
+    script(&binary, &format!("echo $$ >{}\nexec k3d \"$@\"", pid.display()));
+    let bed = Bed::with("kill", |settings| K3dSettings { binary, ..settings }).await;
+    let mut plan = bed.plan(&"l".repeat(100));
+    plan.id.name = format!("{}.{}", "l".repeat(150), "x".repeat(102));
+    let name = bed.k3d.cluster_name(&plan.id);
+    let server = format!("k3d-{name}-server-0");
+
+    // When the container is made, when it has just been started, and while k3s comes up.
+    for (format, wanted, later) in
+        [("{{.State.Status}}", "created", 0), ("{{.State.Running}}", "true", 0), ("{{.State.Running}}", "true", 1500)]
+    {
+        let killed = async {
+            until(30, "the moment", || docker(&["inspect", "-f", format, &server]).iter().any(|now| now == wanted))
+                .await;
+            tokio::time::sleep(Duration::from_millis(later)).await;
+            kill(&pid);
+        };
+        let (result, ()) = tokio::join!(bed.create(&plan), killed);
+        let error = result.expect_err("k3d was killed");
+        assert!(error.to_string().contains("signal: 9"), "{error}");
+        if later == 0 {
+            bed.k3d.delete_cluster(&plan.id).await.unwrap();
+            assert_eq!(bed.remains(&plan.id), [""; 0]);
+        }
+    }
+    bed.create(&plan).await.unwrap();
+    let access = bed.access(&plan).await;
+    until(20, "the API answers", || kubectl(&access, &["get", "--raw", "/readyz"]).is_ok()).await;
+    let mut nodes = group(&plan, &"G_".repeat(31));
+    nodes.labels.clear();
+    bed.add(&nodes, 1).await.unwrap();
+    let name = &bed.k3d.observe_nodes(&nodes).unwrap()[0].name;
+    assert!(kubectl(&access, &["get", "node", name]).is_ok());
+    bed.k3d.delete_cluster(&plan.id).await.unwrap();
+    assert_eq!(bed.remains(&plan.id), [""; 0]);
+}
+
+/// A create that is given up by dropping it, at ever later moments, and deleted at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_create_is_deleted_without_a_trace() {
+    let bed = Bed::new("cancel").await;
+    let plan = bed.plan("cancel");
+    for moment in [100, 400, 700, 1000, 1500, 2500] {
+        let given_up = tokio::time::timeout(Duration::from_millis(moment), bed.create(&plan)).await;
+        assert!(given_up.is_err(), "it was made within {moment} ms");
+        bed.k3d.delete_cluster(&plan.id).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(bed.remains(&plan.id), [""; 0], "given up after {moment} ms");
+    }
+}
+
+/// Docker goes away while a cluster is made, and comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn docker_may_be_away_for_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let settings = K3dSettings {
+        docker_host: Some(format!("unix://{}", socket.display())),
+        ..K3dSettings::new(format!("test-away-{}", std::process::id()))
+    };
+    let k3d = K3d::start(settings);
+    let id = ClusterId { namespace: "default".into(), name: "away".into() };
+    let bed = Bed::new("elsewhere").await;
+    let plan = ClusterPlan { id: id.clone(), ..bed.plan("away") };
+    let progress = Progress::new().0;
+    let error = k3d.create_cluster(&plan, &progress).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error}");
+    assert_eq!(error.retry(), Retry::Waiting);
+    assert!(matches!(k3d.observe_cluster(&plan), Err(Error::Unavailable { .. })));
+
+    let mut changes = k3d.changes();
+    let relay = relay(&socket);
+    until(10, "Docker is back", || k3d.ready().is_ok()).await;
+    assert_eq!(changes.recv().await.unwrap(), id, "whoever asked is told");
+    let server = format!("k3d-{}-server-0", k3d.cluster_name(&id));
+    let cut = async {
+        until(30, "the server is there", || !docker(&["inspect", "-f", "{{.Id}}", &server]).is_empty()).await;
+        relay.abort();
+        let _ = std::fs::remove_file(&socket);
+    };
+    let (result, ()) = tokio::join!(k3d.create_cluster(&plan, &progress), cut);
+    assert!(result.is_err(), "Docker went away");
+    until(10, "the world is unknown", || k3d.ready().is_err()).await;
+
+    let relay = self::relay(&socket);
+    until(10, "Docker is back", || k3d.ready().is_ok()).await;
+    k3d.create_cluster(&plan, &progress).await.unwrap();
+    assert!(k3d.access(&plan).await.unwrap().is_some());
+    k3d.delete_cluster(&id).await.unwrap();
+    assert!(docker(&["ps", "-aq", "--filter", &format!("name={}", k3d.cluster_name(&id))]).is_empty());
+    relay.abort();
+}
+
+#[tokio::test]
+async fn a_missing_k3d_is_named() {
+    let bed = Bed::with("tool", |settings| K3dSettings { binary: "/no/such/k3d".into(), ..settings }).await;
+    let error = bed.create(&bed.plan("tool")).await.unwrap_err();
+    assert!(matches!(&error, Error::ToolMissing { tool, .. } if tool == "/no/such/k3d"), "{error}");
+}
+
+/// An operator that is killed takes its k3d with it: nobody goes on making clusters behind the next one's back.
+#[tokio::test]
+async fn k3d_dies_with_its_operator() {
+    let folder = tempfile::tempdir().unwrap();
+    let (binary, pid) = (folder.path().join("k3d"), folder.path().join("pid"));
+    script(&binary, &format!("echo $$ >{}\nexec sleep 300", pid.display()));
+    let mut operator = Command::new(std::env::current_exe().unwrap());
+    operator.args(["--exact", "faults::an_operator_to_be_killed", "--ignored"]).env("K3EKS_TEST_K3D", &binary);
+    let mut operator = operator.stdout(std::process::Stdio::null()).spawn().unwrap();
+    until(20, "k3d runs", || std::fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n'))).await;
+    operator.kill().unwrap();
+    operator.wait().unwrap();
+    let process = format!("/proc/{}", std::fs::read_to_string(&pid).unwrap().trim());
+    until(5, "k3d is gone", || !Path::new(&process).exists()).await;
+}
+
+/// Not a test: the operator of the one above.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by k3d_dies_with_its_operator"]
+async fn an_operator_to_be_killed() {
+    let Some(binary) = std::env::var_os("K3EKS_TEST_K3D") else { return };
+    let bed = Bed::with("victim", |settings| K3dSettings { binary: PathBuf::from(binary), ..settings }).await;
+    bed.create(&bed.plan("victim")).await.unwrap();
+}
+
+fn script(path: &Path, text: &str) {
+    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn kill(pid: &Path) {
+    let pid = std::fs::read_to_string(pid).unwrap();
+    assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
+}
+
+/// Docker behind a socket that can be taken away.
+fn relay(socket: &Path) -> tokio::task::JoinHandle<()> {
+    let listener = UnixListener::bind(socket).unwrap();
+    tokio::spawn(async move {
+        let mut open = tokio::task::JoinSet::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            open.spawn(async move {
+                let mut docker = UnixStream::connect("/var/run/docker.sock").await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut docker).await;
+            });
+        }
+    })
+}

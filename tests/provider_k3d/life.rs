@@ -1,0 +1,130 @@
+//! What a cluster goes through in its life.
+
+use std::time::Duration;
+
+use k3eks::provider::{ClusterProvider, ContainerState, Progress, Resources};
+
+use crate::support::{Bed, bytes, docker, group, kubectl, until, value, volumes};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_lives_and_leaves_nothing() {
+    let bed = Bed::new("life").await;
+    let plan = bed.plan("life");
+    let mut changes = bed.k3d.changes();
+    bed.create(&plan).await.unwrap();
+    assert_eq!(tokio::time::timeout(Duration::from_secs(5), changes.recv()).await.unwrap().unwrap(), plan.id);
+
+    let access = bed.access(&plan).await;
+    assert_eq!(kubectl(&access, &["get", "--raw", "/readyz"]).unwrap(), "ok");
+    assert_eq!(kubectl(&access, &["config", "current-context"]).unwrap().trim(), "LIFE");
+    assert!(access.ca_pem.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!(value(&access, &["service", "kubernetes"], "{.spec.clusterIP}"), "10.100.0.1");
+    let server = &bed.k3d.observe_cluster(&plan).unwrap().servers[0];
+    assert_eq!((server.state, &server.image), (ContainerState::Running, &plan.image));
+    assert_eq!(server.address.as_ref(), access.internal.as_ref().map(|(address, _)| address));
+    assert_eq!(bed.k3d.clusters().unwrap(), std::slice::from_ref(&plan.id));
+
+    nodes_are_what_their_group_says(&bed, &plan, &access).await;
+    a_stopped_cluster_comes_back_with_its_data(&bed, &plan).await;
+
+    let left = volumes(&bed.k3d.observe_cluster(&plan).unwrap().servers[0].name);
+    assert!(!left.is_empty());
+    bed.k3d.delete_cluster(&plan.id).await.unwrap();
+    assert_eq!(bed.remains(&plan.id), [""; 0]);
+    let volumes = docker(&["volume", "ls", "-q"]);
+    assert!(!left.iter().any(|volume| volumes.contains(volume)), "volumes are left");
+    assert_eq!(bed.k3d.access(&plan).await.unwrap(), None);
+    until(5, "the world knows", || bed.k3d.observe_cluster(&plan).unwrap().servers.is_empty()).await;
+    bed.k3d.delete_cluster(&plan.id).await.expect("deleting what isn't there is a success");
+}
+
+async fn nodes_are_what_their_group_says(
+    bed: &Bed,
+    plan: &k3eks::provider::ClusterPlan,
+    access: &k3eks::provider::Access,
+) {
+    let mut workers = group(plan, "Workers_1");
+    workers.labels.insert("team".into(), "a".into());
+    workers.taints = vec!["gpu=true:NoSchedule".into()];
+    bed.add(&workers, 2).await.unwrap();
+    // Groups differ: what the first has must not show in the second.
+    let other = group(plan, "plain");
+    bed.add(&other, 1).await.unwrap();
+
+    until(10, "the world sees the nodes", || bed.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
+    let nodes = bed.k3d.observe_nodes(&workers).unwrap();
+    let zones =
+        nodes.iter().map(|n| value(access, &["node", &n.name], "{.metadata.labels.topology\\.kubernetes\\.io/zone}"));
+    let mut zones: Vec<String> = zones.collect();
+    zones.sort();
+    assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
+    let node = &nodes[0].name;
+    assert_eq!(value(access, &["node", node], "{.metadata.labels.team}"), "a");
+    let taint = "{.spec.taints[?(@.key=='gpu')].value}{.spec.taints[?(@.key=='gpu')].effect}";
+    assert_eq!(value(access, &["node", node], taint), "trueNoSchedule");
+    assert_eq!(value(access, &["node", node], "{.status.allocatable.cpu}"), "1");
+    let memory = bytes(&value(access, &["node", node], "{.status.allocatable.memory}")) >> 20;
+    assert!((1900..=2048).contains(&memory), "{memory} MiB of 2048 can be allocated");
+    assert_eq!(
+        docker(&["inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}", node]),
+        ["2147483648 1000000000"]
+    );
+
+    let other = &bed.k3d.observe_nodes(&other).unwrap()[0].name;
+    assert_eq!(value(access, &["node", other], "{.metadata.labels.team}"), "");
+    assert_eq!(value(access, &["node", other], taint), "");
+    let mut large = group(plan, "large");
+    large.resources = Resources { cpus: 1000, memory_mib: 1 << 30 };
+    bed.add(&large, 1).await.expect("a node may be asked to be larger than the machine");
+
+    a_killed_node_is_seen_and_removed(bed, plan, &workers).await;
+}
+
+async fn a_killed_node_is_seen_and_removed(
+    bed: &Bed,
+    plan: &k3eks::provider::ClusterPlan,
+    workers: &k3eks::provider::NodegroupPlan,
+) {
+    let names: Vec<String> = bed.k3d.observe_nodes(workers).unwrap().into_iter().map(|n| n.name).collect();
+    let volumes_before = volumes(&names[0]);
+    docker(&["kill", &names[0]]);
+    let exited = || bed.k3d.observe_nodes(workers).unwrap()[0].state == ContainerState::Exited;
+    until(5, "the world sees the dead node", exited).await;
+    let server = bed.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
+    bed.k3d.delete_nodes(&plan.id, &[names[0].clone(), server.clone(), "no-such-node".into()]).await.unwrap();
+    until(5, "the world sees it gone", || bed.k3d.observe_nodes(workers).unwrap().len() == 1).await;
+    assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &server]), ["true"], "a server is no node");
+    let image_volume = format!("k3d-{}-images", bed.k3d.cluster_name(&plan.id));
+    let volumes = docker(&["volume", "ls", "-q"]);
+    assert!(!volumes_before.iter().any(|v| *v != image_volume && volumes.contains(v)), "volumes of the node are left");
+    // The new node goes where the old one was.
+    bed.add(workers, 1).await.unwrap();
+    let zone = "{{index .Config.Labels \"k3eks.io/zone\"}}";
+    let nodes = bed.k3d.observe_nodes(workers).unwrap();
+    let mut zones: Vec<String> = nodes.iter().flat_map(|n| docker(&["inspect", "-f", zone, &n.name])).collect();
+    zones.sort();
+    assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
+}
+
+async fn a_stopped_cluster_comes_back_with_its_data(bed: &Bed, plan: &k3eks::provider::ClusterPlan) {
+    let before = bed.access(plan).await;
+    kubectl(&before, &["create", "configmap", "kept"]).unwrap();
+    let label = format!("label=k3eks.io/instance={}", bed.instance);
+    let mut stop = vec!["kill".to_owned()];
+    stop.extend(docker(&["ps", "-q", "--filter", &label]));
+    docker(&stop.iter().map(String::as_str).collect::<Vec<_>>());
+    let stopped = || bed.k3d.observe_cluster(plan).unwrap().servers[0].state == ContainerState::Exited;
+    until(5, "the world sees it stopped", stopped).await;
+    assert_eq!(bed.k3d.access(plan).await.unwrap(), None, "a stopped server offers nothing");
+
+    bed.k3d.start_cluster(plan, &Progress::new().0).await.unwrap();
+    let after = bed.access(plan).await;
+    assert_eq!(after.endpoint, before.endpoint);
+    assert_eq!(after.ca_pem, before.ca_pem);
+    until(30, "the data is kept", || kubectl(&after, &["get", "configmap", "kept"]).is_ok()).await;
+    let workers = group(plan, "Workers_1");
+    let running = || bed.k3d.observe_nodes(&workers).unwrap().iter().all(|n| n.state == ContainerState::Running);
+    until(5, "the nodes run again", running).await;
+    bed.create(plan).await.expect("creating what runs changes nothing");
+    assert!(kubectl(&after, &["get", "configmap", "kept"]).is_ok());
+}
