@@ -18,13 +18,26 @@ scratch() { # IMAGE BINARY PATH-IN-IMAGE
   rm -rf "$folder"
 }
 
+# busybox with its applets as the public image has them.
+busybox() {
+  local folder
+  folder=$(mktemp -d)
+  mkdir -p "$folder"/{bin,tmp,etc,root}
+  chmod 1777 "$folder/tmp"
+  cp /bin/busybox "$folder/bin/"
+  /bin/busybox --list | grep -vx busybox | while read -r applet; do ln -s busybox "$folder/bin/$applet"; done
+  echo 'root:x:0:0:root:/root:/bin/sh' >"$folder/etc/passwd"
+  tar -C "$folder" -c . | docker import -c 'CMD ["sh"]' -c 'ENV PATH=/bin' - busybox:1.36
+  rm -rf "$folder"
+}
+
 helpers() {
   gcc -static -O2 -o "$work/pause" "$here/pause.c"
   gcc -static -O2 -o "$work/tools" "$here/tools.c"
   scratch k3eks/pause:1 "$work/pause" /pause
   # The name that k3d itself looks for, so that nobody has to tell it another.
   scratch ghcr.io/k3d-io/k3d-tools:5.9.0 "$work/tools" /k3d-tools
-  scratch busybox:1.36 /bin/busybox /bin/busybox
+  busybox
 }
 
 base() {

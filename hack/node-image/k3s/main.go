@@ -21,9 +21,6 @@ func main() {
 	case "--version", "-v":
 		fmt.Println("k3s version", version())
 	case "kubectl":
-		if os.Getenv("KUBECONFIG") == "" {
-			os.Setenv("KUBECONFIG", adminConfig)
-		}
 		become("/usr/local/bin/kubectl", append([]string{"kubectl"}, os.Args[2:]...))
 	case "ctr":
 		become("/usr/bin/ctr", append([]string{"ctr", "-a", containerdSocket, "-n", "k8s.io"}, os.Args[2:]...))
