@@ -33,7 +33,7 @@ operator() { # IMAGE
 children() {
   local instance
   instance=$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' --request-timeout=5s 2>/dev/null || cat "$ROOT/.k3eks/$name.instance" 2>/dev/null) || return 0
-  [ -n "$instance" ] && docker ps -aq --filter "label=k3eks.io/instance=$instance" --format '{{.Label "k3d.cluster"}}' | sort -u
+  [ -n "$instance" ] && docker ps -a --filter "label=k3eks.io/instance=$instance" --format '{{.Label "k3d.cluster"}}' | sort -u
 }
 
 case $verb in
