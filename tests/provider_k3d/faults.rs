@@ -44,7 +44,7 @@ async fn an_image_that_cannot_be_had_is_named() {
     assert_eq!(bed.remains(&plan.id), [""; 0]);
     let homeless = group(&bed.plan("image"), "workers");
     let error = bed.add(&homeless, 1).await.unwrap_err();
-    assert!(error.to_string().contains("doesn't exist"), "{error}");
+    assert!(error.to_string().contains("doesn't run"), "{error}");
 }
 
 /// The longest names, and k3d killed at several moments: each time the next attempt makes the cluster whole.

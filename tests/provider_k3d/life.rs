@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k3eks::provider::k3d::K3dSettings;
 use k3eks::provider::{ClusterProvider, ContainerState, Progress, Resources};
 
 use crate::support::{Bed, bytes, docker, group, kubectl, until, value, volumes};
@@ -36,6 +37,34 @@ async fn a_cluster_lives_and_leaves_nothing() {
     assert_eq!(bed.k3d.access(&plan).await.unwrap(), None);
     until(5, "the world knows", || bed.k3d.observe_cluster(&plan).unwrap().servers.is_empty()).await;
     bed.k3d.delete_cluster(&plan.id).await.expect("deleting what isn't there is a success");
+}
+
+/// Clusters made at once in a network that was there before and stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn clusters_share_a_network() {
+    let network = format!("k3eks-test-{}", std::process::id());
+    docker(&["network", "create", &network]);
+    let bed = Bed::with("net", |settings| K3dSettings { network: Some(network.clone()), ..settings }).await;
+    let (one, two) = (bed.plan("one"), bed.plan("two"));
+    let (first, second) = tokio::join!(bed.create(&one), bed.create(&two));
+    first.and(second).unwrap();
+    let (first, second) = (bed.access(&one).await, bed.access(&two).await);
+    assert_ne!(first.api_port, second.api_port);
+    let (address, port) = first.internal.clone().unwrap();
+    let inside = format!("https://{address}:{port}");
+    // The certificate holds for the address that pods of the management cluster use.
+    assert_eq!(kubectl(&first, &["--server", &inside, "get", "--raw", "/readyz"]).unwrap(), "ok");
+    let workers = group(&one, "workers");
+    bed.add(&workers, 1).await.unwrap();
+    let node = &bed.k3d.observe_nodes(&workers).unwrap()[0].name;
+    assert_eq!(
+        docker(&["inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", node]),
+        [network.as_str()]
+    );
+    let (first, second) = tokio::join!(bed.k3d.delete_cluster(&one.id), bed.k3d.delete_cluster(&two.id));
+    first.and(second).unwrap();
+    assert_eq!([bed.remains(&one.id), bed.remains(&two.id)].concat(), [""; 0]);
+    assert_eq!(docker(&["network", "rm", &network]), [network], "a joined network stays");
 }
 
 async fn nodes_are_what_their_group_says(

@@ -43,9 +43,13 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
     within(k3d.settings.limits.create, &doing, async {
         progress.tell(2, 4, "looking for what an earlier attempt left");
         match left(k3d, &docker, plan).await? {
-            Left::Running if came_up(k3d, &docker, plan).await? => return Ok(()),
+            Left::Running => {
+                if came_up(k3d, &docker, plan).await? {
+                    return Ok(());
+                }
+            }
             Left::Stopped => return start(k3d, plan, progress).await,
-            Left::Running | Left::Nothing => {}
+            Left::Nothing => {}
         }
         let name = k3d.name_of(&plan.id);
         sweep(&docker, &name, k3d.joined(), Care::Once).await?;
@@ -115,13 +119,18 @@ async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Er
     if is_running(&seen) {
         return Ok(Left::Running);
     }
-    // k3s writes the kubeconfig when its API server first answers: without it there is no data to keep.
-    let kubeconfig = archive::read(docker, &server, access::KUBECONFIG).await?;
-    Ok(if kubeconfig.is_some() { Left::Stopped } else { Left::Nothing })
+    Ok(if was_up(docker, &server).await? { Left::Stopped } else { Left::Nothing })
 }
 
-/// Waits for the API server of a server that runs; whether it came up in the time that k3d would wait.
+/// Whether the server's API ever answered. k3s writes the kubeconfig when it first does; without it there is no data
+/// that could be lost.
+async fn was_up(docker: &Docker, server: &str) -> Result<bool, Error> {
+    Ok(archive::read(docker, server, access::KUBECONFIG).await?.is_some())
+}
+
+/// Waits for the API server of a server that runs; `false` where it never came up and may be removed.
 async fn came_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool, Error> {
+    let limit = k3d.settings.limits.wait / 2;
     let waited = async {
         while access(k3d, plan).await?.is_none() {
             if left(k3d, docker, plan).await? != Left::Running {
@@ -131,7 +140,17 @@ async fn came_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool,
         }
         Ok(true)
     };
-    tokio::time::timeout(k3d.settings.limits.wait / 2, waited).await.unwrap_or(Ok(false))
+    if let Ok(waited) = tokio::time::timeout(limit, waited).await {
+        return waited;
+    }
+    if was_up(docker, &names::server(&k3d.name_of(&plan.id))).await? {
+        // It has a cluster's data: not to be removed on a guess.
+        return Err(Error::Timeout {
+            doing: format!("waiting for the API server of cluster {}, which was up before", plan.id),
+            seconds: limit.as_secs(),
+        });
+    }
+    Ok(false)
 }
 
 /// Has k3d make the cluster, on the first port that Docker agrees to.
@@ -180,7 +199,8 @@ async fn used_ports(docker: &Docker) -> Result<BTreeSet<u16>, Error> {
     Ok(used)
 }
 
-fn is_running(server: &ContainerInspectResponse) -> bool {
+/// Whether the container runs, or Docker is about to start it again.
+pub fn is_running(server: &ContainerInspectResponse) -> bool {
     let status = server.state.as_ref().and_then(|state| state.status);
     matches!(status, Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::RESTARTING))
 }

@@ -10,6 +10,7 @@ use futures::future::{join_all, try_join_all};
 use tokio::time::timeout;
 
 use super::archive::{self, File};
+use super::cluster::is_running;
 use super::containers::Role;
 use super::engine::{self, failed, words};
 use super::node::{self, Machine, Pattern};
@@ -83,8 +84,9 @@ pub async fn within<T>(limit: Duration, doing: &str, work: impl Future<Output = 
 
 async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) -> Result<Pattern, Error> {
     let server = names::server(&k3d.name_of(&plan.cluster));
-    let missing = || Error::Engine { doing: doing.to_owned(), why: format!("server {server} doesn't exist") };
-    let seen = engine::inspect(docker, &server).await.map_err(failed(doing))?.ok_or_else(missing)?;
+    let missing = || Error::Engine { doing: doing.to_owned(), why: format!("server {server} doesn't run") };
+    let seen = engine::inspect(docker, &server).await.map_err(failed(doing))?;
+    let seen = seen.filter(is_running).ok_or_else(missing)?;
     let mut pattern = Pattern::of(&seen).ok_or_else(missing)?;
     if pattern.entrypoint.is_some() {
         let scripts = SCRIPTS.map(|path| archive::read(docker, &server, path));
