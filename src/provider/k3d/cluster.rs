@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
+use futures::future::try_join_all;
 use tokio::time::sleep;
 
 use super::access::{self, Place};
@@ -88,6 +89,11 @@ pub async fn delete(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     let limit = k3d.settings.limits.delete;
     within(limit, &doing, async {
         let name = k3d.name_of(id);
+        // k3d removes one container after the other, so the nodes, which may be many, go first and together.
+        let agents = [format!("k3d.cluster={name}"), "k3d.role=agent".to_owned()];
+        let agents = engine::list(&docker, &agents).await.map_err(failed(&doing))?;
+        let agents = agents.iter().filter_map(|agent| agent.id.as_deref());
+        try_join_all(agents.map(|id| engine::remove(&docker, id))).await.map_err(failed(&doing))?;
         let arguments = ["cluster", "delete", &name];
         let call = Call { doing: doing.clone(), arguments: &arguments, input: None, limit };
         if let Err(error) = k3d.runner.run(call, |_| {}).await {
