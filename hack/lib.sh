@@ -23,7 +23,16 @@ step() {
   shift
   log=$(mktemp)
   printf '%-52s ' "$title ..."
-  if "$@" >"$log" 2>&1; then
+  # A shell of its own, outside any condition: the step ends at its first error, and what it said is shown here.
+  local status=0
+  set +e
+  (
+    set -e
+    "$@"
+  ) >"$log" 2>&1
+  status=$?
+  set -e
+  if ((status == 0)); then
     echo "$((SECONDS - begun)) s"
     rm -f "$log"
   else

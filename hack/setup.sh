@@ -4,9 +4,9 @@
 source "$(dirname "$0")/lib.sh"
 
 packages() {
-  local missing=() entry
-  for entry in dockerd:docker.io containerd:containerd runc:runc iptables:iptables ip:iproute2 jq:jq \
-    debootstrap:debootstrap gcc:gcc setpriv:util-linux /bin/busybox:busybox-static; do
+  local missing=() entry wanted=(jq:jq debootstrap:debootstrap gcc:gcc setpriv:util-linux /bin/busybox:busybox-static)
+  docker info >/dev/null 2>&1 || wanted+=(dockerd:docker.io containerd:containerd runc:runc iptables:iptables ip:iproute2)
+  for entry in "${wanted[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
   done
   [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
@@ -28,23 +28,26 @@ room() {
 }
 
 # A privileged container asks for every capability; where the host itself lacks one, runc must not be asked for it.
-runtime() {
-  local bounding
+# What the host's own daemon.json says is kept, and the file isn't touched.
+configuration() {
+  local bounding own=/etc/docker/daemon.json
+  [ -e "$own" ] || own=/dev/null
   bounding=$(awk '/CapBnd/{print $2}' /proc/self/status)
-  (((16#$bounding >> 24 & 1) == 0)) || return 0
-  install -m755 "$ROOT/hack/runc-node" /usr/local/bin/k3eks-runc
-  mkdir -p /etc/docker
-  [ -e /etc/docker/daemon.json ] && grep -q k3eks-runc /etc/docker/daemon.json && return
-  [ -e /etc/docker/daemon.json ] && die "this host lacks CAP_SYS_RESOURCE and /etc/docker/daemon.json exists: add the runtime /usr/local/bin/k3eks-runc to it and make it the default"
-  echo '{"runtimes":{"k3eks":{"path":"/usr/local/bin/k3eks-runc"}},"default-runtime":"k3eks"}' >/etc/docker/daemon.json
+  if (((16#$bounding >> 24 & 1) == 1)); then
+    jq -s '.[0] // {}' "$own"
+    return
+  fi
+  install -m755 "$ROOT/hack/runc-node" "$K3EKS_BIN_DIR/k3eks-runc"
+  jq -s --arg path "$K3EKS_BIN_DIR/k3eks-runc" \
+    '(.[0] // {}) | .runtimes.k3eks = {path: $path} | ."default-runtime" = "k3eks"' "$own"
 }
 
 engine() {
   docker info >/dev/null 2>&1 && return
   [ "$(id -u)" = 0 ] || die "Docker doesn't answer, and starting it needs root: start it (systemctl start docker), or run as root"
-  runtime
   mkdir -p "$K3EKS_CACHE/run"
-  setsid dockerd >"$K3EKS_CACHE/run/dockerd.log" 2>&1 </dev/null &
+  configuration >"$K3EKS_CACHE/run/daemon.json"
+  setsid dockerd --config-file "$K3EKS_CACHE/run/daemon.json" >"$K3EKS_CACHE/run/dockerd.log" 2>&1 </dev/null &
   echo $! >"$K3EKS_CACHE/run/dockerd.pid"
   until_ready 60 docker info || die "dockerd didn't start within 60 s; see $K3EKS_CACHE/run/dockerd.log"
 }
