@@ -5,6 +5,7 @@ source "$(dirname "$0")/../lib.sh"
 here=$ROOT/hack/node-image
 work=$K3EKS_CACHE/node-image
 want=$(key hack/node-image)
+base=k3eks/node-base:2
 
 have() { [ "$(docker image inspect -f '{{index .Config.Labels "k3eks.io/content"}}' "$1" 2>/dev/null)" = "$want" ]; }
 pulled() { docker image inspect "$1" >/dev/null 2>&1 && [ -e "$K3EKS_CACHE/pulled" ]; }
@@ -18,34 +19,37 @@ scratch() { # IMAGE BINARY PATH-IN-IMAGE
   rm -rf "$folder"
 }
 
-# busybox with its applets as the public image has them.
-busybox() {
-  local folder
-  folder=$(mktemp -d)
-  mkdir -p "$folder"/{bin,tmp,etc,root}
-  chmod 1777 "$folder/tmp"
-  cp /bin/busybox "$folder/bin/"
-  /bin/busybox --list | grep -vx busybox | while read -r applet; do ln -s busybox "$folder/bin/$applet"; done
-  echo 'root:x:0:0:root:/root:/bin/sh' >"$folder/etc/passwd"
-  tar -C "$folder" -c . | docker import -c 'CMD ["sh"]' -c 'ENV PATH=/bin' - busybox:1.36
-  rm -rf "$folder"
-}
-
 helpers() {
   gcc -static -O2 -o "$work/pause" "$here/pause.c"
   gcc -static -O2 -o "$work/tools" "$here/tools.c"
   scratch k3eks/pause:1 "$work/pause" /pause
   # The name that k3d itself looks for, so that nobody has to tell it another.
   scratch ghcr.io/k3d-io/k3d-tools:5.9.0 "$work/tools" /k3d-tools
-  busybox
 }
 
+dns() {
+  (cd "$here/coredns" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/coredns" .)
+  scratch rancher/mirrored-coredns-coredns:1.12.3 "$work/coredns" /coredns
+}
+
+# The node's file system, and out of it a busybox with its applets as the public image has them: the one that is
+# linked dynamically, since glibc can't resolve names in a static program.
 base() {
-  docker image inspect k3eks/node-base:1 >/dev/null 2>&1 && return
-  rm -rf "$work/rootfs"
-  debootstrap --variant=minbase --include=containerd,runc,containernetworking-plugins,iptables,iproute2,conntrack,busybox-static,procps,ca-certificates,kmod,mount bookworm "$work/rootfs"
-  tar -C "$work/rootfs" --exclude=./var/cache --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./var/lib/apt -c . | docker import - k3eks/node-base:1
-  rm -rf "$work/rootfs"
+  docker image inspect "$base" busybox:1.36 >/dev/null 2>&1 && return
+  local rootfs=$work/rootfs folder=$work/busybox
+  rm -rf "$rootfs" "$folder"
+  debootstrap --variant=minbase --include=containerd,runc,containernetworking-plugins,iptables,iproute2,conntrack,busybox,procps,ca-certificates,kmod,mount bookworm "$rootfs"
+  tar -C "$rootfs" --exclude=./var/cache --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./var/lib/apt -c . | docker import - "$base"
+  mkdir -p "$folder"/{bin,tmp,etc,root}
+  chmod 1777 "$folder/tmp"
+  cp "$rootfs/bin/busybox" "$folder/bin/"
+  chroot "$rootfs" ldd /bin/busybox | grep -o '/lib[^ ]*' | while read -r library; do
+    install -D "$rootfs/$(chroot "$rootfs" readlink -f "$library")" "$folder/$library"
+  done
+  chroot "$rootfs" busybox --list | grep -vx busybox | while read -r applet; do ln -s busybox "$folder/bin/$applet"; done
+  echo 'root:x:0:0:root:/root:/bin/sh' >"$folder/etc/passwd"
+  tar -C "$folder" -c . | docker import -c 'CMD ["sh"]' -c 'ENV PATH=/bin' - busybox:1.36
+  rm -rf "$rootfs" "$folder"
 }
 
 # The same code with another stamp is a cheap next version: it differs in nothing but what it says of itself.
@@ -59,7 +63,7 @@ kubernetes() { # RELEASE
 node() { # RELEASE
   local folder=$work/$1
   (cd "$here/k3s" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$folder/k3s" .)
-  docker save -o "$folder/base.tar" k3eks/pause:1 busybox:1.36
+  docker save -o "$folder/base.tar" k3eks/pause:1 busybox:1.36 rancher/mirrored-coredns-coredns:1.12.3
   cp -r "$here"/{Dockerfile,config.toml,kubelet.yaml,manifests} "$folder"
   echo "${1/-/+}" >"$folder/k3s-version"
   DOCKER_BUILDKIT=0 docker build -q --label "k3eks.io/content=$want" -t "rancher/k3s:$1" "$folder"
@@ -79,6 +83,7 @@ echo "No container registry answers: building the node images from package regis
 mkdir -p "$work"
 step "Building the helper images" helpers
 step "Building the node's file system" base
+step "Building CoreDNS" dns
 for release in "${missing[@]}"; do
   mkdir -p "$work/$release"
   step "Building Kubernetes as $release" kubernetes "$release"
