@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
 
 export PATH := $(K3EKS_CACHE)/bin:$(PATH)
 
-.PHONY: help up down setup clean test lint unit generate check-generated eks-model
+.PHONY: help up down setup clean test lint unit e2e bench generate check-generated eks-model
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -24,14 +24,18 @@ setup: ## Install what is missing: Docker, k3d, helm, node images
 clean: down ## `make down`, and remove the caches
 	rm -rf "$(K3EKS_CACHE)"
 
-test: setup lint check-generated unit ## Set up what is missing and pass everything
+test: setup lint check-generated unit e2e ## Set up what is missing and pass everything
 
 lint: ## Formatting and lints
 	cargo fmt --check
-	cargo clippy --quiet --all-targets -- -D warnings
+	cargo clippy --quiet --all-targets --all-features -- -D warnings
+	helm lint --quiet charts/k3eks-crd charts/k3eks
 
-unit: ## Tests that need no cluster
+unit: ## Tests that need no management cluster; those of the provider use Docker
 	cargo test --quiet
+
+e2e: ## Tests of the whole, with management clusters of their own
+	hack/e2e.sh
 
 generate: ## Write the custom resource definitions from the code
 	cargo run --quiet -- crds --dir crds

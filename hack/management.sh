@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# management.sh up|down NAME: a management cluster with the operator in it; its kubeconfig is .k3eks/NAME.kubeconfig.
+# management.sh up|bare|down NAME: a management cluster with the operator in it, or with the definitions alone; its
+# kubeconfig is .k3eks/NAME.kubeconfig.
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 verb=${1:-} name=${2:-}
-[ -n "$name" ] || die "usage: management.sh up|down NAME"
+[ -n "$name" ] || die "usage: management.sh up|bare|down NAME"
 kubeconfig=$ROOT/.k3eks/$name.kubeconfig
 export KUBECONFIG=$kubeconfig
 
@@ -23,8 +24,12 @@ load() { # IMAGE: into the node, unless it is there
   docker save "$1" | docker exec -i "k3d-$name-server-0" sh -c "$ctr images import -"
 }
 
-operator() { # IMAGE
+definitions() {
+  kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' >"$ROOT/.k3eks/$name.instance"
   helm upgrade --install k3eks-crd "$ROOT/charts/k3eks-crd" -n k3eks-system --create-namespace --wait
+}
+
+operator() { # IMAGE
   helm upgrade --install k3eks "$ROOT/charts/k3eks" -n k3eks-system --wait --timeout 120s \
     --set "image.repository=${1%%:*},image.tag=${1##*:},image.pullPolicy=IfNotPresent,operator.network=k3d-$name"
 }
@@ -39,12 +44,16 @@ children() {
 case $verb in
   up)
     step "Creating management cluster $name" cluster
-    kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' >"$ROOT/.k3eks/$name.instance"
+    step "Installing the definitions with Helm" definitions
     begun=$SECONDS
     image=$("$ROOT/hack/image.sh") || die "the operator's image can't be built"
     echo "Building the operator's image ... $((SECONDS - begun)) s ($image)"
     step "Loading the operator's image" load "$image"
     step "Installing the operator with Helm" operator "$image"
+    ;;
+  bare)
+    step "Creating management cluster $name" cluster
+    step "Installing the definitions with Helm" definitions
     ;;
   down)
     command -v k3d >/dev/null && docker info >/dev/null 2>&1 || exit 0
@@ -52,5 +61,5 @@ case $verb in
     k3d cluster list "$name" >/dev/null 2>&1 && step "Deleting management cluster $name" k3d cluster delete "$name"
     rm -f "$kubeconfig" "$ROOT/.k3eks/$name.instance"
     ;;
-  *) die "usage: management.sh up|down NAME" ;;
+  *) die "usage: management.sh up|bare|down NAME" ;;
 esac
