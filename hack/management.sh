@@ -35,10 +35,12 @@ operator() { # IMAGE
 }
 
 # Child clusters carry the uid of this cluster's kube-system namespace.
-children() {
-  local instance
-  instance=$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' --request-timeout=5s 2>/dev/null || cat "$ROOT/.k3eks/$name.instance" 2>/dev/null) || return 0
-  [ -n "$instance" ] && docker ps -a --filter "label=k3eks.io/instance=$instance" --format '{{.Label "k3d.cluster"}}' | sort -u
+instance() {
+  kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' --request-timeout=5s 2>/dev/null || cat "$ROOT/.k3eks/$name.instance" 2>/dev/null || true
+}
+
+children() { # INSTANCE
+  [ -z "$1" ] || docker ps -a --filter "label=k3eks.io/instance=$1" --format '{{.Label "k3d.cluster"}}' | sort -u
 }
 
 case $verb in
@@ -57,8 +59,10 @@ case $verb in
     ;;
   down)
     command -v k3d >/dev/null && docker info >/dev/null 2>&1 || exit 0
-    for child in $(children); do step "Deleting child cluster $child" k3d cluster delete "$child"; done
+    # The operator goes first, or it would replace what is removed.
+    instance=$(instance)
     k3d cluster list "$name" >/dev/null 2>&1 && step "Deleting management cluster $name" k3d cluster delete "$name"
+    for child in $(children "$instance"); do step "Deleting child cluster $child" k3d cluster delete "$child"; done
     rm -f "$kubeconfig" "$ROOT/.k3eks/$name.instance"
     ;;
   *) die "usage: management.sh up|bare|down NAME" ;;

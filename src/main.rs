@@ -72,6 +72,9 @@ struct Operator {
     /// Only this namespace is watched; all where it isn't given.
     #[arg(long, env = "K3EKS_WATCH_NAMESPACE")]
     watch_namespace: Option<String>,
+    /// Seconds after which containers of a cluster that has no resource are removed.
+    #[arg(long, env = "K3EKS_ORPHAN_GRACE", default_value_t = 300)]
+    orphan_grace: u64,
     /// Address of /healthz, /readyz and /metrics.
     #[arg(long, env = "K3EKS_ADMIN_ADDRESS", default_value = "127.0.0.1:8080")]
     admin_address: SocketAddr,
@@ -199,6 +202,7 @@ async fn lead(
         default_version: options.default_version,
         max_concurrent_provisions: usize::from(options.max_concurrent_provisions),
         watch_namespace: options.watch_namespace,
+        orphan_grace: std::time::Duration::from_secs(options.orphan_grace),
         children_by_network: in_pod,
     };
     let holder = options.pod_name.clone().unwrap_or_else(|| format!("k3eks-{}", std::process::id()));

@@ -73,6 +73,8 @@ pub struct Metrics {
     pub queue_depth: Gauge,
     /// 1 in the replica that leads.
     pub leader: Gauge<u64, AtomicU64>,
+    /// Clusters of which containers exist but no resource.
+    pub orphans: Gauge,
 }
 
 fn quick() -> Histogram {
@@ -97,6 +99,7 @@ impl Metrics {
             nodes: Family::default(),
             queue_depth: Gauge::default(),
             leader: Gauge::default(),
+            orphans: Gauge::default(),
         };
         let m = &mut metrics;
         let r = &mut m.registry;
@@ -108,6 +111,7 @@ impl Metrics {
         r.register("clusters", "Clusters by phase", m.clusters.clone());
         r.register("nodes", "Nodes of node groups by readiness", m.nodes.clone());
         r.register("queue_depth", "Long work that waits or runs", m.queue_depth.clone());
+        r.register("orphans", "Clusters of which containers exist but no resource", m.orphans.clone());
         r.register("leader", "1 in the replica that leads", m.leader.clone());
         Arc::new(metrics)
     }

@@ -6,5 +6,7 @@
 mod faults;
 #[path = "provider_k3d/life.rs"]
 mod life;
+#[path = "e2e/relay.rs"]
+mod relay;
 #[path = "provider_k3d/support.rs"]
 mod support;

@@ -25,6 +25,8 @@ pub struct Settings {
     pub max_concurrent_provisions: usize,
     /// Only resources of this namespace; all where `None`.
     pub watch_namespace: Option<String>,
+    /// How long containers without a resource are left alone.
+    pub orphan_grace: std::time::Duration,
     /// Whether child API servers are reached by their address on the Docker network instead of the host's port.
     pub children_by_network: bool,
 }

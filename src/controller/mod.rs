@@ -8,6 +8,7 @@ mod decision;
 mod error;
 pub mod leader;
 pub mod nodegroup;
+mod orphans;
 mod owned;
 mod report;
 mod status;
@@ -70,6 +71,9 @@ pub async fn run(
         wake,
     });
     watch::world(&ctx, shutdown.clone());
+    if let Some(provider) = ctx.providers.k3d.clone() {
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(orphans::watch(ctx.clone(), provider)));
+    }
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
 
     let config = || Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE);

@@ -21,13 +21,23 @@ fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<String, Stri
 
 /// A namespace of its own in the management cluster.
 pub struct Bed {
-    kubeconfig: String,
+    pub kubeconfig: String,
     pub namespace: String,
 }
 
 impl Bed {
+    /// Where the operator runs in the management cluster.
     pub fn new(name: &str) -> Self {
-        let kubeconfig = std::env::var("K3EKS_E2E_KUBECONFIG").expect("K3EKS_E2E_KUBECONFIG: run this by `make e2e`");
+        Self::at("K3EKS_E2E_KUBECONFIG", name)
+    }
+
+    /// Where only the definitions are, for an operator of the test's own.
+    pub fn bare(name: &str) -> Self {
+        Self::at("K3EKS_E2E_BARE_KUBECONFIG", name)
+    }
+
+    fn at(variable: &str, name: &str) -> Self {
+        let kubeconfig = std::env::var(variable).unwrap_or_else(|_| panic!("{variable}: run this by `make e2e`"));
         let bed = Self { kubeconfig, namespace: format!("e2e-{name}-{}", std::process::id()) };
         bed.cluster_wide(&["create", "namespace", &bed.namespace]).unwrap();
         bed
@@ -86,6 +96,15 @@ impl Bed {
         all.lines().filter(|l| l.starts_with(&format!("{}.", self.namespace))).map(str::to_owned).collect()
     }
 
+    /// How many of them run.
+    pub fn running(&self) -> usize {
+        let state = |line: &String| {
+            let name = line.split(' ').next_back().unwrap_or_default().to_owned();
+            run("docker", &["inspect", "-f", "{{.State.Running}}", &name], None).is_ok_and(|running| running == "true")
+        };
+        self.containers().iter().filter(|line| state(line)).count()
+    }
+
     /// Fails where a container is left, or a volume or a network that no container uses.
     pub fn nothing_left(&self) {
         assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
@@ -97,15 +116,6 @@ impl Bed {
                 assert_ne!(users, "", "{kind} {name} is left without a container");
             }
         }
-    }
-
-    /// Ends the operator's process at once, as a crash would, and waits for its successor.
-    pub fn kill_operator(&self) {
-        let selector = "-lapp.kubernetes.io/name=k3eks";
-        let args = ["-n", "k3eks-system", "delete", "pod", selector, "--grace-period=0", "--force"];
-        self.cluster_wide(&args).unwrap();
-        let args = ["-n", "k3eks-system", "rollout", "status", "deploy/k3eks", "--timeout=60s"];
-        self.cluster_wide(&args).unwrap();
     }
 
     /// The way into a child cluster that its Secret gives.
@@ -129,8 +139,17 @@ impl Drop for Bed {
             show("operator", self.cluster_wide(&["-n", "k3eks-system", "logs", "deploy/k3eks", "--tail=120"]));
             show("docker ps", run("docker", &["ps", "-a"], None));
         }
-        // What a failed test leaves must not disturb the others.
-        let _ = self.kubectl(&["delete", "eks,ng", "--all", "--timeout=60s"]);
+        // What a failed test leaves must not disturb the others; its own operator is gone by now.
+        let limit = if std::thread::panicking() { "--timeout=5s" } else { "--timeout=60s" };
+        if self.kubectl(&["delete", "eks,ng", "--all", limit]).is_err() {
+            let names = self.kubectl(&["get", "eks,ng", "-o", "name"]).unwrap_or_default();
+            for name in names.lines() {
+                let _ = self.kubectl(&["patch", name, "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+            }
+            for line in self.containers() {
+                let _ = run("docker", &["rm", "-fv", line.split(' ').next_back().unwrap_or_default()], None);
+            }
+        }
         let _ = self.cluster_wide(&["delete", "namespace", &self.namespace, "--wait=false"]);
     }
 }

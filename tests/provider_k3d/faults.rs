@@ -2,15 +2,14 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::relay::Relay;
+use crate::support::{Bed, docker, group, kubectl, until};
 use k3eks::provider::k3d::{K3d, K3dSettings};
 use k3eks::provider::{ClusterId, ClusterPlan, ClusterProvider, Error, Progress, Retry};
-use tokio::net::{UnixListener, UnixStream};
-
-use crate::support::{Bed, docker, group, kubectl, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_passed_over_and_an_empty_range_is_named() {
@@ -123,26 +122,24 @@ async fn docker_may_be_away_for_a_while() {
     assert!(matches!(k3d.observe_cluster(&plan), Err(Error::Unavailable { .. })));
 
     let mut changes = k3d.changes();
-    let relay = relay(&socket);
+    let relay = Relay::start(&socket);
     until(10, "Docker is back", || k3d.ready().is_ok()).await;
     assert_eq!(changes.recv().await.unwrap(), id, "whoever asked is told");
     let server = format!("k3d-{}-server-0", k3d.cluster_name(&id));
     let cut = async {
         until(30, "the server is there", || !docker(&["inspect", "-f", "{{.Id}}", &server]).is_empty()).await;
-        relay.abort();
-        let _ = std::fs::remove_file(&socket);
+        drop(relay);
     };
     let (result, ()) = tokio::join!(k3d.create_cluster(&plan, &progress), cut);
     assert!(result.is_err(), "Docker went away");
     until(10, "the world is unknown", || k3d.ready().is_err()).await;
 
-    let relay = self::relay(&socket);
+    let _relay = Relay::start(&socket);
     until(10, "Docker is back", || k3d.ready().is_ok()).await;
     k3d.create_cluster(&plan, &progress).await.unwrap();
     assert!(k3d.access(&plan).await.unwrap().is_some());
     k3d.delete_cluster(&id).await.unwrap();
     assert!(docker(&["ps", "-aq", "--filter", &format!("name={}", k3d.cluster_name(&id))]).is_empty());
-    relay.abort();
 }
 
 #[tokio::test]
@@ -150,31 +147,6 @@ async fn a_missing_k3d_is_named() {
     let bed = Bed::with("tool", |settings| K3dSettings { binary: "/no/such/k3d".into(), ..settings }).await;
     let error = bed.create(&bed.plan("tool")).await.unwrap_err();
     assert!(matches!(&error, Error::ToolMissing { tool, .. } if tool == "/no/such/k3d"), "{error}");
-}
-
-/// An operator that is killed takes its k3d with it: nobody goes on making clusters behind the next one's back.
-#[tokio::test]
-async fn k3d_dies_with_its_operator() {
-    let folder = tempfile::tempdir().unwrap();
-    let (binary, pid) = (folder.path().join("k3d"), folder.path().join("pid"));
-    script(&binary, &format!("echo $$ >{}\nexec sleep 300", pid.display()));
-    let mut operator = Command::new(std::env::current_exe().unwrap());
-    operator.args(["--exact", "faults::an_operator_to_be_killed", "--ignored"]).env("K3EKS_TEST_K3D", &binary);
-    let mut operator = operator.stdout(std::process::Stdio::null()).spawn().unwrap();
-    until(20, "k3d runs", || std::fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n'))).await;
-    operator.kill().unwrap();
-    operator.wait().unwrap();
-    let process = format!("/proc/{}", std::fs::read_to_string(&pid).unwrap().trim());
-    until(5, "k3d is gone", || !Path::new(&process).exists()).await;
-}
-
-/// Not a test: the operator of the one above.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by k3d_dies_with_its_operator"]
-async fn an_operator_to_be_killed() {
-    let Some(binary) = std::env::var_os("K3EKS_TEST_K3D") else { return };
-    let bed = Bed::with("victim", |settings| K3dSettings { binary: PathBuf::from(binary), ..settings }).await;
-    bed.create(&bed.plan("victim")).await.unwrap();
 }
 
 fn script(path: &Path, text: &str) {
@@ -185,18 +157,4 @@ fn script(path: &Path, text: &str) {
 fn kill(pid: &Path) {
     let pid = std::fs::read_to_string(pid).unwrap();
     assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
-}
-
-/// Docker behind a socket that can be taken away.
-fn relay(socket: &Path) -> tokio::task::JoinHandle<()> {
-    let listener = UnixListener::bind(socket).unwrap();
-    tokio::spawn(async move {
-        let mut open = tokio::task::JoinSet::new();
-        while let Ok((mut client, _)) = listener.accept().await {
-            open.spawn(async move {
-                let mut docker = UnixStream::connect("/var/run/docker.sock").await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut client, &mut docker).await;
-            });
-        }
-    })
 }

@@ -52,15 +52,16 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return if ours { delete(cluster, seen) } else { Decision::new(Next::Nothing, Phase::Deleting, deleting("")) };
     }
     let old = cluster.status.as_ref().and_then(|s| s.phase);
-    if !ours {
-        let health = Health::Progressing(Reason::Creating, "the cluster was accepted".into());
-        return Decision::new(Next::AddFinalizer, old.unwrap_or(Phase::Creating), health);
-    }
     if let Some(twin) = &seen.twin {
         let message = format!(
             "{twin} has the same account, region and displayName and is older; nothing is done for this resource until one of them changes or goes"
         );
-        return held(Phase::Failed, Health::Stalled(Reason::Conflict, message));
+        // The other one's end wakes nobody here.
+        return held(Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON * 5);
+    }
+    if !ours {
+        let health = Health::Progressing(Reason::Creating, "the cluster was accepted".into());
+        return Decision::new(Next::AddFinalizer, old.unwrap_or(Phase::Creating), health);
     }
     let begun = begun(cluster);
     let spec = match &seen.plan {

@@ -56,7 +56,8 @@ pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
         let message = format!(
             "Nodegroup {twin} has the same nodegroupName in the same cluster and is older; nothing is done for this resource until one of them goes"
         );
-        return idle(Phase::Failed, Health::Stalled(Reason::Conflict, message));
+        // The other one's end wakes nobody here.
+        return Decision::new(Next::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON);
     }
     if let Some(waiting) = waiting(group, seen, phase) {
         return waiting;

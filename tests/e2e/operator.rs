@@ -1,0 +1,60 @@
+//! `k3eks operator` as a process of its own, outside the management cluster, that can be killed at any moment.
+
+use std::fs::{File, read_to_string};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::support::Bed;
+
+/// An operator for the namespace of `bed` alone. Killed when it is dropped; its log is shown when a test fails.
+pub struct Operator {
+    process: Child,
+    log: tempfile::NamedTempFile,
+}
+
+impl Operator {
+    /// With `options`, and with Docker at `docker_host` where that is given.
+    pub fn start(bed: &Bed, options: &[&str], docker_host: Option<&str>) -> Self {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_k3eks"));
+        command.args(["operator", "--watch-namespace", &bed.namespace, "--instance", &bed.namespace]);
+        command.args(["--provider", "k3d", "--admin-address", "127.0.0.1:0"]).args(options);
+        command.env("KUBECONFIG", &bed.kubeconfig).stdin(Stdio::null());
+        command.stdout(File::create(log.path()).unwrap()).stderr(log.as_file().try_clone().unwrap());
+        if let Some(host) = docker_host {
+            command.env("DOCKER_HOST", host);
+        }
+        Self { process: command.spawn().unwrap(), log }
+    }
+
+    /// Ends it with SIGKILL. Whatever it had started ends with it: nobody may go on behind the next one's back.
+    pub fn kill(mut self, bed: &Bed) {
+        let children = children(self.process.id());
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        bed.until("the operator's children to end with it", Duration::from_secs(5), || {
+            let left =
+                children.iter().any(|pid| read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c == "k3d\n"));
+            (!left).then_some(())
+        });
+    }
+}
+
+fn children(parent: u32) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let is_child = |pid: &String| {
+        let status = read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|p| p.trim() == parent.to_string()))
+    };
+    processes.filter_map(|p| p.file_name().into_string().ok()).filter(is_child).collect()
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("--- operator\n{}", read_to_string(self.log.path()).unwrap_or_default());
+        }
+    }
+}
