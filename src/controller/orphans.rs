@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
+use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use super::context::Context;
@@ -14,11 +15,11 @@ use crate::provider::{ClusterId, ClusterProvider};
 const TICK: Duration = Duration::from_secs(5);
 
 /// Looks for orphans for as long as the operator works. A namespace that isn't watched is none of its business.
-pub async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>) {
+pub async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>, mut listed: Receiver<bool>) {
     let mut since = HashMap::new();
     let mut tick = tokio::time::interval(TICK);
     // Without the list of resources everything would look like an orphan.
-    if ctx.clusters.wait_until_ready().await.is_err() {
+    if listed.wait_for(|listed| *listed).await.is_err() {
         return;
     }
     loop {

@@ -26,6 +26,8 @@ pub struct Source<K: Resource<DynamicType = ()> + Clone + 'static> {
     pub stream: std::pin::Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>,
     /// All objects.
     pub store: Store<K>,
+    /// Whether the store has been filled once.
+    pub listed: tokio::sync::watch::Receiver<bool>,
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -51,6 +53,7 @@ where
 {
     let api: Api<DeserializeGuard<K>> = api(client, namespace);
     let (store, writer) = reflector::store();
+    let (filled, listed) = tokio::sync::watch::channel(false);
     let stream = watcher::watcher(api, watcher::Config::default())
         .default_backoff()
         .filter_map(|event| async {
@@ -64,8 +67,13 @@ where
         })
         .modify(|object: &mut K| object.managed_fields_mut().clear())
         .reflect(writer)
+        .inspect(move |event| {
+            if matches!(event, Ok(Event::InitDone)) {
+                filled.send_replace(true);
+            }
+        })
         .touched_objects();
-    Source { stream: stream.boxed(), store }
+    Source { stream: stream.boxed(), store, listed }
 }
 
 /// The event without its guard; `None` for an object that can't be read.

@@ -105,17 +105,30 @@ impl Bed {
         self.containers().iter().filter(|line| state(line)).count()
     }
 
-    /// Fails where a container is left, or a volume or a network that no container uses.
+    /// Fails where, a few seconds from now, a container is left, or a volume or a network that no container uses.
     pub fn nothing_left(&self) {
-        assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
+        let mut left = self.remains();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !left.is_empty() && Instant::now() < deadline {
+            sleep(POLL);
+            left = self.remains();
+        }
+        assert_eq!(left, Vec::<String>::new(), "left behind");
+    }
+
+    fn remains(&self) -> Vec<String> {
+        let mut left = self.containers();
         for kind in ["volume", "network"] {
             let names = self.docker(&[kind, "ls", "--format", "{{.Name}}", "--filter", "label=app=k3d"]);
             for name in names.lines().filter(|n| n.starts_with("k3d-eks-")) {
                 let cluster = name.trim_start_matches("k3d-").trim_end_matches("-images");
                 let users = self.docker(&["ps", "-aq", "--filter", &format!("label=k3d.cluster={cluster}")]);
-                assert_ne!(users, "", "{kind} {name} is left without a container");
+                if users.is_empty() {
+                    left.push(format!("{kind} {name}"));
+                }
             }
         }
+        left
     }
 
     /// The way into a child cluster that its Secret gives.
