@@ -72,7 +72,11 @@ pub async fn run(
     });
     watch::world(&ctx, shutdown.clone());
     if let Some(provider) = ctx.providers.k3d.clone() {
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(orphans::watch(ctx.clone(), provider, clusters.listed)));
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(orphans::watch(
+            ctx.clone(),
+            provider,
+            clusters.listed,
+        )));
     }
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
 
