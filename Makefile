@@ -37,6 +37,9 @@ unit: ## Tests that need no management cluster; those of the provider use Docker
 e2e: ## Tests of the whole, with management clusters of their own
 	hack/e2e.sh
 
+bench: setup ## Speed and memory, as ratios to bare k3d in the same run
+	hack/bench.sh
+
 generate: ## Write the custom resource definitions from the code
 	cargo run --quiet -- crds --dir crds
 	mkdir -p charts/k3eks-crd/files && cp crds/*.yaml charts/k3eks-crd/files/

@@ -17,8 +17,10 @@ use k3eks::provider::k3d::{K3d as K3dProvider, K3dSettings, VersionImage};
 use k3eks::provider::metadata::Metadata;
 use k3eks::telemetry::{self, LogFormat};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, Client, ResourceExt};
+use kube::client::ClientBuilder;
+use kube::{Api, Client, Config, ResourceExt};
 use tokio_util::sync::CancellationToken;
+use tower::util::MapRequestLayer;
 
 /// An Amazon EKS that runs where you are.
 #[derive(Parser)]
@@ -162,7 +164,7 @@ async fn operator(options: Operator) -> anyhow::Result<()> {
     let admin = admin::Admin { metrics: metrics.clone(), ready: ready.clone() };
     let address = options.admin_address;
     let port = tokio::spawn(admin::serve(admin, address, shutdown.clone()));
-    let work = shutdown.run_until_cancelled(async { connect(&options).await }).await;
+    let work = shutdown.run_until_cancelled(async { connect(&options, metrics.clone()).await }).await;
     let Some(work) = work else { return Ok(()) };
     let (client, instance) = work?;
     ready.store(true, Ordering::Relaxed);
@@ -175,10 +177,18 @@ async fn operator(options: Operator) -> anyhow::Result<()> {
 }
 
 /// A client of the management cluster, and the name of this installation.
-async fn connect(options: &Operator) -> anyhow::Result<(Client, String)> {
-    let client = Client::try_default()
+async fn connect(options: &Operator, metrics: Arc<Metrics>) -> anyhow::Result<(Client, String)> {
+    let config = Config::infer()
         .await
         .context("finding the management cluster: set KUBECONFIG, or run in a pod with a service account")?;
+    let counted = MapRequestLayer::new(move |request: http::Request<kube::client::Body>| {
+        metrics.request(request.method().as_str());
+        request
+    });
+    let client = ClientBuilder::try_from(config)
+        .context("reading the management cluster's kubeconfig")?
+        .with_layer(&counted)
+        .build();
     let instance = if let Some(instance) = &options.instance {
         instance.clone()
     } else {

@@ -51,6 +51,13 @@ pub struct ByReadiness {
     pub state: &'static str,
 }
 
+/// Labels of a request to the management cluster's API.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Method {
+    /// `GET` (watches too), `PATCH`, …
+    pub method: &'static str,
+}
+
 /// Every metric of the operator.
 #[derive(Debug)]
 pub struct Metrics {
@@ -65,6 +72,8 @@ pub struct Metrics {
     pub provision_seconds: Family<Step, Histogram>,
     /// Mutating calls to the management cluster's API.
     pub writes: Family<Kind, Counter>,
+    /// Requests to the management cluster's API, Events and the Lease among them.
+    pub api_requests: Family<Method, Counter>,
     /// Clusters by phase.
     pub clusters: Family<ByPhase, Gauge>,
     /// Nodes of node groups by readiness.
@@ -95,6 +104,7 @@ impl Metrics {
             reconcile_seconds: Family::new_with_constructor(quick),
             provision_seconds: Family::new_with_constructor(slow),
             writes: Family::default(),
+            api_requests: Family::default(),
             clusters: Family::default(),
             nodes: Family::default(),
             queue_depth: Gauge::default(),
@@ -108,6 +118,7 @@ impl Metrics {
         r.register("reconcile_duration_seconds", "Seconds that a reconcile took", m.reconcile_seconds.clone());
         r.register("provision_duration_seconds", "Seconds that a step of long work took", m.provision_seconds.clone());
         r.register("api_writes", "Mutating calls to the management cluster's API", m.writes.clone());
+        r.register("api_requests", "Requests to the management cluster's API", m.api_requests.clone());
         r.register("clusters", "Clusters by phase", m.clusters.clone());
         r.register("nodes", "Nodes of node groups by readiness", m.nodes.clone());
         r.register("queue_depth", "Long work that waits or runs", m.queue_depth.clone());
@@ -120,6 +131,13 @@ impl Metrics {
     pub fn step(&self, step: &'static str, ok: bool, took: Duration) {
         let result = if ok { "ok" } else { "error" };
         self.provision_seconds.get_or_create(&Step { step, result }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a request to the management cluster's API.
+    pub fn request(&self, method: &str) {
+        const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+        let method = METHODS.into_iter().find(|m| *m == method).unwrap_or("other");
+        self.api_requests.get_or_create(&Method { method }).inc();
     }
 
     /// Everything in Prometheus's text form.
