@@ -1,5 +1,7 @@
 //! The command line: the only place that names a concrete provider.
 
+mod cli;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ struct Cli {
 enum Command {
     /// Run the operator against the management cluster: the one it runs in, or that of the current kubeconfig.
     Operator(Box<Operator>),
+    /// Serve the EKS API on the resources of the management cluster.
+    Api(Box<cli::api::Options>),
     /// Write the custom resource definitions as YAML.
     Crds {
         /// Folder for one file a kind; without it everything goes to standard output.
@@ -126,6 +130,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Crds { dir } => crds(dir.as_deref()),
         Command::Operator(options) => operator(*options),
+        Command::Api(options) => api(*options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -152,6 +157,13 @@ fn crds(dir: Option<&Path>) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[tokio::main]
+async fn api(options: cli::api::Options) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    stop_on_signals(shutdown.clone())?;
+    cli::api::run(options, shutdown).await
 }
 
 #[tokio::main]

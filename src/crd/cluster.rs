@@ -6,6 +6,12 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cluster_settings::{
+    AccessConfig, ComputeConfig, ConnectorConfig, ControlPlaneScalingConfig, ElasticLoadBalancing, Enabled,
+    KubeApiServerConfig, KubeControllerManagerConfig, KubeSchedulerConfig, OutpostConfig, RemoteNetworkConfig,
+    StorageConfig, UpgradePolicy,
+};
+
 /// An EKS cluster: a control plane of its own, reachable with kubectl, with the node groups that belong to it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -34,9 +40,7 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("has(self.provider) == has(oldSelf.provider) && (!has(self.provider) || self.provider == oldSelf.provider)").message("provider can't be changed after creation").field_path(".provider"),
     validation = Rule::new("has(self.ipFamily) == has(oldSelf.ipFamily) && (!has(self.ipFamily) || self.ipFamily == oldSelf.ipFamily)").message("ipFamily can't be changed after creation").field_path(".ipFamily"),
     validation = Rule::new("has(self.serviceRole) == has(oldSelf.serviceRole) && (!has(self.serviceRole) || self.serviceRole == oldSelf.serviceRole)").message("serviceRole can't be changed after creation").field_path(".serviceRole"),
-    validation = Rule::new("has(self.subnets) == has(oldSelf.subnets) && (!has(self.subnets) || self.subnets == oldSelf.subnets)").message("subnets can't be changed after creation").field_path(".subnets"),
-    validation = Rule::new("has(self.securityGroups) == has(oldSelf.securityGroups) && (!has(self.securityGroups) || self.securityGroups == oldSelf.securityGroups)").message("securityGroups can't be changed after creation").field_path(".securityGroups"),
-    validation = Rule::new("has(self.kubernetesNetworkConfig) == has(oldSelf.kubernetesNetworkConfig) && (!has(self.kubernetesNetworkConfig) || self.kubernetesNetworkConfig == oldSelf.kubernetesNetworkConfig)").message("kubernetesNetworkConfig can't be changed after creation").field_path(".kubernetesNetworkConfig"),
+    validation = Rule::new("(has(self.kubernetesNetworkConfig) && has(self.kubernetesNetworkConfig.serviceIpv4Cidr) ? self.kubernetesNetworkConfig.serviceIpv4Cidr : '') == (has(oldSelf.kubernetesNetworkConfig) && has(oldSelf.kubernetesNetworkConfig.serviceIpv4Cidr) ? oldSelf.kubernetesNetworkConfig.serviceIpv4Cidr : '')").message("serviceIpv4Cidr can't be changed after creation").field_path(".kubernetesNetworkConfig"),
     validation = Rule::new("!has(oldSelf.kmsKey) || (has(self.kmsKey) && self.kmsKey == oldSelf.kmsKey)").message("kmsKey can't be changed once it is set").field_path(".kmsKey"),
     validation = Rule::new("!(has(oldSelf.secretsEncryption) && oldSelf.secretsEncryption) || (has(self.secretsEncryption) && self.secretsEncryption)").message("secretsEncryption can't be turned off").field_path(".secretsEncryption")
 )]
@@ -111,11 +115,11 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logging_types: Vec<LoggingType>,
 
-    /// Ids of the subnets. Default: generated ids. Immutable.
+    /// Ids of the subnets. Default: generated ids. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<String>,
 
-    /// Ids of additional security groups. Default: none. Immutable.
+    /// Ids of additional security groups. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<String>,
 
@@ -140,6 +144,62 @@ pub struct EKSClusterConfigSpec {
     /// Refuses deletion while it is true. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
+
+    /// Who is let in, and by what. Mutable in `authenticationMode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_config: Option<AccessConfig>,
+
+    /// Which support the version is to have. Kept and reported. Default: `EXTENDED`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade_policy: Option<UpgradePolicy>,
+
+    /// Whether the addons that every cluster needs come by themselves. Kept and reported. Default: true. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bootstrap_self_managed_addons: Option<bool>,
+
+    /// Zonal shift. Kept and reported. Default: off. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zonal_shift_config: Option<Enabled>,
+
+    /// Networks of hybrid nodes. Kept and reported. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_network_config: Option<RemoteNetworkConfig>,
+
+    /// EKS Auto Mode's compute. Kept and reported. Default: off. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute_config: Option<ComputeConfig>,
+
+    /// EKS Auto Mode's storage. Kept and reported. Default: off. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_config: Option<StorageConfig>,
+
+    /// Control plane on an Outpost. Kept and reported. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outpost_config: Option<OutpostConfig>,
+
+    /// Size of the control plane. Kept and reported. Default: `standard`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_plane_scaling_config: Option<ControlPlaneScalingConfig>,
+
+    /// How the control plane reaches the network: `AWS_MANAGED`, `CUSTOMER_ROUTED` or `CUSTOMER_ISOLATED`. Kept and reported. Default: `AWS_MANAGED`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_plane_egress_mode: Option<String>,
+
+    /// Settings of the API server. Kept and reported. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kube_api_server_config: Option<KubeApiServerConfig>,
+
+    /// Settings of the scheduler. Kept and reported. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kube_scheduler_config: Option<KubeSchedulerConfig>,
+
+    /// Settings of the controller manager. Kept and reported. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kube_controller_manager_config: Option<KubeControllerManagerConfig>,
+
+    /// How a cluster of another make is connected; with `imported`. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector_config: Option<ConnectorConfig>,
 }
 
 fn default_account() -> String {
@@ -194,6 +254,9 @@ pub struct KubernetesNetworkConfig {
     #[serde(default, rename = "serviceIpv4Cidr", skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self.matches('^(10|172|192)[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}/(1[2-9]|2[0-4])$')").message("serviceIpv4Cidr must be a private IPv4 network between /24 and /12, such as 10.100.0.0/16"))]
     pub service_ipv4_cidr: Option<String>,
+    /// EKS Auto Mode's load balancing. Kept and reported. Default: off. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elastic_load_balancing: Option<ElasticLoadBalancing>,
 }
 
 /// A node group written inside a cluster, in Rancher's shape.

@@ -13,6 +13,9 @@ pub const CLUSTER_MANAGER: &str = "k3eks-cluster";
 /// Field manager of the node group controller.
 pub const NODEGROUP_MANAGER: &str = "k3eks-nodegroup";
 
+/// Field manager of the EKS API.
+pub const API_MANAGER: &str = "k3eks-api";
+
 /// On containers: the operator installation that made them.
 pub const LABEL_INSTANCE: &str = "k3eks.io/instance";
 /// On containers (as `namespace.name`) and on owned objects (as the name): the cluster resource they belong to.
@@ -24,6 +27,13 @@ pub const LABEL_INLINE: &str = "k3eks.io/inline";
 
 /// On an inline Nodegroup: the entry of `spec.nodeGroups` as it was last applied, as JSON.
 pub const ANNOTATION_INLINE_APPLIED: &str = "k3eks.io/inline-applied";
+
+/// On what the EKS API made: the `clientRequestToken` of the request.
+pub const ANNOTATION_TOKEN: &str = "k3eks.io/client-request-token";
+/// On what the EKS API made: ARN of the IAM principal that asked for it.
+pub const ANNOTATION_CREATOR: &str = "k3eks.io/created-by";
+/// On what the EKS API made: a digest of the request, so that the same request can be told from another one with its token.
+pub const ANNOTATION_REQUEST: &str = "k3eks.io/request-digest";
 
 /// EKS's own node label with the node group's name.
 pub const NODE_NODEGROUP: &str = "eks.amazonaws.com/nodegroup";

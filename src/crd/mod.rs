@@ -1,6 +1,7 @@
 //! The custom resources: the product's only store and the only place where the API and the controllers meet. No I/O.
 
 pub mod cluster;
+pub mod cluster_settings;
 mod cluster_status;
 pub mod conditions;
 pub mod keys;

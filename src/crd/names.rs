@@ -16,6 +16,17 @@ pub struct Identity {
     pub name: String,
 }
 
+/// Ids of a cluster's network. Nothing stands behind them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The virtual network.
+    pub vpc: String,
+    /// Two subnets, for clusters that name none.
+    pub subnets: Vec<String>,
+    /// The security group between the control plane and the nodes.
+    pub security_group: String,
+}
+
 impl Identity {
     /// The identity of `cluster`.
     pub fn of(cluster: &EKSClusterConfig) -> Self {
@@ -39,6 +50,21 @@ impl Identity {
     /// 32 hexadecimal digits that are the same for this identity everywhere: EKS puts such an id into endpoints and issuers.
     pub fn id(&self) -> String {
         digest(&[&self.account, &self.region, &self.name])[..32].to_uppercase()
+    }
+
+    /// Ids of the network that EKS users expect to see, made from the identity.
+    pub fn network(&self) -> Network {
+        let digest = digest(&["network", &self.account, &self.region, &self.name]);
+        Network {
+            vpc: format!("vpc-0{}", &digest[..16]),
+            subnets: [16, 32].map(|at| format!("subnet-0{}", &digest[at..at + 16])).to_vec(),
+            security_group: format!("sg-0{}", &digest[48..64]),
+        }
+    }
+
+    /// ARN of a role that was made up for this cluster.
+    pub fn generated_role(&self, suffix: &str) -> String {
+        format!("arn:{}:iam::{}:role/{}-{suffix}", partition(&self.region), self.account, self.name)
     }
 
     /// URL of the cluster's OIDC issuer, shaped as EKS's.

@@ -106,6 +106,9 @@ pub struct NodegroupSpec {
     /// AMI release version. Kept and reported. Default: generated. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_version: Option<String>,
+    /// Nodes that stand by. Kept and reported. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_pool_config: Option<WarmPoolConfig>,
 }
 
 /// How many nodes there are and may be.
@@ -259,6 +262,60 @@ pub struct NodeRepairConfig {
     /// Whether repair is on. Kept and reported: nodes that die are replaced in any case, as an Auto Scaling group does. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// Number of unhealthy nodes above which repair stops. Kept and reported. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unhealthy_node_threshold_count: Option<i32>,
+    /// Share of unhealthy nodes in percent above which repair stops. Kept and reported. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unhealthy_node_threshold_percentage: Option<i32>,
+    /// Number of nodes that are repaired at once. Kept and reported. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel_nodes_repaired_count: Option<i32>,
+    /// Share of the unhealthy nodes in percent that are repaired at once. Kept and reported. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel_nodes_repaired_percentage: Option<i32>,
+    /// What is done about single causes. Kept and reported. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_repair_config_overrides: Option<Vec<NodeRepairOverride>>,
+}
+
+/// What is done about one cause of a node's ill health. Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeRepairOverride {
+    /// Condition of the node. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_monitoring_condition: Option<String>,
+    /// Reason of the condition. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_unhealthy_reason: Option<String>,
+    /// Minutes to wait before the repair. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_repair_wait_time_mins: Option<i32>,
+    /// `Replace`, `Reboot` or `NoAction`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair_action: Option<String>,
+}
+
+/// Nodes that stand by. Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WarmPoolConfig {
+    /// Whether there are any. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Fewest nodes that stand by. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_size: Option<i32>,
+    /// Most nodes, those that work included. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_group_prepared_capacity: Option<i32>,
+    /// `STOPPED`, `RUNNING` or `HIBERNATED`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool_state: Option<String>,
+    /// Whether nodes return to the pool when the group shrinks. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse_on_scale_in: Option<bool>,
 }
 
 /// What the operator reports of a node group. Written by the operator alone.

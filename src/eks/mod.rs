@@ -41,14 +41,20 @@
 //! [`Service`](service::Service), whose `into_router` gives an axum router.
 
 pub mod arn;
+pub mod beside;
+pub mod convert;
 pub mod error;
+pub mod events;
 pub mod input;
 pub mod metrics;
 pub mod model;
+pub mod operations;
 pub mod output;
 pub mod paging;
 pub mod registry;
 pub mod router;
 pub mod service;
 pub mod sigv4;
+pub mod store;
 pub mod validate;
+pub mod versions;

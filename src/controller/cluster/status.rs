@@ -13,7 +13,7 @@ use crate::crd::cluster::{Applied, CertificateAuthority, NodeCount};
 use crate::crd::conditions::{Health, Reason, conditions};
 use crate::crd::names::Identity;
 use crate::crd::phase::Phase;
-use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys, names};
+use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys};
 
 /// The provider has finished all that goes on beside an Active cluster (k3d's host records).
 pub const PROVISIONED: &str = "Provisioned";
@@ -68,21 +68,16 @@ fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterC
 
 /// Ids of the network that EKS users expect to see; generated ones are the same for one identity everywhere.
 fn provided_network(cluster: &EKSClusterConfig, identity: &Identity, status: &mut EKSClusterConfigStatus) {
-    let digest = names::digest(&["network", &identity.account, &identity.region, &identity.name]);
-    status.virtual_network = format!("vpc-0{}", &digest[..16]);
+    let network = identity.network();
+    status.virtual_network = network.vpc;
     status.subnets.clone_from(&cluster.spec.subnets);
     if status.subnets.is_empty() {
-        status.subnets = (0..2).map(|n| format!("subnet-0{}", &digest[16 + n * 16..32 + n * 16])).collect();
+        status.subnets = network.subnets;
     }
     status.security_groups.clone_from(&cluster.spec.security_groups);
     let source = if cluster.spec.subnets.is_empty() { "generated" } else { "provided" };
     status.network_fields_source = Some(source.into());
-    status.generated_node_role = format!(
-        "arn:{}:iam::{}:role/{}-node-role",
-        names::partition(&identity.region),
-        identity.account,
-        identity.name
-    );
+    status.generated_node_role = identity.generated_role("node-role");
 }
 
 fn failure(health: &Health) -> String {

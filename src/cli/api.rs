@@ -1,0 +1,184 @@
+//! `k3eks api`: the EKS API over the resources of a management cluster.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use clap::{Args, ValueEnum};
+use k3eks::eks::beside::{self, Beside};
+use k3eks::eks::events::EventLog;
+use k3eks::eks::metrics::ApiMetrics;
+use k3eks::eks::operations::{self, Api, Quotas, Settings};
+use k3eks::eks::service::Service;
+use k3eks::eks::sigv4::{Authenticator, Mode};
+use k3eks::eks::store::Store;
+use k3eks::eks::versions;
+use k3eks::telemetry::{self, LogFormat};
+use kube::Client;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+
+use super::keys::KeyFolder;
+
+/// How long requests under way have to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Whether signatures are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Auth {
+    /// Any credentials or none; a 12-digit access key id is the account.
+    Permissive,
+    /// Only requests that are signed with one of the keys.
+    Strict,
+}
+
+/// The arguments of `k3eks api`.
+#[derive(Args)]
+pub struct Options {
+    /// Address of the EKS API.
+    #[arg(long, env = "K3EKS_API_LISTEN", default_value = "127.0.0.1:4566")]
+    listen: SocketAddr,
+    /// Certificate chain, PEM; with it the API speaks HTTPS.
+    #[arg(long, env = "K3EKS_API_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM.
+    #[arg(long, env = "K3EKS_API_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Whether signatures are checked.
+    #[arg(long, env = "K3EKS_API_AUTH", value_enum, default_value = "permissive")]
+    auth: Auth,
+    /// Folder with a file for each key: the access key id is its name, `secretAccessKey`, `account` and `principalArn`
+    /// stand in it.
+    #[arg(long, env = "K3EKS_API_KEYS", required_if_eq("auth", "strict"))]
+    keys: Option<PathBuf>,
+    /// Account of requests that name none.
+    #[arg(long, env = "K3EKS_ACCOUNT", default_value = "000000000000")]
+    account: String,
+    /// Region of requests that name none.
+    #[arg(long, env = "K3EKS_REGION", default_value = "us-east-1")]
+    region: String,
+    /// Namespace for new clusters.
+    #[arg(long, env = "K3EKS_NAMESPACE", default_value = "default")]
+    namespace: String,
+    /// Only this namespace is watched; all where it isn't given.
+    #[arg(long, env = "K3EKS_WATCH_NAMESPACE")]
+    watch_namespace: Option<String>,
+    /// Kubernetes minor version of clusters that name none.
+    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = "1.33")]
+    default_version: String,
+    /// A Kubernetes minor version beside the built-in ones; may be given several times.
+    #[arg(long = "version-added", env = "K3EKS_API_VERSIONS", value_delimiter = ',')]
+    versions: Vec<String>,
+    /// Clusters in one region of one account.
+    #[arg(long, env = "K3EKS_QUOTA_CLUSTERS", default_value_t = Quotas::default().clusters)]
+    quota_clusters: usize,
+    /// Node groups of one cluster.
+    #[arg(long, env = "K3EKS_QUOTA_NODEGROUPS", default_value_t = Quotas::default().nodegroups)]
+    quota_nodegroups: usize,
+    /// Nodes of one node group.
+    #[arg(long, env = "K3EKS_QUOTA_NODES", default_value_t = Quotas::default().nodes)]
+    quota_nodes: i32,
+    /// Calls that `/_k3eks/events` remembers.
+    #[arg(long, env = "K3EKS_API_EVENTS", default_value_t = 1000)]
+    events: usize,
+    /// Form of the log.
+    #[arg(long, env = "K3EKS_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// Level or filter of the log, such as `info` or `info,k3eks=debug`.
+    #[arg(long, env = "K3EKS_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+impl Options {
+    fn settings(&self) -> Settings {
+        let mut known: Vec<String> = versions::ALL.iter().map(|version| version.name.to_owned()).collect();
+        let added = self.versions.iter().chain([&self.default_version]).filter(|version| !version.is_empty());
+        added.for_each(|version| {
+            if !known.contains(version) {
+                known.push(version.clone());
+            }
+        });
+        Settings {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            default_version: self.default_version.clone(),
+            versions: known,
+            quotas: Quotas {
+                clusters: self.quota_clusters,
+                nodegroups: self.quota_nodegroups,
+                nodes: self.quota_nodes,
+            },
+        }
+    }
+
+    fn authenticator(&self, shutdown: &CancellationToken) -> anyhow::Result<Authenticator> {
+        let mode = match self.auth {
+            Auth::Permissive => Mode::Permissive,
+            Auth::Strict => Mode::Strict,
+        };
+        let keys = match &self.keys {
+            Some(path) => KeyFolder::open(path.clone(), &self.account, &self.region, shutdown.clone())?,
+            None => KeyFolder::none(),
+        };
+        Ok(Authenticator::new(mode, keys, &self.account, &self.region))
+    }
+}
+
+/// Serves until `shutdown`.
+pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
+    telemetry::start(options.log_format, &options.log_level).map_err(anyhow::Error::msg)?;
+    let client = Client::try_default()
+        .await
+        .context("finding the management cluster: set KUBECONFIG, or run in a pod with a service account")?;
+    let watched = options.watch_namespace.as_deref().filter(|namespace| !namespace.is_empty());
+    let store = Store::start(client, &options.namespace, watched, shutdown.clone());
+    let api = Arc::new(Api { store, settings: options.settings() });
+    let authenticator = options.authenticator(&shutdown)?;
+    let mut metrics = Registry::with_prefix("k3eks");
+    let events = Arc::new(EventLog::new(options.events));
+    let service = Service::new(operations::registry(), Arc::clone(&api), authenticator.clone())?
+        .observed_by(Arc::new(ApiMetrics::register(&mut metrics)))
+        .observed_by(events.clone());
+    let ready = Arc::new(AtomicBool::new(false));
+    fill(Arc::clone(&api), Arc::clone(&ready), shutdown.clone());
+    let beside = Beside { api, authenticator, metrics, events, ready };
+    serve(&options, beside::routes(service.into_router(), beside), shutdown).await
+}
+
+/// Says when the resources have been read once.
+fn fill(api: Arc<Api>, ready: Arc<AtomicBool>, shutdown: CancellationToken) {
+    tokio::spawn(async move {
+        if shutdown.run_until_cancelled(api.store.filled()).await.is_some() {
+            ready.store(true, Ordering::Relaxed);
+            tracing::info!("ready");
+        }
+    });
+}
+
+async fn serve(options: &Options, router: axum::Router, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let handle = Handle::new();
+    let ending = handle.clone();
+    tokio::spawn(async move {
+        shutdown.cancelled().await;
+        ending.graceful_shutdown(Some(GRACE));
+    });
+    let (address, app) = (options.listen, router.into_make_service());
+    let Some((cert, key)) = options.tls_cert.as_ref().zip(options.tls_key.as_ref()) else {
+        tracing::info!(%address, "serving the EKS API over HTTP");
+        let served = axum_server::bind(address).handle(handle).serve(app).await;
+        return served.with_context(|| format!("serving {address}; take another --listen if it is in use"));
+    };
+    // The only error is that a provider is installed already, and then TLS works as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let tls = RustlsConfig::from_pem_file(cert, key)
+        .await
+        .with_context(|| format!("reading the certificate {} and its key {}", cert.display(), key.display()))?;
+    tracing::info!(%address, "serving the EKS API over HTTPS");
+    let served = axum_server::bind_rustls(address, tls).handle(handle).serve(app).await;
+    served.with_context(|| format!("serving {address}; take another --listen if it is in use"))
+}

@@ -1,0 +1,292 @@
+//! The parts of a cluster that EKS has and Rancher lacks, in the words of the EKS API.
+//!
+//! Where a comment says "kept and reported", the value is answered by the EKS API as it was given and has no effect.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Who is let in, and by what (EKS: `accessConfig`).
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessConfig {
+    /// Whether who made the cluster is an administrator of it. Default: true. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("bootstrapClusterCreatorAdminPermissions can't be changed after creation"))]
+    pub bootstrap_cluster_creator_admin_permissions: Option<bool>,
+    /// Where it is written who may do what: `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`. Default: `CONFIG_MAP`, as on EKS.
+    /// Mutable towards `API`, never back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication_mode: Option<AuthenticationMode>,
+}
+
+/// Where it is written who may do what in a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum AuthenticationMode {
+    /// In the ConfigMap `aws-auth` alone.
+    #[default]
+    #[serde(rename = "CONFIG_MAP")]
+    ConfigMap,
+    /// In access entries and in the ConfigMap.
+    #[serde(rename = "API_AND_CONFIG_MAP")]
+    ApiAndConfigMap,
+    /// In access entries alone.
+    #[serde(rename = "API")]
+    Api,
+}
+
+/// Which support the version is to have (EKS: `upgradePolicy`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpgradePolicy {
+    /// `STANDARD` or `EXTENDED`. Default: `EXTENDED`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support_type: Option<SupportType>,
+}
+
+/// Which support a version is to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SupportType {
+    /// Standard support.
+    Standard,
+    /// Extended support.
+    #[default]
+    Extended,
+}
+
+/// Something that is on or off. Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Enabled {
+    /// Whether it is on. Default: false. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+/// Networks of hybrid nodes and their pods (EKS: `remoteNetworkConfig`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoteNetworkConfig {
+    /// Networks of the nodes, at most one entry. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_node_networks: Option<Vec<RemoteNetwork>>,
+    /// Networks of the pods, at most one entry. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_pod_networks: Option<Vec<RemoteNetwork>>,
+}
+
+/// CIDR blocks of one remote network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoteNetwork {
+    /// The CIDR blocks. Mutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cidrs: Vec<String>,
+}
+
+/// EKS Auto Mode's compute (EKS: `computeConfig`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ComputeConfig {
+    /// Whether it is on. Default: false. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Node pools. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_pools: Option<Vec<String>>,
+    /// ARN of the nodes' role. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_role_arn: Option<String>,
+}
+
+/// EKS Auto Mode's storage (EKS: `storageConfig`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageConfig {
+    /// Block storage. Default: off. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_storage: Option<Enabled>,
+}
+
+/// EKS Auto Mode's load balancing (EKS: `elasticLoadBalancing`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ElasticLoadBalancing {
+    /// Whether it is on. Default: false. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// The Gateway API. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_api: Option<GatewayApi>,
+}
+
+/// The Gateway API of load balancing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayApi {
+    /// Its resource definitions. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crds: Option<GatewayApiCrds>,
+}
+
+/// The resource definitions of the Gateway API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayApiCrds {
+    /// Whether EKS installs them. Default: false. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed: Option<bool>,
+}
+
+/// Control plane on an Outpost (EKS: `outpostConfig`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutpostConfig {
+    /// ARNs of the Outposts. Required. Immutable.
+    pub outpost_arns: Vec<String>,
+    /// Instance type of the control plane. Required. Immutable.
+    pub control_plane_instance_type: String,
+    /// Placement of the control plane. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_plane_placement: Option<Placement>,
+    /// Instance type of etcd. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etcd_instance_type: Option<String>,
+    /// Placement of etcd. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etcd_placement: Option<Placement>,
+}
+
+/// Placement of instances on an Outpost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    /// Name of the placement group. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `host` or `rack`. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread_level: Option<String>,
+}
+
+/// Size of the control plane (EKS: `controlPlaneScalingConfig`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControlPlaneScalingConfig {
+    /// `standard`, `tier-xl`, `tier-2xl`, `tier-4xl` or `tier-8xl`. Default: `standard`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+}
+
+/// Settings of the API server (EKS: `kubeApiServerConfig`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KubeApiServerConfig {
+    /// How long Events are kept, such as `60m`. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_ttl: Option<String>,
+    /// Ports of NodePort Services. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_node_port_range: Option<PortRange>,
+}
+
+/// A range of ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PortRange {
+    /// First port. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_port: Option<i32>,
+    /// Last port. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_port: Option<i32>,
+}
+
+/// Settings of the scheduler (EKS: `kubeSchedulerConfig`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KubeSchedulerConfig {
+    /// How resources count when a node is chosen. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_resources_fit: Option<NodeResourcesFit>,
+}
+
+/// How resources count when a node is chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeResourcesFit {
+    /// The strategy. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scoring_strategy: Option<ScoringStrategy>,
+}
+
+/// How nodes are scored by their resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScoringStrategy {
+    /// `LeastAllocated` or `MostAllocated`. Default: Kubernetes's. Mutable.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub type_: Option<String>,
+    /// Weights of the resources. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Vec<ResourceWeight>>,
+}
+
+/// Weight of one resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceWeight {
+    /// Name of the resource, such as `cpu`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Weight, 1 to 100. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i32>,
+}
+
+/// Settings of the controller manager (EKS: `kubeControllerManagerConfig`). Kept and reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KubeControllerManagerConfig {
+    /// When pods that have ended are removed. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_gc_controller_config: Option<PodGcControllerConfig>,
+    /// How often the number of pods is looked at. Default: Kubernetes's. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizontal_pod_autoscaler_controller_config: Option<HorizontalPodAutoscalerConfig>,
+}
+
+/// When pods that have ended are removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodGcControllerConfig {
+    /// Number of ended pods from which on they are removed. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminated_pod_gc_threshold: Option<i32>,
+}
+
+/// How often the number of pods is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HorizontalPodAutoscalerConfig {
+    /// The interval, such as `15s`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizontal_pod_autoscaler_sync_period: Option<String>,
+}
+
+/// How a cluster of another make is connected (EKS: `connectorConfig`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectorConfig {
+    /// ARN of the connector's role. Immutable.
+    pub role_arn: String,
+    /// Make of the cluster, such as `GKE`. Immutable.
+    pub provider: String,
+    /// Id of the activation. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_id: Option<String>,
+    /// Until when the activation can be used, RFC 3339 in UTC. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_expiry: Option<String>,
+}

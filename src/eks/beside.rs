@@ -1,0 +1,124 @@
+//! What the port serves beside the EKS API: health, metrics, kubeconfigs, and the log of calls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use kube::ResourceExt;
+use prometheus_client::registry::Registry;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::error::ApiError;
+use super::events::EventLog;
+use super::operations::Api;
+use super::sigv4::{Authenticator, Caller, SignedRequest};
+use crate::crd::keys;
+
+/// What these routes need.
+pub struct Beside {
+    /// The resources.
+    pub api: Arc<Api>,
+    /// Who may read kubeconfigs and the log of calls: whoever may use the API.
+    pub authenticator: Authenticator,
+    /// The counters.
+    pub metrics: Registry,
+    /// The log of calls.
+    pub events: Arc<EventLog>,
+    /// Whether the resources have been read once.
+    pub ready: Arc<AtomicBool>,
+}
+
+#[derive(Deserialize)]
+struct Which {
+    account: Option<String>,
+    region: Option<String>,
+    /// Wants the way in from pods of the management cluster.
+    #[serde(default)]
+    internal: bool,
+}
+
+/// Adds the routes to those of the API, which answers nothing before the resources have been read.
+pub fn routes(eks: Router, beside: Beside) -> Router {
+    let beside = Arc::new(beside);
+    let gated = eks.layer(middleware::from_fn_with_state(Arc::clone(&beside), gate));
+    let own = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/_k3eks/health", get(health))
+        .route("/_k3eks/events", get(events))
+        .route("/_k3eks/clusters/{name}/kubeconfig", get(kubeconfig))
+        .route("/_localemu_eks/{name}/kubeconfig", get(kubeconfig))
+        .with_state(beside);
+    own.merge(gated)
+}
+
+async fn gate(State(beside): State<Arc<Beside>>, request: Request, next: Next) -> Response {
+    if beside.ready.load(Ordering::Relaxed) {
+        return next.run(request).await;
+    }
+    ApiError::unavailable("The service is starting. Please try again.").into_response()
+}
+
+async fn health(State(beside): State<Arc<Beside>>) -> impl IntoResponse {
+    let ready = beside.ready.load(Ordering::Relaxed);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let words = if ready { "running" } else { "waiting for the management cluster's API" };
+    let body = json!({"status": words, "services": {"eks": words}, "version": env!("CARGO_PKG_VERSION")});
+    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string())
+}
+
+async fn metrics(State(beside): State<Arc<Beside>>) -> impl IntoResponse {
+    let mut text = String::new();
+    // Writing to a String can't fail.
+    let _ = prometheus_client::encoding::text::encode(&mut text, &beside.metrics);
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+}
+
+async fn events(State(beside): State<Arc<Beside>>, request: Request) -> Result<Response, ApiError> {
+    let caller = beside.caller(&request)?;
+    let mut records = beside.events.records();
+    // A checked caller sees its own account; where nothing is checked there is nothing to keep apart.
+    records.retain(|record| !caller.verified || record["recipientAccountId"] == caller.account);
+    let body = json!({"Records": records}).to_string();
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+async fn kubeconfig(
+    State(beside): State<Arc<Beside>>,
+    Path(name): Path<String>,
+    Query(which): Query<Which>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let mut caller = beside.caller(&request)?;
+    if !caller.verified {
+        caller.account = which.account.unwrap_or(caller.account);
+        caller.region = which.region.unwrap_or(caller.region);
+    }
+    let cluster = beside.api.store.cluster(&caller, &name)?;
+    let secret = cluster.status.as_ref().and_then(|status| status.kubeconfig_secret.as_deref());
+    let missing = || ApiError::resource_not_found(format!("Cluster '{name}' has no kubeconfig yet")).cluster(&name);
+    let secret = secret.ok_or_else(missing)?;
+    let key = if which.internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
+    let text = beside.api.store.secret(&cluster.namespace().unwrap_or_default(), secret, key).await?;
+    let text = text.ok_or_else(missing)?;
+    Ok(([(header::CONTENT_TYPE, "application/yaml")], text).into_response())
+}
+
+impl Beside {
+    fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
+        let signed = SignedRequest {
+            method: request.method().as_str(),
+            path: request.uri().path(),
+            query: request.uri().query().unwrap_or_default(),
+            headers: request.headers(),
+            body: b"",
+        };
+        self.authenticator.authenticate(&signed, SystemTime::now())
+    }
+}

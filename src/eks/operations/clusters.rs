@@ -1,0 +1,261 @@
+//! Clusters: create, describe, list, delete.
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::token::Stamp;
+use super::{Api, Cx, Settings, check_tags};
+use crate::crd::cluster::IpFamily;
+use crate::crd::names::{self, Identity};
+use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, Nodegroup};
+use crate::eks::convert::cluster::{self, CreateCluster, EncryptionConfig};
+use crate::eks::error::ApiError;
+use crate::eks::registry::Registry;
+use crate::eks::store::{Store, StoreError};
+
+/// Longest name of a cluster's resource: names of objects that belong to it are made from it.
+const NAME_LIMIT: usize = 50;
+/// Security groups of a control plane.
+const SECURITY_GROUPS: usize = 4;
+/// CIDR blocks of the public endpoint.
+const PUBLIC_CIDRS: usize = 40;
+
+/// A request that names a cluster.
+#[derive(Deserialize)]
+pub(super) struct ByName {
+    /// The cluster's name.
+    pub name: String,
+}
+
+#[derive(Deserialize)]
+struct ListClusters {
+    #[serde(default)]
+    include: Vec<String>,
+}
+
+pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
+    registry
+        .on("CreateCluster", create)
+        .on("DescribeCluster", describe)
+        .on("ListClusters", list)
+        .on("DeleteCluster", delete)
+}
+
+/// The answer of most operations on a cluster.
+pub(super) fn answer(api: &Api, cluster: &EKSClusterConfig) -> Value {
+    json!({"cluster": cluster::describe(cluster, false, &api.settings.default_version)})
+}
+
+async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
+    let (store, settings) = (&cx.state.store, &cx.state.settings);
+    let stamp = Stamp::new("CreateCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let identity =
+        Identity { account: cx.caller.account.clone(), region: cx.caller.region.clone(), name: request.name.clone() };
+    if let Some(found) = store.find_cluster(&identity) {
+        return if stamp.made(&*found) {
+            Ok(answer(&cx.state, &found))
+        } else {
+            Err(ApiError::cluster_exists(&request.name))
+        };
+    }
+    check(&request, settings).map_err(|error| error.cluster(&request.name))?;
+    check_quota(&cx)?;
+    let mut spec = cluster::spec(&request, &identity.account, &identity.region);
+    spec.kubernetes_version.get_or_insert_with(|| settings.default_version.clone());
+    let made = make(store, settings, &identity, spec, &stamp).await?;
+    Ok(answer(&cx.state, &made))
+}
+
+/// Refuses one cluster too many.
+pub(super) fn check_quota(cx: &Cx) -> Result<(), ApiError> {
+    let quota = cx.state.settings.quotas.clusters;
+    if cx.state.store.clusters(&cx.caller).len() >= quota {
+        return Err(ApiError::limit_exceeded(format!("You've reached your quota of {quota} clusters in this region.")));
+    }
+    Ok(())
+}
+
+/// Creates the resource under the first name that is free.
+pub(super) async fn make(
+    store: &Store,
+    settings: &Settings,
+    identity: &Identity,
+    spec: EKSClusterConfigSpec,
+    stamp: &Stamp,
+) -> Result<Arc<EKSClusterConfig>, ApiError> {
+    let mut spec = Some(spec);
+    for name in resource_names(identity, settings) {
+        let mut cluster = EKSClusterConfig::new(&name, spec.clone().unwrap_or_default());
+        cluster.metadata.namespace = Some(store.namespace().to_owned());
+        cluster.metadata.annotations = Some(stamp.annotations());
+        match store.create(&cluster).await {
+            // Somebody else may have made this very cluster just now; another cluster may have the name as well.
+            Err(StoreError::Exists) if store.find_cluster(identity).is_none() => spec = Some(cluster.spec),
+            Err(StoreError::Exists) => break,
+            result => return result.map_err(|error| ApiError::from(error).cluster(&identity.name)),
+        }
+    }
+    Err(ApiError::cluster_exists(&identity.name))
+}
+
+/// Names for the resource: in the default account and region the cluster's own if it can serve, else one with a hash.
+fn resource_names(identity: &Identity, settings: &Settings) -> Vec<String> {
+    let Identity { account, region, name } = identity;
+    let parts = [account.as_str(), region.as_str(), name.as_str()];
+    let hashed = names::hashed(name, NAME_LIMIT, &parts);
+    if *account != settings.account || *region != settings.region {
+        return vec![hashed];
+    }
+    let plain = names::object_name(name, NAME_LIMIT, &parts);
+    if plain == hashed { vec![hashed] } else { vec![plain, hashed] }
+}
+
+/// What CreateCluster refuses.
+fn check(request: &CreateCluster, settings: &Settings) -> Result<(), ApiError> {
+    let refuse = |text: &str| Err(ApiError::invalid_parameter(text));
+    check_tags(&request.tags)?;
+    if let Some(version) = &request.version
+        && !settings.versions.contains(version)
+    {
+        return refuse("unsupported Kubernetes version");
+    }
+    if !request.role_arn.starts_with("arn:") {
+        return refuse("Invalid Role Arn: the value must be the ARN of an IAM role");
+    }
+    let vpc = &request.resources_vpc_config;
+    check_endpoints(vpc.endpoint_public_access, vpc.endpoint_private_access)?;
+    check_lengths(vpc.security_group_ids.as_deref(), vpc.public_access_cidrs.as_deref())?;
+    if let Some(network) = &request.kubernetes_network_config
+        && network.ip_family == Some(IpFamily::Ipv6)
+        && network.service_ipv4_cidr.is_some()
+    {
+        return refuse("serviceIpv4Cidr can not be specified when ipFamily is ipv6");
+    }
+    check_encryption(&request.encryption_config)
+}
+
+/// A cluster that nobody reaches is of no use.
+pub(super) fn check_endpoints(public: Option<bool>, private: Option<bool>) -> Result<(), ApiError> {
+    if !public.unwrap_or(true) && !private.unwrap_or_default() {
+        return Err(ApiError::invalid_parameter("Private and public endpoint access cannot be false"));
+    }
+    Ok(())
+}
+
+pub(super) fn check_lengths(groups: Option<&[String]>, cidrs: Option<&[String]>) -> Result<(), ApiError> {
+    if groups.is_some_and(|groups| groups.len() > SECURITY_GROUPS) {
+        return Err(ApiError::invalid_parameter(format!("At most {SECURITY_GROUPS} security groups can be specified")));
+    }
+    if cidrs.is_some_and(|cidrs| cidrs.len() > PUBLIC_CIDRS) {
+        return Err(ApiError::invalid_parameter(format!(
+            "At most {PUBLIC_CIDRS} public access CIDRs can be specified"
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn check_encryption(configs: &[EncryptionConfig]) -> Result<(), ApiError> {
+    let Some(config) = configs.first() else { return Ok(()) };
+    if config.resources != ["secrets"] {
+        return Err(ApiError::invalid_parameter("The only resource that can be encrypted is secrets"));
+    }
+    if config.provider.key_arn.is_none() {
+        return Err(ApiError::invalid_parameter("encryptionConfig needs the ARN of a key in provider.keyArn"));
+    }
+    Ok(())
+}
+
+async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
+    Ok(answer(&cx.state, &cluster))
+}
+
+async fn list(cx: Cx, input: ListClusters) -> Result<Value, ApiError> {
+    let connected_too = match input.include.as_slice() {
+        [] => false,
+        [all] if all == "all" => true,
+        _ => return Err(ApiError::invalid_parameter("The only value of include is all")),
+    };
+    let mut clusters = cx.state.store.clusters(&cx.caller);
+    clusters.retain(|cluster| connected_too || cluster.spec.connector_config.is_none());
+    let names = clusters.iter().map(|cluster| Identity::of(cluster).name).collect();
+    let page = cx.page(names, String::clone);
+    Ok(json!({"clusters": page.items, "nextToken": page.next_token}))
+}
+
+async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let store = &cx.state.store;
+    let cluster = store.cluster(&cx.caller, &input.name)?;
+    let refuse = |error: ApiError| Err(error.cluster(&input.name));
+    if cluster.spec.connector_config.is_some() {
+        return refuse(ApiError::invalid_request("A connected cluster is removed with DeregisterCluster"));
+    }
+    if !store.members::<Nodegroup>(&cluster).is_empty() {
+        return refuse(ApiError::resource_in_use("Cluster has nodegroups attached"));
+    }
+    if cluster.spec.deletion_protection.unwrap_or_default() {
+        let text =
+            format!("Cluster '{}' has deletion protection enabled; disable it before deleting the cluster", input.name);
+        return refuse(ApiError::invalid_request(text));
+    }
+    let gone = store.delete(&cluster).await?;
+    let mut left = EKSClusterConfig::clone(&gone);
+    left.metadata.deletion_timestamp = left.metadata.deletion_timestamp.or_else(|| gone.creation_timestamp());
+    Ok(answer(&cx.state, &left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eks::operations::Quotas;
+
+    fn settings() -> Settings {
+        Settings {
+            account: "000000000000".into(),
+            region: "us-east-1".into(),
+            default_version: "1.33".into(),
+            versions: vec!["1.32".into(), "1.33".into()],
+            quotas: Quotas::default(),
+        }
+    }
+
+    fn identity(account: &str, name: &str) -> Identity {
+        Identity { account: account.into(), region: "us-east-1".into(), name: name.into() }
+    }
+
+    fn refusal(change: Value) -> Option<String> {
+        let mut request = json!({"name": "c", "roleArn": "arn:aws:iam::000000000000:role/r", "resourcesVpcConfig": {}});
+        request.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let request: CreateCluster = serde_json::from_value(request).unwrap();
+        check(&request, &settings()).err().map(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn the_default_world_has_plain_names_and_others_never_meet_it() {
+        let names = |account: &str, name: &str| resource_names(&identity(account, name), &settings());
+        assert_eq!(names("000000000000", "demo")[0], "demo");
+        assert_eq!(names("000000000000", "demo").len(), 2);
+        assert_ne!(names("111111111111", "demo")[0], names("222222222222", "demo")[0]);
+        assert_eq!(names("000000000000", "Demo_1").len(), 1);
+        let long = "x".repeat(100);
+        assert!(names("000000000000", &long).iter().all(|name| name.len() <= NAME_LIMIT));
+    }
+
+    #[test]
+    fn bad_requests_are_told_in_ekss_words() {
+        assert_eq!(refusal(json!({})), None);
+        assert_eq!(refusal(json!({"version": "9.99"})).unwrap(), "unsupported Kubernetes version");
+        let closed = json!({"resourcesVpcConfig": {"endpointPublicAccess": false}});
+        assert_eq!(refusal(closed).unwrap(), "Private and public endpoint access cannot be false");
+        let private = json!({"resourcesVpcConfig": {"endpointPublicAccess": false, "endpointPrivateAccess": true}});
+        assert_eq!(refusal(private), None);
+        assert!(refusal(json!({"tags": {"aws:x": "1"}})).is_some());
+        assert!(refusal(json!({"encryptionConfig": [{"resources": ["pods"]}]})).is_some());
+        assert!(refusal(json!({"roleArn": "admin"})).is_some());
+        let five = json!({"resourcesVpcConfig": {"securityGroupIds": ["1", "2", "3", "4", "5"]}});
+        assert!(refusal(five).is_some());
+    }
+}

@@ -1,0 +1,89 @@
+//! The operations of the EKS API, one file per resource.
+//!
+//! # The pattern
+//! Every handler is the same few steps, each in the place where it can be tested alone:
+//!
+//! 1. *find* what the request names: `cx.state.store.cluster(&cx.caller, &name)?`, then
+//!    [`Store::member`](super::store::Store::member) for what belongs to the cluster. Not finding it is EKS's
+//!    `ResourceNotFoundException`.
+//! 2. *repeat*: a create whose token and digest stand on the resource already ([`token::Stamp::made`]), or an update whose
+//!    token stands on an Update, is answered as the first time.
+//! 3. *check*: pure functions from request and resources to `Result<(), ApiError>`, with EKS's codes and messages. The
+//!    model's own constraints hold already; what the resource's definition refuses becomes `InvalidParameterException` by
+//!    itself, so that only what has words of its own in EKS is checked here.
+//! 4. *convert*: a function of [`convert`](super::convert) makes the spec.
+//! 5. *write*: `store.create`, `store.change` or `store.delete`, which the next request sees at once.
+//! 6. *answer*: `describe` of [`convert`](super::convert) on what was written.
+//!
+//! # Adding a kind
+//! A line in `kinds!` of the [store](super::store) (and `Member`, if it belongs to a cluster); a file in
+//! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers and a
+//! function `register`, which [`registry`] calls; a line in the `tags` file, if its ARN can carry tags.
+
+mod clusters;
+mod nodegroups;
+pub mod token;
+
+use std::collections::BTreeMap;
+
+use super::error::ApiError;
+use super::registry::{Context, Registry};
+use super::store::Store;
+
+/// What a handler knows besides its input.
+pub type Cx = Context<Api>;
+
+/// What all handlers share.
+pub struct Api {
+    /// The resources.
+    pub store: Store,
+    /// What was configured.
+    pub settings: Settings,
+}
+
+/// What the operations can be told from outside.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Account of requests that name none. Its clusters in `region` have resources named as themselves.
+    pub account: String,
+    /// Region of requests that name none.
+    pub region: String,
+    /// Kubernetes version of clusters that name none.
+    pub default_version: String,
+    /// Kubernetes versions that clusters can have.
+    pub versions: Vec<String>,
+    /// How much of everything there may be.
+    pub quotas: Quotas,
+}
+
+/// How much of everything there may be. The defaults are those of an AWS account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    /// Clusters in one region of one account.
+    pub clusters: usize,
+    /// Node groups of one cluster.
+    pub nodegroups: usize,
+    /// Nodes of one node group.
+    pub nodes: i32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { clusters: 100, nodegroups: 30, nodes: 450 }
+    }
+}
+
+/// All handlers.
+pub fn registry() -> Registry<Api> {
+    [clusters::register, nodegroups::register]
+        .into_iter()
+        .fold(Registry::new(), |registry, register| register(registry))
+}
+
+/// Refuses tags that nobody may set.
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+        return Err(ApiError::invalid_parameter("Tag keys must not begin with aws:"));
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! `clientRequestToken`: the same request sent again gets the same answer.
+
+use std::collections::BTreeMap;
+
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+
+use crate::crd::keys::{ANNOTATION_CREATOR, ANNOTATION_REQUEST, ANNOTATION_TOKEN};
+use crate::crd::names;
+use crate::eks::error::ApiError;
+use crate::eks::sigv4::Caller;
+
+/// A request as it is kept on what it made.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    token: Option<String>,
+    digest: String,
+    creator: String,
+}
+
+impl Stamp {
+    /// The stamp of a request of this operation. `request` must not contain the token.
+    pub fn new(
+        operation: &str,
+        caller: &Caller,
+        token: Option<&str>,
+        request: &impl Serialize,
+    ) -> Result<Self, ApiError> {
+        let text = serde_json::to_string(request).map_err(ApiError::internal)?;
+        Ok(Self {
+            token: token.map(str::to_owned),
+            digest: names::digest(&[operation, &text]),
+            creator: caller.principal_arn.clone(),
+        })
+    }
+
+    /// The annotations for what the request makes.
+    pub fn annotations(&self) -> BTreeMap<String, String> {
+        let mut annotations = BTreeMap::from([
+            (ANNOTATION_REQUEST.to_owned(), self.digest.clone()),
+            (ANNOTATION_CREATOR.to_owned(), self.creator.clone()),
+        ]);
+        annotations.extend(self.token.clone().map(|token| (ANNOTATION_TOKEN.to_owned(), token)));
+        annotations
+    }
+
+    /// Whether `object` was made by a request with the same token.
+    pub fn same_token<K: Resource>(&self, object: &K) -> bool {
+        self.token.is_some() && object.annotations().get(ANNOTATION_TOKEN) == self.token.as_ref()
+    }
+
+    /// Whether `object` was made by this very request.
+    pub fn made<K: Resource>(&self, object: &K) -> bool {
+        self.same_token(object) && object.annotations().get(ANNOTATION_REQUEST) == Some(&self.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::{Nodegroup, NodegroupSpec};
+
+    fn caller() -> Caller {
+        Caller {
+            account: "000000000000".into(),
+            region: "us-east-1".into(),
+            access_key_id: None,
+            principal_arn: "arn:aws:iam::000000000000:root".into(),
+            verified: false,
+        }
+    }
+
+    fn stamp(token: Option<&str>, request: &str) -> Stamp {
+        Stamp::new("CreateNodegroup", &caller(), token, &request).unwrap()
+    }
+
+    #[test]
+    fn only_the_same_token_and_the_same_request_are_the_same() {
+        let mut group = Nodegroup::new("g", NodegroupSpec::default());
+        group.metadata.annotations = Some(stamp(Some("t"), "a").annotations());
+        assert!(stamp(Some("t"), "a").made(&group));
+        assert!(!stamp(Some("t"), "b").made(&group));
+        assert!(!stamp(Some("u"), "a").made(&group));
+        assert!(!stamp(None, "a").made(&group));
+        group.metadata.annotations = Some(stamp(None, "a").annotations());
+        assert!(!stamp(None, "a").made(&group), "without a token every request is one of its own");
+    }
+}

@@ -1,0 +1,104 @@
+//! Resources by the names that EKS has for them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use kube::{Resource, ResourceExt};
+
+use super::{Kind, Store};
+use crate::crd::names::{self, Identity};
+use crate::crd::{EKSClusterConfig, Nodegroup};
+use crate::eks::error::ApiError;
+use crate::eks::sigv4::Caller;
+
+/// A kind whose objects belong to a cluster and have a name in EKS.
+pub trait Member: Kind {
+    /// Name of the cluster resource in the same namespace.
+    fn cluster(&self) -> &str;
+    /// Name, or id, in EKS.
+    fn eks_name(&self) -> String;
+}
+
+impl Member for Nodegroup {
+    fn cluster(&self) -> &str {
+        &self.spec.cluster_name
+    }
+
+    fn eks_name(&self) -> String {
+        names::nodegroup_name(self)
+    }
+}
+
+impl Store {
+    /// The cluster of this name in the caller's account and region.
+    ///
+    /// # Errors
+    /// EKS's answer where there is none.
+    pub fn cluster(&self, caller: &Caller, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
+        self.find_cluster(&identity(caller, name)).ok_or_else(|| ApiError::no_cluster(name).cluster(name))
+    }
+
+    /// The cluster with this identity; the oldest one where several claim it.
+    pub fn find_cluster(&self, identity: &Identity) -> Option<Arc<EKSClusterConfig>> {
+        let all = self.list::<EKSClusterConfig>().into_iter();
+        all.filter(|cluster| is(cluster, identity)).min_by(|a, b| age(&**a).cmp(&age(&**b)))
+    }
+
+    /// The clusters of the caller's account and region, one for each name.
+    pub fn clusters(&self, caller: &Caller) -> Vec<Arc<EKSClusterConfig>> {
+        let mut by_name: HashMap<String, Arc<EKSClusterConfig>> = HashMap::new();
+        for cluster in self.list::<EKSClusterConfig>() {
+            if cluster.spec.account_id != caller.account || cluster.spec.region != caller.region {
+                continue;
+            }
+            match by_name.entry(Identity::of(&cluster).name) {
+                Entry::Vacant(free) => {
+                    free.insert(cluster);
+                }
+                Entry::Occupied(mut taken) => {
+                    if age(&*cluster) < age(&**taken.get()) {
+                        taken.insert(cluster);
+                    }
+                }
+            }
+        }
+        by_name.into_values().collect()
+    }
+
+    /// What belongs to the cluster, one for each name in EKS.
+    pub fn members<K: Member>(&self, cluster: &EKSClusterConfig) -> Vec<Arc<K>> {
+        let (namespace, name) = (cluster.namespace(), cluster.name_any());
+        let mut all: Vec<Arc<K>> = self.list::<K>();
+        all.retain(|member| member.cluster() == name && member.namespace() == namespace);
+        all.sort_by(|a, b| a.eks_name().cmp(&b.eks_name()).then_with(|| age(&**a).cmp(&age(&**b))));
+        all.dedup_by(|younger, older| younger.eks_name() == older.eks_name());
+        all
+    }
+
+    /// What belongs to the cluster and has this name in EKS; the oldest one where several claim it.
+    pub fn member<K: Member>(&self, cluster: &EKSClusterConfig, eks_name: &str) -> Option<Arc<K>> {
+        let (namespace, name) = (cluster.namespace(), cluster.name_any());
+        let all = self.list::<K>().into_iter();
+        all.filter(|member| member.cluster() == name && member.namespace() == namespace)
+            .filter(|member| member.eks_name() == eks_name)
+            .min_by(|a, b| age(&**a).cmp(&age(&**b)))
+    }
+}
+
+/// What `name` is to this caller.
+pub fn identity(caller: &Caller, name: &str) -> Identity {
+    Identity { account: caller.account.clone(), region: caller.region.clone(), name: name.to_owned() }
+}
+
+/// As [`Identity::of`], without making one.
+fn is(cluster: &EKSClusterConfig, identity: &Identity) -> bool {
+    let spec = &cluster.spec;
+    let name = spec.display_name.as_deref().or(cluster.metadata.name.as_deref()).unwrap_or_default();
+    name == identity.name && spec.account_id == identity.account && spec.region == identity.region
+}
+
+/// Older objects have smaller ages; the uid decides between equals, as it does in the controllers.
+fn age<K: Resource>(object: &K) -> impl Ord + use<K> {
+    (object.meta().creation_timestamp.clone(), object.meta().uid.clone())
+}

@@ -1,0 +1,195 @@
+//! The only access of the EKS API to the management cluster.
+//!
+//! Reads come from a watch cache per kind, and see at once what this process wrote ([`cache`]). Writes go to the API
+//! server, under one field manager; a change is made on the newest version of the object and tried again if somebody
+//! else was faster.
+//!
+//! # Adding a kind
+//! One line in the `kinds!` below makes it readable and writable. A kind whose objects belong to a cluster also says so
+//! with [`Member`], and is then found by [`Store::member`] and [`Store::members`].
+
+mod cache;
+mod error;
+mod find;
+mod watch;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, PostParams};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use cache::Cache;
+pub use error::StoreError;
+pub use find::Member;
+
+use crate::crd::keys::API_MANAGER;
+use crate::crd::{EKSClusterConfig, Nodegroup};
+use crate::eks::error::ApiError;
+
+/// How often a change is tried again when somebody else was faster.
+const TRIES: usize = 8;
+
+/// A kind that the store knows.
+pub trait Kind:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + PartialEq
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// The cache of this kind.
+    fn cache(caches: &Caches) -> &Arc<Cache<Self>>;
+}
+
+macro_rules! kinds {
+    ($($field:ident: $kind:ty),* $(,)?) => {
+        /// The caches, one for each kind.
+        pub struct Caches { $($field: Arc<Cache<$kind>>),* }
+
+        impl Caches {
+            /// Starts a watch for each kind.
+            fn start(watch: &watch::Watch) -> Self {
+                Self { $($field: watch.start::<$kind>()),* }
+            }
+
+            /// Waits until every cache has been filled once.
+            async fn filled(&self) {
+                $(watch::filled(&self.$field).await;)*
+            }
+        }
+
+        $(impl Kind for $kind {
+            fn cache(caches: &Caches) -> &Arc<Cache<Self>> { &caches.$field }
+        })*
+    };
+}
+
+kinds! {
+    clusters: EKSClusterConfig,
+    nodegroups: Nodegroup,
+}
+
+/// The resources of the management cluster.
+pub struct Store {
+    client: Client,
+    namespace: String,
+    caches: Caches,
+}
+
+impl Store {
+    /// A store that watches `watched`, or all namespaces, until `shutdown`. New clusters go to `namespace`.
+    pub fn start(
+        client: Client,
+        namespace: &str,
+        watched: Option<&str>,
+        shutdown: tokio_util::sync::CancellationToken,
+    ) -> Self {
+        let watch = watch::Watch { client: client.clone(), namespace: watched.map(str::to_owned), shutdown };
+        Self { client, namespace: namespace.to_owned(), caches: Caches::start(&watch) }
+    }
+
+    /// Waits until every kind has been listed once.
+    pub async fn filled(&self) {
+        self.caches.filled().await;
+    }
+
+    /// The namespace that new clusters go to.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    fn api<K: Kind>(&self, namespace: &str) -> Api<K> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// One object.
+    pub fn get<K: Kind>(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        K::cache(&self.caches).get(namespace, name)
+    }
+
+    /// All objects of a kind.
+    pub fn list<K: Kind>(&self) -> Vec<Arc<K>> {
+        K::cache(&self.caches).list()
+    }
+
+    /// Creates an object in its own namespace.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] where the name is taken, [`StoreError::Invalid`] where the definition refuses the object.
+    pub async fn create<K: Kind>(&self, object: &K) -> Result<Arc<K>, StoreError> {
+        let api = self.api::<K>(&object.namespace().unwrap_or_default());
+        Ok(self.remember(api.create(&params(), object).await?))
+    }
+
+    /// Changes an object. `edit` sees its newest version, and may run several times. Nothing is written if it leaves the
+    /// object as it is; whether something was is the second part of the answer.
+    pub async fn change<K: Kind>(
+        &self,
+        object: &Arc<K>,
+        edit: impl Fn(&mut K) -> Result<(), ApiError> + Send,
+    ) -> Result<(Arc<K>, bool), ApiError> {
+        let namespace = object.namespace().unwrap_or_default();
+        let name = object.name_any();
+        let api = self.api::<K>(&namespace);
+        let mut current = self.get::<K>(&namespace, &name).unwrap_or_else(|| Arc::clone(object));
+        for _ in 0..TRIES {
+            let mut wanted = K::clone(&current);
+            edit(&mut wanted)?;
+            if wanted == *current {
+                return Ok((current, false));
+            }
+            match api.replace(&name, &params(), &wanted).await.map_err(StoreError::from) {
+                Ok(object) => return Ok((self.remember(object), true)),
+                Err(StoreError::Conflict) => current = self.remember(api.get(&name).await.map_err(StoreError::from)?),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Deletes an object and gives it back as it stands after that, with a deletion timestamp if it isn't gone yet.
+    pub async fn delete<K: Kind>(&self, object: &Arc<K>) -> Result<Arc<K>, StoreError> {
+        let api = self.api::<K>(&object.namespace().unwrap_or_default());
+        let only_this_one = kube::api::Preconditions { uid: object.uid(), resource_version: None };
+        let params = DeleteParams { preconditions: Some(only_this_one), ..DeleteParams::default() };
+        let left = match api.delete(&object.name_any(), &params).await.map_err(StoreError::from) {
+            Ok(answer) => answer.left(),
+            Err(StoreError::Missing) => None,
+            Err(error) => return Err(error),
+        };
+        match left {
+            // Without a finalizer the API server may answer with the object too, although it is gone.
+            Some(left) if left.meta().deletion_timestamp.is_some() => Ok(self.remember(left)),
+            _ => {
+                K::cache(&self.caches).removed(object);
+                Ok(Arc::clone(object))
+            }
+        }
+    }
+
+    /// A value out of a Secret.
+    pub async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let secret = secrets.get_opt(name).await?;
+        Ok(secret.and_then(|secret| secret.data).and_then(|mut data| data.remove(key)).map(|bytes| bytes.0))
+    }
+
+    fn remember<K: Kind>(&self, object: K) -> Arc<K> {
+        let object = Arc::new(object);
+        K::cache(&self.caches).wrote(Arc::clone(&object));
+        object
+    }
+}
+
+fn params() -> PostParams {
+    PostParams { field_manager: Some(API_MANAGER.to_owned()), ..PostParams::default() }
+}

@@ -1,0 +1,50 @@
+//! The watches that keep the caches full.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::runtime::{WatchStreamExt, reflector, watcher};
+use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{Cache, Kind};
+
+/// What is watched, and until when.
+pub struct Watch {
+    /// Client of the management cluster.
+    pub client: Client,
+    /// The only namespace that is watched; all where there is none.
+    pub namespace: Option<String>,
+    /// Ends the watches.
+    pub shutdown: CancellationToken,
+}
+
+impl Watch {
+    /// Starts the watch of one kind. It is tried again for ever, with growing pauses.
+    pub fn start<K: Kind>(&self) -> Arc<Cache<K>> {
+        let api: Api<K> = match &self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        };
+        let (reader, writer) = reflector::store();
+        let cache = Arc::new(Cache::new(reader));
+        let (fed, shutdown) = (Arc::clone(&cache), self.shutdown.clone());
+        let events = watcher(api, watcher::Config::default()).default_backoff().reflect(writer);
+        let running = events.for_each(move |event| {
+            match event {
+                Ok(event) => fed.observe(&event),
+                Err(error) => warn!(kind = %K::kind(&()), %error, "watching failed and is tried again"),
+            }
+            std::future::ready(())
+        });
+        tokio::spawn(async move { shutdown.run_until_cancelled(running).await });
+        cache
+    }
+}
+
+/// Waits until the cache has been filled once.
+pub async fn filled<K: Kind>(cache: &Cache<K>) {
+    // The only error is that the watch has ended, which happens when the process ends.
+    let _ = cache.reader().wait_until_ready().await;
+}
