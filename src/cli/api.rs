@@ -137,7 +137,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         .context("finding the management cluster: set KUBECONFIG, or run in a pod with a service account")?;
     let watched = options.watch_namespace.as_deref().filter(|namespace| !namespace.is_empty());
     let store = Store::start(client, &options.namespace, watched, shutdown.clone());
-    let api = Arc::new(Api { store, settings: options.settings() });
+    let api = Arc::new(Api::new(store, options.settings()));
     let authenticator = options.authenticator(&shutdown)?;
     let mut metrics = Registry::with_prefix("k3eks");
     let events = Arc::new(EventLog::new(options.events));

@@ -8,15 +8,17 @@ pub mod keys;
 pub mod names;
 pub mod nodegroup;
 pub mod phase;
+pub mod update;
 
 pub use cluster::{EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus};
 pub use nodegroup::{Nodegroup, NodegroupSpec, NodegroupStatus};
 pub use phase::Phase;
+pub use update::{Update, UpdateSpec, UpdateStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
 /// Every definition, in the order in which they are written and installed.
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    vec![EKSClusterConfig::crd(), Nodegroup::crd()]
+    vec![EKSClusterConfig::crd(), Nodegroup::crd(), Update::crd()]
 }

@@ -4,4 +4,7 @@
 //! differs is written out here, once, with a round-trip test beside it.
 
 pub mod cluster;
+pub mod cluster_change;
 pub mod nodegroup;
+pub mod nodegroup_change;
+pub mod update;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::token::Stamp;
+use super::updates::{self, Target};
 use super::{Api, Cx, Settings, check_tags};
 use crate::crd::cluster::IpFamily;
 use crate::crd::names::{self, Identity};
@@ -14,7 +15,7 @@ use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, Nodegroup};
 use crate::eks::convert::cluster::{self, CreateCluster, EncryptionConfig};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
-use crate::eks::store::{Store, StoreError};
+use crate::eks::store::{Store, StoreError, identity};
 
 /// Longest name of a cluster's resource: names of objects that belong to it are made from it.
 const NAME_LIMIT: usize = 50;
@@ -46,14 +47,14 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
 
 /// The answer of most operations on a cluster.
 pub(super) fn answer(api: &Api, cluster: &EKSClusterConfig) -> Value {
-    json!({"cluster": cluster::describe(cluster, false, &api.settings.default_version)})
+    let updating = updates::under_way(&api.store, cluster, &Target::default()).is_some();
+    json!({"cluster": cluster::describe(cluster, updating, &api.settings.default_version)})
 }
 
 async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
     let (store, settings) = (&cx.state.store, &cx.state.settings);
     let stamp = Stamp::new("CreateCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let identity =
-        Identity { account: cx.caller.account.clone(), region: cx.caller.region.clone(), name: request.name.clone() };
+    let identity = identity(&cx.caller, &request.name);
     if let Some(found) = store.find_cluster(&identity) {
         return if stamp.made(&*found) {
             Ok(answer(&cx.state, &found))
@@ -200,6 +201,11 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
         let text =
             format!("Cluster '{}' has deletion protection enabled; disable it before deleting the cluster", input.name);
         return refuse(ApiError::invalid_request(text));
+    }
+    if let Some(update) = updates::under_way(store, &cluster, &Target::default()) {
+        let (name, id) = (&input.name, update.name_any());
+        let text = format!("Cannot delete because cluster {name} currently has update {id} in progress");
+        return refuse(ApiError::resource_in_use(text));
     }
     let gone = store.delete(&cluster).await?;
     let mut left = EKSClusterConfig::clone(&gone);

@@ -20,11 +20,19 @@
 //! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers and a
 //! function `register`, which [`registry`] calls; a line in the `tags` file, if its ARN can carry tags.
 
+mod cluster_updates;
+mod cluster_versions;
 mod clusters;
+mod connected;
+mod nodegroup_updates;
 mod nodegroups;
+mod tags;
 pub mod token;
+mod updates;
 
 use std::collections::BTreeMap;
+
+use tokio::sync::Mutex;
 
 use super::error::ApiError;
 use super::registry::{Context, Registry};
@@ -39,6 +47,15 @@ pub struct Api {
     pub store: Store,
     /// What was configured.
     pub settings: Settings,
+    /// Held while an update begins.
+    turn: Mutex<()>,
+}
+
+impl Api {
+    /// The state of the handlers.
+    pub fn new(store: Store, settings: Settings) -> Self {
+        Self { store, settings, turn: Mutex::new(()) }
+    }
 }
 
 /// What the operations can be told from outside.
@@ -75,9 +92,17 @@ impl Default for Quotas {
 
 /// All handlers.
 pub fn registry() -> Registry<Api> {
-    [clusters::register, nodegroups::register]
-        .into_iter()
-        .fold(Registry::new(), |registry, register| register(registry))
+    let all = [
+        clusters::register,
+        cluster_updates::register,
+        cluster_versions::register,
+        connected::register,
+        nodegroups::register,
+        nodegroup_updates::register,
+        tags::register,
+        updates::register,
+    ];
+    all.into_iter().fold(Registry::new(), |registry, register| register(registry))
 }
 
 /// Refuses tags that nobody may set.

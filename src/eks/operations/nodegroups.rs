@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::token::Stamp;
+use super::updates::{self, Target};
 use super::{Api, Cx, Quotas, check_tags};
 use crate::crd::nodegroup::{LaunchTemplate, ScalingConfig};
 use crate::crd::{EKSClusterConfig, Nodegroup, NodegroupSpec, names};
@@ -52,7 +53,9 @@ pub(super) fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSCluster
 
 fn answer(api: &Api, group: &Nodegroup, cluster: &EKSClusterConfig) -> Value {
     let version = cluster_version(cluster, &api.settings.default_version);
-    json!({"nodegroup": nodegroup::describe(group, cluster, false, version)})
+    let target = Target::nodegroup(&names::nodegroup_name(group));
+    let updating = updates::under_way(&api.store, cluster, &target).is_some();
+    json!({"nodegroup": nodegroup::describe(group, cluster, updating, version)})
 }
 
 async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {

@@ -25,10 +25,10 @@ use serde::de::DeserializeOwned;
 
 pub use cache::Cache;
 pub use error::StoreError;
-pub use find::Member;
+pub use find::{Member, identity};
 
 use crate::crd::keys::API_MANAGER;
-use crate::crd::{EKSClusterConfig, Nodegroup};
+use crate::crd::{EKSClusterConfig, Nodegroup, Update};
 use crate::eks::error::ApiError;
 
 /// How often a change is tried again when somebody else was faster.
@@ -76,6 +76,7 @@ macro_rules! kinds {
 kinds! {
     clusters: EKSClusterConfig,
     nodegroups: Nodegroup,
+    updates: Update,
 }
 
 /// The resources of the management cluster.

@@ -1,0 +1,155 @@
+//! Changes of node groups: UpdateNodegroupConfig, UpdateNodegroupVersion.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::nodegroups::{check_scaling, check_template, check_version, find, minor};
+use super::token::Stamp;
+use super::updates::{Request, Target};
+use super::{Api, Cx};
+use crate::crd::NodegroupSpec;
+use crate::crd::nodegroup::LaunchTemplate;
+use crate::eks::convert::cluster::version as cluster_version;
+use crate::eks::convert::nodegroup_change::{self, UpdateNodegroupConfig};
+use crate::eks::convert::update::Change;
+use crate::eks::error::ApiError;
+use crate::eks::registry::Registry;
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateVersion {
+    cluster_name: String,
+    nodegroup_name: String,
+    version: Option<String>,
+    release_version: Option<String>,
+    launch_template: Option<LaunchTemplate>,
+    #[serde(default)]
+    force: bool,
+    #[serde(skip_serializing)]
+    client_request_token: Option<String>,
+}
+
+pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
+    registry.on("UpdateNodegroupConfig", update_config).on("UpdateNodegroupVersion", update_version)
+}
+
+async fn update_config(cx: Cx, request: UpdateNodegroupConfig) -> Result<Value, ApiError> {
+    let (cluster, group) = find(&cx, &request.cluster_name, &request.nodegroup_name)?;
+    let stamp = Stamp::new("UpdateNodegroupConfig", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let target = Target::nodegroup(&request.nodegroup_name);
+    let quotas = cx.state.settings.quotas;
+    let begin = Request { cluster: &cluster, target, object: &group, stamp };
+    begin
+        .begin(&cx, |group| {
+            let change = nodegroup_change::apply(&request, &mut group.spec)?;
+            check_scaling(&group.spec.scaling_config, quotas)?;
+            Ok(change)
+        })
+        .await
+}
+
+async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiError> {
+    let (cluster, group) = find(&cx, &request.cluster_name, &request.nodegroup_name)?;
+    let stamp = Stamp::new("UpdateNodegroupVersion", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let target = Target::nodegroup(&request.nodegroup_name);
+    let cluster_version = cluster_version(&cluster, &cx.state.settings.default_version);
+    let begin = Request { cluster: &cluster, target, object: &group, stamp };
+    begin.begin(&cx, |group| upgrade(&request, &mut group.spec, cluster_version)).await
+}
+
+/// Brings the group to the version and the launch template that are asked for: the cluster's version where the request
+/// names neither.
+fn upgrade(request: &UpdateVersion, spec: &mut NodegroupSpec, cluster_version: &str) -> Result<Change, ApiError> {
+    let before = spec.clone();
+    let mut change = Change::new("VersionUpdate");
+    if let Some(wanted) = &request.launch_template {
+        retemplate(wanted, spec, &mut change)?;
+    }
+    let custom = spec.ami_type.as_deref() == Some("CUSTOM");
+    if custom && (request.version.is_some() || request.release_version.is_some()) {
+        let text = "You cannot specify the field version or releaseVersion with a custom AMI.";
+        return Err(ApiError::invalid_parameter(text));
+    }
+    let neither = request.launch_template.is_none() && request.release_version.is_none();
+    let implied = (neither && !custom).then(|| cluster_version.to_owned());
+    if let Some(version) = request.version.clone().or(implied) {
+        check_version(&version, cluster_version)?;
+        let present = spec.version.as_deref().unwrap_or(cluster_version);
+        if minor(&version) < minor(present) {
+            let text = format!("Unsupported Kubernetes minor version update from {present} to {version}");
+            return Err(ApiError::invalid_parameter(text));
+        }
+        if version != present {
+            // A release belongs to the version before.
+            spec.release_version = None;
+        }
+        change.push("Version", &version);
+        spec.version = Some(version);
+    }
+    if let Some(release) = &request.release_version {
+        change.push("ReleaseVersion", release);
+        spec.release_version = Some(release.clone());
+    }
+    if *spec == before {
+        return Err(ApiError::invalid_parameter("No changes needed for the node group version provided"));
+    }
+    Ok(change)
+}
+
+/// A group keeps its template and gets another version of it.
+fn retemplate(wanted: &LaunchTemplate, spec: &mut NodegroupSpec, change: &mut Change) -> Result<(), ApiError> {
+    check_template(wanted)?;
+    let Some(present) = &mut spec.launch_template else {
+        let text = "A launch template can not be given to a node group that was created without one.";
+        return Err(ApiError::invalid_request(text));
+    };
+    let other = |wanted: &Option<String>, present: &Option<String>| matches!((wanted, present), (Some(wanted), Some(present)) if wanted != present);
+    if other(&wanted.id, &present.id) || other(&wanted.name, &present.name) {
+        let text = "The launch template of a node group can not be changed, only its version can.";
+        return Err(ApiError::invalid_request(text));
+    }
+    present.version.clone_from(&wanted.version);
+    change.push_some("LaunchTemplateName", wanted.name.as_ref());
+    change.push_some("LaunchTemplateVersion", wanted.version.as_ref());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(version: &str) -> NodegroupSpec {
+        NodegroupSpec { version: Some(version.into()), ..NodegroupSpec::default() }
+    }
+
+    fn to(version: Option<&str>) -> UpdateVersion {
+        UpdateVersion { version: version.map(str::to_owned), ..UpdateVersion::default() }
+    }
+
+    #[test]
+    fn a_group_follows_its_cluster_where_nothing_is_named() {
+        let mut group = spec("1.32");
+        let change = upgrade(&to(None), &mut group, "1.33").unwrap();
+        assert_eq!((group.version.as_deref(), change.params[0].value.as_str()), (Some("1.33"), "1.33"));
+        assert!(upgrade(&to(None), &mut group, "1.33").unwrap_err().message().starts_with("No changes needed"));
+    }
+
+    #[test]
+    fn a_group_is_never_newer_than_its_cluster_and_never_goes_back() {
+        assert!(upgrade(&to(Some("1.34")), &mut spec("1.32"), "1.33").is_err());
+        assert!(upgrade(&to(Some("1.31")), &mut spec("1.32"), "1.33").is_err());
+        assert!(upgrade(&to(Some("1.33")), &mut spec("1.31"), "1.33").is_ok());
+    }
+
+    #[test]
+    fn a_group_keeps_its_template_and_gets_another_version_of_it() {
+        let template =
+            |id: &str, version: &str| LaunchTemplate { id: Some(id.into()), version: Some(version.into()), name: None };
+        let mut group = NodegroupSpec { launch_template: Some(template("lt-1", "1")), ..spec("1.33") };
+        let request = |id, version| UpdateVersion { launch_template: Some(template(id, version)), ..to(None) };
+        upgrade(&request("lt-1", "2"), &mut group, "1.33").unwrap();
+        assert_eq!(group.launch_template, Some(template("lt-1", "2")));
+        assert!(upgrade(&request("lt-2", "2"), &mut group, "1.33").is_err());
+        assert!(upgrade(&request("lt-1", "2"), &mut spec("1.33"), "1.33").is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! Tags of everything that has an ARN: TagResource, UntagResource, ListTagsForResource.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Api, Cx, check_tags};
+use crate::crd::names::{self, Identity};
+use crate::crd::{EKSClusterConfig, Nodegroup};
+use crate::eks::arn::{EksArn, EksResource, NamedKind};
+use crate::eks::error::ApiError;
+use crate::eks::registry::Registry;
+use crate::eks::store::{Kind, Store};
+
+/// Tags of one resource.
+const LIMIT: usize = 50;
+
+type Tags = BTreeMap<String, String>;
+
+/// A kind whose objects carry tags.
+pub(super) trait Tagged: Kind {
+    /// The tags.
+    fn tags(&mut self) -> &mut Tags;
+}
+
+macro_rules! tagged {
+    ($($kind:ty),* $(,)?) => {
+        $(impl Tagged for $kind {
+            fn tags(&mut self) -> &mut Tags { &mut self.spec.tags }
+        })*
+    };
+}
+
+tagged!(EKSClusterConfig, Nodegroup);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Input {
+    resource_arn: String,
+    #[serde(default)]
+    tags: Tags,
+    #[serde(default)]
+    tag_keys: Vec<String>,
+}
+
+pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
+    registry.on("TagResource", tag).on("UntagResource", untag).on("ListTagsForResource", list)
+}
+
+async fn tag(cx: Cx, input: Input) -> Result<Value, ApiError> {
+    check_tags(&input.tags).map_err(|error| ApiError::bad_request(error.message()))?;
+    let more = |tags: &mut Tags| {
+        tags.extend(input.tags.clone());
+        if tags.len() > LIMIT {
+            return Err(ApiError::bad_request(format!("A resource can have at most {LIMIT} tags")));
+        }
+        Ok(())
+    };
+    edit(&cx, &input.resource_arn, more).await?;
+    Ok(Value::Null)
+}
+
+async fn untag(cx: Cx, input: Input) -> Result<Value, ApiError> {
+    let fewer = |tags: &mut Tags| {
+        tags.retain(|key, _| !input.tag_keys.contains(key));
+        Ok(())
+    };
+    edit(&cx, &input.resource_arn, fewer).await?;
+    Ok(Value::Null)
+}
+
+async fn list(cx: Cx, input: Input) -> Result<Value, ApiError> {
+    let tags = edit(&cx, &input.resource_arn, |_| Ok(())).await?;
+    Ok(json!({"tags": tags}))
+}
+
+/// Changes the tags of what the ARN names and gives back what they are then.
+async fn edit(
+    cx: &Cx,
+    arn: &str,
+    change: impl Fn(&mut Tags) -> Result<(), ApiError> + Send + Sync,
+) -> Result<Tags, ApiError> {
+    let store = &cx.state.store;
+    let missing = || ApiError::tag_target_not_found(format!("No resource found for ARN: {arn}"));
+    let parsed: EksArn = arn.parse().map_err(|error| ApiError::bad_request(format!("{error}")))?;
+    if parsed.account != cx.caller.account || parsed.region != cx.caller.region {
+        return Err(missing());
+    }
+    let name = parsed.cluster_name().ok_or_else(missing)?;
+    let cluster = store.cluster(&cx.caller, name).map_err(|_| missing())?;
+    match &parsed.resource {
+        EksResource::Cluster(_) => write(store, &cluster, change).await,
+        EksResource::Named(NamedKind::Nodegroup, group) => {
+            let found = store.member::<Nodegroup>(&cluster, &group.name);
+            // A group that was made anew has another ARN.
+            let same = |found: &Arc<Nodegroup>| names::nodegroup_arn(&Identity::of(&cluster), found) == arn;
+            write(store, &found.filter(same).ok_or_else(missing)?, change).await
+        }
+        _ => Err(missing()),
+    }
+}
+
+async fn write<K: Tagged>(
+    store: &Store,
+    object: &Arc<K>,
+    change: impl Fn(&mut Tags) -> Result<(), ApiError> + Send + Sync,
+) -> Result<Tags, ApiError> {
+    let (changed, _) = store.change(object, |object| change(object.tags())).await?;
+    Ok(K::clone(&changed).tags().clone())
+}
