@@ -81,3 +81,25 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [events]
   verbs: [create, patch]
 {{- end }}
+
+{{- /* What the EKS API does beside that: it reads what the operator reads, and writes what its callers ask for. */ -}}
+{{- define "k3eks.apiRules" -}}
+- apiGroups: [eks.cattle.io]
+  resources: [eksclusterconfigs]
+  verbs: [get, list, watch, create, update, delete]
+- apiGroups: [k3eks.io]
+  resources: [nodegroups]
+  verbs: [get, list, watch, create, update, delete]
+- apiGroups: [k3eks.io]
+  resources: [updates]
+  verbs: [get, list, watch, create, update]
+# Kubeconfigs are handed out one by one.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+{{- end }}
+
+{{- /* Namespace that the EKS API makes clusters in. */ -}}
+{{- define "k3eks.apiNamespace" -}}
+{{- default (default "default" .Values.operator.watchNamespace) .Values.api.namespace }}
+{{- end }}

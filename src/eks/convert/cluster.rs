@@ -70,10 +70,13 @@ pub struct VpcConfig {
 #[serde(rename_all = "camelCase")]
 pub struct NetworkConfig {
     /// Network of Services.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub service_ipv4_cidr: Option<String>,
     /// IP family.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ip_family: Option<IpFamily>,
     /// Load balancing.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub elastic_load_balancing: Option<ElasticLoadBalancing>,
 }
 

@@ -8,3 +8,6 @@ pub mod cluster_change;
 pub mod nodegroup;
 pub mod nodegroup_change;
 pub mod update;
+
+#[cfg(test)]
+mod round_trip;
