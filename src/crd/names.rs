@@ -3,6 +3,7 @@
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
+use super::conditions::{READY, Reason};
 use super::{EKSClusterConfig, Nodegroup};
 
 /// What makes a cluster unique in EKS. Two resources with one identity are in conflict.
@@ -71,6 +72,19 @@ impl Identity {
     pub fn oidc_issuer(&self) -> String {
         format!("https://oidc.eks.{}.{}/id/{}", self.region, dns_suffix(&self.region), self.id())
     }
+}
+
+/// The better claim to an identity is the smaller one. Whoever has it keeps it; then age decides, then the uid, since two
+/// may be of one second.
+pub fn claim(cluster: &EKSClusterConfig) -> impl Ord + use<> {
+    (!owns_identity(cluster), cluster.metadata.creation_timestamp.as_ref().map(|time| time.0), cluster.uid())
+}
+
+/// Whether work on the resource was begun, and not given up for another with the same identity.
+fn owns_identity(cluster: &EKSClusterConfig) -> bool {
+    let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let ready = conditions.iter().find(|c| c.type_ == READY);
+    ready.is_some_and(|c| c.reason != Reason::Conflict.as_str())
 }
 
 /// AWS partition of a region.

@@ -12,8 +12,7 @@ use crate::controller::children::Child;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
 use crate::controller::tasks::TaskView;
-use crate::crd::conditions::Reason;
-use crate::crd::names::Identity;
+use crate::crd::names::{Identity, claim};
 use crate::crd::{EKSClusterConfig, Nodegroup};
 use crate::provider::{ClusterObservation, ClusterPlan, Error};
 
@@ -81,23 +80,14 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     }
 }
 
-/// Another resource that the identity belongs to. Whoever has it keeps it; then age decides, then the uid, since two
-/// may be of one second.
+/// Another resource that the identity belongs to.
 fn twin(cluster: &EKSClusterConfig, ctx: &Context) -> Option<String> {
     let identity = Identity::of(cluster);
-    let rank = |c: &EKSClusterConfig| (!owns_identity(c), c.meta().creation_timestamp.clone().map(|t| t.0), c.uid());
-    let mine = rank(cluster);
+    let mine = claim(cluster);
     let other = ctx
         .clusters
         .state()
         .into_iter()
-        .find(|other| other.uid() != cluster.uid() && Identity::of(other) == identity && rank(other) < mine)?;
+        .find(|other| other.uid() != cluster.uid() && Identity::of(other) == identity && claim(other) < mine)?;
     Some(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
-}
-
-/// Whether work on the resource was begun, and not given up for another with the same identity.
-fn owns_identity(cluster: &EKSClusterConfig) -> bool {
-    let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    let ready = conditions.iter().find(|c| c.type_ == "Ready");
-    ready.is_some_and(|c| c.reason != Reason::Conflict.as_str())
 }

@@ -55,6 +55,7 @@ async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
     let (store, settings) = (&cx.state.store, &cx.state.settings);
     let stamp = Stamp::new("CreateCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let identity = identity(&cx.caller, &request.name);
+    let _turn = cx.state.turn.lock().await;
     if let Some(found) = store.find_cluster(&identity) {
         return if stamp.made(&*found) {
             Ok(answer(&cx.state, &found))

@@ -40,6 +40,7 @@ async fn connect(cx: Cx, request: Register) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let stamp = Stamp::new("RegisterCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let identity = identity(&cx.caller, &request.name);
+    let _turn = cx.state.turn.lock().await;
     if let Some(found) = store.find_cluster(&identity) {
         let same = stamp.made(&*found);
         return if same { Ok(answer(&cx.state, &found)) } else { Err(ApiError::cluster_exists(&request.name)) };

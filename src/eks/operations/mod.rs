@@ -47,7 +47,7 @@ pub struct Api {
     pub store: Store,
     /// What was configured.
     pub settings: Settings,
-    /// Held while an update begins.
+    /// Held while something begins that is counted, or that may be under way only once.
     turn: Mutex<()>,
 }
 
@@ -111,4 +111,14 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
         return Err(ApiError::invalid_parameter("Tag keys must not begin with aws:"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_handler_is_of_an_operation_that_the_api_has() {
+        assert!(registry().unknown().is_empty());
+    }
 }

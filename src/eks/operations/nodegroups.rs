@@ -70,6 +70,7 @@ async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
             "NodeGroup already exists with name {name} and cluster name {cluster_name}"
         )))
     };
+    let _turn = api.turn.lock().await;
     if let Some(found) = store.member::<Nodegroup>(&cluster, &name) {
         return if stamp.made(&*found) { Ok(answer(api, &found, &cluster)) } else { Err(taken()) };
     }

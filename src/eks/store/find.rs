@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kube::{Resource, ResourceExt};
 
 use super::{Kind, Store};
-use crate::crd::names::{self, Identity};
+use crate::crd::names::{self, Identity, claim};
 use crate::crd::{EKSClusterConfig, Nodegroup};
 use crate::eks::error::ApiError;
 use crate::eks::sigv4::Caller;
@@ -39,10 +39,10 @@ impl Store {
         self.find_cluster(&identity(caller, name)).ok_or_else(|| ApiError::no_cluster(name).cluster(name))
     }
 
-    /// The cluster with this identity; the oldest one where several claim it.
+    /// The cluster with this identity; the one with the best claim where several have it.
     pub fn find_cluster(&self, identity: &Identity) -> Option<Arc<EKSClusterConfig>> {
         let all = self.list::<EKSClusterConfig>().into_iter();
-        all.filter(|cluster| is(cluster, identity)).min_by(|a, b| age(&**a).cmp(&age(&**b)))
+        all.filter(|cluster| is(cluster, identity)).min_by(|a, b| claim(a).cmp(&claim(b)))
     }
 
     /// The clusters of the caller's account and region, one for each name.
@@ -57,7 +57,7 @@ impl Store {
                     free.insert(cluster);
                 }
                 Entry::Occupied(mut taken) => {
-                    if age(&*cluster) < age(&**taken.get()) {
+                    if claim(&cluster) < claim(taken.get()) {
                         taken.insert(cluster);
                     }
                 }
