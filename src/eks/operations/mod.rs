@@ -15,6 +15,10 @@
 //! 5. *write*: `store.create`, `store.change` or `store.delete`, which the next request sees at once.
 //! 6. *answer*: `describe` of [`convert`](super::convert) on what was written.
 //!
+//! A create holds `Api::turn` from step 2 on, so that quotas count right. An update is a `Request` of the file `updates`:
+//! its `begin` does steps 2, 5 and 6 and everything about what is under way already; the handler gives it a closure that
+//! checks, changes the object and says in EKS's words what changed. Pure functions in [`convert`](super::convert) do that.
+//!
 //! # Adding a kind
 //! A line in `kinds!` of the [store](super::store) (and `Member`, if it belongs to a cluster); a file in
 //! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers and a
