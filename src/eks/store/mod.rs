@@ -1,6 +1,6 @@
 //! The only access of the EKS API to the management cluster.
 //!
-//! Reads come from a watch cache per kind, and see at once what this process wrote ([`cache`]). Writes go to the API
+//! Reads come from a watch cache per kind, and see at once what this process wrote ([`Cache`]). Writes go to the API
 //! server, under one field manager; a change is made on the newest version of the object and tried again if somebody
 //! else was faster.
 //!
