@@ -5,12 +5,14 @@ pub mod cluster_settings;
 mod cluster_status;
 pub mod conditions;
 pub mod keys;
+pub mod member;
 pub mod names;
 pub mod nodegroup;
 pub mod phase;
 pub mod update;
 
 pub use cluster::{EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus};
+pub use member::{Member, MemberIssue, MemberPhase, MemberStatus};
 pub use nodegroup::{Nodegroup, NodegroupSpec, NodegroupStatus};
 pub use phase::Phase;
 pub use update::{Update, UpdateSpec, UpdateStatus};

@@ -20,7 +20,7 @@
 //! checks, changes the object and says in EKS's words what changed. Pure functions in [`convert`](super::convert) do that.
 //!
 //! # Adding a kind
-//! A line in `kinds!` of the [store](super::store) (and `Member`, if it belongs to a cluster); a file in
+//! A line in `kinds!` of the [store](super::store) (and [`Member`](crate::crd::Member), if it belongs to a cluster); a file in
 //! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers and a
 //! function `register`, which [`registry`] calls; a line in the `tags` file, if its ARN can carry tags.
 

@@ -7,28 +7,10 @@ use std::sync::Arc;
 use kube::{Resource, ResourceExt};
 
 use super::{Kind, Store};
-use crate::crd::names::{self, Identity, claim};
-use crate::crd::{EKSClusterConfig, Nodegroup};
+use crate::crd::names::{Identity, claim};
+use crate::crd::{EKSClusterConfig, Member};
 use crate::eks::error::ApiError;
 use crate::eks::sigv4::Caller;
-
-/// A kind whose objects belong to a cluster and have a name in EKS.
-pub trait Member: Kind {
-    /// Name of the cluster resource in the same namespace.
-    fn cluster(&self) -> &str;
-    /// Name, or id, in EKS.
-    fn eks_name(&self) -> String;
-}
-
-impl Member for Nodegroup {
-    fn cluster(&self) -> &str {
-        &self.spec.cluster_name
-    }
-
-    fn eks_name(&self) -> String {
-        names::nodegroup_name(self)
-    }
-}
 
 impl Store {
     /// The cluster of this name in the caller's account and region.
@@ -67,7 +49,7 @@ impl Store {
     }
 
     /// What belongs to the cluster, one for each name in EKS.
-    pub fn members<K: Member>(&self, cluster: &EKSClusterConfig) -> Vec<Arc<K>> {
+    pub fn members<K: Kind + Member>(&self, cluster: &EKSClusterConfig) -> Vec<Arc<K>> {
         let (namespace, name) = (cluster.namespace(), cluster.name_any());
         let mut all: Vec<Arc<K>> = self.list::<K>();
         all.retain(|member| member.cluster() == name && member.namespace() == namespace);
@@ -77,7 +59,7 @@ impl Store {
     }
 
     /// What belongs to the cluster and has this name in EKS; the oldest one where several claim it.
-    pub fn member<K: Member>(&self, cluster: &EKSClusterConfig, eks_name: &str) -> Option<Arc<K>> {
+    pub fn member<K: Kind + Member>(&self, cluster: &EKSClusterConfig, eks_name: &str) -> Option<Arc<K>> {
         let (namespace, name) = (cluster.namespace(), cluster.name_any());
         let all = self.list::<K>().into_iter();
         all.filter(|member| member.cluster() == name && member.namespace() == namespace)

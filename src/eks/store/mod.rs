@@ -6,7 +6,7 @@
 //!
 //! # Adding a kind
 //! One line in the `kinds!` below makes it readable and writable. A kind whose objects belong to a cluster also says so
-//! with [`Member`], and is then found by [`Store::member`] and [`Store::members`].
+//! with [`Member`](crate::crd::Member), and is then found by [`Store::member`] and [`Store::members`].
 
 mod cache;
 mod error;
@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 pub use cache::Cache;
 pub use error::StoreError;
-pub use find::{Member, identity};
+pub use find::identity;
 
 use crate::crd::keys::API_MANAGER;
 use crate::crd::{EKSClusterConfig, Nodegroup, Update};

@@ -1,0 +1,98 @@
+//! What the kinds have in common that belong to a cluster and have a name in EKS.
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{Resource, ResourceExt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::names::{Identity, digest};
+use super::{Nodegroup, names};
+
+/// A kind whose objects belong to a cluster and have a name in EKS.
+pub trait Member: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Sized {
+    /// Name of the cluster resource in the same namespace.
+    fn cluster(&self) -> &str;
+    /// Name, or id, in EKS.
+    fn eks_name(&self) -> String;
+    /// What the operator reports; `None` where it hasn't yet, and for kinds with a status of their own.
+    fn member_status(&self) -> Option<&MemberStatus> {
+        None
+    }
+    /// A letter or word and the first 16 digits of a digest of the resource's uid: an id that another one made later
+    /// doesn't have.
+    fn generated_id(&self, prefix: &str) -> String {
+        format!("{prefix}{}", &digest(&[&self.uid().unwrap_or_default()])[..16])
+    }
+    /// The id at the end of ARNs, in the form of a UUID.
+    fn arn_id(&self) -> String {
+        names::uuid_like(&digest(&[&self.uid().unwrap_or_default()]))
+    }
+    /// ARN `<kind>/<cluster>/<rest>`.
+    fn arn_in(&self, identity: &Identity, kind: &str, rest: &str) -> String {
+        identity.arn_of(kind, &format!("{}/{rest}", identity.name))
+    }
+}
+
+impl Member for Nodegroup {
+    fn cluster(&self) -> &str {
+        &self.spec.cluster_name
+    }
+
+    fn eks_name(&self) -> String {
+        names::nodegroup_name(self)
+    }
+}
+
+/// What the operator reports of something that belongs to a cluster. Written by the operator alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberStatus {
+    /// Where it stands. Default: `Creating`.
+    #[serde(default)]
+    pub phase: MemberPhase,
+    /// Generation of the spec that this status speaks of. Default: -1, before the operator has seen the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = -1))]
+    pub observed_generation: Option<i64>,
+    /// Ready, Reconciling and Stalled, as kstatus reads them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// When the generation that this status speaks of was first seen, RFC 3339 in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<String>,
+    /// What is wrong with it, in EKS's codes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<MemberIssue>,
+}
+
+/// Where something that belongs to a cluster stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum MemberPhase {
+    /// Not yet in force.
+    #[default]
+    Creating,
+    /// In force.
+    Active,
+    /// A change is not yet in force.
+    Updating,
+    /// In force, but something is wrong; the issues say what.
+    Degraded,
+    /// Can't come into force; the issues say why.
+    Failed,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberIssue {
+    /// EKS's code, such as `InsufficientNumberOfReplicas`.
+    pub code: String,
+    /// What happened and what to do.
+    #[serde(default)]
+    pub message: String,
+    /// What is concerned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resource_ids: Vec<String>,
+}
