@@ -278,8 +278,9 @@ async fn providers(options: &Operator, instance: &str) -> anyhow::Result<Provide
         return Ok(Providers { k3d: None, metadata, default: ProviderName::Metadata });
     }
     let k3d = K3dProvider::start(k3d_settings(&options.k3d, instance)?);
+    let answers = answers(&k3d).await;
     let default = match options.provider {
-        ProviderChoice::Auto if !answers(&k3d).await => {
+        ProviderChoice::Auto if !answers => {
             tracing::warn!(
                 "Docker doesn't answer: clusters that name no provider are records only (--provider k3d waits for Docker instead)"
             );

@@ -41,6 +41,8 @@ pub struct Child {
     pub access: Option<Access>,
     /// Whether an authenticated `/readyz` answered, and nothing has failed since.
     pub ready: bool,
+    /// Whether it was asked at least once.
+    pub asked: bool,
     /// Why it isn't ready.
     pub problem: String,
     /// Nodes by name; `None` before the first full list.
@@ -148,7 +150,8 @@ impl Run {
             match tokio::time::timeout(ANSWER, self.attempt()).await {
                 Ok(Ok((access, client))) => {
                     self.update(|child, c| {
-                        (child.ready, child.access, child.problem) = (true, Some(access), String::new());
+                        (child.ready, child.asked, child.access) = (true, true, Some(access));
+                        child.problem.clear();
                         *c = Some(client.clone());
                     });
                     return client;
@@ -222,7 +225,13 @@ impl Run {
 
     fn note(&self, problem: String) {
         tracing::trace!(cluster = %self.plan.id, problem, "asking the API server");
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.problem = problem;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = !std::mem::replace(&mut state.0.asked, true);
+        state.0.problem = problem;
+        drop(state);
+        if first {
+            self.wake.all_of(&self.plan.id);
+        }
     }
 }
 

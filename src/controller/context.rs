@@ -102,6 +102,16 @@ pub struct Context {
     pub clusters: Store<EKSClusterConfig>,
     /// All node groups, from the watch.
     pub nodegroups: Store<Nodegroup>,
+    /// All updates, from the watch.
+    pub updates: Store<crate::crd::Update>,
+    /// What else belongs to clusters.
+    pub members: super::member::Members,
+    /// The last specs seen, to tell changes.
+    pub specs: super::update::changes::Specs,
+    /// Ends with the process.
+    pub shutdown: tokio_util::sync::CancellationToken,
+    /// Whether each of these has been filled once.
+    pub listed: Vec<tokio::sync::watch::Receiver<bool>>,
     /// What we wrote beside the resources, from the watch.
     pub owned: Owned,
     /// Long work.
@@ -119,6 +129,17 @@ pub struct Context {
 }
 
 impl Context {
+    /// Waits until every store has been filled once: with half of the resources known, the others would look as if they
+    /// were gone.
+    pub async fn synced(&self) {
+        for listed in self.listed.iter().chain(&self.owned.listed) {
+            if !*listed.borrow() {
+                // The sender goes with the process only.
+                let _ = listed.clone().wait_for(|listed| *listed).await;
+            }
+        }
+    }
+
     /// The node groups of a cluster resource.
     pub fn nodegroups_of(&self, id: &ClusterId) -> Vec<Arc<Nodegroup>> {
         self.nodegroups.state().into_iter().filter(|g| belongs(g, id)).collect()

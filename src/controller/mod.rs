@@ -7,12 +7,15 @@ mod context;
 mod decision;
 mod error;
 pub mod leader;
+#[allow(dead_code)]
+mod member;
 pub mod nodegroup;
 mod orphans;
 mod owned;
 mod report;
 mod status;
 mod tasks;
+mod update;
 mod watch;
 
 pub use context::{Providers, Settings};
@@ -29,7 +32,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::crd::{EKSClusterConfig, Nodegroup, Phase};
+use crate::crd::{EKSClusterConfig, Nodegroup, Phase, Update};
 use crate::metrics::{ByPhase, ByReadiness, Failure, Kind, Metrics};
 use context::{Context, Wake};
 
@@ -52,6 +55,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let clusters = watch::source::<EKSClusterConfig>(&client, settings.watch_namespace.as_deref());
     let nodegroups = watch::source::<Nodegroup>(&client, settings.watch_namespace.as_deref());
+    let updates = watch::source::<Update>(&client, settings.watch_namespace.as_deref());
     let (wake_clusters, woken_clusters) = unbounded_channel();
     let (wake_nodegroups, woken_nodegroups) = unbounded_channel();
     let wake = Wake { clusters: wake_clusters, nodegroups: wake_nodegroups, known: nodegroups.store.clone() };
@@ -61,6 +65,11 @@ pub async fn run(
         children: children::Children::new(settings.children_by_network, wake.clone(), shutdown.clone()),
         clusters: clusters.store.clone(),
         nodegroups: nodegroups.store.clone(),
+        updates: updates.store.clone(),
+        members: member::Members::default(),
+        specs: update::changes::Specs::default(),
+        shutdown: shutdown.clone(),
+        listed: vec![clusters.listed.clone(), nodegroups.listed.clone(), updates.listed.clone()],
         reports: report::Reports::new(client.clone(), pod),
         backoff: backoff::Backoff::default(),
         client,
@@ -72,11 +81,7 @@ pub async fn run(
     });
     watch::world(&ctx, shutdown.clone());
     if let Some(provider) = ctx.providers.k3d.clone() {
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(orphans::watch(
-            ctx.clone(),
-            provider,
-            clusters.listed,
-        )));
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(orphans::watch(ctx.clone(), provider)));
     }
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
 
@@ -96,7 +101,13 @@ pub async fn run(
         .graceful_shutdown_on(async move { stop.cancelled().await })
         .run(nodegroup::reconcile, nodegroup::on_error, ctx.clone())
         .for_each(|_| async {});
-    tokio::join!(of_clusters, of_nodegroups);
+    let stop = shutdown.clone();
+    let of_updates = Controller::for_stream(updates.stream, updates.store)
+        .with_config(config())
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(update::reconcile, update::on_error, ctx.clone())
+        .for_each(|_| async {});
+    tokio::join!(of_clusters, of_nodegroups, of_updates);
     ctx.tasks.drained().await;
     counting.abort();
     Ok(())
@@ -108,6 +119,7 @@ async fn counted(
     kind: &'static str,
     reconcile: impl Future<Output = Result<Action, Error>>,
 ) -> Result<Action, Error> {
+    ctx.synced().await;
     let begun = Instant::now();
     let result = reconcile.await;
     ctx.metrics.reconciles.get_or_create(&Kind { kind }).inc();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use super::context::Context;
@@ -15,13 +14,11 @@ use crate::provider::{ClusterId, ClusterProvider};
 const TICK: Duration = Duration::from_secs(5);
 
 /// Looks for orphans for as long as the operator works. A namespace that isn't watched is none of its business.
-pub async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>, mut listed: Receiver<bool>) {
+pub async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>) {
     let mut since = HashMap::new();
     let mut tick = tokio::time::interval(TICK);
     // Without the list of resources everything would look like an orphan.
-    if listed.wait_for(|listed| *listed).await.is_err() {
-        return;
-    }
+    ctx.synced().await;
     loop {
         tick.tick().await;
         let Ok(known) = provider.clusters() else {

@@ -54,12 +54,13 @@ where
     if present {
         finalizers.push(crate::crd::keys::FINALIZER.into());
     }
-    // The resource version makes sure that nobody else's finalizer gets lost.
+    // The resource version makes sure that nobody else's finalizer gets lost. Where it is an old one, the change that
+    // made it so leads to another reconcile.
     let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()}});
     let api = Api::<K>::namespaced(client.clone(), &namespace);
     match api.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&body)).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
         Err(e) => Err(Error::kubernetes(format!("changing the finalizers of {} {namespace}/{name}", K::kind(&())))(e)),
     }
 }

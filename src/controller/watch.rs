@@ -17,6 +17,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use tokio::sync::watch::Receiver;
+
 use super::owned::Owned;
 use crate::crd::{EKSClusterConfig, keys};
 
@@ -27,7 +29,7 @@ pub struct Source<K: Resource<DynamicType = ()> + Clone + 'static> {
     /// All objects.
     pub store: Store<K>,
     /// Whether the store has been filled once.
-    pub listed: tokio::sync::watch::Receiver<bool>,
+    pub listed: Receiver<bool>,
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -67,11 +69,7 @@ where
         })
         .modify(|object: &mut K| object.managed_fields_mut().clear())
         .reflect(writer)
-        .inspect(move |event| {
-            if matches!(event, Ok(Event::InitDone)) {
-                filled.send_replace(true);
-            }
-        })
+        .inspect(move |event| mark(event, &filled))
         .touched_objects();
     Source { stream: stream.boxed(), store, listed }
 }
@@ -102,12 +100,11 @@ pub fn owned(
     shutdown: CancellationToken,
 ) -> (Owned, UnboundedReceiver<ObjectRef<EKSClusterConfig>>) {
     let (wake, woken) = unbounded_channel();
-    let owned = Owned {
-        secrets: keep::<Secret>(meta(client, namespace), wake.clone(), shutdown.clone()),
-        services: keep::<Service>(meta(client, namespace), wake.clone(), shutdown.clone()),
-        slices: keep::<EndpointSlice>(meta(client, namespace), wake, shutdown),
-    };
-    (owned, woken)
+    let (secrets, secrets_listed) = keep::<Secret>(meta(client, namespace), wake.clone(), shutdown.clone());
+    let (services, services_listed) = keep::<Service>(meta(client, namespace), wake.clone(), shutdown.clone());
+    let (slices, slices_listed) = keep::<EndpointSlice>(meta(client, namespace), wake, shutdown);
+    let listed = vec![secrets_listed, services_listed, slices_listed];
+    (Owned { secrets, services, slices, listed }, woken)
 }
 
 fn meta<K>(client: &Client, namespace: Option<&str>) -> Api<PartialObjectMeta<K>>
@@ -124,16 +121,18 @@ fn keep<K>(
     api: Api<PartialObjectMeta<K>>,
     wake: UnboundedSender<ObjectRef<EKSClusterConfig>>,
     shutdown: CancellationToken,
-) -> Store<PartialObjectMeta<K>>
+) -> (Store<PartialObjectMeta<K>>, Receiver<bool>)
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     let (store, writer) = reflector::store();
+    let (filled, listed) = tokio::sync::watch::channel(false);
     let config = watcher::Config::default().labels(keys::LABEL_CLUSTER);
     let stream = watcher::watcher(api, config)
         .default_backoff()
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)
+        .inspect(move |event| mark(event, &filled))
         .touched_objects();
     let work = async move {
         let mut stream = std::pin::pin!(stream);
@@ -147,7 +146,14 @@ where
         }
     };
     tokio::spawn(async move { shutdown.run_until_cancelled(work).await });
-    store
+    (store, listed)
+}
+
+/// Notes that the store has been filled once.
+fn mark<T, E>(event: &Result<Event<T>, E>, filled: &tokio::sync::watch::Sender<bool>) {
+    if matches!(event, Ok(Event::InitDone)) {
+        filled.send_replace(true);
+    }
 }
 
 /// Wakes a cluster and its node groups when something of theirs changed in a provider's world.

@@ -12,6 +12,10 @@ pub const FINALIZER: &str = "k3eks.io/finalizer";
 pub const CLUSTER_MANAGER: &str = "k3eks-cluster";
 /// Field manager of the node group controller.
 pub const NODEGROUP_MANAGER: &str = "k3eks-nodegroup";
+/// Field manager of the update controller.
+pub const UPDATE_MANAGER: &str = "k3eks-update";
+/// Field manager of the controller of everything else that belongs to a cluster.
+pub const MEMBER_MANAGER: &str = "k3eks-member";
 
 /// Field manager of the EKS API.
 pub const API_MANAGER: &str = "k3eks-api";

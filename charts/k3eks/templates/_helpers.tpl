@@ -69,6 +69,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [k3eks.io]
   resources: [nodegroups/status]
   verbs: [patch]
+- apiGroups: [k3eks.io]
+  resources: [updates]
+  verbs: [get, list, watch, create]
+- apiGroups: [k3eks.io]
+  resources: [updates/status]
+  verbs: [patch]
 # Kubeconfigs of the child clusters, and the way from pods of the management cluster to a child's API server.
 # Nothing is deleted by hand: these objects go with the cluster resource that owns them.
 - apiGroups: [""]

@@ -18,7 +18,11 @@ use tracing::Instrument;
 use super::context::Context;
 use super::error::Error;
 use super::report::Seen;
+use super::update::{self, changes};
 use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys};
+
+/// Until the next look at what isn't known yet, where nothing wakes the resource.
+const UNKNOWN: Duration = Duration::from_secs(1);
 
 /// One look at a cluster.
 pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Result<Action, Error> {
@@ -29,6 +33,10 @@ pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Res
 async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, Error> {
     let seen = observe::observe(cluster, ctx);
     adopt(cluster, &seen, ctx);
+    if observe::is_unknown(cluster, &seen) {
+        return Ok(Action::requeue(UNKNOWN));
+    }
+    note_change(cluster, ctx);
     let decision = plan::plan(cluster, &seen);
     let finished = decision.next == plan::Next::Finish;
     let status = status::status(cluster, &seen, &decision);
@@ -40,6 +48,19 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     }
     applied?;
     Ok(again.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Records a change of an Active cluster as an update, as EKS does.
+fn note_change(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
+    let (uid, generation) = (cluster.uid().unwrap_or_default(), cluster.metadata.generation.unwrap_or_default());
+    if cluster.metadata.deletion_timestamp.is_some() {
+        return ctx.specs.forget(&uid);
+    }
+    let change =
+        ctx.specs.advanced(&uid, generation, &cluster.spec).and_then(|(old, new)| changes::of_cluster(&old, &new));
+    if let Some(change) = change.filter(|_| plan::begun(cluster)) {
+        update::record(ctx, cluster, cluster, None, change);
+    }
 }
 
 /// Follows the API server of a cluster that was made before this process began, and finds it anew where its container moved.

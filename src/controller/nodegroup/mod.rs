@@ -17,7 +17,11 @@ use tracing::Instrument;
 use super::context::Context;
 use super::error::Error;
 use super::report::Seen;
-use crate::crd::{Nodegroup, NodegroupStatus, keys};
+use super::update::{self, changes};
+use crate::crd::{Nodegroup, NodegroupStatus, keys, names};
+
+/// Until the next look at what isn't known yet, where nothing wakes the resource.
+const UNKNOWN: Duration = Duration::from_secs(1);
 
 /// One look at a node group.
 pub async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Action, Error> {
@@ -28,6 +32,12 @@ pub async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Actio
 
 async fn look(group: &Nodegroup, ctx: &Arc<Context>) -> Result<Action, Error> {
     let seen = observe::observe(group, ctx);
+    let begun = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
+    let going = group.metadata.deletion_timestamp.is_some();
+    if begun && !going && seen.nodes_unknown && seen.owner == observe::Owner::Active {
+        return Ok(Action::requeue(UNKNOWN));
+    }
+    note_change(group, &seen, ctx);
     let decision = plan::plan(group, &seen);
     let finished = decision.next == plan::Next::Finish;
     let status = status::status(group, &seen, &decision);
@@ -38,6 +48,20 @@ async fn look(group: &Nodegroup, ctx: &Arc<Context>) -> Result<Action, Error> {
     }
     applied?;
     Ok(again.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Records a change of an Active node group as an update, as EKS does.
+fn note_change(group: &Nodegroup, seen: &observe::Observed, ctx: &Arc<Context>) {
+    let (uid, generation) = (group.uid().unwrap_or_default(), group.metadata.generation.unwrap_or_default());
+    if group.metadata.deletion_timestamp.is_some() {
+        return ctx.specs.forget(&uid);
+    }
+    let change =
+        ctx.specs.advanced(&uid, generation, &group.spec).and_then(|(old, new)| changes::of_nodegroup(&old, &new));
+    let begun = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
+    if let (Some(change), Some(cluster), true) = (change, &seen.cluster, begun) {
+        update::record(ctx, cluster, group, Some(names::nodegroup_name(group)), change);
+    }
 }
 
 async fn report(group: &Nodegroup, status: &NodegroupStatus, ctx: &Context) -> Result<(), Error> {

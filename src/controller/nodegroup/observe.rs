@@ -44,6 +44,8 @@ pub struct Observed {
     pub machines: Result<Vec<NodeObservation>, Error>,
     /// Node objects of the group, by name, and whether they are Ready; `None` where there is no API server to ask, or it hasn't answered.
     pub nodes: Option<BTreeMap<String, bool>>,
+    /// Whether this process has yet to hear of the nodes from an API server that it can reach.
+    pub nodes_unknown: bool,
     /// Whether there is an API server to ask.
     pub has_api_server: bool,
     /// Long work.
@@ -69,7 +71,10 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         _ => Ok(Vec::new()),
     };
     let name = names::nodegroup_name(group);
-    let nodes = ctx.children.view(&id).nodes.map(|nodes| {
+    let child = ctx.children.view(&id);
+    let has_api_server = provider.is_some_and(|p| p.has_api_server());
+    let nodes_unknown = has_api_server && child.nodes.is_none() && (child.ready || !child.asked);
+    let nodes = child.nodes.map(|nodes| {
         let ours = nodes.into_iter().filter(|(_, node)| node.nodegroup.as_deref() == Some(&name));
         ours.map(|(node, seen)| (node, seen.ready)).collect()
     });
@@ -80,7 +85,8 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         plan,
         machines,
         nodes,
-        has_api_server: provider.is_some_and(|p| p.has_api_server()),
+        nodes_unknown,
+        has_api_server,
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, group.metadata.generation.unwrap_or_default(), Instant::now()),
         twin: twin(group, ctx),

@@ -1,0 +1,95 @@
+//! One controller for all kinds that belong to a cluster and have no machines of their own: it ties the resource to its
+//! cluster and says where it stands.
+
+pub mod plan;
+mod registry;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::Controller;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::context::Context;
+use super::error::Error;
+use super::watch;
+use crate::crd::{EKSClusterConfig, Member, keys};
+use crate::provider::ClusterId;
+
+pub use registry::Members;
+
+/// A kind that this controller can look after.
+pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'static {}
+impl<K: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'static> Kind for K {}
+
+/// Runs the controller of kind `K` until `shutdown`.
+pub async fn run<K: Kind>(ctx: Arc<Context>, shutdown: CancellationToken) {
+    let source = watch::source::<K>(&ctx.client, ctx.settings.watch_namespace.as_deref());
+    ctx.members.add(source.store.clone());
+    Controller::for_stream(source.stream, source.store)
+        .with_config(Config::default().concurrency(4))
+        .graceful_shutdown_on(async move { shutdown.cancelled().await })
+        .run(reconcile::<K>, on_error::<K>, ctx)
+        .for_each(|_| async {})
+        .await;
+}
+
+async fn reconcile<K: Kind>(member: Arc<K>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let name = format!("{}/{}", member.namespace().unwrap_or_default(), member.name_any());
+    let span = tracing::info_span!("reconcile", kind = %K::kind(&()), resource = %name);
+    super::counted(&ctx, "member", look(&*member, &ctx)).instrument(span).await
+}
+
+async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
+    if member.meta().deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let id = ClusterId { namespace: member.namespace().unwrap_or_default(), name: member.cluster().to_owned() };
+    let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
+    if let Some(cluster) = &cluster {
+        tie(member, cluster, ctx).await?;
+    }
+    let decision = plan::plan(member, cluster.as_deref());
+    let status = plan::status(member, &decision, &Time(Timestamp::now()));
+    let old = member.member_status();
+    if super::status::write(&ctx.client, &ctx.metrics, keys::MEMBER_MANAGER, member, old, &status).await? {
+        tracing::info!(phase = ?status.phase, "{}", plan::message(&status));
+    }
+    Ok(Action::requeue(decision.again))
+}
+
+/// Makes the cluster its owner, so that it goes with the cluster.
+async fn tie<K: Kind>(member: &K, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+    let Some(owner) = cluster.owner_ref(&()) else { return Ok(()) };
+    if member.owner_references().iter().any(|known| known.uid == owner.uid) {
+        return Ok(());
+    }
+    let mut owners = member.owner_references().to_vec();
+    owners.push(owner);
+    let body = json!({"metadata": {"ownerReferences": owners, "resourceVersion": member.resource_version()}});
+    let (namespace, name) = (member.namespace().unwrap_or_default(), member.name_any());
+    let api = Api::<K>::namespaced(ctx.client.clone(), &namespace);
+    match api.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&body)).await {
+        Ok(_) => Ok(()),
+        // Gone, or changed meanwhile, which leads to another reconcile.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Err(e) => Err(Error::kubernetes(format!("tying {} {namespace}/{name} to its cluster", K::kind(&())))(e)),
+    }
+}
+
+fn on_error<K: Kind>(member: Arc<K>, error: &Error, ctx: Arc<Context>) -> Action {
+    let wait = super::failed(&ctx, "member", &member.uid().unwrap_or_default(), member.meta().generation, error);
+    tracing::warn!(kind = %K::kind(&()), resource = %member.name_any(), %error, retry_in = ?wait, "reconcile failed");
+    Action::requeue(wait.max(Duration::from_millis(100)))
+}

@@ -1,0 +1,76 @@
+//! The update controller: says what became of a change, from what its target's status says.
+
+pub mod changes;
+pub mod plan;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use tracing::Instrument;
+
+use super::context::Context;
+use super::error::Error;
+use crate::crd::update::{Update, UpdateState};
+use crate::crd::{EKSClusterConfig, keys, names};
+use crate::provider::ClusterId;
+use plan::Target;
+
+pub use record::record;
+
+/// Between two looks at a target. It is all in caches.
+const SOON: Duration = Duration::from_millis(300);
+
+/// One look at an update.
+pub async fn reconcile(update: Arc<Update>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let name = format!("{}/{}", update.namespace().unwrap_or_default(), update.name_any());
+    let span = tracing::info_span!("reconcile", kind = "Update", resource = %name);
+    super::counted(&ctx, "update", look(&update, &ctx)).instrument(span).await
+}
+
+async fn look(update: &Update, ctx: &Context) -> Result<Action, Error> {
+    if update.state() != UpdateState::InProgress || update.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let Some(status) = plan::plan(update, target(update, ctx).as_ref()) else { return Ok(Action::requeue(SOON)) };
+    let manager = keys::UPDATE_MANAGER;
+    if super::status::write(&ctx.client, &ctx.metrics, manager, update, update.status.as_ref(), &status).await? {
+        let why = status.errors.first().map(|e| e.message.as_str()).unwrap_or_default();
+        tracing::info!(kind = update.spec.type_, state = ?status.state, why, "update ended");
+    }
+    Ok(Action::await_change())
+}
+
+/// What is changed, as far as it matters here.
+fn target(update: &Update, ctx: &Context) -> Option<Target> {
+    let namespace = update.namespace().unwrap_or_default();
+    let id = ClusterId { namespace, name: update.spec.cluster_name.clone() };
+    let spec = &update.spec;
+    if let Some(name) = &spec.nodegroup_name {
+        let group = ctx.nodegroups_of(&id).into_iter().find(|g| names::nodegroup_name(g) == *name)?;
+        let status = group.status.as_ref();
+        return Some(Target::new(
+            status.and_then(|s| s.observed_generation),
+            status.map_or(&[], |s| s.conditions.as_slice()),
+        ));
+    }
+    if let Some(name) = &spec.addon_name {
+        return ctx.members.find("Addon", &id, name);
+    }
+    if let Some(name) = &spec.capability_name {
+        return ctx.members.find("Capability", &id, name);
+    }
+    let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
+    let status = cluster.status.as_ref();
+    Some(Target::new(status.and_then(|s| s.observed_generation), status.map_or(&[], |s| s.conditions.as_slice())))
+}
+
+/// When to look again after an error.
+pub fn on_error(update: Arc<Update>, error: &Error, ctx: Arc<Context>) -> Action {
+    let wait = super::failed(&ctx, "update", &update.uid().unwrap_or_default(), update.metadata.generation, error);
+    tracing::warn!(resource = %update.name_any(), %error, retry_in = ?wait, "reconcile failed");
+    Action::requeue(wait.max(Duration::from_millis(100)))
+}
