@@ -17,7 +17,21 @@ finish() {
 }
 trap finish EXIT
 
+# boto3 and the aws CLI, in an environment keyed by what is asked for.
+clients=$K3EKS_CACHE/clients-$(key tests/clients/requirements.txt)
+environment() {
+  python3 -m venv "$clients"
+  "$clients/bin/pip" install -q -r tests/clients/requirements.txt
+  touch "$clients/complete"
+}
+[ -e "$clients/complete" ] || step "Installing boto3 and the aws CLI" environment
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+K3EKS_API_PORT=$(free_port)
+export K3EKS_API_PORT
 "$ROOT/hack/management.sh" up k3eks-test
 "$ROOT/hack/management.sh" bare k3eks-bare
 export K3EKS_E2E_KUBECONFIG=$ROOT/.k3eks/k3eks-test.kubeconfig K3EKS_E2E_BARE_KUBECONFIG=$ROOT/.k3eks/k3eks-bare.kubeconfig
-cargo test --features e2e --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}" "$@"
+export K3EKS_E2E_ENDPOINT=http://127.0.0.1:$K3EKS_API_PORT K3EKS_BINARY=$CARGO_TARGET_DIR/debug/k3eks
+cargo test --features e2e --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
+"$clients/bin/python" -m pytest -q -p no:cacheprovider tests/clients

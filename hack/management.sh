@@ -5,17 +5,26 @@
 source "$(dirname "$0")/lib.sh"
 
 verb=${1:-} name=${2:-}
+# The EKS API on the host, and the port of its Service on the node.
+api_port=${K3EKS_API_PORT:-4566} node_port=30456
 [ -n "$name" ] || die "usage: management.sh up|bare|down NAME"
 kubeconfig=$ROOT/.k3eks/$name.kubeconfig
 export KUBECONFIG=$kubeconfig
 
-cluster() {
-  k3d cluster list "$name" >/dev/null 2>&1 || k3d cluster create "$name" --image "rancher/k3s:${NODE_RELEASES[0]}" --no-lb --wait --timeout 120s \
+cluster() { # K3D-ARGUMENT...
+  k3d cluster list "$name" >/dev/null 2>&1 || k3d cluster create "$name" "$@" --image "rancher/k3s:${NODE_RELEASES[0]}" --no-lb --wait --timeout 120s \
     --kubeconfig-update-default=false --volume /var/run/docker.sock:/var/run/docker.sock@server:0 \
     --k3s-arg '--disable=traefik@server:*'
   mkdir -p "$ROOT/.k3eks"
   k3d kubeconfig get "$name" >"$kubeconfig"
   until_ready 60 kubectl get --raw /readyz
+}
+
+published() { # the port on the host, unless the cluster has it already
+  k3d cluster list "$name" >/dev/null 2>&1 && return
+  if (exec 3<>"/dev/tcp/127.0.0.1/$api_port") 2>/dev/null; then
+    die "port $api_port, for the EKS API, is taken: end what listens there, or set K3EKS_API_PORT to another port"
+  fi
 }
 
 load() { # IMAGE: into the node, unless it is there
@@ -31,6 +40,7 @@ definitions() {
 
 operator() { # IMAGE
   helm upgrade --install k3eks "$ROOT/charts/k3eks" -n k3eks-system --wait --timeout 120s \
+    --set "api.service.type=NodePort,api.service.nodePort=$node_port" \
     --set "image.repository=${1%%:*},image.tag=${1##*:},image.pullPolicy=IfNotPresent,operator.network=k3d-$name"
 }
 
@@ -45,7 +55,8 @@ children() { # INSTANCE
 
 case $verb in
   up)
-    step "Creating management cluster $name" cluster
+    published
+    step "Creating management cluster $name" cluster -p "127.0.0.1:$api_port:$node_port@server:0:direct"
     step "Installing the definitions with Helm" definitions
     begun=$SECONDS
     image=$("$ROOT/hack/image.sh") || die "the operator's image can't be built"

@@ -4,7 +4,7 @@
 source "$(dirname "$0")/lib.sh"
 
 packages() {
-  local missing=() entry wanted=(jq:jq debootstrap:debootstrap gcc:gcc setpriv:util-linux)
+  local missing=() entry wanted=(jq:jq debootstrap:debootstrap gcc:gcc setpriv:util-linux python3:python3)
   docker info >/dev/null 2>&1 || wanted+=(dockerd:docker.io containerd:containerd runc:runc iptables:iptables ip:iproute2)
   for entry in "${wanted[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")

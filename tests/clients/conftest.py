@@ -1,0 +1,106 @@
+"""The EKS API through its real clients: boto3 and the aws CLI. Started by hack/e2e.sh, which sets
+
+K3EKS_E2E_ENDPOINT          the API of the operator in a management cluster, with real clusters behind it
+K3EKS_E2E_BARE_KUBECONFIG   a management cluster with the definitions alone
+K3EKS_BINARY                the program, for an operator and an API of the tests' own
+"""
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import boto3
+import pytest
+from botocore.config import Config
+
+AWS = os.path.join(os.path.dirname(sys.executable), "aws")
+
+
+def wait_for(what, found, seconds=30):
+    """Polls until `found` gives something."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = found()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.1)
+
+
+def boto(endpoint, account="000000000000", region="us-east-1"):
+    config = Config(retries={"max_attempts": 1}, max_pool_connections=40)
+    return boto3.client("eks", endpoint_url=endpoint, region_name=region, aws_access_key_id=account, aws_secret_access_key="any", config=config)
+
+
+class Refused(Exception):
+    """What the aws CLI says of an error answer."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        match = re.search(r"An error occurred \((\w+)\)", text)
+        self.code = match[1] if match else text
+
+
+class Cli:
+    """The aws CLI with boto3's manners."""
+
+    def __init__(self, endpoint):
+        self.env = {**os.environ, "AWS_ENDPOINT_URL_EKS": endpoint, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "000000000000",
+                    "AWS_SECRET_ACCESS_KEY": "any", "AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": ""}
+
+    def __getattr__(self, operation):
+        def call(**arguments):
+            command = [AWS, "eks", operation.replace("_", "-"), "--cli-input-json", json.dumps(arguments), "--output", "json"]
+            done = subprocess.run(command, env=self.env, text=True, capture_output=True)
+            if done.returncode:
+                raise Refused(done.stderr)
+            return json.loads(done.stdout or "{}")
+        return call
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def real():
+    """Endpoint with real clusters behind it."""
+    return os.environ["K3EKS_E2E_ENDPOINT"]
+
+
+@pytest.fixture(scope="session")
+def records():
+    """Endpoint of an operator that keeps records only, for what needs no containers."""
+    env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"]}
+    namespace = f"clients-{os.getpid()}"
+    subprocess.run(["kubectl", "create", "namespace", namespace], env=env, check=True, capture_output=True)
+    port = free_port()
+    commands = [
+        ["operator", "--provider", "metadata", "--watch-namespace", namespace, "--instance", namespace, "--admin-address", "127.0.0.1:0"],
+        ["api", "--listen", f"127.0.0.1:{port}", "--namespace", namespace, "--watch-namespace", namespace],
+    ]
+    log = tempfile.NamedTemporaryFile()
+    running = [subprocess.Popen([os.environ["K3EKS_BINARY"], *c], env=env, stdout=log, stderr=log) for c in commands]
+    endpoint = f"http://127.0.0.1:{port}"
+
+    def healthy():
+        try:
+            return urllib.request.urlopen(f"{endpoint}/_k3eks/health", timeout=1).status == 200
+        except OSError:
+            return False
+    wait_for("the API", healthy)
+    yield endpoint
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.wait()
+    log.seek(0)
+    print("--- operator and API", log.read().decode()[-8000:])
+    subprocess.run(["kubectl", "delete", "namespace", namespace, "--wait=false"], env=env, capture_output=True)

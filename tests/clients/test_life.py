@@ -1,0 +1,70 @@
+"""One whole life of a cluster, with real containers behind it."""
+import subprocess
+import tempfile
+import urllib.request
+
+import botocore.exceptions
+import pytest
+from conftest import boto, wait_for
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+
+
+def gone(call, **names):
+    try:
+        call(**names)
+    except botocore.exceptions.ClientError as error:
+        return error.response["Error"]["Code"] == "ResourceNotFoundException"
+    return False
+
+
+def test_a_cluster_lives(real):
+    eks = boto(real)
+    made = eks.create_cluster(name="Life_1", roleArn=ROLE, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]}, tags={"team": "a"})["cluster"]
+    assert (made["status"], made["arn"]) == ("CREATING", "arn:aws:eks:us-east-1:000000000000:cluster/Life_1")
+    with pytest.raises(eks.exceptions.ResourceInUseException) as taken:
+        eks.create_cluster(name="Life_1", roleArn=ROLE, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]})
+    assert taken.value.response["Error"]["Message"] == "Cluster already exists with name: Life_1"
+    wait_for("the cluster", lambda: eks.describe_cluster(name="Life_1")["cluster"]["status"] == "ACTIVE", 120)
+    eks.get_waiter("cluster_active").wait(name="Life_1")
+    cluster = eks.describe_cluster(name="Life_1")["cluster"]
+    assert cluster["certificateAuthority"]["data"] and cluster["platformVersion"] == "eks.local" and cluster["tags"] == {"team": "a"}
+
+    kubeconfig = urllib.request.urlopen(f"{real}/_k3eks/clusters/Life_1/kubeconfig").read()
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(kubeconfig)
+        file.flush()
+
+        def kubectl(*args):
+            return subprocess.run(["kubectl", "--kubeconfig", file.name, *args], check=True, capture_output=True, text=True).stdout
+
+        assert kubectl("get", "--raw", "/readyz") == "ok"
+        assert cluster["endpoint"] in kubectl("config", "view")
+        group = eks.create_nodegroup(clusterName="Life_1", nodegroupName="workers", nodeRole=ROLE, subnets=["subnet-1"],
+                                     scalingConfig={"minSize": 1, "maxSize": 3, "desiredSize": 1}, labels={"team": "a"})["nodegroup"]
+        assert group["status"] == "CREATING"
+        wait_for("the node group", lambda: eks.describe_nodegroup(clusterName="Life_1", nodegroupName="workers")["nodegroup"]["status"] == "ACTIVE", 120)
+        nodes = kubectl("get", "nodes", "-leks.amazonaws.com/nodegroup=workers,team=a", "-o", "name").split()
+        assert len(nodes) == 1
+        update = eks.update_nodegroup_config(clusterName="Life_1", nodegroupName="workers", scalingConfig={"desiredSize": 2})["update"]
+        names = {"name": "Life_1", "nodegroupName": "workers", "updateId": update["id"]}
+        wait_for("the update", lambda: eks.describe_update(**names)["update"]["status"] == "Successful", 120)
+        nodes = kubectl("get", "nodes", "-leks.amazonaws.com/nodegroup=workers", "-o", "name").split()
+        assert len(nodes) == 2
+
+    with pytest.raises(eks.exceptions.ResourceInUseException) as attached:
+        eks.delete_cluster(name="Life_1")
+    assert "nodegroups attached" in attached.value.response["Error"]["Message"]
+    # An update that can't be carried out says so, and the version is the one that runs.
+    update = eks.update_cluster_version(name="Life_1", version="1.34")["update"]
+    ended = wait_for("the update", lambda: (u := eks.describe_update(name="Life_1", updateId=update["id"])["update"])["status"] != "InProgress" and u, 30)
+    running = eks.describe_cluster(name="Life_1")["cluster"]["version"]
+    assert (ended["status"], running) in (("Failed", "1.33"), ("Successful", "1.34")) and bool(ended["errors"]) == (ended["status"] == "Failed")
+
+    eks.delete_nodegroup(clusterName="Life_1", nodegroupName="workers")
+    wait_for("the node group's end", lambda: gone(eks.describe_nodegroup, clusterName="Life_1", nodegroupName="workers"), 60)
+    assert eks.delete_cluster(name="Life_1")["cluster"]["status"] == "DELETING"
+    wait_for("the cluster's end", lambda: gone(eks.describe_cluster, name="Life_1"), 60)
+    eks.get_waiter("cluster_deleted").wait(name="Life_1")
+    left = subprocess.run(["docker", "ps", "-aq", "--filter", "label=k3eks.io/cluster", "--filter", "name=life-1"], capture_output=True, text=True).stdout
+    assert left == ""
