@@ -9,6 +9,7 @@ packages() {
   for entry in "${wanted[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
   done
+  python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
   ((${#missing[@]} == 0)) && return
   [ "$(id -u)" = 0 ] || die "packages are missing (${missing[*]}) and installing them needs root: run as root, or apt-get install ${missing[*]}"

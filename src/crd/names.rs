@@ -68,6 +68,11 @@ impl Identity {
         format!("arn:{}:iam::{}:role/{}-{suffix}", partition(&self.region), self.account, self.name)
     }
 
+    /// Endpoint in the form of EKS's, for a cluster that is a record only: nothing answers there.
+    pub fn endpoint(&self) -> String {
+        format!("https://{}.gr7.{}.eks.{}", self.id(), self.region, dns_suffix(&self.region))
+    }
+
     /// URL of the cluster's OIDC issuer, shaped as EKS's.
     pub fn oidc_issuer(&self) -> String {
         format!("https://oidc.eks.{}.{}/id/{}", self.region, dns_suffix(&self.region), self.id())

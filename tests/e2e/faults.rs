@@ -76,6 +76,31 @@ fn killed_at_any_moment_of_a_delete_it_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_restart_changes_nothing() {
+    let bed = Bed::bare("restart");
+    let operator = Operator::start(&bed, &[], None);
+    bed.apply(&cluster("demo", groups()));
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    bed.wait("eks/demo", "{.status.nodes.summary}", "1/1", SOON);
+    bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Provisioned\")].status}", "True", CLUSTER);
+    let versions = || {
+        let all = "jsonpath={.items[*].metadata.resourceVersion}";
+        (bed.kubectl(&["get", "eks,ng,secrets,services", "-o", all]).unwrap(), bed.containers())
+    };
+    operator.kill(&bed);
+    let before = versions();
+    let _operator = Operator::start(&bed, &[], None);
+    let deadline = std::time::Instant::now() + Duration::from_secs(8);
+    while std::time::Instant::now() < deadline {
+        assert_eq!(versions(), before, "nothing is written, nothing is made anew");
+    }
+    // It is at work, though.
+    bed.kubectl(&["scale", "ng/demo-workers", "--replicas=0"]).unwrap();
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "0", CLUSTER);
+    delete(&bed);
+}
+
+#[test]
 fn docker_goes_away_while_a_cluster_is_made_and_comes_back() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _guard = runtime.enter();

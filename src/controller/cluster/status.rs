@@ -55,6 +55,9 @@ fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterC
         status.service = access.internal.as_ref().map(|_| format!("{}{}", cluster.name_any(), keys::SERVICE_SUFFIX));
         api_port = access.api_port.map(i32::from).or(api_port);
     }
+    if !seen.has_api_server {
+        status.endpoint = Some(Identity::of(cluster).endpoint());
+    }
     status.version = Some(plan.version.clone());
     status.applied = Some(Applied {
         provider: seen.provider.into(),

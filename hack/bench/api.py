@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""The EKS API against the moto server, as ratios within one run. Started by hack/bench.sh."""
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+BINARY = os.environ["K3EKS_BENCH_BINARY"]
+SECONDS = os.environ.get("K3EKS_BENCH_SECONDS", "5")
+MANY = int(os.environ.get("K3EKS_BENCH_CLUSTERS", "1000"))
+NETWORK = {"subnetIds": ["subnet-1", "subnet-2"]}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eks(endpoint, account="123456789012"):
+    return boto3.client("eks", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=account, aws_secret_access_key="any")
+
+
+def create(client, name):
+    return client.create_cluster(name=name, roleArn="arn:aws:iam::123456789012:role/r", resourcesVpcConfig=NETWORK)
+
+
+def wait_until(what, done, seconds=300):
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            sys.exit(f"waited {seconds} s for {what}")
+        time.sleep(0.1)
+
+
+def answers(url):
+    try:
+        urllib.request.urlopen(url, timeout=1)
+        return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def load(url, connections):
+    """Requests per second and the 99th percentile in milliseconds, with a signed request."""
+    request = AWSRequest("GET", url)
+    SigV4Auth(Credentials("123456789012", "any"), "eks", "us-east-1").add_auth(request)
+    headers = [part for name, value in request.headers.items() for part in ("-H", f"{name}: {value}")]
+    text = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", *headers, url], check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in text:
+        sys.exit(f"{url} answers with errors:\n{text}")
+    value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+def memory(process):
+    with open(f"/proc/{process.pid}/status") as status:
+        return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]) / 1024
+
+
+def goal(met):
+    return "" if met else "   MISSED"
+
+
+port, moto_port = free_port(), free_port()
+ours, theirs = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{moto_port}"
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+running = [
+    subprocess.Popen([BINARY, "operator", "--provider", "metadata", "--admin-address", "127.0.0.1:0", "--log-level", "warn"]),
+    subprocess.Popen([BINARY, "api", "--listen", f"127.0.0.1:{port}", "--quota-clusters", "100000", "--log-level", "warn"]),
+    subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "moto_server"), "-p", str(moto_port)], **quiet),
+]
+api = running[1]
+try:
+    wait_until("the API", lambda: answers(f"{ours}/_k3eks/health"))
+    wait_until("moto", lambda: answers(theirs))
+    time.sleep(1)
+    print(f"resident memory idle: {memory(api):.0f} MB (goal: under 40){goal(memory(api) < 40)}")
+    create(eks(ours), "one")
+    create(eks(theirs), "one")
+    wait_until("the cluster", lambda: eks(ours).describe_cluster(name="one")["cluster"]["status"] == "ACTIVE")
+    for connections in (1, 16):
+        (mine, p99), (moto, _) = load(f"{ours}/clusters/one", connections), load(f"{theirs}/clusters/one", connections)
+        met = mine / moto >= 40 and (connections == 1 or p99 < 2)
+        print(f"DescribeCluster, {connections:2} connections: {mine:7.0f} /s, p99 {p99:.2f} ms; moto {moto:5.0f} /s; {mine / moto:.0f} x (goal: 40 x{', p99 under 2 ms' if connections > 1 else ''}){goal(met)}", flush=True)
+
+    client, times = eks(ours), []
+
+    def make(number):
+        begun = time.monotonic()
+        create(client, f"many-{number}")
+        times.append((time.monotonic() - begun) * 1000)
+    for number in range(20):
+        make(number)
+    median = statistics.median(times)
+    print(f"CreateCluster answers in {median:.0f} ms (goal: under 50){goal(median < 50)}")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(make, range(20, MANY)))
+    groups = [(f"many-{n}", g) for n in range(MANY) for g in ("a", "b")]
+    wait_until("the last cluster", lambda: client.describe_cluster(name=f"many-{MANY - 1}")["cluster"]["status"] == "ACTIVE")
+
+    def add(pair):
+        client.create_nodegroup(clusterName=pair[0], nodegroupName=pair[1], nodeRole="arn:aws:iam::123456789012:role/r", subnets=["subnet-1"])
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, groups))
+    times = []
+    for _ in range(50):
+        begun = time.monotonic()
+        urllib.request.urlopen(urllib.request.Request(f"{ours}/clusters?maxResults=100", headers={"Authorization": "AWS4-HMAC-SHA256 Credential=123456789012/20260101/us-east-1/eks/aws4_request, SignedHeaders=host, Signature=0"})).read()
+        times.append((time.monotonic() - begun) * 1000)
+    median = statistics.median(times)
+    print(f"ListClusters over {MANY} clusters, a page of 100: {median:.1f} ms (goal: under 5){goal(median < 5)}")
+    print(f"resident memory with {MANY} clusters and {2 * MANY} node groups: {memory(api):.0f} MB (goal: under 80){goal(memory(api) < 80)}")
+finally:
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+    for process in running:
+        process.wait()
