@@ -95,8 +95,8 @@ fn a_restart_changes_nothing() {
         assert_eq!(versions(), before, "nothing is written, nothing is made anew");
     }
     // It is at work, though.
-    bed.kubectl(&["scale", "ng/demo-workers", "--replicas=0"]).unwrap();
-    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "0", CLUSTER);
+    bed.kubectl(&["scale", "ng/demo-workers", "--replicas=2"]).unwrap();
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "2", CLUSTER);
     delete(&bed);
 }
 
