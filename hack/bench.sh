@@ -13,7 +13,7 @@ trap finish EXIT
 "$ROOT/hack/management.sh" bare k3eks-bench
 export KUBECONFIG=$ROOT/.k3eks/k3eks-bench.kubeconfig
 export K3EKS_BENCH_IMAGE=rancher/k3s:${NODE_RELEASES[0]} K3EKS_BENCH_BINARY=$CARGO_TARGET_DIR/release/k3eks
-[ "${1:-operator}" = api ] || hack/bench/operator.py
+[ "${1:-operator}" = api ] || hack/bench/bench_operator.py
 
 peers=$K3EKS_CACHE/peers-$(key hack/bench/requirements.txt)
 environment() {
@@ -23,5 +23,5 @@ environment() {
 }
 [ -e "$peers/complete" ] || step "Installing moto" environment
 command -v wrk >/dev/null || step "Installing wrk" sh -c 'apt-get update -qq && apt-get install -y -qq wrk'
-kubectl delete eks --all --wait=true >/dev/null
-"$peers/bin/python" hack/bench/api.py
+kubectl create namespace bench-api >/dev/null
+"$peers/bin/python" hack/bench/bench_api.py

@@ -1,0 +1,102 @@
+"""Every operation of the EKS API, by boto3 and by the aws CLI, in one sensible order; the last test counts them."""
+import botocore.exceptions
+import pytest
+from conftest import Cli, Refused, boto, wait_for
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+NETWORK = {"subnetIds": ["subnet-1", "subnet-2"]}
+CALLED = {"boto": set(), "cli": set()}
+
+
+class Client:
+    """Notes what is called, and gives errors one form."""
+
+    def __init__(self, kind, endpoint):
+        self.inner = boto(endpoint) if kind == "boto" else Cli(endpoint)
+        self.called = CALLED[kind]
+
+    def __getattr__(self, operation):
+        def call(**arguments):
+            self.called.add(operation)
+            return getattr(self.inner, operation)(**arguments)
+        return call
+
+    def refused(self, operation, **arguments):
+        """The code of the error that must come."""
+        with pytest.raises((botocore.exceptions.ClientError, Refused)) as error:
+            getattr(self, operation)(**arguments)
+        error = error.value
+        return error.code if isinstance(error, Refused) else error.response["Error"]["Code"]
+
+    def ended(self, update, **names):
+        """The update when it isn't under way any more."""
+        def look():
+            now = self.describe_update(updateId=update["id"], **names)["update"]
+            return now["status"] != "InProgress" and now
+        return wait_for("the update", look)
+
+
+@pytest.fixture(params=["boto", "cli"], scope="module")
+def eks(request, records):
+    return Client(request.param, records)
+
+
+@pytest.fixture(scope="module")
+def cluster(eks):
+    name = f"ops-{'cli' if isinstance(eks.inner, Cli) else 'boto'}"
+    made = eks.create_cluster(name=name, roleArn=ROLE, resourcesVpcConfig=NETWORK, version="1.33", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    assert made["cluster"]["name"] == name
+    wait_for("the cluster", lambda: eks.describe_cluster(name=name)["cluster"]["status"] == "ACTIVE")
+    return name
+
+
+def test_clusters(eks, cluster):
+    assert cluster in eks.list_clusters()["clusters"]
+    assert eks.refused("describe_cluster", name="none") == "ResourceNotFoundException"
+    assert eks.refused("create_cluster", name="-bad-", roleArn=ROLE, resourcesVpcConfig=NETWORK) == "InvalidParameterException"
+    assert eks.refused("create_cluster", name="v", version="9.99", roleArn=ROLE, resourcesVpcConfig=NETWORK) == "InvalidParameterException"
+    update = eks.update_cluster_config(name=cluster, resourcesVpcConfig={"endpointPrivateAccess": True})["update"]
+    assert update["type"] == "EndpointAccessUpdate"
+    assert eks.ended(update, name=cluster)["status"] == "Successful"
+    assert eks.describe_cluster(name=cluster)["cluster"]["resourcesVpcConfig"]["endpointPrivateAccess"] is True
+    assert eks.refused("update_cluster_version", name=cluster, version="1.32") == "InvalidParameterException"
+    keys = [{"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:us-east-1:000000000000:key/1"}}]
+    update = eks.associate_encryption_config(clusterName=cluster, encryptionConfig=keys)["update"]
+    assert eks.ended(update, name=cluster)["status"] == "Successful"
+    assert eks.describe_cluster(name=cluster)["cluster"]["encryptionConfig"] == keys
+    assert update["id"] in eks.list_updates(name=cluster)["updateIds"]
+    assert eks.refused("cancel_update", name=cluster, updateId=update["id"]) == "InvalidStateException"
+    versions = eks.describe_cluster_versions()["clusterVersions"]
+    assert any(v["clusterVersion"] == "1.33" for v in versions)
+
+
+def test_connected_clusters(eks, cluster):
+    name = f"far-{cluster}"
+    made = eks.register_cluster(name=name, connectorConfig={"roleArn": ROLE, "provider": "OTHER"})["cluster"]
+    assert made["status"] == "PENDING" and made["connectorConfig"]["activationCode"]
+    assert eks.deregister_cluster(name=name)["cluster"]["name"] == name
+    wait_for("its end", lambda: name not in eks.list_clusters(include=["all"])["clusters"])
+
+
+def test_nodegroups(eks, cluster):
+    names = {"clusterName": cluster, "nodegroupName": "g"}
+    made = eks.create_nodegroup(**names, nodeRole=ROLE, subnets=["subnet-1"], scalingConfig={"minSize": 1, "maxSize": 3, "desiredSize": 1})
+    assert made["nodegroup"]["status"] == "CREATING"
+    wait_for("the node group", lambda: eks.describe_nodegroup(**names)["nodegroup"]["status"] == "ACTIVE")
+    assert eks.list_nodegroups(clusterName=cluster)["nodegroups"] == ["g"]
+    update = eks.update_nodegroup_config(**names, labels={"addOrUpdateLabels": {"a": "b"}})["update"]
+    assert eks.ended(update, name=cluster, nodegroupName="g")["status"] == "Successful"
+    assert eks.describe_nodegroup(**names)["nodegroup"]["labels"] == {"a": "b"}
+    assert eks.refused("update_nodegroup_config", **names, scalingConfig={"desiredSize": 9}) == "InvalidParameterException"
+    assert eks.refused("update_nodegroup_version", **names, version="1.34") == "InvalidParameterException"
+    assert eks.refused("delete_cluster", name=cluster) == "ResourceInUseException"
+    assert eks.delete_nodegroup(**names)["nodegroup"]["status"] == "DELETING"
+    wait_for("its end", lambda: eks.list_nodegroups(clusterName=cluster)["nodegroups"] == [])
+
+
+def test_tags(eks, cluster):
+    arn = eks.describe_cluster(name=cluster)["cluster"]["arn"]
+    eks.tag_resource(resourceArn=arn, tags={"a": "1", "b": "2"})
+    eks.untag_resource(resourceArn=arn, tagKeys=["a"])
+    assert eks.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
+    assert eks.refused("list_tags_for_resource", resourceArn=arn + "none") == "NotFoundException"
