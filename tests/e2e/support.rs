@@ -23,6 +23,8 @@ fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<String, Stri
 pub struct Bed {
     pub kubeconfig: String,
     pub namespace: String,
+    /// Volumes and networks that were there before.
+    before: Vec<String>,
 }
 
 impl Bed {
@@ -38,7 +40,7 @@ impl Bed {
 
     fn at(variable: &str, name: &str) -> Self {
         let kubeconfig = std::env::var(variable).unwrap_or_else(|_| panic!("{variable}: run this by `make e2e`"));
-        let bed = Self { kubeconfig, namespace: format!("e2e-{name}-{}", std::process::id()) };
+        let bed = Self { kubeconfig, namespace: format!("e2e-{name}-{}", std::process::id()), before: unused() };
         bed.cluster_wide(&["create", "namespace", &bed.namespace]).unwrap();
         bed
     }
@@ -117,18 +119,8 @@ impl Bed {
     }
 
     fn remains(&self) -> Vec<String> {
-        let mut left = self.containers();
-        for kind in ["volume", "network"] {
-            let names = self.docker(&[kind, "ls", "--format", "{{.Name}}", "--filter", "label=app=k3d"]);
-            for name in names.lines().filter(|n| n.starts_with("k3d-eks-")) {
-                let cluster = name.trim_start_matches("k3d-").trim_end_matches("-images");
-                let users = self.docker(&["ps", "-aq", "--filter", &format!("label=k3d.cluster={cluster}")]);
-                if users.is_empty() {
-                    left.push(format!("{kind} {name}"));
-                }
-            }
-        }
-        left
+        let unused = unused().into_iter().filter(|name| !self.before.contains(name));
+        self.containers().into_iter().chain(unused).collect()
     }
 
     /// The way into a child cluster that its Secret gives.
@@ -165,6 +157,22 @@ impl Drop for Bed {
         }
         let _ = self.cluster_wide(&["delete", "namespace", &self.namespace, "--wait=false"]);
     }
+}
+
+/// Volumes and networks of child clusters that no container uses.
+fn unused() -> Vec<String> {
+    let mut unused = Vec::new();
+    for kind in ["volume", "network"] {
+        let names = run("docker", &[kind, "ls", "--format", "{{.Name}}", "--filter", "label=app=k3d"], None).unwrap();
+        for name in names.lines().filter(|n| n.starts_with("k3d-eks-")) {
+            let cluster = name.trim_start_matches("k3d-").trim_end_matches("-images");
+            let users = run("docker", &["ps", "-aq", "--filter", &format!("label=k3d.cluster={cluster}")], None);
+            if users.is_ok_and(|users| users.is_empty()) {
+                unused.push(format!("{kind} {name}"));
+            }
+        }
+    }
+    unused
 }
 
 /// The way into a child cluster.
