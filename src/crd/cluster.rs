@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::cluster_settings::{
     AccessConfig, ComputeConfig, ConnectorConfig, ControlPlaneScalingConfig, ElasticLoadBalancing, Enabled,
@@ -45,7 +45,7 @@ use super::cluster_settings::{
     validation = Rule::new("!(has(oldSelf.secretsEncryption) && oldSelf.secretsEncryption) || (has(self.secretsEncryption) && self.secretsEncryption)").message("secretsEncryption can't be turned off").field_path(".secretsEncryption")
 )]
 pub struct EKSClusterConfigSpec {
-    /// The AWS credential of Rancher's users, as `namespace:name`. Kept for compatibility and not read: nothing here calls AWS. Mutable.
+    /// The AWS credential of Rancher's users, as `namespace:name`. Kept for compatibility and not read: nothing here calls AWS. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amazon_credential_secret: Option<String>,
 
@@ -82,8 +82,8 @@ pub struct EKSClusterConfigSpec {
     pub kubernetes_version: Option<String>,
 
     /// Tags of the cluster, at most 50. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 50))]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true, "maxProperties" = 50))]
     pub tags: BTreeMap<String, String>,
 
     /// Whether Secrets are encrypted at rest with `kmsKey`. Default: false. Can be turned on, never off.
@@ -107,20 +107,23 @@ pub struct EKSClusterConfigSpec {
     pub ebs_csi_driver: Option<bool>,
 
     /// CIDR blocks that may use the public endpoint, at most 40. Default: 0.0.0.0/0. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 40))]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40), extend("nullable" = true))]
     pub public_access_sources: Vec<String>,
 
     /// Control-plane log types: api, audit, authenticator, controllerManager, scheduler. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub logging_types: Vec<LoggingType>,
 
     /// Ids of the subnets. Default: generated ids. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub subnets: Vec<String>,
 
     /// Ids of additional security groups. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub security_groups: Vec<String>,
 
     /// Name or ARN of the cluster's role. Default: a generated ARN. Immutable.
@@ -145,7 +148,7 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
 
-    /// Who is let in, and by what. Mutable in `authenticationMode`.
+    /// Who is let in, and by what. Default: as its fields say. Mutable in `authenticationMode`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_config: Option<AccessConfig>,
 
@@ -202,6 +205,11 @@ pub struct EKSClusterConfigSpec {
     pub connector_config: Option<ConnectorConfig>,
 }
 
+/// Reads null as empty: YAML that Rancher's users have may say `tags: null`.
+fn or_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
 fn default_account() -> String {
     "000000000000".into()
 }
@@ -210,7 +218,8 @@ fn default_region() -> String {
     "us-east-1".into()
 }
 
-/// IP family of Pods and Services.
+/// IP family of Pods and Services, `ipv4` or `ipv6`. Default: ipv4. Immutable.
+// The definition shows an optional enum's own description in place of the field's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IpFamily {
@@ -220,7 +229,7 @@ pub enum IpFamily {
     Ipv6,
 }
 
-/// What runs the cluster.
+/// What runs the cluster: `k3d` (containers) or `metadata` (nothing runs). Default: what the operator was started with. Immutable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderName {
@@ -286,7 +295,8 @@ pub struct InlineNodegroup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
     /// Labels of the nodes. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub labels: BTreeMap<String, String>,
     /// Name of the EC2 key pair for SSH. Default: none. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -304,13 +314,16 @@ pub struct InlineNodegroup {
     #[schemars(range(min = 0, max = 450))]
     pub min_size: Option<i32>,
     /// Ids of the group's subnets. Default: the cluster's. Immutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub subnets: Vec<String>,
     /// Tags of the node group. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
     /// Tags of the instances. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub resource_tags: BTreeMap<String, String>,
     /// User data of the instances. Kept for compatibility and not run. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -326,7 +339,8 @@ pub struct InlineNodegroup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_spot_instances: Option<bool>,
     /// Instance types to choose from with spot instances. Default: none. Immutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub spot_instance_types: Vec<String>,
     /// Name or ARN of the nodes' role. Default: a generated ARN. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]

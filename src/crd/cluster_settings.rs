@@ -20,7 +20,9 @@ pub struct AccessConfig {
     pub authentication_mode: Option<AuthenticationMode>,
 }
 
-/// Where it is written who may do what in a cluster.
+/// Where it is written who may do what: `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`. Default: `CONFIG_MAP`, as on EKS.
+/// Mutable towards `API`, never back.
+// The definition shows an optional enum's own description in place of the field's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum AuthenticationMode {
     /// In the ConfigMap `aws-auth` alone.

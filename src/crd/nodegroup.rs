@@ -53,7 +53,7 @@ pub struct NodegroupSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[0-9A-Za-z][A-Za-z0-9_-]*$"))]
     pub nodegroup_name: Option<String>,
-    /// How many nodes there are and may be. Mutable.
+    /// How many nodes there are and may be. Default: 1 to 2, of which 2. Mutable.
     #[serde(default)]
     pub scaling_config: ScalingConfig,
     /// Size of a node's disk in GiB. Default: 20. Immutable.
@@ -185,7 +185,7 @@ impl TaintEffect {
     }
 }
 
-/// How the capacity is bought.
+/// How the capacity is bought: `ON_DEMAND`, `SPOT` or `CAPACITY_BLOCK`. Default: `ON_DEMAND`. Immutable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CapacityType {
