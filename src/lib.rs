@@ -8,6 +8,7 @@
 //! | [`controller`] | `crd`, the port in `provider`, `metrics` |
 //! | [`eks`] | `crd`, `metrics` |
 //! | `admin` | `metrics` |
+//! | `metrics`, `telemetry` | nothing else of the crate |
 //! | `main` | everything |
 
 pub mod admin;
