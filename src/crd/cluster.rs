@@ -68,7 +68,9 @@ pub struct EKSClusterConfigSpec {
     pub region: String,
 
     /// `ipv4` or `ipv6`. Default: ipv4. Immutable.
+    // Of a nullable enum Kubernetes refuses null all the same; with a default it takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "IpFamily", extend("default" = "ipv4"))]
     pub ip_family: Option<IpFamily>,
 
     /// The cluster exists already and is adopted: nothing is made, and deleting the resource leaves the cluster alone. Default: false. Immutable.
@@ -133,7 +135,9 @@ pub struct EKSClusterConfigSpec {
     /// Node groups written inline, made into Nodegroup resources that this cluster owns.
     /// Default: null, which leaves node groups alone; an empty list means that there are none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 30), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["nodegroupName"]))]
+    // Atomic: of a list by keys, server-side apply makes null where it is told `[]`.
+    #[schemars(length(max = 30), extend("x-kubernetes-list-type" = "atomic"))]
+    #[x_kube(validation = Rule::new("self.all(g, self.exists_one(other, other.nodegroupName == g.nodegroupName))").message("every nodegroupName in nodeGroups must be another one"))]
     pub node_groups: Option<Vec<InlineNodegroup>>,
 
     /// What runs the cluster: `k3d` (containers) or `metadata` (nothing runs). Default: what the operator was started with. Immutable.
