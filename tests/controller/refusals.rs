@@ -1,0 +1,123 @@
+//! What the API server refuses by the definitions, in words that a person can act on.
+
+use serde_json::{Value, json};
+
+use crate::bed::run;
+
+#[tokio::test]
+async fn what_cannot_be_changed_is_refused_with_a_sentence() {
+    run("immutable", async |bed| {
+        bed.stop().await;
+        let before = json!({"displayName": "a", "region": "us-east-1", "accountID": "000000000000", "ipFamily": "ipv4",
+            "serviceRole": "r", "provider": "metadata",
+            "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.0.0.0/16"}, "kmsKey": "k", "secretsEncryption": true});
+        bed.cluster("demo", before.clone()).await;
+        for (field, value) in [
+            ("displayName", json!("b")),
+            ("region", json!("eu-west-1")),
+            ("accountID", json!("111111111111")),
+            ("imported", json!(true)),
+            ("ipFamily", json!("ipv6")),
+            ("serviceRole", json!("other")),
+            ("provider", json!("k3d")),
+            ("kubernetesNetworkConfig", json!({"serviceIpv4Cidr": "10.1.0.0/16"})),
+            ("kmsKey", json!("other")),
+            ("secretsEncryption", json!(false)),
+        ] {
+            let mut after = before.clone();
+            after[field] = value;
+            let refusal = bed.try_apply("EKSClusterConfig", "demo", after).await.expect_err(field);
+            assert!(refusal.contains(field) && refusal.contains("can't be"), "{field}: {refusal}");
+        }
+        let mut without = before.clone();
+        without.as_object_mut().unwrap().remove("displayName");
+        let refusal = bed.try_apply("EKSClusterConfig", "demo", without).await.unwrap_err();
+        assert!(refusal.contains("displayName can't be changed"), "leaving it out is a change: {refusal}");
+        bed.cluster("demo", before).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_changed_of_a_node_group_is_refused_with_a_sentence() {
+    run("fixed", async |bed| {
+        bed.stop().await;
+        let before = json!({"clusterName": "demo", "nodegroupName": "a", "instanceTypes": ["t3.medium"],
+            "capacityType": "SPOT", "diskSize": 20, "subnets": ["s"], "nodeRole": "r",
+            "amiType": "AL2023_x86_64_STANDARD"});
+        bed.try_apply("Nodegroup", "own", before.clone()).await.unwrap();
+        for (field, value) in [
+            ("clusterName", json!("other")),
+            ("nodegroupName", json!("b")),
+            ("instanceTypes", json!(["m5.large"])),
+            ("capacityType", json!("ON_DEMAND")),
+            ("diskSize", json!(30)),
+            ("subnets", json!(["t"])),
+            ("nodeRole", json!("other")),
+            ("amiType", json!("AL2023_ARM_64_STANDARD")),
+        ] {
+            let mut after = before.clone();
+            after[field] = value;
+            let refusal = bed.try_apply("Nodegroup", "own", after).await.expect_err(field);
+            assert!(refusal.contains(&format!("{field} can't be changed")), "{field}: {refusal}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_value_is_refused_with_what_is_wrong() {
+    run("bad", async |bed| {
+        bed.stop().await;
+        let sizes = |min: i32, max: i32, desired: i32| {
+            json!({"clusterName": "demo", "scalingConfig": {"minSize": min, "maxSize": max, "desiredSize": desired}})
+        };
+        let inline = |entry: Value| json!({"nodeGroups": [entry]});
+        for (kind, spec, words) in [
+            ("Nodegroup", sizes(2, 3, 1), "minSize must not be greater than desiredSize"),
+            ("Nodegroup", sizes(0, 2, 3), "desiredSize must not be greater than maxSize"),
+            ("Nodegroup", sizes(0, 500, 3), "less than or equal to 450"),
+            ("Nodegroup", json!({"clusterName": "demo", "nodegroupName": "-a"}), "nodegroupName"),
+            ("Nodegroup", json!({"clusterName": "demo", "version": "1.33.5"}), "version"),
+            ("Nodegroup", json!({}), "clusterName"),
+            ("EKSClusterConfig", json!({"kubernetesVersion": "v1.33"}), "kubernetesVersion"),
+            ("EKSClusterConfig", json!({"kubernetesVersion": "latest"}), "kubernetesVersion"),
+            ("EKSClusterConfig", json!({"displayName": "no spaces"}), "displayName"),
+            ("EKSClusterConfig", json!({"displayName": "x".repeat(101)}), "displayName"),
+            ("EKSClusterConfig", json!({"accountID": "12"}), "accountID"),
+            ("EKSClusterConfig", json!({"region": "nowhere"}), "region"),
+            ("EKSClusterConfig", json!({"loggingTypes": ["kubelet"]}), "loggingTypes"),
+            ("EKSClusterConfig", json!({"provider": "kind"}), "provider"),
+            ("EKSClusterConfig", json!({"kubernetesNetworkConfig": {"serviceIpv4Cidr": "8.8.0.0/16"}}), "private IPv4 network"),
+            ("EKSClusterConfig", inline(json!({"nodegroupName": "a", "minSize": 3})), "minSize must not be greater"),
+            ("EKSClusterConfig", inline(json!({"nodegroupName": "a", "desiredSize": 5})), "desiredSize must not be greater"),
+            ("EKSClusterConfig", inline(json!({"desiredSize": 1})), "nodegroupName"),
+            ("EKSClusterConfig", json!({"nodeGroups": [{"nodegroupName": "a"}, {"nodegroupName": "a"}]}), "every nodegroupName"),
+        ] {
+            let refused = bed.try_apply(kind, "bad", spec.clone()).await.expect_err(&spec.to_string());
+            assert!(refused.contains(words), "{spec}: {refused}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nulls_as_rancher_writes_them_are_taken() {
+    run("nulls", async |bed| {
+        let spec = json!({
+            "amazonCredentialSecret": null, "displayName": null, "ipFamily": null, "kubernetesVersion": null, "tags": null,
+            "secretsEncryption": null, "kmsKey": null, "publicAccess": null, "privateAccess": null,
+            "ebsCSIDriver": null, "publicAccessSources": null, "loggingTypes": null, "subnets": null,
+            "securityGroups": null, "serviceRole": null, "nodeGroups": [{
+                "nodegroupName": "a", "gpu": null, "arm": null, "imageId": null, "diskSize": null, "instanceType": null,
+                "labels": null, "ec2SshKey": null, "desiredSize": null, "maxSize": null, "minSize": null,
+                "subnets": null, "tags": null, "resourceTags": null, "userData": null, "version": null,
+                "launchTemplate": null, "requestSpotInstances": null, "spotInstanceTypes": null, "nodeRole": null,
+            }],
+        });
+        bed.cluster("demo", spec.clone()).await;
+        bed.phase("Nodegroup", "demo-a", "Active").await;
+        bed.cluster("demo", spec).await;
+    })
+    .await;
+}

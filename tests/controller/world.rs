@@ -1,0 +1,327 @@
+//! A provider whose clusters exist in memory, with an API server each that offers `/readyz` and the nodes; it counts
+//! what is asked of it and fails or waits on request.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router, routing};
+use futures::StreamExt;
+use k3eks::provider::{
+    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error, NodeObservation,
+    NodegroupPlan, Progress, ServerObservation,
+};
+use serde_json::{Value, json};
+use tokio::sync::{broadcast, watch};
+
+/// Versions that there are images for.
+pub const KNOWN: [&str; 2] = ["1.32", "1.33"];
+
+/// One cluster that exists.
+#[derive(Default)]
+struct Cluster {
+    image: String,
+    /// Nodes by name, with the name of their group.
+    nodes: BTreeMap<String, String>,
+}
+
+#[derive(Default)]
+struct Inner {
+    clusters: BTreeMap<ClusterId, Cluster>,
+    /// Node objects by cluster and name, with the name of their group.
+    objects: BTreeMap<ClusterId, BTreeMap<String, String>>,
+    calls: Vec<String>,
+    faults: BTreeMap<&'static str, Vec<Error>>,
+    serial: usize,
+}
+
+/// Everything that runs, and what was asked. It outlives the controllers.
+pub struct World {
+    inner: Mutex<Inner>,
+    changes: broadcast::Sender<ClusterId>,
+    /// Grows with every change of a Node object.
+    version: watch::Sender<u64>,
+    /// Whether making clusters waits.
+    held: watch::Sender<bool>,
+    address: String,
+}
+
+impl World {
+    /// An empty world, its API servers on a port of this host.
+    pub async fn start() -> Arc<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let world = Arc::new(Self {
+            inner: Mutex::default(),
+            changes: broadcast::channel(64).0,
+            version: watch::channel(1).0,
+            held: watch::channel(false).0,
+            address,
+        });
+        let app = Router::new()
+            .route("/{namespace}/{name}/readyz", routing::get(readyz))
+            .route("/{namespace}/{name}/api/v1/nodes", routing::get(nodes))
+            .route("/{namespace}/{name}/api/v1/nodes/{node}", routing::delete(delete_node))
+            .with_state(world.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        world
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// What was asked of the provider that changes something, in order.
+    pub fn calls(&self) -> Vec<String> {
+        self.lock().calls.clone()
+    }
+
+    /// How often `call` was made.
+    pub fn count(&self, call: &str) -> usize {
+        self.calls().iter().filter(|c| c.starts_with(call)).count()
+    }
+
+    /// The next calls of `what` fail with these, in order.
+    pub fn fail(&self, what: &'static str, errors: Vec<Error>) {
+        self.lock().faults.insert(what, errors);
+    }
+
+    /// Makes everything that creates a cluster wait, or lets it go on.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// Names of the clusters that exist.
+    pub fn clusters(&self) -> Vec<String> {
+        self.lock().clusters.keys().map(|id| id.name.clone()).collect()
+    }
+
+    /// Names of the nodes of a group.
+    pub fn nodes_of(&self, id: &ClusterId, group: &str) -> Vec<String> {
+        let inner = self.lock();
+        let nodes = inner.clusters.get(id).into_iter().flat_map(|c| &c.nodes);
+        nodes.filter(|(_, g)| *g == group).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// A node's container is gone, as if it had been removed by hand.
+    pub fn lose_node(&self, id: &ClusterId, name: &str) {
+        self.lock().clusters.get_mut(id).unwrap().nodes.remove(name).unwrap();
+        self.changed(id);
+    }
+
+    fn changed(&self, id: &ClusterId) {
+        self.version.send_modify(|v| *v += 1);
+        // Nobody listens while the controllers are stopped.
+        let _ = self.changes.send(id.clone());
+    }
+
+    /// Notes the call; the fault that was asked for, if one is left.
+    fn call(&self, what: &'static str, on: &str) -> Result<(), Error> {
+        let mut inner = self.lock();
+        inner.calls.push(format!("{what} {on}"));
+        match inner.faults.get_mut(what).filter(|faults| !faults.is_empty()) {
+            Some(faults) => Err(faults.remove(0)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The provider; a new one for each start of the controllers.
+pub struct InMemory(pub Arc<World>);
+
+#[async_trait]
+impl ClusterProvider for InMemory {
+    fn name(&self) -> &'static str {
+        "k3d"
+    }
+
+    fn has_api_server(&self) -> bool {
+        true
+    }
+
+    fn observe_cluster(&self, plan: &ClusterPlan) -> Result<ClusterObservation, Error> {
+        let inner = self.0.lock();
+        let server = |c: &Cluster| ServerObservation {
+            name: self.cluster_name(&plan.id),
+            state: ContainerState::Running,
+            image: c.image.clone(),
+            address: Some("10.0.0.2".into()),
+        };
+        Ok(ClusterObservation { servers: inner.clusters.get(&plan.id).map(server).into_iter().collect() })
+    }
+
+    fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
+        let node = |name: String| NodeObservation { name, state: ContainerState::Running, image: plan.image.clone() };
+        Ok(self.0.nodes_of(&plan.cluster, &plan.name).into_iter().map(node).collect())
+    }
+
+    fn clusters(&self) -> Result<Vec<ClusterId>, Error> {
+        Ok(self.0.lock().clusters.keys().cloned().collect())
+    }
+
+    fn cluster_name(&self, id: &ClusterId) -> String {
+        format!("memory-{}", id.name)
+    }
+
+    fn image(&self, version: &str) -> Result<String, Error> {
+        if KNOWN.contains(&version) {
+            return Ok(format!("image:{version}"));
+        }
+        Err(Error::UnknownVersion { version: version.into(), known: KNOWN.join(", ") })
+    }
+
+    async fn create_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+        progress.tell(1, 2, "waiting to be let through");
+        self.0.call("create_cluster", &plan.id.name)?;
+        let mut held = self.0.held.subscribe();
+        held.wait_for(|held| !held).await.unwrap();
+        let cluster = Cluster { image: plan.image.clone(), ..Cluster::default() };
+        self.0.lock().clusters.insert(plan.id.clone(), cluster);
+        self.0.changed(&plan.id);
+        Ok(())
+    }
+
+    async fn start_cluster(&self, plan: &ClusterPlan, _: &Progress) -> Result<(), Error> {
+        self.0.call("start_cluster", &plan.id.name)
+    }
+
+    async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
+        if !self.0.lock().clusters.contains_key(&plan.id) {
+            return Ok(None);
+        }
+        let endpoint = format!("{}/{}/{}", self.0.address, plan.id.namespace, plan.id.name);
+        let kubeconfig = serde_yaml::to_string(&json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{"name": "c", "cluster": {"server": endpoint}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        }));
+        Ok(Some(Access {
+            kubeconfig: kubeconfig.unwrap(),
+            endpoint,
+            internal: Some(("10.0.0.2".into(), 6443)),
+            api_port: Some(16443),
+            ca_pem: "authority".into(),
+        }))
+    }
+
+    async fn delete_cluster(&self, id: &ClusterId) -> Result<(), Error> {
+        self.0.call("delete_cluster", &id.name)?;
+        self.0.lock().clusters.remove(id);
+        self.0.lock().objects.remove(id);
+        self.0.changed(id);
+        Ok(())
+    }
+
+    async fn create_nodes(&self, plan: &NodegroupPlan, count: usize, _: &Progress) -> Result<(), Error> {
+        self.0.call("create_nodes", &plan.name)?;
+        let mut inner = self.0.lock();
+        for _ in 0..count {
+            inner.serial += 1;
+            let name = format!("node-{}", inner.serial);
+            let cluster = inner.clusters.get_mut(&plan.cluster).unwrap();
+            cluster.nodes.insert(name.clone(), plan.name.clone());
+            inner.objects.entry(plan.cluster.clone()).or_default().insert(name, plan.name.clone());
+        }
+        drop(inner);
+        self.0.changed(&plan.cluster);
+        Ok(())
+    }
+
+    async fn delete_nodes(&self, id: &ClusterId, names: &[String]) -> Result<(), Error> {
+        self.0.call("delete_nodes", &names.join(","))?;
+        if let Some(cluster) = self.0.lock().clusters.get_mut(id) {
+            cluster.nodes.retain(|name, _| !names.contains(name));
+        }
+        self.0.changed(id);
+        Ok(())
+    }
+
+    fn changes(&self) -> broadcast::Receiver<ClusterId> {
+        self.0.changes.subscribe()
+    }
+}
+
+type At = Path<(String, String)>;
+
+fn at((namespace, name): (String, String)) -> ClusterId {
+    ClusterId { namespace, name }
+}
+
+async fn readyz(State(world): State<Arc<World>>, Path(path): At) -> Response {
+    let there = world.lock().clusters.contains_key(&at(path));
+    if there { "ok".into_response() } else { StatusCode::SERVICE_UNAVAILABLE.into_response() }
+}
+
+fn node(name: &str, group: &str, version: u64) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": {"name": name, "resourceVersion": version.to_string(), "labels": {"eks.amazonaws.com/nodegroup": group}},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    })
+}
+
+/// The list of nodes, or a stream of their changes.
+async fn nodes(
+    State(world): State<Arc<World>>,
+    Path(path): At,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    let id = at(path);
+    let version = *world.version.borrow();
+    let listed = world.lock().objects.get(&id).cloned().unwrap_or_default();
+    if query.get("watch").is_none_or(|w| w != "true" && w != "1") {
+        let items: Vec<Value> = listed.iter().map(|(name, group)| node(name, group, version)).collect();
+        let meta = json!({"resourceVersion": version.to_string()});
+        return Json(json!({"apiVersion": "v1", "kind": "NodeList", "metadata": meta, "items": items})).into_response();
+    }
+    let changes = tokio_stream::wrappers::WatchStream::new(world.version.subscribe());
+    let mut before = BTreeMap::new();
+    let lines = changes.map(move |version| {
+        let now = world.lock().objects.get(&id).cloned().unwrap_or_default();
+        let mut text = String::new();
+        let mut line = |kind: &str, name: &str, group: &str| {
+            text.push_str(&json!({"type": kind, "object": node(name, group, version)}).to_string());
+            text.push('\n');
+        };
+        now.iter().filter(|(name, _)| !before.contains_key(*name)).for_each(|(name, group)| line("ADDED", name, group));
+        before
+            .iter()
+            .filter(|(n, _)| !now.contains_key(*n))
+            .for_each(|(n, g): (&String, &String)| line("DELETED", n, g));
+        before = now;
+        Ok::<_, std::convert::Infallible>(text)
+    });
+    Body::from_stream(lines).into_response()
+}
+
+async fn delete_node(
+    State(world): State<Arc<World>>,
+    Path((namespace, name, node)): Path<(String, String, String)>,
+) -> Response {
+    let id = ClusterId { namespace, name };
+    let removed = world.lock().objects.get_mut(&id).is_some_and(|nodes| nodes.remove(&node).is_some());
+    world.version.send_modify(|v| *v += 1);
+    let (code, status) = if removed { (StatusCode::OK, "Success") } else { (StatusCode::NOT_FOUND, "Failure") };
+    let body =
+        json!({"apiVersion": "v1", "kind": "Status", "status": status, "code": code.as_u16(), "reason": "NotFound"});
+    (code, Json(body)).into_response()
+}
+
+/// An error that goes away by itself.
+pub fn refused() -> Error {
+    Error::Engine { doing: "making cluster demo".into(), why: "the engine had a bad moment".into() }
+}
+
+/// An image that isn't to be had.
+pub fn no_image() -> Error {
+    Error::ImageUnavailable { image: "image:1.33".into(), what: "cluster demo".into(), why: "no such host".into() }
+}
+
+/// Long enough for anything that happens in memory, on a machine with much else to do.
+pub const LIMIT: Duration = Duration::from_secs(60);
