@@ -278,6 +278,7 @@ async fn providers(options: &Operator, instance: &str) -> anyhow::Result<Provide
         return Ok(Providers { k3d: None, metadata, default: ProviderName::Metadata });
     }
     let k3d = K3dProvider::start(k3d_settings(&options.k3d, instance)?);
+    // Also where it is k3d in any case: before the first answer, clusters that run would be reported as out of reach.
     let answers = answers(&k3d).await;
     let default = match options.provider {
         ProviderChoice::Auto if !answers => {

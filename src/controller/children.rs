@@ -49,6 +49,13 @@ pub struct Child {
     pub nodes: Option<BTreeMap<String, ChildNode>>,
 }
 
+impl Child {
+    /// Whether the API server has answered, or failed to, since it is followed.
+    pub const fn is_known(&self) -> bool {
+        self.ready || !self.problem.is_empty()
+    }
+}
+
 struct Follower {
     state: Arc<Mutex<(Child, Option<Client>)>>,
     again: Arc<Notify>,

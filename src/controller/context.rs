@@ -5,6 +5,8 @@ use std::sync::Arc;
 use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::children::Children;
@@ -126,17 +128,18 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Wakes other reconciles.
     pub wake: Wake,
+    /// Of each watch, whether its store has been filled once. A store's own `wait_until_ready` wakes only one who waits.
+    pub listed: Vec<watch::Receiver<bool>>,
+    /// The end of it all.
+    pub shutdown: CancellationToken,
 }
 
 impl Context {
-    /// Waits until every store has been filled once: with half of the resources known, the others would look as if they
-    /// were gone.
-    pub async fn synced(&self) {
-        for listed in self.listed.iter().chain(&self.owned.listed) {
-            if !*listed.borrow() {
-                // The sender goes with the process only.
-                let _ = listed.clone().wait_for(|listed| *listed).await;
-            }
+    /// Waits until every watch has given its first full list: until then, what isn't known looks like what doesn't exist.
+    pub async fn all_listed(&self) {
+        for listed in &self.listed {
+            // An error means that the watch has ended, as it does at shutdown.
+            let _ = listed.clone().wait_for(|listed| *listed).await;
         }
     }
 

@@ -25,7 +25,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use kube::Client;
 use kube::runtime::controller::{Action, Config, Controller};
 use tokio::sync::mpsc::unbounded_channel;
@@ -59,7 +59,7 @@ pub async fn run(
     let (wake_clusters, woken_clusters) = unbounded_channel();
     let (wake_nodegroups, woken_nodegroups) = unbounded_channel();
     let wake = Wake { clusters: wake_clusters, nodegroups: wake_nodegroups, known: nodegroups.store.clone() };
-    let (owned, lost) = watch::owned(&client, settings.watch_namespace.as_deref(), shutdown.clone());
+    let (owned, owned_listed, lost) = watch::owned(&client, settings.watch_namespace.as_deref(), shutdown.clone());
     let ctx = Arc::new(Context {
         tasks: tasks::Tasks::new(settings.max_concurrent_provisions, shutdown.clone()),
         children: children::Children::new(settings.children_by_network, wake.clone(), shutdown.clone()),
@@ -78,11 +78,11 @@ pub async fn run(
         owned,
         metrics,
         wake,
+        listed: [vec![clusters.listed.clone(), nodegroups.listed], owned_listed].concat(),
+        shutdown: shutdown.clone(),
     });
     watch::world(&ctx, shutdown.clone());
-    if let Some(provider) = ctx.providers.k3d.clone() {
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(orphans::watch(ctx.clone(), provider)));
-    }
+    orphans::start(&ctx, clusters.listed, shutdown.clone());
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
 
     let config = || Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE);
@@ -101,16 +101,21 @@ pub async fn run(
         .graceful_shutdown_on(async move { stop.cancelled().await })
         .run(nodegroup::reconcile, nodegroup::on_error, ctx.clone())
         .for_each(|_| async {});
-    let stop = shutdown.clone();
-    let of_updates = Controller::for_stream(updates.stream, updates.store)
-        .with_config(config())
-        .graceful_shutdown_on(async move { stop.cancelled().await })
-        .run(update::reconcile, update::on_error, ctx.clone())
-        .for_each(|_| async {});
-    tokio::join!(of_clusters, of_nodegroups, of_updates);
+    tokio::select! {
+        _ = async { tokio::join!(of_clusters, of_nodegroups) } => {}
+        () = stopped_early(&ctx) => {}
+    }
     ctx.tasks.drained().await;
     counting.abort();
     Ok(())
+}
+
+/// Ends at a shutdown before the first lists, for which a controller that is told to stop would wait for ever.
+async fn stopped_early(ctx: &Context) {
+    ctx.shutdown.cancelled().await;
+    if ctx.all_listed().now_or_never().is_some() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Counts and times one reconcile.
@@ -119,7 +124,9 @@ async fn counted(
     kind: &'static str,
     reconcile: impl Future<Output = Result<Action, Error>>,
 ) -> Result<Action, Error> {
-    ctx.synced().await;
+    if ctx.shutdown.run_until_cancelled(ctx.all_listed()).await.is_none() {
+        return Ok(Action::await_change());
+    }
     let begun = Instant::now();
     let result = reconcile.await;
     ctx.metrics.reconciles.get_or_create(&Kind { kind }).inc();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use crate::provider::{ClusterId, ClusterProvider};
@@ -13,8 +14,15 @@ use crate::provider::{ClusterId, ClusterProvider};
 /// Between two looks.
 const TICK: Duration = Duration::from_secs(5);
 
+/// Looks for orphans until `shutdown`, where there is a provider that really runs something.
+pub fn start(ctx: &Arc<Context>, listed: Receiver<bool>, shutdown: CancellationToken) {
+    if let Some(provider) = ctx.providers.k3d.clone() {
+        tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone(), provider, listed)));
+    }
+}
+
 /// Looks for orphans for as long as the operator works. A namespace that isn't watched is none of its business.
-pub async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>) {
+async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>, mut listed: Receiver<bool>) {
     let mut since = HashMap::new();
     let mut tick = tokio::time::interval(TICK);
     // Without the list of resources everything would look like an orphan.

@@ -14,6 +14,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
@@ -55,7 +56,7 @@ where
 {
     let api: Api<DeserializeGuard<K>> = api(client, namespace);
     let (store, writer) = reflector::store();
-    let (filled, listed) = tokio::sync::watch::channel(false);
+    let (filled, listed) = channel(false);
     let stream = watcher::watcher(api, watcher::Config::default())
         .default_backoff()
         .filter_map(|event| async {
@@ -93,18 +94,18 @@ fn readable<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) ->
     }
 }
 
-/// Watches what we wrote beside the resources, and wakes the cluster whose object changed or got lost.
+/// Watches what we wrote beside the resources, and wakes the cluster whose object changed or got lost. Tells of each
+/// watch whether its store has been filled once.
 pub fn owned(
     client: &Client,
     namespace: Option<&str>,
     shutdown: CancellationToken,
-) -> (Owned, UnboundedReceiver<ObjectRef<EKSClusterConfig>>) {
+) -> (Owned, Vec<Receiver<bool>>, UnboundedReceiver<ObjectRef<EKSClusterConfig>>) {
     let (wake, woken) = unbounded_channel();
-    let (secrets, secrets_listed) = keep::<Secret>(meta(client, namespace), wake.clone(), shutdown.clone());
-    let (services, services_listed) = keep::<Service>(meta(client, namespace), wake.clone(), shutdown.clone());
-    let (slices, slices_listed) = keep::<EndpointSlice>(meta(client, namespace), wake, shutdown);
-    let listed = vec![secrets_listed, services_listed, slices_listed];
-    (Owned { secrets, services, slices, listed }, woken)
+    let (secrets, some) = keep::<Secret>(meta(client, namespace), wake.clone(), shutdown.clone());
+    let (services, more) = keep::<Service>(meta(client, namespace), wake.clone(), shutdown.clone());
+    let (slices, last) = keep::<EndpointSlice>(meta(client, namespace), wake, shutdown);
+    (Owned { secrets, services, slices }, vec![some, more, last], woken)
 }
 
 fn meta<K>(client: &Client, namespace: Option<&str>) -> Api<PartialObjectMeta<K>>
@@ -126,13 +127,17 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     let (store, writer) = reflector::store();
-    let (filled, listed) = tokio::sync::watch::channel(false);
+    let (filled, listed) = channel(false);
     let config = watcher::Config::default().labels(keys::LABEL_CLUSTER);
     let stream = watcher::watcher(api, config)
         .default_backoff()
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)
-        .inspect(move |event| mark(event, &filled))
+        .inspect(move |event| {
+            if matches!(event, Ok(Event::InitDone)) {
+                filled.send_replace(true);
+            }
+        })
         .touched_objects();
     let work = async move {
         let mut stream = std::pin::pin!(stream);
@@ -147,13 +152,6 @@ where
     };
     tokio::spawn(async move { shutdown.run_until_cancelled(work).await });
     (store, listed)
-}
-
-/// Notes that the store has been filled once.
-fn mark<T, E>(event: &Result<Event<T>, E>, filled: &tokio::sync::watch::Sender<bool>) {
-    if matches!(event, Ok(Event::InitDone)) {
-        filled.send_replace(true);
-    }
 }
 
 /// Wakes a cluster and its node groups when something of theirs changed in a provider's world.

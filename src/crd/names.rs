@@ -1,5 +1,6 @@
 //! Names: a cluster's identity in EKS, its ARN, and how an EKS name becomes the name of a resource or a container.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
@@ -82,14 +83,21 @@ impl Identity {
 /// The better claim to an identity is the smaller one. Whoever has it keeps it; then age decides, then the uid, since two
 /// may be of one second.
 pub fn claim(cluster: &EKSClusterConfig) -> impl Ord + use<> {
-    (!owns_identity(cluster), cluster.metadata.creation_timestamp.as_ref().map(|time| time.0), cluster.uid())
+    rank(&cluster.metadata, cluster.status.as_ref().map(|s| s.conditions.as_slice()))
 }
 
-/// Whether work on the resource was begun, and not given up for another with the same identity.
-fn owns_identity(cluster: &EKSClusterConfig) -> bool {
-    let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    let ready = conditions.iter().find(|c| c.type_ == READY);
-    ready.is_some_and(|c| c.reason != Reason::Conflict.as_str())
+/// The better claim to a name within a cluster, by the same rule.
+pub fn nodegroup_claim(group: &Nodegroup) -> impl Ord + use<> {
+    rank(&group.metadata, group.status.as_ref().map(|s| s.conditions.as_slice()))
+}
+
+fn rank(meta: &ObjectMeta, conditions: Option<&[Condition]>) -> impl Ord + use<> {
+    (!owns_name(conditions.unwrap_or_default()), meta.creation_timestamp.as_ref().map(|time| time.0), meta.uid.clone())
+}
+
+/// Whether work on the resource was begun, and not given up for another with the same name.
+fn owns_name(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|c| c.type_ == READY && c.reason != Reason::Conflict.as_str())
 }
 
 /// AWS partition of a region.

@@ -21,7 +21,7 @@ use crate::provider::{self, ClusterPlan, ClusterProvider, Progress};
 pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
     let key = cluster.uid().unwrap_or_default();
     match next {
-        Next::Nothing => Ok(()),
+        Next::Nothing | Next::LookAgain => Ok(()),
         Next::AddFinalizer => finalizer(&ctx.client, cluster, true).await,
         Next::Finish => {
             ctx.children.forget(&validate::id(cluster));

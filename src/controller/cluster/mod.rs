@@ -38,12 +38,12 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     }
     note_change(cluster, ctx);
     let decision = plan::plan(cluster, &seen);
-    let finished = decision.next == plan::Next::Finish;
+    let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);
     let status = status::status(cluster, &seen, &decision);
     tracing::debug!(next = ?std::mem::discriminant(&decision.next), "planned");
     let again = decision.again;
     let applied = apply::apply(cluster, decision.next, ctx).await;
-    if !finished {
+    if !silent {
         report(cluster, &status, ctx).await?;
     }
     applied?;

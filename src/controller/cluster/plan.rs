@@ -41,6 +41,8 @@ pub enum Next {
     WriteAccess,
     /// Nothing to do but to say how things stand.
     Nothing,
+    /// How things stand will be known in a moment: leave the status as it is and look again.
+    LookAgain,
 }
 
 type Plan = Decision<Next>;
@@ -80,6 +82,9 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let running = !servers.is_empty() && servers.iter().all(|s| s.state == ContainerState::Running);
     if running && (seen.child.ready || !seen.has_api_server) {
         return up(cluster, seen);
+    }
+    if running && begun && seen.task == TaskView::Idle && !seen.child.is_known() {
+        return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(SOON);
     }
     if let Some(waiting) = at_work(cluster, seen, begun) {
         return waiting;

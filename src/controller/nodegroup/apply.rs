@@ -21,7 +21,7 @@ use crate::provider::{self, ClusterProvider, Progress};
 pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
     let (key, id) = (group.uid().unwrap_or_default(), validate::cluster_id(group));
     match next {
-        Next::Nothing => Ok(()),
+        Next::Nothing | Next::LookAgain => Ok(()),
         Next::AddFinalizer => finalizer(&ctx.client, group, true).await,
         Next::Finish => {
             ctx.tasks.forget(&key);

@@ -39,11 +39,11 @@ async fn look(group: &Nodegroup, ctx: &Arc<Context>) -> Result<Action, Error> {
     }
     note_change(group, &seen, ctx);
     let decision = plan::plan(group, &seen);
-    let finished = decision.next == plan::Next::Finish;
+    let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);
     let status = status::status(group, &seen, &decision);
     let again = decision.again;
     let applied = apply::apply(group, &seen, decision.next, ctx).await;
-    if !finished {
+    if !silent {
         report(group, &status, ctx).await?;
     }
     applied?;

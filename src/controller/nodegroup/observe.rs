@@ -44,8 +44,8 @@ pub struct Observed {
     pub machines: Result<Vec<NodeObservation>, Error>,
     /// Node objects of the group, by name, and whether they are Ready; `None` where there is no API server to ask, or it hasn't answered.
     pub nodes: Option<BTreeMap<String, bool>>,
-    /// Whether this process has yet to hear of the nodes from an API server that it can reach.
-    pub nodes_unknown: bool,
+    /// Whether the API server is being asked for the nodes and hasn't had the time to answer.
+    pub looking: bool,
     /// Whether there is an API server to ask.
     pub has_api_server: bool,
     /// Long work.
@@ -72,8 +72,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
     };
     let name = names::nodegroup_name(group);
     let child = ctx.children.view(&id);
-    let has_api_server = provider.is_some_and(|p| p.has_api_server());
-    let nodes_unknown = has_api_server && child.nodes.is_none() && (child.ready || !child.asked);
+    let looking = !child.is_known() || (child.ready && child.nodes.is_none());
     let nodes = child.nodes.map(|nodes| {
         let ours = nodes.into_iter().filter(|(_, node)| node.nodegroup.as_deref() == Some(&name));
         ours.map(|(node, seen)| (node, seen.ready)).collect()
@@ -85,8 +84,8 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         plan,
         machines,
         nodes,
-        nodes_unknown,
-        has_api_server,
+        looking,
+        has_api_server: provider.is_some_and(|p| p.has_api_server()),
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, group.metadata.generation.unwrap_or_default(), Instant::now()),
         twin: twin(group, ctx),
@@ -114,12 +113,12 @@ fn owner(cluster: Option<&EKSClusterConfig>) -> Owner {
     }
 }
 
-/// An older resource with the same name in the same cluster.
+/// Another resource of the same cluster that the name belongs to.
 fn twin(group: &Nodegroup, ctx: &Context) -> Option<String> {
-    let rank = |g: &Nodegroup| (g.metadata.creation_timestamp.clone().map(|t| t.0), g.uid());
-    let (mine, name) = (rank(group), names::nodegroup_name(group));
+    let (mine, name) = (names::nodegroup_claim(group), names::nodegroup_name(group));
     let siblings = ctx.nodegroups_of(&validate::cluster_id(group));
-    let twin =
-        siblings.iter().find(|g| g.uid() != group.uid() && names::nodegroup_name(g) == name && rank(g) < mine)?;
+    let twin = siblings
+        .iter()
+        .find(|g| g.uid() != group.uid() && names::nodegroup_name(g) == name && names::nodegroup_claim(g) < mine)?;
     Some(twin.name_any())
 }

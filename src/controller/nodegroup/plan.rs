@@ -16,7 +16,7 @@ use crate::provider::{ContainerState, Error, NodeObservation, NodegroupPlan};
 const ROUTINE: Duration = Duration::from_secs(600);
 /// While something is waited for that may send no event.
 const SOON: Duration = Duration::from_secs(5);
-/// Reconciles during a deletion.
+/// Between looks at what changes in a moment.
 const QUICK: Duration = Duration::from_millis(300);
 
 /// One action.
@@ -36,6 +36,8 @@ pub enum Next {
     DeleteNodeObjects(Vec<String>),
     /// Nothing to do but to say how things stand.
     Nothing,
+    /// How things stand will be known in a moment: leave the status as it is and look again.
+    LookAgain,
 }
 
 type Plan = Decision<Next>;
@@ -145,6 +147,9 @@ fn readiness(seen: &Observed, spec: &NodegroupPlan, alive: &[&NodeObservation], 
     let ready = alive.iter().filter(|m| is_ready(seen, &m.name)).count();
     if ready == spec.desired {
         return idle(Phase::Active, Health::Ready);
+    }
+    if begun && seen.has_api_server && seen.looking {
+        return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(QUICK);
     }
     let message = format!("{ready} of {} nodes are Ready", spec.desired);
     let health = Health::Progressing(Reason::NodesNotReady, message);
