@@ -110,10 +110,6 @@ pub struct Context {
     pub members: super::member::Members,
     /// The last specs seen, to tell changes.
     pub specs: super::update::changes::Specs,
-    /// Ends with the process.
-    pub shutdown: tokio_util::sync::CancellationToken,
-    /// Whether each of these has been filled once.
-    pub listed: Vec<tokio::sync::watch::Receiver<bool>>,
     /// What we wrote beside the resources, from the watch.
     pub owned: Owned,
     /// Long work.

@@ -68,8 +68,6 @@ pub async fn run(
         updates: updates.store.clone(),
         members: member::Members::default(),
         specs: update::changes::Specs::default(),
-        shutdown: shutdown.clone(),
-        listed: vec![clusters.listed.clone(), nodegroups.listed.clone(), updates.listed.clone()],
         reports: report::Reports::new(client.clone(), pod),
         backoff: backoff::Backoff::default(),
         client,
@@ -78,11 +76,11 @@ pub async fn run(
         owned,
         metrics,
         wake,
-        listed: [vec![clusters.listed.clone(), nodegroups.listed], owned_listed].concat(),
+        listed: [vec![clusters.listed, nodegroups.listed, updates.listed], owned_listed].concat(),
         shutdown: shutdown.clone(),
     });
     watch::world(&ctx, shutdown.clone());
-    orphans::start(&ctx, clusters.listed, shutdown.clone());
+    orphans::start(&ctx, shutdown.clone());
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
 
     let config = || Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE);
@@ -101,8 +99,14 @@ pub async fn run(
         .graceful_shutdown_on(async move { stop.cancelled().await })
         .run(nodegroup::reconcile, nodegroup::on_error, ctx.clone())
         .for_each(|_| async {});
+    let stop = shutdown.clone();
+    let of_updates = Controller::for_stream(updates.stream, updates.store)
+        .with_config(config())
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(update::reconcile, update::on_error, ctx.clone())
+        .for_each(|_| async {});
     tokio::select! {
-        _ = async { tokio::join!(of_clusters, of_nodegroups) } => {}
+        _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates) } => {}
         () = stopped_early(&ctx) => {}
     }
     ctx.tasks.drained().await;

@@ -15,18 +15,18 @@ use crate::provider::{ClusterId, ClusterProvider};
 const TICK: Duration = Duration::from_secs(5);
 
 /// Looks for orphans until `shutdown`, where there is a provider that really runs something.
-pub fn start(ctx: &Arc<Context>, listed: Receiver<bool>, shutdown: CancellationToken) {
+pub fn start(ctx: &Arc<Context>, shutdown: CancellationToken) {
     if let Some(provider) = ctx.providers.k3d.clone() {
-        tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone(), provider, listed)));
+        tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone(), provider)));
     }
 }
 
 /// Looks for orphans for as long as the operator works. A namespace that isn't watched is none of its business.
-async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>, mut listed: Receiver<bool>) {
+async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>) {
     let mut since = HashMap::new();
     let mut tick = tokio::time::interval(TICK);
     // Without the list of resources everything would look like an orphan.
-    ctx.synced().await;
+    ctx.all_listed().await;
     loop {
         tick.tick().await;
         let Ok(known) = provider.clusters() else {

@@ -19,8 +19,6 @@ pub struct Owned {
     pub services: Store<PartialObjectMeta<Service>>,
     /// EndpointSlices with our label.
     pub slices: Store<PartialObjectMeta<EndpointSlice>>,
-    /// Whether each of these has been filled once.
-    pub listed: Vec<tokio::sync::watch::Receiver<bool>>,
 }
 
 impl Owned {

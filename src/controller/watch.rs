@@ -18,8 +18,6 @@ use tokio::sync::watch::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
-use tokio::sync::watch::Receiver;
-
 use super::owned::Owned;
 use crate::crd::{EKSClusterConfig, keys};
 
@@ -70,7 +68,11 @@ where
         })
         .modify(|object: &mut K| object.managed_fields_mut().clear())
         .reflect(writer)
-        .inspect(move |event| mark(event, &filled))
+        .inspect(move |event| {
+            if matches!(event, Ok(Event::InitDone)) {
+                filled.send_replace(true);
+            }
+        })
         .touched_objects();
     Source { stream: stream.boxed(), store, listed }
 }

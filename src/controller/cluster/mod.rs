@@ -21,9 +21,6 @@ use super::report::Seen;
 use super::update::{self, changes};
 use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys};
 
-/// Until the next look at what isn't known yet, where nothing wakes the resource.
-const UNKNOWN: Duration = Duration::from_secs(1);
-
 /// One look at a cluster.
 pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Result<Action, Error> {
     let span = tracing::info_span!("reconcile", kind = "EKSClusterConfig", resource = %validate::id(&cluster));
@@ -33,9 +30,6 @@ pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Res
 async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, Error> {
     let seen = observe::observe(cluster, ctx);
     adopt(cluster, &seen, ctx);
-    if observe::is_unknown(cluster, &seen) {
-        return Ok(Action::requeue(UNKNOWN));
-    }
     note_change(cluster, ctx);
     let decision = plan::plan(cluster, &seen);
     let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);

@@ -91,11 +91,3 @@ fn twin(cluster: &EKSClusterConfig, ctx: &Context) -> Option<String> {
         .find(|other| other.uid() != cluster.uid() && Identity::of(other) == identity && claim(other) < mine)?;
     Some(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
 }
-
-/// Whether this process has only just begun to look at a cluster that another one made: nothing is said of it until its
-/// API server was asked.
-pub fn is_unknown(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
-    let there = seen.world.as_ref().is_ok_and(|world| !world.servers.is_empty());
-    let going = cluster.metadata.deletion_timestamp.is_some();
-    there && !going && seen.has_api_server && super::plan::begun(cluster) && !seen.child.asked
-}

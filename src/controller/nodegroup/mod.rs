@@ -20,9 +20,6 @@ use super::report::Seen;
 use super::update::{self, changes};
 use crate::crd::{Nodegroup, NodegroupStatus, keys, names};
 
-/// Until the next look at what isn't known yet, where nothing wakes the resource.
-const UNKNOWN: Duration = Duration::from_secs(1);
-
 /// One look at a node group.
 pub async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", group.namespace().unwrap_or_default(), group.name_any());
@@ -32,11 +29,6 @@ pub async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Actio
 
 async fn look(group: &Nodegroup, ctx: &Arc<Context>) -> Result<Action, Error> {
     let seen = observe::observe(group, ctx);
-    let begun = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
-    let going = group.metadata.deletion_timestamp.is_some();
-    if begun && !going && seen.nodes_unknown && seen.owner == observe::Owner::Active {
-        return Ok(Action::requeue(UNKNOWN));
-    }
     note_change(group, &seen, ctx);
     let decision = plan::plan(group, &seen);
     let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);
