@@ -69,4 +69,14 @@ mod tests {
         b.worked("a");
         assert_eq!(b.wait("a", 1, now), None);
     }
+
+    #[test]
+    fn objects_don_t_wait_for_each_other_and_a_changed_spec_begins_with_the_first_pause() {
+        let (b, now) = (Backoff::default(), Instant::now());
+        for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            assert_eq!(b.failed("a", 1, now), Duration::from_secs(expected));
+        }
+        assert_eq!(b.wait("b", 1, now), None);
+        assert_eq!(b.failed("a", 2, now), FIRST);
+    }
 }

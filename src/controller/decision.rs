@@ -75,3 +75,67 @@ pub fn failing(error: &Error) -> Health {
 pub fn step_message(verb: &str, step: &Step) -> String {
     if step.of == 0 { verb.to_owned() } else { format!("{verb} {}/{}: {}", step.number, step.of, step.what) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of every variant, with the reason and the retry class that it must have. A new variant doesn't compile in
+    /// the match below until it is here.
+    fn all() -> Vec<(Error, Reason, Retry)> {
+        let text = || "x".to_owned();
+        vec![
+            (
+                Error::Unavailable { engine: "e", doing: text(), why: text() },
+                Reason::ProviderUnavailable,
+                Retry::Waiting,
+            ),
+            (Error::UnknownVersion { version: text(), known: text() }, Reason::InvalidSpec, Retry::Terminal),
+            (
+                Error::ImageUnavailable { image: text(), what: text(), why: text() },
+                Reason::ImageUnavailable,
+                Retry::Transient,
+            ),
+            (Error::NoPort { what: text(), range: text() }, Reason::ProvisionFailed, Retry::Transient),
+            (Error::Timeout { doing: text(), seconds: 1 }, Reason::ProvisionFailed, Retry::Transient),
+            (Error::Engine { doing: text(), why: text() }, Reason::ProvisionFailed, Retry::Transient),
+            (
+                Error::ToolMissing { tool: text(), doing: text(), why: text() },
+                Reason::ProviderUnavailable,
+                Retry::Transient,
+            ),
+        ]
+    }
+
+    const fn number(error: &Error) -> usize {
+        match error {
+            Error::Unavailable { .. } => 0,
+            Error::UnknownVersion { .. } => 1,
+            Error::ImageUnavailable { .. } => 2,
+            Error::NoPort { .. } => 3,
+            Error::Timeout { .. } => 4,
+            Error::Engine { .. } => 5,
+            Error::ToolMissing { .. } => 6,
+        }
+    }
+
+    #[test]
+    fn every_error_of_a_provider_has_its_reason_and_stalls_only_where_nothing_but_a_change_helps() {
+        for (at, (error, reason, retry)) in all().into_iter().enumerate() {
+            assert_eq!(number(&error), at);
+            assert_eq!(error.retry(), retry, "{error}");
+            let expected = match retry {
+                Retry::Terminal => Health::Stalled(reason, error.to_string()),
+                Retry::Transient | Retry::Waiting => Health::Failing(reason, error.to_string()),
+            };
+            assert_eq!(failing(&error), expected);
+        }
+    }
+
+    #[test]
+    fn a_step_says_its_number_and_before_the_first_only_what_is_done() {
+        assert_eq!(step_message("Creating", &Step::default()), "Creating");
+        let step = Step { number: 3, of: 6, what: "waiting".into() };
+        assert_eq!(step_message("Creating", &step), "Creating 3/6: waiting");
+    }
+}

@@ -50,3 +50,22 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_a_category_of_its_own_and_says_what_was_done() {
+        let kubernetes = Error::kubernetes("writing Secret a/b")(kube::Error::LinesCodecMaxLineLengthExceeded);
+        let provider = Error::from(provider::Error::Timeout { doing: "making a/b".into(), seconds: 9 });
+        let kubeconfig = Error::Kubeconfig { cluster: "a/b".into(), why: "empty".into() };
+        let incomplete = Error::Incomplete { what: "Nodegroup a/b".into(), missing: "uid" };
+        for (error, category) in
+            [(kubernetes, "kubernetes"), (provider, "provider"), (kubeconfig, "kubeconfig"), (incomplete, "incomplete")]
+        {
+            assert_eq!(error.category(), category);
+            assert!(error.to_string().contains("a/b"), "{error}");
+        }
+    }
+}

@@ -6,6 +6,8 @@ pub mod cluster;
 mod context;
 mod decision;
 mod error;
+#[cfg(test)]
+mod fixtures;
 pub mod leader;
 #[allow(dead_code)]
 mod member;

@@ -242,4 +242,39 @@ mod tests {
         tasks.drained().await;
         assert_eq!(tasks.view("a"), TaskView::Idle);
     }
+
+    #[tokio::test]
+    async fn a_failure_is_seen_until_it_is_forgotten_and_the_next_try_replaces_it() {
+        let tasks = Tasks::new(1, CancellationToken::new());
+        let error = provider::Error::Timeout { doing: "making it".into(), seconds: 1 };
+        let failed = error.clone();
+        tasks.start("a", Work::Create, || (), move |_| async move { Err(failed) });
+        while tasks.under_way() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks.view("a"), TaskView::Failed(Work::Create, error));
+        assert!(tasks.start("a", Work::Create, || (), |_| std::future::pending()), "it may be tried again");
+        tasks.forget("a");
+        assert_ne!(tasks.view("a"), TaskView::Idle, "what goes on isn't forgotten");
+    }
+
+    #[tokio::test]
+    async fn removing_never_waits_for_a_slot_and_steps_are_seen() {
+        let tasks = Tasks::new(1, CancellationToken::new());
+        tasks.start(
+            "a",
+            Work::Create,
+            || (),
+            |progress| async move {
+                progress.tell(2, 3, "half");
+                std::future::pending().await
+            },
+        );
+        tasks.start("b", Work::Delete, || (), |_| std::future::pending());
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks.view("b"), TaskView::Running(Work::Delete, Step::default()));
+        assert_eq!(tasks.view("a"), TaskView::Running(Work::Create, Step { number: 2, of: 3, what: "half".into() }));
+    }
 }

@@ -120,4 +120,22 @@ mod tests {
         assert_eq!(third[0].last_transition_time, at(3));
         assert_eq!(third[2].last_transition_time, at(1), "Stalled stayed False");
     }
+
+    #[test]
+    fn each_health_has_its_three_conditions_with_reason_and_message() {
+        let x = || "x".to_owned();
+        for (health, ready, reconciling, stalled) in [
+            (Health::Ready, "True", "False", "False"),
+            (Health::Progressing(Reason::Queued, x()), "False", "True", "False"),
+            (Health::Failing(Reason::ProvisionFailed, x()), "False", "True", "False"),
+            (Health::Stalled(Reason::InvalidSpec, x()), "False", "False", "True"),
+        ] {
+            let all = conditions(&health, Some(7), &at(1), &[]);
+            let seen: Vec<(&str, &str)> = all.iter().map(|c| (c.type_.as_str(), c.status.as_str())).collect();
+            assert_eq!(seen, [(READY, ready), (RECONCILING, reconciling), (STALLED, stalled)], "{health:?}");
+            assert!(
+                all.iter().all(|c| c.observed_generation == Some(7) && !c.reason.is_empty() && !c.message.is_empty())
+            );
+        }
+    }
 }

@@ -206,4 +206,38 @@ mod tests {
         assert_eq!(id("cn-north-1").arn(), "arn:aws-cn:eks:cn-north-1:123456789012:cluster/demo");
         assert_eq!(id("us-gov-west-1").arn(), "arn:aws-us-gov:eks:us-gov-west-1:123456789012:cluster/demo");
     }
+
+    #[test]
+    fn whoever_has_a_name_keeps_it_then_the_older_one_has_it() {
+        let group = |uid: &str, second: i64, reason: Option<&str>| {
+            let conditions: Vec<_> = reason
+                .map(|r| {
+                    serde_json::json!({"type": "Ready", "status": "False", "reason": r, "message": "",
+                    "lastTransitionTime": "2024-01-01T00:00:00Z"})
+                })
+                .into_iter()
+                .collect();
+            let group: Nodegroup = serde_json::from_value(serde_json::json!({
+                "apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup",
+                "metadata": {"name": uid, "uid": uid, "creationTimestamp": format!("2024-01-01T00:00:0{second}Z")},
+                "spec": {"clusterName": "demo"}, "status": {"conditions": conditions},
+            }))
+            .unwrap();
+            nodegroup_claim(&group)
+        };
+        assert!(group("b", 1, None) < group("a", 2, None), "the older one");
+        assert!(group("a", 1, None) < group("b", 1, None), "within one second the uid decides");
+        assert!(group("b", 1, Some("Ready")) < group("a", 1, None), "whoever has it keeps it");
+        assert!(group("b", 2, None) > group("a", 1, Some("Conflict")), "who gave it up has no more than any other");
+    }
+
+    #[test]
+    fn a_node_group_s_resource_is_named_after_both_and_stays_apart_from_all_others() {
+        assert_eq!(nodegroup_resource("demo", "workers"), "demo-workers");
+        let names = [("a-b", "c"), ("a", "b-C"), ("a", "b_c"), ("a", "b_C")];
+        let names: std::collections::BTreeSet<String> = names.iter().map(|(c, g)| nodegroup_resource(c, g)).collect();
+        assert_eq!(names.len(), 4);
+        let long = nodegroup_resource(&"x".repeat(253), &"Y".repeat(63));
+        assert!(long.len() <= 63 && !long.ends_with('-'), "{long}");
+    }
 }

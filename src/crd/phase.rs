@@ -74,4 +74,13 @@ mod tests {
         assert!(Phase::Active.may_become(Phase::Updating));
         assert!(Phase::Failed.may_become(Phase::Creating));
     }
+
+    #[test]
+    fn everything_may_fail_or_be_deleted_and_stay_as_it_is() {
+        for phase in Phase::ALL {
+            assert!(phase.may_become(Phase::Deleting) && phase.may_become(phase), "{phase}");
+            assert_eq!(phase.may_become(Phase::Failed), phase != Phase::Deleting, "{phase}");
+            assert_eq!(serde_json::json!(phase), phase.as_str(), "the same word everywhere");
+        }
+    }
 }

@@ -140,3 +140,77 @@ fn prune(value: &mut Value) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::fixtures::{cluster, deleted, nodegroup};
+
+    /// The Nodegroup that was made of `entry`, with this desired size now.
+    fn made(entry: &Value, desired: i32) -> Arc<Nodegroup> {
+        let scaling = json!({"minSize": 0, "maxSize": 9, "desiredSize": desired});
+        let mut group = nodegroup(json!({"scalingConfig": scaling}), Value::Null);
+        let entry: InlineNodegroup = serde_json::from_value(entry.clone()).unwrap();
+        group.metadata.name = Some(names::nodegroup_resource("demo", &entry.nodegroup_name));
+        group.labels_mut().insert(keys::LABEL_INLINE.into(), "true".into());
+        group.annotations_mut().insert(keys::ANNOTATION_INLINE_APPLIED.into(), json!(entry).to_string());
+        Arc::new(group)
+    }
+
+    fn of(groups: Value, existing: &[Arc<Nodegroup>]) -> Vec<Change> {
+        changes(&cluster(json!({"nodeGroups": groups}), Value::Null), existing)
+    }
+
+    fn applied(changes: &[Change]) -> &Value {
+        let [Change::Apply { object, .. }] = changes else { panic!("one is applied: {changes:?}") };
+        object
+    }
+
+    #[test]
+    fn null_leaves_groups_alone_and_an_empty_list_deletes_those_that_were_inline() {
+        let inline = made(&json!({"nodegroupName": "a"}), 2);
+        let own = Arc::new(nodegroup(json!({}), Value::Null));
+        let all = [inline.clone(), own];
+        assert_eq!(of(Value::Null, &all), []);
+        assert_eq!(of(json!([]), &all), [Change::Delete("demo-a".into())]);
+        assert_eq!(of(json!([]), &[Arc::new(deleted((*inline).clone()))]), [], "it goes already");
+    }
+
+    #[test]
+    fn an_entry_is_applied_when_it_is_new_or_changed_and_not_while_its_group_goes() {
+        let entry = json!({"nodegroupName": "a", "labels": {"x": "y"}});
+        assert_eq!(applied(&of(json!([entry]), &[]))["spec"]["labels"], json!({"x": "y"}));
+        assert_eq!(of(json!([entry]), &[made(&entry, 2)]), []);
+        assert_eq!(of(json!([entry]), &[made(&json!({"nodegroupName": "a"}), 2)]).len(), 1);
+        assert_eq!(of(json!([entry]), &[Arc::new(deleted((*made(&entry, 2)).clone()))]), []);
+    }
+
+    #[test]
+    fn a_size_that_was_set_from_outside_is_left_alone_until_the_entry_s_own_changes() {
+        let entry = |desired: i32, image: &str, max: i32| json!({"nodegroupName": "a", "desiredSize": desired, "maxSize": max, "nodeRole": image});
+        let existing = [made(&entry(1, "a", 9), 5)];
+        let size =
+            |entry: Value| applied(&of(json!([entry]), &existing))["spec"]["scalingConfig"]["desiredSize"].clone();
+        assert_eq!(of(json!([entry(1, "a", 9)]), &existing), [], "scaled from outside alone: nothing to do");
+        assert_eq!(size(entry(1, "b", 9)), 5);
+        assert_eq!(size(entry(1, "a", 4)), 4, "within the new bounds");
+        assert_eq!(size(entry(2, "a", 9)), 2);
+    }
+
+    #[test]
+    fn rancher_s_words_become_eks_s() {
+        let spec = |entry: Value| applied(&of(json!([entry]), &[]))["spec"].clone();
+        let spot = spec(json!({"nodegroupName": "a", "requestSpotInstances": true, "spotInstanceTypes": ["m5.large"],
+            "instanceType": "t3.small", "arm": true, "ec2SshKey": "key", "launchTemplate": {"id": "lt", "name": "n", "version": 2}}));
+        assert_eq!(spot["capacityType"], "SPOT");
+        assert_eq!(spot["instanceTypes"], json!(["m5.large"]));
+        assert_eq!(spot["amiType"], "AL2023_ARM_64_STANDARD");
+        assert_eq!(spot["remoteAccess"], json!({"ec2SshKey": "key"}));
+        assert_eq!(spot["launchTemplate"], json!({"id": "lt", "version": "2"}), "the id or the name, not both");
+        let plain = spec(json!({"nodegroupName": "a", "instanceType": "t3.small", "gpu": true}));
+        assert_eq!(plain["instanceTypes"], json!(["t3.small"]));
+        assert_eq!(plain["amiType"], "AL2023_x86_64_NVIDIA");
+        assert_eq!(plain["scalingConfig"], json!({"minSize": 1, "maxSize": 2, "desiredSize": 2}), "EKS's defaults");
+        assert!(plain.get("taints").is_none() && plain.get("labels").is_none(), "what isn't said isn't owned: {plain}");
+    }
+}

@@ -226,3 +226,6 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     }
     Decision::new(Next::StartDelete, phase, deleting("removing servers and nodes"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,3 +117,92 @@ fn provisioned(seen: &Observed, old: &EKSClusterConfigStatus, generation: Option
             .map_or_else(|| seen.now.clone(), |c| c.last_transition_time.clone()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::controller::children::Child;
+    use crate::controller::fixtures::{active, cluster, nodegroup, seen_cluster};
+    use crate::provider::{Access, Step};
+
+    fn ready(next: Next) -> Decision<Next> {
+        Decision::new(next, Phase::Active, Health::Ready)
+    }
+
+    #[test]
+    fn an_active_cluster_reports_the_way_in_and_what_runs() {
+        let access = Access {
+            kubeconfig: String::new(),
+            endpoint: "https://host:16443".into(),
+            internal: Some(("10.0.0.2".into(), 6443)),
+            api_port: Some(16443),
+            ca_pem: "pem".into(),
+        };
+        let seen =
+            Observed { child: Child { access: Some(access), ready: true, ..Child::default() }, ..seen_cluster() };
+        let status = status(&cluster(json!({}), json!(null)), &seen, &ready(Next::Nothing));
+        assert_eq!(status.observed_generation, Some(3));
+        assert_eq!(status.endpoint.as_deref(), Some("https://host:16443"));
+        assert_eq!(status.certificate_authority.map(|c| c.data), Some(STANDARD.encode("pem")));
+        assert_eq!(status.service.as_deref(), Some("demo-api"));
+        assert_eq!(status.applied.map(|a| (a.version, a.api_port)), Some(("1.33".into(), Some(16443))));
+        assert_eq!(status.active_since, Some(seen.now.0.to_string()));
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_status_again() {
+        let (seen, decision) = (seen_cluster(), ready(Next::Nothing));
+        let first = status(&cluster(json!({}), active()), &seen, &decision);
+        let later = Observed {
+            now: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(k8s_openapi::jiff::Timestamp::now()),
+            ..seen
+        };
+        assert_eq!(status(&cluster(json!({}), json!(first)), &later, &decision), first);
+    }
+
+    #[test]
+    fn a_cluster_that_was_active_is_never_reported_as_creating() {
+        let decision = Decision::new(Next::Nothing, Phase::Creating, Health::Progressing(Reason::Creating, "x".into()));
+        assert_eq!(status(&cluster(json!({}), active()), &seen_cluster(), &decision).phase, Some(Phase::Active));
+    }
+
+    #[test]
+    fn the_failure_s_message_stands_while_it_lasts_and_a_conflict_claims_no_arn() {
+        let stalled = Decision::new(Next::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, "why".into()));
+        let failed = status(&cluster(json!({}), json!(null)), &seen_cluster(), &stalled);
+        assert_eq!((failed.failure_message.as_str(), failed.arn.as_deref()), ("why", None));
+        let well = status(&cluster(json!({}), json!(failed)), &seen_cluster(), &ready(Next::Nothing));
+        assert_eq!(well.failure_message, "");
+        assert_eq!(well.arn.as_deref(), Some("arn:aws:eks:us-east-1:000000000000:cluster/demo"));
+    }
+
+    #[test]
+    fn nodes_are_counted_over_all_groups() {
+        let group = |desired: i32, ready: i32| {
+            let scaling = json!({"minSize": 0, "maxSize": 9, "desiredSize": desired});
+            Arc::new(nodegroup(json!({"scalingConfig": scaling}), json!({"readyReplicas": ready})))
+        };
+        let seen = Observed { nodegroups: vec![group(3, 1), group(2, 2)], ..seen_cluster() };
+        let nodes = status(&cluster(json!({}), json!(null)), &seen, &ready(Next::Nothing)).nodes.unwrap();
+        assert_eq!((nodes.ready, nodes.desired, nodes.summary.as_str()), (3, 5, "3/5"));
+    }
+
+    #[test]
+    fn provisioned_follows_the_making_and_then_stays() {
+        let of = |task, old: serde_json::Value| {
+            let seen = Observed { task, ..seen_cluster() };
+            let status = status(&cluster(json!({}), old), &seen, &ready(Next::Nothing));
+            let condition = status.conditions.iter().find(|c| c.type_ == PROVISIONED).map(|c| c.status.clone());
+            (condition, status)
+        };
+        assert_eq!(of(TaskView::Idle, json!(null)).0, None);
+        assert_eq!(of(TaskView::Running(Work::Create, Step::default()), json!(null)).0.as_deref(), Some("False"));
+        let (made, status) = of(TaskView::Finished(Work::Create), json!(null));
+        assert_eq!(made.as_deref(), Some("True"));
+        assert_eq!(of(TaskView::Idle, json!(status)).0.as_deref(), Some("True"));
+    }
+}

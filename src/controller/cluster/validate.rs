@@ -68,3 +68,54 @@ pub fn validate(
         id,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::controller::fixtures::{active, cluster};
+    use crate::crd::conditions::Health;
+    use crate::provider::metadata::Metadata;
+
+    fn of(cluster: &EKSClusterConfig) -> Result<ClusterPlan, Problem> {
+        let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+        validate(cluster, "1.33", Some(&provider))
+    }
+
+    fn stalled(problem: &Problem) -> (Reason, &str) {
+        let Health::Stalled(reason, message) = &problem.health else { panic!("{problem:?}") };
+        (*reason, message)
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused_with_the_known_ones() {
+        let problem = of(&cluster(json!({"kubernetesVersion": "9.99"}), json!(null))).unwrap_err();
+        let (reason, message) = stalled(&problem);
+        assert_eq!(reason, Reason::InvalidSpec);
+        assert!(message.contains("9.99") && message.contains("1.33") && message.contains("1.24"), "{message}");
+    }
+
+    #[test]
+    fn what_the_spec_leaves_out_is_filled_in() {
+        let plan = of(&cluster(json!({}), json!(null))).unwrap();
+        assert_eq!((plan.version.as_str(), plan.eks_name.as_str()), ("1.33", "demo"));
+        assert_eq!((plan.service_cidr.as_str(), plan.api_port), (DEFAULT_SERVICE_CIDR, None));
+        assert!(plan.tls_names.contains(&"demo-api.default.svc".to_owned()));
+    }
+
+    #[test]
+    fn once_made_a_cluster_keeps_its_version_image_and_port() {
+        let mut status = active();
+        status["applied"]["apiPort"] = 16500.into();
+        let plan = of(&cluster(json!({"kubernetesVersion": "9.99"}), status)).unwrap();
+        assert_eq!((plan.version.as_str(), plan.image.as_str(), plan.api_port), ("1.33", "image:1.33", Some(16500)));
+    }
+
+    #[test]
+    fn importing_and_a_provider_that_is_turned_off_are_refused() {
+        assert_eq!(stalled(&of(&cluster(json!({"imported": true}), json!(null))).unwrap_err()).0, Reason::InvalidSpec);
+        let off = validate(&cluster(json!({}), json!(null)), "1.33", None).unwrap_err();
+        assert_eq!(stalled(&off).0, Reason::ProviderUnavailable);
+    }
+}

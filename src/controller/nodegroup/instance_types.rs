@@ -64,4 +64,21 @@ mod tests {
         assert_eq!(of("p5.48xlarge"), None);
         assert_eq!(of("nonsense"), None);
     }
+
+    #[test]
+    fn the_default_is_known_and_no_size_is_smaller_than_the_one_before() {
+        assert!(resources(DEFAULT).is_some());
+        for (family, gib) in [("c6i", 2), ("m7g", 4), ("r5", 8)] {
+            let mut before = 0;
+            for (size, cpus) in SIZES {
+                let found = resources(&format!("{family}.{size}")).unwrap();
+                assert_eq!((found.cpus, found.memory_mib), (cpus, u64::from(cpus) * gib * 1024), "{family}.{size}");
+                assert!(cpus > before);
+                before = cpus;
+            }
+        }
+        for odd in ["m5", "m5.", ".large", "m.large", "large", "x1.large", "t3.24xlarge", ""] {
+            assert_eq!(resources(odd), None, "{odd}");
+        }
+    }
 }

@@ -213,3 +213,6 @@ fn delete(seen: &Observed) -> Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,3 +49,65 @@ fn issues(health: &Health, nodes: &[NodeStatus]) -> Vec<Issue> {
     let resource_ids = nodes.iter().filter(|n| !n.ready).map(|n| n.name.clone()).collect();
     vec![Issue { code: code.into(), message: message.clone(), resource_ids }]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::controller::fixtures::{active, cluster, machines, nodegroup, seen_group};
+    use crate::provider::{ContainerState, Error};
+
+    fn seen() -> Observed {
+        Observed {
+            cluster: Some(Arc::new(cluster(json!({}), active()))),
+            machines: Ok(machines(&[("a", ContainerState::Running), ("b", ContainerState::Running)])),
+            nodes: Some(BTreeMap::from([("a".to_owned(), true), ("b".to_owned(), false)])),
+            ..seen_group(2)
+        }
+    }
+
+    fn failing(reason: Reason) -> Decision<Next> {
+        Decision::new(Next::Nothing, Phase::Failed, Health::Failing(reason, "why".into()))
+    }
+
+    #[test]
+    fn every_machine_is_listed_and_only_ready_ones_count_as_ready() {
+        let decision = Decision::new(Next::Nothing, Phase::Active, Health::Ready);
+        let status = status(&nodegroup(json!({}), json!(null)), &seen(), &decision);
+        assert_eq!((status.replicas, status.ready_replicas, status.observed_generation), (2, 1, Some(2)));
+        assert_eq!(status.version.as_deref(), Some("1.33"));
+        assert_eq!(status.selector.as_deref(), Some("eks.amazonaws.com/nodegroup=workers"));
+        assert!(status.arn.unwrap().starts_with("arn:aws:eks:us-east-1:000000000000:nodegroup/demo/workers/"));
+        assert_eq!(status.issues, []);
+    }
+
+    #[test]
+    fn what_was_known_stays_while_the_engine_or_the_cluster_is_away() {
+        let group =
+            nodegroup(json!({}), json!({"arn": "arn", "version": "1.32", "nodes": [{"name": "a", "ready": true}]}));
+        let away = Error::Unavailable { engine: "Docker", doing: "looking".into(), why: "refused".into() };
+        let seen = Observed { machines: Err(away), nodes: None, ..seen_group(1) };
+        let status = status(&group, &seen, &failing(Reason::ProviderUnavailable));
+        assert_eq!((status.replicas, status.arn.as_deref(), status.version.as_deref()), (1, Some("arn"), Some("1.32")));
+    }
+
+    #[test]
+    fn what_is_wrong_has_eks_s_code_and_the_nodes_concerned() {
+        for (reason, code) in [
+            (Reason::ImageUnavailable, "AmiIdNotFound"),
+            (Reason::Unreachable, "ClusterUnreachable"),
+            (Reason::ProvisionFailed, "NodeCreationFailure"),
+            (Reason::InvalidSpec, "InternalFailure"),
+        ] {
+            let status = status(&nodegroup(json!({}), json!(null)), &seen(), &failing(reason));
+            assert_eq!(
+                status.issues,
+                [Issue { code: code.into(), message: "why".into(), resource_ids: vec!["b".into()] }]
+            );
+        }
+    }
+}

@@ -87,3 +87,65 @@ fn taints(group: &Nodegroup) -> Vec<String> {
     let taints = group.spec.taints.iter();
     taints.map(|t| format!("{}={}:{}", t.key, t.value.as_deref().unwrap_or_default(), t.effect.kubernetes())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::controller::fixtures::{active, cluster, nodegroup};
+    use crate::crd::conditions::Health;
+    use crate::provider::metadata::Metadata;
+
+    fn of(spec: Value) -> Result<NodegroupPlan, String> {
+        let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+        let plan = validate(&nodegroup(spec, Value::Null), &cluster(json!({}), active()), &provider);
+        plan.map_err(|problem| match problem.health {
+            Health::Stalled(Reason::InvalidSpec, message) => message,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn sizes_that_contradict_each_other_are_refused_with_the_numbers() {
+        let sizes = |min: i32, desired: i32, max: i32| {
+            of(json!({"scalingConfig": {"minSize": min, "maxSize": max, "desiredSize": desired}}))
+        };
+        assert!(sizes(0, 3, 2).unwrap_err().contains("0 <= 3 <= 2"));
+        assert!(sizes(2, 1, 3).unwrap_err().contains("2 <= 1 <= 3"));
+        assert_eq!(sizes(0, 0, 1).unwrap().desired, 0);
+    }
+
+    #[test]
+    fn a_group_may_be_older_than_its_cluster_but_not_newer() {
+        assert!(of(json!({"version": "1.34"})).unwrap_err().contains("newer than the cluster's 1.33"));
+        assert_eq!(of(json!({})).unwrap().image, "image:1.33", "the cluster's own");
+        assert_ne!(of(json!({"version": "1.32"})).unwrap().image, "image:1.33");
+        assert!(of(json!({"version": "1.1"})).unwrap_err().contains("known versions"));
+    }
+
+    #[test]
+    fn nodes_have_eks_s_labels_the_group_s_own_and_its_taints() {
+        let plan = of(json!({"instanceTypes": ["m5.large", "m6i.large"], "capacityType": "SPOT", "labels": {"team": "a"},
+            "taints": [{"key": "k", "value": "v", "effect": "NO_SCHEDULE"}, {"key": "e", "effect": "PREFER_NO_SCHEDULE"}]}))
+        .unwrap();
+        for (label, value) in [
+            (keys::NODE_NODEGROUP, "workers"),
+            (keys::NODE_INSTANCE_TYPE, "m5.large"),
+            (keys::NODE_CAPACITY_TYPE, "SPOT"),
+            (keys::NODE_REGION, "us-east-1"),
+            ("team", "a"),
+        ] {
+            assert_eq!(plan.labels.get(label).map(String::as_str), Some(value), "{label}");
+        }
+        assert_eq!(plan.taints, ["k=v:NoSchedule", "e=:PreferNoSchedule"]);
+        assert_eq!((plan.resources.cpus, plan.resources.memory_mib), (2, 8192));
+        assert_eq!(plan.zones, ["us-east-1a", "us-east-1b", "us-east-1c"]);
+    }
+
+    #[test]
+    fn a_type_that_is_not_known_has_all_of_the_machine() {
+        assert_eq!(of(json!({"instanceTypes": ["p5.48xlarge"]})).unwrap().resources.cpus, u32::MAX);
+        assert_eq!(of(json!({})).unwrap().resources.memory_mib, 4096, "t3.medium");
+    }
+}

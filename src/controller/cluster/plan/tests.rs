@@ -1,0 +1,176 @@
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::controller::children::Child;
+use crate::controller::decision::Problem;
+use crate::controller::fixtures::{active, cluster, deleted, nodegroup, seen_cluster, server};
+use crate::crd::Nodegroup;
+use crate::provider::Error;
+
+fn reason(plan: &Plan) -> Option<Reason> {
+    match &plan.health {
+        Health::Ready => None,
+        Health::Progressing(r, _) | Health::Stalled(r, _) | Health::Failing(r, _) => Some(*r),
+    }
+}
+
+fn ready() -> Child {
+    Child { ready: true, ..Child::default() }
+}
+
+fn refused() -> Error {
+    Error::Engine { doing: "making it".into(), why: "no".into() }
+}
+
+#[test]
+fn our_finalizer_comes_before_anything_is_made() {
+    let mut new = cluster(json!({}), json!(null));
+    new.metadata.finalizers = None;
+    assert_eq!(plan(&new, &seen_cluster()).next, Next::AddFinalizer);
+    assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen_cluster()).next, Next::StartCreate(_)));
+}
+
+#[test]
+fn nothing_is_done_for_a_cluster_whose_identity_is_another_s() {
+    let seen = Observed { twin: Some("default/older".into()), ..seen_cluster() };
+    let mut new = cluster(json!({}), json!(null));
+    new.metadata.finalizers = None;
+    for demo in [new, cluster(json!({}), json!(null))] {
+        let plan = plan(&demo, &seen);
+        assert_eq!(
+            (plan.next.clone(), plan.phase, reason(&plan)),
+            (Next::Nothing, Phase::Failed, Some(Reason::Conflict))
+        );
+        assert!(plan.again.is_some(), "the other one's end wakes nobody");
+    }
+}
+
+#[test]
+fn a_wrong_spec_stalls_a_new_cluster_and_leaves_one_that_runs_active() {
+    let seen = || Observed { plan: Err(Problem::stalled(Reason::InvalidSpec, "no")), ..seen_cluster() };
+    assert_eq!(plan(&cluster(json!({}), json!(null)), &seen()).phase, Phase::Failed);
+    let running = plan(&cluster(json!({}), active()), &seen());
+    assert_eq!(
+        (running.next.clone(), running.phase, reason(&running)),
+        (Next::Nothing, Phase::Active, Some(Reason::InvalidSpec))
+    );
+}
+
+#[test]
+fn an_engine_that_is_away_begins_nothing() {
+    let away = Error::Unavailable { engine: "Docker", doing: "looking".into(), why: "refused".into() };
+    let seen = Observed { world: Err(away), ..seen_cluster() };
+    let plan = plan(&cluster(json!({}), active()), &seen);
+    assert_eq!((plan.next.clone(), plan.phase), (Next::Nothing, Phase::Active));
+    assert_eq!(reason(&plan), Some(Reason::ProviderUnavailable));
+}
+
+#[test]
+fn a_cluster_is_active_when_its_api_server_answers_and_not_before() {
+    let seen = |child| Observed {
+        world: Ok(server(ContainerState::Running)),
+        child,
+        task: TaskView::Finished(Work::Create),
+        ..seen_cluster()
+    };
+    let new = cluster(json!({}), json!(null));
+    assert_eq!(plan(&new, &seen(Child::default())).phase, Phase::Creating);
+    let up = plan(&new, &seen(ready()));
+    assert_eq!((up.phase, up.health.clone()), (Phase::Active, Health::Ready));
+}
+
+#[test]
+fn after_a_start_nothing_is_said_before_the_api_server_was_asked() {
+    let seen = |problem: &str| Observed {
+        world: Ok(server(ContainerState::Running)),
+        child: Child { problem: problem.into(), ..Child::default() },
+        ..seen_cluster()
+    };
+    let running = cluster(json!({}), active());
+    assert_eq!(plan(&running, &seen("")).next, Next::LookAgain);
+    assert_eq!(reason(&plan(&running, &seen("it is gone"))), Some(Reason::Unreachable));
+}
+
+#[test]
+fn a_stopped_server_is_started_and_a_lost_one_made_anew() {
+    let running = cluster(json!({}), active());
+    let stopped = Observed { world: Ok(server(ContainerState::Exited)), ..seen_cluster() };
+    assert!(matches!(plan(&running, &stopped).next, Next::StartStart(_)));
+    let lost = plan(&running, &seen_cluster());
+    assert!(matches!(lost.next, Next::StartCreate(_)));
+    assert_eq!(lost.phase, Phase::Updating, "never Creating again");
+}
+
+#[test]
+fn a_failure_is_said_until_its_pause_is_over_and_then_tried_again() {
+    let new = cluster(json!({}), json!(null));
+    let failed = |wait| Observed { task: TaskView::Failed(Work::Create, refused()), wait, ..seen_cluster() };
+    let pause = Duration::from_secs(4);
+    let waiting = plan(&new, &failed(Some(pause)));
+    assert_eq!((waiting.next.clone(), waiting.phase, waiting.again), (Next::Nothing, Phase::Failed, Some(pause)));
+    assert!(matches!(plan(&new, &failed(None)).next, Next::StartCreate(_)));
+}
+
+#[test]
+fn another_version_for_a_cluster_that_runs_is_refused_with_both() {
+    let seen = Observed {
+        world: Ok(server(ContainerState::Running)),
+        child: ready(),
+        wanted_version: "1.34".into(),
+        ..seen_cluster()
+    };
+    let plan = plan(&cluster(json!({}), active()), &seen);
+    let Health::Stalled(Reason::InvalidSpec, message) = &plan.health else { panic!("{plan:?}") };
+    assert!(message.contains("1.33") && message.contains("1.34"), "{message}");
+}
+
+#[test]
+fn deletion_protection_holds_a_cluster_as_it_is() {
+    let demo = deleted(cluster(json!({"deletionProtection": true}), active()));
+    let seen = Observed { nodegroups: vec![Arc::new(nodegroup(json!({}), json!(null)))], ..seen_cluster() };
+    let plan = plan(&demo, &seen);
+    assert_eq!(
+        (plan.next.clone(), plan.phase, reason(&plan)),
+        (Next::Nothing, Phase::Active, Some(Reason::DeletionProtected))
+    );
+}
+
+#[test]
+fn deletion_takes_the_node_groups_first_then_the_cluster_then_the_finalizer() {
+    let demo = deleted(cluster(json!({}), active()));
+    let group = nodegroup(json!({}), json!(null));
+    let with = |groups: Vec<Nodegroup>, task| Observed {
+        nodegroups: groups.into_iter().map(Arc::new).collect(),
+        task,
+        ..seen_cluster()
+    };
+    assert_eq!(
+        plan(&demo, &with(vec![group.clone()], TaskView::Idle)).next,
+        Next::DeleteNodegroups(vec!["workers".into()])
+    );
+    assert_eq!(plan(&demo, &with(vec![deleted(group.clone())], TaskView::Idle)).next, Next::Nothing);
+    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Idle)).next, Next::StartDelete);
+    let running = TaskView::Running(Work::Create, Step::default());
+    assert_eq!(plan(&demo, &with(Vec::new(), running)).next, Next::Cancel);
+    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Stopping(Work::Create))).next, Next::Nothing);
+    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Finished(Work::Delete))).next, Next::Finish);
+    let failed = Observed { wait: Some(SOON), ..with(Vec::new(), TaskView::Failed(Work::Delete, refused())) };
+    assert_eq!(plan(&demo, &failed).next, Next::Nothing);
+    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Failed(Work::Delete, refused()))).next, Next::StartDelete);
+}
+
+#[test]
+fn an_invalid_spec_does_not_block_deletion() {
+    let seen = Observed { plan: Err(Problem::stalled(Reason::InvalidSpec, "no")), ..seen_cluster() };
+    assert_eq!(plan(&deleted(cluster(json!({}), json!(null))), &seen).next, Next::StartDelete);
+}
+
+#[test]
+fn a_provider_that_is_turned_off_blocks_deletion_only_of_what_it_made() {
+    let seen = || Observed { provider_name: String::new(), ..seen_cluster() };
+    assert_eq!(plan(&deleted(cluster(json!({}), json!(null))), &seen()).next, Next::Finish);
+    let made = plan(&deleted(cluster(json!({}), active())), &seen());
+    assert_eq!((made.next.clone(), reason(&made)), (Next::Nothing, Some(Reason::ProviderUnavailable)));
+}

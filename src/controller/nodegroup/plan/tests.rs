@@ -1,0 +1,119 @@
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::*;
+use crate::controller::decision::Problem;
+use crate::controller::fixtures::{deleted, machines, nodegroup, seen_group};
+
+use ContainerState::{Exited, Running};
+
+fn group() -> Nodegroup {
+    nodegroup(json!({}), json!(null))
+}
+
+fn old_group() -> Nodegroup {
+    nodegroup(json!({}), json!({"phase": "Active", "activeSince": "2024-01-01T00:00:00Z"}))
+}
+
+fn nodes(all: &[(&str, bool)]) -> BTreeMap<String, bool> {
+    all.iter().map(|(name, ready)| ((*name).to_owned(), *ready)).collect()
+}
+
+#[test]
+fn missing_nodes_are_added_and_surplus_ones_removed_those_that_are_not_ready_first() {
+    let Next::AddNodes(_, 2) = plan(&group(), &seen_group(2)).next else { panic!("two nodes are missing") };
+    let seen = Observed {
+        machines: Ok(machines(&[("a", Running), ("b", Running), ("c", Running)])),
+        nodes: Some(nodes(&[("a", false), ("b", true), ("c", true)])),
+        ..seen_group(1)
+    };
+    assert_eq!(plan(&group(), &seen).next, Next::RemoveNodes(vec!["a".into(), "c".into()]));
+}
+
+#[test]
+fn a_dead_machine_goes_before_another_one_comes() {
+    let seen =
+        Observed { machines: Ok(machines(&[("a", Running), ("b", Exited)])), nodes: Some(nodes(&[])), ..seen_group(2) };
+    assert_eq!(plan(&old_group(), &seen).next, Next::RemoveNodes(vec!["b".into()]));
+}
+
+#[test]
+fn a_node_object_without_a_machine_is_deleted() {
+    let seen = Observed { nodes: Some(nodes(&[("gone", false)])), ..seen_group(0) };
+    assert_eq!(plan(&group(), &seen).next, Next::DeleteNodeObjects(vec!["gone".into()]));
+}
+
+#[test]
+fn a_group_is_active_when_every_node_is_ready_also_with_none() {
+    let of = |ready| Observed {
+        machines: Ok(machines(&[("a", Running)])),
+        nodes: Some(nodes(&[("a", ready)])),
+        ..seen_group(1)
+    };
+    assert_eq!(plan(&group(), &of(false)).phase, Phase::Creating);
+    assert_eq!((plan(&group(), &of(true)).phase, plan(&group(), &of(true)).health), (Phase::Active, Health::Ready));
+    assert_eq!(plan(&group(), &seen_group(0)).phase, Phase::Active);
+}
+
+#[test]
+fn after_a_start_nothing_is_said_before_the_nodes_are_known() {
+    let seen = |looking| Observed { machines: Ok(machines(&[("a", Running)])), nodes: None, looking, ..seen_group(1) };
+    assert_eq!(plan(&old_group(), &seen(true)).next, Next::LookAgain);
+    let known = plan(&old_group(), &seen(false));
+    assert!(matches!(known.health, Health::Progressing(Reason::NodesNotReady, _)), "{known:?}");
+}
+
+#[test]
+fn nothing_is_begun_while_the_cluster_cannot_take_nodes() {
+    for (owner, word) in [
+        (Owner::Missing, "doesn't exist"),
+        (Owner::Deleting, "being deleted"),
+        (Owner::NotReady(Some(Phase::Creating)), "Creating"),
+        (Owner::NotReady(None), "to become Active"),
+    ] {
+        let plan = plan(&group(), &Observed { owner, ..seen_group(2) });
+        let Health::Progressing(Reason::WaitingForCluster, message) = &plan.health else { panic!("{plan:?}") };
+        assert!(message.contains(word) && plan.next == Next::Nothing, "{message}");
+    }
+}
+
+#[test]
+fn a_name_that_is_another_s_and_a_wrong_spec_stall() {
+    let twin = plan(&group(), &Observed { twin: Some("older".into()), ..seen_group(1) });
+    assert!(matches!(twin.health, Health::Stalled(Reason::Conflict, _)) && twin.next == Next::Nothing);
+    let wrong = Observed { plan: Err(Problem::stalled(Reason::InvalidSpec, "no")), ..seen_group(1) };
+    assert_eq!(plan(&group(), &wrong).phase, Phase::Failed);
+    assert_eq!(plan(&old_group(), &wrong).phase, Phase::Active, "its nodes still work");
+}
+
+#[test]
+fn deletion_takes_machines_then_node_objects_then_the_finalizer() {
+    let group = deleted(old_group());
+    let full = Observed {
+        machines: Ok(machines(&[("a", Running), ("b", Exited)])),
+        nodes: Some(nodes(&[("a", true)])),
+        ..seen_group(2)
+    };
+    assert_eq!(plan(&group, &full).next, Next::RemoveNodes(vec!["a".into(), "b".into()]));
+    let empty = Observed { nodes: Some(nodes(&[("a", false)])), ..seen_group(2) };
+    assert_eq!(plan(&group, &empty).next, Next::DeleteNodeObjects(vec!["a".into()]));
+    assert_eq!(plan(&group, &seen_group(2)).next, Next::Finish);
+    let adding =
+        Observed { task: TaskView::Running(Work::AddNodes, crate::provider::Step::default()), ..seen_group(2) };
+    assert_eq!(plan(&group, &adding).next, Next::Cancel);
+}
+
+#[test]
+fn a_group_whose_cluster_is_gone_or_goes_is_not_stuck() {
+    for owner in [Owner::Missing, Owner::Deleting] {
+        let seen = Observed { owner, machines: Ok(machines(&[("a", Running)])), ..seen_group(1) };
+        assert_eq!(plan(&deleted(old_group()), &seen).next, Next::Finish);
+    }
+}
+
+#[test]
+fn a_group_in_conflict_leaves_the_other_s_nodes_when_it_goes() {
+    let seen = Observed { twin: Some("older".into()), machines: Ok(machines(&[("a", Running)])), ..seen_group(1) };
+    assert_eq!(plan(&deleted(group()), &seen).next, Next::Finish);
+}
