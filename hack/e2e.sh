@@ -33,5 +33,6 @@ export K3EKS_API_PORT
 "$ROOT/hack/management.sh" bare k3eks-bare
 export K3EKS_E2E_KUBECONFIG=$ROOT/.k3eks/k3eks-test.kubeconfig K3EKS_E2E_BARE_KUBECONFIG=$ROOT/.k3eks/k3eks-bare.kubeconfig
 export K3EKS_E2E_ENDPOINT=http://127.0.0.1:$K3EKS_API_PORT K3EKS_BINARY=$CARGO_TARGET_DIR/debug/k3eks
+K3EKS_CONTROLLER_KUBECONFIG=$K3EKS_E2E_BARE_KUBECONFIG cargo test --features e2e --test controller
 cargo test --features e2e --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
 "$clients/bin/python" -m pytest -q -p no:cacheprovider tests/clients

@@ -52,7 +52,7 @@ pub struct Child {
 impl Child {
     /// Whether the API server has answered, or failed to, since it is followed.
     pub const fn is_known(&self) -> bool {
-        self.ready || !self.problem.is_empty()
+        self.asked
     }
 }
 

@@ -43,7 +43,12 @@ const CONCURRENCY: u16 = 32;
 /// How long after a trigger more of them are gathered.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
-/// Runs both controllers until `shutdown`, then waits for what is under way to stop.
+/// How the controllers of clusters and node groups work off their queues.
+fn queue() -> Config {
+    Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE)
+}
+
+/// Runs the controllers until `shutdown`, then waits for what is under way to stop.
 ///
 /// # Errors
 /// [`Error::Kubernetes`] where the custom resources can't be listed at the start.
@@ -85,28 +90,16 @@ pub async fn run(
     orphans::start(&ctx, shutdown.clone());
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
 
-    let config = || Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE);
     let stop = shutdown.clone();
     let of_clusters = Controller::for_stream(clusters.stream, clusters.store)
-        .with_config(config())
+        .with_config(queue())
         .reconcile_on(UnboundedReceiverStream::new(woken_clusters))
         .reconcile_on(UnboundedReceiverStream::new(lost))
         .graceful_shutdown_on(async move { stop.cancelled().await })
         .run(cluster::reconcile, cluster::on_error, ctx.clone())
         .for_each(|_| async {});
-    let stop = shutdown.clone();
-    let of_nodegroups = Controller::for_stream(nodegroups.stream, nodegroups.store)
-        .with_config(config())
-        .reconcile_on(UnboundedReceiverStream::new(woken_nodegroups))
-        .graceful_shutdown_on(async move { stop.cancelled().await })
-        .run(nodegroup::reconcile, nodegroup::on_error, ctx.clone())
-        .for_each(|_| async {});
-    let stop = shutdown.clone();
-    let of_updates = Controller::for_stream(updates.stream, updates.store)
-        .with_config(config())
-        .graceful_shutdown_on(async move { stop.cancelled().await })
-        .run(update::reconcile, update::on_error, ctx.clone())
-        .for_each(|_| async {});
+    let of_nodegroups = nodegroup::run(nodegroups.stream, nodegroups.store, woken_nodegroups, ctx.clone());
+    let of_updates = update::run(updates.stream, updates.store, ctx.clone());
     tokio::select! {
         _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates) } => {}
         () = stopped_early(&ctx) => {}

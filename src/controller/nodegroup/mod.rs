@@ -10,8 +10,13 @@ pub mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{Stream, StreamExt};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::{Controller, watcher};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::Instrument;
 
 use super::context::Context;
@@ -20,8 +25,25 @@ use super::report::Seen;
 use super::update::{self, changes};
 use crate::crd::{Nodegroup, NodegroupStatus, keys, names};
 
+/// Runs the controller until the process is told to stop.
+pub async fn run(
+    stream: impl Stream<Item = Result<Nodegroup, watcher::Error>> + Send + 'static,
+    store: Store<Nodegroup>,
+    woken: UnboundedReceiver<ObjectRef<Nodegroup>>,
+    ctx: Arc<Context>,
+) {
+    let stop = ctx.shutdown.clone();
+    Controller::for_stream(stream, store)
+        .with_config(super::queue())
+        .reconcile_on(UnboundedReceiverStream::new(woken))
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(reconcile, on_error, ctx)
+        .for_each(|_| async {})
+        .await;
+}
+
 /// One look at a node group.
-pub async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Action, Error> {
+async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", group.namespace().unwrap_or_default(), group.name_any());
     let span = tracing::info_span!("reconcile", kind = "Nodegroup", resource = %name);
     super::counted(&ctx, "nodegroup", look(&group, &ctx)).instrument(span).await
@@ -69,7 +91,7 @@ async fn report(group: &Nodegroup, status: &NodegroupStatus, ctx: &Context) -> R
 }
 
 /// When to look again after an error.
-pub fn on_error(group: Arc<Nodegroup>, error: &Error, ctx: Arc<Context>) -> Action {
+fn on_error(group: Arc<Nodegroup>, error: &Error, ctx: Arc<Context>) -> Action {
     let wait = super::failed(&ctx, "nodegroup", &group.uid().unwrap_or_default(), group.metadata.generation, error);
     tracing::warn!(resource = %group.name_any(), %error, retry_in = ?wait, "reconcile failed");
     Action::requeue(wait.max(Duration::from_millis(100)))

@@ -7,9 +7,11 @@ mod record;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{Stream, StreamExt};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::{Controller, watcher};
 use tracing::Instrument;
 
 use super::context::Context;
@@ -24,8 +26,22 @@ pub use record::record;
 /// Between two looks at a target. It is all in caches.
 const SOON: Duration = Duration::from_millis(300);
 
+/// Runs the controller until the process is told to stop.
+pub async fn run(
+    stream: impl Stream<Item = Result<Update, watcher::Error>> + Send + 'static,
+    store: Store<Update>,
+    ctx: Arc<Context>,
+) {
+    let stop = ctx.shutdown.clone();
+    Controller::for_stream(stream, store)
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(reconcile, on_error, ctx)
+        .for_each(|_| async {})
+        .await;
+}
+
 /// One look at an update.
-pub async fn reconcile(update: Arc<Update>, ctx: Arc<Context>) -> Result<Action, Error> {
+async fn reconcile(update: Arc<Update>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", update.namespace().unwrap_or_default(), update.name_any());
     let span = tracing::info_span!("reconcile", kind = "Update", resource = %name);
     super::counted(&ctx, "update", look(&update, &ctx)).instrument(span).await
@@ -69,7 +85,7 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
 }
 
 /// When to look again after an error.
-pub fn on_error(update: Arc<Update>, error: &Error, ctx: Arc<Context>) -> Action {
+fn on_error(update: Arc<Update>, error: &Error, ctx: Arc<Context>) -> Action {
     let wait = super::failed(&ctx, "update", &update.uid().unwrap_or_default(), update.metadata.generation, error);
     tracing::warn!(resource = %update.name_any(), %error, retry_in = ?wait, "reconcile failed");
     Action::requeue(wait.max(Duration::from_millis(100)))
