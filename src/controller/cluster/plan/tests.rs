@@ -17,7 +17,7 @@ fn reason(plan: &Plan) -> Option<Reason> {
 }
 
 fn ready() -> Child {
-    Child { ready: true, ..Child::default() }
+    Child { ready: true, asked: true, ..Child::default() }
 }
 
 fn refused() -> Error {
@@ -85,7 +85,7 @@ fn a_cluster_is_active_when_its_api_server_answers_and_not_before() {
 fn after_a_start_nothing_is_said_before_the_api_server_was_asked() {
     let seen = |problem: &str| Observed {
         world: Ok(server(ContainerState::Running)),
-        child: Child { problem: problem.into(), ..Child::default() },
+        child: Child { asked: !problem.is_empty(), problem: problem.into(), ..Child::default() },
         ..seen_cluster()
     };
     let running = cluster(json!({}), active());
