@@ -112,6 +112,7 @@ impl Options {
                 clusters: self.quota_clusters,
                 nodegroups: self.quota_nodegroups,
                 nodes: self.quota_nodes,
+                ..Quotas::default()
             },
         }
     }

@@ -9,7 +9,6 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 pub mod leader;
-#[allow(dead_code)]
 mod member;
 pub mod nodegroup;
 mod orphans;
@@ -101,7 +100,7 @@ pub async fn run(
     let of_nodegroups = nodegroup::run(nodegroups.stream, nodegroups.store, woken_nodegroups, ctx.clone());
     let of_updates = update::run(updates.stream, updates.store, ctx.clone());
     tokio::select! {
-        _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates) } => {}
+        _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates, member::all(&ctx)) } => {}
         () = stopped_early(&ctx) => {}
     }
     ctx.tasks.drained().await;

@@ -1,13 +1,13 @@
 //! What the kinds have in common that belong to a cluster and have a name in EKS.
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{Identity, digest};
-use super::{Nodegroup, names};
+use super::{EKSClusterConfig, Nodegroup, names};
 
 /// A kind whose objects belong to a cluster and have a name in EKS.
 pub trait Member: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Sized {
@@ -41,6 +41,19 @@ impl Member for Nodegroup {
 
     fn eks_name(&self) -> String {
         names::nodegroup_name(self)
+    }
+}
+
+/// Name and place of a new object that belongs to the cluster and goes with it.
+pub fn metadata(cluster: &EKSClusterConfig, kind: &str, eks_name: &str) -> ObjectMeta {
+    let of = cluster.name_any();
+    let owner = cluster.owner_ref(&());
+    ObjectMeta {
+        name: Some(names::object_name(&format!("{of}-{eks_name}"), 63, &[kind, &of, eks_name])),
+        namespace: cluster.namespace(),
+        owner_references: owner
+            .map(|owner| vec![OwnerReference { controller: Some(false), block_owner_deletion: None, ..owner }]),
+        ..ObjectMeta::default()
     }
 }
 

@@ -1,20 +1,26 @@
 //! The custom resources: the product's only store and the only place where the API and the controllers meet. No I/O.
 
+pub mod access_entry;
 pub mod cluster;
 pub mod cluster_settings;
 mod cluster_status;
 pub mod conditions;
+pub mod fargate;
 pub mod keys;
 pub mod member;
 pub mod names;
 pub mod nodegroup;
 pub mod phase;
+pub mod pod_identity;
 pub mod update;
 
+pub use access_entry::AccessEntry;
 pub use cluster::{EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus};
+pub use fargate::FargateProfile;
 pub use member::{Member, MemberIssue, MemberPhase, MemberStatus};
 pub use nodegroup::{Nodegroup, NodegroupSpec, NodegroupStatus};
 pub use phase::Phase;
+pub use pod_identity::PodIdentityAssociation;
 pub use update::{Update, UpdateSpec, UpdateStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -22,5 +28,12 @@ use kube::CustomResourceExt;
 
 /// Every definition, in the order in which they are written and installed.
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    vec![EKSClusterConfig::crd(), Nodegroup::crd(), Update::crd()]
+    vec![
+        EKSClusterConfig::crd(),
+        Nodegroup::crd(),
+        Update::crd(),
+        FargateProfile::crd(),
+        PodIdentityAssociation::crd(),
+        AccessEntry::crd(),
+    ]
 }

@@ -75,6 +75,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [k3eks.io]
   resources: [updates/status]
   verbs: [patch]
+- apiGroups: [k3eks.io]
+  resources: [fargateprofiles, podidentityassociations, accessentries]
+  verbs: [get, list, watch, patch]
+- apiGroups: [k3eks.io]
+  resources: [fargateprofiles/status, podidentityassociations/status, accessentries/status]
+  verbs: [patch]
 # Kubeconfigs of the child clusters, and the way from pods of the management cluster to a child's API server.
 # Nothing is deleted by hand: these objects go with the cluster resource that owns them.
 - apiGroups: [""]
@@ -99,6 +105,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [k3eks.io]
   resources: [updates]
   verbs: [get, list, watch, create, update]
+- apiGroups: [k3eks.io]
+  resources: [fargateprofiles, podidentityassociations, accessentries]
+  verbs: [get, list, watch, create, update, delete]
 # Kubeconfigs are handed out one by one.
 - apiGroups: [""]
   resources: [secrets]

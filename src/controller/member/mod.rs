@@ -18,13 +18,12 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::context::Context;
 use super::error::Error;
 use super::watch;
-use crate::crd::{EKSClusterConfig, Member, keys};
+use crate::crd::{AccessEntry, EKSClusterConfig, FargateProfile, Member, PodIdentityAssociation, keys};
 use crate::provider::ClusterId;
 
 pub use registry::Members;
@@ -33,8 +32,17 @@ pub use registry::Members;
 pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'static {}
 impl<K: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'static> Kind for K {}
 
-/// Runs the controller of kind `K` until `shutdown`.
-pub async fn run<K: Kind>(ctx: Arc<Context>, shutdown: CancellationToken) {
+/// Runs the controllers of all these kinds until the process is told to stop.
+pub async fn all(ctx: &Arc<Context>) {
+    tokio::join!(
+        run::<FargateProfile>(ctx.clone()),
+        run::<PodIdentityAssociation>(ctx.clone()),
+        run::<AccessEntry>(ctx.clone()),
+    );
+}
+
+async fn run<K: Kind>(ctx: Arc<Context>) {
+    let shutdown = ctx.shutdown.clone();
     let source = watch::source::<K>(&ctx.client, ctx.settings.watch_namespace.as_deref());
     ctx.members.add(source.store.clone());
     Controller::for_stream(source.stream, source.store)

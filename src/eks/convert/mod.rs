@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod cluster_change;
 mod cluster_request;
+pub mod member;
 pub mod nodegroup;
 pub mod nodegroup_change;
 pub mod update;

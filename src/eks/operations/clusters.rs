@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::token::Stamp;
 use super::updates::{self, Target};
-use super::{Api, Cx, Settings, check_tags};
+use super::{Api, Cx, Settings, access_entries, check_tags};
 use crate::crd::cluster::IpFamily;
 use crate::crd::names::{self, Identity};
-use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, Nodegroup};
+use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup};
 use crate::eks::convert::cluster::{self, CreateCluster, EncryptionConfig};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -68,6 +68,7 @@ async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
     let mut spec = cluster::spec(&request, &identity.account, &identity.region);
     spec.kubernetes_version.get_or_insert_with(|| settings.default_version.clone());
     let made = make(store, settings, &identity, spec, &stamp).await?;
+    access_entries::bootstrap(&cx, &made).await?;
     Ok(answer(&cx.state, &made))
 }
 
@@ -197,6 +198,9 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     }
     if !store.members::<Nodegroup>(&cluster).is_empty() {
         return refuse(ApiError::resource_in_use("Cluster has nodegroups attached"));
+    }
+    if !store.members::<FargateProfile>(&cluster).is_empty() {
+        return refuse(ApiError::resource_in_use("Cluster has fargate profiles attached"));
     }
     if cluster.spec.deletion_protection.unwrap_or_default() {
         let text =

@@ -24,12 +24,16 @@
 //! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers and a
 //! function `register`, which [`registry`] calls; a line in the `tags` file, if its ARN can carry tags.
 
+mod access_entries;
+mod access_policies;
 mod cluster_updates;
 mod cluster_versions;
 mod clusters;
 mod connected;
+mod fargate_profiles;
 mod nodegroup_updates;
 mod nodegroups;
+mod pod_identity;
 mod tags;
 pub mod token;
 mod updates;
@@ -86,23 +90,31 @@ pub struct Quotas {
     pub nodegroups: usize,
     /// Nodes of one node group.
     pub nodes: i32,
+    /// Fargate profiles of one cluster.
+    pub fargate_profiles: usize,
+    /// Pod identity associations of one cluster.
+    pub pod_identity_associations: usize,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { clusters: 100, nodegroups: 30, nodes: 450 }
+        Self { clusters: 100, nodegroups: 30, nodes: 450, fargate_profiles: 10, pod_identity_associations: 1000 }
     }
 }
 
 /// All handlers.
 pub fn registry() -> Registry<Api> {
     let all = [
+        access_entries::register,
+        access_policies::register,
         clusters::register,
         cluster_updates::register,
         cluster_versions::register,
         connected::register,
+        fargate_profiles::register,
         nodegroups::register,
         nodegroup_updates::register,
+        pod_identity::register,
         tags::register,
         updates::register,
     ];

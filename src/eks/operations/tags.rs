@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, Cx, check_tags};
+use super::{Api, Cx, access_entries, check_tags, fargate_profiles};
 use crate::crd::names::{self, Identity};
-use crate::crd::{EKSClusterConfig, Nodegroup};
+use crate::crd::{AccessEntry, EKSClusterConfig, FargateProfile, Nodegroup, PodIdentityAssociation};
 use crate::eks::arn::{EksArn, EksResource, NamedKind};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -33,7 +33,7 @@ macro_rules! tagged {
     };
 }
 
-tagged!(EKSClusterConfig, Nodegroup);
+tagged!(EKSClusterConfig, Nodegroup, FargateProfile, PodIdentityAssociation, AccessEntry);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,6 +97,20 @@ async fn edit(
             // A group that was made anew has another ARN.
             let same = |found: &Arc<Nodegroup>| names::nodegroup_arn(&Identity::of(&cluster), found) == arn;
             write(store, &found.filter(same).ok_or_else(missing)?, change).await
+        }
+        EksResource::Named(NamedKind::FargateProfile, profile) => {
+            let found = store.member::<FargateProfile>(&cluster, &profile.name);
+            let found = found.filter(|found| fargate_profiles::arn(found, &cluster) == arn);
+            write(store, &found.ok_or_else(missing)?, change).await
+        }
+        EksResource::PodIdentityAssociation { id, .. } => {
+            let found = store.member::<PodIdentityAssociation>(&cluster, id);
+            write(store, &found.ok_or_else(missing)?, change).await
+        }
+        EksResource::AccessEntry { .. } => {
+            let all = store.members::<AccessEntry>(&cluster);
+            let found = all.into_iter().find(|entry| access_entries::arn(entry, &cluster) == arn);
+            write(store, &found.ok_or_else(missing)?, change).await
         }
         _ => Err(missing()),
     }

@@ -28,7 +28,7 @@ pub use error::StoreError;
 pub use find::identity;
 
 use crate::crd::keys::API_MANAGER;
-use crate::crd::{EKSClusterConfig, Nodegroup, Update};
+use crate::crd::{AccessEntry, EKSClusterConfig, FargateProfile, Nodegroup, PodIdentityAssociation, Update};
 use crate::eks::error::ApiError;
 
 /// How often a change is tried again when somebody else was faster.
@@ -77,6 +77,9 @@ kinds! {
     clusters: EKSClusterConfig,
     nodegroups: Nodegroup,
     updates: Update,
+    fargate_profiles: FargateProfile,
+    pod_identity_associations: PodIdentityAssociation,
+    access_entries: AccessEntry,
 }
 
 /// The resources of the management cluster.

@@ -1,0 +1,137 @@
+//! `AccessEntry`: an IAM principal that may use a cluster, and the access policies that it has there.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::member::{Member, MemberStatus};
+
+/// An IAM principal that may use an EKS cluster. A record: tokens of principals aren't checked yet.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "k3eks.io",
+    version = "v1alpha1",
+    kind = "AccessEntry",
+    plural = "accessentries",
+    category = "k3eks",
+    namespaced,
+    status = "MemberStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    printcolumn = r#"{"name":"CLUSTER","type":"string","jsonPath":".spec.clusterName"}"#,
+    printcolumn = r#"{"name":"PRINCIPAL","type":"string","jsonPath":".spec.principalArn"}"#,
+    printcolumn = r#"{"name":"PHASE","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.principalArn == oldSelf.principalArn && self.type == oldSelf.type").message("clusterName, principalArn and type can't be changed: make a new access entry instead"))]
+pub struct AccessEntrySpec {
+    /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
+    #[schemars(length(min = 1, max = 253))]
+    pub cluster_name: String,
+    /// ARN of the IAM role or user. Required. Immutable.
+    #[schemars(length(min = 1))]
+    pub principal_arn: String,
+    /// What the principal is, such as `STANDARD` or `EC2_LINUX`. Default: `STANDARD`. Immutable.
+    #[serde(rename = "type", default = "standard")]
+    pub type_: String,
+    /// Kubernetes groups that it belongs to. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kubernetes_groups: Vec<String>,
+    /// Kubernetes user name. Default: made from the ARN. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The access policies that it has. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access_policies: Vec<AssociatedPolicy>,
+    /// Tags. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The type of an entry for people and programs.
+pub const STANDARD: &str = "STANDARD";
+
+fn standard() -> String {
+    STANDARD.into()
+}
+
+/// An access policy and where it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AssociatedPolicy {
+    /// ARN of the policy. Required.
+    pub policy_arn: String,
+    /// Where it holds. Required.
+    pub access_scope: AccessScope,
+    /// When it was associated, RFC 3339 in UTC. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub associated_at: Option<String>,
+    /// When its scope was last changed, RFC 3339 in UTC. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<String>,
+}
+
+/// Where an access policy holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AccessScope {
+    /// `cluster` or `namespace`. Default: `cluster`.
+    #[serde(rename = "type", default = "whole")]
+    pub type_: String,
+    /// Namespaces of the child cluster, for the type `namespace`. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<String>,
+}
+
+fn whole() -> String {
+    "cluster".into()
+}
+
+impl Member for AccessEntry {
+    fn cluster(&self) -> &str {
+        &self.spec.cluster_name
+    }
+
+    /// The principal's ARN.
+    fn eks_name(&self) -> String {
+        self.spec.principal_arn.clone()
+    }
+
+    fn member_status(&self) -> Option<&MemberStatus> {
+        self.status.as_ref()
+    }
+}
+
+/// The access policies that AWS manages.
+/// Source: <https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html>.
+pub const POLICIES: [&str; 27] = [
+    "AWSBackupFullAccessPolicyForBackup",
+    "AWSBackupFullAccessPolicyForRestore",
+    "AmazonAIOpsAssistantPolicy",
+    "AmazonARCRegionSwitchScalingPolicy",
+    "AmazonEKSACKPolicy",
+    "AmazonEKSAdminPolicy",
+    "AmazonEKSAdminViewPolicy",
+    "AmazonEKSArgoCDClusterPolicy",
+    "AmazonEKSArgoCDPolicy",
+    "AmazonEKSAutoNodePolicy",
+    "AmazonEKSBlockStorageClusterPolicy",
+    "AmazonEKSBlockStoragePolicy",
+    "AmazonEKSClusterAdminPolicy",
+    "AmazonEKSClusterInsightsPolicy",
+    "AmazonEKSComputeClusterPolicy",
+    "AmazonEKSComputePolicy",
+    "AmazonEKSEditPolicy",
+    "AmazonEKSHybridPolicy",
+    "AmazonEKSKROPolicy",
+    "AmazonEKSLoadBalancingClusterPolicy",
+    "AmazonEKSLoadBalancingPolicy",
+    "AmazonEKSNetworkingClusterPolicy",
+    "AmazonEKSNetworkingPolicy",
+    "AmazonEKSSecretReaderPolicy",
+    "AmazonEKSViewPolicy",
+    "AmazonSagemakerHyperpodClusterPolicy",
+    "AmazonSagemakerHyperpodControllerPolicy",
+];

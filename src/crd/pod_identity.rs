@@ -1,0 +1,67 @@
+//! `PodIdentityAssociation`: the role that pods with a service account have.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::member::{Member, MemberStatus};
+
+/// The role that the pods of an EKS cluster with a certain service account have. A record: no credentials are handed out.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "k3eks.io",
+    version = "v1alpha1",
+    kind = "PodIdentityAssociation",
+    category = "k3eks",
+    namespaced,
+    status = "MemberStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    printcolumn = r#"{"name":"CLUSTER","type":"string","jsonPath":".spec.clusterName"}"#,
+    printcolumn = r#"{"name":"SERVICEACCOUNT","type":"string","jsonPath":".spec.serviceAccount"}"#,
+    printcolumn = r#"{"name":"PHASE","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.namespace == oldSelf.namespace && self.serviceAccount == oldSelf.serviceAccount").message("clusterName, namespace and serviceAccount can't be changed: make a new association instead"))]
+pub struct PodIdentityAssociationSpec {
+    /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
+    #[schemars(length(min = 1, max = 253))]
+    pub cluster_name: String,
+    /// Namespace of the service account in the child cluster. Required. Immutable.
+    #[schemars(length(min = 1))]
+    pub namespace: String,
+    /// Name of the service account in the child cluster. Required. Immutable.
+    #[schemars(length(min = 1))]
+    pub service_account: String,
+    /// ARN of the role. Required. Mutable.
+    pub role_arn: String,
+    /// ARN of a role in another account that is assumed with the first one. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_role_arn: Option<String>,
+    /// Whether sessions carry no tags about the pod. Default: false. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disable_session_tags: Option<bool>,
+    /// Policy that narrows the sessions, as JSON. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Tags. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Member for PodIdentityAssociation {
+    fn cluster(&self) -> &str {
+        &self.spec.cluster_name
+    }
+
+    /// The association's id.
+    fn eks_name(&self) -> String {
+        self.generated_id("a-0")
+    }
+
+    fn member_status(&self) -> Option<&MemberStatus> {
+        self.status.as_ref()
+    }
+}
