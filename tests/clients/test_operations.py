@@ -100,3 +100,59 @@ def test_tags(eks, cluster):
     eks.untag_resource(resourceArn=arn, tagKeys=["a"])
     assert eks.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
     assert eks.refused("list_tags_for_resource", resourceArn=arn + "none") == "NotFoundException"
+
+
+def test_fargate_profiles(eks, cluster):
+    names = {"clusterName": cluster, "fargateProfileName": "web"}
+    selectors = [{"namespace": "web", "labels": {"a": "b"}}]
+    assert eks.refused("create_fargate_profile", **names, podExecutionRoleArn=ROLE) == "InvalidParameterException"
+    made = eks.create_fargate_profile(**names, podExecutionRoleArn=ROLE, selectors=selectors)["fargateProfile"]
+    assert made["status"] == "CREATING" and made["fargateProfileArn"].split(":")[-1].startswith(f"fargateprofile/{cluster}/web/")
+    assert eks.refused("create_fargate_profile", **names, podExecutionRoleArn=ROLE, selectors=selectors) == "ResourceInUseException"
+    wait_for("the profile", lambda: eks.describe_fargate_profile(**names)["fargateProfile"]["status"] == "ACTIVE")
+    assert eks.describe_fargate_profile(**names)["fargateProfile"]["selectors"] == selectors
+    assert eks.list_fargate_profiles(clusterName=cluster)["fargateProfileNames"] == ["web"]
+    eks.tag_resource(resourceArn=made["fargateProfileArn"], tags={"a": "1"})
+    assert eks.list_tags_for_resource(resourceArn=made["fargateProfileArn"])["tags"] == {"a": "1"}
+    assert eks.refused("delete_cluster", name=cluster) == "ResourceInUseException"
+    assert eks.delete_fargate_profile(**names)["fargateProfile"]["status"] == "DELETING"
+    assert eks.refused("describe_fargate_profile", **names) == "ResourceNotFoundException"
+
+
+def test_pod_identity(eks, cluster):
+    names = {"clusterName": cluster, "namespace": "web", "serviceAccount": "default"}
+    made = eks.create_pod_identity_association(**names, roleArn=ROLE)["association"]
+    by_id = {"clusterName": cluster, "associationId": made["associationId"]}
+    assert made["associationArn"].endswith(f"podidentityassociation/{cluster}/{made['associationId']}")
+    assert eks.refused("create_pod_identity_association", **names, roleArn=ROLE) == "ResourceInUseException"
+    assert eks.update_pod_identity_association(**by_id, roleArn=ROLE + "2")["association"]["roleArn"] == ROLE + "2"
+    assert eks.describe_pod_identity_association(**by_id)["association"]["roleArn"] == ROLE + "2"
+    assert [a["associationId"] for a in eks.list_pod_identity_associations(clusterName=cluster, namespace="web")["associations"]] == [made["associationId"]]
+    assert eks.list_pod_identity_associations(clusterName=cluster, namespace="none")["associations"] == []
+    eks.tag_resource(resourceArn=made["associationArn"], tags={"a": "1"})
+    assert eks.delete_pod_identity_association(**by_id)["association"]["tags"] == {"a": "1"}
+    assert eks.refused("describe_pod_identity_association", **by_id) == "ResourceNotFoundException"
+
+
+def test_access_entries(eks, cluster):
+    names = {"clusterName": cluster, "principalArn": "arn:aws:iam::000000000000:role/path/Admin"}
+    policies = {p["name"]: p["arn"] for p in eks.list_access_policies()["accessPolicies"]}
+    view = {"policyArn": policies["AmazonEKSViewPolicy"]}
+    assert eks.refused("create_access_entry", **names, kubernetesGroups=["system:masters"]) == "InvalidParameterException"
+    made = eks.create_access_entry(**names, kubernetesGroups=["viewers"])["accessEntry"]
+    assert made["username"] == "arn:aws:sts::000000000000:assumed-role/Admin/{{SessionName}}" and made["type"] == "STANDARD"
+    assert eks.refused("create_access_entry", **names) == "ResourceInUseException"
+    assert eks.update_access_entry(**names, kubernetesGroups=["editors"])["accessEntry"]["kubernetesGroups"] == ["editors"]
+    assert eks.describe_access_entry(**names)["accessEntry"]["kubernetesGroups"] == ["editors"]
+    assert names["principalArn"] in eks.list_access_entries(clusterName=cluster)["accessEntries"]
+    assert eks.refused("associate_access_policy", **names, **view, accessScope={"type": "namespace"}) == "InvalidParameterException"
+    scope = {"type": "namespace", "namespaces": ["web"]}
+    assert eks.associate_access_policy(**names, **view, accessScope=scope)["associatedAccessPolicy"]["accessScope"] == scope
+    assert [p["policyArn"] for p in eks.list_associated_access_policies(**names)["associatedAccessPolicies"]] == [view["policyArn"]]
+    assert eks.list_access_entries(clusterName=cluster, associatedPolicyArn=view["policyArn"])["accessEntries"] == [names["principalArn"]]
+    eks.disassociate_access_policy(**names, **view)
+    assert eks.list_associated_access_policies(**names)["associatedAccessPolicies"] == []
+    eks.tag_resource(resourceArn=made["accessEntryArn"], tags={"a": "1"})
+    assert eks.list_tags_for_resource(resourceArn=made["accessEntryArn"])["tags"] == {"a": "1"}
+    eks.delete_access_entry(**names)
+    assert eks.refused("describe_access_entry", **names) == "ResourceNotFoundException"

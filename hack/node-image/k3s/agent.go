@@ -84,7 +84,8 @@ func (n *node) joinCluster(url string) error {
 	}
 	supervisor.keep("kubelet", n.kubeletFlags()...)
 	until(100*time.Millisecond, func() error {
-		return exec.Command("kubectl", "--kubeconfig", agentDir+"/kubelet.kubeconfig", "get", "node", n.name).Run()
+		_, err := fetch(url+"/api/v1/nodes/"+n.name, n.token, &tls.Config{InsecureSkipVerify: true})
+		return err
 	})
 	say("info", "Successfully registered node "+n.name)
 	supervisor.keep("kube-proxy", "--kubeconfig="+agentDir+"/proxy.kubeconfig", "--cluster-cidr="+facts.Data["cidr"],
