@@ -32,10 +32,11 @@ pub struct AccessEntrySpec {
     #[schemars(length(min = 1, max = 253))]
     pub cluster_name: String,
     /// ARN of the IAM role or user. Required. Immutable.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 2048))]
     pub principal_arn: String,
     /// What the principal is, such as `STANDARD` or `EC2_LINUX`. Default: `STANDARD`. Immutable.
     #[serde(rename = "type", default = "standard")]
+    #[schemars(length(min = 1, max = 63))]
     pub type_: String,
     /// Kubernetes groups that it belongs to. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -24,7 +24,7 @@ use super::member::{Member, MemberStatus};
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.fargateProfileName == oldSelf.fargateProfileName && self.podExecutionRoleArn == oldSelf.podExecutionRoleArn && self.subnets == oldSelf.subnets && self.selectors == oldSelf.selectors").message("a Fargate profile can't be changed but for its tags: make a new one instead"))]
+#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.fargateProfileName == oldSelf.fargateProfileName && self.podExecutionRoleArn == oldSelf.podExecutionRoleArn").message("clusterName, fargateProfileName and podExecutionRoleArn can't be changed: make a new Fargate profile instead"))]
 pub struct FargateProfileSpec {
     /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
     #[schemars(length(min = 1, max = 253))]
@@ -33,11 +33,13 @@ pub struct FargateProfileSpec {
     #[schemars(length(min = 1, max = 100))]
     pub fargate_profile_name: String,
     /// ARN of the role that pods' kubelets would have. Required. Immutable.
+    #[schemars(length(min = 1, max = 2048))]
     pub pod_execution_role_arn: String,
-    /// Ids of subnets. Default: none. Immutable.
+    /// Ids of subnets. Default: none. Mutable here, though not through the EKS API.
     #[serde(default)]
     pub subnets: Vec<String>,
-    /// Which pods; one selector that fits is enough. Default: none. Immutable.
+    /// Which pods; one selector that fits is enough. Default: none. Mutable here, though not through the
+    /// EKS API.
     #[serde(default)]
     #[schemars(length(max = 5))]
     pub selectors: Vec<FargateSelector>,

@@ -24,16 +24,16 @@ use super::member::{Member, MemberStatus};
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.namespace == oldSelf.namespace && self.serviceAccount == oldSelf.serviceAccount").message("clusterName, namespace and serviceAccount can't be changed: make a new association instead"))]
+#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.__namespace__ == oldSelf.__namespace__ && self.serviceAccount == oldSelf.serviceAccount").message("clusterName, namespace and serviceAccount can't be changed: make a new association instead"))]
 pub struct PodIdentityAssociationSpec {
     /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
     #[schemars(length(min = 1, max = 253))]
     pub cluster_name: String,
     /// Namespace of the service account in the child cluster. Required. Immutable.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 63))]
     pub namespace: String,
     /// Name of the service account in the child cluster. Required. Immutable.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 253))]
     pub service_account: String,
     /// ARN of the role. Required. Mutable.
     pub role_arn: String,
