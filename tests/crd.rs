@@ -184,7 +184,8 @@ fn a_node_group_prints_its_sizes_and_can_be_scaled() {
 
 #[test]
 fn every_kind_is_namespaced_and_has_a_status_of_its_own() {
-    for definition in definitions() {
+    // Nothing stands behind a subscription: its state follows from its dates.
+    for definition in definitions().into_iter().filter(|d| d.spec.names.kind != "EksAnywhereSubscription") {
         let kind = &definition.spec.names.kind;
         assert_eq!(definition.spec.scope, "Namespaced", "{kind}");
         assert!(definition.spec.versions[0].subresources.as_ref().is_some_and(|s| s.status.is_some()), "{kind}");

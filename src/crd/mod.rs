@@ -6,21 +6,25 @@ pub mod cluster_settings;
 mod cluster_status;
 pub mod conditions;
 pub mod fargate;
+pub mod idp;
 pub mod keys;
 pub mod member;
 pub mod names;
 pub mod nodegroup;
 pub mod phase;
 pub mod pod_identity;
+pub mod subscription;
 pub mod update;
 
 pub use access_entry::AccessEntry;
 pub use cluster::{EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus};
 pub use fargate::FargateProfile;
+pub use idp::IdentityProviderConfig;
 pub use member::{Member, MemberIssue, MemberPhase, MemberStatus};
 pub use nodegroup::{Nodegroup, NodegroupSpec, NodegroupStatus};
 pub use phase::Phase;
 pub use pod_identity::PodIdentityAssociation;
+pub use subscription::EksAnywhereSubscription;
 pub use update::{Update, UpdateSpec, UpdateStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -35,5 +39,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         FargateProfile::crd(),
         PodIdentityAssociation::crd(),
         AccessEntry::crd(),
+        IdentityProviderConfig::crd(),
+        EksAnywhereSubscription::crd(),
     ]
 }

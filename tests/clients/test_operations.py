@@ -156,3 +156,33 @@ def test_access_entries(eks, cluster):
     assert eks.list_tags_for_resource(resourceArn=made["accessEntryArn"])["tags"] == {"a": "1"}
     eks.delete_access_entry(**names)
     assert eks.refused("describe_access_entry", **names) == "ResourceNotFoundException"
+
+
+def test_identity_provider_configs(eks, cluster):
+    oidc = {"identityProviderConfigName": "corp", "issuerUrl": "https://login.example.com", "clientId": "kube"}
+    names = {"clusterName": cluster, "identityProviderConfig": {"type": "oidc", "name": "corp"}}
+    assert eks.refused("associate_identity_provider_config", clusterName=cluster, oidc={**oidc, "issuerUrl": "http://a"}) == "InvalidParameterException"
+    update = eks.associate_identity_provider_config(clusterName=cluster, oidc=oidc)["update"]
+    assert update["type"] == "AssociateIdentityProviderConfig"
+    assert eks.ended(update, name=cluster)["status"] == "Successful"
+    assert eks.refused("associate_identity_provider_config", clusterName=cluster, oidc=oidc) == "ResourceInUseException"
+    wait_for("the config", lambda: eks.describe_identity_provider_config(**names)["identityProviderConfig"]["oidc"]["status"] == "ACTIVE")
+    config = eks.describe_identity_provider_config(**names)["identityProviderConfig"]["oidc"]
+    assert config["issuerUrl"] == oidc["issuerUrl"] and f"identityproviderconfig/{cluster}/oidc/corp/" in config["identityProviderConfigArn"]
+    assert eks.list_identity_provider_configs(clusterName=cluster)["identityProviderConfigs"] == [{"type": "oidc", "name": "corp"}]
+    update = eks.disassociate_identity_provider_config(**names)["update"]
+    assert eks.ended(update, name=cluster)["status"] == "Successful"
+    assert eks.refused("describe_identity_provider_config", **names) == "ResourceNotFoundException"
+
+
+def test_eks_anywhere_subscriptions(eks, cluster):
+    assert eks.refused("create_eks_anywhere_subscription", name="s", term={"duration": 5, "unit": "MONTHS"}) == "InvalidParameterException"
+    name = f"sub-{cluster}"
+    made = eks.create_eks_anywhere_subscription(name=name, term={"duration": 12, "unit": "MONTHS"}, licenseQuantity=2)["subscription"]
+    assert made["status"] == "ACTIVE" and made["arn"].endswith(f"eks-anywhere-subscription/{made['id']}")
+    assert eks.update_eks_anywhere_subscription(id=made["id"], autoRenew=True)["subscription"]["autoRenew"] is True
+    assert eks.describe_eks_anywhere_subscription(id=made["id"])["subscription"]["licenseQuantity"] == 2
+    assert made["id"] in [s["id"] for s in eks.list_eks_anywhere_subscriptions(includeStatus=["ACTIVE"])["subscriptions"]]
+    eks.tag_resource(resourceArn=made["arn"], tags={"a": "1"})
+    assert eks.delete_eks_anywhere_subscription(id=made["id"])["subscription"]["tags"] == {"a": "1"}
+    assert eks.refused("describe_eks_anywhere_subscription", id=made["id"]) == "ResourceNotFoundException"

@@ -23,7 +23,9 @@ use tracing::Instrument;
 use super::context::Context;
 use super::error::Error;
 use super::watch;
-use crate::crd::{AccessEntry, EKSClusterConfig, FargateProfile, Member, PodIdentityAssociation, keys};
+use crate::crd::{
+    AccessEntry, EKSClusterConfig, FargateProfile, IdentityProviderConfig, Member, PodIdentityAssociation, keys,
+};
 use crate::provider::ClusterId;
 
 pub use registry::Members;
@@ -38,6 +40,7 @@ pub async fn all(ctx: &Arc<Context>) {
         run::<FargateProfile>(ctx.clone()),
         run::<PodIdentityAssociation>(ctx.clone()),
         run::<AccessEntry>(ctx.clone()),
+        run::<IdentityProviderConfig>(ctx.clone()),
     );
 }
 

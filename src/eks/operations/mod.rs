@@ -31,9 +31,11 @@ mod cluster_versions;
 mod clusters;
 mod connected;
 mod fargate_profiles;
+mod idp_configs;
 mod nodegroup_updates;
 mod nodegroups;
 mod pod_identity;
+mod subscriptions;
 mod tags;
 pub mod token;
 mod updates;
@@ -112,9 +114,11 @@ pub fn registry() -> Registry<Api> {
         cluster_versions::register,
         connected::register,
         fargate_profiles::register,
+        idp_configs::register,
         nodegroups::register,
         nodegroup_updates::register,
         pod_identity::register,
+        subscriptions::register,
         tags::register,
         updates::register,
     ];

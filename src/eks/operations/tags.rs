@@ -6,9 +6,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, Cx, access_entries, check_tags, fargate_profiles};
+use super::{Api, Cx, access_entries, check_tags, fargate_profiles, idp_configs, subscriptions};
 use crate::crd::names::{self, Identity};
-use crate::crd::{AccessEntry, EKSClusterConfig, FargateProfile, Nodegroup, PodIdentityAssociation};
+use crate::crd::{
+    AccessEntry, EKSClusterConfig, EksAnywhereSubscription, FargateProfile, IdentityProviderConfig, Nodegroup,
+    PodIdentityAssociation,
+};
 use crate::eks::arn::{EksArn, EksResource, NamedKind};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -33,7 +36,15 @@ macro_rules! tagged {
     };
 }
 
-tagged!(EKSClusterConfig, Nodegroup, FargateProfile, PodIdentityAssociation, AccessEntry);
+tagged!(
+    EKSClusterConfig,
+    Nodegroup,
+    FargateProfile,
+    PodIdentityAssociation,
+    AccessEntry,
+    IdentityProviderConfig,
+    EksAnywhereSubscription
+);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,6 +99,9 @@ async fn edit(
     if parsed.account != cx.caller.account || parsed.region != cx.caller.region {
         return Err(missing());
     }
+    if let EksResource::Subscription(id) = &parsed.resource {
+        return write(store, &subscriptions::by_id(store, id).ok_or_else(missing)?, change).await;
+    }
     let name = parsed.cluster_name().ok_or_else(missing)?;
     let cluster = store.cluster(&cx.caller, name).map_err(|_| missing())?;
     match &parsed.resource {
@@ -101,6 +115,11 @@ async fn edit(
         EksResource::Named(NamedKind::FargateProfile, profile) => {
             let found = store.member::<FargateProfile>(&cluster, &profile.name);
             let found = found.filter(|found| fargate_profiles::arn(found, &cluster) == arn);
+            write(store, &found.ok_or_else(missing)?, change).await
+        }
+        EksResource::Named(NamedKind::IdentityProviderConfig, config) => {
+            let found = store.member::<IdentityProviderConfig>(&cluster, &config.name);
+            let found = found.filter(|found| idp_configs::arn(found, &cluster) == arn);
             write(store, &found.ok_or_else(missing)?, change).await
         }
         EksResource::PodIdentityAssociation { id, .. } => {

@@ -28,7 +28,10 @@ pub use error::StoreError;
 pub use find::identity;
 
 use crate::crd::keys::API_MANAGER;
-use crate::crd::{AccessEntry, EKSClusterConfig, FargateProfile, Nodegroup, PodIdentityAssociation, Update};
+use crate::crd::{
+    AccessEntry, EKSClusterConfig, EksAnywhereSubscription, FargateProfile, IdentityProviderConfig, Nodegroup,
+    PodIdentityAssociation, Update,
+};
 use crate::eks::error::ApiError;
 
 /// How often a change is tried again when somebody else was faster.
@@ -80,6 +83,8 @@ kinds! {
     fargate_profiles: FargateProfile,
     pod_identity_associations: PodIdentityAssociation,
     access_entries: AccessEntry,
+    idp_configs: IdentityProviderConfig,
+    subscriptions: EksAnywhereSubscription,
 }
 
 /// The resources of the management cluster.

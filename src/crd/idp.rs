@@ -1,0 +1,73 @@
+//! `IdentityProviderConfig`: an OIDC identity provider whose tokens a cluster would take.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::member::{Member, MemberStatus};
+
+/// An OIDC identity provider whose tokens an EKS cluster would take. A record: the API server isn't told of it yet.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "k3eks.io",
+    version = "v1alpha1",
+    kind = "IdentityProviderConfig",
+    category = "k3eks",
+    namespaced,
+    status = "MemberStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    printcolumn = r#"{"name":"CLUSTER","type":"string","jsonPath":".spec.clusterName"}"#,
+    printcolumn = r#"{"name":"ISSUER","type":"string","jsonPath":".spec.issuerUrl"}"#,
+    printcolumn = r#"{"name":"PHASE","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.identityProviderConfigName == oldSelf.identityProviderConfigName && self.issuerUrl == oldSelf.issuerUrl && self.clientId == oldSelf.clientId").message("an identity provider config can't be changed but for its tags: make a new one instead"))]
+pub struct IdentityProviderConfigSpec {
+    /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
+    #[schemars(length(min = 1, max = 253))]
+    pub cluster_name: String,
+    /// Name of the config in EKS. Required. Immutable.
+    #[schemars(length(min = 1, max = 255))]
+    pub identity_provider_config_name: String,
+    /// URL of the issuer, beginning with `https://`. Required. Immutable.
+    #[schemars(length(min = 1, max = 2048), regex(pattern = r"^https://"))]
+    pub issuer_url: String,
+    /// Audience that tokens must have. Required. Immutable.
+    #[schemars(length(min = 1, max = 1024))]
+    pub client_id: String,
+    /// Claim with the user's name. Default: `sub`. Mutable here, though not through the EKS API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username_claim: Option<String>,
+    /// Put before the user's name. Default: none. Mutable here, though not through the EKS API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username_prefix: Option<String>,
+    /// Claim with the user's groups. Default: none. Mutable here, though not through the EKS API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups_claim: Option<String>,
+    /// Put before each group. Default: none. Mutable here, though not through the EKS API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups_prefix: Option<String>,
+    /// Claims that tokens must have. Default: none. Mutable here, though not through the EKS API.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub required_claims: BTreeMap<String, String>,
+    /// Tags. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Member for IdentityProviderConfig {
+    fn cluster(&self) -> &str {
+        &self.spec.cluster_name
+    }
+
+    fn eks_name(&self) -> String {
+        self.spec.identity_provider_config_name.clone()
+    }
+
+    fn member_status(&self) -> Option<&MemberStatus> {
+        self.status.as_ref()
+    }
+}

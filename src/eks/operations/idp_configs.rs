@@ -1,0 +1,217 @@
+//! Identity provider configs: associate, describe, list, disassociate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::token::Stamp;
+use super::updates::{Target, under_way};
+use super::{Api, Cx, check_tags};
+use crate::crd::idp::IdentityProviderConfigSpec;
+use crate::crd::names::Identity;
+use crate::crd::update::{Update, UpdateParam, UpdateSpec};
+use crate::crd::{EKSClusterConfig, IdentityProviderConfig, Member, member};
+use crate::eks::arn::{EksArn, NamedKind};
+use crate::eks::convert::cluster::wire_status as cluster_status;
+use crate::eks::convert::member::wire_status;
+use crate::eks::convert::update;
+use crate::eks::error::ApiError;
+use crate::eks::registry::Registry;
+use crate::eks::store::StoreError;
+
+/// The only type that there is.
+const OIDC: &str = "oidc";
+
+/// Type and name of a config.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Name {
+    #[serde(rename = "type")]
+    type_: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ByName {
+    cluster_name: String,
+    identity_provider_config: Name,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InCluster {
+    cluster_name: String,
+}
+
+/// An OIDC identity provider, as a request has it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Oidc {
+    identity_provider_config_name: String,
+    issuer_url: String,
+    client_id: String,
+    username_claim: Option<String>,
+    username_prefix: Option<String>,
+    groups_claim: Option<String>,
+    groups_prefix: Option<String>,
+    #[serde(default)]
+    required_claims: BTreeMap<String, String>,
+}
+
+/// What AssociateIdentityProviderConfig asks for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Associate {
+    cluster_name: String,
+    oidc: Oidc,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(skip_serializing)]
+    client_request_token: Option<String>,
+}
+
+pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
+    registry
+        .on("AssociateIdentityProviderConfig", associate)
+        .on("DescribeIdentityProviderConfig", describe)
+        .on("ListIdentityProviderConfigs", list)
+        .on("DisassociateIdentityProviderConfig", disassociate)
+}
+
+/// ARN of a config.
+pub(super) fn arn(config: &IdentityProviderConfig, cluster: &EKSClusterConfig) -> String {
+    let identity = Identity::of(cluster);
+    let parts = [identity.name.as_str(), OIDC, &config.eks_name(), &config.arn_id()];
+    EksArn::typed(&identity.region, &identity.account, NamedKind::IdentityProviderConfig, parts).to_string()
+}
+
+fn find(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Arc<IdentityProviderConfig>), ApiError> {
+    let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
+    let name = &input.identity_provider_config;
+    let found = cx.state.store.member::<IdentityProviderConfig>(&cluster, &name.name);
+    let found = found.filter(|_| name.type_ == OIDC).ok_or_else(|| {
+        let text = format!("No identity provider config found with type {} and name {}.", name.type_, name.name);
+        ApiError::resource_not_found(text).cluster(&input.cluster_name)
+    })?;
+    Ok((cluster, found))
+}
+
+fn check(request: &Associate, cluster: &EKSClusterConfig, cx: &Cx) -> Result<(), ApiError> {
+    check_tags(&request.tags)?;
+    if !request.oidc.issuer_url.starts_with("https://") {
+        return Err(ApiError::invalid_parameter("issuerUrl must begin with https://"));
+    }
+    if !matches!(cluster_status(cluster, false), "ACTIVE" | "UPDATING") {
+        return Err(ApiError::invalid_request(format!("Cluster '{}' is not in ACTIVE status", request.cluster_name)));
+    }
+    idle(cx, cluster, "AssociateIdentityProviderConfig")
+}
+
+/// One update of a cluster at a time.
+fn idle(cx: &Cx, cluster: &EKSClusterConfig, what: &str) -> Result<(), ApiError> {
+    let Some(other) = under_way(&cx.state.store, cluster, &Target::default()) else { return Ok(()) };
+    let name = Identity::of(cluster).name;
+    let text = format!("Cannot {what} because cluster {name} currently has update {} in progress", other.name_any());
+    Err(ApiError::resource_in_use(text).cluster(&name))
+}
+
+/// The update that stands for a change of the config, at this generation of it.
+async fn record(
+    cx: &Cx,
+    cluster: &EKSClusterConfig,
+    config: &IdentityProviderConfig,
+    type_: &str,
+) -> Result<Value, ApiError> {
+    let value = json!([{"type": OIDC, "name": config.eks_name()}]).to_string();
+    let spec = UpdateSpec {
+        cluster_name: cluster.name_any(),
+        type_: type_.into(),
+        params: vec![UpdateParam { type_: "IdentityProviderConfig".into(), value }],
+        ..UpdateSpec::default()
+    };
+    let mut made = Update::of(config, cluster, spec);
+    // The cluster's own generation is what the update is measured by, and it has been seen.
+    made.spec.generation = 0;
+    match cx.state.store.create(&made).await {
+        Ok(made) => Ok(update::describe(&made)),
+        Err(StoreError::Exists) => Ok(update::describe(&made)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn associate(cx: Cx, request: Associate) -> Result<Value, ApiError> {
+    let store = &cx.state.store;
+    let named = |error: ApiError| error.cluster(&request.cluster_name);
+    let operation = "AssociateIdentityProviderConfig";
+    let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
+    let _turn = cx.state.turn.lock().await;
+    if let Some(found) = store.members::<IdentityProviderConfig>(&cluster).first() {
+        if stamp.made(&**found) {
+            return Ok(json!({"update": record(&cx, &cluster, found, operation).await?, "tags": found.spec.tags}));
+        }
+        let text = "Identity provider config is already associated with the cluster; a cluster has one at most";
+        return Err(named(ApiError::resource_in_use(text)));
+    }
+    check(&request, &cluster, &cx).map_err(named)?;
+    let oidc = request.oidc.clone();
+    let spec = IdentityProviderConfigSpec {
+        cluster_name: cluster.name_any(),
+        identity_provider_config_name: oidc.identity_provider_config_name,
+        issuer_url: oidc.issuer_url,
+        client_id: oidc.client_id,
+        username_claim: oidc.username_claim,
+        username_prefix: oidc.username_prefix,
+        groups_claim: oidc.groups_claim,
+        groups_prefix: oidc.groups_prefix,
+        required_claims: oidc.required_claims,
+        tags: request.tags.clone(),
+    };
+    let mut config = IdentityProviderConfig::new("", spec);
+    config.metadata = member::metadata(&cluster, "idp", &request.oidc.identity_provider_config_name);
+    config.metadata.annotations = Some(stamp.annotations());
+    let made = store.create(&config).await.map_err(|error| named(error.into()))?;
+    Ok(json!({"update": record(&cx, &cluster, &made, operation).await?, "tags": made.spec.tags}))
+}
+
+async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let (cluster, config) = find(&cx, &input)?;
+    let spec = &config.spec;
+    Ok(json!({"identityProviderConfig": {OIDC: {
+        "identityProviderConfigName": spec.identity_provider_config_name,
+        "identityProviderConfigArn": arn(&config, &cluster),
+        "clusterName": Identity::of(&cluster).name,
+        "issuerUrl": spec.issuer_url,
+        "clientId": spec.client_id,
+        "usernameClaim": spec.username_claim.as_deref().unwrap_or("sub"),
+        "usernamePrefix": spec.username_prefix,
+        "groupsClaim": spec.groups_claim,
+        "groupsPrefix": spec.groups_prefix,
+        "requiredClaims": spec.required_claims,
+        "tags": spec.tags,
+        "status": if wire_status(&*config) == "CREATING" { "CREATING" } else { "ACTIVE" },
+    }}}))
+}
+
+async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+    let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
+    let all = cx.state.store.members::<IdentityProviderConfig>(&cluster);
+    let page = cx.page(all.iter().map(|config| config.eks_name()).collect(), String::clone);
+    let items: Vec<Value> = page.items.iter().map(|name: &String| json!({"type": OIDC, "name": name})).collect();
+    Ok(json!({"identityProviderConfigs": items, "nextToken": page.next_token}))
+}
+
+async fn disassociate(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let (cluster, config) = find(&cx, &input)?;
+    let _turn = cx.state.turn.lock().await;
+    let operation = "DisassociateIdentityProviderConfig";
+    idle(&cx, &cluster, operation)?;
+    cx.state.store.delete(&config).await?;
+    // The generation after the last one: the change that took the config away.
+    let mut last = IdentityProviderConfig::clone(&config);
+    last.metadata.generation = Some(config.metadata.generation.unwrap_or_default() + 1);
+    Ok(json!({"update": record(&cx, &cluster, &last, operation).await?}))
+}
