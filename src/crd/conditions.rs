@@ -22,6 +22,8 @@ pub enum Reason {
     Updating,
     /// What the resource stands for is being removed.
     Deleting,
+    /// It works, but not as it should.
+    Degraded,
     /// Nodes exist, but not all of them are Ready.
     NodesNotReady,
     /// The API server doesn't answer.
@@ -51,6 +53,7 @@ impl Reason {
             Self::Creating => "Creating",
             Self::Updating => "Updating",
             Self::Deleting => "Deleting",
+            Self::Degraded => "Degraded",
             Self::NodesNotReady => "NodesNotReady",
             Self::Unreachable => "Unreachable",
             Self::WaitingForCluster => "WaitingForCluster",

@@ -1,6 +1,9 @@
 //! The custom resources: the product's only store and the only place where the API and the controllers meet. No I/O.
 
 pub mod access_entry;
+pub mod addon;
+pub mod addon_catalogue;
+pub mod capability;
 pub mod cluster;
 pub mod cluster_settings;
 mod cluster_status;
@@ -17,6 +20,8 @@ pub mod subscription;
 pub mod update;
 
 pub use access_entry::AccessEntry;
+pub use addon::Addon;
+pub use capability::Capability;
 pub use cluster::{EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus};
 pub use fargate::FargateProfile;
 pub use idp::IdentityProviderConfig;
@@ -41,5 +46,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         AccessEntry::crd(),
         IdentityProviderConfig::crd(),
         EksAnywhereSubscription::crd(),
+        Addon::crd(),
+        Capability::crd(),
     ]
 }

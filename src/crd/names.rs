@@ -130,6 +130,12 @@ pub fn nodegroup_resource(cluster: &str, group: &str) -> String {
     object_name(&format!("{cluster}-{group}"), 63, &[cluster, group])
 }
 
+/// The minor part of a Kubernetes version: 33 of `1.33`, `1.33.5` and `v1.33.5+k3s1`.
+pub fn minor(version: &str) -> Option<u32> {
+    let rest = version.trim_start_matches('v').strip_prefix("1.")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
 /// A name for a Kubernetes object or a container: `text` itself where it can serve, else a slug of it and a short hash of `parts`.
 pub fn object_name(text: &str, most: usize, parts: &[&str]) -> String {
     let slug = slug(text);
@@ -197,6 +203,12 @@ mod tests {
     #[test]
     fn a_name_of_nothing_but_signs_still_gives_a_name() {
         assert!(object_name("___", 20, &["___"]).starts_with("x-"));
+    }
+
+    #[test]
+    fn a_minor_version_is_found_in_every_form() {
+        assert_eq!(["1.33", "1.33.5", "v1.33.5+k3s1", "v1.34"].map(minor), [Some(33), Some(33), Some(33), Some(34)]);
+        assert_eq!(["", "2.1", "1.", "1.x"].map(minor), [None; 4]);
     }
 
     #[test]

@@ -1,4 +1,6 @@
 """Every operation of the EKS API, by boto3 and by the aws CLI, in one sensible order; the last test counts them."""
+import json
+
 import botocore.exceptions
 import pytest
 from conftest import Cli, Refused, boto, wait_for
@@ -173,6 +175,68 @@ def test_identity_provider_configs(eks, cluster):
     update = eks.disassociate_identity_provider_config(**names)["update"]
     assert eks.ended(update, name=cluster)["status"] == "Successful"
     assert eks.refused("describe_identity_provider_config", **names) == "ResourceNotFoundException"
+
+
+def test_addons(eks, cluster):
+    names = {"clusterName": cluster, "addonName": "coredns"}
+    offered = eks.describe_addon_versions(addonName="coredns", kubernetesVersion="1.33")["addons"][0]["addonVersions"]
+    default = next(v["addonVersion"] for v in offered if v["compatibilities"][0]["defaultVersion"])
+    other = next(v["addonVersion"] for v in offered if v["addonVersion"] != default)
+    assert eks.describe_addon_versions(types=["networking"], owners=["nobody"])["addons"] == []
+    schema = json.loads(eks.describe_addon_configuration(addonName="coredns", addonVersion=default)["configurationSchema"])
+    assert "replicaCount" in schema["properties"]
+    assert eks.refused("describe_addon_configuration", addonName="coredns", addonVersion="v0") == "ResourceNotFoundException"
+    assert eks.refused("create_addon", **names, addonVersion="v0") == "InvalidParameterException"
+    assert eks.refused("create_addon", clusterName=cluster, addonName="none") == "InvalidParameterException"
+    assert eks.refused("create_addon", **names, configurationValues='{"none": 1}') == "InvalidParameterException"
+    made = eks.create_addon(**names, configurationValues="replicaCount: 2", tags={"a": "0"})["addon"]
+    assert (made["status"], made["addonVersion"]) == ("CREATING", default) and f"addon/{cluster}/coredns/" in made["addonArn"]
+    assert eks.refused("create_addon", **names) == "ResourceInUseException"
+    wait_for("the addon", lambda: eks.describe_addon(**names)["addon"]["status"] == "ACTIVE")
+    assert eks.list_addons(clusterName=cluster)["addons"] == ["coredns"]
+    update = eks.update_addon(**names, addonVersion=other, resolveConflicts="OVERWRITE")["update"]
+    assert (update["type"], update["params"][0]) == ("AddonUpdate", {"type": "AddonVersion", "value": other})
+    assert eks.ended(update, name=cluster, addonName="coredns")["status"] == "Successful"
+    now = eks.describe_addon(**names)["addon"]
+    assert (now["addonVersion"], now["configurationValues"]) == (other, "replicaCount: 2")
+    eks.tag_resource(resourceArn=made["addonArn"], tags={"a": "1"})
+    assert eks.delete_addon(**names)["addon"]["tags"] == {"a": "1"}
+    assert eks.refused("describe_addon", **names) == "ResourceNotFoundException"
+
+
+def test_an_addon_s_pod_identity_associations(eks, cluster):
+    names = {"clusterName": cluster, "addonName": "vpc-cni"}
+    node = [{"serviceAccount": "aws-node", "roleArn": ROLE}]
+    assert eks.refused("create_addon", **names, podIdentityAssociations=[{"serviceAccount": "none", "roleArn": ROLE}]) == "InvalidParameterException"
+    made = eks.create_addon(**names, podIdentityAssociations=node)["addon"]
+    listed = eks.list_pod_identity_associations(clusterName=cluster, serviceAccount="aws-node")["associations"]
+    assert made["podIdentityAssociations"] == [a["associationArn"] for a in listed] and listed[0]["ownerArn"] == made["addonArn"]
+    assert eks.refused("delete_pod_identity_association", clusterName=cluster, associationId=listed[0]["associationId"]) == "InvalidRequestException"
+    wait_for("the addon", lambda: eks.describe_addon(**names)["addon"]["status"] == "ACTIVE")
+    update = eks.update_addon(**names, podIdentityAssociations=[])["update"]
+    assert eks.ended(update, name=cluster, addonName="vpc-cni")["status"] == "Successful"
+    assert eks.list_pod_identity_associations(clusterName=cluster, serviceAccount="aws-node")["associations"] == []
+    eks.delete_addon(**names)
+
+
+def test_capabilities(eks, cluster):
+    names = {"clusterName": cluster, "capabilityName": "cd"}
+    argo = {"argoCd": {"awsIdc": {"idcInstanceArn": "arn:aws:sso:::instance/ssoins-1"}}}
+    more = {"type": "ARGOCD", "roleArn": ROLE, "deletePropagationPolicy": "RETAIN"}
+    assert eks.refused("create_capability", **names, **more) == "InvalidParameterException"
+    made = eks.create_capability(**names, **more, configuration=argo)["capability"]
+    assert made["status"] == "CREATING" and f"capability/{cluster}/argocd/cd/" in made["arn"]
+    assert eks.refused("create_capability", **names, **more, configuration=argo) == "ResourceInUseException"
+    wait_for("the capability", lambda: eks.describe_capability(**names)["capability"]["status"] == "ACTIVE")
+    assert [c["capabilityName"] for c in eks.list_capabilities(clusterName=cluster)["capabilities"]] == ["cd"]
+    mappings = [{"role": "ADMIN", "identities": [{"id": "u", "type": "SSO_USER"}]}]
+    update = eks.update_capability(**names, configuration={"argoCd": {"rbacRoleMappings": {"addOrUpdateRoleMappings": mappings}}})["update"]
+    assert update["type"] == "CapabilityUpdate"
+    assert eks.ended(update, name=cluster, capabilityName="cd")["status"] == "Successful"
+    assert eks.describe_capability(**names)["capability"]["configuration"]["argoCd"]["rbacRoleMappings"] == mappings
+    eks.tag_resource(resourceArn=made["arn"], tags={"a": "1"})
+    assert eks.delete_capability(**names)["capability"]["tags"] == {"a": "1"}
+    assert eks.refused("describe_capability", **names) == "ResourceNotFoundException"
 
 
 def test_eks_anywhere_subscriptions(eks, cluster):

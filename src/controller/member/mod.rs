@@ -1,10 +1,11 @@
 //! One controller for all kinds that belong to a cluster and have no machines of their own: it ties the resource to its
-//! cluster and says where it stands.
+//! cluster, looks at what stands behind it and says where it stands.
 
+mod addon;
 pub mod plan;
 mod registry;
+mod verdict;
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,6 @@ use kube::runtime::Controller;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use tracing::Instrument;
 
@@ -24,15 +24,13 @@ use super::context::Context;
 use super::error::Error;
 use super::watch;
 use crate::crd::{
-    AccessEntry, EKSClusterConfig, FargateProfile, IdentityProviderConfig, Member, PodIdentityAssociation, keys,
+    AccessEntry, Addon, Capability, EKSClusterConfig, FargateProfile, IdentityProviderConfig, PodIdentityAssociation,
+    keys,
 };
 use crate::provider::ClusterId;
 
 pub use registry::Members;
-
-/// A kind that this controller can look after.
-pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'static {}
-impl<K: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'static> Kind for K {}
+pub use verdict::Kind;
 
 /// Runs the controllers of all these kinds until the process is told to stop.
 pub async fn all(ctx: &Arc<Context>) {
@@ -41,6 +39,8 @@ pub async fn all(ctx: &Arc<Context>) {
         run::<PodIdentityAssociation>(ctx.clone()),
         run::<AccessEntry>(ctx.clone()),
         run::<IdentityProviderConfig>(ctx.clone()),
+        run::<Addon>(ctx.clone()),
+        run::<Capability>(ctx.clone()),
     );
 }
 
@@ -71,7 +71,10 @@ async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
     if let Some(cluster) = &cluster {
         tie(member, cluster, ctx).await?;
     }
-    let decision = plan::plan(member, cluster.as_deref());
+    let decision = match plan::grown(member, cluster.as_deref()) {
+        Ok(cluster) => plan::plan(member, member.verdict(cluster, ctx).await?, &Time(Timestamp::now())),
+        Err(waiting) => waiting,
+    };
     let status = plan::status(member, &decision, &Time(Timestamp::now()));
     let old = member.member_status();
     if super::status::write(&ctx.client, &ctx.metrics, keys::MEMBER_MANAGER, member, old, &status).await? {

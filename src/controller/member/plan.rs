@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::verdict::Verdict;
 use crate::crd::conditions::{Health, READY, Reason, conditions};
-use crate::crd::{EKSClusterConfig, Member, MemberPhase, MemberStatus, Phase};
+use crate::crd::{EKSClusterConfig, Member, MemberIssue, MemberPhase, MemberStatus, Phase};
 
-/// Until the next look at a member whose cluster isn't there yet.
+/// Until the next look at a member whose cluster isn't there yet, or that doesn't work.
 const SOON: Duration = Duration::from_secs(2);
-/// Until the next look at one that is in force.
+/// Until the next look at what works in the cluster.
+const OFTEN: Duration = Duration::from_secs(15);
+/// Until the next look at a record.
 const ROUTINE: Duration = Duration::from_secs(600);
+/// How long something new may take before it counts as degraded, in seconds.
+const PATIENCE: i64 = 120;
 
 /// What to say of a member.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,31 +24,63 @@ pub struct Decision {
     pub phase: MemberPhase,
     /// Its health.
     pub health: Health,
+    /// What is wrong with it.
+    pub issues: Vec<MemberIssue>,
     /// When to look again.
     pub again: Duration,
 }
 
-/// Where `member` stands.
-pub fn plan(member: &impl Member, cluster: Option<&EKSClusterConfig>) -> Decision {
-    let old = member.member_status().map(|s| s.phase).unwrap_or_default();
+/// The member's cluster, once that was Active; what to say of the member before.
+pub fn grown<'a>(
+    member: &impl Member,
+    cluster: Option<&'a EKSClusterConfig>,
+) -> Result<&'a EKSClusterConfig, Decision> {
+    let phase = member.member_status().map(|s| s.phase).unwrap_or_default();
     let waiting = |message: String| Decision {
-        phase: old,
+        phase,
         health: Health::Progressing(Reason::WaitingForCluster, message),
+        issues: Vec::new(),
         again: SOON,
     };
     let Some(cluster) = cluster else {
-        return waiting(format!(
+        return Err(waiting(format!(
             "waiting for EKSClusterConfig {}, which doesn't exist; create it, or correct spec.clusterName in a new resource",
             member.cluster()
-        ));
+        )));
     };
-    let phase = cluster.status.as_ref().and_then(|s| s.phase);
-    let begun = cluster.status.as_ref().is_some_and(|s| s.active_since.is_some());
-    if !begun {
-        let phase = phase.unwrap_or(Phase::Creating);
-        return waiting(format!("waiting for cluster {}, which is {phase}", member.cluster()));
+    let status = cluster.status.as_ref();
+    if status.is_some_and(|s| s.active_since.is_some()) {
+        return Ok(cluster);
     }
-    Decision { phase: MemberPhase::Active, health: Health::Ready, again: ROUTINE }
+    let phase = status.and_then(|s| s.phase).unwrap_or(Phase::Creating);
+    Err(waiting(format!("waiting for cluster {}, which is {phase}", member.cluster())))
+}
+
+/// Where `member` stands after a look at what stands behind it.
+pub fn plan(member: &impl Member, verdict: Verdict, now: &Time) -> Decision {
+    let old = member.member_status().map(|s| s.phase).unwrap_or_default();
+    let (phase, health, issues, again) = match verdict {
+        Verdict::Record => (MemberPhase::Active, Health::Ready, Vec::new(), ROUTINE),
+        Verdict::Working => (MemberPhase::Active, Health::Ready, Vec::new(), OFTEN),
+        Verdict::Impaired(issues) => {
+            let why = issues.first().map(|issue| issue.message.clone()).unwrap_or_default();
+            let made = member.meta().creation_timestamp.as_ref().unwrap_or(now);
+            let new = old == MemberPhase::Creating && now.0.as_second() - made.0.as_second() < PATIENCE;
+            if new {
+                (old, Health::Progressing(Reason::Creating, why), Vec::new(), SOON)
+            } else {
+                (MemberPhase::Degraded, Health::Failing(Reason::Degraded, why), issues, SOON)
+            }
+        }
+        Verdict::Refused(why) => {
+            let begun = !matches!(old, MemberPhase::Creating | MemberPhase::Failed);
+            let phase = if begun { MemberPhase::Degraded } else { MemberPhase::Failed };
+            let issue =
+                MemberIssue { code: "ConfigurationConflict".into(), message: why.clone(), ..MemberIssue::default() };
+            (phase, Health::Stalled(Reason::InvalidSpec, why), vec![issue], ROUTINE)
+        }
+    };
+    Decision { phase, health, issues, again }
 }
 
 /// The status to report.
@@ -56,11 +93,52 @@ pub fn status(member: &impl Member, decision: &Decision, now: &Time) -> MemberSt
         observed_generation: generation,
         conditions: conditions(&decision.health, generation, now, &old.conditions),
         modified_at: old.modified_at.filter(|_| same).or_else(|| Some(now.0.to_string())),
-        issues: Vec::new(),
+        issues: decision.issues.clone(),
     }
 }
 
 /// What the Ready condition says.
 pub fn message(status: &MemberStatus) -> &str {
     status.conditions.iter().find(|c| c.type_ == READY).map_or("", |c| c.message.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::Addon;
+    use k8s_openapi::jiff::Timestamp;
+
+    fn at(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    fn addon(phase: MemberPhase) -> Addon {
+        let mut addon = Addon::default();
+        addon.metadata.creation_timestamp = Some(at(0));
+        addon.status = Some(MemberStatus { phase, ..MemberStatus::default() });
+        addon
+    }
+
+    fn impaired() -> Verdict {
+        Verdict::Impaired(vec![MemberIssue { code: "K8sResourceNotFound".into(), ..MemberIssue::default() }])
+    }
+
+    #[test]
+    fn something_new_may_take_a_while_and_is_degraded_then() {
+        let planned = |phase, second| plan(&addon(phase), impaired(), &at(second));
+        let young = planned(MemberPhase::Creating, PATIENCE - 1);
+        assert_eq!((young.phase, young.issues.len()), (MemberPhase::Creating, 0));
+        let old = planned(MemberPhase::Creating, PATIENCE);
+        assert_eq!((old.phase, old.issues.len()), (MemberPhase::Degraded, 1));
+        assert_eq!(planned(MemberPhase::Active, 1).phase, MemberPhase::Degraded);
+        assert_eq!(plan(&addon(MemberPhase::Degraded), Verdict::Working, &at(1)).phase, MemberPhase::Active);
+    }
+
+    #[test]
+    fn what_cannot_be_is_stalled_and_failed_if_it_never_was() {
+        let planned = |phase| plan(&addon(phase), Verdict::Refused("no".into()), &at(0));
+        assert_eq!(planned(MemberPhase::Creating).phase, MemberPhase::Failed);
+        assert_eq!(planned(MemberPhase::Active).phase, MemberPhase::Degraded);
+        assert!(matches!(planned(MemberPhase::Active).health, Health::Stalled(Reason::InvalidSpec, _)));
+    }
 }

@@ -26,6 +26,10 @@
 
 mod access_entries;
 mod access_policies;
+mod addon_associations;
+mod addon_versions;
+mod addons;
+mod capabilities;
 mod cluster_updates;
 mod cluster_versions;
 mod clusters;
@@ -109,6 +113,9 @@ pub fn registry() -> Registry<Api> {
     let all = [
         access_entries::register,
         access_policies::register,
+        addons::register,
+        addon_versions::register,
+        capabilities::register,
         clusters::register,
         cluster_updates::register,
         cluster_versions::register,

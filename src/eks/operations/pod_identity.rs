@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::token::Stamp;
-use super::{Api, Cx, check_tags};
+use super::{Api, Cx, addon_associations, addons, check_tags};
 use crate::crd::names::Identity;
 use crate::crd::pod_identity::PodIdentityAssociationSpec;
 use crate::crd::{EKSClusterConfig, Member, PodIdentityAssociation, member};
@@ -74,19 +74,21 @@ pub(super) fn arn(association: &PodIdentityAssociation, cluster: &EKSClusterConf
     association.arn_in(&Identity::of(cluster), "podidentityassociation", &association.eks_name())
 }
 
-fn summary(association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
+fn summary(cx: &Cx, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
+    let owner = addon_associations::owner(&cx.state.store, association, cluster);
     json!({
         "clusterName": Identity::of(cluster).name,
         "namespace": association.spec.namespace,
         "serviceAccount": association.spec.service_account,
         "associationArn": arn(association, cluster),
         "associationId": association.eks_name(),
+        "ownerArn": owner.map(|addon| addons::arn(&addon, cluster)),
     })
 }
 
-fn answer(association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
+fn answer(cx: &Cx, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
     let spec = &association.spec;
-    let mut all = summary(association, cluster);
+    let mut all = summary(cx, association, cluster);
     all["roleArn"] = json!(spec.role_arn);
     all["tags"] = json!(spec.tags);
     all["createdAt"] = json!(created(association.meta()));
@@ -120,7 +122,7 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     };
     if let Some(found) = all.iter().find(same) {
         let taken = || ApiError::resource_in_use(format!("Association already exists: {}", found.eks_name()));
-        return if stamp.made(&**found) { Ok(answer(found, &cluster)) } else { Err(named(taken())) };
+        return if stamp.made(&**found) { Ok(answer(&cx, found, &cluster)) } else { Err(named(taken())) };
     }
     let quota = api.settings.quotas.pod_identity_associations;
     if all.len() >= quota {
@@ -142,12 +144,12 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     association.metadata = member::metadata(&cluster, "pod-identity", &name);
     association.metadata.annotations = Some(stamp.annotations());
     let made = store.create(&association).await.map_err(|error| named(error.into()))?;
-    Ok(answer(&made, &cluster))
+    Ok(answer(&cx, &made, &cluster))
 }
 
 async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
-    Ok(answer(&association, &cluster))
+    Ok(answer(&cx, &association, &cluster))
 }
 
 async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
@@ -156,7 +158,7 @@ async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
     all.retain(|a| input.namespace.as_ref().is_none_or(|n| *n == a.spec.namespace));
     all.retain(|a| input.service_account.as_ref().is_none_or(|s| *s == a.spec.service_account));
     let page = cx.page(all, |association| association.eks_name());
-    let items: Vec<Value> = page.items.iter().map(|association| summary(association, &cluster)).collect();
+    let items: Vec<Value> = page.items.iter().map(|association| summary(&cx, association, &cluster)).collect();
     Ok(json!({"associations": items, "nextToken": page.next_token}))
 }
 
@@ -178,11 +180,19 @@ async fn update(cx: Cx, input: Update) -> Result<Value, ApiError> {
         Ok(())
     };
     let (changed, _) = cx.state.store.change(&association, change).await?;
-    Ok(answer(&changed, &cluster))
+    Ok(answer(&cx, &changed, &cluster))
 }
 
 async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
+    if let Some(addon) = addon_associations::owner(&cx.state.store, &association, &cluster) {
+        let text = format!(
+            "The association {} is owned by addon {}: change it with UpdateAddon",
+            input.association_id,
+            addon.eks_name()
+        );
+        return Err(ApiError::invalid_request(text).cluster(&input.cluster_name));
+    }
     cx.state.store.delete(&association).await?;
-    Ok(answer(&association, &cluster))
+    Ok(answer(&cx, &association, &cluster))
 }

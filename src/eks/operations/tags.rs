@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, Cx, access_entries, check_tags, fargate_profiles, idp_configs, subscriptions};
+use super::{Api, Cx, access_entries, addons, capabilities, check_tags, fargate_profiles, idp_configs, subscriptions};
 use crate::crd::names::{self, Identity};
 use crate::crd::{
-    AccessEntry, EKSClusterConfig, EksAnywhereSubscription, FargateProfile, IdentityProviderConfig, Nodegroup,
-    PodIdentityAssociation,
+    AccessEntry, Addon, Capability, EKSClusterConfig, EksAnywhereSubscription, FargateProfile, IdentityProviderConfig,
+    Nodegroup, PodIdentityAssociation,
 };
 use crate::eks::arn::{EksArn, EksResource, NamedKind};
 use crate::eks::error::ApiError;
@@ -43,7 +43,9 @@ tagged!(
     PodIdentityAssociation,
     AccessEntry,
     IdentityProviderConfig,
-    EksAnywhereSubscription
+    EksAnywhereSubscription,
+    Addon,
+    Capability
 );
 
 #[derive(Deserialize)]
@@ -117,6 +119,16 @@ async fn edit(
             let found = found.filter(|found| fargate_profiles::arn(found, &cluster) == arn);
             write(store, &found.ok_or_else(missing)?, change).await
         }
+        EksResource::Named(NamedKind::Addon, addon) => {
+            let found = store.member::<Addon>(&cluster, &addon.name);
+            let found = found.filter(|found| addons::arn(found, &cluster) == arn);
+            write(store, &found.ok_or_else(missing)?, change).await
+        }
+        EksResource::Named(NamedKind::Capability, capability) => {
+            let found = store.member::<Capability>(&cluster, &capability.name);
+            let found = found.filter(|found| capabilities::arn(found, &cluster) == arn);
+            write(store, &found.ok_or_else(missing)?, change).await
+        }
         EksResource::Named(NamedKind::IdentityProviderConfig, config) => {
             let found = store.member::<IdentityProviderConfig>(&cluster, &config.name);
             let found = found.filter(|found| idp_configs::arn(found, &cluster) == arn);
@@ -131,7 +143,7 @@ async fn edit(
             let found = all.into_iter().find(|entry| access_entries::arn(entry, &cluster) == arn);
             write(store, &found.ok_or_else(missing)?, change).await
         }
-        _ => Err(missing()),
+        EksResource::Subscription(_) => Err(missing()),
     }
 }
 

@@ -35,6 +35,16 @@ impl Target {
         Self { nodegroup_name: Some(name.to_owned()), ..Self::default() }
     }
 
+    /// An addon.
+    pub fn addon(name: &str) -> Self {
+        Self { addon_name: Some(name.to_owned()), ..Self::default() }
+    }
+
+    /// A capability.
+    pub fn capability(name: &str) -> Self {
+        Self { capability_name: Some(name.to_owned()), ..Self::default() }
+    }
+
     fn is_of(&self, update: &Update) -> bool {
         let spec = &update.spec;
         self.nodegroup_name == spec.nodegroup_name

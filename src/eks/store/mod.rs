@@ -29,8 +29,8 @@ pub use find::identity;
 
 use crate::crd::keys::API_MANAGER;
 use crate::crd::{
-    AccessEntry, EKSClusterConfig, EksAnywhereSubscription, FargateProfile, IdentityProviderConfig, Nodegroup,
-    PodIdentityAssociation, Update,
+    AccessEntry, Addon, Capability, EKSClusterConfig, EksAnywhereSubscription, FargateProfile, IdentityProviderConfig,
+    Nodegroup, PodIdentityAssociation, Update,
 };
 use crate::eks::error::ApiError;
 
@@ -85,6 +85,8 @@ kinds! {
     access_entries: AccessEntry,
     idp_configs: IdentityProviderConfig,
     subscriptions: EksAnywhereSubscription,
+    addons: Addon,
+    capabilities: Capability,
 }
 
 /// The resources of the management cluster.

@@ -1,0 +1,92 @@
+//! `Addon`: one of EKS's addons on a cluster.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::member::{Member, MemberStatus};
+
+/// One of EKS's addons on a cluster. Its state is that of the part of k3s that does the same, where there is one; nothing is
+/// installed for the others.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "k3eks.io",
+    version = "v1alpha1",
+    kind = "Addon",
+    category = "k3eks",
+    namespaced,
+    status = "MemberStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    printcolumn = r#"{"name":"CLUSTER","type":"string","jsonPath":".spec.clusterName"}"#,
+    printcolumn = r#"{"name":"ADDON","type":"string","jsonPath":".spec.addonName"}"#,
+    printcolumn = r#"{"name":"VERSION","type":"string","jsonPath":".spec.addonVersion"}"#,
+    printcolumn = r#"{"name":"PHASE","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.addonName == oldSelf.addonName").message("clusterName and addonName can't be changed: make a new addon instead"))]
+pub struct AddonSpec {
+    /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
+    #[schemars(length(min = 1, max = 253))]
+    pub cluster_name: String,
+    /// Name of the addon, such as `coredns`. Required. Immutable.
+    #[schemars(length(min = 1, max = 100))]
+    pub addon_name: String,
+    /// Version of the addon, such as `v1.12.1-eksbuild.2`. Default: the one that EKS has for the cluster's Kubernetes
+    /// version. Mutable. Kept as a record: what runs came with the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addon_version: Option<String>,
+    /// ARN of the role of the addon's service account. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_role_arn: Option<String>,
+    /// What becomes of fields that somebody else has changed. Default: `NONE`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolve_conflicts: Option<ResolveConflicts>,
+    /// The addon's configuration, JSON or YAML. Default: none. Mutable. Of coredns and metrics-server the number of replicas
+    /// is carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration_values: Option<String>,
+    /// Where the addon is. Default: the catalogue's namespace. Mutable here, though not through the EKS API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_config: Option<NamespaceConfig>,
+    /// Tags. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What becomes of fields of an addon that somebody else has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ResolveConflicts {
+    /// They are set back.
+    Overwrite,
+    /// The change is given up.
+    None,
+    /// They stay.
+    Preserve,
+}
+
+/// Where an addon is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceConfig {
+    /// Namespace of the child cluster. Default: the catalogue's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}
+
+impl Member for Addon {
+    fn cluster(&self) -> &str {
+        &self.spec.cluster_name
+    }
+
+    fn eks_name(&self) -> String {
+        self.spec.addon_name.clone()
+    }
+
+    fn member_status(&self) -> Option<&MemberStatus> {
+        self.status.as_ref()
+    }
+}

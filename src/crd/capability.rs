@@ -1,0 +1,170 @@
+//! `Capability`: a managed capability (ACK, KRO, Argo CD) of a cluster.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::member::{Member, MemberStatus};
+
+/// A managed capability of an EKS cluster. A record: nothing is installed for it.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "k3eks.io",
+    version = "v1alpha1",
+    kind = "Capability",
+    plural = "capabilities",
+    category = "k3eks",
+    namespaced,
+    status = "MemberStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    printcolumn = r#"{"name":"CLUSTER","type":"string","jsonPath":".spec.clusterName"}"#,
+    printcolumn = r#"{"name":"TYPE","type":"string","jsonPath":".spec.type"}"#,
+    printcolumn = r#"{"name":"PHASE","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.capabilityName == oldSelf.capabilityName && self.type == oldSelf.type").message("clusterName, capabilityName and type can't be changed: make a new capability instead"))]
+pub struct CapabilitySpec {
+    /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
+    #[schemars(length(min = 1, max = 253))]
+    pub cluster_name: String,
+    /// Name of the capability in EKS, 1 to 100 characters. Required. Immutable.
+    #[schemars(length(min = 1, max = 100))]
+    pub capability_name: String,
+    /// What it is: ACK, KRO or ARGOCD. Required. Immutable.
+    #[serde(rename = "type")]
+    pub type_: CapabilityType,
+    /// ARN of the role that it would work with. Required. Mutable.
+    #[schemars(length(min = 1, max = 2048))]
+    pub role_arn: String,
+    /// What becomes of its resources when it is deleted. Default: `RETAIN`, and there is no other. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_propagation_policy: Option<DeletePropagationPolicy>,
+    /// Its configuration. Default: none. Mutable but for the fields that say otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<CapabilityConfiguration>,
+    /// Tags. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Kinds of capabilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum CapabilityType {
+    /// AWS Controllers for Kubernetes.
+    #[default]
+    Ack,
+    /// Kube Resource Orchestrator.
+    Kro,
+    /// Argo CD.
+    ArgoCd,
+}
+
+/// What becomes of a capability's resources when it is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum DeletePropagationPolicy {
+    /// They stay.
+    Retain,
+}
+
+/// Configuration of a capability: of its own type only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CapabilityConfiguration {
+    /// Of Argo CD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argo_cd: Option<ArgoCd>,
+    /// Of ACK.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ack: Option<Ack>,
+}
+
+/// Configuration of Argo CD.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArgoCd {
+    /// Its namespace. Default: `argocd`. Immutable through the EKS API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Where its users come from. Required. Immutable through the EKS API.
+    pub aws_idc: AwsIdc,
+    /// Who has which role. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rbac_role_mappings: Vec<RoleMapping>,
+    /// From where it is reached. Default: from everywhere. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_access: Option<NetworkAccess>,
+    /// First part of its server's host name. Default: made up. Immutable through the EKS API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint_prefix: Option<String>,
+}
+
+/// An instance of IAM Identity Center.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AwsIdc {
+    /// ARN of the instance. Required.
+    pub idc_instance_arn: String,
+    /// Region of the instance. Default: the cluster's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idc_region: Option<String>,
+}
+
+/// Who has a role.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RoleMapping {
+    /// ADMIN, EDITOR or VIEWER. Required.
+    pub role: String,
+    /// Who has it. Required.
+    pub identities: Vec<SsoIdentity>,
+}
+
+/// A user or a group of IAM Identity Center.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SsoIdentity {
+    /// Its id. Required.
+    pub id: String,
+    /// `SSO_USER` or `SSO_GROUP`. Required.
+    #[serde(rename = "type")]
+    pub type_: String,
+}
+
+/// From where something is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkAccess {
+    /// Ids of VPC endpoints. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vpce_ids: Vec<String>,
+}
+
+/// Configuration of ACK.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ack {
+    /// Whether resources may name others of another namespace. Default: false. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enable_cross_namespace: Option<bool>,
+    /// AWS services that it leaves alone. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disabled_services: Vec<String>,
+}
+
+impl Member for Capability {
+    fn cluster(&self) -> &str {
+        &self.spec.cluster_name
+    }
+
+    fn eks_name(&self) -> String {
+        self.spec.capability_name.clone()
+    }
+
+    fn member_status(&self) -> Option<&MemberStatus> {
+        self.status.as_ref()
+    }
+}

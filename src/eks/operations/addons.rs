@@ -1,0 +1,258 @@
+//! Addons on clusters: create, describe, list, update, delete.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::{Resource, ResourceExt};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::addon_associations::{self, Wanted};
+use super::token::Stamp;
+use super::updates::{Request, Target};
+use super::{Api, Cx, check_tags};
+use crate::crd::addon::{AddonSpec, NamespaceConfig, ResolveConflicts};
+use crate::crd::addon_catalogue::{self, Offer};
+use crate::crd::names::Identity;
+use crate::crd::{Addon, EKSClusterConfig, Member, member};
+use crate::eks::convert::cluster::{version as cluster_version, wire_status as cluster_status};
+use crate::eks::convert::member::{created, gone, issues, modified, wire_status};
+use crate::eks::convert::update::Change;
+use crate::eks::error::ApiError;
+use crate::eks::registry::Registry;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ByName {
+    cluster_name: String,
+    addon_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InCluster {
+    cluster_name: String,
+}
+
+/// What CreateAddon and UpdateAddon ask for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    cluster_name: String,
+    addon_name: String,
+    addon_version: Option<String>,
+    service_account_role_arn: Option<String>,
+    resolve_conflicts: Option<ResolveConflicts>,
+    configuration_values: Option<String>,
+    pod_identity_associations: Option<Vec<Wanted>>,
+    namespace_config: Option<NamespaceConfig>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(skip_serializing)]
+    client_request_token: Option<String>,
+}
+
+pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
+    registry
+        .on("CreateAddon", create)
+        .on("DescribeAddon", describe)
+        .on("ListAddons", list)
+        .on("UpdateAddon", update)
+        .on("DeleteAddon", delete)
+}
+
+/// ARN of an addon.
+pub(super) fn arn(addon: &Addon, cluster: &EKSClusterConfig) -> String {
+    addon.arn_in(&Identity::of(cluster), "addon", &format!("{}/{}", addon.eks_name(), addon.arn_id()))
+}
+
+fn answer(cx: &Cx, addon: &Addon, cluster: &EKSClusterConfig) -> Value {
+    let spec = &addon.spec;
+    let kubernetes = cluster_version(cluster, &cx.state.settings.default_version);
+    let default = || addon_catalogue::resolve(&spec.addon_name, None, kubernetes).map(|(_, version)| version).ok();
+    let offer = addon_catalogue::find(&spec.addon_name);
+    let namespace = spec.namespace_config.as_ref().and_then(|c| c.namespace.as_deref());
+    json!({"addon": {
+        "addonName": spec.addon_name,
+        "clusterName": Identity::of(cluster).name,
+        "status": wire_status(addon),
+        "addonVersion": spec.addon_version.as_deref().or_else(default),
+        "health": {"issues": issues(addon)},
+        "addonArn": arn(addon, cluster),
+        "createdAt": created(addon.meta()),
+        "modifiedAt": modified(addon),
+        "serviceAccountRoleArn": spec.service_account_role_arn,
+        "tags": spec.tags,
+        "publisher": "eks",
+        "owner": offer.map(|offer| &offer.owner),
+        "configurationValues": spec.configuration_values,
+        "podIdentityAssociations": addon_associations::arns(&cx.state.store, addon, cluster),
+        "namespaceConfig": {"namespace": namespace.or_else(|| offer.map(|offer| offer.namespace.as_str()))},
+    }})
+}
+
+fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Arc<Addon>), ApiError> {
+    let found = cx.state.store.cluster(&cx.caller, cluster)?;
+    let addon = cx.state.store.member::<Addon>(&found, name).ok_or_else(|| {
+        let text = format!("No addon: {name} found in cluster: {cluster}");
+        ApiError::resource_not_found(text).cluster(cluster).addon(name)
+    })?;
+    Ok((found, addon))
+}
+
+/// What CreateAddon and UpdateAddon refuse. Gives the version that the addon gets if the request names none.
+fn check(asked: &Asked, kubernetes: &str) -> Result<(&'static Offer, &'static str), ApiError> {
+    let wrong = |why: addon_catalogue::Unsupported| ApiError::invalid_parameter(why.to_string());
+    let (offer, version) =
+        addon_catalogue::resolve(&asked.addon_name, asked.addon_version.as_deref(), kubernetes).map_err(wrong)?;
+    if let Some(text) = &asked.configuration_values {
+        offer.configuration(text).map_err(wrong)?;
+    }
+    for association in asked.pod_identity_associations.iter().flatten() {
+        if !offer.pod_identity.iter().any(|known| known.service_account == association.service_account) {
+            let text = format!(
+                "Service account {} is not supported for pod identity associations of addon {}",
+                association.service_account, offer.name
+            );
+            return Err(ApiError::invalid_parameter(text));
+        }
+    }
+    Ok((offer, version))
+}
+
+async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
+    let store = &cx.state.store;
+    let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
+    let stamp = Stamp::new("CreateAddon", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
+    let _turn = cx.state.turn.lock().await;
+    if let Some(found) = store.member::<Addon>(&cluster, &request.addon_name) {
+        let taken = || named(ApiError::resource_in_use("Addon already exists."));
+        return if stamp.made(&*found) { Ok(answer(&cx, &found, &cluster)) } else { Err(taken()) };
+    }
+    if !matches!(cluster_status(&cluster, false), "ACTIVE" | "UPDATING") {
+        let text = format!("Cluster '{}' is not in ACTIVE status", request.cluster_name);
+        return Err(named(ApiError::invalid_request(text)));
+    }
+    check_tags(&request.tags).map_err(named)?;
+    let (offer, version) =
+        check(&request, cluster_version(&cluster, &cx.state.settings.default_version)).map_err(named)?;
+    let namespace = request.namespace_config.as_ref().and_then(|c| c.namespace.as_deref()).unwrap_or(&offer.namespace);
+    let wanted = request.pod_identity_associations.as_deref().unwrap_or_default();
+    addon_associations::check_free(store, &cluster, None, namespace, wanted).map_err(named)?;
+    let spec = AddonSpec {
+        cluster_name: cluster.name_any(),
+        addon_name: request.addon_name.clone(),
+        addon_version: Some(version.to_owned()),
+        service_account_role_arn: request.service_account_role_arn.clone(),
+        resolve_conflicts: request.resolve_conflicts,
+        configuration_values: request.configuration_values.clone(),
+        namespace_config: request.namespace_config.clone(),
+        tags: request.tags.clone(),
+    };
+    let mut addon = Addon::new("", spec);
+    addon.metadata = member::metadata(&cluster, "addon", &request.addon_name);
+    addon.metadata.annotations = Some(stamp.annotations());
+    let made = store.create(&addon).await.map_err(|error| named(error.into()))?;
+    addon_associations::set(store, &cluster, &made, namespace, wanted).await.map_err(named)?;
+    Ok(answer(&cx, &made, &cluster))
+}
+
+async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let (cluster, addon) = find(&cx, &input.cluster_name, &input.addon_name)?;
+    Ok(answer(&cx, &addon, &cluster))
+}
+
+async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+    let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
+    let all = cx.state.store.members::<Addon>(&cluster);
+    let page = cx.page(all.iter().map(|addon| addon.eks_name()).collect(), String::clone);
+    Ok(json!({"addons": page.items, "nextToken": page.next_token}))
+}
+
+/// Brings the spec to what is asked for, and says what that is.
+fn apply(asked: &Asked, spec: &mut AddonSpec) -> Change {
+    let mut change = Change::new("AddonUpdate");
+    let params = [
+        ("AddonVersion", &asked.addon_version, &mut spec.addon_version),
+        ("ServiceAccountRoleArn", &asked.service_account_role_arn, &mut spec.service_account_role_arn),
+        ("ConfigurationValues", &asked.configuration_values, &mut spec.configuration_values),
+    ];
+    for (name, wanted, present) in params {
+        if let Some(value) = wanted {
+            change.push(name, value);
+            *present = Some(value.clone());
+        }
+    }
+    if let Some(value) = asked.resolve_conflicts {
+        change.push("ResolveConflicts", &value);
+        spec.resolve_conflicts = Some(value);
+    }
+    change.push_some("PodIdentityAssociations", asked.pod_identity_associations.as_ref());
+    change
+}
+
+async fn update(cx: Cx, request: Asked) -> Result<Value, ApiError> {
+    let store = &cx.state.store;
+    let (cluster, addon) = find(&cx, &request.cluster_name, &request.addon_name)?;
+    let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
+    let stamp = Stamp::new("UpdateAddon", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let kubernetes = cluster_version(&cluster, &cx.state.settings.default_version);
+    let (offer, _) = check(&request, kubernetes).map_err(named)?;
+    let namespace = addon.spec.namespace_config.as_ref().and_then(|c| c.namespace.as_deref());
+    let namespace = namespace.unwrap_or(&offer.namespace);
+    if let Some(wanted) = &request.pod_identity_associations {
+        addon_associations::check_free(store, &cluster, Some(&addon), namespace, wanted).map_err(named)?;
+    }
+    let target = Target::addon(&request.addon_name);
+    let begin = Request { cluster: &cluster, target, object: &addon, stamp };
+    let answer = begin.begin(&cx, |addon| Ok(apply(&request, &mut addon.spec))).await?;
+    if let Some(wanted) = &request.pod_identity_associations {
+        addon_associations::set(store, &cluster, &addon, namespace, wanted).await.map_err(named)?;
+    }
+    Ok(answer)
+}
+
+/// `preserve` changes nothing: what an addon stands for came with the cluster and stays in any case.
+async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let store = &cx.state.store;
+    let (cluster, addon) = find(&cx, &input.cluster_name, &input.addon_name)?;
+    let last = answer(&cx, &gone(&*addon), &cluster);
+    addon_associations::set(store, &cluster, &addon, "", &[]).await?;
+    store.delete(&addon).await?;
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(more: Value) -> Asked {
+        let mut all = json!({"clusterName": "c", "addonName": "coredns"});
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(all).unwrap()
+    }
+
+    #[test]
+    fn what_eks_would_refuse_is_refused() {
+        let code = |more| check(&asked(more), "1.33").map(|(_, version)| version);
+        assert_eq!(code(json!({})).unwrap(), "v1.12.1-eksbuild.2");
+        assert!(code(json!({"addonVersion": "v1.9.3-eksbuild.15"})).is_err(), "for older clusters");
+        assert!(code(json!({"configurationValues": "{\"nothing\": 1}"})).is_err());
+        assert!(code(json!({"podIdentityAssociations": [{"serviceAccount": "a", "roleArn": "r"}]})).is_err());
+        assert!(code(json!({"addonName": "nothing"})).is_err());
+    }
+
+    #[test]
+    fn an_update_changes_only_what_it_names() {
+        let mut spec = AddonSpec {
+            addon_version: Some("v1".into()),
+            service_account_role_arn: Some("r".into()),
+            ..AddonSpec::default()
+        };
+        let change = apply(&asked(json!({"addonVersion": "v2", "resolveConflicts": "OVERWRITE"})), &mut spec);
+        assert_eq!((spec.addon_version.as_deref(), spec.service_account_role_arn.as_deref()), (Some("v2"), Some("r")));
+        let params: Vec<_> = change.params.iter().map(|p| (p.type_.as_str(), p.value.as_str())).collect();
+        assert_eq!(params, [("AddonVersion", "v2"), ("ResolveConflicts", "OVERWRITE")]);
+    }
+}

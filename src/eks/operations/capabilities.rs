@@ -1,0 +1,312 @@
+//! Capabilities of clusters: create, describe, list, update, delete.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::{Resource, ResourceExt};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::token::Stamp;
+use super::updates::{Request, Target};
+use super::{Api, Cx, check_tags};
+use crate::crd::capability::{
+    Ack, CapabilityConfiguration, CapabilitySpec, CapabilityType, DeletePropagationPolicy, NetworkAccess, RoleMapping,
+};
+use crate::crd::names::Identity;
+use crate::crd::{Capability, EKSClusterConfig, Member, member};
+use crate::eks::arn::{EksArn, NamedKind};
+use crate::eks::convert::cluster::wire_status as cluster_status;
+use crate::eks::convert::member::{created, gone, modified, wire_status};
+use crate::eks::convert::update::Change;
+use crate::eks::error::ApiError;
+use crate::eks::registry::Registry;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ByName {
+    cluster_name: String,
+    capability_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InCluster {
+    cluster_name: String,
+}
+
+/// What CreateCapability asks for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Create {
+    cluster_name: String,
+    capability_name: String,
+    #[serde(rename = "type")]
+    type_: CapabilityType,
+    role_arn: String,
+    configuration: Option<CapabilityConfiguration>,
+    delete_propagation_policy: DeletePropagationPolicy,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(skip_serializing)]
+    client_request_token: Option<String>,
+}
+
+/// What UpdateCapability asks for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Update {
+    cluster_name: String,
+    capability_name: String,
+    role_arn: Option<String>,
+    configuration: Option<UpdateConfiguration>,
+    delete_propagation_policy: Option<DeletePropagationPolicy>,
+    #[serde(skip_serializing)]
+    client_request_token: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateConfiguration {
+    argo_cd: Option<UpdateArgoCd>,
+    ack: Option<Ack>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateArgoCd {
+    rbac_role_mappings: Option<UpdateRoleMappings>,
+    network_access: Option<NetworkAccess>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateRoleMappings {
+    #[serde(default)]
+    add_or_update_role_mappings: Vec<RoleMapping>,
+    #[serde(default)]
+    remove_role_mappings: Vec<RoleMapping>,
+}
+
+pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
+    registry
+        .on("CreateCapability", create)
+        .on("DescribeCapability", describe)
+        .on("ListCapabilities", list)
+        .on("UpdateCapability", update)
+        .on("DeleteCapability", delete)
+}
+
+/// ARN of a capability.
+pub(super) fn arn(capability: &Capability, cluster: &EKSClusterConfig) -> String {
+    let identity = Identity::of(cluster);
+    let kind = json!(capability.spec.type_).as_str().unwrap_or_default().to_lowercase();
+    let parts = [identity.name.as_str(), &kind, &capability.eks_name(), &capability.arn_id()];
+    EksArn::typed(&identity.region, &identity.account, NamedKind::Capability, parts).to_string()
+}
+
+fn summary(capability: &Capability, cluster: &EKSClusterConfig) -> Value {
+    json!({
+        "capabilityName": capability.eks_name(),
+        "arn": arn(capability, cluster),
+        "type": capability.spec.type_,
+        "status": wire_status(capability),
+        "createdAt": created(capability.meta()),
+        "modifiedAt": modified(capability),
+    })
+}
+
+fn answer(capability: &Capability, cluster: &EKSClusterConfig) -> Value {
+    let spec = &capability.spec;
+    let mut all = summary(capability, cluster);
+    all["clusterName"] = json!(Identity::of(cluster).name);
+    all["roleArn"] = json!(spec.role_arn);
+    all["configuration"] = json!(spec.configuration);
+    all["tags"] = json!(spec.tags);
+    all["health"] = json!({"issues": []});
+    all["deletePropagationPolicy"] = json!(spec.delete_propagation_policy);
+    json!({"capability": all})
+}
+
+fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Arc<Capability>), ApiError> {
+    let found = cx.state.store.cluster(&cx.caller, cluster)?;
+    let capability = cx.state.store.member::<Capability>(&found, name).ok_or_else(|| {
+        let text = format!("No capability found with name: {name} in cluster: {cluster}");
+        ApiError::resource_not_found(text).cluster(cluster)
+    })?;
+    Ok((found, capability))
+}
+
+/// What CreateCapability refuses.
+fn check(request: &Create) -> Result<(), ApiError> {
+    check_tags(&request.tags)?;
+    let configuration = request.configuration.clone().unwrap_or_default();
+    let refuse = |text: &str| Err(ApiError::invalid_parameter(text));
+    if request.type_ == CapabilityType::ArgoCd && configuration.argo_cd.is_none() {
+        return refuse("configuration.argoCd is required for capabilities of type ARGOCD");
+    }
+    if request.type_ != CapabilityType::ArgoCd && configuration.argo_cd.is_some() {
+        return refuse("configuration.argoCd is only for capabilities of type ARGOCD");
+    }
+    if request.type_ != CapabilityType::Ack && configuration.ack.is_some() {
+        return refuse("configuration.ack is only for capabilities of type ACK");
+    }
+    Ok(())
+}
+
+async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
+    let store = &cx.state.store;
+    let named = |error: ApiError| error.cluster(&request.cluster_name);
+    let stamp = Stamp::new("CreateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
+    let _turn = cx.state.turn.lock().await;
+    let all = store.members::<Capability>(&cluster);
+    if let Some(found) = all.iter().find(|c| c.eks_name() == request.capability_name) {
+        let taken =
+            || named(ApiError::resource_in_use(format!("Capability already exists with name: {}", found.eks_name())));
+        return if stamp.made(&**found) { Ok(answer(found, &cluster)) } else { Err(taken()) };
+    }
+    if all.iter().any(|c| c.spec.type_ == request.type_) {
+        let text = "A capability of this type exists in the cluster already; a cluster has one of each at most";
+        return Err(named(ApiError::resource_in_use(text)));
+    }
+    if !matches!(cluster_status(&cluster, false), "ACTIVE" | "UPDATING") {
+        let text = format!("Cluster '{}' is not in ACTIVE status", request.cluster_name);
+        return Err(named(ApiError::invalid_request(text)));
+    }
+    check(&request).map_err(named)?;
+    let spec = CapabilitySpec {
+        cluster_name: cluster.name_any(),
+        capability_name: request.capability_name.clone(),
+        type_: request.type_,
+        role_arn: request.role_arn.clone(),
+        delete_propagation_policy: Some(request.delete_propagation_policy),
+        configuration: request.configuration.clone(),
+        tags: request.tags.clone(),
+    };
+    let mut capability = Capability::new("", spec);
+    capability.metadata = member::metadata(&cluster, "capability", &request.capability_name);
+    capability.metadata.annotations = Some(stamp.annotations());
+    let made = store.create(&capability).await.map_err(|error| named(error.into()))?;
+    Ok(answer(&made, &cluster))
+}
+
+async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let (cluster, capability) = find(&cx, &input.cluster_name, &input.capability_name)?;
+    Ok(answer(&capability, &cluster))
+}
+
+async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+    let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
+    let page = cx.page(cx.state.store.members::<Capability>(&cluster), |capability| capability.eks_name());
+    let items: Vec<Value> = page.items.iter().map(|capability| summary(capability, &cluster)).collect();
+    Ok(json!({"capabilities": items, "nextToken": page.next_token}))
+}
+
+/// Brings the spec to what is asked for, and says what that is.
+fn apply(request: &Update, spec: &mut CapabilitySpec) -> Result<Change, ApiError> {
+    let mut change = Change::new("CapabilityUpdate");
+    if let Some(role) = &request.role_arn {
+        change.push("RoleArn", role);
+        spec.role_arn.clone_from(role);
+    }
+    spec.delete_propagation_policy = request.delete_propagation_policy.or(spec.delete_propagation_policy);
+    let Some(wanted) = &request.configuration else { return Ok(change) };
+    if let Some(ack) = &wanted.ack {
+        if spec.type_ != CapabilityType::Ack {
+            return Err(ApiError::invalid_parameter("configuration.ack is only for capabilities of type ACK"));
+        }
+        change.push_some("EnableCrossNamespace", ack.enable_cross_namespace.as_ref());
+        change.push("DisabledServices", &ack.disabled_services);
+        spec.configuration.get_or_insert_default().ack = Some(ack.clone());
+    }
+    if let Some(wanted) = &wanted.argo_cd {
+        let Some(present) = spec.configuration.as_mut().and_then(|c| c.argo_cd.as_mut()) else {
+            return Err(ApiError::invalid_parameter("configuration.argoCd is only for capabilities of type ARGOCD"));
+        };
+        if let Some(access) = &wanted.network_access {
+            change.push("NetworkAccess", access);
+            present.network_access = Some(access.clone());
+        }
+        if let Some(mappings) = &wanted.rbac_role_mappings {
+            change.push("RoleMappingsToAddOrUpdate", &mappings.add_or_update_role_mappings);
+            change.push("RoleMappingsToRemove", &mappings.remove_role_mappings);
+            remap(&mut present.rbac_role_mappings, mappings);
+        }
+    }
+    Ok(change)
+}
+
+/// Takes identities away from their roles, then gives roles their identities.
+fn remap(present: &mut Vec<RoleMapping>, wanted: &UpdateRoleMappings) {
+    for taken in &wanted.remove_role_mappings {
+        for mapping in present.iter_mut().filter(|mapping| mapping.role == taken.role) {
+            mapping.identities.retain(|identity| !taken.identities.contains(identity));
+        }
+    }
+    for given in &wanted.add_or_update_role_mappings {
+        match present.iter_mut().find(|mapping| mapping.role == given.role) {
+            Some(mapping) => {
+                mapping.identities.retain(|identity| !given.identities.contains(identity));
+                mapping.identities.extend(given.identities.clone());
+            }
+            None => present.push(given.clone()),
+        }
+    }
+    present.retain(|mapping| !mapping.identities.is_empty());
+}
+
+async fn update(cx: Cx, request: Update) -> Result<Value, ApiError> {
+    let (cluster, capability) = find(&cx, &request.cluster_name, &request.capability_name)?;
+    let stamp = Stamp::new("UpdateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let target = Target::capability(&request.capability_name);
+    let begin = Request { cluster: &cluster, target, object: &capability, stamp };
+    begin.begin(&cx, |capability| apply(&request, &mut capability.spec)).await
+}
+
+async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let (cluster, capability) = find(&cx, &input.cluster_name, &input.capability_name)?;
+    let left = cx.state.store.delete(&capability).await?;
+    Ok(answer(&gone(&*left), &cluster))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping(role: &str, ids: &[&str]) -> Value {
+        let identities: Vec<Value> = ids.iter().map(|id| json!({"id": id, "type": "SSO_USER"})).collect();
+        json!({"role": role, "identities": identities})
+    }
+
+    #[test]
+    fn a_configuration_is_of_the_capability_s_own_type() {
+        let refused = |type_: &str, configuration: Value| {
+            let request = json!({"clusterName": "c", "capabilityName": "n", "type": type_, "roleArn": "r",
+                "deletePropagationPolicy": "RETAIN", "configuration": configuration});
+            check(&serde_json::from_value(request).unwrap()).is_err()
+        };
+        assert!(!refused("ACK", Value::Null));
+        assert!(!refused("ACK", json!({"ack": {"enableCrossNamespace": true}})));
+        assert!(refused("KRO", json!({"ack": {}})));
+        assert!(refused("ARGOCD", Value::Null));
+        assert!(!refused("ARGOCD", json!({"argoCd": {"awsIdc": {"idcInstanceArn": "a"}}})));
+    }
+
+    #[test]
+    fn role_mappings_are_added_and_taken_away() {
+        let mut spec: CapabilitySpec = serde_json::from_value(json!({
+            "clusterName": "c", "capabilityName": "n", "type": "ARGOCD", "roleArn": "r",
+            "configuration": {"argoCd": {"awsIdc": {"idcInstanceArn": "a"},
+                "rbacRoleMappings": [mapping("ADMIN", &["1", "2"]), mapping("VIEWER", &["3"])]}},
+        }))
+        .unwrap();
+        let request = json!({"clusterName": "c", "capabilityName": "n", "configuration": {"argoCd": {"rbacRoleMappings": {
+            "addOrUpdateRoleMappings": [mapping("ADMIN", &["4"]), mapping("EDITOR", &["5"])],
+            "removeRoleMappings": [mapping("ADMIN", &["1"]), mapping("VIEWER", &["3"])]}}}});
+        let change = apply(&serde_json::from_value(request).unwrap(), &mut spec).unwrap();
+        assert_eq!(change.params.len(), 2);
+        let left = spec.configuration.unwrap().argo_cd.unwrap().rbac_role_mappings;
+        assert_eq!(json!(left), json!([mapping("ADMIN", &["2", "4"]), mapping("EDITOR", &["5"])]));
+    }
+}
