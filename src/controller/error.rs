@@ -24,6 +24,14 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A certificate can't be made.
+    #[error("making the certificate of {what}: {why}")]
+    Certificate {
+        /// The resource that it is for.
+        what: String,
+        /// What went wrong.
+        why: String,
+    },
     /// A resource lacks something that the API server always sets.
     #[error("{what} has no {missing}: it wasn't read from an API server")]
     Incomplete {
@@ -46,6 +54,7 @@ impl Error {
             Self::Kubernetes { .. } => "kubernetes",
             Self::Provider(_) => "provider",
             Self::Kubeconfig { .. } => "kubeconfig",
+            Self::Certificate { .. } => "certificate",
             Self::Incomplete { .. } => "incomplete",
         }
     }
@@ -61,9 +70,14 @@ mod tests {
         let provider = Error::from(provider::Error::Timeout { doing: "making a/b".into(), seconds: 9 });
         let kubeconfig = Error::Kubeconfig { cluster: "a/b".into(), why: "empty".into() };
         let incomplete = Error::Incomplete { what: "Nodegroup a/b".into(), missing: "uid" };
-        for (error, category) in
-            [(kubernetes, "kubernetes"), (provider, "provider"), (kubeconfig, "kubeconfig"), (incomplete, "incomplete")]
-        {
+        let certificate = Error::Certificate { what: "CertificateAuthority a/b".into(), why: "no key".into() };
+        for (error, category) in [
+            (kubernetes, "kubernetes"),
+            (provider, "provider"),
+            (kubeconfig, "kubeconfig"),
+            (certificate, "certificate"),
+            (incomplete, "incomplete"),
+        ] {
             assert_eq!(error.category(), category);
             assert!(error.to_string().contains("a/b"), "{error}");
         }

@@ -8,6 +8,7 @@ mod decision;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod insights;
 pub mod leader;
 mod member;
 pub mod nodegroup;
@@ -100,7 +101,7 @@ pub async fn run(
     let of_nodegroups = nodegroup::run(nodegroups.stream, nodegroups.store, woken_nodegroups, ctx.clone());
     let of_updates = update::run(updates.stream, updates.store, ctx.clone());
     tokio::select! {
-        _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates, member::all(&ctx)) } => {}
+        _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates, member::all(&ctx), insights::run(ctx.clone())) } => {}
         () = stopped_early(&ctx) => {}
     }
     ctx.tasks.drained().await;

@@ -4,12 +4,14 @@ pub mod access_entry;
 pub mod addon;
 pub mod addon_catalogue;
 pub mod capability;
+pub mod certificate_authority;
 pub mod cluster;
 pub mod cluster_settings;
 mod cluster_status;
 pub mod conditions;
 pub mod fargate;
 pub mod idp;
+pub mod insights;
 pub mod keys;
 pub mod member;
 pub mod names;
@@ -22,9 +24,11 @@ pub mod update;
 pub use access_entry::AccessEntry;
 pub use addon::Addon;
 pub use capability::Capability;
+pub use certificate_authority::CertificateAuthority;
 pub use cluster::{EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus};
 pub use fargate::FargateProfile;
 pub use idp::IdentityProviderConfig;
+pub use insights::ClusterInsights;
 pub use member::{Member, MemberIssue, MemberPhase, MemberStatus};
 pub use nodegroup::{Nodegroup, NodegroupSpec, NodegroupStatus};
 pub use phase::Phase;
@@ -48,5 +52,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         EksAnywhereSubscription::crd(),
         Addon::crd(),
         Capability::crd(),
+        CertificateAuthority::crd(),
+        ClusterInsights::crd(),
     ]
 }

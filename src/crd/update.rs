@@ -38,6 +38,9 @@ pub struct UpdateSpec {
     /// Name of the capability that is changed. Default: none. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capability_name: Option<String>,
+    /// Id of the certificate authority that is made. Default: none. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_authority_id: Option<String>,
     /// What is changed, in EKS's words, such as `VersionUpdate`. Required. Immutable.
     #[serde(rename = "type")]
     pub type_: String,

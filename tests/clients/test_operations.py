@@ -1,8 +1,10 @@
 """Every operation of the EKS API, by boto3 and by the aws CLI, in one sensible order; the last test counts them."""
+import base64
 import json
 
 import botocore.exceptions
 import pytest
+from botocore import xform_name
 from conftest import Cli, Refused, boto, wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/r"
@@ -239,6 +241,39 @@ def test_capabilities(eks, cluster):
     assert eks.refused("describe_capability", **names) == "ResourceNotFoundException"
 
 
+def test_certificate_authorities(eks, cluster):
+    """There is nothing that could trust a new one: the update ends with that reason, and it can't be activated."""
+    made = eks.create_certificate_authority(clusterName=cluster)
+    by_id = {"clusterName": cluster, "certificateAuthorityId": made["certificateAuthority"]["id"]}
+    assert eks.refused("create_certificate_authority", clusterName=cluster) == "ResourceLimitExceededException"
+    update = eks.ended(made["update"], name=cluster)
+    assert (update["type"], update["status"]) == ("CertificateAuthorityUpdate", "Failed") and "Secret" in update["errors"][0]["errorMessage"]
+    described = eks.describe_certificate_authority(**by_id)["certificateAuthority"]
+    assert (described["signingStatus"], described["distributionStatus"], described["createdBy"]) == ("NOT_USED", "FAILED", "CUSTOMER")
+    assert b"BEGIN CERTIFICATE" in base64.b64decode(described["data"])
+    assert by_id["certificateAuthorityId"] in [c["id"] for c in eks.list_certificate_authorities(clusterName=cluster)["certificateAuthorities"]]
+    assert eks.refused("activate_certificate_authority", **by_id) == "InvalidParameterException"
+    update = eks.delete_certificate_authority(**by_id)["update"]
+    assert eks.ended(update, name=cluster)["status"] == "Successful"
+    assert eks.refused("describe_certificate_authority", **by_id) == "ResourceNotFoundException"
+
+
+def test_insights(eks, cluster):
+    insights = eks.list_insights(clusterName=cluster)["insights"]
+    names = {i["name"]: i for i in insights}
+    assert names["Kubelet version skew"]["insightStatus"]["status"] == "UNKNOWN", "nothing runs"
+    health = names["Cluster health issues"]
+    assert (health["category"], health["kubernetesVersion"], health["insightStatus"]["status"]) == ("UPGRADE_READINESS", "1.34", "PASSING")
+    assert eks.describe_insight(clusterName=cluster, id=health["id"])["insight"]["recommendation"]
+    assert eks.refused("describe_insight", clusterName=cluster, id="none") == "ResourceNotFoundException"
+    eks.create_addon(clusterName=cluster, addonName="kube-proxy")
+    assert eks.start_insights_refresh(clusterName=cluster)["status"] == "IN_PROGRESS"
+    wait_for("the refresh", lambda: eks.describe_insights_refresh(clusterName=cluster)["status"] == "COMPLETED")
+    wrong = eks.list_insights(clusterName=cluster, filter={"statuses": ["PASSING", "ERROR"]})["insights"]
+    assert {i["name"] for i in wrong} == {"Cluster health issues", "EKS add-on version compatibility"}
+    eks.delete_addon(clusterName=cluster, addonName="kube-proxy")
+
+
 def test_eks_anywhere_subscriptions(eks, cluster):
     assert eks.refused("create_eks_anywhere_subscription", name="s", term={"duration": 5, "unit": "MONTHS"}) == "InvalidParameterException"
     name = f"sub-{cluster}"
@@ -250,3 +285,9 @@ def test_eks_anywhere_subscriptions(eks, cluster):
     eks.tag_resource(resourceArn=made["arn"], tags={"a": "1"})
     assert eks.delete_eks_anywhere_subscription(id=made["id"])["subscription"]["tags"] == {"a": "1"}
     assert eks.refused("describe_eks_anywhere_subscription", id=made["id"]) == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("kind", ["boto", "cli"])
+def test_every_operation_was_called(records, kind):
+    operations = {xform_name(name) for name in boto(records).meta.service_model.operation_names}
+    assert len(operations) >= 70 and CALLED[kind] >= operations, operations - CALLED[kind]

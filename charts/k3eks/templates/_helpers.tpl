@@ -76,10 +76,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [updates/status]
   verbs: [patch]
 - apiGroups: [k3eks.io]
-  resources: [fargateprofiles, podidentityassociations, accessentries, identityproviderconfigs, addons, capabilities]
+  resources: [fargateprofiles, podidentityassociations, accessentries, identityproviderconfigs, addons, capabilities, certificateauthorities, clusterinsights]
   verbs: [get, list, watch, patch]
 - apiGroups: [k3eks.io]
-  resources: [fargateprofiles/status, podidentityassociations/status, accessentries/status, identityproviderconfigs/status, addons/status, capabilities/status]
+  resources: [fargateprofiles/status, podidentityassociations/status, accessentries/status, identityproviderconfigs/status, addons/status, capabilities/status, certificateauthorities/status, clusterinsights/status]
   verbs: [patch]
 # Kubeconfigs of the child clusters, and the way from pods of the management cluster to a child's API server.
 # Nothing is deleted by hand: these objects go with the cluster resource that owns them.
@@ -106,7 +106,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [updates]
   verbs: [get, list, watch, create, update]
 - apiGroups: [k3eks.io]
-  resources: [fargateprofiles, podidentityassociations, accessentries, identityproviderconfigs, eksanywheresubscriptions, addons, capabilities]
+  resources: [fargateprofiles, podidentityassociations, accessentries, identityproviderconfigs, eksanywheresubscriptions, addons, capabilities, certificateauthorities, clusterinsights]
   verbs: [get, list, watch, create, update, delete]
 # Kubeconfigs are handed out one by one.
 - apiGroups: [""]

@@ -2,6 +2,7 @@
 //! cluster, looks at what stands behind it and says where it stands.
 
 mod addon;
+mod certificate_authority;
 pub mod plan;
 mod registry;
 mod verdict;
@@ -24,8 +25,8 @@ use super::context::Context;
 use super::error::Error;
 use super::watch;
 use crate::crd::{
-    AccessEntry, Addon, Capability, EKSClusterConfig, FargateProfile, IdentityProviderConfig, PodIdentityAssociation,
-    keys,
+    AccessEntry, Addon, Capability, CertificateAuthority, EKSClusterConfig, FargateProfile, IdentityProviderConfig,
+    PodIdentityAssociation, keys,
 };
 use crate::provider::ClusterId;
 
@@ -41,6 +42,7 @@ pub async fn all(ctx: &Arc<Context>) {
         run::<IdentityProviderConfig>(ctx.clone()),
         run::<Addon>(ctx.clone()),
         run::<Capability>(ctx.clone()),
+        run::<CertificateAuthority>(ctx.clone()),
     );
 }
 

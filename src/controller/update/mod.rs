@@ -79,6 +79,9 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
     if let Some(name) = &spec.capability_name {
         return ctx.members.find("Capability", &id, name);
     }
+    if let Some(authority) = &spec.certificate_authority_id {
+        return ctx.members.find("CertificateAuthority", &id, authority);
+    }
     let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
     let status = cluster.status.as_ref();
     Some(Target::new(status.and_then(|s| s.observed_generation), status.map_or(&[], |s| s.conditions.as_slice())))

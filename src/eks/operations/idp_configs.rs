@@ -9,18 +9,16 @@ use serde_json::{Value, json};
 
 use super::token::Stamp;
 use super::updates::{Target, under_way};
-use super::{Api, Cx, check_tags};
+use super::{Api, Cx, check_tags, updates};
 use crate::crd::idp::IdentityProviderConfigSpec;
 use crate::crd::names::Identity;
-use crate::crd::update::{Update, UpdateParam, UpdateSpec};
+use crate::crd::update::UpdateParam;
 use crate::crd::{EKSClusterConfig, IdentityProviderConfig, Member, member};
 use crate::eks::arn::{EksArn, NamedKind};
 use crate::eks::convert::cluster::wire_status as cluster_status;
 use crate::eks::convert::member::wire_status;
-use crate::eks::convert::update;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
-use crate::eks::store::StoreError;
 
 /// The only type that there is.
 const OIDC: &str = "oidc";
@@ -125,21 +123,12 @@ async fn record(
     config: &IdentityProviderConfig,
     type_: &str,
 ) -> Result<Value, ApiError> {
+    updates::done(cx, cluster, config, type_, params(config)).await
+}
+
+fn params(config: &IdentityProviderConfig) -> Vec<UpdateParam> {
     let value = json!([{"type": OIDC, "name": config.eks_name()}]).to_string();
-    let spec = UpdateSpec {
-        cluster_name: cluster.name_any(),
-        type_: type_.into(),
-        params: vec![UpdateParam { type_: "IdentityProviderConfig".into(), value }],
-        ..UpdateSpec::default()
-    };
-    let mut made = Update::of(config, cluster, spec);
-    // The cluster's own generation is what the update is measured by, and it has been seen.
-    made.spec.generation = 0;
-    match cx.state.store.create(&made).await {
-        Ok(made) => Ok(update::describe(&made)),
-        Err(StoreError::Exists) => Ok(update::describe(&made)),
-        Err(error) => Err(error.into()),
-    }
+    vec![UpdateParam { type_: "IdentityProviderConfig".into(), value }]
 }
 
 async fn associate(cx: Cx, request: Associate) -> Result<Value, ApiError> {
@@ -210,8 +199,6 @@ async fn disassociate(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let operation = "DisassociateIdentityProviderConfig";
     idle(&cx, &cluster, operation)?;
     cx.state.store.delete(&config).await?;
-    // The generation after the last one: the change that took the config away.
-    let mut last = IdentityProviderConfig::clone(&config);
-    last.metadata.generation = Some(config.metadata.generation.unwrap_or_default() + 1);
-    Ok(json!({"update": record(&cx, &cluster, &last, operation).await?}))
+    let update = updates::done_by_deletion(&cx, &cluster, &*config, operation, params(&config)).await?;
+    Ok(json!({"update": update}))
 }

@@ -30,12 +30,14 @@ mod addon_associations;
 mod addon_versions;
 mod addons;
 mod capabilities;
+mod certificate_authorities;
 mod cluster_updates;
 mod cluster_versions;
 mod clusters;
 mod connected;
 mod fargate_profiles;
 mod idp_configs;
+mod insights;
 mod nodegroup_updates;
 mod nodegroups;
 mod pod_identity;
@@ -116,12 +118,14 @@ pub fn registry() -> Registry<Api> {
         addons::register,
         addon_versions::register,
         capabilities::register,
+        certificate_authorities::register,
         clusters::register,
         cluster_updates::register,
         cluster_versions::register,
         connected::register,
         fargate_profiles::register,
         idp_configs::register,
+        insights::register,
         nodegroups::register,
         nodegroup_updates::register,
         pod_identity::register,

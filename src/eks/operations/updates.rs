@@ -13,7 +13,7 @@ use super::token::Stamp;
 use super::{Api, Cx};
 use crate::crd::EKSClusterConfig;
 use crate::crd::names::Identity;
-use crate::crd::update::{Update, UpdateSpec, UpdateState};
+use crate::crd::update::{Update, UpdateParam, UpdateSpec, UpdateState};
 use crate::eks::convert::cluster::wire_status;
 use crate::eks::convert::update::{self, Change};
 use crate::eks::error::ApiError;
@@ -168,6 +168,38 @@ impl<K: Kind> Request<'_, K> {
             None => Ok(None),
         }
     }
+}
+
+/// The update that stands for a change of something that belongs to the cluster and is in force at once.
+pub(super) async fn done<K: Kind>(
+    cx: &Cx,
+    cluster: &EKSClusterConfig,
+    object: &K,
+    type_: &str,
+    params: Vec<UpdateParam>,
+) -> Result<Value, ApiError> {
+    let spec = UpdateSpec { cluster_name: cluster.name_any(), type_: type_.into(), params, ..UpdateSpec::default() };
+    let mut made = Update::of(object, cluster, spec);
+    // The cluster's own generation is what the update is measured by, and it has been seen.
+    made.spec.generation = 0;
+    match cx.state.store.create(&made).await {
+        Ok(made) => Ok(update::describe(&made)),
+        Err(StoreError::Exists) => Ok(update::describe(&made)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The update that stands for the deletion of `object`: its generation after the last one.
+pub(super) async fn done_by_deletion<K: Kind>(
+    cx: &Cx,
+    cluster: &EKSClusterConfig,
+    object: &K,
+    type_: &str,
+    params: Vec<UpdateParam>,
+) -> Result<Value, ApiError> {
+    let mut last = object.clone();
+    last.meta_mut().generation = Some(object.meta().generation.unwrap_or_default() + 1);
+    done(cx, cluster, &last, type_, params).await
 }
 
 fn answer(update: &Update) -> Value {

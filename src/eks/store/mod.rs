@@ -29,8 +29,8 @@ pub use find::identity;
 
 use crate::crd::keys::API_MANAGER;
 use crate::crd::{
-    AccessEntry, Addon, Capability, EKSClusterConfig, EksAnywhereSubscription, FargateProfile, IdentityProviderConfig,
-    Nodegroup, PodIdentityAssociation, Update,
+    AccessEntry, Addon, Capability, CertificateAuthority, ClusterInsights, EKSClusterConfig, EksAnywhereSubscription,
+    FargateProfile, IdentityProviderConfig, Nodegroup, PodIdentityAssociation, Update,
 };
 use crate::eks::error::ApiError;
 
@@ -87,6 +87,8 @@ kinds! {
     subscriptions: EksAnywhereSubscription,
     addons: Addon,
     capabilities: Capability,
+    certificate_authorities: CertificateAuthority,
+    insights: ClusterInsights,
 }
 
 /// The resources of the management cluster.
