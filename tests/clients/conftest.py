@@ -15,6 +15,7 @@ import time
 import urllib.request
 
 import boto3
+import botocore
 import pytest
 from botocore.config import Config
 
@@ -51,7 +52,9 @@ class Cli:
 
     def __init__(self, endpoint):
         self.env = {**os.environ, "AWS_ENDPOINT_URL_EKS": endpoint, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "000000000000",
-                    "AWS_SECRET_ACCESS_KEY": "any", "AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": ""}
+                    "AWS_SECRET_ACCESS_KEY": "any", "AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": "",
+                    # The CLI's own copy of the service models is older than boto3's.
+                    "AWS_DATA_PATH": os.path.join(os.path.dirname(botocore.__file__), "data")}
 
     def __getattr__(self, operation):
         def call(**arguments):

@@ -52,6 +52,17 @@ def test_a_cluster_lives(real):
         nodes = kubectl("get", "nodes", "-leks.amazonaws.com/nodegroup=workers", "-o", "name").split()
         assert len(nodes) == 2
 
+        # An addon is as what k3s brings along is, and its replicas are the configuration's.
+        eks.create_addon(clusterName="Life_1", addonName="coredns", configurationValues="replicaCount: 2")
+        eks.get_waiter("addon_active").wait(clusterName="Life_1", addonName="coredns", WaiterConfig={"Delay": 1, "MaxAttempts": 90})
+        assert kubectl("get", "deployment", "coredns", "-n", "kube-system", "-o", "jsonpath={.status.availableReplicas}") == "2"
+
+    passing = {i["name"] for i in eks.list_insights(clusterName="Life_1", filter={"statuses": ["PASSING"]})["insights"]}
+    assert {"Kubelet version skew", "kube-proxy version skew", "Cluster health issues"} <= passing
+    authority, = eks.list_certificate_authorities(clusterName="Life_1")["certificateAuthorities"]
+    authority = eks.describe_certificate_authority(clusterName="Life_1", certificateAuthorityId=authority["id"])["certificateAuthority"]
+    assert (authority["signingStatus"], authority["data"]) == ("IN_USE", cluster["certificateAuthority"]["data"])
+
     with pytest.raises(eks.exceptions.ResourceInUseException) as attached:
         eks.delete_cluster(name="Life_1")
     assert "nodegroups attached" in attached.value.response["Error"]["Message"]
