@@ -63,7 +63,8 @@ kubernetes() { # RELEASE
 node() { # RELEASE
   local folder=$work/$1
   (cd "$here/k3s" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$folder/k3s" .)
-  docker save -o "$folder/base.tar" k3eks/pause:1 busybox:1.36 rancher/mirrored-coredns-coredns:1.12.3
+  docker save -o "$folder/base.tar" k3eks/pause:1 busybox:1.36
+  docker save -o "$folder/coredns.tar" rancher/mirrored-coredns-coredns:1.12.3
   cp -r "$here"/{Dockerfile,config.toml,kubelet.yaml,manifests} "$folder"
   echo "${1/-/+}" >"$folder/k3s-version"
   DOCKER_BUILDKIT=0 docker build -q --label "k3eks.io/content=$want" -t "rancher/k3s:$1" "$folder"

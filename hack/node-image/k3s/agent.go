@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -73,7 +74,7 @@ func (n *node) joinCluster(url string) error {
 			return err
 		}
 	}
-	go importImages()
+	go n.importImages(url)
 	config, err := os.ReadFile("/etc/kubelet.yaml")
 	if err != nil {
 		return err
@@ -88,9 +89,10 @@ func (n *node) joinCluster(url string) error {
 		return err
 	})
 	say("info", "Successfully registered node "+n.name)
-	supervisor.keep("kube-proxy", "--kubeconfig="+agentDir+"/proxy.kubeconfig", "--cluster-cidr="+facts.Data["cidr"],
-		"--hostname-override="+n.name, "--conntrack-max-per-core=0", "--healthz-bind-address=127.0.0.1:10256")
-	n.routes(url)
+	n.routes(url, func() {
+		supervisor.keep("kube-proxy", "--kubeconfig="+agentDir+"/proxy.kubeconfig", "--cluster-cidr="+facts.Data["cidr"],
+			"--hostname-override="+n.name, "--conntrack-max-per-core=0", "--healthz-bind-address=127.0.0.1:10256")
+	})
 	return nil
 }
 
@@ -109,10 +111,42 @@ func (n *node) kubeletFlags() []string {
 	return append(all, flags(n.kubeletArgs)...)
 }
 
-func importImages() {
-	until(200*time.Millisecond, func() error {
-		return exec.Command("ctr", "-a", containerdSocket, "-n", "k8s.io", "images", "import", "/opt/images/base.tar").Run()
-	})
+// importImages makes images known that nobody could pull. An agent takes the large one a while after it is Ready: nodes
+// that start side by side would else wait for each other's imports, and CoreDNS is mostly on the server.
+func (n *node) importImages(url string) {
+	load := func(name string) {
+		until(200*time.Millisecond, func() error {
+			return exec.Command("ctr", "-a", containerdSocket, "-n", "k8s.io", "images", "import", "/opt/images/"+name+".tar").Run()
+		})
+	}
+	load("base")
+	if n.role != "server" {
+		until(500*time.Millisecond, func() error { return n.ready(url) })
+		time.Sleep(8 * time.Second)
+	}
+	load("coredns")
+}
+
+// ready is nil when the node's own Ready condition is True.
+func (n *node) ready(url string) error {
+	own := struct {
+		Status struct {
+			Conditions []struct{ Type, Status string }
+		}
+	}{}
+	body, err := fetch(url+"/api/v1/nodes/"+n.name, n.token, &tls.Config{InsecureSkipVerify: true})
+	if err == nil {
+		err = json.Unmarshal(body, &own)
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range own.Status.Conditions {
+		if c.Type == "Ready" && c.Status == "True" {
+			return nil
+		}
+	}
+	return fmt.Errorf("node %s is not Ready", n.name)
 }
 
 type nodeList struct {
@@ -126,8 +160,9 @@ type nodeList struct {
 }
 
 // routes keeps the way to other nodes' pods, and the bridge for this node's own. A node may read no other Node
-// object with its own credentials, so those of kube-proxy serve.
-func (n *node) routes(url string) {
+// object with its own credentials, so those of kube-proxy serve. linked is called once, when the bridge is there.
+func (n *node) routes(url string, linked func()) {
+	var once sync.Once
 	for pause := 200 * time.Millisecond; ; time.Sleep(pause) {
 		nodes := nodeList{}
 		body, err := fetch(url+"/api/v1/nodes", n.token, &tls.Config{InsecureSkipVerify: true})
@@ -141,6 +176,7 @@ func (n *node) routes(url string) {
 			}
 			if other.Metadata.Name == n.name {
 				n.bridge(cidr)
+				once.Do(linked)
 				pause = 2 * time.Second
 				continue
 			}

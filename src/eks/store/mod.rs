@@ -196,7 +196,8 @@ impl Store {
         Ok(secret.and_then(|secret| secret.data).and_then(|mut data| data.remove(key)).map(|bytes| bytes.0))
     }
 
-    fn remember<K: Kind>(&self, object: K) -> Arc<K> {
+    fn remember<K: Kind>(&self, mut object: K) -> Arc<K> {
+        watch::lean(&mut object);
         let object = Arc::new(object);
         K::cache(&self.caches).wrote(Arc::clone(&object));
         object

@@ -30,7 +30,7 @@ impl Watch {
         let (reader, writer) = reflector::store();
         let cache = Arc::new(Cache::new(reader));
         let (fed, shutdown) = (Arc::clone(&cache), self.shutdown.clone());
-        let events = watcher(api, watcher::Config::default()).default_backoff().reflect(writer);
+        let events = watcher(api, watcher::Config::default()).default_backoff().modify(lean).reflect(writer);
         let running = events.for_each(move |event| {
             match event {
                 Ok(event) => fed.observe(&event),
@@ -41,6 +41,11 @@ impl Watch {
         tokio::spawn(async move { shutdown.run_until_cancelled(running).await });
         cache
     }
+}
+
+/// Takes away what nobody here reads: who has set which field. The API server keeps it when an object comes back without.
+pub fn lean<K: Kind>(object: &mut K) {
+    object.meta_mut().managed_fields = None;
 }
 
 /// Waits until the cache has been filled once.
