@@ -26,6 +26,9 @@ environment() {
 }
 [ -e "$clients/complete" ] || step "Installing boto3 and the aws CLI" environment
 
+K3EKS_SDKS=$("$ROOT/hack/sdks.sh")
+export K3EKS_SDKS
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 K3EKS_API_PORT=$(free_port)
 export K3EKS_API_PORT

@@ -12,6 +12,8 @@ mod operator;
 mod relay;
 #[path = "e2e/support.rs"]
 mod support;
+#[path = "e2e/upgrades.rs"]
+mod upgrades;
 
 use std::time::Duration;
 

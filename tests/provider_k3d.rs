@@ -10,3 +10,5 @@ mod life;
 mod relay;
 #[path = "provider_k3d/support.rs"]
 mod support;
+#[path = "provider_k3d/upgrades.rs"]
+mod upgrades;

@@ -43,6 +43,8 @@ pub struct Child {
     pub ready: bool,
     /// Whether it was asked at least once.
     pub asked: bool,
+    /// Version that it says it has, such as `v1.33.5+k3s1`.
+    pub version: Option<String>,
     /// Why it isn't ready.
     pub problem: String,
     /// Nodes by name; `None` before the first full list.
@@ -155,9 +157,10 @@ impl Run {
         let mut pause = SOON;
         loop {
             match tokio::time::timeout(ANSWER, self.attempt()).await {
-                Ok(Ok((access, client))) => {
+                Ok(Ok((access, client, version))) => {
                     self.update(|child, c| {
                         (child.ready, child.asked, child.access) = (true, true, Some(access));
+                        child.version = Some(version);
                         child.problem.clear();
                         *c = Some(client.clone());
                     });
@@ -173,13 +176,15 @@ impl Run {
         }
     }
 
-    async fn attempt(&self) -> Result<(Access, Client), String> {
+    async fn attempt(&self) -> Result<(Access, Client, String), String> {
         let access = self.provider.access(&self.plan).await.map_err(|e| e.to_string())?;
         let access = access.ok_or("the API server's credentials aren't there yet")?;
         let client = client(&access, self.by_network).await.map_err(|e| e.to_string())?;
         let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
         client.request_text(request).await.map_err(|e| format!("the API server isn't ready: {e}"))?;
-        Ok((access, client))
+        let version =
+            client.apiserver_version().await.map_err(|e| format!("the API server doesn't say its version: {e}"))?;
+        Ok((access, client, version.git_version))
     }
 
     /// Follows the nodes until the watch fails for good.
@@ -223,7 +228,10 @@ impl Run {
         let before = state.0.clone();
         let (child, client) = &mut *state;
         change(child, client);
-        let differs = before.ready != child.ready || before.nodes != child.nodes || before.access != child.access;
+        let differs = before.ready != child.ready
+            || before.nodes != child.nodes
+            || before.access != child.access
+            || before.version != child.version;
         drop(state);
         if differs {
             self.wake.all_of(&self.plan.id);

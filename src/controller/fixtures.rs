@@ -84,7 +84,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         provider: "k3d",
         provider_name: "demo".into(),
         has_api_server: true,
-        wanted_version: "1.33".into(),
+        target: None,
         world: Ok(ClusterObservation::default()),
         task: TaskView::Idle,
         wait: None,

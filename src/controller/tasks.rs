@@ -17,6 +17,8 @@ pub enum Work {
     Create,
     /// Starting a cluster that is there but doesn't run.
     Start,
+    /// Bringing a cluster to another version.
+    Upgrade,
     /// Removing a cluster.
     Delete,
     /// Adding nodes.
@@ -31,6 +33,7 @@ impl Work {
         match self {
             Self::Create => "create",
             Self::Start => "start",
+            Self::Upgrade => "upgrade",
             Self::Delete => "delete",
             Self::AddNodes => "add-nodes",
             Self::RemoveNodes => "remove-nodes",
@@ -39,7 +42,7 @@ impl Work {
 
     /// Whether it takes one of the bounded slots. Removing never waits: it frees what others need.
     const fn bounded(self) -> bool {
-        matches!(self, Self::Create | Self::Start | Self::AddNodes)
+        matches!(self, Self::Create | Self::Start | Self::Upgrade | Self::AddNodes)
     }
 }
 

@@ -57,7 +57,7 @@ pub struct AddonSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What becomes of fields of an addon that somebody else has changed.
+/// What becomes of fields of an addon that somebody else has changed. Default: `NONE`. Mutable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ResolveConflicts {

@@ -64,7 +64,7 @@ pub enum CapabilityType {
     ArgoCd,
 }
 
-/// What becomes of a capability's resources when it is deleted.
+/// What becomes of a capability's resources when it is deleted. Default: `RETAIN`, and there is no other. Mutable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum DeletePropagationPolicy {

@@ -40,6 +40,8 @@ pub enum Reason {
     ProviderUnavailable,
     /// The provider refused or gave up; it is tried again.
     ProvisionFailed,
+    /// The cluster or the nodes couldn't be brought to another version, and have the former one.
+    UpgradeFailed,
     /// Deletion is refused while `deletionProtection` is set.
     DeletionProtected,
 }
@@ -62,6 +64,7 @@ impl Reason {
             Self::ImageUnavailable => "ImageUnavailable",
             Self::ProviderUnavailable => "ProviderUnavailable",
             Self::ProvisionFailed => "ProvisionFailed",
+            Self::UpgradeFailed => "UpgradeFailed",
             Self::DeletionProtected => "DeletionProtected",
         }
     }

@@ -66,6 +66,10 @@ impl ClusterProvider for Metadata {
         Ok(())
     }
 
+    async fn upgrade_cluster(&self, _: &ClusterPlan, _: &Progress) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn access(&self, _: &ClusterPlan) -> Result<Option<Access>, Error> {
         Ok(None)
     }

@@ -68,6 +68,13 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; safe to repeat.
     async fn start_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
 
+    /// Brings servers to the plan's image, their data, endpoint and certificate authority kept. Repeated after a crash, it
+    /// finishes what it began or begins anew.
+    ///
+    /// # Errors
+    /// Any; the servers run on their former image again, or will after [`Self::start_cluster`].
+    async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
+
     /// How to reach the API server as administrator; `None` while the cluster doesn't offer it yet.
     ///
     /// # Errors

@@ -144,3 +144,29 @@ async fn an_engine_that_is_away_is_no_failure_of_the_cluster() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_next_version_is_an_upgrade_that_fails_once_and_is_asked_for_again() {
+    run("upgrade", async |bed| {
+        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        bed.phase("EKSClusterConfig", "demo", "Active").await;
+        bed.world.fail("upgrade_cluster", vec![refused()]);
+        bed.cluster("demo", json!({"kubernetesVersion": "1.33"})).await;
+        let message = bed.reason("EKSClusterConfig", "demo", "UpgradeFailed").await;
+        assert!(message.contains("the cluster runs 1.32 as before") && message.contains("bad moment"), "{message}");
+        let cluster = bed.phase("EKSClusterConfig", "demo", "Active").await;
+        assert_eq!(cluster["status"]["version"], "1.32", "the version that runs");
+        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        bed.reason("EKSClusterConfig", "demo", "Ready").await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.33"})).await;
+        let upgraded =
+            |o: Option<&Value>| o.is_some_and(|o| o["status"]["version"] == "1.33" && o["status"]["phase"] == "Active");
+        let cluster = bed.until("the version", "EKSClusterConfig", "demo", upgraded).await;
+        assert_eq!(cluster["status"]["applied"]["image"], "image:1.33");
+        assert_eq!(bed.world.count("upgrade_cluster"), 2);
+        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        let message = bed.reason("EKSClusterConfig", "demo", "InvalidSpec").await;
+        assert!(message.contains("never down"), "{message}");
+    })
+    .await;
+}

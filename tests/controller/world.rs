@@ -65,6 +65,7 @@ impl World {
         });
         let app = Router::new()
             .route("/{namespace}/{name}/readyz", routing::get(readyz))
+            .route("/{namespace}/{name}/version", routing::get(version))
             .route("/{namespace}/{name}/api/v1/nodes", routing::get(nodes))
             .route("/{namespace}/{name}/api/v1/nodes/{node}", routing::delete(delete_node))
             .with_state(world.clone());
@@ -190,6 +191,13 @@ impl ClusterProvider for InMemory {
         self.0.call("start_cluster", &plan.id.name)
     }
 
+    async fn upgrade_cluster(&self, plan: &ClusterPlan, _: &Progress) -> Result<(), Error> {
+        self.0.call("upgrade_cluster", &plan.id.name)?;
+        self.0.lock().clusters.get_mut(&plan.id).unwrap().image.clone_from(&plan.image);
+        self.0.changed(&plan.id);
+        Ok(())
+    }
+
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
         if !self.0.lock().clusters.contains_key(&plan.id) {
             return Ok(None);
@@ -256,6 +264,19 @@ fn at((namespace, name): (String, String)) -> ClusterId {
 async fn readyz(State(world): State<Arc<World>>, Path(path): At) -> Response {
     let there = world.lock().clusters.contains_key(&at(path));
     if there { "ok".into_response() } else { StatusCode::SERVICE_UNAVAILABLE.into_response() }
+}
+
+/// What `/version` says: that of the image.
+async fn version(State(world): State<Arc<World>>, Path(path): At) -> Response {
+    let image = world.lock().clusters.get(&at(path)).map(|cluster| cluster.image.clone());
+    let Some(minor) = image.as_deref().and_then(|image| image.strip_prefix("image:1.")) else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let same =
+        ["gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"].map(|name| (name, json!("")));
+    let mut all = json!({"major": "1", "minor": minor, "gitVersion": format!("v1.{minor}.0+memory")});
+    all.as_object_mut().unwrap().extend(same.map(|(name, value)| (name.to_owned(), value)));
+    Json(all).into_response()
 }
 
 fn node(name: &str, group: &str, version: u64) -> Value {

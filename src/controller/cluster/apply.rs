@@ -53,6 +53,16 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             });
             Ok(())
         }
+        Next::StartUpgrade(plan) => {
+            let owner = ctx.clone();
+            start(cluster, Work::Upgrade, ctx, move |provider, progress| async move {
+                let ended = provider.upgrade_cluster(&plan, &progress).await;
+                // Another server answers now, with another version and perhaps another address.
+                owner.children.changed(&plan.id);
+                ended
+            });
+            Ok(())
+        }
         Next::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
         Next::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
             Some(access) => access::write(cluster, &access, ctx).await,

@@ -12,7 +12,7 @@ use crate::controller::children::Child;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
 use crate::controller::tasks::TaskView;
-use crate::crd::names::{Identity, claim};
+use crate::crd::names::{Identity, claim, minor};
 use crate::crd::{EKSClusterConfig, Nodegroup};
 use crate::provider::{ClusterObservation, ClusterPlan, Error};
 
@@ -29,8 +29,8 @@ pub struct Observed {
     pub provider_name: String,
     /// Whether there is an API server to ask.
     pub has_api_server: bool,
-    /// The version that the spec asks for.
-    pub wanted_version: String,
+    /// What the cluster is to become where the spec asks for another version than the one that runs, or why it can't.
+    pub target: Option<Result<ClusterPlan, Problem>>,
     /// What exists, or why that isn't known.
     pub world: Result<ClusterObservation, Error>,
     /// Long work.
@@ -47,6 +47,30 @@ pub struct Observed {
     pub inline: Vec<inline::Change>,
     /// Whether the Secrets and the Service are written as they should be.
     pub access_written: bool,
+}
+
+impl Observed {
+    /// What the cluster runs: the target once it is reached.
+    pub fn running(&self) -> Option<&ClusterPlan> {
+        match &self.target {
+            Some(Ok(target)) if self.reached(target) => Some(target),
+            _ => self.plan.as_ref().ok(),
+        }
+    }
+
+    /// Whether the servers have the target's image, and the API server says that it has its version.
+    pub fn reached(&self, target: &ClusterPlan) -> bool {
+        if !self.has_api_server {
+            return true;
+        }
+        let said = self.child.version.as_deref().and_then(minor);
+        self.on_image(target) && self.child.ready && said.is_some() && said == minor(&target.version)
+    }
+
+    /// Whether the servers have the target's image.
+    pub fn on_image(&self, target: &ClusterPlan) -> bool {
+        self.world.as_ref().is_ok_and(|w| !w.servers.is_empty() && w.servers.iter().all(|s| s.image == target.image))
+    }
 }
 
 /// Looks at everything. No I/O: it is all in caches that watches keep true.
@@ -67,7 +91,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         provider: provider.map_or("k3d", |p| p.name()),
         provider_name: provider.map(|p| p.cluster_name(&id)).unwrap_or_default(),
         has_api_server: provider.is_some_and(|p| p.has_api_server()),
-        wanted_version: validate::wanted_version(cluster, &ctx.settings.default_version).to_owned(),
+        target: plan.as_ref().ok().and_then(|p| validate::target(cluster, provider, p)),
         world,
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),

@@ -35,6 +35,8 @@ pub enum Next {
     StartCreate(ClusterPlan),
     /// Begin to start what is stopped.
     StartStart(ClusterPlan),
+    /// Begin to bring the cluster to another version.
+    StartUpgrade(ClusterPlan),
     /// Bring inline node groups and their resources together.
     SyncNodegroups(Vec<Change>),
     /// Write the Secrets and the Service.
@@ -100,6 +102,11 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         let health = Health::Progressing(Reason::Unreachable, "the cluster's server is stopped; starting it".into());
         return Decision::new(Next::StartStart(spec.clone()), phase, health);
     }
+    if let Some(Ok(target)) = seen.target.as_ref().filter(|t| t.as_ref().is_ok_and(|t| seen.on_image(t))) {
+        // An upgrade was interrupted while the new server came up.
+        let health = Health::Progressing(Reason::Updating, format!("Upgrading to {}", target.version));
+        return Decision::new(Next::StartUpgrade(target.clone()), Phase::Updating, health);
+    }
     let health = if begun {
         Health::Failing(Reason::Unreachable, format!("the API server can't be reached: {}", seen.child.problem))
     } else {
@@ -134,9 +141,9 @@ fn at_work(cluster: &EKSClusterConfig, seen: &Observed, begun: bool) -> Option<P
         Some(Decision::new(next, phase, Health::Progressing(reason, message)))
     };
     match &seen.task {
-        TaskView::Queued(_) => progressing(Reason::Queued, "Creating: waiting for a free slot".into()),
-        TaskView::Running(work, step) => progressing(Reason::Creating, step_message(verb(*work), step)),
-        TaskView::Stopping(work) => progressing(Reason::Creating, step_message(verb(*work), &Step::default())),
+        TaskView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", verb(*work))),
+        TaskView::Running(work, step) => progressing(reason(*work), step_message(verb(*work), step)),
+        TaskView::Stopping(work) => progressing(reason(*work), step_message(verb(*work), &Step::default())),
         TaskView::Failed(_, error) => seen.wait.map(|wait| {
             let phase = if matches!(error, crate::provider::Error::Unavailable { .. }) { phase } else { Phase::Failed };
             Decision::new(Next::Nothing, phase, failing(error)).after(wait)
@@ -148,30 +155,56 @@ fn at_work(cluster: &EKSClusterConfig, seen: &Observed, begun: bool) -> Option<P
 const fn verb(work: Work) -> &'static str {
     match work {
         Work::Start => "Starting",
+        Work::Upgrade => "Upgrading",
         Work::Delete => "Deleting",
         Work::Create | Work::AddNodes | Work::RemoveNodes => "Creating",
     }
 }
 
+const fn reason(work: Work) -> Reason {
+    match work {
+        Work::Upgrade => Reason::Updating,
+        _ => Reason::Creating,
+    }
+}
+
+/// The API server answers, and the spec asks for another version. `None` once that runs.
+fn upgrade(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
+    let target = match seen.target.as_ref()? {
+        Ok(target) if seen.reached(target) => return None,
+        Ok(target) => target,
+        Err(problem) => return Some(held(Phase::Active, problem.health.clone())),
+    };
+    let progressing = |next, message| {
+        Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message)).after(SOON))
+    };
+    let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
+    match &seen.task {
+        TaskView::Queued(_) => progressing(Next::Nothing, "Upgrading: waiting for a free slot".into()),
+        TaskView::Running(Work::Upgrade, step) => progressing(Next::Nothing, step_message("Upgrading", step)),
+        TaskView::Running(..) | TaskView::Stopping(_) => {
+            progressing(Next::Nothing, "Upgrading: waiting for the provider to finish what is under way".into())
+        }
+        TaskView::Failed(Work::Upgrade, error) if seen_before => {
+            let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
+            let text = format!(
+                "upgrading to {} failed, and the cluster runs {running} as before: {error}; to try again set kubernetesVersion back to {running} and then to {}",
+                target.version, target.version
+            );
+            Some(held(Phase::Active, Health::Stalled(Reason::UpgradeFailed, text)))
+        }
+        TaskView::Finished(Work::Upgrade) if seen.on_image(target) => {
+            progressing(Next::Nothing, "Upgrading: waiting for the API server to say its version".into())
+        }
+        _ => progressing(Next::StartUpgrade(target.clone()), format!("Upgrading to {}", target.version)),
+    }
+}
+
 /// The API server answers: see to what belongs around it.
 fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
-    let health = if cluster
-        .status
-        .as_ref()
-        .and_then(|s| s.applied.as_ref())
-        .is_some_and(|a| a.version != seen.wanted_version)
-    {
-        let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
-        Health::Stalled(
-            Reason::InvalidSpec,
-            format!(
-                "the cluster runs {running}, and changing it to {} isn't supported yet; set kubernetesVersion back to {running}",
-                seen.wanted_version
-            ),
-        )
-    } else {
-        Health::Ready
-    };
+    if let Some(upgrading) = upgrade(cluster, seen) {
+        return upgrading;
+    }
     let next = if !seen.inline.is_empty() {
         Next::SyncNodegroups(seen.inline.clone())
     } else if seen.access_written {
@@ -179,7 +212,7 @@ fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     } else {
         Next::WriteAccess
     };
-    Decision::new(next, Phase::Active, health).after(ROUTINE)
+    Decision::new(next, Phase::Active, Health::Ready).after(ROUTINE)
 }
 
 /// Deletion: node groups first, then the cluster, then our finalizer.

@@ -46,7 +46,7 @@ pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<N
 
 /// What is known once the API server answered.
 fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterConfigStatus) {
-    let Ok(plan) = &seen.plan else { return };
+    let Some(plan) = seen.running() else { return };
     let mut api_port = status.applied.as_ref().and_then(|a| a.api_port);
     if let Some(access) = &seen.child.access {
         status.endpoint = Some(access.endpoint.clone());

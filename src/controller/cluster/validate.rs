@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use crate::controller::decision::Problem;
 use crate::crd::conditions::Reason;
-use crate::crd::names::Identity;
+use crate::crd::names::{Identity, minor};
 use crate::crd::{EKSClusterConfig, keys};
 use crate::provider::{ClusterId, ClusterPlan, ClusterProvider};
 
@@ -21,6 +21,29 @@ pub fn id(cluster: &EKSClusterConfig) -> ClusterId {
 /// The version that the spec asks for.
 pub fn wanted_version<'a>(cluster: &'a EKSClusterConfig, default: &'a str) -> &'a str {
     cluster.spec.kubernetes_version.as_deref().unwrap_or(default)
+}
+
+/// What a cluster that runs as planned is to become, if the spec asks for another version; or why that can't be.
+pub fn target(
+    cluster: &EKSClusterConfig,
+    provider: Option<&Arc<dyn ClusterProvider>>,
+    plan: &ClusterPlan,
+) -> Option<Result<ClusterPlan, Problem>> {
+    // One that was made without a version keeps the one that it has when the operator's default moves on.
+    let wanted = cluster.spec.kubernetes_version.as_deref()?;
+    let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
+    if applied.is_none() || wanted == plan.version {
+        return None;
+    }
+    let running = &plan.version;
+    if minor(wanted) != minor(running).map(|running| running + 1) {
+        let text = format!(
+            "the cluster runs {running} and can't be brought to {wanted}: versions go up one minor version at a time, and never down; set kubernetesVersion to {running} or to the next version"
+        );
+        return Some(Err(Problem::stalled(Reason::InvalidSpec, text)));
+    }
+    let image = provider?.image(wanted).map_err(|e| Problem::of(&e));
+    Some(image.map(|image| ClusterPlan { version: wanted.to_owned(), image, ..plan.clone() }))
 }
 
 /// What the cluster is to be. Once it was made, its version and image are those that it was made with.
@@ -110,6 +133,24 @@ mod tests {
         status["applied"]["apiPort"] = 16500.into();
         let plan = of(&cluster(json!({"kubernetesVersion": "9.99"}), status)).unwrap();
         assert_eq!((plan.version.as_str(), plan.image.as_str(), plan.api_port), ("1.33", "image:1.33", Some(16500)));
+    }
+
+    #[test]
+    fn versions_go_one_minor_up() {
+        let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+        let to = |wanted: Option<&str>| {
+            let cluster = cluster(json!({"kubernetesVersion": wanted}), active());
+            target(&cluster, Some(&provider), &of(&cluster).unwrap())
+        };
+        assert!(to(None).is_none() && to(Some("1.33")).is_none());
+        let plan = to(Some("1.34")).unwrap().unwrap();
+        assert_eq!((plan.version.as_str(), plan.image.as_str()), ("1.34", "rancher/k3s:v1.34.1-k3s1"));
+        for wrong in ["1.32", "1.35", "9.99"] {
+            let problem = to(Some(wrong)).unwrap().unwrap_err();
+            let (reason, message) = stalled(&problem);
+            assert_eq!(reason, Reason::InvalidSpec);
+            assert!(message.contains("1.33") && message.contains(wrong), "{message}");
+        }
     }
 
     #[test]

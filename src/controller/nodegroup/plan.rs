@@ -50,16 +50,17 @@ pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
         return if ours { delete(seen) } else { deleting(Next::Nothing) };
     }
     let phase = if begun { Phase::Updating } else { Phase::Creating };
-    if !ours {
-        let health = Health::Progressing(Reason::Creating, "the node group was accepted".into());
-        return Decision::new(Next::AddFinalizer, phase, health);
-    }
+    // Before anything is said of it that would be a claim to the name.
     if let Some(twin) = &seen.twin {
         let message = format!(
             "Nodegroup {twin} has the same nodegroupName in the same cluster and is older; nothing is done for this resource until one of them goes"
         );
         // The other one's end wakes nobody here.
         return Decision::new(Next::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON);
+    }
+    if !ours {
+        let health = Health::Progressing(Reason::Creating, "the node group was accepted".into());
+        return Decision::new(Next::AddFinalizer, phase, health);
     }
     if let Some(waiting) = waiting(group, seen, phase) {
         return waiting;
@@ -181,7 +182,7 @@ fn victims(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Vec<Str
 const fn verb(work: Work) -> &'static str {
     match work {
         Work::RemoveNodes | Work::Delete => "Removing nodes",
-        Work::AddNodes | Work::Create | Work::Start => "Adding nodes",
+        Work::AddNodes | Work::Create | Work::Start | Work::Upgrade => "Adding nodes",
     }
 }
 

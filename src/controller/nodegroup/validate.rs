@@ -16,10 +16,11 @@ pub fn cluster_id(group: &Nodegroup) -> ClusterId {
     ClusterId { namespace: group.namespace().unwrap_or_default(), name: group.spec.cluster_name.clone() }
 }
 
-/// Version of the group's nodes: its own, or that of its cluster.
+/// Version of the group's nodes: its own, else the one that it was made with, which is that of its cluster then.
 pub fn version(group: &Nodegroup, cluster: &EKSClusterConfig) -> String {
-    let running = cluster.status.as_ref().and_then(|s| s.version.clone()).unwrap_or_default();
-    group.spec.version.clone().unwrap_or(running)
+    let made_with = group.status.as_ref().filter(|s| s.active_since.is_some()).and_then(|s| s.version.clone());
+    let running = || cluster.status.as_ref().and_then(|s| s.version.clone());
+    group.spec.version.clone().or(made_with).or_else(running).unwrap_or_default()
 }
 
 /// What the group is to be.

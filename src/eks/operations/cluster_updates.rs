@@ -1,5 +1,7 @@
 //! Changes of clusters: UpdateClusterConfig, UpdateClusterVersion, AssociateEncryptionConfig.
 
+use std::sync::Arc;
+
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +9,7 @@ use serde_json::Value;
 use super::clusters::{check_encryption, check_endpoints, check_lengths};
 use super::nodegroups::minor;
 use super::token::Stamp;
-use super::updates::{Request, Target};
+use super::updates::{Request, Target, under_way};
 use super::{Api, Cx, Settings};
 use crate::crd::{EKSClusterConfig, Nodegroup};
 use crate::eks::convert::cluster::{EncryptionConfig, encrypt, version};
@@ -66,7 +68,8 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
     let stamp = Stamp::new("UpdateClusterVersion", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let settings = &cx.state.settings;
     let groups = cx.state.store.members::<Nodegroup>(&cluster);
-    let oldest = groups.iter().filter_map(|group| group.spec.version.as_deref().and_then(minor)).min();
+    let oldest = groups.iter().filter_map(|group| runs(group).and_then(minor)).min();
+    let cluster = anew(&cx, cluster, &request.version).await?;
     let begin = Request { cluster: &cluster, target: Target::default(), object: &cluster, stamp };
     begin
         .begin(&cx, |cluster| {
@@ -80,6 +83,26 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
         .await
 }
 
+/// The version of a group's nodes, where it is known.
+fn runs(group: &Nodegroup) -> Option<&str> {
+    group.status.as_ref().and_then(|status| status.version.as_deref()).or(group.spec.version.as_deref())
+}
+
+/// Where an upgrade to this version failed, the spec asks for it still: it is set back first, so that asking again is a
+/// change.
+async fn anew(cx: &Cx, cluster: Arc<EKSClusterConfig>, wanted: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
+    let running = version(&cluster, &cx.state.settings.default_version).to_owned();
+    let asked = cluster.spec.kubernetes_version.as_deref() == Some(wanted);
+    if !asked || running == wanted || under_way(&cx.state.store, &cluster, &Target::default()).is_some() {
+        return Ok(cluster);
+    }
+    let back = |cluster: &mut EKSClusterConfig| {
+        cluster.spec.kubernetes_version = Some(running.clone());
+        Ok(())
+    };
+    Ok(cx.state.store.change(&cluster, back).await?.0)
+}
+
 /// A cluster goes one minor version up at a time, and its nodes must not stay too far behind.
 fn check_upgrade(
     cluster: &EKSClusterConfig,
@@ -91,8 +114,7 @@ fn check_upgrade(
     if !settings.versions.iter().any(|version| version == wanted) {
         return refuse("unsupported Kubernetes version".into());
     }
-    let present =
-        cluster.spec.kubernetes_version.as_deref().unwrap_or_else(|| version(cluster, &settings.default_version));
+    let present = version(cluster, &settings.default_version);
     let (from, to) = (minor(present), minor(wanted));
     if from.map(|minor| minor + 1) != to {
         return refuse(format!("Unsupported Kubernetes minor version update from {present} to {wanted}"));
@@ -130,7 +152,7 @@ async fn associate_encryption(cx: Cx, request: Encrypt) -> Result<Value, ApiErro
 }
 
 /// A cluster of this name that isn't only connected.
-fn own(cx: &Cx, name: &str) -> Result<std::sync::Arc<EKSClusterConfig>, ApiError> {
+fn own(cx: &Cx, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, name)?;
     if cluster.spec.connector_config.is_some() {
         let text = format!("Cluster '{}' is a connected cluster and is not changed here", cluster.name_any());

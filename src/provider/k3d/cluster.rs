@@ -15,6 +15,7 @@ use super::nodes::within;
 use super::ports::is_taken;
 use super::runner::Call;
 use super::sweep::{Care, sweep};
+use super::upgrade::recover;
 use super::{K3d, archive, images, names};
 use crate::provider::{Access, ClusterId, ClusterPlan, Error, Progress};
 
@@ -43,6 +44,7 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
     images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
     within(k3d.settings.limits.create, &doing, async {
         progress.tell(2, 4, "looking for what an earlier attempt left");
+        recover(&docker, &names::server(&k3d.name_of(&plan.id))).await?;
         match left(k3d, &docker, plan).await? {
             Left::Running => {
                 if came_up(k3d, &docker, plan).await? {
@@ -63,6 +65,8 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
 pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
     progress.tell(1, 1, "starting the servers and nodes");
     let name = k3d.name_of(&plan.id);
+    let docker = k3d.engine.docker(&format!("starting cluster {}", plan.id)).await?;
+    recover(&docker, &names::server(&name)).await?;
     let wait = format!("{}s", k3d.settings.limits.wait.as_secs());
     let call = Call {
         doing: format!("starting cluster {}", plan.id),
@@ -73,7 +77,6 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
     let doing = call.doing.clone();
     let Err(error) = k3d.runner.run(call, |_| {}).await else { return Ok(()) };
     // k3d gives up at the first node that doesn't come back. Nodes are replaced; what counts is the server.
-    let docker = k3d.engine.docker(&doing).await?;
     let server = engine::inspect(&docker, &names::server(&name)).await.map_err(failed(&doing))?;
     if server.is_some_and(|server| is_running(&server)) {
         tracing::warn!(cluster = %plan.id, %error, "the server runs, but k3d couldn't start everything");

@@ -18,6 +18,7 @@ mod nodes;
 mod ports;
 mod runner;
 mod sweep;
+mod upgrade;
 mod world;
 
 use std::sync::Arc;
@@ -107,7 +108,8 @@ impl ClusterProvider for K3d {
         if let Some(port) = plan.api_port {
             self.ports.remember(&plan.id, port);
         }
-        let containers = self.world.of(&plan.id)?.into_iter().filter(|c| c.role == Role::Server);
+        let containers =
+            self.world.of(&plan.id)?.into_iter().filter(|c| c.role == Role::Server && !upgrade::is_aside(&c.name));
         let servers =
             containers.map(|c| ServerObservation { name: c.name, state: c.state, image: c.image, address: c.address });
         Ok(ClusterObservation { servers: servers.collect() })
@@ -137,6 +139,10 @@ impl ClusterProvider for K3d {
 
     async fn start_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
         cluster::start(self, plan, progress).await
+    }
+
+    async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+        upgrade::upgrade(self, plan, progress).await
     }
 
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {

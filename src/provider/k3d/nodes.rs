@@ -89,12 +89,16 @@ async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) 
     let seen = seen.filter(is_running).ok_or_else(missing)?;
     let mut pattern = Pattern::of(&seen).ok_or_else(missing)?;
     if pattern.entrypoint.is_some() {
-        let scripts = SCRIPTS.map(|path| archive::read(docker, &server, path));
-        let scripts = try_join_all(scripts).await?.into_iter().zip(SCRIPTS);
-        pattern.scripts =
-            scripts.filter_map(|(content, path)| Some(File { path: path.to_owned(), content: content? })).collect();
+        pattern.scripts = scripts(docker, &server).await?;
     }
     Ok(pattern)
+}
+
+/// k3d's scripts in a container.
+pub async fn scripts(docker: &Docker, container: &str) -> Result<Vec<File>, Error> {
+    let read = SCRIPTS.map(|path| archive::read(docker, container, path));
+    let read = try_join_all(read).await?.into_iter().zip(SCRIPTS);
+    Ok(read.filter_map(|(content, path)| Some(File { path: path.to_owned(), content: content? })).collect())
 }
 
 async fn machine(docker: &Docker, doing: &str) -> Result<Machine, Error> {
@@ -115,7 +119,7 @@ async fn add(
 ) -> Result<(), Error> {
     start(docker, &name, body, scripts).await?;
     progress.tell(3, 3, "waiting for the nodes to join");
-    joined(docker, &name).await
+    says(docker, &name, JOINED, || format!("waiting for node {name} to join")).await
 }
 
 /// Makes and starts a container. One that can't be started is removed again.
@@ -136,15 +140,14 @@ async fn start(docker: &Docker, name: &str, body: ContainerCreateBody, scripts: 
     result
 }
 
-/// Waits until the node says that it has joined.
-async fn joined(docker: &Docker, name: &str) -> Result<(), Error> {
-    let doing = || format!("waiting for node {name} to join");
+/// Waits until the container says `text`, in lower case; an end before that is an error.
+pub async fn says(docker: &Docker, name: &str, text: &str, doing: impl Fn() -> String) -> Result<(), Error> {
     let options = LogsOptions { follow: true, stdout: true, stderr: true, tail: "all".into(), ..Default::default() };
     let mut lines = std::pin::pin!(docker.logs(name, Some(options)));
     let mut last = String::new();
     while let Some(line) = lines.next().await {
         let line = line.map_err(failed(doing()))?.to_string();
-        if line.to_ascii_lowercase().contains(JOINED) {
+        if line.to_ascii_lowercase().contains(text) {
             return Ok(());
         }
         if !line.trim().is_empty() {

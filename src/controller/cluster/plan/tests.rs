@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::controller::children::Child;
 use crate::controller::decision::Problem;
-use crate::controller::fixtures::{active, cluster, deleted, nodegroup, seen_cluster, server};
+use crate::controller::fixtures::{active, cluster, cluster_plan, deleted, nodegroup, seen_cluster, server};
 use crate::crd::Nodegroup;
 use crate::provider::Error;
 
@@ -113,17 +113,72 @@ fn a_failure_is_said_until_its_pause_is_over_and_then_tried_again() {
     assert!(matches!(plan(&new, &failed(None)).next, Next::StartCreate(_)));
 }
 
-#[test]
-fn another_version_for_a_cluster_that_runs_is_refused_with_both() {
-    let seen = Observed {
+fn asked_for_1_34(task: TaskView) -> Observed {
+    let target = ClusterPlan { version: "1.34".into(), image: "image:1.34".into(), ..cluster_plan() };
+    Observed {
         world: Ok(server(ContainerState::Running)),
-        child: ready(),
-        wanted_version: "1.34".into(),
+        child: Child { version: Some("v1.33.5+k3s1".into()), ..ready() },
+        target: Some(Ok(target)),
+        task,
         ..seen_cluster()
+    }
+}
+
+#[test]
+fn the_next_version_is_an_upgrade_and_reached_when_the_api_server_says_so() {
+    let demo = cluster(json!({}), active());
+    let seen = asked_for_1_34(TaskView::Finished(Work::Create));
+    let begun = plan(&demo, &seen);
+    assert!(matches!(&begun.next, Next::StartUpgrade(target) if target.version == "1.34"), "{begun:?}");
+    assert_eq!((begun.phase, reason(&begun)), (Phase::Updating, Some(Reason::Updating)));
+    assert_eq!(seen.running().unwrap().version, "1.33");
+    let step = Step { number: 3, of: 4, what: "starting".into() };
+    let under_way = plan(&demo, &asked_for_1_34(TaskView::Running(Work::Upgrade, step)));
+    assert_eq!((under_way.next, under_way.phase), (Next::Nothing, Phase::Updating));
+
+    let mut seen = asked_for_1_34(TaskView::Finished(Work::Upgrade));
+    seen.world.as_mut().unwrap().servers[0].image = "image:1.34".into();
+    let waiting = plan(&demo, &seen);
+    assert_eq!((waiting.next, waiting.phase), (Next::Nothing, Phase::Updating), "the old server's word is no proof");
+    seen.child.version = Some("v1.34.1+k3s1".into());
+    let done = plan(&demo, &seen);
+    assert_eq!((done.next, done.phase, done.health), (Next::Nothing, Phase::Active, Health::Ready));
+    assert_eq!(seen.running().unwrap().version, "1.34");
+}
+
+#[test]
+fn a_failed_upgrade_is_told_and_tried_again_only_when_the_spec_changes() {
+    let failed = asked_for_1_34(TaskView::Failed(Work::Upgrade, refused()));
+    let mut status = active();
+    status["observedGeneration"] = 3.into();
+    let told = plan(&cluster(json!({}), status.clone()), &failed);
+    let Health::Stalled(Reason::UpgradeFailed, message) = &told.health else { panic!("{told:?}") };
+    assert!(message.contains("1.33") && message.contains("1.34"), "{message}");
+    assert_eq!((told.next, told.phase), (Next::Nothing, Phase::Active));
+    status["observedGeneration"] = 2.into();
+    assert!(matches!(plan(&cluster(json!({}), status), &failed).next, Next::StartUpgrade(_)));
+}
+
+#[test]
+fn an_upgrade_that_was_interrupted_while_the_new_server_came_up_is_finished() {
+    let mut seen = asked_for_1_34(TaskView::Idle);
+    seen.world.as_mut().unwrap().servers[0].image = "image:1.34".into();
+    seen.child = Child { asked: true, ..Child::default() };
+    let plan = plan(&cluster(json!({}), active()), &seen);
+    assert!(matches!(plan.next, Next::StartUpgrade(_)), "{plan:?}");
+}
+
+#[test]
+fn a_version_that_can_not_be_reached_is_refused() {
+    let seen = Observed {
+        target: Some(Err(Problem::stalled(Reason::InvalidSpec, "one at a time"))),
+        ..asked_for_1_34(TaskView::Idle)
     };
     let plan = plan(&cluster(json!({}), active()), &seen);
-    let Health::Stalled(Reason::InvalidSpec, message) = &plan.health else { panic!("{plan:?}") };
-    assert!(message.contains("1.33") && message.contains("1.34"), "{message}");
+    assert_eq!(
+        (plan.next.clone(), plan.phase, reason(&plan)),
+        (Next::Nothing, Phase::Active, Some(Reason::InvalidSpec))
+    );
 }
 
 #[test]

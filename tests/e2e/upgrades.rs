@@ -1,0 +1,78 @@
+//! A cluster's way to the next version, seen from the resource.
+
+use serde_json::json;
+
+use crate::operator::Operator;
+use crate::support::Bed;
+use crate::{CLUSTER, SOON, cluster};
+
+const MESSAGE: &str = "{.status.conditions[?(@.type==\"Ready\")].message}";
+const REASON: &str = "{.status.conditions[?(@.type==\"Ready\")].reason}";
+
+fn upgrade(bed: &Bed, version: &str) {
+    let patch = json!({"spec": {"kubernetesVersion": version}}).to_string();
+    bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
+}
+
+fn runs(bed: &Bed) -> String {
+    let version = bed.child("demo").kubectl(&["get", "--raw", "/version"]).unwrap();
+    serde_json::from_str::<serde_json::Value>(&version).unwrap()["gitVersion"].as_str().unwrap().to_owned()
+}
+
+fn demo() -> serde_json::Value {
+    cluster(
+        "demo",
+        json!({"kubernetesVersion": "1.33", "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
+    )
+}
+
+#[test]
+fn a_cluster_goes_one_version_up_with_all_that_it_has() {
+    let bed = Bed::bare("upgrade");
+    let _operator = Operator::start(&bed, &[], None);
+    bed.apply(&demo());
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    let ways_in = "{.status.endpoint} {.status.certificateAuthority.data}";
+    let before = bed.get("eks/demo", ways_in);
+    let child = bed.child("demo");
+    child.kubectl(&["create", "configmap", "kept"]).unwrap();
+
+    upgrade(&bed, "1.35");
+    bed.wait("eks/demo", REASON, "InvalidSpec", SOON);
+    upgrade(&bed, "1.34");
+    bed.wait("eks/demo", "{.status.phase}", "Updating", SOON);
+    bed.wait("eks/demo", "{.status.version}", "1.34", CLUSTER);
+    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    assert!(runs(&bed).starts_with("v1.34"), "the version in status is the one that runs");
+    assert_eq!(bed.get("eks/demo", ways_in), before);
+    child.kubectl(&["get", "configmap", "kept"]).unwrap();
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    assert_eq!(bed.get("ng/demo-workers", "{.status.version}"), "1.33", "node groups follow when they are asked to");
+    bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
+    bed.nothing_left();
+}
+
+#[test]
+fn killed_at_any_moment_of_an_upgrade_it_is_finished_by_the_next() {
+    let bed = Bed::bare("upgraded");
+    let said = |part: &str| bed.get("eks/demo", MESSAGE).contains(part);
+    for moment in ["stopping the server", "starting the server", "waiting for the API server"] {
+        let operator = Operator::start(&bed, &[], None);
+        bed.apply(&cluster("demo", json!({"kubernetesVersion": "1.33"})));
+        bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+        bed.child("demo").kubectl(&["create", "configmap", "kept"]).unwrap();
+        upgrade(&bed, "1.34");
+        bed.until(moment, CLUSTER, || said(moment).then_some(()));
+        operator.kill(&bed);
+        let _operator = Operator::start(&bed, &[], None);
+        bed.wait("eks/demo", "{.status.version}", "1.34", CLUSTER);
+        bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+        assert!(runs(&bed).starts_with("v1.34"), "{moment}");
+        bed.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
+        assert_eq!(bed.containers().len(), 1, "one server");
+        bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
+        bed.nothing_left();
+    }
+}
