@@ -129,6 +129,8 @@ pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
         has_api_server: true,
         task: TaskView::Idle,
         wait: None,
+        reported: true,
+        rolling: None,
         twin: None,
     }
 }

@@ -25,6 +25,8 @@ pub enum Work {
     AddNodes,
     /// Removing nodes.
     RemoveNodes,
+    /// Taking the pods off nodes, and removing them.
+    Drain,
 }
 
 impl Work {
@@ -37,6 +39,7 @@ impl Work {
             Self::Delete => "delete",
             Self::AddNodes => "add-nodes",
             Self::RemoveNodes => "remove-nodes",
+            Self::Drain => "drain",
         }
     }
 

@@ -42,6 +42,8 @@ pub enum Reason {
     ProvisionFailed,
     /// The cluster or the nodes couldn't be brought to another version, and have the former one.
     UpgradeFailed,
+    /// Pods couldn't be taken off a node, which stays.
+    PodEvictionFailure,
     /// Deletion is refused while `deletionProtection` is set.
     DeletionProtected,
 }
@@ -65,6 +67,7 @@ impl Reason {
             Self::ProviderUnavailable => "ProviderUnavailable",
             Self::ProvisionFailed => "ProvisionFailed",
             Self::UpgradeFailed => "UpgradeFailed",
+            Self::PodEvictionFailure => "PodEvictionFailure",
             Self::DeletionProtected => "DeletionProtected",
         }
     }

@@ -32,6 +32,9 @@ pub const LABEL_INLINE: &str = "k3eks.io/inline";
 /// On an inline Nodegroup: the entry of `spec.nodeGroups` as it was last applied, as JSON.
 pub const ANNOTATION_INLINE_APPLIED: &str = "k3eks.io/inline-applied";
 
+/// On a Nodegroup: `true` lets nodes go in an update whose pods couldn't be evicted in time.
+pub const ANNOTATION_FORCE: &str = "k3eks.io/force-update";
+
 /// On what the EKS API made: the `clientRequestToken` of the request.
 pub const ANNOTATION_TOKEN: &str = "k3eks.io/client-request-token";
 /// On what the EKS API made: ARN of the IAM principal that asked for it.

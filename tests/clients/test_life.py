@@ -71,7 +71,12 @@ def test_a_cluster_lives(real):
     upgraded = eks.describe_cluster(name="Life_1")["cluster"]
     assert (ended["status"], ended["errors"], upgraded["version"]) == ("Successful", [], "1.34")
     assert (upgraded["endpoint"], upgraded["certificateAuthority"]) == (cluster["endpoint"], cluster["certificateAuthority"])
-    assert eks.describe_nodegroup(clusterName="Life_1", nodegroupName="workers")["nodegroup"]["version"] == "1.33"
+    names = {"clusterName": "Life_1", "nodegroupName": "workers"}
+    assert eks.describe_nodegroup(**names)["nodegroup"]["version"] == "1.33"
+    update = eks.update_nodegroup_version(**names)["update"]
+    follow = {"name": "Life_1", "nodegroupName": "workers", "updateId": update["id"]}
+    ended = wait_for("the update", lambda: (u := eks.describe_update(**follow)["update"])["status"] != "InProgress" and u, 120)
+    assert (ended["status"], eks.describe_nodegroup(**names)["nodegroup"]["version"]) == ("Successful", "1.34")
 
     eks.delete_nodegroup(clusterName="Life_1", nodegroupName="workers")
     wait_for("the node group's end", lambda: gone(eks.describe_nodegroup, clusterName="Life_1", nodegroupName="workers"), 60)

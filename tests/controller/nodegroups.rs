@@ -138,3 +138,28 @@ async fn a_group_that_is_newer_than_its_cluster_is_refused_with_both_versions() 
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_group_follows_its_cluster_to_another_version_when_asked_one_node_after_the_other() {
+    run("roll", async |bed| {
+        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        bed.nodegroup("own", "demo", 2).await;
+        ready(bed, "own", 2).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.33"})).await;
+        let upgraded = |o: Option<&Value>| o.is_some_and(|o| o["status"]["version"] == "1.33");
+        bed.until("the cluster's version", "EKSClusterConfig", "demo", upgraded).await;
+        let group = ready(bed, "own", 2).await;
+        assert_eq!(group["status"]["version"], "1.32", "not before it is asked to");
+        let before = bed.world.nodes_of(&bed.id("demo"), "own");
+        bed.merge("Nodegroup", "own", json!({"spec": {"version": "1.33"}})).await;
+        bed.until("the group's version", "Nodegroup", "own", upgraded).await;
+        ready(bed, "own", 2).await;
+        let after = bed.world.nodes_of(&bed.id("demo"), "own");
+        assert!(after.len() == 2 && before.iter().all(|node| !after.contains(node)), "{before:?} {after:?}");
+        let calls = bed.world.calls();
+        let rolled: Vec<&str> = calls.iter().map(|call| call.split(' ').next().unwrap()).collect();
+        let turn = ["create_nodes", "cordon", "delete_nodes"];
+        assert_eq!(rolled[rolled.len() - 6..], [turn, turn].concat(), "{calls:?}");
+    })
+    .await;
+}

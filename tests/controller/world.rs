@@ -28,6 +28,8 @@ struct Cluster {
     image: String,
     /// Nodes by name, with the name of their group.
     nodes: BTreeMap<String, String>,
+    /// Images of the nodes by name.
+    images: BTreeMap<String, String>,
 }
 
 #[derive(Default)]
@@ -67,7 +69,8 @@ impl World {
             .route("/{namespace}/{name}/readyz", routing::get(readyz))
             .route("/{namespace}/{name}/version", routing::get(version))
             .route("/{namespace}/{name}/api/v1/nodes", routing::get(nodes))
-            .route("/{namespace}/{name}/api/v1/nodes/{node}", routing::delete(delete_node))
+            .route("/{namespace}/{name}/api/v1/nodes/{node}", routing::delete(delete_node).patch(cordon))
+            .route("/{namespace}/{name}/api/v1/pods", routing::get(pods))
             .with_state(world.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         world
@@ -157,7 +160,9 @@ impl ClusterProvider for InMemory {
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
-        let node = |name: String| NodeObservation { name, state: ContainerState::Running, image: plan.image.clone() };
+        let images = self.0.lock().clusters.get(&plan.cluster).map(|c| c.images.clone()).unwrap_or_default();
+        let image = |name: &str| images.get(name).cloned().unwrap_or_default();
+        let node = |name: String| NodeObservation { image: image(&name), name, state: ContainerState::Running };
         Ok(self.0.nodes_of(&plan.cluster, &plan.name).into_iter().map(node).collect())
     }
 
@@ -234,6 +239,7 @@ impl ClusterProvider for InMemory {
             let name = format!("node-{}", inner.serial);
             let cluster = inner.clusters.get_mut(&plan.cluster).unwrap();
             cluster.nodes.insert(name.clone(), plan.name.clone());
+            cluster.images.insert(name.clone(), plan.image.clone());
             inner.objects.entry(plan.cluster.clone()).or_default().insert(name, plan.name.clone());
         }
         drop(inner);
@@ -319,6 +325,22 @@ async fn nodes(
         Ok::<_, std::convert::Infallible>(text)
     });
     Body::from_stream(lines).into_response()
+}
+
+/// A node that takes no pods, or takes them again.
+async fn cordon(
+    State(world): State<Arc<World>>,
+    Path((namespace, name, node_name)): Path<(String, String, String)>,
+) -> Json<Value> {
+    world.lock().calls.push(format!("cordon {node_name}"));
+    let group =
+        world.lock().objects.get(&ClusterId { namespace, name }).and_then(|nodes| nodes.get(&node_name).cloned());
+    Json(node(&node_name, &group.unwrap_or_default(), 1))
+}
+
+/// No pods run in memory.
+async fn pods() -> Json<Value> {
+    Json(json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": []}))
 }
 
 async fn delete_node(

@@ -183,4 +183,9 @@ impl Child {
         let path = self.0.path().to_str().unwrap();
         run("kubectl", &[&["--kubeconfig", path], args].concat(), None)
     }
+
+    pub fn apply(&self, object: &serde_json::Value) {
+        let path = self.0.path().to_str().unwrap();
+        run("kubectl", &["--kubeconfig", path, "apply", "-f", "-"], Some(&object.to_string())).unwrap();
+    }
 }

@@ -50,8 +50,38 @@ fn a_cluster_goes_one_version_up_with_all_that_it_has() {
     bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     assert_eq!(bed.get("ng/demo-workers", "{.status.version}"), "1.33", "node groups follow when they are asked to");
+    nodes_follow(&bed);
     bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
     bed.nothing_left();
+}
+
+/// A pod that must not go holds its node until its budget is loosened; then the group has the new version.
+fn nodes_follow(bed: &Bed) {
+    let child = bed.child("demo");
+    let node = child.kubectl(&["get", "nodes", "-leks.amazonaws.com/nodegroup=workers", "-o", "name"]).unwrap();
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "held", "namespace": "default", "labels": {"app": "held"}}, "spec": {
+        "nodeName": node.trim().trim_start_matches("node/"), "terminationGracePeriodSeconds": 1,
+        "containers": [{"name": "c", "image": "busybox:1.36", "command": ["sleep", "600"], "imagePullPolicy": "IfNotPresent"}]}});
+    let budget = |least: i32| {
+        json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "held", "namespace": "default"},
+            "spec": {"minAvailable": least, "selector": {"matchLabels": {"app": "held"}}}})
+    };
+    child.apply(&pod);
+    child.apply(&budget(1));
+    child.kubectl(&["wait", "pod/held", "--for=condition=Ready", "--timeout=60s"]).unwrap();
+    bed.kubectl(&["patch", "ng/demo-workers", "--type=merge", "-p", r#"{"spec":{"version":"1.34"}}"#]).unwrap();
+    bed.until("the old node to be drained", CLUSTER, || {
+        bed.get("ng/demo-workers", MESSAGE).contains("evicting").then_some(())
+    });
+    let cordoned = child.kubectl(&["get", node.trim(), "-o", "jsonpath={.spec.unschedulable}"]).unwrap();
+    assert_eq!((cordoned.as_str(), bed.get("ng/demo-workers", "{.status.version}").as_str()), ("true", "1.33"));
+    child.kubectl(&["get", "pod", "held"]).unwrap();
+    child.apply(&budget(0));
+    bed.wait("ng/demo-workers", "{.status.version}", "1.34", CLUSTER);
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    let kubelets = "-o=jsonpath={.items[*].status.nodeInfo.kubeletVersion}";
+    let kubelets = child.kubectl(&["get", "nodes", "-leks.amazonaws.com/nodegroup=workers", kubelets]).unwrap();
+    assert!(kubelets.starts_with("v1.34") && !kubelets.contains(' '), "{kubelets}");
 }
 
 #[test]

@@ -102,6 +102,11 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         let health = Health::Progressing(Reason::Unreachable, "the cluster's server is stopped; starting it".into());
         return Decision::new(Next::StartStart(spec.clone()), phase, health);
     }
+    silent(seen, begun, phase)
+}
+
+/// The server runs, but its API server doesn't answer.
+fn silent(seen: &Observed, begun: bool, phase: Phase) -> Plan {
     if let Some(Ok(target)) = seen.target.as_ref().filter(|t| t.as_ref().is_ok_and(|t| seen.on_image(t))) {
         // An upgrade was interrupted while the new server came up.
         let health = Health::Progressing(Reason::Updating, format!("Upgrading to {}", target.version));
@@ -157,7 +162,7 @@ const fn verb(work: Work) -> &'static str {
         Work::Start => "Starting",
         Work::Upgrade => "Upgrading",
         Work::Delete => "Deleting",
-        Work::Create | Work::AddNodes | Work::RemoveNodes => "Creating",
+        Work::Create | Work::AddNodes | Work::RemoveNodes | Work::Drain => "Creating",
     }
 }
 

@@ -8,7 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::observe::Observed;
 use super::plan::Next;
-use super::validate;
+use super::{drain, validate};
 use crate::controller::children;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
@@ -42,6 +42,18 @@ pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Con
         }
         Next::RemoveNodes(names) => {
             start(group, seen, Work::RemoveNodes, ctx, move |provider, _| async move {
+                provider.delete_nodes(&id, &names).await
+            });
+            Ok(())
+        }
+        Next::Drain(names, patience) => {
+            let client = ctx.children.client(&id);
+            start(group, seen, Work::Drain, ctx, move |provider, progress| async move {
+                if let Some(client) = client {
+                    progress.tell(1, 2, format!("evicting the pods of {}", names.join(", ")));
+                    drain::drain(&client, &names, patience).await?;
+                }
+                progress.tell(2, 2, format!("removing {}", names.join(", ")));
                 provider.delete_nodes(&id, &names).await
             });
             Ok(())

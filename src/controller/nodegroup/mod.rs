@@ -1,6 +1,7 @@
 //! The node group controller: observe, plan one action, apply it, report.
 
 pub mod apply;
+mod drain;
 pub mod instance_types;
 pub mod observe;
 pub mod plan;

@@ -13,7 +13,7 @@ use super::validate;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
 use crate::controller::tasks::TaskView;
-use crate::crd::{EKSClusterConfig, Nodegroup, Phase, names};
+use crate::crd::{EKSClusterConfig, Nodegroup, Phase, keys, names};
 use crate::provider::{Error, NodeObservation, NodegroupPlan};
 
 /// What is known of the group's cluster.
@@ -27,6 +27,15 @@ pub enum Owner {
     NotReady(Option<Phase>),
     /// It can take nodes.
     Active,
+}
+
+/// How nodes are brought to another version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rolling {
+    /// How many nodes may be replaced at a time.
+    pub surge: usize,
+    /// Whether nodes go although their pods don't.
+    pub force: bool,
 }
 
 /// What is known of a node group at the moment of a reconcile.
@@ -52,6 +61,10 @@ pub struct Observed {
     pub task: TaskView,
     /// How long a failed group still has to wait for its next try.
     pub wait: Option<Duration>,
+    /// Whether the status speaks of the present spec already.
+    pub reported: bool,
+    /// How the nodes are brought to another version, where they are to be.
+    pub rolling: Option<Rolling>,
     /// An older resource with the same name in the same cluster.
     pub twin: Option<String>,
 }
@@ -89,8 +102,27 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, group.metadata.generation.unwrap_or_default(), Instant::now()),
         twin: twin(group, ctx),
+        reported: group.status.as_ref().and_then(|s| s.observed_generation) == group.metadata.generation,
+        rolling: cluster.as_deref().filter(|c| outdated(group, c)).map(|_| Rolling {
+            surge: surge(group),
+            force: group.annotations().get(keys::ANNOTATION_FORCE).is_some_and(|force| force == "true"),
+        }),
         cluster,
     }
+}
+
+/// Whether the nodes have another version than they should. That a version has another image by now doesn't count.
+fn outdated(group: &Nodegroup, cluster: &EKSClusterConfig) -> bool {
+    let status = group.status.as_ref().filter(|s| s.active_since.is_some());
+    status.and_then(|s| s.version.as_ref()).is_some_and(|version| *version != validate::version(group, cluster))
+}
+
+/// How many nodes may be replaced at a time: `maxUnavailable`, or that share of the nodes; one if neither is set.
+fn surge(group: &Nodegroup) -> usize {
+    let config = group.spec.update_config.clone().unwrap_or_default();
+    let share = config.max_unavailable_percentage.map(|percent| group.spec.scaling_config.desired_size * percent / 100);
+    let number = config.max_unavailable.or(share).unwrap_or(1).max(1);
+    usize::try_from(number).unwrap_or(1)
 }
 
 /// What to tell where the cluster is missing.

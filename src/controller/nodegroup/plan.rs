@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::observe::{Observed, Owner, missing};
+use super::drain::{self, Patience};
+use super::observe::{Observed, Owner, Rolling, missing};
 use crate::controller::decision::{Decision, failing, step_message};
 use crate::controller::tasks::{TaskView, Work};
 use crate::crd::conditions::{Health, Reason};
@@ -32,6 +33,8 @@ pub enum Next {
     AddNodes(NodegroupPlan, usize),
     /// Begin to remove these machines.
     RemoveNodes(Vec<String>),
+    /// Begin to take the pods off these machines and to remove them.
+    Drain(Vec<String>, Patience),
     /// Delete these Node objects: their machines are gone.
     DeleteNodeObjects(Vec<String>),
     /// Nothing to do but to say how things stand.
@@ -109,6 +112,11 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
         TaskView::Stopping(_) => {
             return act(Next::Nothing, working(Reason::Updating, "stopping what is under way".into()));
         }
+        TaskView::Failed(Work::Drain, error) if seen.rolling.is_some() && seen.reported => {
+            let phase = if begun { Phase::Active } else { phase };
+            return act(Next::Nothing, (phase, Health::Stalled(Reason::PodEvictionFailure, error.to_string())))
+                .after(ROUTINE);
+        }
         TaskView::Failed(_, error) => {
             if let Some(wait) = seen.wait {
                 let away = matches!(error, Error::Unavailable { .. });
@@ -128,6 +136,12 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
     if let Some(stale) = stale(seen, machines) {
         return act(Next::DeleteNodeObjects(stale), working(Reason::Updating, "removing nodes that are gone".into()));
     }
+    if let Some(rolling) = seen.rolling {
+        let (fresh, outdated): (Vec<&NodeObservation>, Vec<_>) = alive.iter().partition(|m| m.image == spec.image);
+        if !outdated.is_empty() {
+            return roll(seen, rolling, spec, (&fresh, &outdated), phase);
+        }
+    }
     if alive.len() < spec.desired {
         let missing = spec.desired - alive.len();
         let health = working(Reason::Queued, format!("adding {missing} of {} nodes", spec.desired));
@@ -136,11 +150,36 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
     if alive.len() > spec.desired {
         let names = victims(seen, &alive, alive.len() - spec.desired);
         return act(
-            Next::RemoveNodes(names.clone()),
+            Next::Drain(names.clone(), drain::SCALE_DOWN),
             working(Reason::Updating, format!("removing {}", names.join(", "))),
         );
     }
     readiness(seen, spec, &alive, phase, begun)
+}
+
+/// Towards the wanted version: a new node is Ready before an old one goes, a few at a time.
+fn roll(
+    seen: &Observed,
+    rolling: Rolling,
+    spec: &NodegroupPlan,
+    (fresh, outdated): (&[&NodeObservation], &[&NodeObservation]),
+    phase: Phase,
+) -> Plan {
+    let working = |message: String| Health::Progressing(Reason::Updating, message);
+    let done = format!("{} of {} nodes have the new version", fresh.len(), spec.desired);
+    let surplus = (fresh.len() + outdated.len()).saturating_sub(spec.desired);
+    if surplus == 0 {
+        let count = spec.desired + rolling.surge.min(outdated.len()) - fresh.len() - outdated.len();
+        return Decision::new(Next::AddNodes(spec.clone(), count), phase, working(format!("{done}; adding {count}")));
+    }
+    if let Some(waited) = fresh.iter().find(|m| !is_ready(seen, &m.name)) {
+        let health = working(format!("{done}; waiting for {} to be Ready", waited.name));
+        return Decision::new(Next::Nothing, phase, health).after(SOON);
+    }
+    let names = victims(seen, outdated, surplus.min(outdated.len()));
+    let health = working(format!("{done}; draining {}", names.join(", ")));
+    let patience = Patience { limit: drain::UPDATE, force: rolling.force };
+    Decision::new(Next::Drain(names, patience), phase, health)
 }
 
 /// The number is right: are all of them Ready?
@@ -182,6 +221,7 @@ fn victims(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Vec<Str
 const fn verb(work: Work) -> &'static str {
     match work {
         Work::RemoveNodes | Work::Delete => "Removing nodes",
+        Work::Drain => "Draining nodes",
         Work::AddNodes | Work::Create | Work::Start | Work::Upgrade => "Adding nodes",
     }
 }

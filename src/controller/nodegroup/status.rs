@@ -22,12 +22,13 @@ pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> 
     };
     let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let cluster = seen.cluster.as_deref();
+    let wanted = cluster.map(|c| validate::version(group, c)).filter(|v| !v.is_empty());
     NodegroupStatus {
         phase: Some(old.phase.filter(|p| !p.may_become(decision.phase)).unwrap_or(decision.phase)),
         observed_generation: group.metadata.generation,
         conditions: conditions(&decision.health, group.metadata.generation, &seen.now, &old.conditions),
         arn: cluster.map(|c| names::nodegroup_arn(&Identity::of(c), group)).or(old.arn),
-        version: cluster.map(|c| validate::version(group, c)).filter(|v| !v.is_empty()).or(old.version),
+        version: if rolled(seen) { wanted.or(old.version) } else { old.version },
         replicas: number(nodes.len()),
         ready_replicas: number(nodes.iter().filter(|n| n.ready).count()),
         selector: Some(format!("{}={}", keys::NODE_NODEGROUP, names::nodegroup_name(group))),
@@ -35,6 +36,12 @@ pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> 
         issues: issues(&decision.health, &nodes),
         nodes,
     }
+}
+
+/// Whether every machine has the version that is wanted.
+fn rolled(seen: &Observed) -> bool {
+    let (Ok(plan), Ok(machines)) = (&seen.plan, &seen.machines) else { return seen.rolling.is_none() };
+    seen.rolling.is_none() || machines.iter().all(|m| m.image == plan.image)
 }
 
 /// What is wrong, in the codes that EKS has for it.

@@ -51,6 +51,8 @@ fn code(reason: &str) -> &'static str {
         "OperationNotPermitted"
     } else if is(Reason::Unreachable) {
         "ClusterUnreachable"
+    } else if is(Reason::PodEvictionFailure) {
+        "PodEvictionFailure"
     } else {
         "Unknown"
     }

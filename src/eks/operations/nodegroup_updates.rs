@@ -1,5 +1,6 @@
 //! Changes of node groups: UpdateNodegroupConfig, UpdateNodegroupVersion.
 
+use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -8,6 +9,7 @@ use super::token::Stamp;
 use super::updates::{Request, Target};
 use super::{Api, Cx};
 use crate::crd::NodegroupSpec;
+use crate::crd::keys::ANNOTATION_FORCE;
 use crate::crd::nodegroup::LaunchTemplate;
 use crate::eks::convert::cluster::version as cluster_version;
 use crate::eks::convert::nodegroup_change::{self, UpdateNodegroupConfig};
@@ -54,12 +56,27 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
     let target = Target::nodegroup(&request.nodegroup_name);
     let cluster_version = cluster_version(&cluster, &cx.state.settings.default_version);
     let begin = Request { cluster: &cluster, target, object: &group, stamp };
-    begin.begin(&cx, |group| upgrade(&request, &mut group.spec, cluster_version)).await
+    begin
+        .begin(&cx, |group| {
+            let annotations = group.annotations_mut();
+            annotations.remove(ANNOTATION_FORCE);
+            if request.force {
+                annotations.insert(ANNOTATION_FORCE.to_owned(), "true".to_owned());
+            }
+            let runs = group.status.as_ref().and_then(|status| status.version.clone());
+            upgrade(&request, &mut group.spec, runs.as_deref(), cluster_version)
+        })
+        .await
 }
 
 /// Brings the group to the version and the launch template that are asked for: the cluster's version where the request
 /// names neither.
-fn upgrade(request: &UpdateVersion, spec: &mut NodegroupSpec, cluster_version: &str) -> Result<Change, ApiError> {
+fn upgrade(
+    request: &UpdateVersion,
+    spec: &mut NodegroupSpec,
+    runs: Option<&str>,
+    cluster_version: &str,
+) -> Result<Change, ApiError> {
     let before = spec.clone();
     let mut change = Change::new("VersionUpdate");
     if let Some(wanted) = &request.launch_template {
@@ -74,7 +91,7 @@ fn upgrade(request: &UpdateVersion, spec: &mut NodegroupSpec, cluster_version: &
     let implied = (neither && !custom).then(|| cluster_version.to_owned());
     if let Some(version) = request.version.clone().or(implied) {
         check_version(&version, cluster_version)?;
-        let present = spec.version.as_deref().unwrap_or(cluster_version);
+        let present = runs.or(spec.version.as_deref()).unwrap_or(cluster_version);
         if minor(&version) < minor(present) {
             let text = format!("Unsupported Kubernetes minor version update from {present} to {version}");
             return Err(ApiError::invalid_parameter(text));
@@ -129,16 +146,16 @@ mod tests {
     #[test]
     fn a_group_follows_its_cluster_where_nothing_is_named() {
         let mut group = spec("1.32");
-        let change = upgrade(&to(None), &mut group, "1.33").unwrap();
+        let change = upgrade(&to(None), &mut group, None, "1.33").unwrap();
         assert_eq!((group.version.as_deref(), change.params[0].value.as_str()), (Some("1.33"), "1.33"));
-        assert!(upgrade(&to(None), &mut group, "1.33").unwrap_err().message().starts_with("No changes needed"));
+        assert!(upgrade(&to(None), &mut group, None, "1.33").unwrap_err().message().starts_with("No changes needed"));
     }
 
     #[test]
     fn a_group_is_never_newer_than_its_cluster_and_never_goes_back() {
-        assert!(upgrade(&to(Some("1.34")), &mut spec("1.32"), "1.33").is_err());
-        assert!(upgrade(&to(Some("1.31")), &mut spec("1.32"), "1.33").is_err());
-        assert!(upgrade(&to(Some("1.33")), &mut spec("1.31"), "1.33").is_ok());
+        assert!(upgrade(&to(Some("1.34")), &mut spec("1.32"), None, "1.33").is_err());
+        assert!(upgrade(&to(Some("1.31")), &mut spec("1.32"), None, "1.33").is_err());
+        assert!(upgrade(&to(Some("1.33")), &mut spec("1.31"), None, "1.33").is_ok());
     }
 
     #[test]
@@ -147,9 +164,9 @@ mod tests {
             |id: &str, version: &str| LaunchTemplate { id: Some(id.into()), version: Some(version.into()), name: None };
         let mut group = NodegroupSpec { launch_template: Some(template("lt-1", "1")), ..spec("1.33") };
         let request = |id, version| UpdateVersion { launch_template: Some(template(id, version)), ..to(None) };
-        upgrade(&request("lt-1", "2"), &mut group, "1.33").unwrap();
+        upgrade(&request("lt-1", "2"), &mut group, None, "1.33").unwrap();
         assert_eq!(group.launch_template, Some(template("lt-1", "2")));
-        assert!(upgrade(&request("lt-2", "2"), &mut group, "1.33").is_err());
-        assert!(upgrade(&request("lt-1", "2"), &mut spec("1.33"), "1.33").is_err());
+        assert!(upgrade(&request("lt-2", "2"), &mut group, None, "1.33").is_err());
+        assert!(upgrade(&request("lt-1", "2"), &mut spec("1.33"), None, "1.33").is_err());
     }
 }

@@ -28,7 +28,60 @@ fn missing_nodes_are_added_and_surplus_ones_removed_those_that_are_not_ready_fir
         nodes: Some(nodes(&[("a", false), ("b", true), ("c", true)])),
         ..seen_group(1)
     };
-    assert_eq!(plan(&group(), &seen).next, Next::RemoveNodes(vec!["a".into(), "c".into()]));
+    assert_eq!(plan(&group(), &seen).next, Next::Drain(vec!["a".into(), "c".into()], drain::SCALE_DOWN));
+}
+
+fn rolling(all: &[(&str, &str, bool)], desired: usize) -> Observed {
+    let names: Vec<_> = all.iter().map(|(name, ..)| (*name, Running)).collect();
+    let mut found = machines(&names);
+    for (machine, (_, image, _)) in found.iter_mut().zip(all) {
+        machine.image = format!("image:{image}");
+    }
+    let ready: Vec<_> = all.iter().map(|(name, _, ready)| (*name, *ready)).collect();
+    Observed {
+        machines: Ok(found),
+        nodes: Some(nodes(&ready)),
+        rolling: Some(Rolling { surge: 1, force: false }),
+        ..seen_group(desired)
+    }
+}
+
+#[test]
+fn a_new_node_is_ready_before_an_old_one_goes() {
+    let next = |seen: &Observed| plan(&old_group(), seen).next;
+    let patience = Patience { limit: drain::UPDATE, force: false };
+    let begun = rolling(&[("a", "1.32", true), ("b", "1.32", true)], 2);
+    assert!(matches!(next(&begun), Next::AddNodes(_, 1)), "one at a time");
+    assert!(
+        matches!(next(&Observed { rolling: Some(Rolling { surge: 9, force: false }), ..begun }), Next::AddNodes(_, 2)),
+        "no more than there are"
+    );
+    let waiting = rolling(&[("a", "1.32", true), ("b", "1.32", true), ("c", "1.33", false)], 2);
+    assert_eq!(next(&waiting), Next::Nothing);
+    let ready = rolling(&[("a", "1.32", true), ("b", "1.32", true), ("c", "1.33", true)], 2);
+    assert_eq!(next(&ready), Next::Drain(vec!["b".into()], patience));
+    let half = rolling(&[("a", "1.32", true), ("c", "1.33", true)], 2);
+    assert!(matches!(next(&half), Next::AddNodes(_, 1)));
+    let fewer = rolling(&[("a", "1.32", true), ("b", "1.32", true), ("c", "1.32", true)], 1);
+    assert_eq!(next(&fewer), Next::Drain(vec!["c".into(), "b".into()], patience), "old ones go first");
+    let done = rolling(&[("c", "1.33", true), ("d", "1.33", true)], 2);
+    assert_eq!(plan(&old_group(), &done).health, Health::Ready);
+}
+
+#[test]
+fn another_image_of_the_same_version_replaces_nothing() {
+    let seen = Observed { rolling: None, ..rolling(&[("a", "old", true)], 1) };
+    assert_eq!(plan(&old_group(), &seen).health, Health::Ready);
+}
+
+#[test]
+fn pods_that_stay_end_an_update_until_the_spec_changes() {
+    let error = Error::Engine { doing: "draining".into(), why: "PodEvictionFailure".into() };
+    let all = [("a", "1.32", true), ("c", "1.33", true)];
+    let seen = Observed { task: TaskView::Failed(Work::Drain, error), ..rolling(&all, 1) };
+    assert!(matches!(plan(&old_group(), &seen).health, Health::Stalled(Reason::PodEvictionFailure, _)));
+    let changed = Observed { reported: false, ..seen };
+    assert!(matches!(plan(&old_group(), &changed).next, Next::Drain(..)));
 }
 
 #[test]
