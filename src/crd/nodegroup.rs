@@ -99,7 +99,8 @@ pub struct NodegroupSpec {
     /// `ON_DEMAND`, `SPOT` or `CAPACITY_BLOCK`. Default: `ON_DEMAND`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_type: Option<CapacityType>,
-    /// Kubernetes minor version of the nodes, at most the cluster's. Default: the cluster's. Mutable.
+    /// Kubernetes minor version of the nodes, at most the cluster's. Default: the cluster's when the group was made; it stays
+    /// when the cluster goes on. Mutable: nodes are replaced one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^1\.[0-9]{1,2}$"))]
     pub version: Option<String>,
