@@ -87,6 +87,34 @@ fn a_cluster_from_yaml_lives_scales_heals_and_goes() {
 }
 
 #[test]
+fn a_cluster_stops_and_starts_with_all_that_it_has() {
+    let bed = Bed::new("power");
+    bed.apply(&cluster("demo", json!({"nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]})));
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    let ways_in = "{.status.endpoint} {.status.certificateAuthority.data}";
+    let before = bed.get("eks/demo", ways_in);
+    let node = bed.get("ng/demo-workers", "{.status.nodes[0].name}");
+    bed.child("demo").kubectl(&["create", "configmap", "kept"]).unwrap();
+    let state = |state: &str| {
+        let patch = json!({"spec": {"state": state}}).to_string();
+        bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
+    };
+    state("Stopped");
+    bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
+    bed.until("nothing to run", SOON, || (bed.running() == 0).then_some(()));
+    bed.wait("ng/demo-workers", "{.status.phase}", "Stopped", SOON);
+    state("Running");
+    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    assert_eq!(bed.get("eks/demo", ways_in), before);
+    assert_eq!(bed.get("ng/demo-workers", "{.status.nodes[0].name}"), node, "the same node");
+    bed.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
+    bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
+    bed.nothing_left();
+}
+
+#[test]
 fn bad_input_is_refused_with_the_way_out() {
     let bed = Bed::new("bad");
     let refused = |object: &serde_json::Value, part: &str| {

@@ -17,6 +17,8 @@ pub enum Work {
     Create,
     /// Starting a cluster that is there but doesn't run.
     Start,
+    /// Stopping a cluster.
+    Stop,
     /// Bringing a cluster to another version.
     Upgrade,
     /// Removing a cluster.
@@ -35,6 +37,7 @@ impl Work {
         match self {
             Self::Create => "create",
             Self::Start => "start",
+            Self::Stop => "stop",
             Self::Upgrade => "upgrade",
             Self::Delete => "delete",
             Self::AddNodes => "add-nodes",

@@ -144,6 +144,10 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderName>,
 
+    /// `Running`, or `Stopped`: its containers are stopped, all data is kept, and memory is free. Default: `Running`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<PowerState>,
+
     /// Network of the cluster's Services. Default: 10.100.0.0/16. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes_network_config: Option<KubernetesNetworkConfig>,
@@ -241,6 +245,15 @@ pub enum ProviderName {
     K3d,
     /// Records only; nothing runs.
     Metadata,
+}
+
+/// Whether a cluster runs: `Running`, or `Stopped` with all data kept. Default: `Running`. Mutable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PowerState {
+    /// It runs.
+    Running,
+    /// It is stopped, with all data kept.
+    Stopped,
 }
 
 /// One kind of control-plane log, as EKS names them.

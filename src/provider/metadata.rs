@@ -66,6 +66,10 @@ impl ClusterProvider for Metadata {
         Ok(())
     }
 
+    async fn stop_cluster(&self, _: &ClusterId) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn upgrade_cluster(&self, _: &ClusterPlan, _: &Progress) -> Result<(), Error> {
         Ok(())
     }

@@ -68,6 +68,12 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; safe to repeat.
     async fn start_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
 
+    /// Stops servers and nodes, their data kept. Stopped already is a success.
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn stop_cluster(&self, id: &ClusterId) -> Result<(), Error>;
+
     /// Brings servers to the plan's image, their data, endpoint and certificate authority kept. Repeated after a crash, it
     /// finishes what it began or begins anew.
     ///

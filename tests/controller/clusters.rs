@@ -170,3 +170,24 @@ async fn the_next_version_is_an_upgrade_that_fails_once_and_is_asked_for_again()
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_cluster_stops_with_its_groups_and_starts_as_it_was() {
+    run("stop", async |bed| {
+        bed.cluster("demo", json!({})).await;
+        bed.nodegroup("own", "demo", 1).await;
+        bed.phase("Nodegroup", "own", "Active").await;
+        let before = bed.world.nodes_of(&bed.id("demo"), "own");
+        bed.merge("EKSClusterConfig", "demo", json!({"spec": {"state": "Stopped"}})).await;
+        let cluster = bed.phase("EKSClusterConfig", "demo", "Stopped").await;
+        assert_eq!(condition(&cluster, "Ready")["status"], "True", "it is as the spec asks");
+        let group = bed.phase("Nodegroup", "own", "Stopped").await;
+        assert_eq!(group["status"]["issues"][0]["code"], "ClusterUnreachable");
+        bed.merge("EKSClusterConfig", "demo", json!({"spec": {"state": "Running"}})).await;
+        bed.phase("EKSClusterConfig", "demo", "Active").await;
+        bed.phase("Nodegroup", "own", "Active").await;
+        assert_eq!(bed.world.nodes_of(&bed.id("demo"), "own"), before);
+        assert_eq!((bed.world.count("stop_cluster"), bed.world.count("start_cluster")), (1, 1));
+    })
+    .await;
+}

@@ -26,6 +26,7 @@ pub const KNOWN: [&str; 2] = ["1.32", "1.33"];
 #[derive(Default)]
 struct Cluster {
     image: String,
+    stopped: bool,
     /// Nodes by name, with the name of their group.
     nodes: BTreeMap<String, String>,
     /// Images of the nodes by name.
@@ -152,7 +153,7 @@ impl ClusterProvider for InMemory {
         let inner = self.0.lock();
         let server = |c: &Cluster| ServerObservation {
             name: self.cluster_name(&plan.id),
-            state: ContainerState::Running,
+            state: if c.stopped { ContainerState::Exited } else { ContainerState::Running },
             image: c.image.clone(),
             address: Some("10.0.0.2".into()),
         };
@@ -193,7 +194,17 @@ impl ClusterProvider for InMemory {
     }
 
     async fn start_cluster(&self, plan: &ClusterPlan, _: &Progress) -> Result<(), Error> {
-        self.0.call("start_cluster", &plan.id.name)
+        self.0.call("start_cluster", &plan.id.name)?;
+        self.0.lock().clusters.get_mut(&plan.id).unwrap().stopped = false;
+        self.0.changed(&plan.id);
+        Ok(())
+    }
+
+    async fn stop_cluster(&self, id: &ClusterId) -> Result<(), Error> {
+        self.0.call("stop_cluster", &id.name)?;
+        self.0.lock().clusters.get_mut(id).unwrap().stopped = true;
+        self.0.changed(id);
+        Ok(())
     }
 
     async fn upgrade_cluster(&self, plan: &ClusterPlan, _: &Progress) -> Result<(), Error> {
@@ -268,7 +279,7 @@ fn at((namespace, name): (String, String)) -> ClusterId {
 }
 
 async fn readyz(State(world): State<Arc<World>>, Path(path): At) -> Response {
-    let there = world.lock().clusters.contains_key(&at(path));
+    let there = world.lock().clusters.get(&at(path)).is_some_and(|cluster| !cluster.stopped);
     if there { "ok".into_response() } else { StatusCode::SERVICE_UNAVAILABLE.into_response() }
 }
 

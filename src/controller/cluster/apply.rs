@@ -53,6 +53,12 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             });
             Ok(())
         }
+        Next::StartStop => {
+            let id = validate::id(cluster);
+            ctx.children.forget(&id);
+            start(cluster, Work::Stop, ctx, move |provider, _| async move { provider.stop_cluster(&id).await });
+            Ok(())
+        }
         Next::StartUpgrade(plan) => {
             let owner = ctx.clone();
             start(cluster, Work::Upgrade, ctx, move |provider, progress| async move {

@@ -60,7 +60,11 @@ fn note_change(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
 /// Follows the API server of a cluster that was made before this process began, and finds it anew where its container moved.
 fn adopt(cluster: &EKSClusterConfig, seen: &observe::Observed, ctx: &Context) {
     let (Ok(plan), Ok(world)) = (&seen.plan, &seen.world) else { return };
-    if cluster.metadata.deletion_timestamp.is_some() || world.servers.is_empty() || !plan::begun(cluster) {
+    if cluster.metadata.deletion_timestamp.is_some()
+        || world.servers.is_empty()
+        || !plan::begun(cluster)
+        || plan::stopped(cluster)
+    {
         return;
     }
     apply::follow(cluster, plan, ctx);

@@ -8,10 +8,11 @@ use super::inline::Change;
 use super::observe::Observed;
 use crate::controller::decision::{Decision, failing, step_message};
 use crate::controller::tasks::{TaskView, Work};
+use crate::crd::cluster::PowerState;
 use crate::crd::conditions::{Health, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::{ClusterPlan, ContainerState, Step};
+use crate::provider::{ClusterPlan, ContainerState, ServerObservation, Step};
 
 /// While something that sends no events is waited for.
 const SOON: Duration = Duration::from_millis(300);
@@ -35,6 +36,8 @@ pub enum Next {
     StartCreate(ClusterPlan),
     /// Begin to start what is stopped.
     StartStart(ClusterPlan),
+    /// Begin to stop what runs.
+    StartStop,
     /// Begin to bring the cluster to another version.
     StartUpgrade(ClusterPlan),
     /// Bring inline node groups and their resources together.
@@ -81,8 +84,16 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
             return Decision::new(Next::Nothing, phase, failing(error)).after(Duration::from_secs(5));
         }
     };
+    if stopped(cluster)
+        && begun
+        && let Some(plan) = stop(seen, servers)
+    {
+        return plan;
+    }
     let running = !servers.is_empty() && servers.iter().all(|s| s.state == ContainerState::Running);
-    if running && (seen.child.ready || !seen.has_api_server) {
+    // Nodes that are still being started would be taken for dead ones.
+    let starting = begun && matches!(seen.task, TaskView::Running(Work::Start, _));
+    if running && !starting && (seen.child.ready || !seen.has_api_server) {
         return up(cluster, seen);
     }
     if running && begun && seen.task == TaskView::Idle && !seen.child.is_known() {
@@ -99,7 +110,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return Decision::new(Next::StartCreate(spec.clone()), phase, health);
     }
     if !running {
-        let health = Health::Progressing(Reason::Unreachable, "the cluster's server is stopped; starting it".into());
+        let health = Health::Progressing(Reason::Unreachable, "the cluster is stopped; starting it".into());
         return Decision::new(Next::StartStart(spec.clone()), phase, health);
     }
     silent(seen, begun, phase)
@@ -123,6 +134,37 @@ fn silent(seen: &Observed, begun: bool, phase: Phase) -> Plan {
 /// Whether the cluster was Active before.
 pub fn begun(cluster: &EKSClusterConfig) -> bool {
     cluster.status.as_ref().is_some_and(|s| s.active_since.is_some())
+}
+
+/// Whether the spec asks for a cluster that doesn't run.
+pub fn stopped(cluster: &EKSClusterConfig) -> bool {
+    cluster.spec.state == Some(PowerState::Stopped)
+}
+
+/// Towards a cluster that doesn't run; `None` where there is nothing that could be stopped.
+fn stop(seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
+    let progressing = |next, message: &str| {
+        Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into())))
+    };
+    match &seen.task {
+        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+            return progressing(Next::Nothing, "Stopping").map(|plan| plan.after(SOON));
+        }
+        TaskView::Failed(Work::Stop, error) if seen.wait.is_some() => {
+            return Some(Decision {
+                next: Next::Nothing,
+                phase: Phase::Updating,
+                health: failing(error),
+                again: seen.wait,
+            });
+        }
+        _ => {}
+    }
+    let runs = servers.iter().any(|server| server.state == ContainerState::Running);
+    if runs && seen.has_api_server {
+        return progressing(Next::StartStop, "Stopping");
+    }
+    (!servers.is_empty()).then(|| held(Phase::Stopped, Health::Ready))
 }
 
 fn held(phase: Phase, health: Health) -> Plan {
@@ -160,6 +202,7 @@ fn at_work(cluster: &EKSClusterConfig, seen: &Observed, begun: bool) -> Option<P
 const fn verb(work: Work) -> &'static str {
     match work {
         Work::Start => "Starting",
+        Work::Stop => "Stopping",
         Work::Upgrade => "Upgrading",
         Work::Delete => "Deleting",
         Work::Create | Work::AddNodes | Work::RemoveNodes | Work::Drain => "Creating",

@@ -91,6 +91,7 @@ fn deleting(next: Next) -> Plan {
 fn waiting(group: &Nodegroup, seen: &Observed, phase: Phase) -> Option<Plan> {
     let message = match &seen.owner {
         Owner::Active => return None,
+        Owner::NotReady(Some(Phase::Stopped)) => return Some(idle(Phase::Stopped, Health::Ready)),
         Owner::Missing => missing(group),
         Owner::Deleting => format!("cluster {} is being deleted", group.spec.cluster_name),
         Owner::NotReady(Some(phase)) => format!("waiting for cluster {}, which is {phase}", group.spec.cluster_name),
@@ -222,7 +223,7 @@ const fn verb(work: Work) -> &'static str {
     match work {
         Work::RemoveNodes | Work::Delete => "Removing nodes",
         Work::Drain => "Draining nodes",
-        Work::AddNodes | Work::Create | Work::Start | Work::Upgrade => "Adding nodes",
+        Work::AddNodes | Work::Create | Work::Start | Work::Stop | Work::Upgrade => "Adding nodes",
     }
 }
 

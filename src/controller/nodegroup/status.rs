@@ -33,7 +33,7 @@ pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> 
         ready_replicas: number(nodes.iter().filter(|n| n.ready).count()),
         selector: Some(format!("{}={}", keys::NODE_NODEGROUP, names::nodegroup_name(group))),
         active_since: old.active_since.or_else(|| active.then(|| seen.now.0.to_string())),
-        issues: issues(&decision.health, &nodes),
+        issues: if decision.phase == Phase::Stopped { vec![stopped()] } else { issues(&decision.health, &nodes) },
         nodes,
     }
 }
@@ -42,6 +42,12 @@ pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> 
 fn rolled(seen: &Observed) -> bool {
     let (Ok(plan), Ok(machines)) = (&seen.plan, &seen.machines) else { return seen.rolling.is_none() };
     seen.rolling.is_none() || machines.iter().all(|m| m.image == plan.image)
+}
+
+/// What is to be said of the nodes of a stopped cluster.
+fn stopped() -> Issue {
+    let message = "the cluster is stopped; set its state to Running to have the nodes back".into();
+    Issue { code: "ClusterUnreachable".into(), message, resource_ids: Vec::new() }
 }
 
 /// What is wrong, in the codes that EKS has for it.

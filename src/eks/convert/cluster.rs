@@ -195,7 +195,9 @@ pub fn wire_status(cluster: &EKSClusterConfig, updating: bool) -> &'static str {
     let phase = cluster.status.as_ref().and_then(|status| status.phase);
     match phase {
         Some(Phase::Active) if updating => "UPDATING",
-        Some(Phase::Active | Phase::Stopped) => "ACTIVE",
+        Some(Phase::Active) => "ACTIVE",
+        // EKS has no word for it, and a client that waits for ACTIVE is to wait until it runs again.
+        Some(Phase::Stopped) => "PENDING",
         Some(Phase::Updating) => "UPDATING",
         Some(Phase::Deleting) => "DELETING",
         _ if cluster.spec.connector_config.is_some() => "PENDING",

@@ -94,7 +94,7 @@ pub fn wire_status(group: &Nodegroup, updating: bool) -> &'static str {
     let worked = status.is_some_and(|status| status.active_since.is_some());
     match status.and_then(|status| status.phase) {
         Some(Phase::Active) if updating => "UPDATING",
-        Some(Phase::Active | Phase::Stopped) if status.is_some_and(|status| status.issues.is_empty()) => "ACTIVE",
+        Some(Phase::Active) if status.is_some_and(|status| status.issues.is_empty()) => "ACTIVE",
         Some(Phase::Active | Phase::Stopped) => "DEGRADED",
         Some(Phase::Updating) => "UPDATING",
         Some(Phase::Deleting) => "DELETING",

@@ -85,6 +85,18 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
     Err(error)
 }
 
+/// Stops what runs of the cluster.
+pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
+    let name = k3d.name_of(id);
+    let call = Call {
+        doing: format!("stopping cluster {id}"),
+        arguments: &["cluster", "stop", &name],
+        input: None,
+        limit: k3d.settings.limits.delete,
+    };
+    k3d.runner.run(call, |_| {}).await
+}
+
 /// Removes everything of the cluster.
 pub async fn delete(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     let doing = format!("deleting cluster {id}");

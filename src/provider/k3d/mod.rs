@@ -141,6 +141,10 @@ impl ClusterProvider for K3d {
         cluster::start(self, plan, progress).await
     }
 
+    async fn stop_cluster(&self, id: &ClusterId) -> Result<(), Error> {
+        cluster::stop(self, id).await
+    }
+
     async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
         upgrade::upgrade(self, plan, progress).await
     }

@@ -113,6 +113,28 @@ fn a_failure_is_said_until_its_pause_is_over_and_then_tried_again() {
     assert!(matches!(plan(&new, &failed(None)).next, Next::StartCreate(_)));
 }
 
+#[test]
+fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
+    let off = cluster(json!({"state": "Stopped"}), active());
+    let with = |state, task| Observed { world: Ok(server(state)), child: ready(), task, ..seen_cluster() };
+    let running = || with(ContainerState::Running, TaskView::Idle);
+    assert_eq!((plan(&off, &running()).next, plan(&off, &running()).phase), (Next::StartStop, Phase::Updating));
+    let busy = with(ContainerState::Running, TaskView::Running(Work::Create, Step::default()));
+    assert_eq!(plan(&off, &busy).next, Next::Nothing, "what is under way ends first");
+    let halted = plan(&off, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
+    assert_eq!((halted.next, halted.phase, halted.health), (Next::Nothing, Phase::Stopped, Health::Ready));
+    let record = Observed { has_api_server: false, ..running() };
+    assert_eq!(plan(&off, &record).phase, Phase::Stopped, "nothing runs that could be stopped");
+
+    let on = cluster(json!({"state": "Running"}), active());
+    let begun = plan(&on, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
+    assert!(matches!(begun.next, Next::StartStart(_)), "{begun:?}");
+    let half = plan(&on, &with(ContainerState::Running, TaskView::Running(Work::Start, Step::default())));
+    assert_eq!((half.next, half.phase), (Next::Nothing, Phase::Updating), "its nodes are still being started");
+    let fresh = plan(&cluster(json!({"state": "Stopped"}), json!(null)), &seen_cluster());
+    assert!(matches!(fresh.next, Next::StartCreate(_)), "only what was made can be stopped");
+}
+
 fn asked_for_1_34(task: TaskView) -> Observed {
     let target = ClusterPlan { version: "1.34".into(), image: "image:1.34".into(), ..cluster_plan() };
     Observed {
