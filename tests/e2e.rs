@@ -82,6 +82,15 @@ fn a_cluster_from_yaml_lives_scales_heals_and_goes() {
         let nodes = child.kubectl(&["get", "nodes", selector, "-o", "jsonpath={.items[*].metadata.name}"]).ok()?;
         (nodes.split(' ').count() == 1).then_some(())
     });
+
+    // A label of the inline entry reaches the node that runs.
+    let name = bed.get("ng/demo-workers", "{.status.nodes[0].name}");
+    let patch = r#"[{"op": "replace", "path": "/spec/nodeGroups/0/labels", "value": {"team": "b"}}]"#;
+    bed.kubectl(&["patch", "eks/demo", "--type=json", "-p", patch]).unwrap();
+    bed.until("the new label", CLUSTER, || {
+        let team = child.kubectl(&["get", "node", &name, "-o", "jsonpath={.metadata.labels.team}"]).ok()?;
+        (team == "b").then_some(())
+    });
     bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
     bed.nothing_left();
 }

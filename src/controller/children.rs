@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Wake;
 use super::error::Error;
+use super::nodegroup::marks;
 use crate::crd::keys;
+use crate::crd::nodegroup::NodeMarks;
 use crate::provider::{Access, ClusterId, ClusterPlan, ClusterProvider};
 
 /// Between two questions to an API server that isn't ready yet.
@@ -32,6 +34,8 @@ pub struct ChildNode {
     pub nodegroup: Option<String>,
     /// Whether its Ready condition is True.
     pub ready: bool,
+    /// Its labels and taints.
+    pub marks: NodeMarks,
 }
 
 /// What is known of a child's API server.
@@ -255,6 +259,7 @@ fn describe(node: &Node) -> ChildNode {
     ChildNode {
         nodegroup: node.labels().get(keys::NODE_NODEGROUP).cloned(),
         ready: conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
+        marks: marks::of(node),
     }
 }
 

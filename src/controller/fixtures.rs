@@ -125,6 +125,7 @@ pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
         plan: Ok(plan),
         machines: Ok(Vec::new()),
         nodes: Some(std::collections::BTreeMap::new()),
+        marks: std::collections::BTreeMap::new(),
         looking: false,
         has_api_server: true,
         task: TaskView::Idle,

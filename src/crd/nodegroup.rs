@@ -256,6 +256,17 @@ pub struct UpdateConfig {
     pub update_strategy: Option<String>,
 }
 
+/// Labels and taints of nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeMarks {
+    /// Labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Taints, as `key=value:Effect`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taints: Vec<String>,
+}
+
 /// Whether nodes that die are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -334,6 +345,9 @@ pub struct NodegroupStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+    /// Labels and taints that all nodes of the group have by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<NodeMarks>,
     /// ARN of the node group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,

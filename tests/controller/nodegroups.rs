@@ -163,3 +163,29 @@ async fn a_group_follows_its_cluster_to_another_version_when_asked_one_node_afte
     })
     .await;
 }
+
+#[tokio::test]
+async fn changed_labels_and_taints_reach_nodes_that_run_and_leave_what_others_set() {
+    run("marks", async |bed| {
+        bed.cluster("demo", json!({})).await;
+        bed.nodegroup("own", "demo", 1).await;
+        bed.merge("Nodegroup", "own", json!({"spec": {"labels": {"team": "a", "old": "1"}}})).await;
+        let of = |label: &'static str, value: &'static str| {
+            move |o: Option<&Value>| {
+                o.is_some_and(|o| o["status"]["phase"] == "Active" && o["status"]["applied"]["labels"][label] == value)
+            }
+        };
+        bed.until("the first labels", "Nodegroup", "own", of("old", "1")).await;
+        let node = bed.world.nodes_of(&bed.id("demo"), "own").remove(0);
+        bed.world.label(&bed.id("demo"), &node, "foreign", "x");
+        let taints = json!([{"key": "only", "value": "web", "effect": "NO_SCHEDULE"}]);
+        bed.merge("Nodegroup", "own", json!({"spec": {"labels": {"team": "b", "old": null}, "taints": taints}})).await;
+        bed.until("the new labels", "Nodegroup", "own", of("team", "b")).await;
+        let found = bed.world.node(&bed.id("demo"), &node);
+        let labels = &found["metadata"]["labels"];
+        assert_eq!((&labels["team"], &labels["foreign"], labels.get("old")), (&json!("b"), &json!("x"), None));
+        assert_eq!(found["spec"]["taints"], json!([{"key": "only", "value": "web", "effect": "NoSchedule"}]));
+        assert_eq!(bed.world.nodes_of(&bed.id("demo"), "own"), [node], "the same node");
+    })
+    .await;
+}

@@ -1,17 +1,14 @@
 //! A provider whose clusters exist in memory, with an API server each that offers `/readyz` and the nodes; it counts
 //! what is asked of it and fails or waits on request.
 
+#[path = "world/api.rs"]
+mod api;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::Body;
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::{Json, Router, routing};
-use futures::StreamExt;
 use k3eks::provider::{
     Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error, NodeObservation,
     NodegroupPlan, Progress, ServerObservation,
@@ -36,8 +33,8 @@ struct Cluster {
 #[derive(Default)]
 struct Inner {
     clusters: BTreeMap<ClusterId, Cluster>,
-    /// Node objects by cluster and name, with the name of their group.
-    objects: BTreeMap<ClusterId, BTreeMap<String, String>>,
+    /// Node objects by cluster and name.
+    objects: BTreeMap<ClusterId, BTreeMap<String, Value>>,
     calls: Vec<String>,
     faults: BTreeMap<&'static str, Vec<Error>>,
     serial: usize,
@@ -66,13 +63,7 @@ impl World {
             held: watch::channel(false).0,
             address,
         });
-        let app = Router::new()
-            .route("/{namespace}/{name}/readyz", routing::get(readyz))
-            .route("/{namespace}/{name}/version", routing::get(version))
-            .route("/{namespace}/{name}/api/v1/nodes", routing::get(nodes))
-            .route("/{namespace}/{name}/api/v1/nodes/{node}", routing::delete(delete_node).patch(cordon))
-            .route("/{namespace}/{name}/api/v1/pods", routing::get(pods))
-            .with_state(world.clone());
+        let app = api::router(world.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         world
     }
@@ -117,6 +108,18 @@ impl World {
     pub fn lose_node(&self, id: &ClusterId, name: &str) {
         self.lock().clusters.get_mut(id).unwrap().nodes.remove(name).unwrap();
         self.changed(id);
+    }
+
+    /// A Node object.
+    pub fn node(&self, id: &ClusterId, name: &str) -> Value {
+        self.lock().objects[id][name].clone()
+    }
+
+    /// Somebody else labels a node.
+    pub fn label(&self, id: &ClusterId, name: &str, key: &str, value: &str) {
+        let mut inner = self.lock();
+        let node = inner.objects.get_mut(id).and_then(|nodes| nodes.get_mut(name)).unwrap();
+        node["metadata"]["labels"][key] = value.into();
     }
 
     fn changed(&self, id: &ClusterId) {
@@ -251,7 +254,7 @@ impl ClusterProvider for InMemory {
             let cluster = inner.clusters.get_mut(&plan.cluster).unwrap();
             cluster.nodes.insert(name.clone(), plan.name.clone());
             cluster.images.insert(name.clone(), plan.image.clone());
-            inner.objects.entry(plan.cluster.clone()).or_default().insert(name, plan.name.clone());
+            inner.objects.entry(plan.cluster.clone()).or_default().insert(name.clone(), api::node(&name, plan));
         }
         drop(inner);
         self.0.changed(&plan.cluster);
@@ -270,101 +273,6 @@ impl ClusterProvider for InMemory {
     fn changes(&self) -> broadcast::Receiver<ClusterId> {
         self.0.changes.subscribe()
     }
-}
-
-type At = Path<(String, String)>;
-
-fn at((namespace, name): (String, String)) -> ClusterId {
-    ClusterId { namespace, name }
-}
-
-async fn readyz(State(world): State<Arc<World>>, Path(path): At) -> Response {
-    let there = world.lock().clusters.get(&at(path)).is_some_and(|cluster| !cluster.stopped);
-    if there { "ok".into_response() } else { StatusCode::SERVICE_UNAVAILABLE.into_response() }
-}
-
-/// What `/version` says: that of the image.
-async fn version(State(world): State<Arc<World>>, Path(path): At) -> Response {
-    let image = world.lock().clusters.get(&at(path)).map(|cluster| cluster.image.clone());
-    let Some(minor) = image.as_deref().and_then(|image| image.strip_prefix("image:1.")) else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let same =
-        ["gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"].map(|name| (name, json!("")));
-    let mut all = json!({"major": "1", "minor": minor, "gitVersion": format!("v1.{minor}.0+memory")});
-    all.as_object_mut().unwrap().extend(same.map(|(name, value)| (name.to_owned(), value)));
-    Json(all).into_response()
-}
-
-fn node(name: &str, group: &str, version: u64) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Node",
-        "metadata": {"name": name, "resourceVersion": version.to_string(), "labels": {"eks.amazonaws.com/nodegroup": group}},
-        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-    })
-}
-
-/// The list of nodes, or a stream of their changes.
-async fn nodes(
-    State(world): State<Arc<World>>,
-    Path(path): At,
-    Query(query): Query<BTreeMap<String, String>>,
-) -> Response {
-    let id = at(path);
-    let version = *world.version.borrow();
-    let listed = world.lock().objects.get(&id).cloned().unwrap_or_default();
-    if query.get("watch").is_none_or(|w| w != "true" && w != "1") {
-        let items: Vec<Value> = listed.iter().map(|(name, group)| node(name, group, version)).collect();
-        let meta = json!({"resourceVersion": version.to_string()});
-        return Json(json!({"apiVersion": "v1", "kind": "NodeList", "metadata": meta, "items": items})).into_response();
-    }
-    let changes = tokio_stream::wrappers::WatchStream::new(world.version.subscribe());
-    let mut before = BTreeMap::new();
-    let lines = changes.map(move |version| {
-        let now = world.lock().objects.get(&id).cloned().unwrap_or_default();
-        let mut text = String::new();
-        let mut line = |kind: &str, name: &str, group: &str| {
-            text.push_str(&json!({"type": kind, "object": node(name, group, version)}).to_string());
-            text.push('\n');
-        };
-        now.iter().filter(|(name, _)| !before.contains_key(*name)).for_each(|(name, group)| line("ADDED", name, group));
-        before
-            .iter()
-            .filter(|(n, _)| !now.contains_key(*n))
-            .for_each(|(n, g): (&String, &String)| line("DELETED", n, g));
-        before = now;
-        Ok::<_, std::convert::Infallible>(text)
-    });
-    Body::from_stream(lines).into_response()
-}
-
-/// A node that takes no pods, or takes them again.
-async fn cordon(
-    State(world): State<Arc<World>>,
-    Path((namespace, name, node_name)): Path<(String, String, String)>,
-) -> Json<Value> {
-    world.lock().calls.push(format!("cordon {node_name}"));
-    let group =
-        world.lock().objects.get(&ClusterId { namespace, name }).and_then(|nodes| nodes.get(&node_name).cloned());
-    Json(node(&node_name, &group.unwrap_or_default(), 1))
-}
-
-/// No pods run in memory.
-async fn pods() -> Json<Value> {
-    Json(json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": []}))
-}
-
-async fn delete_node(
-    State(world): State<Arc<World>>,
-    Path((namespace, name, node)): Path<(String, String, String)>,
-) -> Response {
-    let id = ClusterId { namespace, name };
-    let removed = world.lock().objects.get_mut(&id).is_some_and(|nodes| nodes.remove(&node).is_some());
-    world.version.send_modify(|v| *v += 1);
-    let (code, status) = if removed { (StatusCode::OK, "Success") } else { (StatusCode::NOT_FOUND, "Failure") };
-    let body =
-        json!({"apiVersion": "v1", "kind": "Status", "status": status, "code": code.as_u16(), "reason": "NotFound"});
-    (code, Json(body)).into_response()
 }
 
 /// An error that goes away by itself.

@@ -151,7 +151,13 @@ mod tests {
     #[test]
     fn what_every_node_has_works_where_all_nodes_are_ready() {
         let child = |ready| Child {
-            nodes: Some([("n".to_owned(), ChildNode { nodegroup: None, ready })].into()),
+            nodes: Some(
+                [(
+                    "n".to_owned(),
+                    ChildNode { nodegroup: None, ready, marks: crate::crd::nodegroup::NodeMarks::default() },
+                )]
+                .into(),
+            ),
             ..Child::default()
         };
         assert_eq!(every_node(&child(true)), Verdict::Working);

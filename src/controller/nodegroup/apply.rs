@@ -8,7 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::observe::Observed;
 use super::plan::Next;
-use super::{drain, validate};
+use super::{drain, marks, validate};
 use crate::controller::children;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
@@ -58,6 +58,10 @@ pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Con
             });
             Ok(())
         }
+        Next::MarkNodes(changes) => match ctx.children.client(&id) {
+            Some(client) => marks::apply(&client, &changes).await,
+            None => Ok(()),
+        },
         Next::DeleteNodeObjects(names) => match ctx.children.client(&id) {
             Some(client) => children::delete_nodes(&client, &id, &names).await,
             None => Ok(()),

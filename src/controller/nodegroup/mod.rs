@@ -3,6 +3,7 @@
 pub mod apply;
 mod drain;
 pub mod instance_types;
+pub mod marks;
 pub mod observe;
 pub mod plan;
 pub mod status;

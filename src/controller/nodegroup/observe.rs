@@ -13,6 +13,7 @@ use super::validate;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
 use crate::controller::tasks::TaskView;
+use crate::crd::nodegroup::NodeMarks;
 use crate::crd::{EKSClusterConfig, Nodegroup, Phase, keys, names};
 use crate::provider::{Error, NodeObservation, NodegroupPlan};
 
@@ -53,6 +54,8 @@ pub struct Observed {
     pub machines: Result<Vec<NodeObservation>, Error>,
     /// Node objects of the group, by name, and whether they are Ready; `None` where there is no API server to ask, or it hasn't answered.
     pub nodes: Option<BTreeMap<String, bool>>,
+    /// Labels and taints of these nodes.
+    pub marks: BTreeMap<String, NodeMarks>,
     /// Whether the API server is being asked for the nodes and hasn't had the time to answer.
     pub looking: bool,
     /// Whether there is an API server to ask.
@@ -86,10 +89,12 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
     let name = names::nodegroup_name(group);
     let child = ctx.children.view(&id);
     let looking = !child.is_known() || (child.ready && child.nodes.is_none());
-    let nodes = child.nodes.map(|nodes| {
+    let ours = child.nodes.map(|nodes| {
         let ours = nodes.into_iter().filter(|(_, node)| node.nodegroup.as_deref() == Some(&name));
-        ours.map(|(node, seen)| (node, seen.ready)).collect()
+        ours.collect::<BTreeMap<_, _>>()
     });
+    let nodes = ours.as_ref().map(|ours| ours.iter().map(|(node, seen)| (node.clone(), seen.ready)).collect());
+    let marks = ours.into_iter().flatten().map(|(node, seen)| (node, seen.marks)).collect();
     let key = group.uid().unwrap_or_default();
     Observed {
         now: Time(Timestamp::now()),
@@ -97,6 +102,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         plan,
         machines,
         nodes,
+        marks,
         looking,
         has_api_server: provider.is_some_and(|p| p.has_api_server()),
         task: ctx.tasks.view(&key),

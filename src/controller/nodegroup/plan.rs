@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::drain::{self, Patience};
+use super::marks;
 use super::observe::{Observed, Owner, Rolling, missing};
 use crate::controller::decision::{Decision, failing, step_message};
 use crate::controller::tasks::{TaskView, Work};
@@ -37,6 +38,8 @@ pub enum Next {
     Drain(Vec<String>, Patience),
     /// Delete these Node objects: their machines are gone.
     DeleteNodeObjects(Vec<String>),
+    /// Change labels and taints of nodes.
+    MarkNodes(Vec<marks::Change>),
     /// Nothing to do but to say how things stand.
     Nothing,
     /// How things stand will be known in a moment: leave the status as it is and look again.
@@ -73,7 +76,10 @@ pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
         Err(problem) => return idle(if begun { Phase::Active } else { Phase::Failed }, problem.health.clone()),
     };
     match &seen.machines {
-        Ok(machines) => converge(seen, spec, machines, phase, begun),
+        Ok(machines) => {
+            let decision = converge(seen, spec, machines, phase, begun);
+            mark(group, seen, spec, decision)
+        }
         Err(error) => Decision::new(Next::Nothing, phase, failing(error)).after(SOON),
     }
 }
@@ -181,6 +187,21 @@ fn roll(
     let health = working(format!("{done}; draining {}", names.join(", ")));
     let patience = Patience { limit: drain::UPDATE, force: rolling.force };
     Decision::new(Next::Drain(names, patience), phase, health)
+}
+
+/// Where all nodes are there and Ready, they get the labels and taints of a changed spec.
+fn mark(group: &Nodegroup, seen: &Observed, spec: &NodegroupPlan, decision: Plan) -> Plan {
+    if decision.health != Health::Ready || decision.next != Next::Nothing {
+        return decision;
+    }
+    let before = group.status.as_ref().and_then(|s| s.applied.as_ref());
+    let changes = marks::changes(&marks::wanted(spec), before, &seen.marks);
+    if changes.is_empty() {
+        return decision;
+    }
+    let message = format!("changing labels and taints of {} nodes", changes.len());
+    let health = Health::Progressing(Reason::Updating, message);
+    Decision::new(Next::MarkNodes(changes), Phase::Updating, health).after(SOON)
 }
 
 /// The number is right: are all of them Ready?

@@ -2,7 +2,7 @@
 
 use super::observe::Observed;
 use super::plan::{Next, is_ready};
-use super::validate;
+use super::{marks, validate};
 use crate::controller::decision::Decision;
 use crate::crd::conditions::{Health, Reason, conditions};
 use crate::crd::names::Identity;
@@ -27,6 +27,10 @@ pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> 
         phase: Some(old.phase.filter(|p| !p.may_become(decision.phase)).unwrap_or(decision.phase)),
         observed_generation: group.metadata.generation,
         conditions: conditions(&decision.health, group.metadata.generation, &seen.now, &old.conditions),
+        applied: match &seen.plan {
+            Ok(plan) if decision.health == Health::Ready && active => Some(marks::wanted(plan)),
+            _ => old.applied,
+        },
         arn: cluster.map(|c| names::nodegroup_arn(&Identity::of(c), group)).or(old.arn),
         version: if rolled(seen) { wanted.or(old.version) } else { old.version },
         replicas: number(nodes.len()),

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::controller::decision::Problem;
 use crate::controller::fixtures::{deleted, machines, nodegroup, seen_group};
+use crate::crd::nodegroup::NodeMarks;
 
 use ContainerState::{Exited, Running};
 
@@ -82,6 +83,21 @@ fn pods_that_stay_end_an_update_until_the_spec_changes() {
     assert!(matches!(plan(&old_group(), &seen).health, Health::Stalled(Reason::PodEvictionFailure, _)));
     let changed = Observed { reported: false, ..seen };
     assert!(matches!(plan(&old_group(), &changed).next, Next::Drain(..)));
+}
+
+#[test]
+fn a_changed_label_reaches_nodes_that_run() {
+    let mut seen = Observed {
+        machines: Ok(machines(&[("a", Running)])),
+        nodes: Some(nodes(&[("a", true)])),
+        marks: [("a".to_owned(), NodeMarks::default())].into(),
+        ..seen_group(1)
+    };
+    assert_eq!(plan(&old_group(), &seen).health, Health::Ready);
+    seen.plan.as_mut().unwrap().labels.insert("team".into(), "b".into());
+    let changed = plan(&old_group(), &seen);
+    let Next::MarkNodes(marked) = &changed.next else { panic!("{changed:?}") };
+    assert_eq!((marked[0].node.as_str(), changed.phase), ("a", Phase::Updating));
 }
 
 #[test]
