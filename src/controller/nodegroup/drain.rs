@@ -100,9 +100,11 @@ async fn empty(client: &Client, node: &str, deadline: Instant) -> Result<Vec<Str
     }
 }
 
-/// Pods of DaemonSets come back at once, mirror pods are the kubelet's, and those that ended hold nothing.
+/// Pods of DaemonSets come back at once, mirror pods are the kubelet's, and those that ended by themselves hold nothing. One
+/// that is being deleted is waited for: without its kubelet it would stay.
 fn must_go(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+    let phase =
+        pod.status.as_ref().and_then(|s| s.phase.as_deref()).filter(|_| pod.metadata.deletion_timestamp.is_none());
     let daemon = pod.owner_references().iter().any(|owner| owner.kind == "DaemonSet");
     !daemon && !pod.annotations().contains_key(MIRROR) && !matches!(phase, Some("Succeeded" | "Failed"))
 }
@@ -122,6 +124,8 @@ mod tests {
         };
         assert!(pod(json!({})));
         assert!(!pod(json!({"status": {"phase": "Succeeded"}})));
+        let ending = json!({"name": "p", "deletionTimestamp": "2024-01-01T00:00:00Z"});
+        assert!(pod(json!({"metadata": ending, "status": {"phase": "Failed"}})), "its kubelet isn't done with it");
         let owner = json!([{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "d", "uid": "u"}]);
         assert!(!pod(json!({"metadata": {"name": "p", "ownerReferences": owner}})));
         assert!(!pod(json!({"metadata": {"name": "p", "annotations": {MIRROR: "x"}}})));
