@@ -90,6 +90,8 @@ func (n *node) joinCluster(url string) error {
 	})
 	say("info", "Successfully registered node "+n.name)
 	n.routes(url, func() {
+		// As on EKS, where it is a pod: after the node is Ready.
+		until(100*time.Millisecond, func() error { return n.ready(url) })
 		supervisor.keep("kube-proxy", "--kubeconfig="+agentDir+"/proxy.kubeconfig", "--cluster-cidr="+facts.Data["cidr"],
 			"--hostname-override="+n.name, "--conntrack-max-per-core=0", "--healthz-bind-address=127.0.0.1:10256")
 	})
@@ -176,7 +178,7 @@ func (n *node) routes(url string, linked func()) {
 			}
 			if other.Metadata.Name == n.name {
 				n.bridge(cidr)
-				once.Do(linked)
+				once.Do(func() { go linked() })
 				pause = 2 * time.Second
 				continue
 			}

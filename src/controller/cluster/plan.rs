@@ -84,10 +84,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
             return Decision::new(Next::Nothing, phase, failing(error)).after(Duration::from_secs(5));
         }
     };
-    if stopped(cluster)
-        && begun
-        && let Some(plan) = stop(seen, servers)
-    {
+    if let Some(plan) = stop(cluster, seen, servers) {
         return plan;
     }
     let running = !servers.is_empty() && servers.iter().all(|s| s.state == ContainerState::Running);
@@ -141,8 +138,11 @@ pub fn stopped(cluster: &EKSClusterConfig) -> bool {
     cluster.spec.state == Some(PowerState::Stopped)
 }
 
-/// Towards a cluster that doesn't run; `None` where there is nothing that could be stopped.
-fn stop(seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
+/// Towards a cluster that doesn't run; `None` where that isn't asked for, or there is nothing that could be stopped.
+fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
+    if !stopped(cluster) || !begun(cluster) {
+        return None;
+    }
     let progressing = |next, message: &str| {
         Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into())))
     };
