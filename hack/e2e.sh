@@ -8,7 +8,8 @@ cd "$ROOT"
 finish() {
   local status=$?
   if ((status != 0)); then
-    echo "--- operator" && kubectl --kubeconfig "$ROOT/.k3eks/k3eks-test.kubeconfig" -n k3eks-system logs deploy/k3eks --tail 60 || true
+    echo "--- operator" && kubectl --kubeconfig "$ROOT/.k3eks/k3eks-test.kubeconfig" -n k3eks-system logs deploy/k3eks --all-containers --tail 60 || true
+    kubectl --kubeconfig "$ROOT/.k3eks/k3eks-test.kubeconfig" get nodes,pods,events -A || true
     docker ps -a || true
   fi
   "$ROOT/hack/management.sh" down k3eks-test || true
@@ -38,4 +39,6 @@ export K3EKS_E2E_KUBECONFIG=$ROOT/.k3eks/k3eks-test.kubeconfig K3EKS_E2E_BARE_KU
 export K3EKS_E2E_ENDPOINT=http://127.0.0.1:$K3EKS_API_PORT K3EKS_BINARY=$CARGO_TARGET_DIR/debug/k3eks
 K3EKS_CONTROLLER_KUBECONFIG=$K3EKS_E2E_BARE_KUBECONFIG cargo test --features e2e --test controller
 cargo test --features e2e --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
+# The operators that tests killed had the machine to themselves for minutes; the one in the cluster may have to catch up.
+until_ready 120 curl -fsS "$K3EKS_E2E_ENDPOINT/_k3eks/health" || die "the EKS API at $K3EKS_E2E_ENDPOINT doesn't answer"
 "$clients/bin/python" -m pytest -q -p no:cacheprovider tests/clients
