@@ -7,6 +7,7 @@
 //! | [`crd`], [`provider`] | nothing else of the crate |
 //! | [`controller`] | `crd`, the port in `provider`, `metrics` |
 //! | [`eks`] | `crd`, `metrics` |
+//! | [`identity`] | `crd`, `eks` |
 //! | `admin` | `metrics` |
 //! | `metrics`, `telemetry` | nothing else of the crate |
 //! | `main` | everything |
@@ -16,6 +17,7 @@ pub mod controller;
 pub mod crd;
 
 pub mod eks;
+pub mod identity;
 pub mod metrics;
 pub mod provider;
 pub mod telemetry;

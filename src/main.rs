@@ -98,6 +98,8 @@ struct Operator {
     instance: Option<String>,
     #[command(flatten)]
     k3d: K3d,
+    #[command(flatten)]
+    identity: cli::identity::Reach,
     /// Namespace of the Lease.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default", hide = true)]
     pod_namespace: String,
@@ -226,6 +228,7 @@ async fn lead(
         watch_namespace: options.watch_namespace,
         orphan_grace: std::time::Duration::from_secs(options.orphan_grace),
         children_by_network: in_pod,
+        identity: options.identity.service(&client, &options.pod_namespace).await?,
     };
     let holder = options.pod_name.clone().unwrap_or_else(|| format!("k3eks-{}", std::process::id()));
     let leadership = options

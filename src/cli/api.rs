@@ -18,6 +18,7 @@ use k3eks::eks::service::Service;
 use k3eks::eks::sigv4::{Authenticator, Mode};
 use k3eks::eks::store::Store;
 use k3eks::eks::versions;
+use k3eks::identity;
 use k3eks::telemetry::{self, LogFormat};
 use kube::Client;
 use prometheus_client::registry::Registry;
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::keys::KeyFolder;
 
 /// How long requests under way have to end.
-const GRACE: Duration = Duration::from_secs(10);
+pub const GRACE: Duration = Duration::from_secs(10);
 
 /// Whether signatures are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -86,6 +87,8 @@ pub struct Options {
     /// Calls that `/_k3eks/events` remembers.
     #[arg(long, env = "K3EKS_API_EVENTS", default_value_t = 1000)]
     events: usize,
+    #[command(flatten)]
+    identity: super::identity::Serving,
     /// Form of the log.
     #[arg(long, env = "K3EKS_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
@@ -117,16 +120,18 @@ impl Options {
         }
     }
 
-    fn authenticator(&self, shutdown: &CancellationToken) -> anyhow::Result<Authenticator> {
-        let mode = match self.auth {
+    fn mode(&self) -> Mode {
+        match self.auth {
             Auth::Permissive => Mode::Permissive,
             Auth::Strict => Mode::Strict,
-        };
-        let keys = match &self.keys {
-            Some(path) => KeyFolder::open(path.clone(), &self.account, &self.region, shutdown.clone())?,
-            None => KeyFolder::none(),
-        };
-        Ok(Authenticator::new(mode, keys, &self.account, &self.region))
+        }
+    }
+
+    fn given_keys(&self, shutdown: &CancellationToken) -> anyhow::Result<Arc<KeyFolder>> {
+        match &self.keys {
+            Some(path) => KeyFolder::open(path.clone(), &self.account, &self.region, shutdown.clone()),
+            None => Ok(KeyFolder::none()),
+        }
     }
 }
 
@@ -137,9 +142,13 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         .await
         .context("finding the management cluster: set KUBECONFIG, or run in a pod with a service account")?;
     let watched = options.watch_namespace.as_deref().filter(|namespace| !namespace.is_empty());
+    let (mode, account, region) = (options.mode(), &options.account, &options.region);
+    let given = options.given_keys(&shutdown)?;
+    let prepared = options.identity.prepare(&client, given, mode, account, region).await?;
     let store = Store::start(client, &options.namespace, watched, shutdown.clone());
     let api = Arc::new(Api::new(store, options.settings()));
-    let authenticator = options.authenticator(&shutdown)?;
+    let authenticator = Authenticator::new(mode, prepared.keys.clone(), account, region);
+    let desk = options.identity.desk(&prepared, Arc::clone(&api), mode, &shutdown)?;
     let mut metrics = Registry::with_prefix("k3eks");
     let events = Arc::new(EventLog::new(options.events));
     let service = Service::new(operations::registry(), Arc::clone(&api), authenticator.clone())?
@@ -148,7 +157,12 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let ready = Arc::new(AtomicBool::new(false));
     fill(Arc::clone(&api), Arc::clone(&ready), shutdown.clone());
     let beside = Beside { api, authenticator, metrics, events, ready };
-    serve(&options, beside::routes(service.into_router(), beside), shutdown).await
+    let routes = beside::routes(identity::serve::beside(&desk, service.into_router()), beside);
+    tokio::try_join!(
+        serve(&options, routes, shutdown.clone()),
+        options.identity.serve(prepared, &desk, shutdown.clone()),
+    )?;
+    Ok(())
 }
 
 /// Says when the resources have been read once.

@@ -54,7 +54,7 @@ impl KeyFolder {
 }
 
 impl KeyStore for KeyFolder {
-    fn lookup(&self, access_key_id: &str) -> Option<Arc<Key>> {
+    fn lookup(&self, access_key_id: &str, _: Option<&str>) -> Option<Arc<Key>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(access_key_id).cloned()
     }
 }

@@ -13,7 +13,8 @@ use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::context::Wake;
+use super::cluster::server::{self, IdentityService};
+use super::context::{Settings, Wake};
 use super::error::Error;
 use super::nodegroup::marks;
 use crate::crd::keys;
@@ -49,6 +50,10 @@ pub struct Child {
     pub asked: bool,
     /// Version that it says it has, such as `v1.33.5+k3s1`.
     pub version: Option<String>,
+    /// Public keys of its service accounts, as JSON; `None` without an identity service.
+    pub jwks: Option<String>,
+    /// Digest of the files that the servers were last given by this process.
+    pub configured: Option<String>,
     /// Why it isn't ready.
     pub problem: String,
     /// Nodes by name; `None` before the first full list.
@@ -72,14 +77,16 @@ struct Follower {
 pub struct Children {
     followers: Mutex<HashMap<ClusterId, Follower>>,
     by_network: bool,
+    identity: Option<IdentityService>,
     wake: Wake,
     shutdown: CancellationToken,
 }
 
 impl Children {
-    /// Follows nobody yet. `by_network`: API servers are reached on the Docker network instead of the host's port.
-    pub fn new(by_network: bool, wake: Wake, shutdown: CancellationToken) -> Self {
-        Self { followers: Mutex::default(), by_network, wake, shutdown }
+    /// Follows nobody yet.
+    pub fn new(settings: &Settings, wake: Wake, shutdown: CancellationToken) -> Self {
+        let (by_network, identity) = (settings.children_by_network, settings.identity.clone());
+        Self { followers: Mutex::default(), by_network, identity, wake, shutdown }
     }
 
     /// Follows the cluster from now on, if it isn't followed already.
@@ -91,6 +98,7 @@ impl Children {
                 plan: plan.clone(),
                 provider: provider.clone(),
                 by_network: self.by_network,
+                identity: self.identity.clone(),
                 wake: self.wake.clone(),
                 state: follower.state.clone(),
                 again: follower.again.clone(),
@@ -118,6 +126,11 @@ impl Children {
         }
     }
 
+    /// The servers have files with this digest.
+    pub fn configured(&self, id: &ClusterId, digest: String) {
+        self.with(id, |state| state.0.configured = Some(digest));
+    }
+
     /// Follows the cluster no more.
     pub fn forget(&self, id: &ClusterId) {
         if let Some(follower) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).remove(id) {
@@ -125,10 +138,18 @@ impl Children {
         }
     }
 
-    fn with<T>(&self, id: &ClusterId, f: impl FnOnce(&(Child, Option<Client>)) -> T) -> Option<T> {
+    fn with<T>(&self, id: &ClusterId, f: impl FnOnce(&mut (Child, Option<Client>)) -> T) -> Option<T> {
         let followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
-        followers.get(id).map(|x| f(&x.state.lock().unwrap_or_else(PoisonError::into_inner)))
+        followers.get(id).map(|x| f(&mut x.state.lock().unwrap_or_else(PoisonError::into_inner)))
     }
+}
+
+/// An API server that answers.
+struct Found {
+    access: Access,
+    client: Client,
+    version: String,
+    jwks: Option<String>,
 }
 
 /// One follower's work.
@@ -136,6 +157,7 @@ struct Run {
     plan: ClusterPlan,
     provider: Arc<dyn ClusterProvider>,
     by_network: bool,
+    identity: Option<IdentityService>,
     wake: Wake,
     state: Arc<Mutex<(Child, Option<Client>)>>,
     again: Arc<Notify>,
@@ -161,10 +183,11 @@ impl Run {
         let mut pause = SOON;
         loop {
             match tokio::time::timeout(ANSWER, self.attempt()).await {
-                Ok(Ok((access, client, version))) => {
+                Ok(Ok(found)) => {
+                    let client = found.client.clone();
                     self.update(|child, c| {
-                        (child.ready, child.asked, child.access) = (true, true, Some(access));
-                        child.version = Some(version);
+                        (child.ready, child.asked, child.access) = (true, true, Some(found.access));
+                        (child.version, child.jwks) = (Some(found.version), found.jwks);
                         child.problem.clear();
                         *c = Some(client.clone());
                     });
@@ -180,7 +203,7 @@ impl Run {
         }
     }
 
-    async fn attempt(&self) -> Result<(Access, Client, String), String> {
+    async fn attempt(&self) -> Result<Found, String> {
         let access = self.provider.access(&self.plan).await.map_err(|e| e.to_string())?;
         let access = access.ok_or("the API server's credentials aren't there yet")?;
         let client = client(&access, self.by_network).await.map_err(|e| e.to_string())?;
@@ -188,7 +211,23 @@ impl Run {
         client.request_text(request).await.map_err(|e| format!("the API server isn't ready: {e}"))?;
         let version =
             client.apiserver_version().await.map_err(|e| format!("the API server doesn't say its version: {e}"))?;
-        Ok((access, client, version.git_version))
+        let jwks = self.lead(&client).await.map_err(|e| format!("the API server can't be led to its users: {e}"))?;
+        Ok(Found { access, client, version: version.git_version, jwks })
+    }
+
+    /// Leads the cluster to the identity service; the public keys of its service accounts.
+    async fn lead(&self, client: &Client) -> Result<Option<String>, kube::Error> {
+        let Some(identity) = &self.identity else { return Ok(None) };
+        for (path, body) in server::objects(&self.plan, identity) {
+            let path = format!("{path}?fieldManager={}&force=true", keys::CLUSTER_MANAGER);
+            let request = http::Request::patch(path)
+                .header("content-type", "application/apply-patch+yaml")
+                .body(body.to_string().into_bytes())
+                .map_err(kube::Error::HttpError)?;
+            client.request::<serde_json::Value>(request).await?;
+        }
+        let request = http::Request::get("/openid/v1/jwks").body(Vec::new()).map_err(kube::Error::HttpError)?;
+        client.request_text(request).await.map(Some)
     }
 
     /// Follows the nodes until the watch fails for good.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::children::Children;
+use super::cluster::server::IdentityService;
 use super::owned::Owned;
 use super::report::Reports;
 use super::tasks::Tasks;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub orphan_grace: std::time::Duration,
     /// Whether child API servers are reached by their address on the Docker network instead of the host's port.
     pub children_by_network: bool,
+    /// Where child clusters reach the identity service; `None`: they only know certificates.
+    pub identity: Option<IdentityService>,
 }
 
 /// The providers that this process was started with.

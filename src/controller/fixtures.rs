@@ -66,6 +66,7 @@ pub fn cluster_plan() -> ClusterPlan {
         service_cidr: "10.100.0.0/16".into(),
         api_port: None,
         tls_names: Vec::new(),
+        server: crate::provider::ServerSettings::default(),
         endpoint_id: String::new(),
     }
 }
@@ -92,6 +93,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         nodegroups: Vec::new(),
         twin: None,
         inline: Vec::new(),
+        configured: true,
         access_written: true,
     }
 }

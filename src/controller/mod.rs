@@ -20,6 +20,7 @@ mod tasks;
 mod update;
 mod watch;
 
+pub use cluster::server::IdentityService;
 pub use context::{Providers, Settings};
 pub use error::Error;
 
@@ -69,7 +70,7 @@ pub async fn run(
     let (owned, owned_listed, lost) = watch::owned(&client, settings.watch_namespace.as_deref(), shutdown.clone());
     let ctx = Arc::new(Context {
         tasks: tasks::Tasks::new(settings.max_concurrent_provisions, shutdown.clone()),
-        children: children::Children::new(settings.children_by_network, wake.clone(), shutdown.clone()),
+        children: children::Children::new(&settings, wake.clone(), shutdown.clone()),
         clusters: clusters.store.clone(),
         nodegroups: nodegroups.store.clone(),
         updates: updates.store.clone(),

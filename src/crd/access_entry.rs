@@ -6,9 +6,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::identity_service;
 use super::member::{Member, MemberStatus};
 
-/// An IAM principal that may use an EKS cluster. A record: tokens of principals aren't checked yet.
+/// An IAM principal that may use an EKS cluster.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -57,6 +58,44 @@ pub const STANDARD: &str = "STANDARD";
 
 fn standard() -> String {
     STANDARD.into()
+}
+
+impl AccessEntrySpec {
+    /// The Kubernetes user name of whoever comes by this entry, with templates such as `{{SessionName}}`: a role's sessions
+    /// are told apart by their names.
+    pub fn username(&self) -> String {
+        if let Some(name) = &self.username {
+            return name.clone();
+        }
+        match self.type_.as_str() {
+            STANDARD => {}
+            "FARGATE_LINUX" | "HYBRID_LINUX" => return "system:node:{{SessionName}}".into(),
+            _ => return "system:node:{{EC2PrivateDNSName}}".into(),
+        }
+        let principal = &self.principal_arn;
+        let parts: Vec<&str> = principal.splitn(6, ':').collect();
+        match parts[..] {
+            ["arn", partition, "iam", _, account, resource] if resource.starts_with("role/") => {
+                let role = resource.rsplit('/').next().unwrap_or(resource);
+                format!("arn:{partition}:sts::{account}:assumed-role/{role}/{{{{SessionName}}}}")
+            }
+            _ => principal.clone(),
+        }
+    }
+
+    /// The Kubernetes groups of whoever comes by this entry.
+    pub fn groups(&self) -> Vec<String> {
+        let fixed: &[&str] = match self.type_.as_str() {
+            STANDARD => {
+                let own = identity_service::entry_group(&self.principal_arn);
+                return self.kubernetes_groups.iter().cloned().chain([own]).collect();
+            }
+            "EC2_WINDOWS" => &["system:bootstrappers", "system:nodes", "eks:kube-proxy-windows"],
+            "FARGATE_LINUX" => &["system:bootstrappers", "system:nodes", "system:node-proxier"],
+            _ => &["system:bootstrappers", "system:nodes"],
+        };
+        fixed.iter().map(|group| (*group).to_owned()).collect()
+    }
 }
 
 /// An access policy and where it holds.
@@ -136,3 +175,28 @@ pub const POLICIES: [&str; 27] = [
     "AmazonSagemakerHyperpodClusterPolicy",
     "AmazonSagemakerHyperpodControllerPolicy",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(principal: &str, type_: &str) -> AccessEntrySpec {
+        AccessEntrySpec { principal_arn: principal.into(), type_: type_.into(), ..AccessEntrySpec::default() }
+    }
+
+    #[test]
+    fn a_role_s_sessions_are_told_apart() {
+        let role = "arn:aws:iam::111122223333:role/path/Admin";
+        assert_eq!(entry(role, STANDARD).username(), "arn:aws:sts::111122223333:assumed-role/Admin/{{SessionName}}");
+        assert_eq!(entry("arn:aws:iam::1:user/me", STANDARD).username(), "arn:aws:iam::1:user/me");
+        assert_eq!(entry(role, "EC2_LINUX").username(), "system:node:{{EC2PrivateDNSName}}");
+        assert_eq!(entry(role, "HYBRID_LINUX").username(), "system:node:{{SessionName}}");
+    }
+
+    #[test]
+    fn nodes_are_nodes_and_people_are_what_their_entry_says() {
+        assert!(entry("x", "EC2_LINUX").groups().contains(&"system:nodes".to_owned()));
+        let person = AccessEntrySpec { kubernetes_groups: vec!["viewers".into()], ..entry("x", STANDARD) };
+        assert_eq!(person.groups(), ["viewers".to_owned(), identity_service::entry_group("x")]);
+    }
+}

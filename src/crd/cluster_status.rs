@@ -42,6 +42,9 @@ pub struct EKSClusterConfigStatus {
     /// URL of the cluster's OIDC issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc_issuer: Option<String>,
+    /// Public keys that tokens of the cluster's service accounts are signed with, a JWKS as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_keys: Option<String>,
     /// When the cluster first became Active, RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_since: Option<String>,

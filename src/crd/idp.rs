@@ -1,4 +1,4 @@
-//! `IdentityProviderConfig`: an OIDC identity provider whose tokens a cluster would take.
+//! `IdentityProviderConfig`: an OIDC identity provider whose tokens a cluster takes.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberStatus};
 
-/// An OIDC identity provider whose tokens an EKS cluster would take. A record: the API server isn't told of it yet.
+/// An OIDC identity provider whose tokens an EKS cluster takes.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -53,6 +53,10 @@ pub struct IdentityProviderConfigSpec {
     /// Claims that tokens must have. Default: none. Mutable here, though not through the EKS API.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub required_claims: BTreeMap<String, String>,
+    /// Certificates that the issuer's own may be signed with, PEM, where it isn't a public one. Default: none. Mutable here, unknown to the
+    /// EKS API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_authority: Option<String>,
     /// Tags. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,

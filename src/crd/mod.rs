@@ -1,6 +1,7 @@
 //! The custom resources: the product's only store and the only place where the API and the controllers meet. No I/O.
 
 pub mod access_entry;
+pub mod access_policies;
 pub mod addon;
 pub mod addon_catalogue;
 pub mod capability;
@@ -10,6 +11,7 @@ pub mod cluster_settings;
 mod cluster_status;
 pub mod conditions;
 pub mod fargate;
+pub mod identity_service;
 pub mod idp;
 pub mod insights;
 pub mod keys;

@@ -11,7 +11,7 @@ mod types;
 pub use error::{Error, Retry};
 pub use types::{
     Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, NodeObservation, NodegroupPlan, Progress,
-    Resources, ServerObservation, Step,
+    Resources, ServerFile, ServerObservation, ServerSettings, Step,
 };
 
 use async_trait::async_trait;
@@ -80,6 +80,14 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// # Errors
     /// Any; the servers run on their former image again, or will after [`Self::start_cluster`].
     async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
+
+    /// Gives the servers these files, where they haven't got them already. Where nothing runs: nothing to do.
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn write_files(&self, _id: &ClusterId, _files: &[ServerFile]) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// How to reach the API server as administrator; `None` while the cluster doesn't offer it yet.
     ///

@@ -38,8 +38,28 @@ pub struct ClusterPlan {
     pub api_port: Option<u16>,
     /// Names beside the provider's own that the API server's certificate must carry.
     pub tls_names: Vec<String>,
+    /// What the servers are started with.
+    pub server: ServerSettings,
     /// URL by which the API server is to be known to the world where nothing runs (metadata), 32 hexadecimal digits of it.
     pub endpoint_id: String,
+}
+
+/// What the servers of a cluster are started with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Arguments of `k3s server`.
+    pub arguments: Vec<String>,
+    /// Files that the arguments name.
+    pub files: Vec<ServerFile>,
+}
+
+/// A file in the servers' containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerFile {
+    /// Full path.
+    pub path: String,
+    /// What is in it.
+    pub content: String,
 }
 
 /// What a node group is to be.

@@ -127,6 +127,7 @@ impl Bed {
                 watch_namespace: Some(namespace),
                 orphan_grace: Duration::from_secs(300),
                 children_by_network: false,
+                identity: None,
             };
             let providers = Providers {
                 k3d: Some(Arc::new(InMemory(world))),

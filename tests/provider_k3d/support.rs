@@ -43,6 +43,7 @@ impl Bed {
             service_cidr: "10.100.0.0/16".into(),
             api_port: None,
             tls_names: vec![format!("{name}.default.svc")],
+            server: k3eks::provider::ServerSettings::default(),
             endpoint_id: String::new(),
         }
     }

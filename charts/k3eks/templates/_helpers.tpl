@@ -52,6 +52,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if has .Values.operator.provider (list "auto" "k3d") }}true{{ end }}
 {{- end }}
 
+{{- /* "true" where the identity service is served. */ -}}
+{{- define "k3eks.identity" -}}
+{{- if and .Values.api.enabled .Values.identity.enabled }}true{{ end }}
+{{- end }}
+
 {{- /* What the operator does in the namespaces that it looks after. */ -}}
 {{- define "k3eks.rules" -}}
 - apiGroups: [eks.cattle.io]

@@ -9,13 +9,13 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
 use super::plan::Next;
-use super::{access, validate};
+use super::{access, server, validate};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::status::finalizer;
 use crate::controller::tasks::Work;
 use crate::crd::{EKSClusterConfig, Nodegroup, keys};
-use crate::provider::{self, ClusterPlan, ClusterProvider, Progress};
+use crate::provider::{self, ClusterPlan, ClusterProvider, Progress, ServerFile};
 
 /// Carries out `next`. Long work is only begun here.
 pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
@@ -60,21 +60,36 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             Ok(())
         }
         Next::StartUpgrade(plan) => {
-            let owner = ctx.clone();
-            start(cluster, Work::Upgrade, ctx, move |provider, progress| async move {
-                let ended = provider.upgrade_cluster(&plan, &progress).await;
-                // Another server answers now, with another version and perhaps another address.
-                owner.children.changed(&plan.id);
-                ended
-            });
+            upgrade(cluster, plan, ctx);
             Ok(())
         }
         Next::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
+        Next::Configure(files) => configure(cluster, &files, ctx).await,
         Next::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
             Some(access) => access::write(cluster, &access, ctx).await,
             None => Ok(()),
         },
     }
+}
+
+fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {
+    let owner = ctx.clone();
+    start(cluster, Work::Upgrade, ctx, move |provider, progress| async move {
+        let ended = provider.upgrade_cluster(&plan, &progress).await;
+        // Another server answers now, with another version and perhaps another address.
+        owner.children.changed(&plan.id);
+        ended
+    });
+}
+
+/// Gives the servers their files.
+async fn configure(cluster: &EKSClusterConfig, files: &[ServerFile], ctx: &Context) -> Result<(), Error> {
+    let id = validate::id(cluster);
+    let Some(provider) = ctx.providers.of(cluster.spec.provider) else { return Ok(()) };
+    provider.write_files(&id, files).await?;
+    ctx.children.configured(&id, server::digest(files));
+    ctx.wake.cluster(&id);
+    Ok(())
 }
 
 /// Follows the API server of a cluster that has one.

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod inline;
 pub mod observe;
 pub mod plan;
+pub mod server;
 pub mod status;
 pub mod validate;
 

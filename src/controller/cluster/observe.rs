@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-use super::{access, inline, validate};
+use super::{access, inline, server, validate};
 use crate::controller::children::Child;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
@@ -45,6 +45,8 @@ pub struct Observed {
     pub twin: Option<String>,
     /// Inline node groups that differ from the resources made of them.
     pub inline: Vec<inline::Change>,
+    /// Whether the servers have the files that they should have.
+    pub configured: bool,
     /// Whether the Secrets and the Service are written as they should be.
     pub access_written: bool,
 }
@@ -77,7 +79,11 @@ impl Observed {
 pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let id = validate::id(cluster);
     let provider = ctx.providers.of(cluster.spec.provider);
-    let plan = validate::validate(cluster, &ctx.settings.default_version, provider);
+    let mut plan = validate::validate(cluster, &ctx.settings.default_version, provider);
+    if let Ok(plan) = &mut plan {
+        let providers = ctx.members.of(&id);
+        plan.server = server::settings(plan, &Identity::of(cluster), ctx.settings.identity.as_ref(), &providers);
+    }
     let world = match (&plan, provider) {
         (Ok(plan), Some(provider)) => provider.observe_cluster(plan),
         _ => Ok(ClusterObservation::default()),
@@ -95,6 +101,9 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         world,
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
+        configured: plan.as_ref().is_ok_and(|plan| {
+            plan.server.files.is_empty() || child.configured.as_deref() == Some(&server::digest(&plan.server.files))
+        }),
         child,
         inline: inline::changes(cluster, &nodegroups),
         nodegroups,

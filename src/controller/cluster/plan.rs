@@ -12,7 +12,7 @@ use crate::crd::cluster::PowerState;
 use crate::crd::conditions::{Health, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::{ClusterPlan, ContainerState, ServerObservation, Step};
+use crate::provider::{ClusterPlan, ContainerState, ServerFile, ServerObservation, Step};
 
 /// While something that sends no events is waited for.
 const SOON: Duration = Duration::from_millis(300);
@@ -44,6 +44,8 @@ pub enum Next {
     SyncNodegroups(Vec<Change>),
     /// Write the Secrets and the Service.
     WriteAccess,
+    /// Give the servers their files.
+    Configure(Vec<ServerFile>),
     /// Nothing to do but to say how things stand.
     Nothing,
     /// How things stand will be known in a moment: leave the status as it is and look again.
@@ -255,10 +257,12 @@ fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     }
     let next = if !seen.inline.is_empty() {
         Next::SyncNodegroups(seen.inline.clone())
-    } else if seen.access_written {
-        Next::Nothing
-    } else {
+    } else if !seen.access_written {
         Next::WriteAccess
+    } else if let Some(plan) = seen.running().filter(|_| !seen.configured) {
+        Next::Configure(plan.server.files.clone())
+    } else {
+        Next::Nothing
     };
     Decision::new(next, Phase::Active, Health::Ready).after(ROUTINE)
 }

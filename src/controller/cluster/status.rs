@@ -41,6 +41,9 @@ pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<N
     if active {
         running(cluster, seen, &mut status);
     }
+    if seen.child.jwks.is_some() {
+        status.service_account_keys.clone_from(&seen.child.jwks);
+    }
     status
 }
 

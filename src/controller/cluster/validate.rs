@@ -8,7 +8,7 @@ use crate::controller::decision::Problem;
 use crate::crd::conditions::Reason;
 use crate::crd::names::{Identity, minor};
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::{ClusterId, ClusterPlan, ClusterProvider};
+use crate::provider::{ClusterId, ClusterPlan, ClusterProvider, ServerSettings};
 
 /// Network of Services where the spec names none, as on EKS.
 pub const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
@@ -87,6 +87,7 @@ pub fn validate(
             .unwrap_or_else(|| DEFAULT_SERVICE_CIDR.into()),
         api_port: applied.and_then(|a| a.api_port).and_then(|p| u16::try_from(p).ok()),
         tls_names: vec![format!("{service}.svc"), format!("{service}.svc.cluster.local")],
+        server: ServerSettings::default(),
         endpoint_id: identity.id(),
         id,
     })

@@ -51,8 +51,7 @@ impl Kind for Addon {
         let id = validate::id(cluster);
         let child = ctx.children.view(&id);
         let Some(client) = ctx.children.client(&id).filter(|_| child.ready) else {
-            let why = if child.problem.is_empty() { "it hasn't been asked yet" } else { child.problem.as_str() };
-            return Ok(unreachable(why));
+            return Ok(super::unreachable(&child));
         };
         Ok(match &stand_in.deployment {
             Some(name) => answer(deployment(&client, name, replicas(stand_in, &configuration))).await,
@@ -74,7 +73,8 @@ async fn answer(question: impl Future<Output = Result<Verdict, kube::Error>>) ->
     }
 }
 
-fn unreachable(why: &str) -> Verdict {
+/// The cluster can't be asked.
+pub fn unreachable(why: &str) -> Verdict {
     impaired("ClusterUnreachable", format!("The cluster can't be reached: {why}"), Vec::new())
 }
 

@@ -1,8 +1,10 @@
 //! One controller for all kinds that belong to a cluster and have no machines of their own: it ties the resource to its
 //! cluster, looks at what stands behind it and says where it stands.
 
+mod access_entry;
 mod addon;
 mod certificate_authority;
+mod identity_provider;
 pub mod plan;
 mod registry;
 mod verdict;
@@ -21,6 +23,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tracing::Instrument;
 
+use super::children::Child;
 use super::context::Context;
 use super::error::Error;
 use super::watch;
@@ -32,6 +35,7 @@ use crate::provider::ClusterId;
 
 pub use registry::Members;
 pub use verdict::Kind;
+use verdict::Verdict;
 
 /// Runs the controllers of all these kinds until the process is told to stop.
 pub async fn all(ctx: &Arc<Context>) {
@@ -50,7 +54,15 @@ async fn run<K: Kind>(ctx: Arc<Context>) {
     let shutdown = ctx.shutdown.clone();
     let source = watch::source::<K>(&ctx.client, ctx.settings.watch_namespace.as_deref());
     ctx.members.add(source.store.clone());
-    Controller::for_stream(source.stream, source.store)
+    let (clusters, touched) = (ctx.wake.clone(), source.stream);
+    let stream = touched.inspect(move |event| {
+        if let Ok(member) = event
+            && K::WAKES_CLUSTER
+        {
+            clusters.cluster(&cluster_of(member));
+        }
+    });
+    Controller::for_stream(stream, source.store)
         .with_config(Config::default().concurrency(4))
         .graceful_shutdown_on(async move { shutdown.cancelled().await })
         .run(reconcile::<K>, on_error::<K>, ctx)
@@ -64,11 +76,16 @@ async fn reconcile<K: Kind>(member: Arc<K>, ctx: Arc<Context>) -> Result<Action,
     super::counted(&ctx, "member", look(&*member, &ctx)).instrument(span).await
 }
 
+/// The cluster resource that the member belongs to.
+fn cluster_of(member: &impl Kind) -> ClusterId {
+    ClusterId { namespace: member.namespace().unwrap_or_default(), name: member.cluster().to_owned() }
+}
+
 async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
     if member.meta().deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let id = ClusterId { namespace: member.namespace().unwrap_or_default(), name: member.cluster().to_owned() };
+    let id = cluster_of(member);
     let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
     if let Some(cluster) = &cluster {
         tie(member, cluster, ctx).await?;
@@ -108,4 +125,10 @@ fn on_error<K: Kind>(member: Arc<K>, error: &Error, ctx: Arc<Context>) -> Action
     let wait = super::failed(&ctx, "member", &member.uid().unwrap_or_default(), member.meta().generation, error);
     tracing::warn!(kind = %K::kind(&()), resource = %member.name_any(), %error, retry_in = ?wait, "reconcile failed");
     Action::requeue(wait.max(Duration::from_millis(100)))
+}
+
+/// The cluster's API server doesn't answer.
+fn unreachable(child: &Child) -> Verdict {
+    let why = if child.problem.is_empty() { "it hasn't been asked yet" } else { child.problem.as_str() };
+    addon::unreachable(why)
 }

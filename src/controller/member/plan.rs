@@ -62,6 +62,7 @@ pub fn plan(member: &impl Member, verdict: Verdict, now: &Time) -> Decision {
     let (phase, health, issues, again) = match verdict {
         Verdict::Record => (MemberPhase::Active, Health::Ready, Vec::new(), ROUTINE),
         Verdict::Working => (MemberPhase::Active, Health::Ready, Vec::new(), OFTEN),
+        Verdict::Followed => (MemberPhase::Active, Health::Ready, Vec::new(), SOON),
         Verdict::Impaired(issues) => {
             let why = issues.first().map(|issue| issue.message.clone()).unwrap_or_default();
             let made = member.meta().creation_timestamp.as_ref().unwrap_or(now);

@@ -1,7 +1,8 @@
 //! The members known, by kind, for those who only have names.
 
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
@@ -14,11 +15,15 @@ type Find = Box<dyn Fn(&ClusterId, &str) -> Option<Target> + Send + Sync>;
 
 /// The members known.
 #[derive(Default)]
-pub struct Members(Mutex<HashMap<String, Find>>);
+pub struct Members {
+    find: Mutex<HashMap<String, Find>>,
+    stores: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+}
 
 impl Members {
     /// Adds a kind.
     pub fn add<K: Kind>(&self, store: Store<K>) {
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner).insert(TypeId::of::<K>(), Box::new(store.clone()));
         let find: Find = Box::new(move |cluster, name| {
             let belongs = |m: &&std::sync::Arc<K>| {
                 m.cluster() == cluster.name
@@ -30,11 +35,27 @@ impl Members {
             let observed = status.and_then(|s| s.observed_generation);
             Some(Target::new(observed, status.map_or(&[], |s| s.conditions.as_slice())))
         });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(K::kind(&()).into_owned(), find);
+        self.find.lock().unwrap_or_else(PoisonError::into_inner).insert(K::kind(&()).into_owned(), find);
     }
 
     /// How the member `name` of `cluster` stands.
     pub fn find(&self, kind: &str, cluster: &ClusterId, name: &str) -> Option<Target> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(kind)?(cluster, name)
+        self.find.lock().unwrap_or_else(PoisonError::into_inner).get(kind)?(cluster, name)
+    }
+
+    /// All members of a kind that the cluster has, without those that are being deleted.
+    pub fn of<K: Kind>(&self, cluster: &ClusterId) -> Vec<Arc<K>> {
+        let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(store) = stores.get(&TypeId::of::<K>()).and_then(|store| store.downcast_ref::<Store<K>>()) else {
+            return Vec::new();
+        };
+        let mut all = store.state();
+        all.retain(|m| {
+            m.cluster() == cluster.name
+                && m.namespace().as_deref() == Some(&cluster.namespace)
+                && m.meta().deletion_timestamp.is_none()
+        });
+        all.sort_by_key(|m| m.eks_name());
+        all
     }
 }

@@ -7,10 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::crd::{
-    AccessEntry, Capability, EKSClusterConfig, FargateProfile, IdentityProviderConfig, Member, MemberIssue,
-    PodIdentityAssociation,
-};
+use crate::crd::{Capability, EKSClusterConfig, FargateProfile, Member, MemberIssue, PodIdentityAssociation};
 
 /// What a look at a cluster says of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +16,8 @@ pub enum Verdict {
     Record,
     /// What stands behind it works.
     Working,
+    /// The same, and it has to follow what changes in the cluster.
+    Followed,
     /// What stands behind it doesn't work, or not yet.
     Impaired(Vec<MemberIssue>),
     /// It can't be as the spec asks; the text says why and what to do.
@@ -27,6 +26,9 @@ pub enum Verdict {
 
 /// A kind that the controller can look after.
 pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'static {
+    /// Whether the cluster has to be looked at when one of these comes, changes or goes.
+    const WAKES_CLUSTER: bool = false;
+
     /// Looks at what stands behind the member in a cluster that was Active before.
     fn verdict(
         &self,
@@ -39,6 +41,4 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
 
 impl Kind for FargateProfile {}
 impl Kind for PodIdentityAssociation {}
-impl Kind for AccessEntry {}
-impl Kind for IdentityProviderConfig {}
 impl Kind for Capability {}

@@ -93,24 +93,9 @@ fn answer(entry: &AccessEntry, cluster: &EKSClusterConfig) -> Value {
         "createdAt": created(entry.meta()),
         "modifiedAt": modified(entry),
         "tags": spec.tags,
-        "username": spec.username.clone().unwrap_or_else(|| username(&spec.principal_arn, &spec.type_)),
+        "username": spec.username(),
         "type": spec.type_,
     }})
-}
-
-/// The Kubernetes user name that EKS gives a principal: a role's sessions are told apart by their names.
-fn username(principal: &str, type_: &str) -> String {
-    if type_ != STANDARD {
-        return "system:node:{{EC2PrivateDNSName}}".into();
-    }
-    let Ok(arn) = principal.parse::<Arn>() else { return principal.to_owned() };
-    match arn.resource.strip_prefix("role/") {
-        Some(path) => {
-            let role = path.rsplit('/').next().unwrap_or(path);
-            format!("arn:{}:sts::{}:assumed-role/{role}/{{{{SessionName}}}}", arn.partition, arn.account)
-        }
-        None => principal.to_owned(),
-    }
 }
 
 /// The cluster and the access entry that a request names.
@@ -201,7 +186,7 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
 pub(super) async fn bootstrap(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     let config = cluster.spec.access_config.as_ref();
     let wanted = config.and_then(|c| c.bootstrap_cluster_creator_admin_permissions).unwrap_or(true);
-    let principal = cx.caller.principal_arn.clone();
+    let principal = cx.caller.identity_arn.clone();
     if !wanted || check_mode(cluster).is_err() || !is_role_or_user(&principal) {
         return Ok(());
     }
@@ -277,14 +262,6 @@ async fn delete(cx: Cx, input: ByPrincipal) -> Result<Value, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_role_s_sessions_are_told_apart() {
-        let role = "arn:aws:iam::111122223333:role/path/Admin";
-        assert_eq!(username(role, STANDARD), "arn:aws:sts::111122223333:assumed-role/Admin/{{SessionName}}");
-        assert_eq!(username("arn:aws:iam::1:user/me", STANDARD), "arn:aws:iam::1:user/me");
-        assert!(username(role, "EC2_LINUX").starts_with("system:node:"));
-    }
 
     #[test]
     fn reserved_groups_are_refused() {

@@ -157,6 +157,7 @@ async fn associate(cx: Cx, request: Associate) -> Result<Value, ApiError> {
         groups_claim: oidc.groups_claim,
         groups_prefix: oidc.groups_prefix,
         required_claims: oidc.required_claims,
+        certificate_authority: None,
         tags: request.tags.clone(),
     };
     let mut config = IdentityProviderConfig::new("", spec);

@@ -30,7 +30,7 @@ impl Stamp {
         Ok(Self {
             token: token.map(str::to_owned),
             digest: names::digest(&[operation, &text]),
-            creator: caller.principal_arn.clone(),
+            creator: caller.identity_arn.clone(),
         })
     }
 
@@ -66,6 +66,7 @@ mod tests {
             region: "us-east-1".into(),
             access_key_id: None,
             principal_arn: "arn:aws:iam::000000000000:root".into(),
+            identity_arn: "arn:aws:iam::000000000000:root".into(),
             verified: false,
         }
     }

@@ -11,12 +11,12 @@ use subtle::ConstantTimeEq;
 
 /// Finds the key behind an access key id.
 pub trait KeyStore: Send + Sync {
-    /// The key, if there is one.
-    fn lookup(&self, access_key_id: &str) -> Option<Arc<Key>>;
+    /// The key, if there is one. Keys of sessions are only found together with the session's token.
+    fn lookup(&self, access_key_id: &str, session_token: Option<&str>) -> Option<Arc<Key>>;
 }
 
 impl<S: BuildHasher + Send + Sync> KeyStore for HashMap<String, Arc<Key>, S> {
-    fn lookup(&self, access_key_id: &str) -> Option<Arc<Key>> {
+    fn lookup(&self, access_key_id: &str, _: Option<&str>) -> Option<Arc<Key>> {
         self.get(access_key_id).cloned()
     }
 }
@@ -26,6 +26,7 @@ pub struct Key {
     credentials: Credentials,
     account: String,
     principal_arn: String,
+    role_arn: Option<String>,
     session: Option<Session>,
 }
 
@@ -41,6 +42,7 @@ impl Key {
             credentials: Credentials::new(access_key_id, secret, None, None, "k3eks"),
             account: account.to_owned(),
             principal_arn: principal_arn.to_owned(),
+            role_arn: None,
             session: None,
         }
     }
@@ -50,6 +52,23 @@ impl Key {
     pub fn temporary(mut self, token: &str, expires: SystemTime) -> Self {
         self.session = Some(Session { token: token.to_owned(), expires });
         self
+    }
+
+    /// Says which role the session is of; the session's own ARN leaves out the role's path.
+    #[must_use]
+    pub fn of_role(mut self, arn: &str) -> Self {
+        self.role_arn = Some(arn.to_owned());
+        self
+    }
+
+    /// The role that the session is of.
+    pub fn role_arn(&self) -> Option<&str> {
+        self.role_arn.as_deref()
+    }
+
+    /// The access key id.
+    pub fn access_key_id(&self) -> &str {
+        self.credentials.access_key_id()
     }
 
     /// The account that the key belongs to.

@@ -18,6 +18,7 @@ use super::arn::account_root;
 use super::error::ApiError;
 pub use keys::{Key, KeyStore};
 use presented::Presented;
+pub use verify::Purpose;
 
 /// Whether signatures are checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Caller {
     pub access_key_id: Option<String>,
     /// The IAM principal behind the key.
     pub principal_arn: String,
+    /// The role that the principal is a session of, with its path; else the same.
+    pub identity_arn: String,
     /// Whether the signature was checked.
     pub verified: bool,
 }
@@ -92,12 +95,14 @@ impl Authenticator {
             Mode::Permissive => Ok(self.believe(Presented::find(request).ok().as_ref())),
             Mode::Strict => {
                 let presented = Presented::find(request)?;
-                let key = verify::verify(request, &presented, self.keys.as_ref(), now)?;
+                let purpose = Purpose { service: "eks", presigned: None };
+                let key = verify::verify(request, &presented, self.keys.as_ref(), purpose, now)?;
                 Ok(Caller {
                     account: key.account().to_owned(),
                     region: presented.region.into_owned(),
                     access_key_id: Some(presented.access_key_id.into_owned()),
                     principal_arn: key.principal_arn().to_owned(),
+                    identity_arn: key.role_arn().unwrap_or(key.principal_arn()).to_owned(),
                     verified: true,
                 })
             }
@@ -106,7 +111,8 @@ impl Authenticator {
 
     fn believe(&self, presented: Option<&Presented<'_>>) -> Caller {
         let id = presented.map(|presented| presented.access_key_id.as_ref());
-        let key = id.and_then(|id| self.keys.lookup(id));
+        let token = presented.and_then(|presented| presented.session_token.as_deref());
+        let key = id.and_then(|id| self.keys.lookup(id, token));
         let account = match (&key, id) {
             (Some(key), _) => key.account(),
             (None, Some(id)) if is_account(id) => id,
@@ -114,8 +120,11 @@ impl Authenticator {
         };
         let region = presented.map(|presented| presented.region.as_ref()).filter(|region| is_region(region));
         let region = region.unwrap_or(&self.region);
+        let root = account_root(region, account);
+        let identity = key.as_ref().map(|key| key.role_arn().unwrap_or(key.principal_arn()).to_owned());
         Caller {
-            principal_arn: key.as_ref().map_or_else(|| account_root(region, account), |key| key.principal_arn().into()),
+            principal_arn: key.as_ref().map_or_else(|| root.clone(), |key| key.principal_arn().into()),
+            identity_arn: identity.unwrap_or(root),
             account: account.to_owned(),
             region: region.to_owned(),
             access_key_id: id.map(str::to_owned),
@@ -124,7 +133,23 @@ impl Authenticator {
     }
 }
 
-fn is_account(text: &str) -> bool {
+/// The key that a request for another service than EKS is signed with, its signature checked, and the region that it names.
+///
+/// # Errors
+/// AWS's answer to credentials that are missing, malformed, unknown, expired or wrong.
+pub fn verify(
+    request: &SignedRequest<'_>,
+    keys: &dyn KeyStore,
+    purpose: Purpose<'_>,
+    now: SystemTime,
+) -> Result<(Arc<Key>, String), ApiError> {
+    let presented = Presented::find(request)?;
+    let key = verify::verify(request, &presented, keys, purpose, now)?;
+    Ok((key, presented.region.into_owned()))
+}
+
+/// Whether this is an account: twelve digits.
+pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 

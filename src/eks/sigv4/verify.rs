@@ -20,7 +20,6 @@ use super::{SignedRequest, is_region};
 /// The header with the body's hash, or with a word that says why there is none.
 pub const CONTENT_HASH: &str = "x-amz-content-sha256";
 
-const SERVICE: &str = "eks";
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 const ISO_BASIC: &str = "%Y%m%dT%H%M%SZ";
 const SKEW: Duration = Duration::from_secs(5 * 60);
@@ -30,27 +29,38 @@ const LONGEST_URI: usize = 16 * 1024;
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
     Secret Access Key and signing method. Consult the service documentation for details.";
 
+/// What a request is signed for.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose<'a> {
+    /// The service, as credentials name it.
+    pub service: &'a str,
+    /// How long a presigned URL is good, whatever it says itself.
+    pub presigned: Option<Duration>,
+}
+
 /// Checks everything about the credentials and returns the key that they belong to.
 pub fn verify(
     request: &SignedRequest<'_>,
     presented: &Presented<'_>,
     keys: &dyn KeyStore,
+    purpose: Purpose<'_>,
     now: SystemTime,
 ) -> Result<Arc<Key>, ApiError> {
-    if presented.service != SERVICE {
-        return Err(invalid(format!("Credential should be scoped to correct service: '{SERVICE}'.")));
+    let service = purpose.service;
+    if presented.service != service {
+        return Err(invalid(format!("Credential should be scoped to correct service: '{service}'.")));
     }
     if !is_region(&presented.region) {
         return Err(invalid("Credential should be scoped to a valid region."));
     }
     let time = signing_time(presented)?;
     let expires = lifetime(presented)?;
-    check_clock(presented, time, expires, now)?;
+    check_clock(presented, time, expires.map(|told| purpose.presigned.unwrap_or(told)), now)?;
     let unknown = || {
         let message = "The security token included in the request is invalid.";
         ApiError::new(ErrorCode::UnrecognizedClient, message)
     };
-    let key = keys.lookup(&presented.access_key_id).ok_or_else(unknown)?;
+    let key = keys.lookup(&presented.access_key_id, presented.session_token.as_deref()).ok_or_else(unknown)?;
     if !key.takes_token(presented.session_token.as_deref()) {
         return Err(unknown());
     }

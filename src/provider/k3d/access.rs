@@ -101,6 +101,7 @@ users:
             service_cidr: String::new(),
             api_port: None,
             tls_names: vec![],
+            server: crate::provider::ServerSettings::default(),
             endpoint_id: String::new(),
         }
     }

@@ -17,7 +17,7 @@ use super::runner::Call;
 use super::sweep::{Care, sweep};
 use super::upgrade::recover;
 use super::{K3d, archive, images, names};
-use crate::provider::{Access, ClusterId, ClusterPlan, Error, Progress};
+use crate::provider::{Access, ClusterId, ClusterPlan, Error, Progress, ServerFile};
 
 /// Ports that are tried for one cluster before it is left to the next attempt.
 const PORTS: usize = 8;
@@ -95,6 +95,20 @@ pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
         limit: k3d.settings.limits.delete,
     };
     k3d.runner.run(call, |_| {}).await
+}
+
+/// Gives the server files that it hasn't got.
+pub async fn write_files(k3d: &K3d, id: &ClusterId, files: &[ServerFile]) -> Result<(), Error> {
+    let docker = k3d.engine.docker(&format!("configuring cluster {id}")).await?;
+    let server = names::server(&k3d.name_of(id));
+    for file in files {
+        let wanted = file.content.as_bytes();
+        if archive::read(&docker, &server, &file.path).await?.as_deref() != Some(wanted) {
+            let file = archive::File { path: file.path.clone(), content: wanted.to_vec() };
+            archive::write(&docker, &server, &[file]).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes everything of the cluster.

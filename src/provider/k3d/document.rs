@@ -4,10 +4,7 @@ use serde_json::{Value, json};
 
 use super::config::K3dSettings;
 use super::names;
-use crate::provider::ClusterPlan;
-
-/// The Service addresses of k3s where nothing else is said.
-const DEFAULT_SERVICE_CIDR: &str = "10.43.0.0/16";
+use crate::provider::{ClusterPlan, ServerFile};
 
 /// The configuration of `plan`'s cluster, its API server on host port `port`. JSON, which k3d reads as YAML.
 pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value {
@@ -43,6 +40,10 @@ pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value 
             "runtime": {"labels": labels},
         },
     });
+    if !plan.server.files.is_empty() {
+        let file = |f: &ServerFile| json!({"source": f.content, "destination": f.path, "nodeFilters": ["server:*"]});
+        document["files"] = plan.server.files.iter().map(file).collect();
+    }
     if let Some(network) = &settings.network {
         document["network"] = json!(network);
     }
@@ -51,11 +52,7 @@ pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value 
 
 fn server_arguments(settings: &K3dSettings, plan: &ClusterPlan, name: &str) -> Vec<String> {
     let mut arguments = vec!["--disable=traefik".to_owned(), format!("--service-cidr={}", plan.service_cidr)];
-    if plan.service_cidr != DEFAULT_SERVICE_CIDR
-        && let Some(dns) = dns_address(&plan.service_cidr)
-    {
-        arguments.push(format!("--cluster-dns={dns}"));
-    }
+    arguments.extend(plan.server.arguments.iter().cloned());
     let mut names = vec![settings.endpoint_host.clone(), names::server(name)];
     for name in &plan.tls_names {
         if !names.contains(name) {
@@ -66,19 +63,10 @@ fn server_arguments(settings: &K3dSettings, plan: &ClusterPlan, name: &str) -> V
     arguments
 }
 
-/// The tenth address of the range, where Kubernetes looks for its DNS.
-fn dns_address(cidr: &str) -> Option<String> {
-    let (address, length) = cidr.split_once('/')?;
-    let address: std::net::Ipv4Addr = address.parse().ok()?;
-    let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
-    let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
-    Some(std::net::Ipv4Addr::from((u32::from(address) & mask) + 10).to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::ClusterId;
+    use crate::provider::{ClusterId, ServerFile, ServerSettings};
 
     fn plan() -> ClusterPlan {
         ClusterPlan {
@@ -90,6 +78,7 @@ mod tests {
             service_cidr: "10.100.0.0/16".into(),
             api_port: None,
             tls_names: vec!["dev.default.svc".into(), "127.0.0.1".into()],
+            server: ServerSettings { arguments: vec!["--cluster-dns=10.100.0.10".into()], files: Vec::new() },
             endpoint_id: String::new(),
         }
     }
@@ -123,20 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn a_joined_network_and_k3s_own_services_need_no_more() {
+    fn a_network_is_joined_and_files_go_along() {
         let settings = K3dSettings { network: Some("mgmt".into()), ..K3dSettings::new("me") };
-        let plan = ClusterPlan { service_cidr: DEFAULT_SERVICE_CIDR.into(), ..plan() };
+        let file = ServerFile { path: "/etc/k3eks/a.yaml".into(), content: "a: 1\nb: 2\n".into() };
+        let plan = ClusterPlan { server: ServerSettings { files: vec![file], ..ServerSettings::default() }, ..plan() };
         let document = document(&settings, &plan, 1);
         assert_eq!(document["network"], "mgmt");
-        assert!(!arguments(&document).iter().any(|a| a.starts_with("--cluster-dns")));
-    }
-
-    #[test]
-    fn dns_is_the_tenth_address() {
-        assert_eq!(dns_address("172.20.0.0/16").as_deref(), Some("172.20.0.10"));
-        assert_eq!(dns_address("192.168.7.19/24").as_deref(), Some("192.168.7.10"));
-        assert_eq!(dns_address("fd00::/108"), None);
-        assert_eq!(dns_address("10.0.0.0"), None);
-        assert_eq!(dns_address("10.0.0.0/40"), None);
+        assert_eq!(document["files"][0]["destination"], "/etc/k3eks/a.yaml");
     }
 }

@@ -31,7 +31,7 @@ pub use config::{Images, K3dSettings, Limits, VersionImage};
 
 use super::{
     Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Error, NodeObservation, NodegroupPlan,
-    Progress, ServerObservation,
+    Progress, ServerFile, ServerObservation,
 };
 use containers::Role;
 use engine::Engine;
@@ -147,6 +147,10 @@ impl ClusterProvider for K3d {
 
     async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
         upgrade::upgrade(self, plan, progress).await
+    }
+
+    async fn write_files(&self, id: &ClusterId, files: &[ServerFile]) -> Result<(), Error> {
+        cluster::write_files(self, id, files).await
     }
 
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {

@@ -45,7 +45,7 @@ pub async fn upgrade(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resu
     let replaced = within(k3d.settings.limits.create, &doing, async {
         if image(&old) != Some(plan.image.as_str()) {
             progress.tell(3, 4, format!("starting the server on {}", plan.image));
-            replace(&docker, &server, &old, &plan.image, &doing).await?;
+            replace(&docker, &server, &old, plan, &doing).await?;
         }
         progress.tell(4, 4, "waiting for the API server");
         says(&docker, &server, UP, || format!("waiting for server {server} on {}", plan.image)).await
@@ -91,12 +91,14 @@ async fn replace(
     docker: &Docker,
     server: &str,
     old: &ContainerInspectResponse,
-    image: &str,
+    plan: &ClusterPlan,
     doing: &str,
 ) -> Result<(), Error> {
     let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a server of k3d's") };
-    let body = successor(old, image).ok_or_else(unfit)?;
-    let files = scripts(docker, &old_name(server)).await?;
+    let body = successor(old, &plan.image).ok_or_else(unfit)?;
+    let mut files = scripts(docker, &old_name(server)).await?;
+    let given = plan.server.files.iter();
+    files.extend(given.map(|f| archive::File { path: f.path.clone(), content: f.content.clone().into_bytes() }));
     let options = CreateContainerOptions { name: Some(server.to_owned()), ..Default::default() };
     docker.create_container(Some(options), body).await.map_err(failed(doing))?;
     archive::write(docker, server, &files).await?;

@@ -1,0 +1,238 @@
+//! The identity service on the command line: where child clusters reach it, and what it is served with.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use clap::Args;
+use k3eks::controller::IdentityService;
+use k3eks::eks::operations::Api;
+use k3eks::eks::sigv4::{KeyStore, Mode};
+use k3eks::identity::Desk;
+use k3eks::identity::child::Children;
+use k3eks::identity::keys::Keys;
+use k3eks::identity::roles::{Role, RoleStore};
+use k3eks::identity::secrets::{self, Secrets};
+use k3eks::identity::serve;
+use k3eks::identity::sessions::Sessions;
+use kube::Client;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::api::GRACE;
+
+/// How long a change of the folder of roles may go unseen.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Where child clusters reach the identity service: arguments of `k3eks operator`.
+#[derive(Args)]
+pub struct Reach {
+    /// Address of this host or node on the network of child clusters, by which they reach the identity service; with none they
+    /// only know the certificates of their kubeconfigs.
+    #[arg(long, env = "K3EKS_IDENTITY_HOST")]
+    identity_host: Option<String>,
+    /// Port of the webhooks there.
+    #[arg(long, env = "K3EKS_IDENTITY_PORT", default_value_t = 4567)]
+    identity_port: u16,
+    /// Port of what pods ask there.
+    #[arg(long, env = "K3EKS_PODS_PORT", default_value_t = 4568)]
+    pods_port: u16,
+}
+
+impl Reach {
+    /// What the controllers are told.
+    pub async fn service(&self, client: &Client, namespace: &str) -> anyhow::Result<Option<IdentityService>> {
+        let Some(host) = self.identity_host.clone().filter(|host| !host.is_empty()) else { return Ok(None) };
+        let Secrets { ca_pem, .. } = secrets::ensure(client, namespace).await?;
+        Ok(Some(IdentityService { host, webhook_port: self.identity_port, pods_port: self.pods_port, ca_pem }))
+    }
+}
+
+/// What the identity service is served with: arguments of `k3eks api`.
+#[derive(Args)]
+pub struct Serving {
+    /// Address of the webhooks of child clusters, HTTPS; with none they aren't served.
+    #[arg(long, env = "K3EKS_IDENTITY_LISTEN")]
+    identity_listen: Option<SocketAddr>,
+    /// Address of what pods of child clusters ask, HTTP; with none it isn't served.
+    #[arg(long, env = "K3EKS_PODS_LISTEN")]
+    pods_listen: Option<SocketAddr>,
+    /// Folder with a file for each role: `roleArn`, `assumeRolePolicyDocument` and `maxSessionDuration` stand in it.
+    #[arg(long, env = "K3EKS_ROLES")]
+    roles: Option<PathBuf>,
+    /// A host, with its port, for which sign-in tokens may be signed beside AWS's own STS hosts and this machine; may be given
+    /// several times.
+    #[arg(long = "sts-host", env = "K3EKS_STS_HOSTS", value_delimiter = ',')]
+    sts_hosts: Vec<String>,
+    /// Namespace of the Secret with the service's own keys.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default", hide = true)]
+    pod_namespace: String,
+}
+
+/// The identity service before it is served.
+pub struct Prepared {
+    secrets: Secrets,
+    /// Every key that requests may be signed with.
+    pub keys: Arc<Keys>,
+}
+
+impl Serving {
+    /// Reads or makes what has to be there first. `given` are the keys of the folder.
+    pub async fn prepare(
+        &self,
+        client: &Client,
+        given: Arc<dyn KeyStore>,
+        mode: Mode,
+        account: &str,
+        region: &str,
+    ) -> anyhow::Result<Prepared> {
+        let secrets = secrets::ensure(client, &self.pod_namespace).await?;
+        let sessions = Arc::new(Sessions::new(&secrets.session_key));
+        let well_known = (mode == Mode::Permissive).then(|| (account.to_owned(), region.to_owned()));
+        Ok(Prepared { secrets, keys: Arc::new(Keys { given, sessions, well_known }) })
+    }
+
+    /// What the whole service shares.
+    pub fn desk(
+        &self,
+        prepared: &Prepared,
+        api: Arc<Api>,
+        mode: Mode,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<Arc<Desk>> {
+        let roles = match &self.roles {
+            Some(path) => RoleFolder::open(path.clone(), shutdown.clone())?,
+            None => Arc::new(RoleFolder::default()),
+        };
+        Ok(Arc::new(Desk {
+            api,
+            mode,
+            keys: prepared.keys.clone(),
+            sessions: prepared.keys.sessions.clone(),
+            roles,
+            children: Children::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()),
+            sts_hosts: self.sts_hosts.iter().filter(|host| !host.is_empty()).cloned().collect(),
+        }))
+    }
+
+    /// Serves the two ports of child clusters until `shutdown`.
+    pub async fn serve(&self, prepared: Prepared, desk: &Arc<Desk>, shutdown: CancellationToken) -> anyhow::Result<()> {
+        // The only error is that a provider is installed already, and then TLS works as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (webhooks, pods) = (Handle::new(), Handle::new());
+        let endings = [webhooks.clone(), pods.clone()];
+        let ended = shutdown.clone();
+        tokio::spawn(async move {
+            ended.cancelled().await;
+            for ending in endings {
+                ending.graceful_shutdown(Some(GRACE));
+            }
+        });
+        let of_webhooks = async {
+            let Some(address) = self.identity_listen else { return Ok(()) };
+            let Secrets { cert_pem, key_pem, .. } = prepared.secrets;
+            let tls = RustlsConfig::from_pem(cert_pem.into_bytes(), key_pem.into_bytes()).await;
+            let tls = tls.context("reading the certificate of the identity service")?;
+            tracing::info!(%address, "serving the webhooks of child clusters over HTTPS");
+            let app = serve::webhooks(desk).into_make_service();
+            let served = axum_server::bind_rustls(address, tls).handle(webhooks).serve(app).await;
+            served.with_context(|| format!("serving {address}; take another --identity-listen if it is in use"))
+        };
+        let of_pods = async {
+            let Some(address) = self.pods_listen else { return Ok(()) };
+            tracing::info!(%address, "serving the pods of child clusters over HTTP");
+            let app = serve::pods(desk).into_make_service();
+            let served = axum_server::bind(address).handle(pods).serve(app).await;
+            served.with_context(|| format!("serving {address}; take another --pods-listen if it is in use"))
+        };
+        tokio::try_join!(of_webhooks, of_pods).map(|_| ())
+    }
+}
+
+/// One file of the folder of roles.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    role_arn: String,
+    /// As an object, or as its text.
+    assume_role_policy_document: Option<serde_json::Value>,
+    max_session_duration: Option<u64>,
+}
+
+/// Roles out of a folder, as a mounted ConfigMap is, read again every few seconds.
+#[derive(Default)]
+struct RoleFolder {
+    roles: RwLock<HashMap<String, Arc<Role>>>,
+}
+
+impl RoleFolder {
+    fn open(path: PathBuf, shutdown: CancellationToken) -> anyhow::Result<Arc<Self>> {
+        let folder = Arc::new(Self { roles: RwLock::new(read(&path)?) });
+        let watched = Arc::clone(&folder);
+        let again = async move {
+            let mut tick = tokio::time::interval(EVERY);
+            loop {
+                tick.tick().await;
+                match read(&path) {
+                    Ok(roles) => *watched.roles.write().unwrap_or_else(PoisonError::into_inner) = roles,
+                    Err(error) => tracing::warn!(error = format!("{error:#}"), "the roles stay as they were"),
+                }
+            }
+        };
+        tokio::spawn(async move { shutdown.run_until_cancelled(again).await.unwrap_or(()) });
+        Ok(folder)
+    }
+}
+
+impl RoleStore for RoleFolder {
+    fn role(&self, arn: &str) -> Option<Arc<Role>> {
+        self.roles.read().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<HashMap<String, Arc<Role>>> {
+    let mut roles = HashMap::new();
+    for entry in std::fs::read_dir(path).with_context(|| format!("reading the roles in {}", path.display()))? {
+        let path = entry?.path();
+        let hidden = path.file_name().and_then(|name| name.to_str()).is_none_or(|name| name.starts_with('.'));
+        if hidden || !path.is_file() {
+            continue;
+        }
+        let doing = || format!("reading the role in {}", path.display());
+        let file: File =
+            serde_yaml::from_str(&std::fs::read_to_string(&path).with_context(doing)?).with_context(doing)?;
+        let trust = match file.assume_role_policy_document {
+            Some(serde_json::Value::String(text)) => Some(serde_json::from_str(&text).with_context(doing)?),
+            other => other,
+        };
+        let role = Role::new(trust.as_ref(), file.max_session_duration).with_context(doing)?;
+        roles.insert(file.role_arn, Arc::new(role));
+    }
+    Ok(roles)
+}
+
+#[cfg(test)]
+mod tests {
+    use k3eks::identity::roles::Asker;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_of_roles_is_read_and_a_wrong_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "roleArn: arn:aws:iam::444455556666:role/a\nassumeRolePolicyDocument: '{\"Statement\": {\"Effect\": \"Allow\", \
+            \"Principal\": {\"AWS\": \"arn:aws:iam::444455556666:user/me\"}, \"Action\": \"sts:AssumeRole\"}}'\n";
+        std::fs::write(folder.path().join("a"), text).unwrap();
+        let roles = read(folder.path()).unwrap();
+        let role = &roles["arn:aws:iam::444455556666:role/a"];
+        assert!(role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]));
+        assert!(!role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/you")], "sts:AssumeRole", &[]));
+        std::fs::write(folder.path().join("b"), "roleArn: x\ntrust: y\n").unwrap();
+        assert!(format!("{:#}", read(folder.path()).unwrap_err()).contains("/b"));
+    }
+}

@@ -1,0 +1,200 @@
+//! What a cluster's servers are started with, and what leads the cluster to the identity service.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::crd::IdentityProviderConfig;
+use crate::crd::identity_service::{self as service, nth_address};
+use crate::crd::names::{self, Identity, minor};
+use crate::provider::{ClusterId, ClusterPlan, ServerFile, ServerSettings};
+
+/// Where child clusters reach the identity service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityService {
+    /// Address on the clusters' network.
+    pub host: String,
+    /// Port of the webhooks, HTTPS.
+    pub webhook_port: u16,
+    /// Port of what pods ask, HTTP.
+    pub pods_port: u16,
+    /// Its certificate authority, PEM.
+    pub ca_pem: String,
+}
+
+/// The API server's configuration for tokens.
+const WEBHOOK: &str = "/etc/k3eks/token-webhook.yaml";
+/// The API server's configuration for tokens of OIDC providers, which it reads again whenever it changes.
+const AUTHENTICATION: &str = "/etc/k3eks/authentication.yaml";
+/// The first minor version of Kubernetes that reads [`AUTHENTICATION`] without being told to.
+const STRUCTURED: u32 = 30;
+/// How long the API server remembers whom a token belongs to.
+const REMEMBERED: &str = "1s";
+/// Whom tokens of service accounts are for where they name nobody: that of EKS, then those of k3s.
+const AUDIENCES: &str = "https://kubernetes.default.svc,https://kubernetes.default.svc.cluster.local,k3s";
+
+/// What the servers of `plan` are started with.
+pub fn settings(
+    plan: &ClusterPlan,
+    identity: &Identity,
+    wanted: Option<&IdentityService>,
+    providers: &[Arc<IdentityProviderConfig>],
+) -> ServerSettings {
+    let mut settings = ServerSettings::default();
+    if let Some(dns) = nth_address(&plan.service_cidr, service::DNS) {
+        settings.arguments.push(format!("--cluster-dns={dns}"));
+    }
+    let Some((wanted, address)) = wanted.zip(nth_address(&plan.service_cidr, service::ADDRESS)) else {
+        return settings;
+    };
+    let mut argument = |text: String| settings.arguments.push(format!("--kube-apiserver-arg={text}"));
+    let issuer = identity.oidc_issuer();
+    argument(format!("authentication-token-webhook-config-file={WEBHOOK}"));
+    argument("authentication-token-webhook-version=v1".into());
+    argument(format!("authentication-token-webhook-cache-ttl={REMEMBERED}"));
+    argument(format!("service-account-issuer={issuer}"));
+    argument(format!("service-account-jwks-uri={issuer}/keys"));
+    argument(format!("api-audiences={AUDIENCES}"));
+    let webhook = webhook(&plan.id, &address, &wanted.ca_pem).to_string();
+    settings.files.push(ServerFile { path: WEBHOOK.into(), content: lines(&webhook) });
+    if is_structured(&plan.version) {
+        settings.arguments.push(format!("--kube-apiserver-arg=authentication-config={AUTHENTICATION}"));
+        let jwt: Vec<Value> = providers.iter().map(|provider| authenticator(provider)).collect();
+        let text = authentication(&jwt).to_string();
+        settings.files.push(ServerFile { path: AUTHENTICATION.into(), content: lines(&text) });
+    }
+    settings
+}
+
+/// Whether the API server of this version reads [`AUTHENTICATION`].
+pub fn is_structured(version: &str) -> bool {
+    minor(version).is_some_and(|minor| minor >= STRUCTURED)
+}
+
+/// An OIDC provider, as the API server is told of it. Defaults are EKS's: names get the issuer before them, unless they are
+/// e-mail addresses or the prefix is `-`.
+fn authenticator(config: &IdentityProviderConfig) -> Value {
+    let spec = &config.spec;
+    let claim = spec.username_claim.as_deref().unwrap_or("sub");
+    let prefix = match spec.username_prefix.as_deref() {
+        Some("-") => String::new(),
+        Some(prefix) => prefix.to_owned(),
+        None if claim == "email" => String::new(),
+        None => format!("{}#", spec.issuer_url),
+    };
+    let mut jwt = json!({
+        "issuer": {"url": spec.issuer_url, "audiences": [spec.client_id]},
+        "claimMappings": {"username": {"claim": claim, "prefix": prefix}},
+    });
+    if let Some(ca) = &spec.certificate_authority {
+        jwt["issuer"]["certificateAuthority"] = ca.as_str().into();
+    }
+    if let Some(groups) = &spec.groups_claim {
+        jwt["claimMappings"]["groups"] =
+            json!({"claim": groups, "prefix": spec.groups_prefix.as_deref().unwrap_or("")});
+    }
+    let rules = spec.required_claims.iter().map(|(claim, value)| json!({"claim": claim, "requiredValue": value}));
+    let rules: Vec<Value> = rules.collect();
+    if !rules.is_empty() {
+        jwt["claimValidationRules"] = rules.into();
+    }
+    jwt
+}
+
+/// What tells these files from others.
+pub fn digest(files: &[ServerFile]) -> String {
+    let parts: Vec<&str> = files.iter().flat_map(|f| [f.path.as_str(), f.content.as_str()]).collect();
+    names::digest(&parts)
+}
+
+/// k3d takes text of one line for the name of a file.
+fn lines(text: &str) -> String {
+    format!("# Written by k3eks.\n{text}\n")
+}
+
+/// The API server's configuration of OIDC providers.
+fn authentication(jwt: &[Value]) -> Value {
+    json!({"apiVersion": "apiserver.config.k8s.io/v1beta1", "kind": "AuthenticationConfiguration", "jwt": jwt})
+}
+
+/// A kubeconfig that leads the API server to the review of tokens.
+fn webhook(id: &ClusterId, address: &str, ca_pem: &str) -> Value {
+    let server = format!("https://{address}{}", service::review_path(&id.namespace, &id.name));
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "k3eks", "cluster": {
+            "server": server,
+            "certificate-authority-data": STANDARD.encode(ca_pem),
+            "tls-server-name": service::SERVER_NAME,
+        }}],
+        "users": [{"name": "k3eks", "user": {}}],
+        "contexts": [{"name": "k3eks", "context": {"cluster": "k3eks", "user": "k3eks"}}],
+        "current-context": "k3eks",
+    })
+}
+
+/// The objects in the child cluster that lead to the identity service: path of the API, name, body. The Service's address for
+/// pods is that where AWS SDKs look for credentials; every node's kube-proxy takes it to be there.
+pub fn objects(plan: &ClusterPlan, wanted: &IdentityService) -> Vec<(String, Value)> {
+    let Some(address) = nth_address(&plan.service_cidr, service::ADDRESS) else { return Vec::new() };
+    let (name, namespace) = (service::SERVICE, service::NAMESPACE);
+    let labels = json!({"app.kubernetes.io/managed-by": "k3eks"});
+    let core = format!("/api/v1/namespaces/{namespace}/services/{name}");
+    let in_cluster = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "type": "LoadBalancer", "loadBalancerClass": "k3eks.io/identity", "allocateLoadBalancerNodePorts": false,
+            "clusterIP": address,
+            "ports": [
+                {"name": "https", "port": 443, "protocol": "TCP", "targetPort": wanted.webhook_port},
+                {"name": "http", "port": 80, "protocol": "TCP", "targetPort": wanted.pods_port},
+            ],
+        },
+    });
+    let status = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
+        "status": {"loadBalancer": {"ingress": [{"ip": service::POD_ADDRESS}]}},
+    });
+    let mut labelled = labels.clone();
+    labelled["kubernetes.io/service-name"] = name.into();
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {"name": name, "namespace": namespace, "labels": labelled},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [wanted.host], "conditions": {"ready": true}}],
+        "ports": [
+            {"name": "https", "port": wanted.webhook_port, "protocol": "TCP"},
+            {"name": "http", "port": wanted.pods_port, "protocol": "TCP"},
+        ],
+    });
+    let admission = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": "pod-identity-webhook", "labels": labels},
+        "webhooks": [{
+            "name": "iam-for-pods.amazonaws.com",
+            "clientConfig": {
+                "service": {
+                    "name": name, "namespace": namespace, "port": 443,
+                    "path": service::admission_path(&plan.id.namespace, &plan.id.name),
+                },
+                "caBundle": STANDARD.encode(&wanted.ca_pem),
+            },
+            "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+            "objectSelector": {"matchExpressions": [{"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}]},
+            "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
+            "reinvocationPolicy": "IfNeeded", "timeoutSeconds": 5,
+        }],
+    });
+    vec![
+        (core.clone(), in_cluster),
+        (format!("{core}/status"), status),
+        (format!("/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices/{name}"), slice),
+        (
+            "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook".to_owned(),
+            admission,
+        ),
+    ]
+}

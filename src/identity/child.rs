@@ -1,0 +1,102 @@
+//! What has to be asked of a child cluster's own API server: the ConfigMap `aws-auth`, and the role that a service account
+//! names. Answers are kept for a moment, since many ask at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, ResourceExt};
+
+use super::token::Refusal;
+use crate::crd::{EKSClusterConfig, keys};
+use crate::eks::store::Store;
+
+/// How long an answer is good.
+const FRESH: Duration = Duration::from_secs(1);
+/// The longest wait for one answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+type Answers<T> = Mutex<HashMap<String, (Instant, T)>>;
+
+/// The child clusters' own API servers.
+pub struct Children {
+    internal: bool,
+    clients: Mutex<HashMap<String, (String, Client)>>,
+    aws_auth: Answers<Option<Arc<ConfigMap>>>,
+}
+
+impl Children {
+    /// Knows nobody yet. `internal`: they are reached from inside the management cluster.
+    pub fn new(internal: bool) -> Self {
+        Self { internal, clients: Mutex::default(), aws_auth: Mutex::default() }
+    }
+
+    /// The ConfigMap `aws-auth` of the cluster.
+    ///
+    /// # Errors
+    /// Where the cluster can't be asked.
+    pub async fn aws_auth(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Option<Arc<ConfigMap>>, Refusal> {
+        let uid = cluster.uid().unwrap_or_default();
+        let known = self.aws_auth.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        if let Some((_, found)) = known.filter(|(asked, _)| asked.elapsed() < FRESH) {
+            return Ok(found);
+        }
+        let client = self.client(store, cluster).await?;
+        let api = Api::<ConfigMap>::namespaced(client, "kube-system");
+        let found = within(api.get_opt("aws-auth")).await?.map(Arc::new);
+        let mut answers = self.aws_auth.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.retain(|_, (asked, _)| asked.elapsed() < FRESH);
+        answers.insert(uid, (Instant::now(), found.clone()));
+        Ok(found)
+    }
+
+    /// A service account of the cluster.
+    ///
+    /// # Errors
+    /// Where the cluster can't be asked.
+    pub async fn service_account(
+        &self,
+        store: &Store,
+        cluster: &EKSClusterConfig,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<ServiceAccount>, Refusal> {
+        let client = self.client(store, cluster).await?;
+        let api = Api::<ServiceAccount>::namespaced(client, namespace);
+        within(api.get_opt(name)).await
+    }
+
+    async fn client(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Client, Refusal> {
+        let status = cluster.status.as_ref();
+        let endpoint = status.and_then(|s| s.endpoint.clone()).unwrap_or_default();
+        let uid = cluster.uid().unwrap_or_default();
+        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        if let Some((_, client)) = known.filter(|(of, _)| *of == endpoint) {
+            return Ok(client);
+        }
+        let away = |why: String| Refusal::new(format!("the cluster's API server can't be asked: {why}"));
+        let secret =
+            status.and_then(|s| s.kubeconfig_secret.as_deref()).ok_or_else(|| away("it isn't up yet".into()))?;
+        let key = if self.internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
+        let namespace = cluster.namespace().unwrap_or_default();
+        let text = store.secret(&namespace, secret, key).await.map_err(|e| away(e.to_string()))?;
+        let text = text.ok_or_else(|| away("it has no kubeconfig yet".into()))?;
+        let kubeconfig = Kubeconfig::from_yaml(&String::from_utf8_lossy(&text)).map_err(|e| away(e.to_string()))?;
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+            .await
+            .map_err(|e| away(e.to_string()))?;
+        config.connect_timeout = Some(ANSWER);
+        let client = Client::try_from(config).map_err(|e| away(e.to_string()))?;
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, (endpoint, client.clone()));
+        Ok(client)
+    }
+}
+
+async fn within<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Refusal> {
+    match tokio::time::timeout(ANSWER, question).await {
+        Ok(answer) => answer.map_err(|e| Refusal::new(format!("the cluster's API server didn't answer: {e}"))),
+        Err(_) => Err(Refusal::new("the cluster's API server takes too long to answer")),
+    }
+}

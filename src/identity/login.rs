@@ -1,0 +1,153 @@
+//! Who the bearer of a token is to a child cluster: the TokenReview of its API server.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewStatus, UserInfo};
+use kube::{Resource, ResourceExt};
+
+use super::Desk;
+use super::aws_auth::{self, User};
+use super::principal::Principal;
+use super::token::{self, Refusal};
+use crate::crd::cluster_settings::AuthenticationMode;
+use crate::crd::names::Identity;
+use crate::crd::{AccessEntry, EKSClusterConfig, keys};
+use crate::eks::arn::account_root;
+
+/// Answers a TokenReview of the cluster resource.
+pub async fn review(desk: &Desk, namespace: &str, name: &str, mut review: TokenReview) -> TokenReview {
+    let token = review.spec.token.take().unwrap_or_default();
+    let resource = format!("{namespace}/{name}");
+    let status = match user(desk, namespace, name, &token).await {
+        Ok(user) => {
+            tracing::info!(resource, user = user.username, "signed in");
+            TokenReviewStatus { authenticated: Some(true), user: Some(user), ..TokenReviewStatus::default() }
+        }
+        Err(refusal) => {
+            // Every other kind of token comes by here as well, after it was no service account's.
+            if token.starts_with(token::PREFIX) {
+                tracing::info!(resource, why = %refusal, "refused to sign in");
+            }
+            TokenReviewStatus {
+                authenticated: Some(false),
+                error: Some(refusal.to_string()),
+                ..TokenReviewStatus::default()
+            }
+        }
+    };
+    TokenReview { status: Some(status), ..review }
+}
+
+async fn user(desk: &Desk, namespace: &str, name: &str, token: &str) -> Result<UserInfo, Refusal> {
+    let cluster = desk.api.store.get::<EKSClusterConfig>(namespace, name);
+    let cluster = cluster.ok_or_else(|| Refusal::new("there is no such cluster"))?;
+    if cluster.meta().deletion_timestamp.is_some() {
+        return Err(Refusal::new("the cluster is being deleted"));
+    }
+    let identity = Identity::of(&cluster);
+    let who = token::check(token, &identity.name, desk.keys.as_ref(), &desk.sts_hosts, SystemTime::now())?;
+    let user = match by_entry(desk, &cluster, &who) {
+        Some(user) => user,
+        None => beside(desk, &cluster, &who).await?,
+    };
+    Ok(info(user, &who))
+}
+
+/// Who the principal is by an access entry, where the cluster knows such.
+fn by_entry(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Option<User> {
+    if mode(cluster) == AuthenticationMode::ConfigMap {
+        return None;
+    }
+    let entries = desk.api.store.members::<AccessEntry>(cluster);
+    let matching =
+        |exact: &str| entries.iter().find(|e| e.meta().deletion_timestamp.is_none() && e.spec.principal_arn == exact);
+    let entry = [&who.identity, &who.arn, &who.canonical].into_iter().find_map(|arn| matching(arn))?;
+    let groups = entry.spec.groups().iter().map(|group| who.fill(group)).collect();
+    Some(User { name: who.fill(&entry.spec.username()), groups })
+}
+
+/// Who the principal is without an access entry: the cluster's creator, or whom `aws-auth` takes it for.
+async fn beside(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Result<User, Refusal> {
+    if is_creator(cluster, who) {
+        return Ok(User { name: "kubernetes-admin".into(), groups: vec!["system:masters".into()] });
+    }
+    let nobody = || Refusal::new(format!("{} has no access entry in this cluster", who.identity));
+    if mode(cluster) == AuthenticationMode::Api {
+        return Err(nobody());
+    }
+    let map = desk.children.aws_auth(&desk.api.store, cluster).await?;
+    let mapped = map.and_then(|map| aws_auth::user(&map, who));
+    mapped.ok_or_else(|| Refusal::new(format!("{} is neither in aws-auth nor in an access entry", who.identity)))
+}
+
+fn mode(cluster: &EKSClusterConfig) -> AuthenticationMode {
+    let config = cluster.spec.access_config.as_ref();
+    config.and_then(|c| c.authentication_mode).unwrap_or_default()
+}
+
+/// Whether the principal made the cluster and is its administrator for that. Where there are access entries, the creator has one,
+/// which may be taken away; a root user can't have one. A cluster that wasn't made through the EKS API is its account's root user's.
+fn is_creator(cluster: &EKSClusterConfig, who: &Principal) -> bool {
+    let config = cluster.spec.access_config.as_ref();
+    let wanted = config.and_then(|c| c.bootstrap_cluster_creator_admin_permissions).unwrap_or(true);
+    let identity = Identity::of(cluster);
+    let root = account_root(&identity.region, &identity.account);
+    let creator = cluster.annotations().get(keys::ANNOTATION_CREATOR).unwrap_or(&root);
+    wanted && who.is(creator) && (mode(cluster) == AuthenticationMode::ConfigMap || creator.ends_with(":root"))
+}
+
+fn info(user: User, who: &Principal) -> UserInfo {
+    let extra = [
+        ("accessKeyId", &who.access_key_id),
+        ("arn", &who.arn),
+        ("canonicalArn", &who.canonical),
+        ("principalId", &who.id),
+        ("sessionName", &who.session),
+    ];
+    let extra: BTreeMap<String, Vec<String>> =
+        extra.into_iter().map(|(key, value)| (key.to_owned(), vec![value.clone()])).collect();
+    UserInfo {
+        username: Some(user.name),
+        uid: Some(format!("aws-iam-authenticator:{}:{}", who.account, who.id)),
+        groups: Some(user.groups),
+        extra: Some(extra),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::eks::sigv4::Key;
+
+    fn cluster(access: serde_json::Value, creator: Option<&str>) -> EKSClusterConfig {
+        let mut cluster: EKSClusterConfig = serde_json::from_value(json!({
+            "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig",
+            "metadata": {"name": "demo", "namespace": "default"}, "spec": {"accessConfig": access},
+        }))
+        .unwrap();
+        if let Some(creator) = creator {
+            cluster.annotations_mut().insert(keys::ANNOTATION_CREATOR.into(), creator.into());
+        }
+        cluster
+    }
+
+    fn who(arn: &str) -> Principal {
+        Principal::of(&Key::new("AKIA1", "s", "000000000000", arn))
+    }
+
+    #[test]
+    fn the_creator_is_an_administrator_unless_entries_say_so_instead() {
+        let (root, ann) = ("arn:aws:iam::000000000000:root", "arn:aws:iam::000000000000:user/ann");
+        assert!(is_creator(&cluster(json!(null), None), &who(root)));
+        assert!(!is_creator(&cluster(json!(null), None), &who(ann)));
+        assert!(is_creator(&cluster(json!(null), Some(ann)), &who(ann)));
+        assert!(!is_creator(&cluster(json!(null), Some(ann)), &who(root)));
+        assert!(!is_creator(&cluster(json!({"authenticationMode": "API"}), Some(ann)), &who(ann)));
+        assert!(is_creator(&cluster(json!({"authenticationMode": "API"}), Some(root)), &who(root)));
+        let refused = json!({"bootstrapClusterCreatorAdminPermissions": false});
+        assert!(!is_creator(&cluster(refused, Some(ann)), &who(ann)));
+    }
+}

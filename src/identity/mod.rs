@@ -1,0 +1,46 @@
+//! The identity service: who somebody is to a cluster's API server, a small STS, and credentials for pods.
+//!
+//! - [`sts`] answers the Security Token Service's questions; what it hands out are [`sessions`], which need no store.
+//! - [`login`] checks the tokens that `aws eks get-token` makes, and finds what access entries and `aws-auth` say of their owner.
+//! - [`admission`] gives pods what AWS SDKs need in order to ask for credentials, and [`pods`] and [`sts`] give these.
+//! - [`issuer`] publishes the keys of the clusters' service accounts, and checks tokens that are signed with them.
+//!
+//! [`serve`] puts it all on three ports: the EKS API's own, one for the webhooks of child clusters, one for their pods.
+
+pub mod admission;
+pub mod aws_auth;
+pub mod child;
+pub mod issuer;
+pub mod keys;
+pub mod login;
+pub mod pods;
+pub mod principal;
+pub mod roles;
+pub mod secrets;
+pub mod serve;
+pub mod sessions;
+pub mod sts;
+pub mod token;
+
+use std::sync::Arc;
+
+use crate::eks::operations::Api;
+use crate::eks::sigv4::{KeyStore, Mode};
+
+/// What the whole service shares.
+pub struct Desk {
+    /// The resources.
+    pub api: Arc<Api>,
+    /// Whether roles and keys have to be known.
+    pub mode: Mode,
+    /// Every key that a request may be signed with.
+    pub keys: Arc<dyn KeyStore>,
+    /// Sessions.
+    pub sessions: Arc<sessions::Sessions>,
+    /// Roles that somebody described.
+    pub roles: Arc<dyn roles::RoleStore>,
+    /// The child clusters' own API servers.
+    pub children: child::Children,
+    /// Hosts, with their ports, that tokens may be signed for beside AWS's own.
+    pub sts_hosts: Vec<String>,
+}

@@ -1,0 +1,151 @@
+//! EKS Pod Identity: credentials for a pod that shows the token of its service account, if an association gives it a role.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Desk;
+use super::issuer::{self, Claims};
+use super::principal::Principal;
+use super::roles::Asker;
+use super::sessions::Credentials;
+use super::sts::{self, time};
+use super::token::Refusal;
+use crate::crd::identity_service::POD_IDENTITY_AUDIENCE;
+use crate::crd::names::Identity;
+use crate::crd::{EKSClusterConfig, Member, PodIdentityAssociation};
+use crate::eks::arn::Arn;
+
+/// How long the credentials of a pod are good.
+const LIFE: Duration = Duration::from_secs(6 * 60 * 60);
+/// How AWS's service that asks for a pod's role calls itself.
+const SERVICE: &str = "pods.eks.amazonaws.com";
+
+/// A pod's credentials and all that led to them.
+pub struct Granted {
+    association: Arc<PodIdentityAssociation>,
+    arn: String,
+    claims: Claims,
+    who: Principal,
+    credentials: Credentials,
+}
+
+/// Credentials for the bearer of `token`; of the cluster of this name in EKS, where one is given.
+///
+/// # Errors
+/// Why there are none.
+pub fn grant(desk: &Desk, token: &str, cluster: Option<&str>) -> Result<Granted, Refusal> {
+    let (found, claims) = issuer::check(desk, token, POD_IDENTITY_AUDIENCE)?;
+    let identity = Identity::of(&found);
+    if cluster.is_some_and(|name| name != identity.name) {
+        return Err(Refusal::new("the token is of another cluster"));
+    }
+    let (namespace, account) =
+        claims.service_account().ok_or_else(|| Refusal::new("the token isn't one of a service account"))?;
+    let association = association(desk, &found, namespace, account)
+        .ok_or_else(|| Refusal::new(format!("no pod identity association of {namespace}/{account}")))?;
+    let pod = claims.kubernetes.pod.clone().unwrap_or_default();
+    let mut tags = BTreeMap::new();
+    if association.spec.disable_session_tags != Some(true) {
+        let all = [
+            ("eks-cluster-arn", identity.arn()),
+            ("eks-cluster-name", identity.name.clone()),
+            ("kubernetes-namespace", namespace.to_owned()),
+            ("kubernetes-service-account", account.to_owned()),
+            ("kubernetes-pod-name", pod.name.clone()),
+            ("kubernetes-pod-uid", pod.uid.clone()),
+        ];
+        tags.extend(all.map(|(key, value)| (key.to_owned(), value)));
+    }
+    let name: String = format!("eks-{}-{}", identity.name, pod.name).chars().take(27).collect();
+    let name = format!("{name}-{}", Uuid::new_v4());
+    let credentials = assume(desk, &association, &name, &tags)?;
+    let who = desk.sessions.key(&credentials.access_key_id, &credentials.session_token);
+    let arn = identity.arn_of("podidentityassociation", &format!("{}/{}", identity.name, association.eks_name()));
+    let who = who.map(|key| Principal::of(&key)).unwrap_or_default();
+    Ok(Granted { association, arn, claims, who, credentials })
+}
+
+/// The association of a service account.
+pub fn association(
+    desk: &Desk,
+    cluster: &EKSClusterConfig,
+    namespace: &str,
+    account: &str,
+) -> Option<Arc<PodIdentityAssociation>> {
+    let all = desk.api.store.members::<PodIdentityAssociation>(cluster);
+    all.into_iter().find(|a| {
+        a.spec.namespace == namespace && a.spec.service_account == account && a.metadata.deletion_timestamp.is_none()
+    })
+}
+
+/// The association's role, and then the target role with it, if there is one.
+fn assume(
+    desk: &Desk,
+    association: &PodIdentityAssociation,
+    name: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<Credentials, Refusal> {
+    let role = role(&association.spec.role_arn)?;
+    let keys: Vec<(String, &str)> = tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.as_str())).collect();
+    let keys: Vec<(&str, &str)> = keys.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+    let mut actions = vec!["sts:AssumeRole"];
+    actions.extend((!tags.is_empty()).then_some("sts:TagSession"));
+    for action in actions {
+        if sts::trusting(desk, &role, &[Asker::Service(SERVICE)], action, &keys).is_none() {
+            return Err(Refusal::new(format!("role {role} doesn't trust {SERVICE} with {action}")));
+        }
+    }
+    let failed = |error: sts::Error| Refusal::new(error.message);
+    let Some(target) = &association.spec.target_role_arn else {
+        return sts::open(desk, &role, name, LIFE, tags.clone()).map_err(failed);
+    };
+    let target = self::role(target)?;
+    let (by, root) = (role.to_string(), format!("arn:aws:iam::{}:root", role.account));
+    if sts::trusting(desk, &target, &[Asker::Aws(&by), Asker::Aws(&root)], "sts:AssumeRole", &keys).is_none() {
+        return Err(Refusal::new(format!("role {target} doesn't trust role {role}")));
+    }
+    // A session that was begun by another one lasts an hour at most.
+    sts::open(desk, &target, name, Duration::from_secs(3600), tags.clone()).map_err(failed)
+}
+
+fn role(arn: &str) -> Result<Arn, Refusal> {
+    let parsed = arn.parse::<Arn>().ok().filter(|a| a.service == "iam" && a.resource.starts_with("role/"));
+    parsed.ok_or_else(|| Refusal::new(format!("the association's role {arn} isn't the ARN of a role")))
+}
+
+impl Granted {
+    /// As AWS SDKs read them from the address of containers' credentials.
+    pub fn for_sdk(&self) -> Value {
+        let account = &self.who.account;
+        let credentials = &self.credentials;
+        json!({
+            "AccessKeyId": credentials.access_key_id,
+            "SecretAccessKey": credentials.secret_access_key,
+            "Token": credentials.session_token,
+            "AccountId": account,
+            "Expiration": time(credentials.expires),
+        })
+    }
+
+    /// As AssumeRoleForPodIdentity of the EKS Auth API answers.
+    pub fn for_agent(&self) -> Value {
+        let (namespace, account) = self.claims.service_account().unwrap_or_default();
+        let expires = self.credentials.expires.duration_since(std::time::SystemTime::UNIX_EPOCH);
+        json!({
+            "subject": {"namespace": namespace, "serviceAccount": account},
+            "audience": POD_IDENTITY_AUDIENCE,
+            "podIdentityAssociation": {"associationArn": self.arn, "associationId": self.association.eks_name()},
+            "assumedRoleUser": {"arn": self.who.arn, "assumeRoleId": self.who.id},
+            "credentials": {
+                "accessKeyId": self.credentials.access_key_id,
+                "secretAccessKey": self.credentials.secret_access_key,
+                "sessionToken": self.credentials.session_token,
+                "expiration": expires.map_or(0, |since| since.as_secs()),
+            },
+        })
+    }
+}

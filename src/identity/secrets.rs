@@ -1,0 +1,114 @@
+//! The installation's own secrets: a certificate authority that child clusters are told to trust, the certificate of the
+//! webhooks, and the key that sessions are signed with. Whoever needs them first makes them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use uuid::Uuid;
+
+use crate::crd::identity_service::{SECRET, SERVER_NAME};
+
+const CA: &str = "ca.crt";
+const CERT: &str = "tls.crt";
+const KEY: &str = "tls.key";
+const SESSIONS: &str = "session.key";
+
+/// What the Secret holds.
+#[derive(Clone)]
+pub struct Secrets {
+    /// The certificate authority, PEM.
+    pub ca_pem: String,
+    /// The webhooks' certificate, PEM.
+    pub cert_pem: String,
+    /// Its key, PEM.
+    pub key_pem: String,
+    /// What sessions are signed with.
+    pub session_key: Vec<u8>,
+}
+
+/// Why there are none.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The management cluster doesn't give or take them.
+    #[error("reading or making Secret {0}/{SECRET}: {1}")]
+    Kubernetes(String, Box<kube::Error>),
+    /// The Secret isn't one of ours.
+    #[error(
+        "Secret {0}/{SECRET} has no {1}; delete it to have it made anew, and then the clusters that know the old one"
+    )]
+    Incomplete(String, &'static str),
+    /// Certificates can't be made.
+    #[error("making the certificates of the identity service: {0}")]
+    Certificate(#[from] rcgen::Error),
+}
+
+/// Reads the Secret of `namespace`, or makes it.
+///
+/// # Errors
+/// [`SecretsError`]
+pub async fn ensure(client: &Client, namespace: &str) -> Result<Secrets, SecretsError> {
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+    let failed = |error: kube::Error| SecretsError::Kubernetes(namespace.to_owned(), Box::new(error));
+    if let Some(found) = api.get_opt(SECRET).await.map_err(failed)? {
+        return read(&found, namespace);
+    }
+    let mut secret = Secret { data: Some(make()?), type_: Some("Opaque".into()), ..Secret::default() };
+    secret.metadata.name = Some(SECRET.into());
+    match api.create(&PostParams::default(), &secret).await {
+        Ok(made) => read(&made, namespace),
+        // Somebody else was faster: theirs is the one.
+        Err(kube::Error::Api(status)) if status.code == 409 => read(&api.get(SECRET).await.map_err(failed)?, namespace),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn read(secret: &Secret, namespace: &str) -> Result<Secrets, SecretsError> {
+    let bytes = |key: &'static str| {
+        let value = secret.data.as_ref().and_then(|data| data.get(key));
+        value.map(|v| v.0.clone()).ok_or_else(|| SecretsError::Incomplete(namespace.to_owned(), key))
+    };
+    let text = |key| bytes(key).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Ok(Secrets { ca_pem: text(CA)?, cert_pem: text(CERT)?, key_pem: text(KEY)?, session_key: bytes(SESSIONS)? })
+}
+
+fn make() -> Result<BTreeMap<String, ByteString>, rcgen::Error> {
+    let ca_key = KeyPair::generate()?;
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    ca.distinguished_name.push(DnType::CommonName, "k3eks identity");
+    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let ca_pem = ca.self_signed(&ca_key)?.pem();
+    let key = KeyPair::generate()?;
+    let mut own = CertificateParams::new([SERVER_NAME.to_owned()])?;
+    own.distinguished_name.push(DnType::CommonName, SERVER_NAME);
+    let cert = own.signed_by(&key, &Issuer::new(ca, ca_key))?;
+    let session: Vec<u8> =
+        [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|id| *id.as_bytes()).collect();
+    let entries = [
+        (CA, ca_pem.into_bytes()),
+        (CERT, cert.pem().into_bytes()),
+        (KEY, key.serialize_pem().into_bytes()),
+        (SESSIONS, session),
+    ];
+    Ok(entries.into_iter().map(|(name, value)| (name.to_owned(), ByteString(value))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_can_be_read_and_is_never_the_same() {
+        let secret = |data| Secret { data: Some(data), ..Secret::default() };
+        let one = read(&secret(make().unwrap()), "default").unwrap();
+        assert!(one.ca_pem.contains("BEGIN CERTIFICATE") && one.key_pem.contains("PRIVATE KEY"));
+        assert_eq!(one.session_key.len(), 48);
+        assert_ne!(one.session_key, read(&secret(make().unwrap()), "default").unwrap().session_key);
+        let error = read(&Secret::default(), "default").err().unwrap().to_string();
+        assert!(error.contains("default/k3eks-identity") && error.contains("ca.crt"), "{error}");
+    }
+}
