@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the programs of tests/clients/sdk into the cache and prints the folder: one program `life` for each SDK.
+# Builds the programs of tests/clients/sdk into the cache and prints the folder: one for each SDK, one for a pod, and
+# aws-iam-authenticator.
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -24,6 +25,12 @@ go_sdk() {
   (cd "$sources/go" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$folder/go" .)
 }
 
+pod_programs() {
+  cd "$sources/pod"
+  CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$folder/whoami" .
+  CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$folder/aws-iam-authenticator" sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
+}
+
 javascript_sdk() {
   cp -r "$sources/javascript" "$folder/javascript.d"
   (cd "$folder/javascript.d" && npm ci --ignore-scripts --no-audit --no-fund)
@@ -46,6 +53,7 @@ if [ ! -e "$folder/complete" ]; then
   mkdir -p "$folder"
   packages >&2
   step "Building the SDK client in Go" go_sdk >&2
+  step "Building a program for pods and aws-iam-authenticator" pod_programs >&2
   step "Building the SDK client in JavaScript" javascript_sdk >&2
   step "Building the SDK client in Java" java_sdk >&2
   step "Building the SDK client in Rust" rust_sdk >&2

@@ -79,6 +79,12 @@ def real():
 
 
 @pytest.fixture(scope="session")
+def management():
+    """Kubeconfig of the management cluster that the operator of `real` runs in."""
+    return os.environ["K3EKS_E2E_KUBECONFIG"]
+
+
+@pytest.fixture(scope="session")
 def records():
     """Endpoint of an operator that keeps records only, for what needs no containers."""
     env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"]}

@@ -54,7 +54,8 @@ pub fn verify(
         return Err(invalid("Credential should be scoped to a valid region."));
     }
     let time = signing_time(presented)?;
-    let expires = lifetime(presented)?;
+    let shortest = u64::from(purpose.presigned.is_none());
+    let expires = lifetime(presented, shortest)?;
     check_clock(presented, time, expires.map(|told| purpose.presigned.unwrap_or(told)), now)?;
     let unknown = || {
         let message = "The security token included in the request is invalid.";
@@ -102,11 +103,11 @@ fn signing_time(presented: &Presented<'_>) -> Result<SystemTime, ApiError> {
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(parsed))
 }
 
-fn lifetime(presented: &Presented<'_>) -> Result<Option<Duration>, ApiError> {
+fn lifetime(presented: &Presented<'_>, shortest: u64) -> Result<Option<Duration>, ApiError> {
     let Some(text) = &presented.expires else { return Ok(None) };
     match text.parse::<u64>() {
-        Ok(seconds) if (1..=LONGEST_LIFE).contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
-        _ => Err(invalid(format!("X-Amz-Expires must be between 1 and {LONGEST_LIFE} seconds"))),
+        Ok(seconds) if (shortest..=LONGEST_LIFE).contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
+        _ => Err(invalid(format!("X-Amz-Expires must be between {shortest} and {LONGEST_LIFE} seconds"))),
     }
 }
 

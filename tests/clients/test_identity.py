@@ -1,0 +1,337 @@
+"""Who people and pods are to a child cluster: the real kubectl, aws CLI, aws-iam-authenticator, and an SDK inside a pod."""
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import ssl
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+import boto3
+import jwt
+import pytest
+import trustme
+from botocore.config import Config
+from conftest import wait_for
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from people import TOOLS, Failed, Person, load_image, pod, run, service_account, within
+
+ROLE = "arn:aws:iam::000000000000:role/{}"
+NAME = "who"
+POLICY = "arn:aws:eks::aws:cluster-access-policy/{}"
+
+
+def client(endpoint, service, key="test", secret="test", token=None):
+    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=key, aws_secret_access_key=secret,
+                        aws_session_token=token, config=Config(retries={"max_attempts": 1}))
+
+
+@pytest.fixture(scope="module")
+def eks(real):
+    """The EKS API, after a cluster with one node became Active."""
+    eks = client(real, "eks")
+    eks.create_cluster(name=NAME, roleArn=ROLE.format("r"), resourcesVpcConfig={"subnetIds": ["subnet-1"]},
+                       accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    wait_for("the cluster", lambda: eks.describe_cluster(name=NAME)["cluster"]["status"] == "ACTIVE", 120)
+    yield eks
+    eks.delete_cluster(name=NAME)
+
+
+@pytest.fixture(scope="module")
+def admin(real, eks):
+    """Who made the cluster."""
+    person = Person(real).sign_in(NAME)
+    within(30, "the first sign-in", lambda: not person.refused())
+    node = json.loads(person.kubectl("get", "nodes", "-o", "json"))["items"][0]["metadata"]["name"]
+    load_image([node])
+    return person
+
+
+def entry(eks, role, *policies, namespaces=None):
+    eks.create_access_entry(clusterName=NAME, principalArn=ROLE.format(role))
+    for policy in policies:
+        scope = {"type": "namespace", "namespaces": namespaces} if namespaces else {"type": "cluster"}
+        eks.associate_access_policy(clusterName=NAME, principalArn=ROLE.format(role), policyArn=POLICY.format(policy), accessScope=scope)
+
+
+def test_who_made_the_cluster_is_its_administrator(admin):
+    assert admin.may("*", "*")
+    who = json.loads(admin.kubectl("auth", "whoami", "-o", "json"))["status"]["userInfo"]
+    assert who["username"] == "kubernetes-admin" and who["extra"]["arn"] == ["arn:aws:iam::000000000000:root"]
+
+
+def test_a_role_may_do_what_its_policy_says_and_nothing_else(real, eks, admin):
+    viewer = Person(real, role=ROLE.format("viewer")).sign_in(NAME)
+    assert viewer.refused()
+    entry(eks, "viewer", "AmazonEKSViewPolicy", namespaces=["default", "team-*"])
+    within(2, "the entry", lambda: not viewer.refused())
+    within(2, "its policy", lambda: viewer.may("list", "pods"))
+    assert viewer.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}") == "arn:aws:sts::000000000000:assumed-role/viewer/me"
+    for denied in [("get", "secrets"), ("create", "pods"), ("list", "pods", "-n", "kube-system"), ("list", "nodes"), ("list", "pods", "-A")]:
+        assert not viewer.may(*denied), denied
+    admin.kubectl("create", "namespace", "team-a")
+    within(5, "the new namespace", lambda: viewer.may("list", "pods", "-n", "team-a"))
+
+    eks.disassociate_access_policy(clusterName=NAME, principalArn=ROLE.format("viewer"), policyArn=POLICY.format("AmazonEKSViewPolicy"))
+    within(2, "the policy's end", lambda: not viewer.may("list", "pods"))
+    eks.associate_access_policy(clusterName=NAME, principalArn=ROLE.format("viewer"), policyArn=POLICY.format("AmazonEKSClusterAdminPolicy"),
+                                accessScope={"type": "cluster"})
+    within(2, "another policy", lambda: viewer.may("*", "*"))
+    eks.delete_access_entry(clusterName=NAME, principalArn=ROLE.format("viewer"))
+    within(2, "the entry's end", viewer.refused)
+    left = admin.kubectl("get", "clusterrolebindings", "-l", "k3eks.io/access-entry", "-o", "name")
+    assert "AmazonEKSViewPolicy" not in left
+
+
+def test_groups_and_names_of_an_entry_are_what_rbac_sees(real, eks, admin):
+    eks.create_access_entry(clusterName=NAME, principalArn=ROLE.format("team/dev"), username="dev:{{SessionName}}", kubernetesGroups=["devs"])
+    dev = Person(real, role=ROLE.format("team/dev"), session="ann@home").sign_in(NAME)
+    within(2, "the entry", lambda: not dev.refused())
+    who = json.loads(dev.kubectl("auth", "whoami", "-o", "json"))["status"]["userInfo"]
+    assert who["username"] == "dev:ann-home" and "devs" in who["groups"]
+    assert not dev.may("list", "configmaps")
+    admin.kubectl("create", "clusterrole", "read-configmaps", "--verb=list", "--resource=configmaps")
+    admin.kubectl("create", "clusterrolebinding", "devs", "--clusterrole=read-configmaps", "--group=devs")
+    within(2, "the binding", lambda: dev.may("list", "configmaps"))
+
+
+def test_aws_auth_lets_in_whom_it_names(real, admin):
+    old = Person(real, role=ROLE.format("old")).sign_in(NAME)
+    assert old.refused()
+    roles = f"- rolearn: {ROLE.format('old')}\n  username: old\n  groups: [system:masters]\n"
+    admin.kubectl("create", "configmap", "aws-auth", "-n", "kube-system", f"--from-literal=mapRoles={roles}")
+    within(3, "aws-auth", lambda: not old.refused())
+    assert old.may("*", "*")
+
+
+def test_aws_iam_authenticator_signs_in(real, admin):
+    sts = client(real, "sts")
+    # It asks STS nothing to make a token; the host that it signs for is AWS's own.
+    token = json.loads(run("aws-iam-authenticator", "token", "-i", NAME, "--region", "us-east-1", env=keys("test", "test")))["status"]["token"]
+    assert '"major"' in with_token(admin, token)
+    assert sts.get_caller_identity()["Arn"] == "arn:aws:iam::000000000000:root"
+
+
+def keys(key, secret):
+    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_REGION": "us-east-1", "PATH": f"{TOOLS}:{os.environ['PATH']}"}
+
+
+def with_token(person, token):
+    """What the API server says to the bearer of a token."""
+    server = json.loads(person.kubectl("config", "view", "--raw", "--minify", "-o", "json"))["clusters"][0]["cluster"]
+    with open(f"{person.home}/ca.pem", "wb") as file:
+        file.write(base64.b64decode(server["certificate-authority-data"]))
+    return run("kubectl", "--kubeconfig", "/dev/null", "--server", server["server"], "--certificate-authority", f"{person.home}/ca.pem",
+               "--token", token, "get", "--raw", "/version")
+
+
+def token_of(person, cluster=NAME):
+    return person.aws("eks", "get-token", "--cluster-name", cluster)["status"]["token"]
+
+
+def forged(token, change):
+    url = base64.urlsafe_b64decode(token.removeprefix("k8s-aws-v1.") + "==").decode()
+    changed = change(url)
+    assert changed != url
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(changed.encode()).decode().rstrip("=")
+
+
+def test_tokens_that_are_not_good_are_refused(real, admin):
+    good = token_of(admin)
+    assert '"major"' in with_token(admin, good)
+    host = urllib.parse.urlsplit(real).netloc
+    bad = {
+        "of another cluster": token_of(admin, "other"),
+        "of a key that nobody knows": token_of(Person(real, key="AKIAUNKNOWN")),
+        "of a wrong secret": token_of(Person(real, secret="guess")),
+        "of another account": token_of(Person(real, key="111111111111")),
+        "for another host": forged(good, lambda url: url.replace(host, "evil.example")),
+        "for another action": forged(good, lambda url: url.replace("GetCallerIdentity", "AssumeRole")),
+        "with one more parameter": forged(good, lambda url: url + "&X-More=1"),
+        "with another date": forged(good, lambda url: url.replace("X-Amz-Date=2026", "X-Amz-Date=2025")),
+        "with another signed header": forged(good, lambda url: url.replace("x-k8s-aws-id", "x-k8s-aws-id%3Bx-more")),
+        "that is none": "k8s-aws-v1.bm9uZQ",
+    }
+    for what, token in bad.items():
+        with pytest.raises(Failed) as refused:
+            with_token(admin, token)
+        assert "Unauthorized" in str(refused.value) or "logged in" in str(refused.value), what
+
+
+def finished(admin, name):
+    def phase():
+        return admin.kubectl("get", "pod", name, "-o", "jsonpath={.status.phase}") in ("Succeeded", "Failed")
+    wait_for(f"pod {name}", phase, 60)
+    return admin.kubectl("logs", name).strip()
+
+
+def test_a_pod_has_the_role_of_its_service_account(real, admin):
+    admin.kubectl("apply", "-f", "-", stdin=service_account("irsa", ROLE.format("app")))
+    admin.kubectl("apply", "-f", "-", stdin=pod("irsa", "irsa"))
+    assert finished(admin, "irsa").startswith("arn:aws:sts::000000000000:assumed-role/app/")
+    admin.kubectl("apply", "-f", "-", stdin=pod("skipped", "irsa", {"eks.amazonaws.com/skip-containers": "whoami"}))
+    assert "arn:aws" not in finished(admin, "skipped")
+
+
+def test_a_pod_has_the_role_of_its_association(eks, admin):
+    admin.kubectl("create", "serviceaccount", "identity")
+    eks.create_pod_identity_association(clusterName=NAME, namespace="default", serviceAccount="identity", roleArn=ROLE.format("pods"))
+    admin.kubectl("apply", "-f", "-", stdin=pod("identity", "identity"))
+    who = finished(admin, "identity")
+    assert who.startswith(f"arn:aws:sts::000000000000:assumed-role/pods/eks-{NAME}-identity-"), who
+
+
+def test_the_agent_s_own_operation_gives_the_same_credentials(real, eks, admin):
+    admin.kubectl("create", "serviceaccount", "agent")
+    eks.create_pod_identity_association(clusterName=NAME, namespace="default", serviceAccount="agent", roleArn=ROLE.format("pods"))
+    token = admin.kubectl("create", "token", "agent", "--audience", "pods.eks.amazonaws.com").strip()
+    agent = client(real, "eks-auth")
+    answer = agent.assume_role_for_pod_identity(clusterName=NAME, token=token)
+    assert answer["subject"] == {"namespace": "default", "serviceAccount": "agent"}
+    given = answer["credentials"]
+    sts = client(real, "sts", given["accessKeyId"], given["secretAccessKey"], given["sessionToken"])
+    assert sts.get_caller_identity()["Arn"] == answer["assumedRoleUser"]["arn"]
+    wrong = admin.kubectl("create", "token", "agent", "--audience", "sts.amazonaws.com").strip()
+    for bad in (wrong, token[:-6] + "AAAAAA", "x.y.z"):
+        with pytest.raises(agent.exceptions.InvalidTokenException):
+            agent.assume_role_for_pod_identity(clusterName=NAME, token=bad)
+
+
+def assume(sts, token):
+    return sts.assume_role_with_web_identity(RoleArn=ROLE.format("app"), RoleSessionName="web", WebIdentityToken=token)
+
+
+def test_web_identity_tokens_that_are_not_good_are_refused(real, admin):
+    sts = client(real, "sts")
+    good = admin.kubectl("create", "token", "default", "--audience", "sts.amazonaws.com").strip()
+    assert assume(sts, good)["SubjectFromWebIdentityToken"] == "system:serviceaccount:default:default"
+    claims = jwt.decode(good, options={"verify_signature": False})
+    header = {"kid": jwt.get_unverified_header(good)["kid"]}
+    keys = json.load(urllib.request.urlopen(f"{real}{urllib.parse.urlsplit(claims['iss']).path}/keys"))
+    public = jwt.PyJWK(keys["keys"][0]).key
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    # By hand: PyJWT itself refuses to sign with a public key as the secret.
+    def b64(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    shared = f"{b64(json.dumps({'alg': 'HS256', **header}).encode())}.{b64(json.dumps(claims).encode())}"
+    bad = {
+        "for somebody else": admin.kubectl("create", "token", "default", "--audience", "other").strip(),
+        "without a signature": jwt.encode(claims, None, algorithm="none", headers=header),
+        "with the public key as a secret": f"{shared}.{b64(hmac.new(pem, shared.encode(), hashlib.sha256).digest())}",
+        "with another key": jwt.encode(claims, generate_private_key(65537, 2048), algorithm="RS256", headers=header),
+        "of another issuer": jwt.encode({**claims, "iss": "https://evil.example"}, generate_private_key(65537, 2048), algorithm="RS256", headers=header),
+    }
+    for what, token in bad.items():
+        with pytest.raises(sts.exceptions.InvalidIdentityTokenException):
+            assume(sts, token)
+            pytest.fail(what)
+    found = json.load(urllib.request.urlopen(f"{real}{urllib.parse.urlsplit(claims['iss']).path}/.well-known/openid-configuration"))
+    assert found["issuer"] == claims["iss"]
+
+
+def test_sts_answers_the_cli(real):
+    person = Person(real, role=ROLE.format("any"), session="cli")
+    assert person.aws("sts", "get-caller-identity")["Arn"] == "arn:aws:sts::000000000000:assumed-role/any/cli"
+    given = Person(real).aws("sts", "get-session-token")["Credentials"]
+    sts = client(real, "sts", given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    assert sts.get_caller_identity()["Account"] == "000000000000"
+    for key, secret in [("AKIAUNKNOWN", "x"), ("test", "guess")]:
+        with pytest.raises(sts.exceptions.ClientError) as refused:
+            client(real, "sts", key, secret).get_caller_identity()
+        assert refused.value.response["Error"]["Code"] in ("InvalidClientTokenId", "SignatureDoesNotMatch")
+
+
+@pytest.fixture
+def provider():
+    """An OIDC provider that nodes of the cluster reach, with a certificate of its own authority; makes tokens."""
+    inspect = ["docker", "inspect", f"k3d-{os.path.basename(os.environ['K3EKS_E2E_KUBECONFIG']).removesuffix('.kubeconfig')}-server-0"]
+    networks = json.loads(run(*inspect))[0]["NetworkSettings"]["Networks"].values()
+    host = next(n["Gateway"] for n in networks if n["Gateway"])
+    key = generate_private_key(65537, 2048)
+    authority = trustme.CA()
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), http.server.BaseHTTPRequestHandler)
+    issuer = f"https://{host}:{server.server_port}"
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    pages = {"/.well-known/openid-configuration": {"issuer": issuer, "jwks_uri": f"{issuer}/keys", "response_types_supported": ["id_token"],
+                                                   "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"]},
+             "/keys": {"keys": [{**public, "kid": "k", "alg": "RS256", "use": "sig"}]}}
+
+    def get(handler):
+        body = json.dumps(pages[handler.path]).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        handler.wfile.write(body)
+    server.RequestHandlerClass = type("Pages", (http.server.BaseHTTPRequestHandler,), {"do_GET": get, "log_message": lambda *_: None})
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def token(**claims):
+        now = int(time.time())
+        claims = {"iss": issuer, "aud": "kubectl", "sub": "ann", "groups": ["devs"], "iat": now, "exp": now + 300, **claims}
+        return jwt.encode(claims, key, algorithm="RS256", headers={"kid": "k"})
+    yield issuer, authority.cert_pem.bytes().decode(), token
+    server.shutdown()
+
+
+def test_tokens_of_an_oidc_provider_sign_in(eks, admin, management, provider):
+    issuer, authority, token = provider
+    config = {"identityProviderConfigName": "here", "issuerUrl": issuer, "clientId": "kubectl", "usernamePrefix": "oidc:", "groupsClaim": "groups",
+              "groupsPrefix": "oidc:"}
+    eks.associate_identity_provider_config(clusterName=NAME, oidc=config)
+    # The issuer's certificate isn't a public one; EKS has no member for that, the resource has.
+    found = run("kubectl", "--kubeconfig", management, "get", "identityproviderconfigs", "-o", "name").split()
+    patch = json.dumps({"spec": {"certificateAuthority": authority}})
+    run("kubectl", "--kubeconfig", management, "patch", *found, "--type", "merge", "-p", patch)
+
+    def signs_in(**claims):
+        try:
+            return '"major"' in with_token(admin, token(**claims))
+        except Failed:
+            return False
+    within(90, "the provider's tokens", signs_in)
+    assert not signs_in(aud="other") and not signs_in(exp=1000)
+    names = {"type": "oidc", "name": "here"}
+    described = eks.describe_identity_provider_config(clusterName=NAME, identityProviderConfig=names)["identityProviderConfig"]["oidc"]
+    assert described["status"] == "ACTIVE"
+    eks.disassociate_identity_provider_config(clusterName=NAME, identityProviderConfig=names)
+    within(90, "the end of the provider's tokens", lambda: not signs_in())
+
+
+def test_certificates_go_on_while_nobody_answers_for_tokens(real, eks, admin, management):
+    """The last of these tests: the operator goes away and comes back."""
+    certificate = urllib.request.urlopen(f"{real}/_k3eks/clusters/{NAME}/kubeconfig").read()
+    path = f"{admin.home}/certificate"
+    with open(path, "wb") as file:
+        file.write(certificate)
+    token = token_of(admin)
+    scale = ["kubectl", "--kubeconfig", management, "-n", "k3eks-system", "scale", "deploy/k3eks"]
+    subprocess.run([*scale, "--replicas", "0"], check=True, capture_output=True)
+    try:
+        def refused():
+            try:
+                with_token(admin, token)
+            except Failed as failed:
+                return "Unauthorized" in str(failed) or "logged in" in str(failed)
+            return False
+        within(60, "the end of sign-in", refused)
+        assert '"major"' in run("kubectl", "--kubeconfig", path, "get", "--raw", "/version")
+    finally:
+        subprocess.run([*scale, "--replicas", "1"], check=True, capture_output=True)
+    within(60, "sign-in", lambda: not refused())
+
+    def healthy():
+        try:
+            return urllib.request.urlopen(f"{real}/_k3eks/health", timeout=1).status == 200
+        except OSError:
+            return False
+    within(60, "the API", healthy)
