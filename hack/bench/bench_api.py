@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """The EKS API against the moto server, as ratios within one run. Started by hack/bench.sh."""
+import base64
+import json
 import os
 import re
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +19,8 @@ import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.model import ServiceId
+from botocore.signers import RequestSigner
 
 BINARY = os.environ["K3EKS_BENCH_BINARY"]
 SECONDS = os.environ.get("K3EKS_BENCH_SECONDS", "5")
@@ -59,11 +65,38 @@ def load(url, connections):
     request = AWSRequest("GET", url)
     SigV4Auth(Credentials("123456789012", "any"), "eks", "us-east-1").add_auth(request)
     headers = [part for name, value in request.headers.items() for part in ("-H", f"{name}: {value}")]
-    text = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", *headers, url], check=True, capture_output=True, text=True).stdout
+    return wrk(url, connections, *headers)
+
+
+def wrk(url, connections, *arguments):
+    text = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", *arguments, url], check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in text:
         sys.exit(f"{url} answers with errors:\n{text}")
     value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()
     return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+def token(cluster):
+    """What `aws eks get-token` makes."""
+    signer = RequestSigner(ServiceId("sts"), "us-east-1", "sts", "v4", Credentials("123456789012", "test"), boto3.session.Session().events)
+    request = {"method": "GET", "url": "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15", "body": {},
+               "headers": {"x-k8s-aws-id": cluster}, "context": {}}
+    url = signer.generate_presigned_url(request, region_name="us-east-1", expires_in=60, operation_name="")
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+
+
+def sign_in(port, resource):
+    """Sign-ins per second and the 99th percentile in milliseconds, each checked from the beginning."""
+    url = f"https://127.0.0.1:{port}/clusters/bench-api/{resource}/review"
+    review = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token("one")}})
+    asked = urllib.request.Request(url, review.encode(), {"Content-Type": "application/json"})
+    answer = json.load(urllib.request.urlopen(asked, context=ssl._create_unverified_context()))
+    if not answer["status"].get("authenticated"):
+        sys.exit(f"the token is refused: {answer}")
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(f"wrk.method = 'POST'\nwrk.headers['Content-Type'] = 'application/json'\nwrk.body = [[{review}]]\n")
+        script.flush()
+        return wrk(url, 16, "-s", script.name)
 
 
 def memory(process):
@@ -75,12 +108,12 @@ def goal(met):
     return "" if met else "   MISSED"
 
 
-port, moto_port = free_port(), free_port()
+port, moto_port, identity = free_port(), free_port(), free_port()
 ours, theirs = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{moto_port}"
 quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 running = [
     subprocess.Popen([BINARY, "operator", "--provider", "metadata", "--watch-namespace", "bench-api", "--admin-address", "127.0.0.1:0", "--log-level", "warn"]),
-    subprocess.Popen([BINARY, "api", "--listen", f"127.0.0.1:{port}", "--namespace", "bench-api", "--watch-namespace", "bench-api", "--quota-clusters", "100000", "--log-level", "warn"]),
+    subprocess.Popen([BINARY, "api", "--listen", f"127.0.0.1:{port}", "--namespace", "bench-api", "--watch-namespace", "bench-api", "--quota-clusters", "100000", "--log-level", "warn", "--identity-listen", f"127.0.0.1:{identity}"]),
     subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "moto_server"), "-p", str(moto_port)], **quiet),
 ]
 api = running[1]
@@ -96,6 +129,10 @@ try:
         (mine, p99), (moto, _) = load(f"{ours}/clusters/one", connections), load(f"{theirs}/clusters/one", connections)
         met = mine / moto >= 40 and (connections == 1 or p99 < 2)
         print(f"DescribeCluster, {connections:2} connections: {mine:7.0f} /s, p99 {p99:.2f} ms; moto {moto:5.0f} /s; {mine / moto:.0f} x (goal: 40 x{', p99 under 2 ms' if connections > 1 else ''}){goal(met)}", flush=True)
+
+    resource = subprocess.run(["kubectl", "-n", "bench-api", "get", "eks", "-o", "jsonpath={.items[0].metadata.name}"], check=True, capture_output=True, text=True)
+    rate, p99 = sign_in(identity, resource.stdout)
+    print(f"sign-ins at 16 connections: {rate:.0f} /s, p99 {p99:.2f} ms (goal: 200 /s){goal(rate >= 200)}", flush=True)
 
     client, times = eks(ours), []
 

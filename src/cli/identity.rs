@@ -16,6 +16,7 @@ use k3eks::eks::sigv4::{KeyStore, Mode};
 use k3eks::identity::Desk;
 use k3eks::identity::child::Children;
 use k3eks::identity::keys::Keys;
+use k3eks::identity::remote::Remote;
 use k3eks::identity::roles::{Role, RoleStore};
 use k3eks::identity::secrets::{self, Secrets};
 use k3eks::identity::serve;
@@ -65,6 +66,10 @@ pub struct Serving {
     /// Folder with a file for each role: `roleArn`, `assumeRolePolicyDocument` and `maxSessionDuration` stand in it.
     #[arg(long, env = "K3EKS_ROLES")]
     roles: Option<PathBuf>,
+    /// Another STS that is asked instead of the one here, such as `http://127.0.0.1:5000`; of keys that aren't known here, its word
+    /// is taken for who they belong to.
+    #[arg(long, env = "K3EKS_STS_ENDPOINT")]
+    sts_endpoint: Option<String>,
     /// A host, with its port, for which sign-in tokens may be signed beside AWS's own STS hosts and this machine; may be given
     /// several times.
     #[arg(long = "sts-host", env = "K3EKS_STS_HOSTS", value_delimiter = ',')]
@@ -109,7 +114,9 @@ impl Serving {
             Some(path) => RoleFolder::open(path.clone(), shutdown.clone())?,
             None => Arc::new(RoleFolder::default()),
         };
+        let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(Remote::new).transpose();
         Ok(Arc::new(Desk {
+            remote: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,
             api,
             mode,
             keys: prepared.keys.clone(),

@@ -93,6 +93,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         nodegroups: Vec::new(),
         twin: None,
         inline: Vec::new(),
+        rotation: None,
         configured: true,
         access_written: true,
     }

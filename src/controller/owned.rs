@@ -1,6 +1,8 @@
 //! Objects that we write beside the resources (Secrets, a Service, an EndpointSlice): what each was last written from
 //! stands in an annotation, so that only a difference, or a loss, leads to a write.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::ResourceExt;
@@ -25,6 +27,11 @@ impl Owned {
     /// Whether the Secret `name` was written from `digest`.
     pub fn secret(&self, namespace: &str, name: &str, digest: &str) -> bool {
         written(&self.secrets, namespace, name, digest)
+    }
+
+    /// The annotations of the Secret `name`.
+    pub fn secret_annotations(&self, namespace: &str, name: &str) -> Option<BTreeMap<String, String>> {
+        self.secrets.get(&ObjectRef::new(name).within(namespace)).map(|secret| secret.annotations().clone())
     }
 
     /// Whether the Service and the EndpointSlice `name` were written from `digest`.

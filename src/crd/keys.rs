@@ -35,6 +35,9 @@ pub const ANNOTATION_INLINE_APPLIED: &str = "k3eks.io/inline-applied";
 /// On a Nodegroup: `true` lets nodes go in an update whose pods couldn't be evicted in time.
 pub const ANNOTATION_FORCE: &str = "k3eks.io/force-update";
 
+/// On a cluster: whenever its value changes, the cluster's service accounts get another key.
+pub const ANNOTATION_ROTATE: &str = "k3eks.io/rotate-service-account-keys";
+
 /// On what the EKS API made: the `clientRequestToken` of the request.
 pub const ANNOTATION_TOKEN: &str = "k3eks.io/client-request-token";
 /// On what the EKS API made: ARN of the IAM principal that asked for it.

@@ -60,7 +60,7 @@ pub fn discovery(issuer: &str) -> Value {
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
         "claims_supported": ["sub", "iss"],
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "id_token_signing_alg_values_supported": ["RS256", "ES256"],
     })
 }
 

@@ -46,12 +46,23 @@ async fn user(desk: &Desk, namespace: &str, name: &str, token: &str) -> Result<U
         return Err(Refusal::new("the cluster is being deleted"));
     }
     let identity = Identity::of(&cluster);
-    let who = token::check(token, &identity.name, desk.keys.as_ref(), &desk.sts_hosts, SystemTime::now())?;
+    let who = who(desk, &identity.name, token).await?;
     let user = match by_entry(desk, &cluster, &who) {
         Some(user) => user,
         None => beside(desk, &cluster, &who).await?,
     };
     Ok(info(user, &who))
+}
+
+/// Whose token it is: by the keys that are known here, else by the STS that is asked instead.
+async fn who(desk: &Desk, cluster: &str, token: &str) -> Result<Principal, Refusal> {
+    let (keys, now) = (desk.keys.as_ref(), SystemTime::now());
+    if let Some(remote) = &desk.remote
+        && let Some(query) = token::of_a_stranger(token, keys, &desk.sts_hosts, now)?
+    {
+        return remote.caller_identity(&query, cluster).await;
+    }
+    token::check(token, cluster, keys, &desk.sts_hosts, now)
 }
 
 /// Who the principal is by an access entry, where the cluster knows such.
@@ -134,20 +145,20 @@ mod tests {
         cluster
     }
 
-    fn who(arn: &str) -> Principal {
+    fn principal(arn: &str) -> Principal {
         Principal::of(&Key::new("AKIA1", "s", "000000000000", arn))
     }
 
     #[test]
     fn the_creator_is_an_administrator_unless_entries_say_so_instead() {
         let (root, ann) = ("arn:aws:iam::000000000000:root", "arn:aws:iam::000000000000:user/ann");
-        assert!(is_creator(&cluster(json!(null), None), &who(root)));
-        assert!(!is_creator(&cluster(json!(null), None), &who(ann)));
-        assert!(is_creator(&cluster(json!(null), Some(ann)), &who(ann)));
-        assert!(!is_creator(&cluster(json!(null), Some(ann)), &who(root)));
-        assert!(!is_creator(&cluster(json!({"authenticationMode": "API"}), Some(ann)), &who(ann)));
-        assert!(is_creator(&cluster(json!({"authenticationMode": "API"}), Some(root)), &who(root)));
+        assert!(is_creator(&cluster(json!(null), None), &principal(root)));
+        assert!(!is_creator(&cluster(json!(null), None), &principal(ann)));
+        assert!(is_creator(&cluster(json!(null), Some(ann)), &principal(ann)));
+        assert!(!is_creator(&cluster(json!(null), Some(ann)), &principal(root)));
+        assert!(!is_creator(&cluster(json!({"authenticationMode": "API"}), Some(ann)), &principal(ann)));
+        assert!(is_creator(&cluster(json!({"authenticationMode": "API"}), Some(root)), &principal(root)));
         let refused = json!({"bootstrapClusterCreatorAdminPermissions": false});
-        assert!(!is_creator(&cluster(refused, Some(ann)), &who(ann)));
+        assert!(!is_creator(&cluster(refused, Some(ann)), &principal(ann)));
     }
 }

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod login;
 pub mod pods;
 pub mod principal;
+pub mod remote;
 pub mod roles;
 pub mod secrets;
 pub mod serve;
@@ -41,6 +42,8 @@ pub struct Desk {
     pub roles: Arc<dyn roles::RoleStore>,
     /// The child clusters' own API servers.
     pub children: child::Children,
+    /// The STS that is asked instead of the one here.
+    pub remote: Option<remote::Remote>,
     /// Hosts, with their ports, that tokens may be signed for beside AWS's own.
     pub sts_hosts: Vec<String>,
 }

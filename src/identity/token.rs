@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, Uri};
 use regex::Regex;
 use std::sync::LazyLock;
@@ -66,11 +67,8 @@ pub fn check(
     own: &[String],
     now: SystemTime,
 ) -> Result<Principal, Refusal> {
-    let uri = decode(token)?;
-    let host = uri.authority().map(|a| a.as_str().to_owned()).unwrap_or_default();
-    check_address(&uri, &host, own)?;
+    let (uri, host) = inspect(token, own)?;
     let query = uri.query().unwrap_or_default();
-    check_query(query)?;
     let mut headers = HeaderMap::new();
     let unfit = |_| Refusal::new("the token's host or the cluster's name can't be a header");
     headers.insert("host", HeaderValue::from_str(&host).map_err(unfit)?);
@@ -79,6 +77,45 @@ pub fn check(
     let purpose = Purpose { service: "sts", presigned: Some(LIFE) };
     let (key, _) = verify(&request, keys, purpose, now).map_err(|error| Refusal::new(error.message()))?;
     Ok(Principal::of(&key))
+}
+
+/// The question to STS that a token is, for another STS: its query, if its signer isn't known here. All of it is checked but the
+/// signature, which only that one can.
+///
+/// # Errors
+/// Why it isn't good, whoever signed it.
+pub fn of_a_stranger(
+    token: &str,
+    keys: &dyn KeyStore,
+    own: &[String],
+    now: SystemTime,
+) -> Result<Option<String>, Refusal> {
+    let (uri, _) = inspect(token, own)?;
+    let query = uri.query().unwrap_or_default();
+    let parameters = form(query);
+    let value =
+        |name: &str| parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+    let key = value("X-Amz-Credential").and_then(|scope| scope.split('/').next()).unwrap_or_default();
+    if keys.lookup(key, value("X-Amz-Security-Token")).is_some() {
+        return Ok(None);
+    }
+    let date = value("X-Amz-Date").unwrap_or_default();
+    let date =
+        NaiveDateTime::parse_from_str(date, "%Y%m%dT%H%M%SZ").map_err(|_| Refusal::new("the token has no date"))?;
+    let age = DateTime::<Utc>::from(now).signed_duration_since(date.and_utc());
+    if age > TimeDelta::seconds(LIFE.as_secs().cast_signed()) || age < TimeDelta::minutes(-5) {
+        return Err(Refusal::new("the token has expired, or isn't good yet"));
+    }
+    Ok(Some(query.to_owned()))
+}
+
+/// Checks all of a token but its signature and its time; the URL and its host.
+fn inspect(token: &str, own: &[String]) -> Result<(Uri, String), Refusal> {
+    let uri = decode(token)?;
+    let host = uri.authority().map(|a| a.as_str().to_owned()).unwrap_or_default();
+    check_address(&uri, &host, own)?;
+    check_query(uri.query().unwrap_or_default())?;
+    Ok((uri, host))
 }
 
 fn decode(token: &str) -> Result<Uri, Refusal> {

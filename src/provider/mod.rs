@@ -81,6 +81,14 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; the servers run on their former image again, or will after [`Self::start_cluster`].
     async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
 
+    /// Restarts the servers, so that they read their files again; nodes and their pods go on. Where nothing runs: nothing to do.
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn restart_cluster(&self, _plan: &ClusterPlan, _progress: &Progress) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Gives the servers these files, where they haven't got them already. Where nothing runs: nothing to do.
     ///
     /// # Errors

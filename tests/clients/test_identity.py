@@ -7,17 +7,19 @@ import json
 import os
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 import urllib.request
 
 import boto3
+import botocore.exceptions
 import jwt
 import pytest
 import trustme
 from botocore.config import Config
-from conftest import wait_for
+from conftest import free_port, wait_for
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from people import TOOLS, Failed, Person, load_image, pod, run, service_account, within
@@ -285,13 +287,11 @@ def provider():
 
 def test_tokens_of_an_oidc_provider_sign_in(eks, admin, management, provider):
     issuer, authority, token = provider
-    config = {"identityProviderConfigName": "here", "issuerUrl": issuer, "clientId": "kubectl", "usernamePrefix": "oidc:", "groupsClaim": "groups",
-              "groupsPrefix": "oidc:"}
-    eks.associate_identity_provider_config(clusterName=NAME, oidc=config)
-    # The issuer's certificate isn't a public one; EKS has no member for that, the resource has.
-    found = run("kubectl", "--kubeconfig", management, "get", "identityproviderconfigs", "-o", "name").split()
-    patch = json.dumps({"spec": {"certificateAuthority": authority}})
-    run("kubectl", "--kubeconfig", management, "patch", *found, "--type", "merge", "-p", patch)
+    # By YAML, since the issuer's certificate isn't a public one: EKS has no member for that, the resource has.
+    spec = {"clusterName": NAME, "identityProviderConfigName": "here", "issuerUrl": issuer, "clientId": "kubectl", "usernamePrefix": "oidc:",
+            "groupsClaim": "groups", "groupsPrefix": "oidc:", "certificateAuthority": authority}
+    config = {"apiVersion": "k3eks.io/v1alpha1", "kind": "IdentityProviderConfig", "metadata": {"name": "here", "namespace": "default"}, "spec": spec}
+    run("kubectl", "--kubeconfig", management, "apply", "-f", "-", stdin=json.dumps(config))
 
     def signs_in(**claims):
         try:
@@ -305,6 +305,116 @@ def test_tokens_of_an_oidc_provider_sign_in(eks, admin, management, provider):
     assert described["status"] == "ACTIVE"
     eks.disassociate_identity_provider_config(clusterName=NAME, identityProviderConfig=names)
     within(90, "the end of the provider's tokens", lambda: not signs_in())
+
+
+@pytest.fixture
+def another(management, tmp_path):
+    """Starts another replica of the API on this host, with these arguments; gives its endpoint."""
+    running = []
+
+    def start(*arguments):
+        port = free_port()
+        env = {**os.environ, "KUBECONFIG": management, "POD_NAMESPACE": "k3eks-system"}
+        log = open(tmp_path / "log", "w")
+        command = [os.environ["K3EKS_BINARY"], "api", "--listen", f"127.0.0.1:{port}", *arguments]
+        running.append(subprocess.Popen(command, env=env, stdout=log, stderr=log))
+        endpoint = f"http://127.0.0.1:{port}"
+        wait_for("the other replica", lambda: answers(f"{endpoint}/_k3eks/health"))
+        return endpoint
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait()
+
+
+def answers(url):
+    try:
+        return urllib.request.urlopen(url, timeout=1).status == 200
+    except OSError:
+        return False
+
+
+def test_roles_are_only_had_by_whom_they_trust(real, eks, admin, another, tmp_path):
+    issuer = eks.describe_cluster(name=NAME)["cluster"]["identity"]["oidc"]["issuer"].removeprefix("https://")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "roles").mkdir()
+    for name in ("ann", "bob"):
+        (tmp_path / "keys" / f"AKIA{name.upper()}").write_text(
+            json.dumps({"secretAccessKey": name, "principalArn": f"arn:aws:iam::000000000000:user/{name}"}))
+    statements = {
+        "team": {"Principal": {"AWS": "arn:aws:iam::000000000000:user/ann"}, "Action": "sts:AssumeRole"},
+        "app": {"Principal": {"Federated": f"arn:aws:iam::000000000000:oidc-provider/{issuer}"}, "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {"StringEquals": {f"{issuer}:sub": "system:serviceaccount:default:app", f"{issuer}:aud": "sts.amazonaws.com"}}},
+        "pods": {"Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]},
+    }
+    for name, statement in statements.items():
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
+        (tmp_path / "roles" / name).write_text(json.dumps({"roleArn": ROLE.format(name), "assumeRolePolicyDocument": trust}))
+    endpoint = another("--auth", "strict", "--keys", str(tmp_path / "keys"), "--roles", str(tmp_path / "roles"))
+
+    def role(name, key):
+        return client(endpoint, "sts", f"AKIA{key.upper()}", key).assume_role(RoleArn=ROLE.format(name), RoleSessionName="me")
+    given = role("team", "ann")["Credentials"]
+    for name, key in [("team", "bob"), ("nobody-described-it", "ann"), ("app", "ann")]:
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            role(name, key)
+        assert refused.value.response["Error"]["Code"] == "AccessDenied"
+    # A session of one replica is good for the other, and with the kubectl that uses it.
+    sts = client(real, "sts", given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    assert sts.get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/team/me"
+    with pytest.raises(botocore.exceptions.ClientError):
+        client(endpoint, "eks", "test", "test").list_clusters()
+
+    strict = client(endpoint, "sts", "AKIAANN", "ann")
+    tokens = {}
+    for account in ("app", "other"):
+        admin.kubectl("create", "serviceaccount", account)
+        tokens[account] = admin.kubectl("create", "token", account, "--audience", "sts.amazonaws.com").strip()
+    assert assume(strict, tokens["app"])["AssumedRoleUser"]["Arn"] == "arn:aws:sts::000000000000:assumed-role/app/web"
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        assume(strict, tokens["other"])
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_an_emulator_s_word_is_taken_where_it_is_asked(another):
+    port = free_port()
+    moto = subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "moto_server"), "-p", str(port)], stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for("moto", lambda: answers(f"{url}/moto-api/"))
+        endpoint = another("--sts-endpoint", url)
+        theirs = client(url, "sts", "AKIAANY", "any").get_caller_identity()
+        ours = client(endpoint, "sts", "AKIAANY", "any").get_caller_identity()
+        assert ours["Arn"] == theirs["Arn"] and ours["Account"] == theirs["Account"]
+    finally:
+        moto.terminate()
+        moto.wait()
+
+
+def test_another_key_comes_without_breaking_the_tokens_that_there_are(real, eks, admin, management):
+    def token():
+        return admin.kubectl("create", "token", "default", "--audience", "sts.amazonaws.com").strip()
+
+    def key(token):
+        return jwt.get_unverified_header(token)["kid"]
+    old, sts = token(), client(real, "sts")
+    run("kubectl", "--kubeconfig", management, "annotate", "eks", NAME, "k3eks.io/rotate-service-account-keys=1")
+
+    def rotated():
+        try:
+            return key(token()) != key(old)
+        except Failed:
+            return False
+    within(90, "another key", rotated)
+    within(30, "the keys in the cluster's status", lambda: key(token()) in run(
+        "kubectl", "--kubeconfig", management, "get", "eks", NAME, "-o", "jsonpath={.status.serviceAccountKeys}"))
+    for good in (old, token()):
+        assert assume(sts, good)["SubjectFromWebIdentityToken"] == "system:serviceaccount:default:default"
+    run("kubectl", "--kubeconfig", management, "wait", "--for=condition=Ready", f"eks/{NAME}", "--timeout=60s")
+    within(30, "sign-in", lambda: admin.may("*", "*"))
+    admin.kubectl("apply", "-f", "-", stdin=pod("after", "irsa"))
+    assert finished(admin, "after").startswith("arn:aws:sts::000000000000:assumed-role/app/")
 
 
 def test_certificates_go_on_while_nobody_answers_for_tokens(real, eks, admin, management):
@@ -328,10 +438,4 @@ def test_certificates_go_on_while_nobody_answers_for_tokens(real, eks, admin, ma
     finally:
         subprocess.run([*scale, "--replicas", "1"], check=True, capture_output=True)
     within(60, "sign-in", lambda: not refused())
-
-    def healthy():
-        try:
-            return urllib.request.urlopen(f"{real}/_k3eks/health", timeout=1).status == 200
-        except OSError:
-            return False
-    within(60, "the API", healthy)
+    within(60, "the API", lambda: answers(f"{real}/_k3eks/health"))

@@ -89,7 +89,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 # Kubeconfigs of the child clusters, and the way from pods of the management cluster to a child's API server.
 # Nothing is deleted by hand: these objects go with the cluster resource that owns them.
 - apiGroups: [""]
-  resources: [secrets, services]
+  resources: [secrets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [services]
   verbs: [list, watch, create, patch]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]

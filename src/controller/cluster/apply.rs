@@ -9,7 +9,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
 use super::plan::Next;
-use super::{access, server, validate};
+use super::{access, server, signing, validate};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::status::finalizer;
@@ -40,7 +40,8 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             start(cluster, Work::Delete, ctx, move |provider, _| async move { provider.delete_cluster(&id).await });
             Ok(())
         }
-        Next::StartCreate(plan) => {
+        Next::StartCreate(mut plan) => {
+            sign(cluster, &mut plan, ctx).await?;
             follow(cluster, &plan, ctx);
             start(cluster, Work::Create, ctx, move |provider, progress| async move {
                 provider.create_cluster(&plan, &progress).await
@@ -59,10 +60,12 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             start(cluster, Work::Stop, ctx, move |provider, _| async move { provider.stop_cluster(&id).await });
             Ok(())
         }
-        Next::StartUpgrade(plan) => {
+        Next::StartUpgrade(mut plan) => {
+            sign(cluster, &mut plan, ctx).await?;
             upgrade(cluster, plan, ctx);
             Ok(())
         }
+        Next::StartRotate(plan, wish) => rotate(cluster, plan, wish, ctx).await,
         Next::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
         Next::Configure(files) => configure(cluster, &files, ctx).await,
         Next::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
@@ -70,6 +73,31 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             None => Ok(()),
         },
     }
+}
+
+/// Adds the keys of the cluster's service accounts to what its servers are started with, where they are told of the keys.
+async fn sign(cluster: &EKSClusterConfig, plan: &mut ClusterPlan, ctx: &Context) -> Result<(), Error> {
+    if !plan.server.files.is_empty() {
+        plan.server.files.extend(signing::files(cluster, ctx).await?);
+    }
+    Ok(())
+}
+
+/// Begins to give the cluster's service accounts another key.
+async fn rotate(cluster: &EKSClusterConfig, plan: ClusterPlan, wish: String, ctx: &Arc<Context>) -> Result<(), Error> {
+    let files = signing::renew(cluster, &wish, ctx).await?;
+    let (owner, resource) = (ctx.clone(), cluster.clone());
+    start(cluster, Work::Rotate, ctx, move |provider, progress| async move {
+        provider.write_files(&plan.id, &files).await?;
+        provider.restart_cluster(&plan, &progress).await?;
+        owner.children.changed(&plan.id);
+        // Where this fails the next look begins anew, with the key that there is.
+        if let Err(error) = signing::done(&resource, &wish, &owner).await {
+            tracing::warn!(cluster = %plan.id, %error, "the keys were changed, but that can't be written down yet");
+        }
+        Ok(())
+    });
+    Ok(())
 }
 
 fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {

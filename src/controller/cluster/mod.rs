@@ -6,6 +6,7 @@ pub mod inline;
 pub mod observe;
 pub mod plan;
 pub mod server;
+pub mod signing;
 pub mod status;
 pub mod validate;
 

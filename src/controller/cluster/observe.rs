@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-use super::{access, inline, server, validate};
+use super::{access, inline, server, signing, validate};
 use crate::controller::children::Child;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
@@ -45,6 +45,8 @@ pub struct Observed {
     pub twin: Option<String>,
     /// Inline node groups that differ from the resources made of them.
     pub inline: Vec<inline::Change>,
+    /// The wish for another key of its service accounts.
+    pub rotation: Option<String>,
     /// Whether the servers have the files that they should have.
     pub configured: bool,
     /// Whether the Secrets and the Service are written as they should be.
@@ -101,6 +103,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         world,
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
+        rotation: signing::wish(cluster, &ctx.owned).filter(|_| ctx.settings.identity.is_some()),
         configured: plan.as_ref().is_ok_and(|plan| {
             plan.server.files.is_empty() || child.configured.as_deref() == Some(&server::digest(&plan.server.files))
         }),

@@ -40,6 +40,8 @@ pub enum Next {
     StartStop,
     /// Begin to bring the cluster to another version.
     StartUpgrade(ClusterPlan),
+    /// Begin to give the cluster's service accounts another key, for this wish.
+    StartRotate(ClusterPlan, String),
     /// Bring inline node groups and their resources together.
     SyncNodegroups(Vec<Change>),
     /// Write the Secrets and the Service.
@@ -206,6 +208,7 @@ const fn verb(work: Work) -> &'static str {
         Work::Start => "Starting",
         Work::Stop => "Stopping",
         Work::Upgrade => "Upgrading",
+        Work::Rotate => "Rotating keys",
         Work::Delete => "Deleting",
         Work::Create | Work::AddNodes | Work::RemoveNodes | Work::Drain => "Creating",
     }
@@ -213,7 +216,7 @@ const fn verb(work: Work) -> &'static str {
 
 const fn reason(work: Work) -> Reason {
     match work {
-        Work::Upgrade => Reason::Updating,
+        Work::Upgrade | Work::Rotate => Reason::Updating,
         _ => Reason::Creating,
     }
 }
@@ -250,10 +253,33 @@ fn upgrade(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     }
 }
 
+/// The API server answers, and its service accounts are to have another key. `None` once they have.
+fn rotate(seen: &Observed) -> Option<Plan> {
+    let (wish, plan) = (seen.rotation.as_ref()?, seen.running()?);
+    let progressing = |next, message| {
+        Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message)).after(SOON))
+    };
+    match &seen.task {
+        TaskView::Running(Work::Rotate, step) => progressing(Next::Nothing, step_message("Rotating keys", step)),
+        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+            progressing(Next::Nothing, "Rotating keys: waiting for what is under way".into())
+        }
+        TaskView::Failed(Work::Rotate, error) if seen.wait.is_some() => {
+            Some(Decision { next: Next::Nothing, phase: Phase::Active, health: failing(error), again: seen.wait })
+        }
+        // The Secret that says so is on its way here.
+        TaskView::Finished(Work::Rotate) => None,
+        _ => progressing(Next::StartRotate(plan.clone(), wish.clone()), "Rotating keys".into()),
+    }
+}
+
 /// The API server answers: see to what belongs around it.
 fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     if let Some(upgrading) = upgrade(cluster, seen) {
         return upgrading;
+    }
+    if let Some(rotating) = rotate(seen) {
+        return rotating;
     }
     let next = if !seen.inline.is_empty() {
         Next::SyncNodegroups(seen.inline.clone())

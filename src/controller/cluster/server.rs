@@ -26,6 +26,10 @@ pub struct IdentityService {
 
 /// The API server's configuration for tokens.
 const WEBHOOK: &str = "/etc/k3eks/token-webhook.yaml";
+/// The key that tokens of service accounts are signed with.
+pub const SIGNING: &str = "/etc/k3eks/service-account.key";
+/// The public keys that they are checked with.
+pub const CHECKING: &str = "/etc/k3eks/service-account.pub";
 /// The API server's configuration for tokens of OIDC providers, which it reads again whenever it changes.
 const AUTHENTICATION: &str = "/etc/k3eks/authentication.yaml";
 /// The first minor version of Kubernetes that reads [`AUTHENTICATION`] without being told to.
@@ -57,6 +61,9 @@ pub fn settings(
     argument(format!("service-account-issuer={issuer}"));
     argument(format!("service-account-jwks-uri={issuer}/keys"));
     argument(format!("api-audiences={AUDIENCES}"));
+    argument(format!("service-account-signing-key-file={SIGNING}"));
+    argument(format!("service-account-key-file={CHECKING}"));
+    settings.arguments.push(format!("--kube-controller-manager-arg=service-account-private-key-file={SIGNING}"));
     let webhook = webhook(&plan.id, &address, &wanted.ca_pem).to_string();
     settings.files.push(ServerFile { path: WEBHOOK.into(), content: lines(&webhook) });
     if is_structured(&plan.version) {

@@ -244,7 +244,7 @@ const fn verb(work: Work) -> &'static str {
     match work {
         Work::RemoveNodes | Work::Delete => "Removing nodes",
         Work::Drain => "Draining nodes",
-        Work::AddNodes | Work::Create | Work::Start | Work::Stop | Work::Upgrade => "Adding nodes",
+        _ => "Adding nodes",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
 use bollard::{Docker, body_full};
 use futures::TryStreamExt;
@@ -49,6 +50,29 @@ pub async fn write(docker: &Docker, container: &str, files: &[File]) -> Result<(
     let archive = pack(files).map_err(|e| Error::Engine { doing: doing(), why: e.to_string() })?;
     let options = UploadToContainerOptions { path: "/".to_owned(), ..Default::default() };
     docker.upload_to_container(container, Some(options), body_full(archive.into())).await.map_err(failed(doing()))
+}
+
+/// Writes what is in `file` into the file that a running container has already, so that whoever watches that one notices.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn rewrite(docker: &Docker, container: &str, file: &File) -> Result<(), Error> {
+    let doing = || format!("rewriting {} of container {container}", file.path);
+    let aside = format!("{}.new", file.path);
+    write(docker, container, &[File { path: aside.clone(), content: file.content.clone() }]).await?;
+    let command = CreateExecOptions { cmd: Some(vec!["cp", &aside, &file.path]), ..Default::default() };
+    let exec = docker.create_exec(container, command).await.map_err(failed(doing()))?;
+    let options = StartExecOptions { detach: false, ..Default::default() };
+    if let StartExecResults::Attached { output, .. } =
+        docker.start_exec(&exec.id, Some(options)).await.map_err(failed(doing()))?
+    {
+        output.try_for_each(|_| async { Ok(()) }).await.map_err(failed(doing()))?;
+    }
+    let ended = docker.inspect_exec(&exec.id).await.map_err(failed(doing()))?;
+    match ended.exit_code {
+        Some(0) => Ok(()),
+        code => Err(Error::Engine { doing: doing(), why: format!("cp ended with {code:?}") }),
+    }
 }
 
 /// The first file of an archive.

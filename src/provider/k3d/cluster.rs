@@ -103,9 +103,12 @@ pub async fn write_files(k3d: &K3d, id: &ClusterId, files: &[ServerFile]) -> Res
     let server = names::server(&k3d.name_of(id));
     for file in files {
         let wanted = file.content.as_bytes();
-        if archive::read(&docker, &server, &file.path).await?.as_deref() != Some(wanted) {
-            let file = archive::File { path: file.path.clone(), content: wanted.to_vec() };
-            archive::write(&docker, &server, &[file]).await?;
+        let found = archive::read(&docker, &server, &file.path).await?;
+        let file = archive::File { path: file.path.clone(), content: wanted.to_vec() };
+        match found.as_deref() {
+            Some(found) if found == wanted => {}
+            Some(_) => archive::rewrite(&docker, &server, &file).await?,
+            None => archive::write(&docker, &server, &[file]).await?,
         }
     }
     Ok(())

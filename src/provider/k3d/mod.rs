@@ -149,6 +149,10 @@ impl ClusterProvider for K3d {
         upgrade::upgrade(self, plan, progress).await
     }
 
+    async fn restart_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+        upgrade::restart(self, plan, progress).await
+    }
+
     async fn write_files(&self, id: &ClusterId, files: &[ServerFile]) -> Result<(), Error> {
         cluster::write_files(self, id, files).await
     }

@@ -142,7 +142,20 @@ async fn start(docker: &Docker, name: &str, body: ContainerCreateBody, scripts: 
 
 /// Waits until the container says `text`, in lower case; an end before that is an error.
 pub async fn says(docker: &Docker, name: &str, text: &str, doing: impl Fn() -> String) -> Result<(), Error> {
-    let options = LogsOptions { follow: true, stdout: true, stderr: true, tail: "all".into(), ..Default::default() };
+    says_since(docker, name, text, 0, doing).await
+}
+
+/// The same for what it says after `since`, in seconds since 1970.
+pub async fn says_since(
+    docker: &Docker,
+    name: &str,
+    text: &str,
+    since: i64,
+    doing: impl Fn() -> String,
+) -> Result<(), Error> {
+    let since = i32::try_from(since).unwrap_or_default();
+    let options =
+        LogsOptions { follow: true, stdout: true, stderr: true, tail: "all".into(), since, ..Default::default() };
     let mut lines = std::pin::pin!(docker.logs(name, Some(options)));
     let mut last = String::new();
     while let Some(line) = lines.next().await {

@@ -12,7 +12,7 @@ use bollard::query_parameters::{
 use super::cluster::is_running;
 use super::engine::{self, failed};
 use super::names::{self, LABEL_IMAGE};
-use super::nodes::{says, scripts, within};
+use super::nodes::{says, says_since, scripts, within};
 use super::{K3d, archive, images};
 use crate::provider::{ClusterPlan, Error, Progress};
 
@@ -54,6 +54,23 @@ pub async fn upgrade(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resu
     let Err(error) = replaced else { return drop_aside(&docker, &server, &doing).await };
     back(&docker, &server).await?;
     Err(error)
+}
+
+/// Restarts the server.
+pub async fn restart(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    let doing = format!("restarting the server of cluster {}", plan.id);
+    let docker = k3d.engine.docker(&doing).await?;
+    let server = names::server(&k3d.name_of(&plan.id));
+    within(k3d.settings.limits.create, &doing, async {
+        progress.tell(1, 2, "restarting the server");
+        let begun = chrono::Utc::now().timestamp();
+        let stop = StopContainerOptions { t: Some(GRACE), ..Default::default() };
+        docker.stop_container(&server, Some(stop)).await.map_err(failed(&doing))?;
+        docker.start_container(&server, None).await.map_err(failed(&doing))?;
+        progress.tell(2, 2, "waiting for the API server");
+        says_since(&docker, &server, UP, begun, || format!("waiting for server {server}")).await
+    })
+    .await
 }
 
 /// Sees to it that there is one server after an upgrade that was interrupted: the new one if it runs, else the old one.
