@@ -94,7 +94,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         twin: None,
         inline: Vec::new(),
         rotation: None,
-        configured: true,
+        configured: Some(true),
         access_written: true,
     }
 }

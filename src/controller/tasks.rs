@@ -21,8 +21,8 @@ pub enum Work {
     Stop,
     /// Bringing a cluster to another version.
     Upgrade,
-    /// Giving a cluster's service accounts another key.
-    Rotate,
+    /// Restarting a cluster's servers, which were configured differently.
+    Configure,
     /// Removing a cluster.
     Delete,
     /// Adding nodes.
@@ -41,7 +41,7 @@ impl Work {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Upgrade => "upgrade",
-            Self::Rotate => "rotate",
+            Self::Configure => "configure",
             Self::Delete => "delete",
             Self::AddNodes => "add-nodes",
             Self::RemoveNodes => "remove-nodes",

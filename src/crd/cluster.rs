@@ -88,7 +88,7 @@ pub struct EKSClusterConfigSpec {
     #[schemars(extend("nullable" = true, "maxProperties" = 50))]
     pub tags: BTreeMap<String, String>,
 
-    /// Whether Secrets are encrypted at rest with `kmsKey`. Default: false. Can be turned on, never off.
+    /// Whether the API server keeps Secrets encrypted, with a key of the cluster's own. Default: false. Can be turned on, never off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets_encryption: Option<bool>,
 
@@ -113,7 +113,8 @@ pub struct EKSClusterConfigSpec {
     #[schemars(length(max = 40), extend("nullable" = true))]
     pub public_access_sources: Vec<String>,
 
-    /// Control-plane log types: api, audit, authenticator, controllerManager, scheduler. Default: none. Mutable.
+    /// Control-plane log types: api, audit, authenticator, controllerManager, scheduler. Default: none. Mutable. `audit` is written where the
+    /// server node's `logs/k3eks/audit.log` shows it; the others are the log of the server's container in any case.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub logging_types: Vec<LoggingType>,

@@ -82,6 +82,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
     async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
 
     /// Restarts the servers, so that they read their files again; nodes and their pods go on. Where nothing runs: nothing to do.
+    /// What [`Self::write_files`] said is owed is done then.
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -89,12 +90,13 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Gives the servers these files, where they haven't got them already. Where nothing runs: nothing to do.
+    /// Gives the servers these files, where they haven't got them already; whether a restart is owed to them for that, now or since an
+    /// earlier call. Where nothing runs: nothing to do.
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn write_files(&self, _id: &ClusterId, _files: &[ServerFile]) -> Result<(), Error> {
-        Ok(())
+    async fn write_files(&self, _id: &ClusterId, _files: &[ServerFile]) -> Result<bool, Error> {
+        Ok(false)
     }
 
     /// How to reach the API server as administrator; `None` while the cluster doesn't offer it yet.

@@ -60,6 +60,8 @@ pub struct ServerFile {
     pub path: String,
     /// What is in it.
     pub content: String,
+    /// Whether the servers notice by themselves when it changes.
+    pub watched: bool,
 }
 
 /// What a node group is to be.

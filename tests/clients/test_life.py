@@ -1,4 +1,5 @@
 """One whole life of a cluster, with real containers behind it."""
+import re
 import subprocess
 import tempfile
 import urllib.request
@@ -57,6 +58,23 @@ def test_a_cluster_lives(real):
         eks.get_waiter("addon_active").wait(clusterName="Life_1", addonName="coredns", WaiterConfig={"Delay": 1, "MaxAttempts": 90})
         assert kubectl("get", "deployment", "coredns", "-n", "kube-system", "-o", "jsonpath={.status.availableReplicas}") == "2"
 
+        # Secrets are encrypted from then on, and the audit log tells what is done, in the control plane itself.
+        def done(update):
+            ended = lambda: (u := eks.describe_update(name="Life_1", updateId=update["id"])["update"])["status"] != "InProgress" and u  # noqa: E731
+            assert wait_for("the update", ended, 120)["status"] == "Successful"
+            wait_for("the API server", lambda: subprocess.run(["kubectl", "--kubeconfig", file.name, "get", "--raw", "/readyz"]).returncode == 0, 30)
+        key = {"keyArn": "arn:aws:kms:us-east-1:000000000000:key/1"}
+        done(eks.associate_encryption_config(clusterName="Life_1", encryptionConfig=[{"resources": ["secrets"], "provider": key}])["update"])
+        kubectl("create", "secret", "generic", "kept", "--from-literal=a=b")
+        metrics = kubectl("get", "--raw", "/metrics")
+        assert re.search(r'transformation_type="to_storage",transformer_prefix="k8s:enc:secretbox:v1:k3eks:"', metrics)
+        assert kubectl("get", "secret", "kept", "-o", "jsonpath={.data.a}") == "Yg=="
+        server = next(n for n in kubectl("get", "nodes", "-o", "name").split() if n.endswith("-server-0"))
+        log = f"/api/v1/{server.replace('node/', 'nodes/')}/proxy/logs/k3eks/audit.log"
+        done(eks.update_cluster_config(name="Life_1", logging={"clusterLogging": [{"types": ["audit"], "enabled": True}]})["update"])
+        kubectl("create", "configmap", "noticed")
+        wait_for("the audit log", lambda: '"name":"noticed"' in kubectl("get", "--raw", log), 30)
+
     passing = {i["name"] for i in eks.list_insights(clusterName="Life_1", filter={"statuses": ["PASSING"]})["insights"]}
     assert {"Kubelet version skew", "kube-proxy version skew", "Cluster health issues"} <= passing
     authority, = eks.list_certificate_authorities(clusterName="Life_1")["certificateAuthorities"]
@@ -79,7 +97,7 @@ def test_a_cluster_lives(real):
     assert (ended["status"], eks.describe_nodegroup(**names)["nodegroup"]["version"]) == ("Successful", "1.34")
 
     eks.delete_nodegroup(clusterName="Life_1", nodegroupName="workers")
-    wait_for("the node group's end", lambda: gone(eks.describe_nodegroup, clusterName="Life_1", nodegroupName="workers"), 60)
+    wait_for("the node group's end", lambda: gone(eks.describe_nodegroup, clusterName="Life_1", nodegroupName="workers"), 120)
     assert eks.delete_cluster(name="Life_1")["cluster"]["status"] == "DELETING"
     wait_for("the cluster's end", lambda: gone(eks.describe_cluster, name="Life_1"), 60)
     eks.get_waiter("cluster_deleted").wait(name="Life_1")

@@ -9,13 +9,13 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
 use super::plan::Next;
-use super::{access, server, signing, validate};
+use super::{access, server, server_keys, validate};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::status::finalizer;
 use crate::controller::tasks::Work;
 use crate::crd::{EKSClusterConfig, Nodegroup, keys};
-use crate::provider::{self, ClusterPlan, ClusterProvider, Progress, ServerFile};
+use crate::provider::{self, ClusterId, ClusterPlan, ClusterProvider, Progress};
 
 /// Carries out `next`. Long work is only begun here.
 pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
@@ -65,9 +65,8 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             upgrade(cluster, plan, ctx);
             Ok(())
         }
-        Next::StartRotate(plan, wish) => rotate(cluster, plan, wish, ctx).await,
         Next::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
-        Next::Configure(files) => configure(cluster, &files, ctx).await,
+        Next::Configure(plan, wish) => configure(cluster, plan, wish, ctx).await,
         Next::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
             Some(access) => access::write(cluster, &access, ctx).await,
             None => Ok(()),
@@ -75,28 +74,11 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
     }
 }
 
-/// Adds the keys of the cluster's service accounts to what its servers are started with, where they are told of the keys.
+/// Adds the files with keys to those that the servers are started with, where they have any.
 async fn sign(cluster: &EKSClusterConfig, plan: &mut ClusterPlan, ctx: &Context) -> Result<(), Error> {
     if !plan.server.files.is_empty() {
-        plan.server.files.extend(signing::files(cluster, ctx).await?);
+        plan.server.files.extend(server_keys::files(cluster, ctx).await?);
     }
-    Ok(())
-}
-
-/// Begins to give the cluster's service accounts another key.
-async fn rotate(cluster: &EKSClusterConfig, plan: ClusterPlan, wish: String, ctx: &Arc<Context>) -> Result<(), Error> {
-    let files = signing::renew(cluster, &wish, ctx).await?;
-    let (owner, resource) = (ctx.clone(), cluster.clone());
-    start(cluster, Work::Rotate, ctx, move |provider, progress| async move {
-        provider.write_files(&plan.id, &files).await?;
-        provider.restart_cluster(&plan, &progress).await?;
-        owner.children.changed(&plan.id);
-        // Where this fails the next look begins anew, with the key that there is.
-        if let Err(error) = signing::done(&resource, &wish, &owner).await {
-            tracing::warn!(cluster = %plan.id, %error, "the keys were changed, but that can't be written down yet");
-        }
-        Ok(())
-    });
     Ok(())
 }
 
@@ -110,13 +92,40 @@ fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {
     });
 }
 
-/// Gives the servers their files.
-async fn configure(cluster: &EKSClusterConfig, files: &[ServerFile], ctx: &Context) -> Result<(), Error> {
-    let id = validate::id(cluster);
+/// Gives the servers their files, and begins to restart them if they wouldn't notice.
+async fn configure(
+    cluster: &EKSClusterConfig,
+    mut plan: ClusterPlan,
+    wish: Option<String>,
+    ctx: &Arc<Context>,
+) -> Result<(), Error> {
     let Some(provider) = ctx.providers.of(cluster.spec.provider) else { return Ok(()) };
-    provider.write_files(&id, files).await?;
-    ctx.children.configured(&id, server::digest(files));
-    ctx.wake.cluster(&id);
+    let digest = server::digest(&plan, cluster);
+    if let Some(wish) = &wish {
+        server_keys::renew(cluster, wish, ctx).await?;
+    }
+    sign(cluster, &mut plan, ctx).await?;
+    let configured = async |ctx: &Context, cluster: &EKSClusterConfig, id: &ClusterId| {
+        ctx.children.configured(id, digest);
+        // Where this fails the next look begins anew, with the key that there is.
+        if let Some(wish) = wish
+            && let Err(error) = server_keys::done(cluster, &wish, ctx).await
+        {
+            tracing::warn!(cluster = %id, %error, "the keys were changed, but that can't be written down yet");
+        }
+        ctx.wake.all_of(id);
+    };
+    if !provider.write_files(&plan.id, &plan.server.files).await? {
+        configured(ctx, cluster, &plan.id).await;
+        return Ok(());
+    }
+    let (owner, resource) = (ctx.clone(), cluster.clone());
+    start(cluster, Work::Configure, ctx, move |provider, progress| async move {
+        provider.restart_cluster(&plan, &progress).await?;
+        owner.children.changed(&plan.id);
+        configured(&owner, &resource, &plan.id).await;
+        Ok(())
+    });
     Ok(())
 }
 

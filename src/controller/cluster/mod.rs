@@ -6,7 +6,7 @@ pub mod inline;
 pub mod observe;
 pub mod plan;
 pub mod server;
-pub mod signing;
+pub mod server_keys;
 pub mod status;
 pub mod validate;
 

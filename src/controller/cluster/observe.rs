@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-use super::{access, inline, server, signing, validate};
+use super::{access, inline, server, server_keys, validate};
 use crate::controller::children::Child;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
@@ -47,8 +47,8 @@ pub struct Observed {
     pub inline: Vec<inline::Change>,
     /// The wish for another key of its service accounts.
     pub rotation: Option<String>,
-    /// Whether the servers have the files that they should have.
-    pub configured: bool,
+    /// Whether the servers have the files that they should have; `None` where this process hasn't looked yet.
+    pub configured: Option<bool>,
     /// Whether the Secrets and the Service are written as they should be.
     pub access_written: bool,
 }
@@ -82,9 +82,10 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let id = validate::id(cluster);
     let provider = ctx.providers.of(cluster.spec.provider);
     let mut plan = validate::validate(cluster, &ctx.settings.default_version, provider);
-    if let Ok(plan) = &mut plan {
+    let has_api_server = provider.is_some_and(|p| p.has_api_server());
+    if let Some(plan) = plan.as_mut().ok().filter(|_| has_api_server) {
         let providers = ctx.members.of(&id);
-        plan.server = server::settings(plan, &Identity::of(cluster), ctx.settings.identity.as_ref(), &providers);
+        plan.server = server::settings(plan, cluster, ctx.settings.identity.as_ref(), &providers);
     }
     let world = match (&plan, provider) {
         (Ok(plan), Some(provider)) => provider.observe_cluster(plan),
@@ -98,15 +99,17 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         now: Time(Timestamp::now()),
         provider: provider.map_or("k3d", |p| p.name()),
         provider_name: provider.map(|p| p.cluster_name(&id)).unwrap_or_default(),
-        has_api_server: provider.is_some_and(|p| p.has_api_server()),
+        has_api_server,
         target: plan.as_ref().ok().and_then(|p| validate::target(cluster, provider, p)),
         world,
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
-        rotation: signing::wish(cluster, &ctx.owned).filter(|_| ctx.settings.identity.is_some()),
-        configured: plan.as_ref().is_ok_and(|plan| {
-            plan.server.files.is_empty() || child.configured.as_deref() == Some(&server::digest(&plan.server.files))
-        }),
+        rotation: server_keys::wish(cluster, &ctx.owned),
+        configured: match (&plan, &child.configured) {
+            (Ok(plan), _) if plan.server.files.is_empty() => Some(true),
+            (Ok(plan), Some(given)) => Some(*given == server::digest(plan, cluster)),
+            _ => None,
+        },
         child,
         inline: inline::changes(cluster, &nodegroups),
         nodegroups,

@@ -12,7 +12,7 @@ use crate::crd::cluster::PowerState;
 use crate::crd::conditions::{Health, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::{ClusterPlan, ContainerState, ServerFile, ServerObservation, Step};
+use crate::provider::{ClusterPlan, ContainerState, ServerObservation, Step};
 
 /// While something that sends no events is waited for.
 const SOON: Duration = Duration::from_millis(300);
@@ -40,14 +40,13 @@ pub enum Next {
     StartStop,
     /// Begin to bring the cluster to another version.
     StartUpgrade(ClusterPlan),
-    /// Begin to give the cluster's service accounts another key, for this wish.
-    StartRotate(ClusterPlan, String),
     /// Bring inline node groups and their resources together.
     SyncNodegroups(Vec<Change>),
     /// Write the Secrets and the Service.
     WriteAccess,
-    /// Give the servers their files.
-    Configure(Vec<ServerFile>),
+    /// Give the servers the files that they should have, and restart them where that is needed; with another key for service
+    /// accounts, if there is such a wish.
+    Configure(ClusterPlan, Option<String>),
     /// Nothing to do but to say how things stand.
     Nothing,
     /// How things stand will be known in a moment: leave the status as it is and look again.
@@ -208,7 +207,7 @@ const fn verb(work: Work) -> &'static str {
         Work::Start => "Starting",
         Work::Stop => "Stopping",
         Work::Upgrade => "Upgrading",
-        Work::Rotate => "Rotating keys",
+        Work::Configure => "Configuring",
         Work::Delete => "Deleting",
         Work::Create | Work::AddNodes | Work::RemoveNodes | Work::Drain => "Creating",
     }
@@ -216,7 +215,7 @@ const fn verb(work: Work) -> &'static str {
 
 const fn reason(work: Work) -> Reason {
     match work {
-        Work::Upgrade | Work::Rotate => Reason::Updating,
+        Work::Upgrade | Work::Configure => Reason::Updating,
         _ => Reason::Creating,
     }
 }
@@ -253,23 +252,27 @@ fn upgrade(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     }
 }
 
-/// The API server answers, and its service accounts are to have another key. `None` once they have.
-fn rotate(seen: &Observed) -> Option<Plan> {
-    let (wish, plan) = (seen.rotation.as_ref()?, seen.running()?);
+/// The API server answers, and its servers are to be configured differently. `None` once they are, and where that isn't known yet.
+fn configure(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
+    let plan = seen.running()?;
     let progressing = |next, message| {
         Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message)).after(SOON))
     };
+    let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
+    let wanted = seen.rotation.is_some()
+        || seen.configured == Some(false)
+        || (seen.configured.is_none() && begun(cluster) && !seen_before);
     match &seen.task {
-        TaskView::Running(Work::Rotate, step) => progressing(Next::Nothing, step_message("Rotating keys", step)),
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-            progressing(Next::Nothing, "Rotating keys: waiting for what is under way".into())
-        }
-        TaskView::Failed(Work::Rotate, error) if seen.wait.is_some() => {
+        TaskView::Running(Work::Configure, step) => progressing(Next::Nothing, step_message("Configuring", step)),
+        TaskView::Queued(Work::Configure) => progressing(Next::Nothing, "Configuring: waiting for a free slot".into()),
+        _ if !wanted => None,
+        TaskView::Failed(Work::Configure, error) if seen.wait.is_some() => {
             Some(Decision { next: Next::Nothing, phase: Phase::Active, health: failing(error), again: seen.wait })
         }
-        // The Secret that says so is on its way here.
-        TaskView::Finished(Work::Rotate) => None,
-        _ => progressing(Next::StartRotate(plan.clone(), wish.clone()), "Rotating keys".into()),
+        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+            progressing(Next::Nothing, "Configuring: waiting for what is under way".into())
+        }
+        _ => progressing(Next::Configure(plan.clone(), seen.rotation.clone()), "Configuring".into()),
     }
 }
 
@@ -278,15 +281,15 @@ fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     if let Some(upgrading) = upgrade(cluster, seen) {
         return upgrading;
     }
-    if let Some(rotating) = rotate(seen) {
-        return rotating;
+    if let Some(configuring) = configure(cluster, seen) {
+        return configuring;
     }
     let next = if !seen.inline.is_empty() {
         Next::SyncNodegroups(seen.inline.clone())
     } else if !seen.access_written {
         Next::WriteAccess
-    } else if let Some(plan) = seen.running().filter(|_| !seen.configured) {
-        Next::Configure(plan.server.files.clone())
+    } else if let Some(plan) = seen.running().filter(|_| seen.configured.is_none()) {
+        Next::Configure(plan.clone(), None)
     } else {
         Next::Nothing
     };

@@ -6,9 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::crd::IdentityProviderConfig;
+use crate::crd::cluster::LoggingType;
 use crate::crd::identity_service::{self as service, nth_address};
 use crate::crd::names::{self, Identity, minor};
+use crate::crd::{EKSClusterConfig, IdentityProviderConfig};
 use crate::provider::{ClusterId, ClusterPlan, ServerFile, ServerSettings};
 
 /// Where child clusters reach the identity service.
@@ -28,6 +29,12 @@ pub struct IdentityService {
 const WEBHOOK: &str = "/etc/k3eks/token-webhook.yaml";
 /// The key that tokens of service accounts are signed with.
 pub const SIGNING: &str = "/etc/k3eks/service-account.key";
+/// How the API server keeps Secrets.
+const ENCRYPTION: &str = "/etc/k3eks/encryption.yaml";
+/// What it writes into its audit log.
+const AUDIT: &str = "/etc/k3eks/audit-policy.yaml";
+/// Its audit log, where the node's own `logs` endpoint shows it.
+const AUDIT_LOG: &str = "/var/log/k3eks/audit.log";
 /// The public keys that they are checked with.
 pub const CHECKING: &str = "/etc/k3eks/service-account.pub";
 /// The API server's configuration for tokens of OIDC providers, which it reads again whenever it changes.
@@ -42,7 +49,7 @@ const AUDIENCES: &str = "https://kubernetes.default.svc,https://kubernetes.defau
 /// What the servers of `plan` are started with.
 pub fn settings(
     plan: &ClusterPlan,
-    identity: &Identity,
+    cluster: &EKSClusterConfig,
     wanted: Option<&IdentityService>,
     providers: &[Arc<IdentityProviderConfig>],
 ) -> ServerSettings {
@@ -50,6 +57,17 @@ pub fn settings(
     if let Some(dns) = nth_address(&plan.service_cidr, service::DNS) {
         settings.arguments.push(format!("--cluster-dns={dns}"));
     }
+    for argument in [
+        format!("audit-policy-file={AUDIT}"),
+        format!("audit-log-path={AUDIT_LOG}"),
+        "audit-log-maxsize=10".to_owned(),
+        "audit-log-maxbackup=2".to_owned(),
+        format!("encryption-provider-config={ENCRYPTION}"),
+    ] {
+        settings.arguments.push(format!("--kube-apiserver-arg={argument}"));
+    }
+    settings.files.push(file(AUDIT, &audit(cluster.spec.logging_types.contains(&LoggingType::Audit))));
+    let identity = Identity::of(cluster);
     let Some((wanted, address)) = wanted.zip(nth_address(&plan.service_cidr, service::ADDRESS)) else {
         return settings;
     };
@@ -64,13 +82,11 @@ pub fn settings(
     argument(format!("service-account-signing-key-file={SIGNING}"));
     argument(format!("service-account-key-file={CHECKING}"));
     settings.arguments.push(format!("--kube-controller-manager-arg=service-account-private-key-file={SIGNING}"));
-    let webhook = webhook(&plan.id, &address, &wanted.ca_pem).to_string();
-    settings.files.push(ServerFile { path: WEBHOOK.into(), content: lines(&webhook) });
+    settings.files.push(file(WEBHOOK, &webhook(&plan.id, &address, &wanted.ca_pem)));
     if is_structured(&plan.version) {
         settings.arguments.push(format!("--kube-apiserver-arg=authentication-config={AUTHENTICATION}"));
         let jwt: Vec<Value> = providers.iter().map(|provider| authenticator(provider)).collect();
-        let text = authentication(&jwt).to_string();
-        settings.files.push(ServerFile { path: AUTHENTICATION.into(), content: lines(&text) });
+        settings.files.push(ServerFile { watched: true, ..file(AUTHENTICATION, &authentication(&jwt)) });
     }
     settings
 }
@@ -110,15 +126,41 @@ fn authenticator(config: &IdentityProviderConfig) -> Value {
     jwt
 }
 
-/// What tells these files from others.
-pub fn digest(files: &[ServerFile]) -> String {
-    let parts: Vec<&str> = files.iter().flat_map(|f| [f.path.as_str(), f.content.as_str()]).collect();
+/// What tells the configuration that `plan` and the spec ask for from others.
+pub fn digest(plan: &ClusterPlan, cluster: &EKSClusterConfig) -> String {
+    let mut parts: Vec<&str> = plan.server.files.iter().flat_map(|f| [f.path.as_str(), f.content.as_str()]).collect();
+    parts.push(if is_encrypted(cluster) { "encrypted" } else { "plain" });
     names::digest(&parts)
 }
 
-/// k3d takes text of one line for the name of a file.
-fn lines(text: &str) -> String {
-    format!("# Written by k3eks.\n{text}\n")
+/// Whether Secrets are to be kept encrypted.
+pub fn is_encrypted(cluster: &EKSClusterConfig) -> bool {
+    cluster.spec.secrets_encryption == Some(true)
+}
+
+/// A file that the servers read when they start.
+pub fn file(path: &str, content: &Value) -> ServerFile {
+    // k3d takes text of one line for the name of a file.
+    ServerFile { path: path.to_owned(), content: format!("# Written by k3eks.\n{content}\n"), watched: false }
+}
+
+/// What the API server writes into its audit log: who did what to which object, where that is asked for. Never what was in it.
+fn audit(on: bool) -> Value {
+    let level = if on { "Metadata" } else { "None" };
+    json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": level}]})
+}
+
+/// How the API server keeps Secrets: encrypted with this key, of 32 bytes in base64, where there is one.
+pub fn encryption(key: Option<&str>) -> ServerFile {
+    let mut providers = vec![json!({"identity": {}})];
+    if let Some(key) = key {
+        providers.insert(0, json!({"secretbox": {"keys": [{"name": "k3eks", "secret": key}]}}));
+    }
+    let resources = json!([{"resources": ["secrets"], "providers": providers}]);
+    file(
+        ENCRYPTION,
+        &json!({"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration", "resources": resources}),
+    )
 }
 
 /// The API server's configuration of OIDC providers.

@@ -21,7 +21,7 @@ impl Kind for IdentityProviderConfig {
                 plan.version
             )));
         }
-        if seen.configured {
+        if seen.configured == Some(true) {
             return Ok(Verdict::Working);
         }
         let message = "The API server hasn't been told of the identity provider yet".to_owned();

@@ -6,6 +6,7 @@ use std::time::Instant;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
+use super::drain::Patience;
 use super::observe::Observed;
 use super::plan::Next;
 use super::{drain, marks, validate};
@@ -47,15 +48,11 @@ pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Con
             Ok(())
         }
         Next::Drain(names, patience) => {
-            let client = ctx.children.client(&id);
-            start(group, seen, Work::Drain, ctx, move |provider, progress| async move {
-                if let Some(client) = client {
-                    progress.tell(1, 2, format!("evicting the pods of {}", names.join(", ")));
-                    drain::drain(&client, &names, patience).await?;
-                }
-                progress.tell(2, 2, format!("removing {}", names.join(", ")));
-                provider.delete_nodes(&id, &names).await
-            });
+            drain_some(group, seen, names, (Vec::new(), 0), patience, ctx);
+            Ok(())
+        }
+        Next::DrainLeastBusy { sure, among, count } => {
+            drain_some(group, seen, sure, (among, count), drain::SCALE_DOWN, ctx);
             Ok(())
         }
         Next::MarkNodes(changes) => match ctx.children.client(&id) {
@@ -67,6 +64,32 @@ pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Con
             None => Ok(()),
         },
     }
+}
+
+/// Begins to drain and remove `sure` and the least busy of others.
+fn drain_some(
+    group: &Nodegroup,
+    seen: &Observed,
+    mut names: Vec<String>,
+    (among, count): (Vec<String>, usize),
+    patience: Patience,
+    ctx: &Arc<Context>,
+) {
+    let id = validate::cluster_id(group);
+    // Where nobody answers there are no pods to be moved, and no way to tell how many.
+    let client = ctx.children.client(&id).filter(|_| ctx.children.view(&id).ready);
+    start(group, seen, Work::Drain, ctx, move |provider, progress| async move {
+        match &client {
+            Some(client) if count > 0 => names.extend(drain::least_busy(client, among, count).await?),
+            _ => names.extend(among.into_iter().take(count)),
+        }
+        if let Some(client) = client {
+            progress.tell(1, 2, format!("evicting the pods of {}", names.join(", ")));
+            drain::drain(&client, &names, patience).await?;
+        }
+        progress.tell(2, 2, format!("removing {}", names.join(", ")));
+        provider.delete_nodes(&id, &names).await
+    });
 }
 
 /// Begins long work for the group; its end is counted and remembered for the back-off.

@@ -55,6 +55,19 @@ pub async fn drain(client: &Client, names: &[String], patience: Patience) -> Res
     Ok(())
 }
 
+/// The `count` nodes of `among` on which the fewest pods would have to move; of equals the first ones.
+pub async fn least_busy(client: &Client, mut among: Vec<String>, count: usize) -> Result<Vec<String>, Error> {
+    let pods = Api::<Pod>::all(client.clone()).list(&ListParams::default()).await;
+    let pods = pods.map_err(failed("counting the pods of nodes".into()))?.items;
+    let on = |node: &str| {
+        let here = |pod: &&Pod| pod.spec.as_ref().and_then(|s| s.node_name.as_deref()) == Some(node);
+        pods.iter().filter(|pod| must_go(pod)).filter(here).count()
+    };
+    among.sort_by_key(|node| on(node));
+    among.truncate(count);
+    Ok(among)
+}
+
 fn failed(doing: String) -> impl FnOnce(kube::Error) -> Error {
     move |error| Error::Engine { doing, why: error.to_string() }
 }

@@ -36,6 +36,15 @@ pub enum Next {
     RemoveNodes(Vec<String>),
     /// Begin to take the pods off these machines and to remove them.
     Drain(Vec<String>, Patience),
+    /// The same for the machines `sure` and for `count` out of `among`, those with the fewest pods.
+    DrainLeastBusy {
+        /// Go in any case.
+        sure: Vec<String>,
+        /// Some of these go.
+        among: Vec<String>,
+        /// How many of them.
+        count: usize,
+    },
     /// Delete these Node objects: their machines are gone.
     DeleteNodeObjects(Vec<String>),
     /// Change labels and taints of nodes.
@@ -155,10 +164,9 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
         return act(Next::AddNodes(spec.clone(), missing), health);
     }
     if alive.len() > spec.desired {
-        let names = victims(seen, &alive, alive.len() - spec.desired);
         return act(
-            Next::Drain(names.clone(), drain::SCALE_DOWN),
-            working(Reason::Updating, format!("removing {}", names.join(", "))),
+            fewer(seen, &alive, alive.len() - spec.desired),
+            working(Reason::Updating, format!("removing {} of {} nodes", alive.len() - spec.desired, alive.len())),
         );
     }
     readiness(seen, spec, &alive, phase, begun)
@@ -233,6 +241,15 @@ fn stale(seen: &Observed, machines: &[NodeObservation]) -> Option<Vec<String>> {
     (!gone.is_empty()).then_some(gone)
 }
 
+/// `count` machines less: those that aren't Ready, then the least busy ones.
+fn fewer(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Next {
+    let names = victims(seen, alive, alive.len());
+    let (among, mut sure): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| is_ready(seen, name));
+    sure.truncate(count);
+    let count = count - sure.len();
+    if count == 0 { Next::Drain(sure, drain::SCALE_DOWN) } else { Next::DrainLeastBusy { sure, among, count } }
+}
+
 /// Which machines to remove: those that aren't Ready first, then the last by name.
 fn victims(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Vec<String> {
     let mut names: Vec<&str> = alive.iter().map(|m| m.name.as_str()).collect();
@@ -251,11 +268,13 @@ const fn verb(work: Work) -> &'static str {
 /// Deletion: machines, Node objects, then our finalizer. A cluster that goes takes all of it along.
 fn delete(seen: &Observed) -> Plan {
     match &seen.task {
-        TaskView::Queued(w) | TaskView::Running(w, _) if *w != Work::RemoveNodes => return deleting(Next::Cancel),
+        TaskView::Queued(w) | TaskView::Running(w, _) if !matches!(w, Work::RemoveNodes | Work::Drain) => {
+            return deleting(Next::Cancel);
+        }
         TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
             return deleting(Next::Nothing).after(QUICK);
         }
-        TaskView::Failed(Work::RemoveNodes, error) if seen.wait.is_some() => {
+        TaskView::Failed(Work::RemoveNodes | Work::Drain, error) if seen.wait.is_some() => {
             return Decision { next: Next::Nothing, phase: Phase::Deleting, health: failing(error), again: seen.wait };
         }
         TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..) => {}
@@ -265,7 +284,7 @@ fn delete(seen: &Observed) -> Plan {
     }
     match &seen.machines {
         Ok(machines) if !machines.is_empty() && seen.has_api_server => {
-            deleting(Next::RemoveNodes(machines.iter().map(|m| m.name.clone()).collect()))
+            deleting(Next::Drain(machines.iter().map(|m| m.name.clone()).collect(), drain::SCALE_DOWN))
         }
         Ok(_) => match stale(seen, &[]) {
             Some(stale) => deleting(Next::DeleteNodeObjects(stale)),

@@ -21,6 +21,8 @@ use crate::provider::{Access, ClusterId, ClusterPlan, Error, Progress, ServerFil
 
 /// Ports that are tried for one cluster before it is left to the next attempt.
 const PORTS: usize = 8;
+/// A file in the server that isn't empty while a restart is owed to it.
+pub const OWED: &str = "/etc/k3eks/restart-owed";
 /// Between two looks at a server that is starting.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -97,21 +99,26 @@ pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     k3d.runner.run(call, |_| {}).await
 }
 
-/// Gives the server files that it hasn't got.
-pub async fn write_files(k3d: &K3d, id: &ClusterId, files: &[ServerFile]) -> Result<(), Error> {
+/// Gives the server files that it hasn't got; whether a restart is owed to it. That outlives this process in a file of its own.
+pub async fn write_files(k3d: &K3d, id: &ClusterId, files: &[ServerFile]) -> Result<bool, Error> {
     let docker = k3d.engine.docker(&format!("configuring cluster {id}")).await?;
     let server = names::server(&k3d.name_of(id));
+    let mut owed = archive::read(&docker, &server, OWED).await?.is_some_and(|mark| !mark.is_empty());
     for file in files {
-        let wanted = file.content.as_bytes();
-        let found = archive::read(&docker, &server, &file.path).await?;
-        let file = archive::File { path: file.path.clone(), content: wanted.to_vec() };
-        match found.as_deref() {
-            Some(found) if found == wanted => {}
-            Some(_) => archive::rewrite(&docker, &server, &file).await?,
-            None => archive::write(&docker, &server, &[file]).await?,
+        let wanted = archive::File { path: file.path.clone(), content: file.content.clone().into_bytes() };
+        match archive::read(&docker, &server, &file.path).await? {
+            Some(found) if found == wanted.content => {}
+            Some(_) if file.watched => archive::rewrite(&docker, &server, &wanted).await?,
+            Some(_) => {
+                let mark = archive::File { path: OWED.to_owned(), content: b"restart\n".to_vec() };
+                archive::write(&docker, &server, &[mark, wanted]).await?;
+                owed = true;
+            }
+            // The server was made without it, and wouldn't read it.
+            None => {}
         }
     }
-    Ok(())
+    Ok(owed)
 }
 
 /// Removes everything of the cluster.

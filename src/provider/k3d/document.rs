@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_network_is_joined_and_files_go_along() {
         let settings = K3dSettings { network: Some("mgmt".into()), ..K3dSettings::new("me") };
-        let file = ServerFile { path: "/etc/k3eks/a.yaml".into(), content: "a: 1\nb: 2\n".into() };
+        let file = ServerFile { path: "/etc/k3eks/a.yaml".into(), content: "a: 1\nb: 2\n".into(), watched: false };
         let plan = ClusterPlan { server: ServerSettings { files: vec![file], ..ServerSettings::default() }, ..plan() };
         let document = document(&settings, &plan, 1);
         assert_eq!(document["network"], "mgmt");

@@ -153,7 +153,7 @@ impl ClusterProvider for K3d {
         upgrade::restart(self, plan, progress).await
     }
 
-    async fn write_files(&self, id: &ClusterId, files: &[ServerFile]) -> Result<(), Error> {
+    async fn write_files(&self, id: &ClusterId, files: &[ServerFile]) -> Result<bool, Error> {
         cluster::write_files(self, id, files).await
     }
 

@@ -9,7 +9,7 @@ use bollard::query_parameters::{
     CreateContainerOptions, RemoveContainerOptions, RenameContainerOptions, StopContainerOptions,
 };
 
-use super::cluster::is_running;
+use super::cluster::{OWED, is_running};
 use super::engine::{self, failed};
 use super::names::{self, LABEL_IMAGE};
 use super::nodes::{says, says_since, scripts, within};
@@ -68,7 +68,8 @@ pub async fn restart(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resu
         docker.stop_container(&server, Some(stop)).await.map_err(failed(&doing))?;
         docker.start_container(&server, None).await.map_err(failed(&doing))?;
         progress.tell(2, 2, "waiting for the API server");
-        says_since(&docker, &server, UP, begun, || format!("waiting for server {server}")).await
+        says_since(&docker, &server, UP, begun, || format!("waiting for server {server}")).await?;
+        archive::write(&docker, &server, &[archive::File { path: OWED.to_owned(), content: Vec::new() }]).await
     })
     .await
 }

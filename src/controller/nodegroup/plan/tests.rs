@@ -29,7 +29,14 @@ fn missing_nodes_are_added_and_surplus_ones_removed_those_that_are_not_ready_fir
         nodes: Some(nodes(&[("a", false), ("b", true), ("c", true)])),
         ..seen_group(1)
     };
-    assert_eq!(plan(&group(), &seen).next, Next::Drain(vec!["a".into(), "c".into()], drain::SCALE_DOWN));
+    let some = |sure: &str, among: &[&str], count| Next::DrainLeastBusy {
+        sure: vec![sure.into()],
+        among: among.iter().map(|name| (*name).to_owned()).collect(),
+        count,
+    };
+    assert_eq!(plan(&group(), &seen).next, some("a", &["c", "b"], 1));
+    let one = Observed { plan: seen_group(2).plan, ..seen };
+    assert_eq!(plan(&group(), &one).next, Next::Drain(vec!["a".into()], drain::SCALE_DOWN));
 }
 
 fn rolling(all: &[(&str, &str, bool)], desired: usize) -> Observed {
@@ -164,7 +171,7 @@ fn deletion_takes_machines_then_node_objects_then_the_finalizer() {
         nodes: Some(nodes(&[("a", true)])),
         ..seen_group(2)
     };
-    assert_eq!(plan(&group, &full).next, Next::RemoveNodes(vec!["a".into(), "b".into()]));
+    assert_eq!(plan(&group, &full).next, Next::Drain(vec!["a".into(), "b".into()], drain::SCALE_DOWN));
     let empty = Observed { nodes: Some(nodes(&[("a", false)])), ..seen_group(2) };
     assert_eq!(plan(&group, &empty).next, Next::DeleteNodeObjects(vec!["a".into()]));
     assert_eq!(plan(&group, &seen_group(2)).next, Next::Finish);

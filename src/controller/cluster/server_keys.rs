@@ -1,16 +1,20 @@
-//! The keys that tokens of a cluster's service accounts are signed with. They are kept in a Secret, so that a new one can come
-//! while tokens that are signed with the one before are still good.
+//! The keys of a cluster's servers, which are kept in a Secret: those that tokens of service accounts are signed with, of which a new
+//! one can come while tokens that are signed with the one before are still good, and the one that Secrets are encrypted with.
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::inline::label_value;
-use super::server::{CHECKING, SIGNING};
+use super::server::{self, CHECKING, SIGNING};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::owned::Owned;
@@ -18,7 +22,9 @@ use crate::crd::{EKSClusterConfig, keys};
 use crate::provider::ServerFile;
 
 /// Key of the Secret with the private keys, PEM: the one that signs, then the one before.
-const DATA: &str = "keys.pem";
+const SIGNERS: &str = "service-account.pem";
+/// Key of the Secret with what Secrets are encrypted with: 32 bytes, in base64.
+const ENCRYPTION: &str = "encryption.key";
 /// On the Secret: for which wish the first of its keys was made.
 const MADE_FOR: &str = "k3eks.io/made-for";
 /// On the Secret: which wish was last carried out.
@@ -27,7 +33,7 @@ const DONE_FOR: &str = "k3eks.io/done-for";
 const END: &str = "-----END PRIVATE KEY-----\n";
 
 fn secret_name(cluster: &EKSClusterConfig) -> String {
-    format!("{}-service-account-keys", cluster.name_any())
+    format!("{}-server-keys", cluster.name_any())
 }
 
 /// The wish for another key that isn't carried out; `None` also for a cluster that has no keys of ours.
@@ -43,18 +49,23 @@ pub async fn files(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Vec<Serv
         Some(secret) => secret,
         None => make(cluster, ctx).await?,
     };
-    written(cluster, &pem(&secret))
+    written(cluster, &secret)
 }
 
 /// The API server signs with the first key, and takes what any of them has signed.
-fn written(cluster: &EKSClusterConfig, pem: &str) -> Result<Vec<ServerFile>, Error> {
+fn written(cluster: &EKSClusterConfig, secret: &Secret) -> Result<Vec<ServerFile>, Error> {
+    let (signers, encryption) = (text(secret, SIGNERS), text(secret, ENCRYPTION));
     let mut public = String::new();
-    for key in pem.split_inclusive(END) {
+    for key in signers.split_inclusive(END) {
         let pair = rcgen::KeyPair::from_pem(key).map_err(unusable(cluster))?;
         public.push_str(&pair.public_key_pem().replace("\r\n", "\n"));
     }
-    let first = pem.split_inclusive(END).next().unwrap_or_default().to_owned();
-    Ok(vec![ServerFile { path: SIGNING.into(), content: first }, ServerFile { path: CHECKING.into(), content: public }])
+    let first = signers.split_inclusive(END).next().unwrap_or_default().to_owned();
+    Ok(vec![
+        ServerFile { path: SIGNING.into(), content: first, watched: false },
+        ServerFile { path: CHECKING.into(), content: public, watched: false },
+        server::encryption(server::is_encrypted(cluster).then_some(encryption.as_str())),
+    ])
 }
 
 fn unusable(cluster: &EKSClusterConfig) -> impl Fn(rcgen::Error) -> Error {
@@ -63,20 +74,19 @@ fn unusable(cluster: &EKSClusterConfig) -> impl Fn(rcgen::Error) -> Error {
 }
 
 /// Puts a new key before the one that there is, for this wish; once, however often it is called.
-pub async fn renew(cluster: &EKSClusterConfig, wish: &str, ctx: &Context) -> Result<Vec<ServerFile>, Error> {
-    let Some(secret) = found(cluster, ctx).await? else { return files(cluster, ctx).await };
+pub async fn renew(cluster: &EKSClusterConfig, wish: &str, ctx: &Context) -> Result<(), Error> {
+    let Some(secret) = found(cluster, ctx).await? else { return Ok(()) };
     if secret.annotations().get(MADE_FOR).is_some_and(|made| made == wish) {
-        return written(cluster, &pem(&secret));
+        return Ok(());
     }
-    let old = pem(&secret);
+    let old = text(&secret, SIGNERS);
     let current = old.split_inclusive(END).next().unwrap_or_default();
     let content = format!("{}{current}", key(cluster)?);
     let body = json!({
         "metadata": {"annotations": {MADE_FOR: wish}, "resourceVersion": secret.resource_version()},
-        "stringData": {DATA: content},
+        "stringData": {SIGNERS: content},
     });
-    patch(cluster, &body, ctx).await?;
-    written(cluster, &content)
+    patch(cluster, &body, ctx).await
 }
 
 /// The servers sign with the key that was made for this wish.
@@ -112,14 +122,16 @@ async fn make(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Secret, Error
     if let Some(wanted) = cluster.annotations().get(keys::ANNOTATION_ROTATE) {
         secret.annotations_mut().insert(DONE_FOR.into(), wanted.clone());
     }
-    secret.data = Some(BTreeMap::from([(DATA.to_owned(), ByteString(key(cluster)?.into_bytes()))]));
+    let random = Sha256::digest([Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes).concat());
+    let data = [(SIGNERS, key(cluster)?), (ENCRYPTION, STANDARD.encode(random))];
+    secret.data = Some(data.map(|(name, value)| (name.to_owned(), ByteString(value.into_bytes()))).into());
     let params = PostParams { field_manager: Some(keys::CLUSTER_MANAGER.into()), ..PostParams::default() };
     let made = api(cluster, ctx).create(&params, &secret).await;
     made.map_err(Error::kubernetes(format!("writing Secret {}", secret_name(cluster))))
 }
 
-fn pem(secret: &Secret) -> String {
-    let bytes = secret.data.as_ref().and_then(|data| data.get(DATA));
+fn text(secret: &Secret, key: &str) -> String {
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key));
     bytes.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned()).unwrap_or_default()
 }
 
@@ -133,12 +145,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_ends_as_is_expected_so_that_two_can_be_told_apart() {
-        let cluster = EKSClusterConfig::new("demo", crate::crd::EKSClusterConfigSpec::default());
+    fn the_first_key_signs_both_are_taken_and_secrets_are_encrypted_on_request() {
+        let mut cluster = EKSClusterConfig::new("demo", crate::crd::EKSClusterConfigSpec::default());
         let (one, two) = (key(&cluster).unwrap(), key(&cluster).unwrap());
         assert!(one.ends_with(END) && one != two);
-        let files = written(&cluster, &format!("{one}{two}")).unwrap();
+        let data = [(SIGNERS, format!("{one}{two}")), (ENCRYPTION, "a2V5".to_owned())];
+        let data = data.map(|(name, value)| (name.to_owned(), ByteString(value.into_bytes()))).into();
+        let secret = Secret { data: Some(data), ..Secret::default() };
+        let files = written(&cluster, &secret).unwrap();
         assert_eq!(files[0].content, one);
         assert_eq!(files[1].content.matches("BEGIN PUBLIC KEY").count(), 2);
+        assert!(!files[2].content.contains("a2V5"), "nobody asked for encryption");
+        cluster.spec.secrets_encryption = Some(true);
+        assert!(written(&cluster, &secret).unwrap()[2].content.contains("a2V5"));
     }
 }
