@@ -38,6 +38,7 @@ Next:
   kubectl scale ng demo-workers --replicas 3
   export AWS_ENDPOINT_URL_EKS=http://127.0.0.1:${K3EKS_API_PORT:-4566} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
   aws eks list-clusters
+  aws eks update-kubeconfig --name demo --kubeconfig $child.aws && kubectl --kubeconfig $child.aws get nodes
   kubectl --kubeconfig $child get nodes
   make down
 EOF

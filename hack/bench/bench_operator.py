@@ -7,6 +7,7 @@ figures; one that is missed is marked and doesn't fail the run, since the machin
 import json
 import os
 import re
+import ssl
 import statistics
 import subprocess
 import sys
@@ -155,6 +156,121 @@ def four_at_once():
     report("4 clusters applied at once : 4 k3d at once", ours, theirs, 1.15)
 
 
+def phase(name, wanted):
+    """Until the cluster says this of its newest spec."""
+    while True:
+        found = json.loads(run("kubectl", "get", f"eks/{name}", "-o", "json"))
+        status = found.get("status", {})
+        if status.get("phase") == wanted and status.get("observedGeneration") == found["metadata"]["generation"]:
+            return
+        time.sleep(0.1)
+
+
+def patch(resource, spec):
+    run("kubectl", "patch", resource, "--type", "merge", "-p", json.dumps({"spec": spec}))
+
+
+def away(endpoint, work):
+    """The longest time that the API server didn't answer while `work` ran, in seconds."""
+    longest, over = [0.0], threading.Event()
+    context = ssl._create_unverified_context()
+
+    def look():
+        answered = time.monotonic()
+        while not over.is_set():
+            try:
+                urllib.request.urlopen(f"{endpoint}/readyz", timeout=1, context=context)
+                answered = time.monotonic()
+            except urllib.error.HTTPError as error:
+                # It answers that nobody is allowed to ask without a name.
+                if error.code in (401, 403):
+                    answered = time.monotonic()
+            except OSError:
+                pass
+            longest[0] = max(longest[0], time.monotonic() - answered)
+            time.sleep(0.05)
+    thread = threading.Thread(target=look)
+    thread.start()
+    work()
+    over.set()
+    thread.join()
+    return longest[0]
+
+
+def life():
+    ours, theirs, gaps = [], [], []
+    bare("bench-bare")
+    for _ in range(ROUNDS):
+        theirs.append(timed(lambda: (run("k3d", "cluster", "stop", "bench-bare"), run("k3d", "cluster", "start", "bench-bare", "--wait"))))
+    for _ in range(ROUNDS):
+        apply(cluster("one", kubernetesVersion="1.33"))
+        wait("eks/one")
+
+        def stop_and_start():
+            patch("eks/one", {"state": "Stopped"})
+            phase("one", "Stopped")
+            patch("eks/one", {"state": "Running"})
+            phase("one", "Active")
+        ours.append(timed(stop_and_start))
+        endpoint = run("kubectl", "get", "eks/one", "-o", "jsonpath={.status.endpoint}")
+
+        def upgrade():
+            patch("eks/one", {"kubernetesVersion": "1.34"})
+            phase("one", "Active")
+        gaps.append(away(endpoint, upgrade))
+        run("kubectl", "delete", "eks/one")
+    report("stop and start : k3d cluster stop and start", ours, theirs, 1.1)
+    gap = statistics.median(gaps)
+    print(f"upgrade of a cluster: its API away for {gap:.1f} s (goal: under 5){'' if gap < 5 else '   MISSED'}", flush=True)
+    ours, theirs = [], []
+    apply(cluster("one"))
+    wait("eks/one")
+    for turn in range(ROUNDS):
+        theirs.append(timed(lambda: run("k3d", "node", "create", f"s{turn}", "--cluster", "bench-bare", "--replicas", "4", "--image", IMAGE, "--wait")))
+        run("k3d", "node", "delete", *(f"k3d-s{turn}-{n}" for n in range(4)))
+        apply(group("g", "one", 1))
+        wait("ng/g")
+
+        def scale():
+            apply(group("g", "one", 5))
+            run("kubectl", "wait", "--for=jsonpath={.status.readyReplicas}=5", "--timeout=300s", "ng/g")
+        ours.append(timed(scale))
+        run("kubectl", "delete", "ng/g")
+    run("k3d", "cluster", "delete", "bench-bare")
+    run("kubectl", "delete", "eks/one")
+    report("node group from 1 to 5 : k3d node create --replicas 4", ours, theirs, 1.25)
+
+
+def readopted(operator):
+    names = [f"ten{n}" for n in range(10)]
+    apply(*(cluster(n) for n in names))
+    wait(*(f"eks/{n}" for n in names))
+
+    def containers():
+        return run("docker", "ps", "--filter", "label=k3eks.io/cluster", "--format", "{{.ID}} {{.Names}}")
+    before = containers()
+    operator.stop()
+    operator = Operator("--provider", "k3d")
+    began, quiet = quiet_after(operator)
+    calls = operator.total("k3eks_provision_duration_seconds_count")
+    touched = containers() != before or calls > 0
+    verdict = "" if quiet - began < 3 and not touched else "   MISSED"
+    print(f"restart with 10 running clusters: quiet after {quiet - began:.1f} s, containers {'touched' if touched else 'untouched'} (goal: under 3){verdict}", flush=True)
+    run("kubectl", "delete", "eks", *names)
+    return operator
+
+
+def quiet_after(operator):
+    """When it was started, and when its reconciles came to rest."""
+    begun, last, since = time.monotonic(), -1.0, time.monotonic()
+    while time.monotonic() - since < 3:
+        now = operator.total("k3eks_reconciles_total")
+        if now != last:
+            last, since = now, time.monotonic()
+        time.sleep(0.1)
+    return begun, since
+
+
 def active(count):
     phases = run("kubectl", "get", "eks,ng", "-o", "jsonpath={.items[*].status.phase}").split()
     return phases.count("Active") == count
@@ -177,12 +293,7 @@ def many(operator):
     print(f"  resident memory: {operator.memory():.0f} MB (goal: under 60){verdict}")
     operator.stop()
     operator = Operator()
-    begun, last, since = time.monotonic(), -1.0, time.monotonic()
-    while time.monotonic() - since < 3:
-        now = operator.total("k3eks_reconciles_total")
-        if now != last:
-            last, since = now, time.monotonic()
-        time.sleep(0.1)
+    begun, since = quiet_after(operator)
     writes = operator.total("k3eks_api_requests_total") - operator.metrics().get('k3eks_api_requests_total{method="GET"}', 0)
     calls = operator.total("k3eks_provision_duration_seconds_count")
     print(f"  restart: quiet after {since - begun:.1f} s, {writes:.0f} writes, {calls:.0f} provider calls, {operator.memory():.0f} MB")
@@ -195,6 +306,8 @@ try:
     creation()
     nodes()
     four_at_once()
+    life()
+    operator = readopted(operator)
     operator = many(operator)
 finally:
     operator.stop()

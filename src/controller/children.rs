@@ -25,6 +25,8 @@ use crate::provider::{Access, ClusterId, ClusterPlan, ClusterProvider};
 const SOON: Duration = Duration::from_millis(100);
 /// The longest pause between two questions to one that stays away.
 const LATER: Duration = Duration::from_secs(5);
+/// The longest wait for an API server whose container was changed.
+const AGAIN: Duration = Duration::from_secs(60);
 /// The longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -123,6 +125,16 @@ impl Children {
     pub fn changed(&self, id: &ClusterId) {
         if let Some(follower) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
             follower.again.notify_one();
+        }
+    }
+
+    /// The same, and waits until the API server answers again, or for as long as is sensible.
+    pub async fn answers_again(&self, id: &ClusterId) {
+        self.with(id, |state| state.0.ready = false);
+        self.changed(id);
+        let deadline = tokio::time::Instant::now() + AGAIN;
+        while !self.view(id).ready && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(SOON).await;
         }
     }
 

@@ -67,7 +67,7 @@ def test_a_cluster_lives(real):
         done(eks.associate_encryption_config(clusterName="Life_1", encryptionConfig=[{"resources": ["secrets"], "provider": key}])["update"])
         kubectl("create", "secret", "generic", "kept", "--from-literal=a=b")
         metrics = kubectl("get", "--raw", "/metrics")
-        assert re.search(r'transformation_type="to_storage",transformer_prefix="k8s:enc:secretbox:v1:k3eks:"', metrics)
+        assert re.search(r'transformation_type="to_storage",transformer_prefix="k8s:enc:secretbox:v1:"', metrics)
         assert kubectl("get", "secret", "kept", "-o", "jsonpath={.data.a}") == "Yg=="
         server = next(n for n in kubectl("get", "nodes", "-o", "name").split() if n.endswith("-server-0"))
         log = f"/api/v1/{server.replace('node/', 'nodes/')}/proxy/logs/k3eks/audit.log"

@@ -59,6 +59,23 @@ async fn nodes_come_and_go_with_the_size_and_die_without_leaving_a_node_object()
 }
 
 #[tokio::test]
+async fn of_too_many_nodes_the_least_busy_one_goes() {
+    run("least-busy", async |bed| {
+        bed.cluster("demo", json!({})).await;
+        bed.nodegroup("own", "demo", 3).await;
+        ready(bed, "own", 3).await;
+        let id = bed.id("demo");
+        let names = bed.world.nodes_of(&id, "own");
+        bed.world.occupy(&id, &names[0]);
+        bed.world.occupy(&id, &names[2]);
+        bed.nodegroup("own", "demo", 2).await;
+        ready(bed, "own", 2).await;
+        assert_eq!(bed.world.nodes_of(&id, "own"), [names[0].clone(), names[2].clone()]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn of_two_groups_with_one_name_the_younger_waits() {
     run("twins", async |bed| {
         bed.cluster("demo", json!({})).await;

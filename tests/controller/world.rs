@@ -35,6 +35,8 @@ struct Inner {
     clusters: BTreeMap<ClusterId, Cluster>,
     /// Node objects by cluster and name.
     objects: BTreeMap<ClusterId, BTreeMap<String, Value>>,
+    /// Nodes that a pod runs on, by cluster.
+    busy: BTreeMap<ClusterId, Vec<String>>,
     calls: Vec<String>,
     faults: BTreeMap<&'static str, Vec<Error>>,
     serial: usize,
@@ -113,6 +115,11 @@ impl World {
     /// A Node object.
     pub fn node(&self, id: &ClusterId, name: &str) -> Value {
         self.lock().objects[id][name].clone()
+    }
+
+    /// A pod runs on a node.
+    pub fn occupy(&self, id: &ClusterId, node: &str) {
+        self.lock().busy.entry(id.clone()).or_default().push(node.to_owned());
     }
 
     /// Somebody else labels a node.

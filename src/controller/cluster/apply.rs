@@ -87,7 +87,7 @@ fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {
     start(cluster, Work::Upgrade, ctx, move |provider, progress| async move {
         let ended = provider.upgrade_cluster(&plan, &progress).await;
         // Another server answers now, with another version and perhaps another address.
-        owner.children.changed(&plan.id);
+        owner.children.answers_again(&plan.id).await;
         ended
     });
 }
@@ -122,7 +122,7 @@ async fn configure(
     let (owner, resource) = (ctx.clone(), cluster.clone());
     start(cluster, Work::Configure, ctx, move |provider, progress| async move {
         provider.restart_cluster(&plan, &progress).await?;
-        owner.children.changed(&plan.id);
+        owner.children.answers_again(&plan.id).await;
         configured(&owner, &resource, &plan.id).await;
         Ok(())
     });

@@ -153,9 +153,17 @@ async fn change_node(
     Json(versioned(&node, version)).into_response()
 }
 
-/// No pods run in memory.
-async fn pods() -> Json<Value> {
-    Json(json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": []}))
+/// The pods that nodes were said to be occupied by; all of them, or those of one node.
+async fn pods(
+    State(world): State<Arc<World>>,
+    Path(path): At,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Json<Value> {
+    let of = query.get("fieldSelector").and_then(|selector| selector.strip_prefix("spec.nodeName="));
+    let busy = world.lock().busy.get(&at(path)).cloned().unwrap_or_default();
+    let pod = |node: &String| json!({"metadata": {"name": format!("on-{node}"), "namespace": "default"}, "spec": {"nodeName": node, "containers": []}});
+    let items: Vec<Value> = busy.iter().filter(|node| of.is_none_or(|of| of == *node)).map(pod).collect();
+    Json(json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": items}))
 }
 
 async fn delete_node(

@@ -123,7 +123,7 @@ fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
     assert_eq!(plan(&off, &busy).next, Next::Nothing, "what is under way ends first");
     let halted = plan(&off, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
     assert_eq!((halted.next, halted.phase, halted.health), (Next::Nothing, Phase::Stopped, Health::Ready));
-    let record = Observed { has_api_server: false, ..running() };
+    let record = Observed { has_api_server: false, ..answering() };
     assert_eq!(plan(&off, &record).phase, Phase::Stopped, "nothing runs that could be stopped");
 
     let on = cluster(json!({"state": "Running"}), active());
@@ -166,6 +166,35 @@ fn the_next_version_is_an_upgrade_and_reached_when_the_api_server_says_so() {
     let done = plan(&demo, &seen);
     assert_eq!((done.next, done.phase, done.health), (Next::Nothing, Phase::Active, Health::Ready));
     assert_eq!(seen.running().unwrap().version, "1.34");
+}
+
+/// A cluster that runs as it should.
+fn answering() -> Observed {
+    Observed { world: Ok(server(ContainerState::Running)), child: ready(), ..seen_cluster() }
+}
+
+#[test]
+fn servers_that_are_configured_differently_are_updated_until_they_answer_again() {
+    let mut seen = answering();
+    seen.configured = Some(false);
+    let changed = plan(&cluster(json!({}), active()), &seen);
+    assert!(matches!(changed.next, Next::Configure(_, None)));
+    assert_eq!((changed.phase, reason(&changed)), (Phase::Updating, Some(Reason::Updating)));
+    let step = Step { number: 1, of: 2, what: "restarting".into() };
+    let mut away = Observed { task: TaskView::Running(Work::Configure, step), ..answering() };
+    away.child.ready = false;
+    let waiting = plan(&cluster(json!({}), active()), &away);
+    assert_eq!((waiting.phase, reason(&waiting)), (Phase::Updating, Some(Reason::Updating)));
+    // A new process looks at what there is, and says nothing of it.
+    seen.configured = None;
+    let mut status = active();
+    status["observedGeneration"] = cluster(json!({}), json!(null)).metadata.generation.into();
+    let look = plan(&cluster(json!({}), status), &seen);
+    assert!(matches!(look.next, Next::Configure(_, None)));
+    assert_eq!((look.phase, look.health), (Phase::Active, Health::Ready));
+    seen.rotation = Some("1".into());
+    let wished = plan(&cluster(json!({}), active()), &seen);
+    assert!(matches!(wished.next, Next::Configure(_, Some(wish)) if wish == "1"));
 }
 
 #[test]
