@@ -113,7 +113,7 @@ ours, theirs = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{moto_port}"
 quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 running = [
     subprocess.Popen([BINARY, "operator", "--provider", "metadata", "--watch-namespace", "bench-api", "--admin-address", "127.0.0.1:0", "--log-level", "warn"]),
-    subprocess.Popen([BINARY, "api", "--listen", f"127.0.0.1:{port}", "--namespace", "bench-api", "--watch-namespace", "bench-api", "--quota-clusters", "100000", "--log-level", "warn", "--identity-listen", f"127.0.0.1:{identity}"]),
+    subprocess.Popen([BINARY, "api", "--listen", f"127.0.0.1:{port}", "--namespace", "bench-api", "--watch-namespace", "bench-api", "--quota-clusters", "100000", "--log-level", "warn,rustls=error", "--identity-listen", f"127.0.0.1:{identity}"]),
     subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "moto_server"), "-p", str(moto_port)], **quiet),
 ]
 api = running[1]
