@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::Context;
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::{Args, ValueEnum};
 use k3eks::eks::beside::{self, Beside};
@@ -15,7 +13,7 @@ use k3eks::eks::events::EventLog;
 use k3eks::eks::metrics::ApiMetrics;
 use k3eks::eks::operations::{self, Api, Quotas, Settings};
 use k3eks::eks::service::Service;
-use k3eks::eks::sigv4::{Authenticator, Mode};
+use k3eks::eks::sigv4::{Authenticator, Key, Mode};
 use k3eks::eks::store::Store;
 use k3eks::eks::versions;
 use k3eks::identity;
@@ -24,10 +22,9 @@ use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
-use super::keys::KeyFolder;
-
-/// How long requests under way have to end.
-pub const GRACE: Duration = Duration::from_secs(10);
+use super::folder::Folder;
+use super::keys;
+use super::listen::{self, Port};
 
 /// Whether signatures are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -127,10 +124,10 @@ impl Options {
         }
     }
 
-    fn given_keys(&self, shutdown: &CancellationToken) -> anyhow::Result<Arc<KeyFolder>> {
+    fn given_keys(&self, shutdown: &CancellationToken) -> anyhow::Result<Arc<Folder<Key>>> {
         match &self.keys {
-            Some(path) => KeyFolder::open(path.clone(), &self.account, &self.region, shutdown.clone()),
-            None => Ok(KeyFolder::none()),
+            Some(path) => keys::open(path.clone(), &self.account, &self.region, shutdown.clone()),
+            None => Ok(Folder::none()),
         }
     }
 }
@@ -176,24 +173,17 @@ fn fill(api: Arc<Api>, ready: Arc<AtomicBool>, shutdown: CancellationToken) {
 }
 
 async fn serve(options: &Options, router: axum::Router, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let handle = Handle::new();
-    let ending = handle.clone();
-    tokio::spawn(async move {
-        shutdown.cancelled().await;
-        ending.graceful_shutdown(Some(GRACE));
-    });
-    let (address, app) = (options.listen, router.into_make_service());
-    let Some((cert, key)) = options.tls_cert.as_ref().zip(options.tls_key.as_ref()) else {
-        tracing::info!(%address, "serving the EKS API over HTTP");
-        let served = axum_server::bind(address).handle(handle).serve(app).await;
-        return served.with_context(|| format!("serving {address}; take another --listen if it is in use"));
-    };
-    // The only error is that a provider is installed already, and then TLS works as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let tls = RustlsConfig::from_pem_file(cert, key)
-        .await
-        .with_context(|| format!("reading the certificate {} and its key {}", cert.display(), key.display()))?;
-    tracing::info!(%address, "serving the EKS API over HTTPS");
-    let served = axum_server::bind_rustls(address, tls).handle(handle).serve(app).await;
-    served.with_context(|| format!("serving {address}; take another --listen if it is in use"))
+    let tls =
+        match options.tls_cert.as_ref().zip(options.tls_key.as_ref()) {
+            None => None,
+            Some((cert, key)) => {
+                listen::enable_tls();
+                let read = RustlsConfig::from_pem_file(cert, key).await;
+                Some(read.with_context(|| {
+                    format!("reading the certificate {} and its key {}", cert.display(), key.display())
+                })?)
+            }
+        };
+    let port = Port { address: options.listen, what: "the EKS API", argument: "--listen" };
+    listen::serve(port, tls, router, shutdown).await
 }

@@ -1,13 +1,10 @@
 //! The identity service on the command line: where child clusters reach it, and what it is served with.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::Context;
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
 use k3eks::controller::IdentityService;
@@ -25,10 +22,8 @@ use kube::Client;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::api::GRACE;
-
-/// How long a change of the folder of roles may go unseen.
-const EVERY: Duration = Duration::from_secs(10);
+use super::folder::{self, Entries, Folder};
+use super::listen::{self, Port};
 
 /// Where child clusters reach the identity service: arguments of `k3eks operator`.
 #[derive(Args)]
@@ -111,8 +106,11 @@ impl Serving {
         shutdown: &CancellationToken,
     ) -> anyhow::Result<Arc<Desk>> {
         let roles = match &self.roles {
-            Some(path) => RoleFolder::open(path.clone(), shutdown.clone())?,
-            None => Arc::new(RoleFolder::default()),
+            Some(path) => {
+                let path = path.clone();
+                Folder::open("role", move || read(&path), shutdown.clone())?
+            }
+            None => Folder::none(),
         };
         let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(Remote::new).transpose();
         Ok(Arc::new(Desk {
@@ -129,33 +127,19 @@ impl Serving {
 
     /// Serves the two ports of child clusters until `shutdown`.
     pub async fn serve(&self, prepared: Prepared, desk: &Arc<Desk>, shutdown: CancellationToken) -> anyhow::Result<()> {
-        // The only error is that a provider is installed already, and then TLS works as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let (webhooks, pods) = (Handle::new(), Handle::new());
-        let endings = [webhooks.clone(), pods.clone()];
-        let ended = shutdown.clone();
-        tokio::spawn(async move {
-            ended.cancelled().await;
-            for ending in endings {
-                ending.graceful_shutdown(Some(GRACE));
-            }
-        });
         let of_webhooks = async {
             let Some(address) = self.identity_listen else { return Ok(()) };
+            listen::enable_tls();
             let Secrets { cert_pem, key_pem, .. } = prepared.secrets;
             let tls = RustlsConfig::from_pem(cert_pem.into_bytes(), key_pem.into_bytes()).await;
             let tls = tls.context("reading the certificate of the identity service")?;
-            tracing::info!(%address, "serving the webhooks of child clusters over HTTPS");
-            let app = serve::webhooks(desk).into_make_service();
-            let served = axum_server::bind_rustls(address, tls).handle(webhooks).serve(app).await;
-            served.with_context(|| format!("serving {address}; take another --identity-listen if it is in use"))
+            let port = Port { address, what: "the webhooks of child clusters", argument: "--identity-listen" };
+            listen::serve(port, Some(tls), serve::webhooks(desk), shutdown.clone()).await
         };
         let of_pods = async {
             let Some(address) = self.pods_listen else { return Ok(()) };
-            tracing::info!(%address, "serving the pods of child clusters over HTTP");
-            let app = serve::pods(desk).into_make_service();
-            let served = axum_server::bind(address).handle(pods).serve(app).await;
-            served.with_context(|| format!("serving {address}; take another --pods-listen if it is in use"))
+            let port = Port { address, what: "the pods of child clusters", argument: "--pods-listen" };
+            listen::serve(port, None, serve::pods(desk), shutdown.clone()).await
         };
         tokio::try_join!(of_webhooks, of_pods).map(|_| ())
     }
@@ -171,56 +155,21 @@ struct File {
     max_session_duration: Option<u64>,
 }
 
-/// Roles out of a folder, as a mounted ConfigMap is, read again every few seconds.
-#[derive(Default)]
-struct RoleFolder {
-    roles: RwLock<HashMap<String, Arc<Role>>>,
-}
-
-impl RoleFolder {
-    fn open(path: PathBuf, shutdown: CancellationToken) -> anyhow::Result<Arc<Self>> {
-        let folder = Arc::new(Self { roles: RwLock::new(read(&path)?) });
-        let watched = Arc::clone(&folder);
-        let again = async move {
-            let mut tick = tokio::time::interval(EVERY);
-            loop {
-                tick.tick().await;
-                match read(&path) {
-                    Ok(roles) => *watched.roles.write().unwrap_or_else(PoisonError::into_inner) = roles,
-                    Err(error) => tracing::warn!(error = format!("{error:#}"), "the roles stay as they were"),
-                }
-            }
-        };
-        tokio::spawn(async move { shutdown.run_until_cancelled(again).await.unwrap_or(()) });
-        Ok(folder)
-    }
-}
-
-impl RoleStore for RoleFolder {
+impl RoleStore for Folder<Role> {
     fn role(&self, arn: &str) -> Option<Arc<Role>> {
-        self.roles.read().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
+        self.get(arn)
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<HashMap<String, Arc<Role>>> {
-    let mut roles = HashMap::new();
-    for entry in std::fs::read_dir(path).with_context(|| format!("reading the roles in {}", path.display()))? {
-        let path = entry?.path();
-        let hidden = path.file_name().and_then(|name| name.to_str()).is_none_or(|name| name.starts_with('.'));
-        if hidden || !path.is_file() {
-            continue;
-        }
-        let doing = || format!("reading the role in {}", path.display());
-        let file: File =
-            serde_yaml::from_str(&std::fs::read_to_string(&path).with_context(doing)?).with_context(doing)?;
+fn read(path: &Path) -> anyhow::Result<Entries<Role>> {
+    folder::read(path, "role", |_, text| {
+        let file: File = serde_yaml::from_str(text)?;
         let trust = match file.assume_role_policy_document {
-            Some(serde_json::Value::String(text)) => Some(serde_json::from_str(&text).with_context(doing)?),
+            Some(serde_json::Value::String(text)) => Some(serde_json::from_str(&text)?),
             other => other,
         };
-        let role = Role::new(trust.as_ref(), file.max_session_duration).with_context(doing)?;
-        roles.insert(file.role_arn, Arc::new(role));
-    }
-    Ok(roles)
+        Ok((file.role_arn, Role::new(trust.as_ref(), file.max_session_duration)?))
+    })
 }
 
 #[cfg(test)]

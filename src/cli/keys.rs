@@ -1,18 +1,14 @@
 //! The keys of `--auth strict`: a folder with a file for each, as a mounted Secret is.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::Arc;
 
-use anyhow::Context;
 use k3eks::eks::arn::account_root;
 use k3eks::eks::sigv4::{Key, KeyStore};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-/// How long a change of the folder may go unseen.
-const EVERY: Duration = Duration::from_secs(10);
+use super::folder::{self, Entries, Folder};
 
 /// One file. The access key id is its name.
 #[derive(Deserialize)]
@@ -23,61 +19,32 @@ struct File {
     principal_arn: Option<String>,
 }
 
-/// Keys out of a folder, read again every few seconds.
-pub struct KeyFolder {
-    keys: RwLock<HashMap<String, Arc<Key>>>,
-}
-
-impl KeyFolder {
-    /// A folder without keys, for requests that aren't checked.
-    pub fn none() -> Arc<Self> {
-        Arc::new(Self { keys: RwLock::default() })
-    }
-
-    /// Reads the folder now and every few seconds until `shutdown`.
-    pub fn open(path: PathBuf, account: &str, region: &str, shutdown: CancellationToken) -> anyhow::Result<Arc<Self>> {
-        let folder = Arc::new(Self { keys: RwLock::new(read(&path, account, region)?) });
-        let (watched, account, region) = (Arc::clone(&folder), account.to_owned(), region.to_owned());
-        let again = async move {
-            let mut tick = tokio::time::interval(EVERY);
-            loop {
-                tick.tick().await;
-                match read(&path, &account, &region) {
-                    Ok(keys) => *watched.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
-                    Err(error) => tracing::warn!(error = format!("{error:#}"), "the keys stay as they were"),
-                }
-            }
-        };
-        tokio::spawn(async move { shutdown.run_until_cancelled(again).await.unwrap_or(()) });
-        Ok(folder)
-    }
-}
-
-impl KeyStore for KeyFolder {
+impl KeyStore for Folder<Key> {
     fn lookup(&self, access_key_id: &str, _: Option<&str>) -> Option<Arc<Key>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(access_key_id).cloned()
+        self.get(access_key_id)
     }
 }
 
-fn read(path: &Path, account: &str, region: &str) -> anyhow::Result<HashMap<String, Arc<Key>>> {
-    let mut keys = HashMap::new();
-    for entry in std::fs::read_dir(path).with_context(|| format!("reading the keys in {}", path.display()))? {
-        let path = entry?.path();
-        let Some(id) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        // A mounted Secret keeps its versions in hidden folders.
-        if id.starts_with('.') || !path.is_file() {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading the key {id}"))?;
+/// Keys out of a folder.
+pub fn open(
+    path: PathBuf,
+    account: &str,
+    region: &str,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Arc<Folder<Key>>> {
+    let (account, region) = (account.to_owned(), region.to_owned());
+    Folder::open("key", move || read(&path, &account, &region), shutdown)
+}
+
+fn read(path: &Path, account: &str, region: &str) -> anyhow::Result<Entries<Key>> {
+    folder::read(path, "key", |id, text| {
         // What serde says of a text may quote it, and this one is secret.
-        let file: File = serde_yaml::from_str(&text).map_err(|_| {
-            anyhow::anyhow!("reading the key {id}: give secretAccessKey, and account and principalArn where needed")
-        })?;
+        let file: File = serde_yaml::from_str(text)
+            .map_err(|_| anyhow::anyhow!("give secretAccessKey, and account and principalArn where needed"))?;
         let account = file.account.as_deref().unwrap_or(account);
         let principal = file.principal_arn.unwrap_or_else(|| account_root(region, account));
-        keys.insert(id.to_owned(), Arc::new(Key::new(id, &file.secret_access_key, account, &principal)));
-    }
-    Ok(keys)
+        Ok((id.to_owned(), Key::new(id, &file.secret_access_key, account, &principal)))
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The commands that don't name a provider.
 
 pub mod api;
+mod folder;
 pub mod identity;
 mod keys;
+mod listen;

@@ -6,6 +6,30 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cluster::EKSClusterConfigSpec;
+
+/// Network of a cluster's Services where the spec names none, as on EKS.
+pub const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
+
+impl EKSClusterConfigSpec {
+    /// Where it is written who may do what, EKS's default included.
+    pub fn authentication_mode(&self) -> AuthenticationMode {
+        self.access_config.as_ref().and_then(|config| config.authentication_mode).unwrap_or_default()
+    }
+
+    /// Whether who made the cluster is an administrator of it, EKS's default included.
+    pub fn creator_is_admin(&self) -> bool {
+        let config = self.access_config.as_ref();
+        config.and_then(|config| config.bootstrap_cluster_creator_admin_permissions).unwrap_or(true)
+    }
+
+    /// Network of the cluster's Services.
+    pub fn service_cidr(&self) -> &str {
+        let network = self.kubernetes_network_config.as_ref();
+        network.and_then(|network| network.service_ipv4_cidr.as_deref()).unwrap_or(DEFAULT_SERVICE_CIDR)
+    }
+}
+
 /// Who is let in, and by what (EKS: `accessConfig`).
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -54,6 +54,18 @@ impl FromStr for Arn {
     }
 }
 
+impl Arn {
+    /// Whether it names an IAM role.
+    pub fn is_role(&self) -> bool {
+        self.service == "iam" && self.resource.starts_with("role/")
+    }
+
+    /// Whether it names an IAM user.
+    pub fn is_user(&self) -> bool {
+        self.service == "iam" && self.resource.starts_with("user/")
+    }
+}
+
 impl fmt::Display for Arn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { partition, service, region, account, resource } = self;

@@ -122,8 +122,7 @@ fn web_identity(cluster: &EKSClusterConfig, account: &ServiceAccount, pod: &Pod)
 
 /// Where pods of the cluster find STS.
 fn sts_url(cluster: &EKSClusterConfig) -> String {
-    let network = cluster.spec.kubernetes_network_config.as_ref().and_then(|n| n.service_ipv4_cidr.as_deref());
-    let address = nth_address(network.unwrap_or("10.100.0.0/16"), ADDRESS);
+    let address = nth_address(cluster.spec.service_cidr(), ADDRESS);
     format!("http://{}", address.unwrap_or_default())
 }
 

@@ -67,7 +67,7 @@ async fn who(desk: &Desk, cluster: &str, token: &str) -> Result<Principal, Refus
 
 /// Who the principal is by an access entry, where the cluster knows such.
 fn by_entry(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Option<User> {
-    if mode(cluster) == AuthenticationMode::ConfigMap {
+    if cluster.spec.authentication_mode() == AuthenticationMode::ConfigMap {
         return None;
     }
     let entries = desk.api.store.members::<AccessEntry>(cluster);
@@ -84,7 +84,7 @@ async fn beside(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Res
         return Ok(User { name: "kubernetes-admin".into(), groups: vec!["system:masters".into()] });
     }
     let nobody = || Refusal::new(format!("{} has no access entry in this cluster", who.identity));
-    if mode(cluster) == AuthenticationMode::Api {
+    if cluster.spec.authentication_mode() == AuthenticationMode::Api {
         return Err(nobody());
     }
     let map = desk.children.aws_auth(&desk.api.store, cluster).await?;
@@ -92,20 +92,15 @@ async fn beside(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Res
     mapped.ok_or_else(|| Refusal::new(format!("{} is neither in aws-auth nor in an access entry", who.identity)))
 }
 
-fn mode(cluster: &EKSClusterConfig) -> AuthenticationMode {
-    let config = cluster.spec.access_config.as_ref();
-    config.and_then(|c| c.authentication_mode).unwrap_or_default()
-}
-
 /// Whether the principal made the cluster and is its administrator for that. Where there are access entries, the creator has one,
 /// which may be taken away; a root user can't have one. A cluster that wasn't made through the EKS API is its account's root user's.
 fn is_creator(cluster: &EKSClusterConfig, who: &Principal) -> bool {
-    let config = cluster.spec.access_config.as_ref();
-    let wanted = config.and_then(|c| c.bootstrap_cluster_creator_admin_permissions).unwrap_or(true);
     let identity = Identity::of(cluster);
     let root = account_root(&identity.region, &identity.account);
     let creator = cluster.annotations().get(keys::ANNOTATION_CREATOR).unwrap_or(&root);
-    wanted && who.is(creator) && (mode(cluster) == AuthenticationMode::ConfigMap || creator.ends_with(":root"))
+    cluster.spec.creator_is_admin()
+        && who.is(creator)
+        && (cluster.spec.authentication_mode() == AuthenticationMode::ConfigMap || creator.ends_with(":root"))
 }
 
 fn info(user: User, who: &Principal) -> UserInfo {

@@ -62,10 +62,8 @@ pub fn grant(desk: &Desk, token: &str, cluster: Option<&str>) -> Result<Granted,
     }
     let name: String = format!("eks-{}-{}", identity.name, pod.name).chars().take(27).collect();
     let name = format!("{name}-{}", Uuid::new_v4());
-    let credentials = assume(desk, &association, &name, &tags)?;
-    let who = desk.sessions.key(&credentials.access_key_id, &credentials.session_token);
+    let (who, credentials) = assume(desk, &association, &name, &tags)?;
     let arn = identity.arn_of("podidentityassociation", &format!("{}/{}", identity.name, association.eks_name()));
-    let who = who.map(|key| Principal::of(&key)).unwrap_or_default();
     Ok(Granted { association, arn, claims, who, credentials })
 }
 
@@ -88,7 +86,7 @@ fn assume(
     association: &PodIdentityAssociation,
     name: &str,
     tags: &BTreeMap<String, String>,
-) -> Result<Credentials, Refusal> {
+) -> Result<(Principal, Credentials), Refusal> {
     let role = role(&association.spec.role_arn)?;
     let keys: Vec<(String, &str)> = tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.as_str())).collect();
     let keys: Vec<(&str, &str)> = keys.iter().map(|(k, v)| (k.as_str(), *v)).collect();
@@ -113,7 +111,7 @@ fn assume(
 }
 
 fn role(arn: &str) -> Result<Arn, Refusal> {
-    let parsed = arn.parse::<Arn>().ok().filter(|a| a.service == "iam" && a.resource.starts_with("role/"));
+    let parsed = arn.parse::<Arn>().ok().filter(Arn::is_role);
     parsed.ok_or_else(|| Refusal::new(format!("the association's role {arn} isn't the ARN of a role")))
 }
 

@@ -25,17 +25,23 @@ pub struct Principal {
 impl Principal {
     /// The owner of `key`.
     pub fn of(key: &Key) -> Self {
-        let arn = key.principal_arn().to_owned();
-        let canonical = canonical(&arn);
-        let name = arn.rsplit('/').next().unwrap_or(&arn).to_owned();
+        let who = Self::new(key.principal_arn(), key.account(), key.access_key_id());
+        let identity = key.role_arn().map_or_else(|| who.canonical.clone(), str::to_owned);
+        Self { identity, ..who }
+    }
+
+    /// The principal of this ARN. A session's role is taken to have no path.
+    pub fn new(arn: &str, account: &str, access_key_id: &str) -> Self {
+        let canonical = canonical(arn);
+        let session = if arn.ends_with(":root") { "root" } else { arn.rsplit('/').next().unwrap_or(arn) };
         Self {
-            identity: key.role_arn().map_or_else(|| canonical.clone(), str::to_owned),
-            id: id(&arn, key.account()),
-            session: if arn.ends_with(":root") { "root".to_owned() } else { name },
-            account: key.account().to_owned(),
-            access_key_id: key.access_key_id().to_owned(),
+            identity: canonical.clone(),
+            id: id(arn, account),
+            session: session.to_owned(),
+            account: account.to_owned(),
+            access_key_id: access_key_id.to_owned(),
             canonical,
-            arn,
+            arn: arn.to_owned(),
         }
     }
 

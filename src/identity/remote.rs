@@ -10,7 +10,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
-use super::principal::{Principal, canonical};
+use super::principal::Principal;
 use super::token::Refusal;
 
 /// The longest answer that is read.
@@ -103,17 +103,7 @@ impl Remote {
 
 fn principal(xml: &str) -> Option<Principal> {
     let Identity { arn, account, user_id } = quick_xml::de::from_str::<Answer>(xml).ok()?.get_caller_identity_result;
-    let canonical = canonical(&arn);
-    let session = if arn.ends_with(":root") { "root" } else { arn.rsplit('/').next().unwrap_or(&arn) }.to_owned();
-    Some(Principal {
-        identity: canonical.clone(),
-        canonical,
-        account,
-        session,
-        id: user_id,
-        access_key_id: String::new(),
-        arn,
-    })
+    Some(Principal { id: user_id, ..Principal::new(&arn, &account, "") })
 }
 
 #[cfg(test)]

@@ -239,9 +239,7 @@ fn begin(
     let role = trusting(desk, &arn, askers, action, keys).ok_or_else(|| denied(name, action, &arn))?;
     let life = duration(input, LONGEST, role.longest)?;
     let tags = tags(input);
-    let credentials = open(desk, &arn, session, life, tags)?;
-    let who = desk.sessions.key(&credentials.access_key_id, &credentials.session_token);
-    let who = who.map(|key| Principal::of(&key)).unwrap_or_default();
+    let (who, credentials) = open(desk, &arn, session, life, tags)?;
     Ok(AssumeRoleResult {
         credentials: Shown::of(credentials),
         assumed_role_user: AssumedRoleUser { assumed_role_id: who.id, arn: who.arn },
@@ -269,7 +267,7 @@ pub fn trusting(
     role.trusts(askers, action, keys).then_some(role)
 }
 
-/// Credentials of a session of a role.
+/// A session of a role: whose it is, and its credentials.
 ///
 /// # Errors
 /// Only if the session can't be written.
@@ -279,15 +277,17 @@ pub fn open(
     name: &str,
     life: Duration,
     tags: BTreeMap<String, String>,
-) -> Result<Credentials, Error> {
+) -> Result<(Principal, Credentials), Error> {
+    let arn = assumed(role, name);
     let session = Session {
-        principal: assumed(role, name),
+        principal: arn.clone(),
         role: Some(role.to_string()),
         account: role.account.clone(),
         tags,
         ..Session::default()
     };
-    desk.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)
+    let credentials = desk.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?;
+    Ok((Principal::new(&arn, &role.account, &credentials.access_key_id), credentials))
 }
 
 fn required<'a>(input: &'a Form, name: &str) -> Result<&'a str, Error> {
@@ -297,7 +297,7 @@ fn required<'a>(input: &'a Form, name: &str) -> Result<&'a str, Error> {
 
 fn role_arn(input: &Form) -> Result<Arn, Error> {
     let text = required(input, "RoleArn")?;
-    let arn = text.parse::<Arn>().ok().filter(|a| a.service == "iam" && a.resource.starts_with("role/"));
+    let arn = text.parse::<Arn>().ok().filter(Arn::is_role);
     arn.ok_or_else(|| Error::new("ValidationError", format!("{text} is invalid: the ARN of a role is expected")))
 }
 

@@ -10,9 +10,6 @@ use crate::crd::names::{Identity, minor};
 use crate::crd::{EKSClusterConfig, keys};
 use crate::provider::{ClusterId, ClusterPlan, ClusterProvider, ServerSettings};
 
-/// Network of Services where the spec names none, as on EKS.
-pub const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
-
 /// The resource as providers know it.
 pub fn id(cluster: &EKSClusterConfig) -> ClusterId {
     ClusterId { namespace: cluster.namespace().unwrap_or_default(), name: cluster.name_any() }
@@ -79,12 +76,7 @@ pub fn validate(
         region: identity.region.clone(),
         version,
         image,
-        service_cidr: cluster
-            .spec
-            .kubernetes_network_config
-            .as_ref()
-            .and_then(|n| n.service_ipv4_cidr.clone())
-            .unwrap_or_else(|| DEFAULT_SERVICE_CIDR.into()),
+        service_cidr: cluster.spec.service_cidr().to_owned(),
         api_port: applied.and_then(|a| a.api_port).and_then(|p| u16::try_from(p).ok()),
         tls_names: vec![format!("{service}.svc"), format!("{service}.svc.cluster.local")],
         server: ServerSettings::default(),
@@ -99,6 +91,7 @@ mod tests {
 
     use super::*;
     use crate::controller::fixtures::{active, cluster};
+    use crate::crd::cluster_settings::DEFAULT_SERVICE_CIDR;
     use crate::crd::conditions::Health;
     use crate::provider::metadata::Metadata;
 

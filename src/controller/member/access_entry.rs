@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleBinding, Subject};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -65,6 +65,12 @@ async fn grant(client: &Client, entry: &AccessEntry, known: &BTreeSet<String>) -
             "rules": access_policies::rules(&policy)});
         apply(&Api::<ClusterRole>::all(client.clone()), &role(&policy), &body).await?;
     }
+    // Looked at every few seconds where new namespaces may come, so that only what lacks is written.
+    let mut there = BTreeSet::new();
+    let group = entry_group(&entry.spec.principal_arn);
+    let binds = |subjects: &Option<Vec<Subject>>| {
+        subjects.as_deref().is_some_and(|all| matches!(all, [one] if one.kind == "Group" && one.name == group))
+    };
     let labelled = ListParams::default().labels(LABEL);
     let stale = |labels: &std::collections::BTreeMap<String, String>, name: &str, namespace: Option<&str>| {
         let of = labels.get(LABEL).map_or("", String::as_str);
@@ -75,6 +81,8 @@ async fn grant(client: &Client, entry: &AccessEntry, known: &BTreeSet<String>) -
     for found in api.list(&labelled).await? {
         if stale(found.labels(), &found.name_any(), None) {
             gone(api.delete(&found.name_any(), &DeleteParams::default()).await)?;
+        } else if binds(&found.subjects) {
+            there.insert((found.name_any(), None));
         }
     }
     for found in Api::<RoleBinding>::all(client.clone()).list(&labelled).await? {
@@ -82,9 +90,12 @@ async fn grant(client: &Client, entry: &AccessEntry, known: &BTreeSet<String>) -
         if stale(found.labels(), &found.name_any(), Some(&namespace)) {
             let api = Api::<RoleBinding>::namespaced(client.clone(), &namespace);
             gone(api.delete(&found.name_any(), &DeleteParams::default()).await)?;
+        } else if binds(&found.subjects) {
+            there.insert((found.name_any(), Some(namespace)));
         }
     }
-    futures::stream::iter(wanted.iter().map(Ok))
+    let lacking = wanted.iter().filter(|b| !there.contains(&(b.name(&id), b.namespace.clone())));
+    futures::stream::iter(lacking.map(Ok))
         .try_for_each_concurrent(AT_ONCE, |binding| {
             let (name, body) = (binding.name(&id), binding.body(&id, &entry.spec.principal_arn));
             let client = client.clone();

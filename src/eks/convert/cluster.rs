@@ -7,6 +7,7 @@ pub use super::cluster_request::{
     CreateCluster, EncryptionConfig, LogSetup, Logging, NetworkConfig, Settings, VpcConfig,
 };
 use crate::crd::cluster::{IpFamily, KubernetesNetworkConfig, LoggingType};
+use crate::crd::cluster_settings::DEFAULT_SERVICE_CIDR;
 use crate::crd::cluster_settings::ElasticLoadBalancing;
 use crate::crd::names::{Identity, partition};
 use crate::crd::phase::Phase;
@@ -255,9 +256,7 @@ fn network(spec: &EKSClusterConfigSpec) -> Value {
     })
 }
 
-/// Network of Services where the request names none.
-const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
-/// The same for clusters with IPv6.
+/// Network of Services of clusters with IPv6.
 const DEFAULT_SERVICE_CIDR_V6: &str = "fd00:100::/108";
 
 fn logging(spec: &EKSClusterConfigSpec) -> Value {

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::token::Stamp;
 use super::{Api, Cx, check_tags};
 use crate::crd::access_entry::{AccessEntrySpec, AccessScope, AssociatedPolicy, STANDARD};
+use crate::crd::cluster_settings::AuthenticationMode;
 use crate::crd::names::Identity;
 use crate::crd::{AccessEntry, EKSClusterConfig, Member, member};
 use crate::eks::arn::{Arn, EksArn, access_policy};
-use crate::eks::convert::cluster::describe as describe_cluster;
 use crate::eks::convert::member::{created, modified};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -144,8 +144,7 @@ fn check_groups(groups: &[String]) -> Result<(), ApiError> {
 
 /// Access entries need an authentication mode that knows them.
 pub(super) fn check_mode(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
-    let mode = &describe_cluster(cluster, false, "")["accessConfig"]["authenticationMode"];
-    if mode == "CONFIG_MAP" {
+    if cluster.spec.authentication_mode() == AuthenticationMode::ConfigMap {
         let text = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.";
         return Err(ApiError::invalid_request(text));
     }
@@ -184,10 +183,8 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
 /// Makes who created the cluster an administrator of it, unless the request says otherwise or the cluster knows no
 /// access entries.
 pub(super) async fn bootstrap(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
-    let config = cluster.spec.access_config.as_ref();
-    let wanted = config.and_then(|c| c.bootstrap_cluster_creator_admin_permissions).unwrap_or(true);
     let principal = cx.caller.identity_arn.clone();
-    if !wanted || check_mode(cluster).is_err() || !is_role_or_user(&principal) {
+    if !cluster.spec.creator_is_admin() || check_mode(cluster).is_err() || !is_role_or_user(&principal) {
         return Ok(());
     }
     let now = Timestamp::now().to_string();
@@ -213,9 +210,7 @@ pub(super) async fn bootstrap(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(),
 }
 
 fn is_role_or_user(principal: &str) -> bool {
-    principal
-        .parse::<Arn>()
-        .is_ok_and(|a| a.service == "iam" && (a.resource.starts_with("role/") || a.resource.starts_with("user/")))
+    principal.parse::<Arn>().is_ok_and(|arn| arn.is_role() || arn.is_user())
 }
 
 async fn describe(cx: Cx, input: ByPrincipal) -> Result<Value, ApiError> {

@@ -1,0 +1,53 @@
+//! Serving a port until the process is told to stop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio_util::sync::CancellationToken;
+
+/// How long requests under way have to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A port: where, what for, and the argument that chooses another.
+#[derive(Clone, Copy)]
+pub struct Port {
+    /// The address.
+    pub address: SocketAddr,
+    /// What is served there.
+    pub what: &'static str,
+    /// The argument.
+    pub argument: &'static str,
+}
+
+/// Serves `app`, over HTTPS where there is a certificate, until `shutdown`.
+pub async fn serve(
+    port: Port,
+    tls: Option<RustlsConfig>,
+    app: Router,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let Port { address, what, argument } = port;
+    let (handle, app) = (Handle::new(), app.into_make_service());
+    let ending = handle.clone();
+    tokio::spawn(async move {
+        shutdown.cancelled().await;
+        ending.graceful_shutdown(Some(GRACE));
+    });
+    let scheme = if tls.is_some() { "HTTPS" } else { "HTTP" };
+    tracing::info!(%address, "serving {what} over {scheme}");
+    let served = match tls {
+        None => axum_server::bind(address).handle(handle).serve(app).await,
+        Some(tls) => axum_server::bind_rustls(address, tls).handle(handle).serve(app).await,
+    };
+    served.with_context(|| format!("serving {address}; take another {argument} if it is in use"))
+}
+
+/// Makes TLS possible; to be called before a certificate is read.
+pub fn enable_tls() {
+    // The only error is that a provider is installed already, and then TLS works as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
