@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use k3eks::admin;
 use k3eks::controller::{self, Providers, Settings, leader::Leadership};
 use k3eks::crd::{self, cluster::ProviderName};
@@ -25,8 +25,10 @@ use tokio_util::sync::CancellationToken;
 use tower::util::MapRequestLayer;
 
 /// An Amazon EKS that runs where you are.
+///
+/// Exit codes: 0 all is well; 1 it failed, and standard error says what and what to do; 2 the arguments are wrong.
 #[derive(Parser)]
-#[command(version, about, long_about = None)]
+#[command(version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -38,6 +40,18 @@ enum Command {
     Operator(Box<Operator>),
     /// Serve the EKS API on the resources of the management cluster.
     Api(Box<cli::api::Options>),
+    /// Show clusters and node groups, with how far each has come.
+    Status(cli::status::Options),
+    /// Print the kubeconfig of a cluster, or add it to yours.
+    Kubeconfig(cli::kubeconfig::Options),
+    /// Print what a cluster's control plane says, or its audit log.
+    Logs(cli::logs::Options),
+    /// Check Docker, k3d, images, ports, limits, the operator and the EKS API; say what mends what is wrong.
+    Doctor(cli::doctor::Options),
+    /// Print what completes these commands in a shell.
+    Completion(cli::shell::Completion),
+    /// Print the manual page.
+    Man,
     /// Write the custom resource definitions as YAML.
     Crds {
         /// Folder for one file a kind; without it everything goes to standard output.
@@ -133,6 +147,12 @@ fn main() -> ExitCode {
         Command::Crds { dir } => crds(dir.as_deref()),
         Command::Operator(options) => operator(*options),
         Command::Api(options) => api(*options),
+        Command::Status(options) => ask(cli::status::run(options)),
+        Command::Kubeconfig(options) => ask(cli::kubeconfig::run(options)),
+        Command::Logs(options) => ask(cli::logs::run(options)),
+        Command::Doctor(options) => ask(cli::doctor::run(options)),
+        Command::Completion(options) => cli::shell::completion(Cli::command(), &options),
+        Command::Man => cli::shell::man(Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -159,6 +179,12 @@ fn crds(dir: Option<&Path>) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Carries out what somebody asked for on the command line.
+#[tokio::main]
+async fn ask(asked: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    asked.await
 }
 
 #[tokio::main]

@@ -1,7 +1,13 @@
-//! The commands that don't name a provider.
+//! The commands that don't name a provider: servers, and what people ask about their clusters.
 
 pub mod api;
+pub mod doctor;
+mod find;
 mod folder;
 pub mod identity;
 mod keys;
+pub mod kubeconfig;
 mod listen;
+pub mod logs;
+pub mod shell;
+pub mod status;

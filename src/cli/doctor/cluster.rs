@@ -1,0 +1,138 @@
+//! What the management cluster has: definitions, an operator that works, clusters that are well; and the EKS API.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::rt::TokioExecutor;
+use k3eks::crd::conditions::Reason;
+use k3eks::crd::{EKSClusterConfig, definitions};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+
+use super::Finding;
+
+/// The longest wait for an answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The management cluster, the definitions, the operator, the clusters.
+pub async fn management() -> Vec<Finding> {
+    const WHAT: &str = "management cluster";
+    const MEND: &str =
+        "set KUBECONFIG to that of a running cluster; `make up` makes one and says where its kubeconfig is";
+    let asked = async {
+        let client = Client::try_default().await.map_err(|e| e.to_string())?;
+        let version = tokio::time::timeout(ANSWER, client.apiserver_version()).await;
+        let version = version.map_err(|_| "it takes too long to answer".to_owned())?.map_err(|e| e.to_string())?;
+        Ok::<_, String>((client, version.git_version))
+    };
+    let (client, version) = match asked.await {
+        Ok(both) => both,
+        Err(error) => return vec![Finding::problem(WHAT, format!("can't be reached: {error}"), MEND)],
+    };
+    let mut found = vec![Finding::well(WHAT, format!("{version} answers"))];
+    found.push(installed(&client).await);
+    found.push(operator(&client).await);
+    found.push(clusters(&client).await);
+    found
+}
+
+async fn installed(client: &Client) -> Finding {
+    const WHAT: &str = "definitions";
+    const MEND: &str = "helm upgrade --install k3eks-crd charts/k3eks-crd -n k3eks-system --create-namespace";
+    let there = match Api::<CustomResourceDefinition>::all(client.clone()).list_metadata(&ListParams::default()).await {
+        Ok(there) => there,
+        Err(error) => {
+            return Finding::note(WHAT, format!("can't be listed: {error}"), "use a kubeconfig that may list them");
+        }
+    };
+    let wanted = definitions();
+    let missing: Vec<String> = wanted
+        .iter()
+        .map(ResourceExt::name_any)
+        .filter(|name| !there.iter().any(|crd| crd.name_any() == *name))
+        .collect();
+    if missing.is_empty() {
+        return Finding::well(WHAT, format!("all {} are installed", wanted.len()));
+    }
+    Finding::problem(WHAT, format!("{} are missing", missing.join(", ")), MEND)
+}
+
+async fn operator(client: &Client) -> Finding {
+    const WHAT: &str = "operator";
+    let ours = ListParams::default().labels("app.kubernetes.io/name=k3eks");
+    let found = Api::<Deployment>::all(client.clone()).list(&ours).await;
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => {
+            return Finding::note(
+                WHAT,
+                format!("can't be looked for: {error}"),
+                "use a kubeconfig that may list Deployments",
+            );
+        }
+    };
+    let Some(deployment) = found.items.first() else {
+        let mend = "helm upgrade --install k3eks charts/k3eks -n k3eks-system, or k3eks operator on this host";
+        return Finding::note(WHAT, "isn't installed in the cluster; somebody else has to run it", mend);
+    };
+    let (namespace, name) = (deployment.namespace().unwrap_or_default(), deployment.name_any());
+    let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default();
+    if ready > 0 {
+        return Finding::well(WHAT, format!("{ready} of {namespace}/{name} ready"));
+    }
+    let mend = format!(
+        "kubectl -n {namespace} describe deploy/{name}; kubectl -n {namespace} logs deploy/{name} --all-containers"
+    );
+    Finding::problem(WHAT, format!("no pod of {namespace}/{name} is ready"), mend)
+}
+
+async fn clusters(client: &Client) -> Finding {
+    const WHAT: &str = "clusters";
+    let all = match Api::<EKSClusterConfig>::all(client.clone()).list(&ListParams::default()).await {
+        Ok(all) => all,
+        Err(error) => return Finding::note(WHAT, format!("can't be listed: {error}"), "install the definitions"),
+    };
+    let unwell = all.iter().filter(|cluster| {
+        let conditions = cluster.status.as_ref().map_or(&[][..], |status| &status.conditions);
+        let going_on =
+            [Reason::Queued, Reason::Creating, Reason::Updating, Reason::Deleting, Reason::WaitingForCluster];
+        let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
+        ready.is_some_and(|ready| {
+            ready.status != "True" && !going_on.iter().any(|reason| reason.as_str() == ready.reason)
+        })
+    });
+    let unwell: Vec<String> =
+        unwell.map(|c| format!("{}/{}", c.namespace().unwrap_or_default(), c.name_any())).collect();
+    if unwell.is_empty() {
+        return Finding::well(WHAT, format!("{}, none of them in trouble", all.items.len()));
+    }
+    Finding::note(WHAT, format!("{} in trouble", unwell.join(", ")), "k3eks status says why")
+}
+
+/// The EKS API.
+pub async fn api(endpoint: &str) -> Finding {
+    const WHAT: &str = "EKS API";
+    let url = format!("{}/_k3eks/health", endpoint.trim_end_matches('/'));
+    let mend = "`make up` publishes it on port 4566; elsewhere: kubectl -n k3eks-system port-forward svc/k3eks-eks 4566; AWS_ENDPOINT_URL_EKS names another one";
+    if url.starts_with("https://") {
+        return Finding::note(
+            WHAT,
+            format!("{endpoint} isn't asked over HTTPS"),
+            "curl it: the path is /_k3eks/health",
+        );
+    }
+    let asked = async {
+        let request = http::Request::get(&url).body(Body::empty()).map_err(|e| e.to_string())?;
+        let client = HttpClient::builder(TokioExecutor::new()).build_http();
+        let answer = tokio::time::timeout(ANSWER, client.request(request)).await;
+        answer.map_err(|_| "it takes too long".to_owned())?.map_err(|e| e.to_string())
+    };
+    match asked.await {
+        Ok(answer) if answer.status().is_success() => Finding::well(WHAT, format!("answers at {endpoint}")),
+        Ok(answer) => Finding::problem(WHAT, format!("{url} answers {}", answer.status()), mend),
+        Err(error) => Finding::note(WHAT, format!("doesn't answer at {endpoint}: {error}"), mend),
+    }
+}
