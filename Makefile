@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
 
 export PATH := $(K3EKS_CACHE)/bin:$(PATH)
 
-.PHONY: help up down setup clean test lint unit e2e bench generate check-generated eks-model
+.PHONY: help up down setup clean test lint unit e2e chaos bench generate check-generated eks-model
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ unit: ## Tests that need no management cluster; those of the provider use Docker
 
 e2e: ## Tests of the whole, with management clusters of their own
 	hack/e2e.sh
+
+chaos: setup ## Faults at random moments, for at most 15 minutes; K3EKS_CHAOS_SEED repeats a run
+	hack/chaos.sh
 
 bench: setup ## Speed and memory, as ratios to bare k3d in the same run
 	hack/bench.sh

@@ -7,6 +7,8 @@ cd "$ROOT"
 cargo build --release --quiet >&2
 binary=$CARGO_TARGET_DIR/release/k3eks
 k3d=$(command -v k3d)
+# For people, who find it beside k3d and helm.
+install -m755 "$binary" "$K3EKS_BIN_DIR/k3eks"
 content=$(sha256sum "$binary" "$k3d" hack/image.sh | sha256sum | cut -c1-12)
 image=k3eks:$content
 if ! docker image inspect "$image" >/dev/null 2>&1; then

@@ -28,31 +28,6 @@ room() {
   ((free >= 10)) || die "only $free GB are free on /, and 10 are needed: make room (docker system prune, make clean)"
 }
 
-# A privileged container asks for every capability; where the host itself lacks one, runc must not be asked for it.
-# What the host's own daemon.json says is kept, and the file isn't touched.
-configuration() {
-  local bounding own=/etc/docker/daemon.json
-  [ -e "$own" ] || own=/dev/null
-  bounding=$(awk '/CapBnd/{print $2}' /proc/self/status)
-  if (((16#$bounding >> 24 & 1) == 1)); then
-    jq -s '.[0] // {}' "$own"
-    return
-  fi
-  install -m755 "$ROOT/hack/runc-node" "$K3EKS_BIN_DIR/k3eks-runc"
-  jq -s --arg path "$K3EKS_BIN_DIR/k3eks-runc" \
-    '(.[0] // {}) | .runtimes.k3eks = {path: $path} | ."default-runtime" = "k3eks"' "$own"
-}
-
-engine() {
-  docker info >/dev/null 2>&1 && return
-  [ "$(id -u)" = 0 ] || die "Docker doesn't answer, and starting it needs root: start it (systemctl start docker), or run as root"
-  mkdir -p "$K3EKS_CACHE/run"
-  configuration >"$K3EKS_CACHE/run/daemon.json"
-  setsid dockerd --config-file "$K3EKS_CACHE/run/daemon.json" >"$K3EKS_CACHE/run/dockerd.log" 2>&1 </dev/null &
-  echo $! >"$K3EKS_CACHE/run/dockerd.pid"
-  until_ready 60 docker info || die "dockerd didn't start within 60 s; see $K3EKS_CACHE/run/dockerd.log"
-}
-
 # inotify: each node has several watchers of its own, and 128 instances are gone with the third cluster.
 limits() {
   local now
@@ -74,7 +49,7 @@ tool() {
 room
 packages
 toolchains
-docker info >/dev/null 2>&1 || step "Starting Docker" engine
+docker info >/dev/null 2>&1 || step "Starting Docker" "$ROOT/hack/docker.sh" start
 limits
 tool k3d github.com/k3d-io/k3d/v5 "-X github.com/k3d-io/k3d/v5/version.Version=v5.9.0"
 tool helm helm.sh/helm/v3/cmd/helm "-X helm.sh/helm/v3/internal/version.version=v3.18.0"

@@ -34,7 +34,7 @@ cat <<EOF
 
 Next:
   export KUBECONFIG=$KUBECONFIG PATH=$K3EKS_BIN_DIR:\$PATH
-  kubectl get eks,ng
+  k3eks status
   kubectl scale ng demo-workers --replicas 3
   export AWS_ENDPOINT_URL_EKS=http://127.0.0.1:${K3EKS_API_PORT:-4566} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
   aws eks list-clusters

@@ -2,7 +2,8 @@
 //!
 //! Needs `K3EKS_CONTROLLER_KUBECONFIG`: a cluster in which no operator runs. Each test has a namespace, a world and
 //! controllers of its own.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Some of the bed is for the stories of tests/chaos.rs alone.
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "controller/bed.rs"]
 mod bed;

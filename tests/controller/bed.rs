@@ -1,9 +1,12 @@
 //! A namespace of its own in the cluster that `K3EKS_CONTROLLER_KUBECONFIG` names, controllers that look after it alone,
 //! and what to show when a test fails.
 
+use std::fmt::Write as _;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -20,7 +23,7 @@ use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tower::util::MapRequestLayer;
 
@@ -28,6 +31,8 @@ use crate::world::{InMemory, LIMIT, World};
 
 const POLL: Duration = Duration::from_millis(50);
 const MANAGER: &str = "k3eks-test";
+/// Whether the definitions are there.
+static INSTALLED: OnceCell<()> = OnceCell::const_new();
 
 /// Text that several hands write to.
 #[derive(Clone, Default)]
@@ -44,10 +49,11 @@ impl Write for Log {
     }
 }
 
-/// Controllers that run.
+/// Controllers that run, on a thread and a runtime of their own, so that they can be killed with all that they began.
 struct Running {
     shutdown: CancellationToken,
-    work: JoinHandle<()>,
+    killed: CancellationToken,
+    thread: JoinHandle<()>,
 }
 
 /// A namespace of its own, its world, and controllers that look after it.
@@ -58,33 +64,28 @@ pub struct Bed {
     /// Requests of the controllers that change something, as `METHOD path`.
     writes: Arc<Mutex<Vec<String>>>,
     running: Mutex<Option<Running>>,
+    /// Where the controllers reach the API server, if not where everybody does.
+    pub by: Option<SocketAddr>,
     log: Log,
 }
 
 /// Runs a test in a bed of its own; on failure shows the resources as YAML, the Events and the log.
 pub async fn run(name: &str, test: impl AsyncFnOnce(&Bed)) {
     let bed = Bed::new(name).await;
-    let log = bed.log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || log.clone())
-        .with_ansi(false)
-        .with_env_filter("info,k3eks=debug")
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
     bed.start();
     let ended = AssertUnwindSafe(test(&bed)).catch_unwind().await;
     if ended.is_err() {
-        bed.show().await;
+        eprintln!("{}", bed.shown().await);
     }
     bed.stop().await;
     bed.clean().await;
-    drop(guard);
     if let Err(panic) = ended {
         std::panic::resume_unwind(panic);
     }
 }
 
-async fn config() -> Config {
+/// The way to the API server.
+pub async fn config() -> Config {
     let path = std::env::var("K3EKS_CONTROLLER_KUBECONFIG")
         .expect("K3EKS_CONTROLLER_KUBECONFIG: the kubeconfig of a cluster without the operator");
     let kubeconfig = Kubeconfig::read_from(path).unwrap();
@@ -92,9 +93,10 @@ async fn config() -> Config {
 }
 
 impl Bed {
-    async fn new(name: &str) -> Self {
+    /// A namespace of its own. Nobody looks after it yet.
+    pub async fn new(name: &str) -> Self {
         let client = Client::try_from(config().await).unwrap();
-        install(&client).await;
+        INSTALLED.get_or_init(|| install(&client)).await;
         let namespace = format!("ctl-{name}-{}", std::process::id());
         let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
         Api::<Namespace>::all(client.clone()).create(&kube::api::PostParams::default(), &object).await.unwrap();
@@ -104,47 +106,46 @@ impl Bed {
             client,
             writes: Arc::default(),
             running: Mutex::default(),
+            by: None,
             log: Log::default(),
         }
     }
 
     /// Starts the controllers anew, as another process would.
     pub fn start(&self) {
-        let shutdown = CancellationToken::new();
-        let (namespace, world, writes) = (self.namespace.clone(), self.world.clone(), self.writes.clone());
-        let stop = shutdown.clone();
-        let work = tokio::spawn(async move {
-            let noted = MapRequestLayer::new(move |request: http::Request<kube::client::Body>| {
-                if request.method() != http::Method::GET {
-                    writes.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
-                }
-                request
-            });
-            let client = ClientBuilder::try_from(config().await).unwrap().with_layer(&noted).build();
-            let settings = Settings {
-                default_version: "1.33".into(),
-                max_concurrent_provisions: 4,
-                watch_namespace: Some(namespace),
-                orphan_grace: Duration::from_secs(300),
-                children_by_network: false,
-                identity: None,
-            };
-            let providers = Providers {
-                k3d: Some(Arc::new(InMemory(world))),
-                metadata: Arc::new(Metadata::default()),
-                default: ProviderName::K3d,
-            };
-            controller::run(client, settings, providers, Metrics::new(), None, stop).await.unwrap();
+        let (shutdown, killed) = (CancellationToken::new(), CancellationToken::new());
+        let (log, kill) = (self.log.clone(), killed.clone());
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || log.clone())
+            .with_ansi(false)
+            .with_env_filter("info,k3eks=debug")
+            .finish();
+        let work = work(self.namespace.clone(), self.world.clone(), self.writes.clone(), self.by, shutdown.clone());
+        let thread = std::thread::spawn(move || {
+            let _guard = tracing::subscriber::set_default(subscriber);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { kill.run_until_cancelled(Box::pin(work)).await });
+            runtime.shutdown_background();
         });
-        *self.running.lock().unwrap() = Some(Running { shutdown, work });
+        *self.running.lock().unwrap() = Some(Running { shutdown, killed, thread });
     }
 
     /// Stops the controllers and waits for their end.
     pub async fn stop(&self) {
         let running = self.running.lock().unwrap().take();
-        if let Some(Running { shutdown, work }) = running {
+        if let Some(Running { shutdown, thread, .. }) = running {
             shutdown.cancel();
-            tokio::time::timeout(LIMIT, work).await.expect("the controllers stop").unwrap();
+            let joined = tokio::task::spawn_blocking(|| thread.join());
+            tokio::time::timeout(LIMIT, joined).await.expect("the controllers stop").unwrap().unwrap();
+        }
+    }
+
+    /// Ends the controllers in the middle of whatever they do.
+    pub async fn kill(&self) {
+        let running = self.running.lock().unwrap().take();
+        if let Some(Running { killed, thread, .. }) = running {
+            killed.cancel();
+            tokio::task::spawn_blocking(|| thread.join()).await.unwrap().unwrap();
         }
     }
 
@@ -244,6 +245,12 @@ impl Bed {
         condition(&object, "Ready")["message"].as_str().unwrap().to_owned()
     }
 
+    /// Waits until the object isn't being deleted.
+    pub async fn not_going(&self, kind: &str, name: &str) {
+        let stays = |o: Option<&Value>| o.is_none_or(|o| o["metadata"]["deletionTimestamp"].is_null());
+        self.until("not to be going", kind, name, stays).await;
+    }
+
     pub async fn gone(&self, kind: &str, name: &str) {
         self.until("to be gone", kind, name, |o| o.is_none()).await;
     }
@@ -257,19 +264,22 @@ impl Bed {
         }
     }
 
-    async fn show(&self) {
+    /// The resources, the Events, the calls and the log.
+    pub async fn shown(&self) -> String {
+        let mut text = String::new();
         for kind in ["EKSClusterConfig", "Nodegroup", "Event"] {
             for mut object in self.all(kind).await {
                 object["metadata"]["managedFields"].take();
-                eprintln!("---\n{}", serde_yaml::to_string(&object).unwrap());
+                let _ = writeln!(text, "---\n{}", serde_yaml::to_string(&object).unwrap());
             }
         }
-        eprintln!("--- calls of the provider\n{}", self.world.calls().join("\n"));
-        eprintln!("--- log\n{}", String::from_utf8_lossy(&self.log.0.lock().unwrap()));
+        let _ = writeln!(text, "--- calls of the provider\n{}", self.world.calls().join("\n"));
+        let _ = writeln!(text, "--- log\n{}", String::from_utf8_lossy(&self.log.0.lock().unwrap()));
+        text
     }
 
     /// Takes everything away, also what a failed test left with a finalizer.
-    async fn clean(&self) {
+    pub async fn clean(&self) {
         let free = json!({"metadata": {"finalizers": null}});
         for kind in ["EKSClusterConfig", "Nodegroup"] {
             let api = self.api(kind);
@@ -281,6 +291,41 @@ impl Bed {
         let namespaces = Api::<Namespace>::all(self.client.clone());
         namespaces.delete(&self.namespace, &DeleteParams::default()).await.unwrap();
     }
+}
+
+/// The controllers' work for a namespace, until `shutdown`; requests that change something are noted.
+async fn work(
+    namespace: String,
+    world: Arc<World>,
+    writes: Arc<Mutex<Vec<String>>>,
+    by: Option<SocketAddr>,
+    shutdown: CancellationToken,
+) {
+    let noted = MapRequestLayer::new(move |request: http::Request<kube::client::Body>| {
+        if request.method() != http::Method::GET {
+            writes.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
+        }
+        request
+    });
+    let mut config = config().await;
+    if let Some(by) = by {
+        config.cluster_url = format!("https://{by}").parse().unwrap();
+    }
+    let client = ClientBuilder::try_from(config).unwrap().with_layer(&noted).build();
+    let settings = Settings {
+        default_version: "1.33".into(),
+        max_concurrent_provisions: 4,
+        watch_namespace: Some(namespace),
+        orphan_grace: Duration::from_secs(300),
+        children_by_network: false,
+        identity: None,
+    };
+    let providers = Providers {
+        k3d: Some(Arc::new(InMemory(world))),
+        metadata: Arc::new(Metadata::default()),
+        default: ProviderName::K3d,
+    };
+    controller::run(client, settings, providers, Metrics::new(), None, shutdown).await.unwrap();
 }
 
 /// Installs the definitions and waits until the API server serves them.

@@ -4,7 +4,7 @@
 #[path = "world/api.rs"]
 mod api;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub const KNOWN: [&str; 2] = ["1.32", "1.33"];
 struct Cluster {
     image: String,
     stopped: bool,
+    /// Nodes whose containers have ended.
+    dead: BTreeSet<String>,
     /// Nodes by name, with the name of their group.
     nodes: BTreeMap<String, String>,
     /// Images of the nodes by name.
@@ -40,6 +42,10 @@ struct Inner {
     calls: Vec<String>,
     faults: BTreeMap<&'static str, Vec<Error>>,
     serial: usize,
+    /// Whether nothing can be seen or done.
+    away: bool,
+    /// How long work takes before it has its effect, and again until it is known.
+    pace: Duration,
 }
 
 /// Everything that runs, and what was asked. It outlives the controllers.
@@ -112,6 +118,47 @@ impl World {
         self.changed(id);
     }
 
+    /// The engine goes or comes back.
+    pub fn away(&self, away: bool) {
+        self.lock().away = away;
+        let known: Vec<ClusterId> = self.lock().clusters.keys().cloned().collect();
+        for id in &known {
+            self.changed(id);
+        }
+    }
+
+    /// Work takes so long before its effect, and as long after it.
+    pub fn pace(&self, pace: Duration) {
+        self.lock().pace = pace;
+    }
+
+    /// A server's container ends by itself.
+    pub fn kill_server(&self, id: &ClusterId) {
+        if let Some(cluster) = self.lock().clusters.get_mut(id) {
+            cluster.stopped = true;
+        }
+        self.changed(id);
+    }
+
+    /// The container of a cluster's first node ends by itself.
+    pub fn kill_node(&self, id: &ClusterId) {
+        if let Some(cluster) = self.lock().clusters.get_mut(id) {
+            let first = cluster.nodes.keys().find(|name| !cluster.dead.contains(*name)).cloned();
+            cluster.dead.extend(first);
+        }
+        self.changed(id);
+    }
+
+    /// Names of a cluster's Node objects.
+    pub fn objects_of(&self, id: &ClusterId) -> Vec<String> {
+        self.lock().objects.get(id).into_iter().flat_map(|nodes| nodes.keys().cloned()).collect()
+    }
+
+    /// A cluster's image, and whether it is stopped.
+    pub fn runs(&self, id: &ClusterId) -> Option<(String, bool)> {
+        self.lock().clusters.get(id).map(|cluster| (cluster.image.clone(), cluster.stopped))
+    }
+
     /// A Node object.
     pub fn node(&self, id: &ClusterId, name: &str) -> Value {
         self.lock().objects[id][name].clone()
@@ -135,15 +182,59 @@ impl World {
         let _ = self.changes.send(id.clone());
     }
 
-    /// Notes the call; the fault that was asked for, if one is left.
-    fn call(&self, what: &'static str, on: &str) -> Result<(), Error> {
-        let mut inner = self.lock();
-        inner.calls.push(format!("{what} {on}"));
-        match inner.faults.get_mut(what).filter(|faults| !faults.is_empty()) {
+    /// Notes the call, and lets time pass; the fault that was asked for, if one is left.
+    async fn call(&self, what: &'static str, on: &str) -> Result<(), Error> {
+        self.lock().calls.push(format!("{what} {on}"));
+        self.take_time().await;
+        self.seen()?;
+        match self.lock().faults.get_mut(what).filter(|faults| !faults.is_empty()) {
             Some(faults) => Err(faults.remove(0)),
             None => Ok(()),
         }
     }
+
+    fn change(&self, id: &ClusterId, change: impl FnOnce(&mut Cluster)) -> Result<(), Error> {
+        self.lock().clusters.get_mut(id).map(change).ok_or_else(|| no_cluster(id))
+    }
+
+    fn add_nodes(&self, plan: &NodegroupPlan, count: usize) -> Result<(), Error> {
+        let mut inner = self.lock();
+        for _ in 0..count {
+            inner.serial += 1;
+            let name = format!("node-{}", inner.serial);
+            let cluster = inner.clusters.get_mut(&plan.cluster).ok_or_else(|| no_cluster(&plan.cluster))?;
+            cluster.nodes.insert(name.clone(), plan.name.clone());
+            cluster.images.insert(name.clone(), plan.image.clone());
+            inner.objects.entry(plan.cluster.clone()).or_default().insert(name.clone(), api::node(&name, plan));
+        }
+        Ok(())
+    }
+
+    /// Tells of a change, and lets time pass before whoever asked for it knows that it is done.
+    async fn done(&self, id: &ClusterId) -> Result<(), Error> {
+        self.changed(id);
+        self.take_time().await;
+        Ok(())
+    }
+
+    async fn take_time(&self) {
+        let pace = self.lock().pace;
+        if !pace.is_zero() {
+            tokio::time::sleep(pace).await;
+        }
+    }
+
+    fn seen(&self) -> Result<(), Error> {
+        if !self.lock().away {
+            return Ok(());
+        }
+        Err(Error::Unavailable { engine: "memory", doing: "looking".into(), why: "it is away".into() })
+    }
+}
+
+/// There is no such cluster.
+fn no_cluster(id: &ClusterId) -> Error {
+    Error::Engine { doing: format!("looking for cluster {id}"), why: "it doesn't exist".into() }
 }
 
 /// The provider; a new one for each start of the controllers.
@@ -160,6 +251,7 @@ impl ClusterProvider for InMemory {
     }
 
     fn observe_cluster(&self, plan: &ClusterPlan) -> Result<ClusterObservation, Error> {
+        self.0.seen()?;
         let inner = self.0.lock();
         let server = |c: &Cluster| ServerObservation {
             name: self.cluster_name(&plan.id),
@@ -171,13 +263,21 @@ impl ClusterProvider for InMemory {
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
-        let images = self.0.lock().clusters.get(&plan.cluster).map(|c| c.images.clone()).unwrap_or_default();
-        let image = |name: &str| images.get(name).cloned().unwrap_or_default();
-        let node = |name: String| NodeObservation { image: image(&name), name, state: ContainerState::Running };
-        Ok(self.0.nodes_of(&plan.cluster, &plan.name).into_iter().map(node).collect())
+        self.0.seen()?;
+        let inner = self.0.lock();
+        let Some(cluster) = inner.clusters.get(&plan.cluster) else { return Ok(Vec::new()) };
+        let ended = |name: &String| cluster.stopped || cluster.dead.contains(name);
+        let node = |name: &String| NodeObservation {
+            image: cluster.images.get(name).cloned().unwrap_or_default(),
+            name: name.clone(),
+            state: if ended(name) { ContainerState::Exited } else { ContainerState::Running },
+        };
+        let ours = cluster.nodes.iter().filter(|(_, group)| **group == plan.name);
+        Ok(ours.map(|(name, _)| node(name)).collect())
     }
 
     fn clusters(&self) -> Result<Vec<ClusterId>, Error> {
+        self.0.seen()?;
         Ok(self.0.lock().clusters.keys().cloned().collect())
     }
 
@@ -194,34 +294,40 @@ impl ClusterProvider for InMemory {
 
     async fn create_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
         progress.tell(1, 2, "waiting to be let through");
-        self.0.call("create_cluster", &plan.id.name)?;
+        self.0.call("create_cluster", &plan.id.name).await?;
         let mut held = self.0.held.subscribe();
         held.wait_for(|held| !held).await.unwrap();
-        let cluster = Cluster { image: plan.image.clone(), ..Cluster::default() };
-        self.0.lock().clusters.insert(plan.id.clone(), cluster);
-        self.0.changed(&plan.id);
-        Ok(())
+        let made = || Cluster { image: plan.image.clone(), ..Cluster::default() };
+        {
+            let mut inner = self.0.lock();
+            inner.clusters.retain(|id, cluster| *id != plan.id || cluster.image == plan.image);
+            inner.clusters.entry(plan.id.clone()).or_insert_with(made).stopped = false;
+        }
+        self.0.done(&plan.id).await
     }
 
     async fn start_cluster(&self, plan: &ClusterPlan, _: &Progress) -> Result<(), Error> {
-        self.0.call("start_cluster", &plan.id.name)?;
-        self.0.lock().clusters.get_mut(&plan.id).unwrap().stopped = false;
-        self.0.changed(&plan.id);
-        Ok(())
+        self.0.call("start_cluster", &plan.id.name).await?;
+        self.0.change(&plan.id, |cluster| {
+            cluster.stopped = false;
+            cluster.dead.clear();
+        })?;
+        self.0.done(&plan.id).await
     }
 
     async fn stop_cluster(&self, id: &ClusterId) -> Result<(), Error> {
-        self.0.call("stop_cluster", &id.name)?;
-        self.0.lock().clusters.get_mut(id).unwrap().stopped = true;
-        self.0.changed(id);
-        Ok(())
+        self.0.call("stop_cluster", &id.name).await?;
+        self.0.change(id, |cluster| cluster.stopped = true)?;
+        self.0.done(id).await
     }
 
     async fn upgrade_cluster(&self, plan: &ClusterPlan, _: &Progress) -> Result<(), Error> {
-        self.0.call("upgrade_cluster", &plan.id.name)?;
-        self.0.lock().clusters.get_mut(&plan.id).unwrap().image.clone_from(&plan.image);
-        self.0.changed(&plan.id);
-        Ok(())
+        self.0.call("upgrade_cluster", &plan.id.name).await?;
+        self.0.change(&plan.id, |cluster| {
+            cluster.image.clone_from(&plan.image);
+            cluster.stopped = false;
+        })?;
+        self.0.done(&plan.id).await
     }
 
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
@@ -245,36 +351,24 @@ impl ClusterProvider for InMemory {
     }
 
     async fn delete_cluster(&self, id: &ClusterId) -> Result<(), Error> {
-        self.0.call("delete_cluster", &id.name)?;
+        self.0.call("delete_cluster", &id.name).await?;
         self.0.lock().clusters.remove(id);
         self.0.lock().objects.remove(id);
-        self.0.changed(id);
-        Ok(())
+        self.0.done(id).await
     }
 
     async fn create_nodes(&self, plan: &NodegroupPlan, count: usize, _: &Progress) -> Result<(), Error> {
-        self.0.call("create_nodes", &plan.name)?;
-        let mut inner = self.0.lock();
-        for _ in 0..count {
-            inner.serial += 1;
-            let name = format!("node-{}", inner.serial);
-            let cluster = inner.clusters.get_mut(&plan.cluster).unwrap();
-            cluster.nodes.insert(name.clone(), plan.name.clone());
-            cluster.images.insert(name.clone(), plan.image.clone());
-            inner.objects.entry(plan.cluster.clone()).or_default().insert(name.clone(), api::node(&name, plan));
-        }
-        drop(inner);
-        self.0.changed(&plan.cluster);
-        Ok(())
+        self.0.call("create_nodes", &plan.name).await?;
+        self.0.add_nodes(plan, count)?;
+        self.0.done(&plan.cluster).await
     }
 
     async fn delete_nodes(&self, id: &ClusterId, names: &[String]) -> Result<(), Error> {
-        self.0.call("delete_nodes", &names.join(","))?;
+        self.0.call("delete_nodes", &names.join(",")).await?;
         if let Some(cluster) = self.0.lock().clusters.get_mut(id) {
             cluster.nodes.retain(|name, _| !names.contains(name));
         }
-        self.0.changed(id);
-        Ok(())
+        self.0.done(id).await
     }
 
     fn changes(&self) -> broadcast::Receiver<ClusterId> {

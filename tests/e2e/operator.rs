@@ -15,11 +15,16 @@ pub struct Operator {
 impl Operator {
     /// With `options`, and with Docker at `docker_host` where that is given.
     pub fn start(bed: &Bed, options: &[&str], docker_host: Option<&str>) -> Self {
+        Self::by(bed, &bed.kubeconfig, options, docker_host)
+    }
+
+    /// The same, reaching the management API by another kubeconfig.
+    pub fn by(bed: &Bed, kubeconfig: &str, options: &[&str], docker_host: Option<&str>) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_k3eks"));
         command.args(["operator", "--watch-namespace", &bed.namespace, "--instance", &bed.namespace]);
         command.args(["--provider", "k3d", "--admin-address", "127.0.0.1:0"]).args(options);
-        command.env("KUBECONFIG", &bed.kubeconfig).stdin(Stdio::null());
+        command.env("KUBECONFIG", kubeconfig).stdin(Stdio::null());
         command.stdout(File::create(log.path()).unwrap()).stderr(log.as_file().try_clone().unwrap());
         if let Some(host) = docker_host {
             command.env("DOCKER_HOST", host);

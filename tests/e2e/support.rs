@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 const POLL: Duration = Duration::from_millis(250);
 
 /// Runs a command; standard error on failure.
@@ -17,6 +19,17 @@ fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<String, Stri
     let output = child.wait_with_output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// A cluster resource.
+pub fn cluster(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": name}, "spec": spec})
+}
+
+/// A node group of up to five nodes.
+pub fn nodegroup(name: &str, cluster: &str, desired: i32) -> Value {
+    json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": name}, "spec": {
+        "clusterName": cluster, "scalingConfig": {"minSize": 0, "maxSize": 5, "desiredSize": desired}}})
 }
 
 /// A namespace of its own in the management cluster.
@@ -53,12 +66,12 @@ impl Bed {
         run("kubectl", &[&["--kubeconfig", &self.kubeconfig, "-n", &self.namespace], args].concat(), None)
     }
 
-    pub fn try_apply(&self, object: &serde_json::Value) -> Result<String, String> {
+    pub fn try_apply(&self, object: &Value) -> Result<String, String> {
         let args = ["--kubeconfig", &self.kubeconfig, "-n", &self.namespace, "apply", "-f", "-"];
         run("kubectl", &args, Some(&object.to_string()))
     }
 
-    pub fn apply(&self, object: &serde_json::Value) {
+    pub fn apply(&self, object: &Value) {
         self.try_apply(object).unwrap();
     }
 
@@ -68,6 +81,10 @@ impl Bed {
 
     pub fn docker(&self, args: &[&str]) -> String {
         run("docker", args, None).unwrap()
+    }
+
+    pub fn k3d(&self, args: &[&str]) -> String {
+        run("k3d", args, None).unwrap()
     }
 
     /// Polls until `found` gives something, for at most `limit`.
@@ -184,7 +201,7 @@ impl Child {
         run("kubectl", &[&["--kubeconfig", path], args].concat(), None)
     }
 
-    pub fn apply(&self, object: &serde_json::Value) {
+    pub fn apply(&self, object: &Value) {
         let path = self.0.path().to_str().unwrap();
         run("kubectl", &["--kubeconfig", path, "apply", "-f", "-"], Some(&object.to_string())).unwrap();
     }
