@@ -6,6 +6,8 @@
 
 #[path = "e2e/faults.rs"]
 mod faults;
+#[path = "e2e/imports.rs"]
+mod imports;
 #[path = "e2e/operator.rs"]
 mod operator;
 #[path = "e2e/relay.rs"]
@@ -18,19 +20,10 @@ mod upgrades;
 use std::time::Duration;
 
 use serde_json::json;
-use support::Bed;
+use support::{Bed, cluster, nodegroup};
 
 const SOON: Duration = Duration::from_secs(30);
 const CLUSTER: Duration = Duration::from_secs(120);
-
-fn cluster(name: &str, spec: serde_json::Value) -> serde_json::Value {
-    json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": name}, "spec": spec})
-}
-
-fn nodegroup(name: &str, cluster: &str, desired: i32) -> serde_json::Value {
-    json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": name}, "spec": {
-        "clusterName": cluster, "scalingConfig": {"minSize": 0, "maxSize": 5, "desiredSize": desired}}})
-}
 
 #[test]
 fn a_cluster_from_yaml_lives_scales_heals_and_goes() {

@@ -13,13 +13,14 @@ use kube::{Api, Client, Config, ResourceExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::cluster::import;
 use super::cluster::server::{self, IdentityService};
 use super::context::{Settings, Wake};
 use super::error::Error;
 use super::nodegroup::marks;
 use crate::crd::keys;
 use crate::crd::nodegroup::NodeMarks;
-use crate::provider::{Access, ClusterId, ClusterPlan, ClusterProvider};
+use crate::provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Import};
 
 /// Between two questions to an API server that isn't ready yet.
 const SOON: Duration = Duration::from_millis(100);
@@ -70,9 +71,18 @@ impl Child {
 }
 
 struct Follower {
+    import: Option<Import>,
     state: Arc<Mutex<(Child, Option<Client>)>>,
     again: Arc<Notify>,
     stop: CancellationToken,
+}
+
+/// Where the way into a cluster is learnt.
+pub enum WayIn {
+    /// From what runs it.
+    Provider(Arc<dyn ClusterProvider>),
+    /// From a Secret of this name, in the namespace of the resource.
+    Secret(Client, String),
 }
 
 /// Every child API server that is followed.
@@ -92,13 +102,20 @@ impl Children {
     }
 
     /// Follows the cluster from now on, if it isn't followed already.
-    pub fn follow(&self, plan: &ClusterPlan, provider: &Arc<dyn ClusterProvider>) {
+    pub fn follow(&self, plan: &ClusterPlan, way_in: impl FnOnce() -> WayIn) {
         let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is found elsewhere from now on is another one.
+        if let Some(other) = followers.get(&plan.id).filter(|follower| follower.import != plan.import) {
+            other.stop.cancel();
+            followers.remove(&plan.id);
+        }
         followers.entry(plan.id.clone()).or_insert_with(|| {
-            let follower = Follower { state: Arc::default(), again: Arc::default(), stop: self.shutdown.child_token() };
+            let import = plan.import.clone();
+            let follower =
+                Follower { import, state: Arc::default(), again: Arc::default(), stop: self.shutdown.child_token() };
             let run = Run {
                 plan: plan.clone(),
-                provider: provider.clone(),
+                way_in: way_in(),
                 by_network: self.by_network,
                 identity: self.identity.clone(),
                 wake: self.wake.clone(),
@@ -167,7 +184,7 @@ struct Found {
 /// One follower's work.
 struct Run {
     plan: ClusterPlan,
-    provider: Arc<dyn ClusterProvider>,
+    way_in: WayIn,
     by_network: bool,
     identity: Option<IdentityService>,
     wake: Wake,
@@ -216,8 +233,7 @@ impl Run {
     }
 
     async fn attempt(&self) -> Result<Found, String> {
-        let access = self.provider.access(&self.plan).await.map_err(|e| e.to_string())?;
-        let access = access.ok_or("the API server's credentials aren't there yet")?;
+        let access = self.access().await?;
         let client = client(&access, self.by_network).await.map_err(|e| e.to_string())?;
         let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
         client.request_text(request).await.map_err(|e| format!("the API server isn't ready: {e}"))?;
@@ -227,9 +243,20 @@ impl Run {
         Ok(Found { access, client, version: version.git_version, jwks })
     }
 
+    async fn access(&self) -> Result<Access, String> {
+        match &self.way_in {
+            WayIn::Provider(provider) => {
+                let access = provider.access(&self.plan).await.map_err(|e| e.to_string())?;
+                access.ok_or_else(|| "the API server's credentials aren't there yet".into())
+            }
+            WayIn::Secret(client, secret) => import::access(client, &self.plan.id, secret).await,
+        }
+    }
+
     /// Leads the cluster to the identity service; the public keys of its service accounts.
     async fn lead(&self, client: &Client) -> Result<Option<String>, kube::Error> {
-        let Some(identity) = &self.identity else { return Ok(None) };
+        // A cluster that was made elsewhere signs its users in as it always did.
+        let Some(identity) = self.identity.as_ref().filter(|_| self.plan.import.is_none()) else { return Ok(None) };
         for (path, body) in server::objects(&self.plan, identity) {
             let path = format!("{path}?fieldManager={}&force=true", keys::CLUSTER_MANAGER);
             let request = http::Request::patch(path)

@@ -68,6 +68,7 @@ pub fn cluster_plan() -> ClusterPlan {
         tls_names: Vec::new(),
         server: crate::provider::ServerSettings::default(),
         endpoint_id: String::new(),
+        import: None,
     }
 }
 

@@ -78,6 +78,12 @@ pub struct EKSClusterConfigSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("imported can't be changed after creation"))]
     pub imported: bool,
 
+    /// With `imported`: the Secret in the same namespace whose key `value` is the cluster's kubeconfig, complete in itself.
+    /// Default: none; then a cluster that k3d made under the name `displayName` is adopted. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub kubeconfig_secret: Option<String>,
+
     /// Kubernetes minor version such as `1.33`. Default: the operator's default version. Mutable, one minor version up at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^1\.[0-9]{1,2}$"))]

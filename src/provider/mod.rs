@@ -10,8 +10,8 @@ mod types;
 
 pub use error::{Error, Retry};
 pub use types::{
-    Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, NodeObservation, NodegroupPlan, Progress,
-    Resources, ServerFile, ServerObservation, ServerSettings, Step,
+    Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, Import, NodeObservation, NodegroupPlan,
+    Progress, Resources, ServerFile, ServerObservation, ServerSettings, Step,
 };
 
 use async_trait::async_trait;
@@ -56,7 +56,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
     fn image(&self, version: &str) -> Result<String, Error>;
 
     /// Makes the cluster's control plane, or makes it whole after a crash. Returns when the provider has finished;
-    /// [`Access`] can be had earlier by [`Self::access`]. Removes what a failed attempt left.
+    /// [`Access`] can be had earlier by [`Self::access`]. Removes what a failed attempt left, or one for another image.
     ///
     /// # Errors
     /// Any; what was made by the failed attempt is removed by the next attempt or by [`Self::delete_cluster`].
@@ -99,11 +99,19 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(false)
     }
 
-    /// How to reach the API server as administrator; `None` while the cluster doesn't offer it yet.
+    /// How to reach the API server as administrator, also of a cluster that is found by name; `None` while the cluster doesn't offer it yet.
     ///
     /// # Errors
     /// [`Error::Unavailable`] and [`Error::Engine`].
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error>;
+
+    /// Lets go of a cluster that was found, not made: it stays as it is. Where nothing runs: nothing to do.
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn release_cluster(&self, _plan: &ClusterPlan) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Removes the cluster with all its nodes, volumes and its own network. Nothing there is a success.
     ///

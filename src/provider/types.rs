@@ -19,6 +19,15 @@ impl std::fmt::Display for ClusterId {
     }
 }
 
+/// Where a cluster that exists already is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Import {
+    /// By the provider's own name for it.
+    Named(String),
+    /// By the kubeconfig in a Secret of this name.
+    Secret(String),
+}
+
 /// What a cluster is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterPlan {
@@ -42,6 +51,8 @@ pub struct ClusterPlan {
     pub server: ServerSettings,
     /// URL by which the API server is to be known to the world where nothing runs (metadata), 32 hexadecimal digits of it.
     pub endpoint_id: String,
+    /// Where it is found, if it isn't made here.
+    pub import: Option<Import>,
 }
 
 /// What the servers of a cluster are started with.

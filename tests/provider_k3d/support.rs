@@ -45,6 +45,7 @@ impl Bed {
             tls_names: vec![format!("{name}.default.svc")],
             server: k3eks::provider::ServerSettings::default(),
             endpoint_id: String::new(),
+            import: None,
         }
     }
 

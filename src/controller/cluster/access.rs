@@ -34,10 +34,11 @@ pub async fn write(cluster: &EKSClusterConfig, access: &Access, ctx: &Context) -
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     let service = format!("{name}{}", keys::SERVICE_SUFFIX);
     let meta = |name: &str| metadata(cluster, name, &digest(access));
-    let internal = access
-        .internal
-        .as_ref()
-        .map(|_| with_server(&access.kubeconfig, &format!("https://{service}.{namespace}.svc:{SERVICE_PORT}")));
+    let internal = access.internal.as_ref().map(|_| {
+        let url = format!("https://{service}.{namespace}.svc:{SERVICE_PORT}");
+        // The certificate of a cluster that was made elsewhere doesn't have the Service's name.
+        with_server(&access.kubeconfig, &url, cluster.spec.imported.then_some("kubernetes"))
+    });
     let kubeconfig = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
     let mut data = json!({keys::KUBECONFIG_KEY: access.kubeconfig});
     if let Some(Ok(internal)) = internal {
@@ -99,13 +100,16 @@ where
     Ok(())
 }
 
-/// The same kubeconfig with another server.
-fn with_server(kubeconfig: &str, server: &str) -> Result<String, serde_yaml::Error> {
+/// The same kubeconfig with another server, whose certificate has `name` where that is given.
+fn with_server(kubeconfig: &str, server: &str, name: Option<&str>) -> Result<String, serde_yaml::Error> {
     let mut value: serde_yaml::Value = serde_yaml::from_str(kubeconfig)?;
     if let Some(clusters) = value.get_mut("clusters").and_then(|c| c.as_sequence_mut()) {
         for cluster in clusters {
             if let Some(map) = cluster.get_mut("cluster").and_then(|c| c.as_mapping_mut()) {
                 map.insert("server".into(), server.into());
+                if let Some(name) = name {
+                    map.insert("tls-server-name".into(), name.into());
+                }
             }
         }
     }

@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
 use super::plan::Next;
 use super::{access, server, server_keys, validate};
-use crate::controller::context::Context;
+use crate::controller::children::WayIn;
+use crate::controller::context::{Context, belongs};
 use crate::controller::error::Error;
 use crate::controller::status::finalizer;
 use crate::controller::tasks::Work;
 use crate::crd::{EKSClusterConfig, Nodegroup, keys};
-use crate::provider::{self, ClusterId, ClusterPlan, ClusterProvider, Progress};
+use crate::provider::{self, ClusterId, ClusterPlan, ClusterProvider, Import, Progress};
 
 /// Carries out `next`. Long work is only begun here.
 pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
@@ -23,11 +24,15 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
     match next {
         Next::Nothing | Next::LookAgain => Ok(()),
         Next::AddFinalizer => finalizer(&ctx.client, cluster, true).await,
-        Next::Finish => {
-            ctx.children.forget(&validate::id(cluster));
-            ctx.tasks.forget(&key);
-            ctx.backoff.worked(&key);
-            finalizer(&ctx.client, cluster, false).await
+        Next::Finish => finish(cluster, ctx).await,
+        Next::Release(plan) => {
+            if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster.spec.provider))
+                && let Err(error) = provider.release_cluster(&plan).await
+            {
+                // It isn't ours: that something of it can't be put back must not hold the resource.
+                tracing::warn!(cluster = %plan.id, %error, "letting go of an imported cluster");
+            }
+            finish(cluster, ctx).await
         }
         Next::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await,
         Next::Cancel => {
@@ -42,6 +47,8 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
         }
         Next::StartCreate(mut plan) => {
             sign(cluster, &mut plan, ctx).await?;
+            // Another server will answer, with credentials of its own.
+            ctx.children.forget(&plan.id);
             follow(cluster, &plan, ctx);
             start(cluster, Work::Create, ctx, move |provider, progress| async move {
                 provider.create_cluster(&plan, &progress).await
@@ -72,6 +79,21 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             None => Ok(()),
         },
     }
+}
+
+/// Nothing is left of the cluster: its resource may go, unless there are node groups that nobody has told of.
+async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+    let (id, key) = (validate::id(cluster), cluster.uid().unwrap_or_default());
+    let late = late_nodegroups(cluster, ctx).await?;
+    if !late.is_empty() {
+        delete_nodegroups(cluster, &late, ctx).await?;
+        ctx.wake.cluster(&id);
+        return Ok(());
+    }
+    ctx.children.forget(&id);
+    ctx.tasks.forget(&key);
+    ctx.backoff.worked(&key);
+    finalizer(&ctx.client, cluster, false).await
 }
 
 /// Adds the files with keys to those that the servers are started with, where they have any.
@@ -131,10 +153,13 @@ async fn configure(
 
 /// Follows the API server of a cluster that has one.
 pub fn follow(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) {
+    if let Some(Import::Secret(secret)) = &plan.import {
+        return ctx.children.follow(plan, || WayIn::Secret(ctx.client.clone(), secret.clone()));
+    }
     if let Some(provider) = ctx.providers.of(cluster.spec.provider)
         && provider.has_api_server()
     {
-        ctx.children.follow(plan, provider);
+        ctx.children.follow(plan, || WayIn::Provider(provider.clone()));
     }
 }
 
@@ -166,6 +191,15 @@ where
             ended
         },
     );
+}
+
+/// Node groups that were made so late that the watch hasn't told of them: they would wait for a cluster that is gone.
+async fn late_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Vec<String>, Error> {
+    let id = validate::id(cluster);
+    let doing = format!("looking for node groups of cluster {id}");
+    let all = Api::<Nodegroup>::namespaced(ctx.client.clone(), &id.namespace).list(&ListParams::default()).await;
+    let all = all.map_err(Error::kubernetes(doing))?;
+    Ok(all.iter().filter(|group| belongs(group, &id)).map(ResourceExt::name_any).collect())
 }
 
 async fn delete_nodegroups(cluster: &EKSClusterConfig, names: &[String], ctx: &Context) -> Result<(), Error> {

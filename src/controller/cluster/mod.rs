@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod apply;
+pub mod import;
 pub mod inline;
 pub mod observe;
 pub mod plan;
@@ -62,6 +63,9 @@ fn note_change(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
 /// Follows the API server of a cluster that was made before this process began, and finds it anew where its container moved.
 fn adopt(cluster: &EKSClusterConfig, seen: &observe::Observed, ctx: &Context) {
     let (Ok(plan), Ok(world)) = (&seen.plan, &seen.world) else { return };
+    if plan.import.is_some() && cluster.metadata.deletion_timestamp.is_none() && seen.twin.is_none() {
+        return apply::follow(cluster, plan, ctx);
+    }
     if cluster.metadata.deletion_timestamp.is_some()
         || world.servers.is_empty()
         || !plan::begun(cluster)

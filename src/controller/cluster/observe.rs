@@ -82,17 +82,22 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let id = validate::id(cluster);
     let provider = ctx.providers.of(cluster.spec.provider);
     let mut plan = validate::validate(cluster, &ctx.settings.default_version, provider);
-    let has_api_server = provider.is_some_and(|p| p.has_api_server());
-    if let Some(plan) = plan.as_mut().ok().filter(|_| has_api_server) {
+    let imported = cluster.spec.imported;
+    let has_api_server = imported || provider.is_some_and(|p| p.has_api_server());
+    if let Some(plan) = plan.as_mut().ok().filter(|_| has_api_server && !imported) {
         let providers = ctx.members.of(&id);
         plan.server = server::settings(plan, cluster, ctx.settings.identity.as_ref(), &providers);
     }
     let world = match (&plan, provider) {
-        (Ok(plan), Some(provider)) => provider.observe_cluster(plan),
+        (Ok(plan), Some(provider)) if !imported => provider.observe_cluster(plan),
         _ => Ok(ClusterObservation::default()),
     };
     let key = cluster.uid().unwrap_or_default();
     let child = ctx.children.view(&id);
+    let said = child.version.as_deref().and_then(minor).filter(|_| imported);
+    if let (Ok(plan), Some(minor)) = (&mut plan, said) {
+        plan.version = format!("1.{minor}");
+    }
     let nodegroups = ctx.nodegroups_of(&id);
     let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.owned));
     Observed {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
+use super::import;
 use super::inline::Change;
 use super::observe::Observed;
 use crate::controller::decision::{Decision, failing, step_message};
@@ -12,7 +13,7 @@ use crate::crd::cluster::PowerState;
 use crate::crd::conditions::{Health, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::{ClusterPlan, ContainerState, ServerObservation, Step};
+use crate::provider::{ClusterPlan, ContainerState, Retry, ServerObservation, Step};
 
 /// While something that sends no events is waited for.
 const SOON: Duration = Duration::from_millis(300);
@@ -26,6 +27,8 @@ pub enum Next {
     AddFinalizer,
     /// Take our finalizer off: nothing is left.
     Finish,
+    /// Let go of a cluster that was found, not made, and take our finalizer off.
+    Release(Option<ClusterPlan>),
     /// Delete these Nodegroup resources.
     DeleteNodegroups(Vec<String>),
     /// Tell running work to stop.
@@ -80,6 +83,9 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
             return held(if begun { Phase::Active } else { Phase::Failed }, problem.health.clone());
         }
     };
+    if spec.import.is_some() {
+        return import::plan(cluster, seen);
+    }
     let servers = match &seen.world {
         Ok(world) => &world.servers,
         Err(error) => {
@@ -93,7 +99,9 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let running = !servers.is_empty() && servers.iter().all(|s| s.state == ContainerState::Running);
     // Nodes that are still being started would be taken for dead ones.
     let starting = begun && matches!(seen.task, TaskView::Running(Work::Start, _));
-    if running && !starting && (seen.child.ready || !seen.has_api_server) {
+    // The version was changed before the cluster was ever Active: what was begun for the other one isn't used.
+    let outdated = !begun && seen.has_api_server && servers.iter().any(|server| server.image != spec.image);
+    if running && !starting && !outdated && (seen.child.ready || !seen.has_api_server) {
         return up(cluster, seen);
     }
     if running && begun && seen.task == TaskView::Idle && !seen.child.is_known() {
@@ -103,7 +111,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return waiting;
     }
     let phase = if begun { Phase::Updating } else { Phase::Creating };
-    if servers.is_empty() || (!begun && seen.task != TaskView::Finished(Work::Create)) {
+    if servers.is_empty() || outdated || (!begun && seen.task != TaskView::Finished(Work::Create)) {
         let what =
             if begun { "the cluster's server is gone; making it anew" } else { "Creating: waiting for a free slot" };
         let health = Health::Progressing(if begun { Reason::Creating } else { Reason::Queued }, what.into());
@@ -237,7 +245,7 @@ fn upgrade(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
         TaskView::Running(..) | TaskView::Stopping(_) => {
             progressing(Next::Nothing, "Upgrading: waiting for the provider to finish what is under way".into())
         }
-        TaskView::Failed(Work::Upgrade, error) if seen_before => {
+        TaskView::Failed(Work::Upgrade, error) if seen_before && error.retry() != Retry::Waiting => {
             let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
             let text = format!(
                 "upgrading to {} failed, and the cluster runs {running} as before: {error}; to try again set kubernetesVersion back to {running} and then to {}",
@@ -308,6 +316,13 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let live: Vec<String> = live.map(|g| g.name_any()).collect();
     if !live.is_empty() {
         return Decision::new(Next::DeleteNodegroups(live), phase, deleting("deleting the node groups")).after(SOON);
+    }
+    if cluster.spec.imported {
+        return if seen.nodegroups.is_empty() {
+            Decision::new(Next::Release(seen.plan.as_ref().ok().cloned()), phase, deleting("letting go of the cluster"))
+        } else {
+            Decision::new(Next::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON)
+        };
     }
     match &seen.task {
         TaskView::Queued(w) | TaskView::Running(w, _) if *w != Work::Delete => {

@@ -14,6 +14,7 @@ use crate::crd::conditions::{Health, Reason, conditions};
 use crate::crd::names::Identity;
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys};
+use crate::provider::Import;
 
 /// The provider has finished all that goes on beside an Active cluster (k3d's host records).
 pub const PROVISIONED: &str = "Provisioned";
@@ -64,7 +65,10 @@ fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterC
     status.version = Some(plan.version.clone());
     status.applied = Some(Applied {
         provider: seen.provider.into(),
-        name: seen.provider_name.clone(),
+        name: match &plan.import {
+            Some(Import::Named(name) | Import::Secret(name)) => name.clone(),
+            None => seen.provider_name.clone(),
+        },
         version: plan.version.clone(),
         image: plan.image.clone(),
         api_port,
@@ -95,6 +99,13 @@ fn failure(health: &Health) -> String {
 
 fn count(seen: &Observed) -> NodeCount {
     let statuses = || seen.nodegroups.iter();
+    if let (Ok(plan), Some(nodes)) = (&seen.plan, &seen.child.nodes)
+        && plan.import.is_some()
+    {
+        let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        let (ready, all) = (number(nodes.values().filter(|node| node.ready).count()), number(nodes.len()));
+        return NodeCount { ready, desired: all, summary: format!("{ready}/{all}") };
+    }
     let ready = statuses().map(|g| g.status.as_ref().map_or(0, |s| s.ready_replicas)).sum();
     let desired = statuses().map(|g| g.spec.scaling_config.desired_size).sum();
     NodeCount { ready, desired, summary: format!("{ready}/{desired}") }

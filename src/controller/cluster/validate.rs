@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
+use super::import;
 use crate::controller::decision::Problem;
 use crate::crd::conditions::Reason;
 use crate::crd::names::{Identity, minor};
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::{ClusterId, ClusterPlan, ClusterProvider, ServerSettings};
+use crate::provider::{ClusterId, ClusterPlan, ClusterProvider, Import, ServerSettings};
 
 /// The resource as providers know it.
 pub fn id(cluster: &EKSClusterConfig) -> ClusterId {
@@ -29,7 +30,7 @@ pub fn target(
     // One that was made without a version keeps the one that it has when the operator's default moves on.
     let wanted = cluster.spec.kubernetes_version.as_deref()?;
     let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
-    if applied.is_none() || wanted == plan.version {
+    if applied.is_none() || wanted == plan.version || plan.import.is_some() {
         return None;
     }
     let running = &plan.version;
@@ -49,18 +50,23 @@ pub fn validate(
     default_version: &str,
     provider: Option<&Arc<dyn ClusterProvider>>,
 ) -> Result<ClusterPlan, Problem> {
+    if let Some(import) = import::source(cluster)? {
+        if let Import::Named(name) = &import
+            && provider.is_none_or(|provider| !provider.has_api_server())
+        {
+            let text = format!(
+                "importing k3d's cluster {name} needs the provider k3d; start the operator with --provider k3d, or name a Secret with a kubeconfig in kubeconfigSecret"
+            );
+            return Err(Problem::stalled(Reason::ProviderUnavailable, text));
+        }
+        return Ok(imported(cluster, import));
+    }
     let provider = provider.ok_or_else(|| {
         Problem::stalled(
             Reason::ProviderUnavailable,
             "the cluster's provider k3d is turned off in this operator; start it with --provider k3d, or make a new resource with provider: metadata",
         )
     })?;
-    if cluster.spec.imported {
-        return Err(Problem::stalled(
-            Reason::InvalidSpec,
-            "importing a cluster isn't supported yet; leave out `imported` to have one made",
-        ));
-    }
     let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
     let (version, image) = if let Some(applied) = applied {
         (applied.version.clone(), applied.image.clone())
@@ -81,8 +87,27 @@ pub fn validate(
         tls_names: vec![format!("{service}.svc"), format!("{service}.svc.cluster.local")],
         server: ServerSettings::default(),
         endpoint_id: identity.id(),
+        import: None,
         id,
     })
+}
+
+/// A cluster that isn't made here. Its version is what its API server says.
+fn imported(cluster: &EKSClusterConfig, import: Import) -> ClusterPlan {
+    let (id, identity) = (id(cluster), Identity::of(cluster));
+    ClusterPlan {
+        eks_name: identity.name.clone(),
+        region: identity.region.clone(),
+        version: cluster.status.as_ref().and_then(|s| s.version.clone()).unwrap_or_default(),
+        image: String::new(),
+        service_cidr: cluster.spec.service_cidr().to_owned(),
+        api_port: None,
+        tls_names: Vec::new(),
+        server: ServerSettings::default(),
+        endpoint_id: identity.id(),
+        import: Some(import),
+        id,
+    }
 }
 
 #[cfg(test)]
@@ -148,8 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn importing_and_a_provider_that_is_turned_off_are_refused() {
-        assert_eq!(stalled(&of(&cluster(json!({"imported": true}), json!(null))).unwrap_err()).0, Reason::InvalidSpec);
+    fn a_provider_that_is_turned_off_is_refused() {
         let off = validate(&cluster(json!({}), json!(null)), "1.33", None).unwrap_err();
         assert_eq!(stalled(&off).0, Reason::ProviderUnavailable);
     }

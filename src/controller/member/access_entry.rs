@@ -28,6 +28,7 @@ const AT_ONCE: usize = 4;
 impl Kind for AccessEntry {
     async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
         if ctx.settings.identity.is_none()
+            || cluster.spec.imported
             || ctx.providers.of(cluster.spec.provider).is_none_or(|p| !p.has_api_server())
         {
             return Ok(Verdict::Record);

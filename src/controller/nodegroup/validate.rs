@@ -30,6 +30,12 @@ pub fn validate(
     provider: &Arc<dyn ClusterProvider>,
 ) -> Result<NodegroupPlan, Problem> {
     let invalid = |message: String| Problem::stalled(Reason::InvalidSpec, message);
+    if cluster.spec.imported {
+        return Err(invalid(format!(
+            "cluster {} is imported, and its nodes are whoever's made it; delete this node group",
+            cluster.name_any()
+        )));
+    }
     let scaling = &group.spec.scaling_config;
     if scaling.min_size > scaling.desired_size || scaling.desired_size > scaling.max_size {
         return Err(invalid(format!(

@@ -103,6 +103,7 @@ users:
             tls_names: vec![],
             server: crate::provider::ServerSettings::default(),
             endpoint_id: String::new(),
+            import: None,
         }
     }
 

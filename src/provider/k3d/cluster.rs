@@ -15,7 +15,7 @@ use super::nodes::within;
 use super::ports::is_taken;
 use super::runner::Call;
 use super::sweep::{Care, sweep};
-use super::upgrade::recover;
+use super::upgrade::{image, recover};
 use super::{K3d, archive, images, names};
 use crate::provider::{Access, ClusterId, ClusterPlan, Error, Progress, ServerFile};
 
@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// What an earlier attempt left.
 #[derive(Debug, PartialEq, Eq)]
 enum Left {
-    /// Nothing that could be used.
+    /// Nothing that could be used; a server on another image neither.
     Nothing,
     /// A server that runs.
     Running,
@@ -161,6 +161,9 @@ async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Er
     let server = names::server(&k3d.name_of(&plan.id));
     let doing = format!("looking at server {server}");
     let Some(seen) = engine::inspect(docker, &server).await.map_err(failed(&doing))? else { return Ok(Left::Nothing) };
+    if image(&seen) != Some(plan.image.as_str()) {
+        return Ok(Left::Nothing);
+    }
     if is_running(&seen) {
         return Ok(Left::Running);
     }

@@ -80,6 +80,7 @@ mod tests {
             tls_names: vec!["dev.default.svc".into(), "127.0.0.1".into()],
             server: ServerSettings { arguments: vec!["--cluster-dns=10.100.0.10".into()], files: Vec::new() },
             endpoint_id: String::new(),
+            import: None,
         }
     }
 

@@ -5,6 +5,7 @@
 //! operator finds it again. Nothing is remembered elsewhere.
 
 mod access;
+mod adopted;
 mod archive;
 mod cluster;
 mod config;
@@ -30,7 +31,7 @@ use tokio::task::JoinHandle;
 pub use config::{Images, K3dSettings, Limits, VersionImage};
 
 use super::{
-    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Error, NodeObservation, NodegroupPlan,
+    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Error, Import, NodeObservation, NodegroupPlan,
     Progress, ServerFile, ServerObservation,
 };
 use containers::Role;
@@ -158,7 +159,17 @@ impl ClusterProvider for K3d {
     }
 
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
-        cluster::access(self, plan).await
+        match &plan.import {
+            Some(Import::Named(name)) => adopted::access(self, plan, name).await,
+            _ => cluster::access(self, plan).await,
+        }
+    }
+
+    async fn release_cluster(&self, plan: &ClusterPlan) -> Result<(), Error> {
+        match &plan.import {
+            Some(Import::Named(name)) => adopted::release(self, plan, name).await,
+            _ => Ok(()),
+        }
     }
 
     async fn delete_cluster(&self, id: &ClusterId) -> Result<(), Error> {

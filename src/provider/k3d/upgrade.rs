@@ -93,7 +93,7 @@ fn old_name(server: &str) -> String {
 }
 
 /// The image as it was asked for.
-fn image(seen: &ContainerInspectResponse) -> Option<&str> {
+pub fn image(seen: &ContainerInspectResponse) -> Option<&str> {
     let config = seen.config.as_ref()?;
     config.labels.as_ref().and_then(|labels| labels.get(LABEL_IMAGE)).or(config.image.as_ref()).map(String::as_str)
 }

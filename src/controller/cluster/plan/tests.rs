@@ -33,6 +33,18 @@ fn our_finalizer_comes_before_anything_is_made() {
 }
 
 #[test]
+fn a_server_that_was_made_for_another_version_isn_t_used() {
+    let mut other = server(ContainerState::Running);
+    other.servers[0].image = "image:1.32".into();
+    let seen = Observed { world: Ok(other), task: TaskView::Finished(Work::Create), child: ready(), ..seen_cluster() };
+    assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen).next, Next::StartCreate(_)));
+    assert!(
+        !matches!(plan(&cluster(json!({}), active()), &seen).next, Next::StartCreate(_)),
+        "one that was Active is kept"
+    );
+}
+
+#[test]
 fn nothing_is_done_for_a_cluster_whose_identity_is_another_s() {
     let seen = Observed { twin: Some("default/older".into()), ..seen_cluster() };
     let mut new = cluster(json!({}), json!(null));

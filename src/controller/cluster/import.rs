@@ -1,0 +1,200 @@
+//! Clusters that exist already: found, looked at, and never made, changed or deleted.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::core::v1::Secret;
+use kube::config::{AuthInfo, Kubeconfig};
+use kube::{Api, Client, ResourceExt};
+
+use super::observe::Observed;
+use super::plan::{Next, begun};
+use crate::controller::decision::{Decision, Problem};
+use crate::crd::conditions::{Health, Reason};
+use crate::crd::phase::Phase;
+use crate::crd::{EKSClusterConfig, keys};
+use crate::provider::{Access, ClusterId, Import};
+
+/// Keys of the Secret that may have the kubeconfig, in the order in which they are looked for.
+const SECRET_KEYS: [&str; 3] = [keys::KUBECONFIG_KEY, "kubeconfig", "config"];
+/// Behind the name of a registered cluster: the Secret that connects it.
+const CONNECTOR_SUFFIX: &str = "-connector";
+/// Between two looks at a cluster that isn't found or doesn't answer.
+const LATER: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Where the cluster is found; `None` for one that is made here.
+///
+/// # Errors
+/// Where the Secret's name is one that is written here.
+pub fn source(cluster: &EKSClusterConfig) -> Result<Option<Import>, Problem> {
+    let name = cluster.name_any();
+    if !cluster.spec.imported {
+        return Ok(None);
+    }
+    let connector = cluster.spec.connector_config.is_some().then(|| format!("{name}{CONNECTOR_SUFFIX}"));
+    let Some(secret) = cluster.spec.kubeconfig_secret.clone().or(connector) else {
+        return Ok(Some(Import::Named(cluster.spec.display_name.clone().unwrap_or(name))));
+    };
+    let written = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
+    if secret == name || secret == written {
+        let text = format!(
+            "kubeconfigSecret can't be {secret}: Secrets {name} and {written} are written for the cluster; give yours another name"
+        );
+        return Err(Problem::stalled(Reason::InvalidSpec, text));
+    }
+    Ok(Some(Import::Secret(secret)))
+}
+
+/// The next action for an imported cluster.
+pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Decision<Next> {
+    if seen.child.ready {
+        let next = if !seen.inline.is_empty() {
+            Next::SyncNodegroups(seen.inline.clone())
+        } else if seen.access_written {
+            Next::Nothing
+        } else {
+            Next::WriteAccess
+        };
+        return Decision::new(next, Phase::Active, Health::Ready).after(std::time::Duration::from_secs(600));
+    }
+    if begun(cluster) && !seen.child.is_known() {
+        return Decision::new(Next::LookAgain, Phase::Active, Health::Ready)
+            .after(std::time::Duration::from_millis(300));
+    }
+    let problem = &seen.child.problem;
+    if begun(cluster) {
+        let text = format!("the imported cluster can't be reached: {problem}");
+        return Decision::new(Next::Nothing, Phase::Active, Health::Failing(Reason::Unreachable, text)).after(LATER);
+    }
+    let text = if problem.is_empty() { "looking for the cluster".into() } else { format!("importing: {problem}") };
+    Decision::new(Next::Nothing, Phase::Importing, Health::Progressing(Reason::WaitingForCluster, text)).after(LATER)
+}
+
+/// The way in that a Secret gives.
+///
+/// # Errors
+/// In words for people: there is no such Secret, or its kubeconfig can't be used.
+pub async fn access(client: &Client, id: &ClusterId, secret: &str) -> Result<Access, String> {
+    let api = Api::<Secret>::namespaced(client.clone(), &id.namespace);
+    let found = api.get_opt(secret).await.map_err(|e| format!("reading Secret {}/{secret}: {e}", id.namespace))?;
+    let waiting = || {
+        format!(
+            "waiting for Secret {}/{secret} with the cluster's kubeconfig: kubectl -n {} create secret generic {secret} --from-file={}=KUBECONFIG",
+            id.namespace,
+            id.namespace,
+            keys::KUBECONFIG_KEY
+        )
+    };
+    let data = found.and_then(|found| found.data).ok_or_else(waiting)?;
+    let bytes = SECRET_KEYS.iter().find_map(|key| data.get(*key));
+    let bytes = bytes
+        .ok_or_else(|| format!("Secret {}/{secret} has none of the keys {}", id.namespace, SECRET_KEYS.join(", ")))?;
+    let text = String::from_utf8_lossy(&bytes.0);
+    let kubeconfig =
+        Kubeconfig::from_yaml(&text).map_err(|e| format!("the kubeconfig in Secret {secret} can't be read: {e}"))?;
+    of(kubeconfig).map_err(|why| format!("the kubeconfig in Secret {secret} can't be used: {why}"))
+}
+
+/// The way in that a kubeconfig's current context gives. Whatever would make this process run a program or read a file of its own is refused:
+/// the Secret is somebody else's.
+fn of(kubeconfig: Kubeconfig) -> Result<Access, String> {
+    let current = kubeconfig.current_context.clone().ok_or("it has no current-context")?;
+    let named = kubeconfig.contexts.iter().find(|c| c.name == current).and_then(|c| c.context.clone());
+    let context = named.ok_or_else(|| format!("it has no context {current}"))?;
+    let cluster = kubeconfig.clusters.iter().find(|c| c.name == context.cluster).and_then(|c| c.cluster.clone());
+    let cluster = cluster.ok_or_else(|| format!("it has no cluster {}", context.cluster))?;
+    let user = kubeconfig.auth_infos.iter().find(|u| Some(&u.name) == context.user.as_ref());
+    let user = user.and_then(|u| u.auth_info.clone()).unwrap_or_default();
+    if cluster.certificate_authority.is_some() || reaches_out(&user) {
+        return Err("it names programs or files; give certificates, keys and tokens in it (kubectl config view --raw --flatten)".into());
+    }
+    let endpoint = cluster.server.ok_or("its cluster has no server")?;
+    let ca = cluster.certificate_authority_data.unwrap_or_default();
+    let ca = STANDARD.decode(ca.trim()).ok().and_then(|ca| String::from_utf8(ca).ok());
+    Ok(Access {
+        kubeconfig: serde_yaml::to_string(&kubeconfig).map_err(|e| e.to_string())?,
+        endpoint,
+        internal: None,
+        api_port: None,
+        ca_pem: ca.ok_or("its certificate-authority-data isn't a certificate in base64")?,
+    })
+}
+
+/// Whether credentials lie outside the kubeconfig.
+fn reaches_out(user: &AuthInfo) -> bool {
+    user.exec.is_some()
+        || user.auth_provider.is_some()
+        || user.token_file.is_some()
+        || user.client_certificate.is_some()
+        || user.client_key.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::controller::children::Child;
+    use crate::controller::fixtures::{active, cluster, seen_cluster};
+
+    fn kubeconfig(cluster: Value, user: Value) -> Result<Access, String> {
+        let text = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{"name": "k", "cluster": cluster}],
+            "users": [{"name": "u", "user": user}],
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+        });
+        of(Kubeconfig::from_yaml(&text.to_string()).unwrap())
+    }
+
+    #[test]
+    fn a_kubeconfig_with_everything_in_it_is_a_way_in() {
+        let server = json!({"server": "https://there:6443", "certificate-authority-data": STANDARD.encode("PEM")});
+        let access = kubeconfig(server, json!({"token": "t"})).unwrap();
+        assert_eq!((access.endpoint.as_str(), access.ca_pem.as_str()), ("https://there:6443", "PEM"));
+        assert!(access.kubeconfig.contains("token"));
+    }
+
+    #[test]
+    fn a_kubeconfig_never_makes_the_operator_run_a_program_or_read_a_file() {
+        let server = json!({"server": "https://there:6443"});
+        for user in [
+            json!({"exec": {"command": "sh", "apiVersion": "client.authentication.k8s.io/v1"}}),
+            json!({"tokenFile": "/etc/passwd"}),
+            json!({"client-certificate": "/a", "client-key": "/b"}),
+            json!({"auth-provider": {"name": "gcp", "config": {"cmd-path": "sh"}}}),
+        ] {
+            let why = kubeconfig(server.clone(), user).unwrap_err();
+            assert!(why.contains("--flatten"), "{why}");
+        }
+        assert!(kubeconfig(json!({"server": "https://there", "certificate-authority": "/ca"}), json!({})).is_err());
+    }
+
+    #[test]
+    fn clusters_are_found_by_name_by_secret_or_once_they_are_connected() {
+        let of = |spec: Value| source(&cluster(spec, json!(null)));
+        assert_eq!(of(json!({})), Ok(None));
+        assert_eq!(of(json!({"imported": true})), Ok(Some(Import::Named("demo".into()))));
+        assert_eq!(of(json!({"imported": true, "displayName": "dev"})), Ok(Some(Import::Named("dev".into()))));
+        assert_eq!(of(json!({"imported": true, "kubeconfigSecret": "s"})), Ok(Some(Import::Secret("s".into()))));
+        let connector = json!({"roleArn": "arn:aws:iam::000000000000:role/r", "provider": "EKS_ANYWHERE"});
+        let registered = of(json!({"imported": true, "connectorConfig": connector}));
+        assert_eq!(registered, Ok(Some(Import::Secret("demo-connector".into()))));
+        assert!(of(json!({"imported": true, "kubeconfigSecret": "demo-kubeconfig"})).is_err());
+    }
+
+    #[test]
+    fn it_is_importing_until_it_answers_and_stays_active_when_it_is_away() {
+        let spec = || json!({"imported": true});
+        let seen = |ready, problem: &str| Observed {
+            child: Child { ready, asked: true, problem: problem.into(), ..Child::default() },
+            ..seen_cluster()
+        };
+        let new = plan(&cluster(spec(), json!(null)), &seen(false, "no such host"));
+        assert_eq!((new.next.clone(), new.phase), (Next::Nothing, Phase::Importing));
+        assert!(matches!(&new.health, Health::Progressing(_, text) if text.contains("no such host")));
+        assert_eq!(plan(&cluster(spec(), json!(null)), &seen(true, "")).phase, Phase::Active);
+        let away = plan(&cluster(spec(), active()), &seen(false, "refused"));
+        assert_eq!(away.phase, Phase::Active);
+        assert!(matches!(away.health, Health::Failing(Reason::Unreachable, _)));
+    }
+}
