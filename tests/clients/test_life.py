@@ -1,4 +1,5 @@
 """One whole life of a cluster, with real containers behind it."""
+import os
 import re
 import subprocess
 import tempfile
@@ -19,7 +20,43 @@ def gone(call, **names):
     return False
 
 
-def test_a_cluster_lives(real):
+def connects(eks, real, management):
+    """Another name for the same cluster, registered, connected by a Secret, and let go of."""
+    registered = eks.register_cluster(name="Known", connectorConfig={"roleArn": ROLE, "provider": "OTHER"})["cluster"]
+    assert registered["status"] == "PENDING"
+    way_in = urllib.request.urlopen(f"{real}/_k3eks/clusters/Life_1/kubeconfig?internal=true").read()
+
+    def kubectl(*args, **options):
+        return subprocess.run(["kubectl", "--kubeconfig", management, *args], check=True, capture_output=True, **options).stdout.decode()
+    resource = kubectl("get", "eks", "-o", "jsonpath={.items[?(@.spec.displayName=='Known')].metadata.name}")
+    kubectl("create", "secret", "generic", f"{resource}-connector", "--from-file=value=/dev/stdin", input=way_in)
+    wait_for("the connection", lambda: eks.describe_cluster(name="Known")["cluster"]["status"] == "ACTIVE", 30)
+    eks.deregister_cluster(name="Known")
+    wait_for("its end", lambda: gone(eks.describe_cluster, name="Known"), 30)
+    kubectl("delete", "secret", f"{resource}-connector")
+    assert eks.describe_cluster(name="Life_1")["cluster"]["status"] == "ACTIVE"
+
+
+def asked_on_the_command_line(kubeconfig, management):
+    """What people ask of a cluster that runs."""
+    def k3eks(*args, code=0):
+        done = subprocess.run([os.environ["K3EKS_BINARY"], *args], env={**os.environ, "KUBECONFIG": management}, capture_output=True, text=True)
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done.stdout if code == 0 else done.stderr
+    assert k3eks("kubeconfig", "Life_1") == kubeconfig.decode()
+    assert re.search(r"life-1\S* +Active +1\.33 +█{10} 1/1 +everything is as the spec asks\n  workers +Active", k3eks("status"))
+    assert "k3s is up and running" in k3eks("logs", "Life_1", "--tail", "all")
+    assert "PROBLEM" not in k3eks("doctor")
+    assert "there is no cluster Nobody" in k3eks("kubeconfig", "Nobody", code=1)
+    assert "writes no audit log" in k3eks("logs", "Life_1", "--audit", code=1)
+    k3eks("logs", code=2)
+    with tempfile.TemporaryDirectory() as folder:
+        k3eks("kubeconfig", "Life_1", "--merge", f"{folder}/config")
+        ready = subprocess.run(["kubectl", "--kubeconfig", f"{folder}/config", "get", "--raw", "/readyz"], capture_output=True, text=True)
+        assert ready.stdout == "ok"
+
+
+def test_a_cluster_lives(real, management):
     eks = boto(real)
     made = eks.create_cluster(name="Life_1", roleArn=ROLE, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]}, tags={"team": "a"})["cluster"]
     assert (made["status"], made["arn"]) == ("CREATING", "arn:aws:eks:us-east-1:000000000000:cluster/Life_1")
@@ -47,6 +84,8 @@ def test_a_cluster_lives(real):
         wait_for("the node group", lambda: eks.describe_nodegroup(clusterName="Life_1", nodegroupName="workers")["nodegroup"]["status"] == "ACTIVE", 120)
         nodes = kubectl("get", "nodes", "-leks.amazonaws.com/nodegroup=workers,team=a", "-o", "name").split()
         assert len(nodes) == 1
+        asked_on_the_command_line(kubeconfig, management)
+        connects(eks, real, management)
         update = eks.update_nodegroup_config(clusterName="Life_1", nodegroupName="workers", scalingConfig={"desiredSize": 2})["update"]
         names = {"name": "Life_1", "nodegroupName": "workers", "updateId": update["id"]}
         wait_for("the update", lambda: eks.describe_update(**names)["update"]["status"] == "Successful", 120)
