@@ -27,6 +27,13 @@ environment() {
 }
 [ -e "$clients/complete" ] || step "Installing boto3 and the aws CLI" environment
 
+# The console page is tried in a real browser.
+browser() {
+  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || die "chromium is missing: install it with your package manager"
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+}
+command -v chromium chromium-browser google-chrome >/dev/null || step "Installing Chromium" browser
+
 K3EKS_SDKS=$("$ROOT/hack/sdks.sh")
 export K3EKS_SDKS
 

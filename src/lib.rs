@@ -8,11 +8,13 @@
 //! | [`controller`] | `crd`, the port in `provider`, `metrics` |
 //! | [`eks`] | `crd`, `metrics` |
 //! | [`identity`] | `crd`, `eks` |
+//! | [`console`] | `crd`, `eks` |
 //! | `admin` | `metrics` |
 //! | `metrics`, `telemetry` | nothing else of the crate |
 //! | `main` | everything |
 
 pub mod admin;
+pub mod console;
 pub mod controller;
 pub mod crd;
 

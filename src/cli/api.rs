@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::{Args, ValueEnum};
+use k3eks::console;
 use k3eks::eks::beside::{self, Beside};
 use k3eks::eks::events::EventLog;
 use k3eks::eks::metrics::ApiMetrics;
@@ -153,8 +154,9 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         .observed_by(events.clone());
     let ready = Arc::new(AtomicBool::new(false));
     fill(Arc::clone(&api), Arc::clone(&ready), shutdown.clone());
-    let beside = Beside { api, authenticator, metrics, events, ready };
-    let routes = beside::routes(identity::serve::beside(&desk, service.into_router()), beside);
+    let beside = Arc::new(Beside { api, authenticator, metrics, events, ready });
+    let eks = identity::serve::beside(&desk, service.into_router());
+    let routes = beside::routes(eks, console::routes(Arc::clone(&beside)), beside);
     tokio::try_join!(
         serve(&options, routes, shutdown.clone()),
         options.identity.serve(prepared, &desk, shutdown.clone()),

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -44,9 +45,8 @@ struct Which {
     internal: bool,
 }
 
-/// Adds the routes to those of the API, which answers nothing before the resources have been read.
-pub fn routes(eks: Router, beside: Beside) -> Router {
-    let beside = Arc::new(beside);
+/// Adds the routes, and `more`, to those of the API, which answers nothing before the resources have been read.
+pub fn routes(eks: Router, more: Router, beside: Arc<Beside>) -> Router {
     let gated = eks.layer(middleware::from_fn_with_state(Arc::clone(&beside), gate));
     let own = Router::new()
         .route("/metrics", get(metrics))
@@ -55,7 +55,16 @@ pub fn routes(eks: Router, beside: Beside) -> Router {
         .route("/_k3eks/clusters/{name}/kubeconfig", get(kubeconfig))
         .route("/_localemu_eks/{name}/kubeconfig", get(kubeconfig))
         .with_state(beside);
-    own.merge(gated)
+    own.merge(more).merge(gated).layer(middleware::from_fn(same_site))
+}
+
+/// Refuses what a page of somebody else makes a browser send: whoever looks at one may have nothing to do with it.
+async fn same_site(request: Request, next: Next) -> Response {
+    let from = request.headers().get("sec-fetch-site").map(http::HeaderValue::as_bytes);
+    if matches!(from, Some(b"cross-site" | b"same-site")) && request.method() != Method::GET {
+        return ApiError::access_denied("Requests of other sites' pages are refused.").into_response();
+    }
+    next.run(request).await
 }
 
 async fn gate(State(beside): State<Arc<Beside>>, request: Request, next: Next) -> Response {
@@ -111,13 +120,29 @@ async fn kubeconfig(
 }
 
 impl Beside {
-    fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
+    /// Who asks, in a request without a body.
+    ///
+    /// # Errors
+    /// The signature isn't good, or there is none and one is needed.
+    pub fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
+        self.signed(request.method(), request.uri(), request.headers(), b"")
+    }
+
+    /// Who asks, in a request with a body.
+    ///
+    /// # Errors
+    /// The signature isn't good, or there is none and one is needed.
+    pub fn caller_with(&self, head: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
+        self.signed(&head.method, &head.uri, &head.headers, body)
+    }
+
+    fn signed(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Caller, ApiError> {
         let signed = SignedRequest {
-            method: request.method().as_str(),
-            path: request.uri().path(),
-            query: request.uri().query().unwrap_or_default(),
-            headers: request.headers(),
-            body: b"",
+            method: method.as_str(),
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            headers,
+            body,
         };
         self.authenticator.authenticate(&signed, SystemTime::now())
     }

@@ -84,6 +84,18 @@ def management():
     return os.environ["K3EKS_E2E_KUBECONFIG"]
 
 
+class Endpoint(str):
+    """A URL, and the namespace that stands behind it."""
+    namespace = ""
+
+
+def healthy(endpoint):
+    try:
+        return urllib.request.urlopen(f"{endpoint}/_k3eks/health", timeout=1).status == 200
+    except OSError:
+        return False
+
+
 @pytest.fixture(scope="session")
 def records():
     """Endpoint of an operator that keeps records only, for what needs no containers."""
@@ -97,14 +109,9 @@ def records():
     ]
     log = tempfile.NamedTemporaryFile()
     running = [subprocess.Popen([os.environ["K3EKS_BINARY"], *c], env=env, stdout=log, stderr=log) for c in commands]
-    endpoint = f"http://127.0.0.1:{port}"
-
-    def healthy():
-        try:
-            return urllib.request.urlopen(f"{endpoint}/_k3eks/health", timeout=1).status == 200
-        except OSError:
-            return False
-    wait_for("the API", healthy)
+    endpoint = Endpoint(f"http://127.0.0.1:{port}")
+    endpoint.namespace = namespace
+    wait_for("the API", lambda: healthy(endpoint))
     yield endpoint
     for process in running:
         process.terminate()
@@ -113,3 +120,18 @@ def records():
     log.seek(0)
     print("--- operator and API", log.read().decode()[-8000:])
     subprocess.run(["kubectl", "delete", "namespace", namespace, "--wait=false"], env=env, capture_output=True)
+
+
+@pytest.fixture
+def strict(records, tmp_path):
+    """Endpoint of another API beside `records` that takes only requests signed with a known key, and that key with its secret."""
+    (tmp_path / "AKIACONSOLE").write_text(json.dumps({"secretAccessKey": "s3cret/+key"}))
+    env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"]}
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    command = ["api", "--listen", endpoint.removeprefix("http://"), "--namespace", records.namespace, "--watch-namespace", records.namespace, "--auth", "strict", "--keys", tmp_path]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([os.environ["K3EKS_BINARY"], *command], env=env, stdout=log, stderr=log)
+        wait_for("the API", lambda: healthy(endpoint))
+        yield endpoint, "AKIACONSOLE", "s3cret/+key"
+        process.terminate()
+        process.wait()

@@ -116,6 +116,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [k3eks.io]
   resources: [fargateprofiles, podidentityassociations, accessentries, identityproviderconfigs, eksanywheresubscriptions, addons, capabilities, certificateauthorities, clusterinsights]
   verbs: [get, list, watch, create, update, delete]
+# The page shows a cluster's Events.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [list]
 # Kubeconfigs are handed out one by one.
 - apiGroups: [""]
   resources: [secrets]

@@ -18,10 +18,12 @@ use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, PostParams};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 pub use cache::Cache;
 pub use error::StoreError;
@@ -96,6 +98,7 @@ pub struct Store {
     client: Client,
     namespace: String,
     caches: Caches,
+    changed: tokio::sync::watch::Sender<u64>,
 }
 
 impl Store {
@@ -106,8 +109,10 @@ impl Store {
         watched: Option<&str>,
         shutdown: tokio_util::sync::CancellationToken,
     ) -> Self {
-        let watch = watch::Watch { client: client.clone(), namespace: watched.map(str::to_owned), shutdown };
-        Self { client, namespace: namespace.to_owned(), caches: Caches::start(&watch) }
+        let changed = tokio::sync::watch::channel(0).0;
+        let watched = watched.map(str::to_owned);
+        let watch = watch::Watch { client: client.clone(), namespace: watched, shutdown, changed: changed.clone() };
+        Self { client, namespace: namespace.to_owned(), caches: Caches::start(&watch), changed }
     }
 
     /// Waits until every kind has been listed once.
@@ -187,6 +192,24 @@ impl Store {
                 Ok(Arc::clone(object))
             }
         }
+    }
+
+    /// Says when any object was made, changed or deleted.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// The Events about a cluster's resource, newest first.
+    pub async fn events(&self, namespace: &str, cluster: &str) -> Result<Vec<serde_json::Value>, StoreError> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let about = format!("regarding.kind=EKSClusterConfig,regarding.name={cluster}");
+        let mut events = api.list(&ListParams::default().fields(&about)).await?.items;
+        events.sort_by(|a, b| b.event_time.cmp(&a.event_time));
+        let told = events.iter().map(|event| {
+            let time = event.event_time.as_ref().map(|time| time.0.to_string());
+            json!({"time": time, "type": event.type_, "reason": event.reason, "note": event.note})
+        });
+        Ok(told.collect())
     }
 
     /// A value out of a Secret.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Api, Client};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -18,6 +19,8 @@ pub struct Watch {
     pub namespace: Option<String>,
     /// Ends the watches.
     pub shutdown: CancellationToken,
+    /// Grows with everything that a watch brings.
+    pub changed: watch::Sender<u64>,
 }
 
 impl Watch {
@@ -29,11 +32,14 @@ impl Watch {
         };
         let (reader, writer) = reflector::store();
         let cache = Arc::new(Cache::new(reader));
-        let (fed, shutdown) = (Arc::clone(&cache), self.shutdown.clone());
+        let (fed, shutdown, changed) = (Arc::clone(&cache), self.shutdown.clone(), self.changed.clone());
         let events = watcher(api, watcher::Config::default()).default_backoff().modify(lean).reflect(writer);
         let running = events.for_each(move |event| {
             match event {
-                Ok(event) => fed.observe(&event),
+                Ok(event) => {
+                    fed.observe(&event);
+                    changed.send_modify(|number| *number += 1);
+                }
                 Err(error) => warn!(kind = %K::kind(&()), %error, "watching failed and is tried again"),
             }
             std::future::ready(())

@@ -1,0 +1,63 @@
+//! What people do on the page that the EKS API has no operation for.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::to_bytes;
+use axum::extract::{Path, Request, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::view;
+use crate::crd::EKSClusterConfig;
+use crate::crd::cluster::PowerState;
+use crate::eks::beside::Beside;
+use crate::eks::error::ApiError;
+
+/// The largest body that is read.
+const LARGEST: usize = 1024;
+
+type At = Path<(String, String)>;
+
+#[derive(Deserialize)]
+struct Wanted {
+    state: PowerState,
+}
+
+/// Stops or starts a cluster.
+pub async fn state(
+    State(beside): State<Arc<Beside>>,
+    Path((namespace, name)): At,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, LARGEST).await.map_err(|_| ApiError::invalid_parameter("The body is too large"))?;
+    let caller = beside.caller_with(&head, &body)?;
+    let cluster = view::find(&beside, &caller, &namespace, &name)?;
+    let Wanted { state } = serde_json::from_slice(&body).map_err(|_| {
+        ApiError::invalid_parameter("The body must be {\"state\": \"Stopped\"} or {\"state\": \"Running\"}")
+    })?;
+    let change = |cluster: &mut EKSClusterConfig| {
+        cluster.spec.state = Some(state);
+        Ok(())
+    };
+    let (changed, _) = beside.api.store.change(&cluster, change).await?;
+    Ok(Json(view::summary(&beside.api.store, &changed)))
+}
+
+/// Deletes a cluster with its node groups, as `kubectl delete` does.
+pub async fn delete(
+    State(beside): State<Arc<Beside>>,
+    Path((namespace, name)): At,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    let caller = beside.caller(&request)?;
+    let cluster = view::find(&beside, &caller, &namespace, &name)?;
+    if cluster.spec.deletion_protection == Some(true) {
+        return Err(ApiError::invalid_request(
+            "The cluster has deletion protection; disable it before deleting the cluster",
+        ));
+    }
+    beside.api.store.delete(&cluster).await?;
+    Ok(Json(json!({"deleted": view::key(&cluster)})))
+}

@@ -1,0 +1,63 @@
+//! The page itself: one document without requests to anywhere else.
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::{Html, IntoResponse, Redirect};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+const FRAME: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/page.css");
+/// In the order in which they are read.
+const SCRIPTS: [&str; 4] = [
+    include_str!("page/base.js"),
+    include_str!("page/table.js"),
+    include_str!("page/detail.js"),
+    include_str!("page/main.js"),
+];
+
+/// The document, and the policy that lets nothing run in it but its own script.
+static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
+    let script = SCRIPTS.concat();
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+    let policy = format!(
+        "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src {}; script-src {}",
+        hash(STYLE),
+        hash(&script)
+    );
+    (FRAME.replace("/*STYLE*/", STYLE).replace("/*SCRIPT*/", &script), policy)
+});
+
+/// The document.
+pub async fn page() -> impl IntoResponse {
+    let (page, policy) = &*PAGE;
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy.as_str()),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, Html(page.as_str()))
+}
+
+/// Without its slash.
+pub async fn elsewhere() -> Redirect {
+    Redirect::permanent("/_k3eks/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_whole_small_and_asks_nobody_else() {
+        let page = &PAGE.0;
+        assert!(!page.contains("/*STYLE*/") && !page.contains("/*SCRIPT*/"));
+        assert!(page.len() < 150_000, "{} bytes", page.len());
+        for outside in ["http://", "https://", "//cdn", "@import", "url("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+/* One cluster: its parts on tabs, and what can be done with it. */
+
+let tab = 'Node groups';
+/** Of answers that overtake each other, only the last one counts. */
+let asked = 0;
+
+async function refresh() {
+  const key = chosen.key;
+  const number = ++asked;
+  try {
+    const found = await request('GET', `/_k3eks/console/clusters/${key}`);
+    if (number === asked && key === chosen.key) show(found);
+  } catch (error) {
+    if (number === asked) byId('detail').replaceChildren(h('p', { class: 'wrong' }, error.message), h('button', { onclick: refresh }, 'Try again'));
+  }
+}
+
+/** Looks again, but not more often than people can read. */
+function soon() {
+  soon.timer ??= setTimeout(() => {
+    soon.timer = null;
+    if (chosen.key) refresh();
+  }, 300);
+}
+
+function list(columns, items, cells, none) {
+  if (!items.length) return h('p', { class: 'empty' }, none);
+  const head = h('thead', {}, h('tr', {}, columns.map((name) => h('th', { scope: 'col' }, name))));
+  return h('div', { class: 'wide' }, h('table', {}, head, h('tbody', {}, items.map((item) => h('tr', {}, cells(item).map((cell) => h('td', {}, cell)))))));
+}
+
+const state = (member) => phase(member.status?.state || member.status?.phase);
+
+const TABS = {
+  'Node groups': ({ summary }) => [
+    list(['Group', 'Phase', 'Version', 'Nodes', 'Sizes', 'Instance types', 'Says', ''], summary.groups, (group) => [
+      group.name, phase(group.phase), group.version || '–', bar(group.ready, group.scaling.desiredSize),
+      `${group.scaling.minSize}–${group.scaling.maxSize}`, (group.instanceTypes || []).join(', ') || 't3.medium', group.says || '',
+      h('span', { class: 'row' }, h('button', { onclick: () => scale(summary, group), 'aria-label': `Scale ${group.name}` }, 'Scale'),
+        h('button', { class: 'bad', onclick: () => deleteGroup(summary, group), 'aria-label': `Delete ${group.name}` }, 'Delete')),
+    ], 'There are no node groups: the cluster has only its server.'),
+    summary.imported ? null : h('p', {}, h('button', { onclick: () => addGroup(summary) }, 'Add node group')),
+  ],
+  Nodes: ({ summary }) => list(['Node', 'Group', 'Ready'],
+    summary.groups.flatMap((group) => (group.nodes || []).map((node) => ({ ...node, group: group.name }))),
+    (node) => [h('code', {}, node.name), node.group, node.ready ? 'yes' : 'no'], 'No nodes are known.'),
+  Addons: ({ addons }) => list(['Addon', 'Version', 'State'], addons,
+    (addon) => [addon.spec.addonName, addon.spec.addonVersion || '–', state(addon)], 'No addons were asked for.'),
+  Access: ({ access, podIdentity, identityProviders }) => [
+    h('h3', {}, 'Access entries'),
+    list(['Principal', 'Groups', 'Policies'], access, (entry) => [
+      h('code', {}, entry.spec.principalArn), (entry.spec.kubernetesGroups || []).join(', '),
+      (entry.spec.accessPolicies || []).map((policy) => h('div', {}, policy.policyArn.split('/').pop())),
+    ], 'There are no access entries: the administrator’s kubeconfig is the only way in.'),
+    h('h3', {}, 'Pod identity'),
+    list(['Service account', 'Role'], podIdentity, (one) => [`${one.spec.namespace}/${one.spec.serviceAccount}`, h('code', {}, one.spec.roleArn)], 'There are no pod identity associations.'),
+    identityProviders.length ? [h('h3', {}, 'Identity providers'), list(['Name', 'State'], identityProviders, (one) => [one.metadata.name, state(one)], '')] : null,
+  ].flat(),
+  Updates: ({ updates }) => list(['When', 'What', 'Of', 'State', 'Changes'], updates, (update) => [
+    ago(update.metadata.creationTimestamp), update.spec.type, update.spec.nodegroupName || update.spec.addonName || 'the cluster', phase(update.status?.state || 'InProgress'),
+    [...(update.spec.params || []).map((param) => h('div', { class: 'mono' }, `${param.type}: ${param.value}`)),
+      ...(update.status?.errors || []).map((error) => h('div', { class: 'wrong' }, error.errorMessage || error.message || error.errorCode))],
+  ], 'The cluster wasn’t changed yet.'),
+  Events: ({ events }) => list(['When', 'Reason', 'What happened'], events, (event) => [ago(event.time), event.reason, event.note], 'There are no Events any more: Kubernetes keeps them for an hour.'),
+  'Audit trail': ({ calls }) => list(['When', 'Call', 'By', 'Outcome'], calls, (call) => [
+    ago(call.eventTime), call.eventName, h('code', {}, call.userIdentity?.arn || '–'), call.errorMessage || call.errorCode || 'done',
+  ], 'Nothing was asked of the EKS API for this cluster since it started.'),
+};
+
+function facts({ summary, conditions }) {
+  const pairs = [
+    ['Phase', phase(summary.phase)], ['Says', summary.says || '–'], ['Version', summary.version || '–'],
+    ['Endpoint', h('code', {}, summary.endpoint || '–')], ['Account, region', `${summary.account}, ${summary.region}`],
+    ['Resource', h('code', {}, `${summary.namespace}/${summary.resource}`)], ['Made', ago(summary.created)],
+    ['Conditions', (conditions || []).map((one) => `${one.type}=${one.status}`).join(', ') || '–'],
+  ];
+  return h('dl', {}, pairs.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));
+}
+
+function show(found) {
+  const { summary } = found;
+  const stopped = found.spec.state === 'Stopped';
+  const busy = summary.phase === 'Deleting';
+  const names = Object.keys(TABS);
+  const focused = document.activeElement?.id;
+  const tabs = names.map((name) => h('button', {
+    role: 'tab', id: `tab-${name.replace(' ', '-')}`, 'aria-selected': String(name === tab), 'aria-controls': 'panel', tabindex: name === tab ? 0 : -1,
+    onclick: () => { tab = name; show(found); },
+    onkeydown: (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      tab = names[(names.indexOf(name) + step + names.length) % names.length];
+      show(found);
+      byId(`tab-${tab.replace(' ', '-')}`).focus();
+    },
+  }, name));
+  byId('detail').replaceChildren(
+    h('div', { class: 'bar' }, h('h2', { tabindex: -1 }, summary.name),
+      h('button', { onclick: () => kubeconfig(summary), disabled: !summary.endpoint }, 'Copy kubeconfig'),
+      h('button', { onclick: () => upgrade(summary), disabled: busy || summary.imported }, 'Upgrade'),
+      h('button', { onclick: () => power(summary, stopped ? 'Running' : 'Stopped'), disabled: busy || summary.imported }, stopped ? 'Start' : 'Stop'),
+      h('button', { class: 'bad', onclick: () => remove(summary), disabled: busy }, 'Delete'),
+      h('button', { onclick: () => choose(null), 'aria-label': 'Close' }, '✕')),
+    facts(found),
+    h('div', { role: 'tablist', 'aria-label': 'Parts of the cluster' }, tabs),
+    h('div', { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${tab.replace(' ', '-')}` }, TABS[tab](found)));
+  if (focused && byId(focused)) byId(focused).focus();
+}

@@ -1,0 +1,106 @@
+/* The table of clusters: what is known, what is shown of it, and which one is chosen. */
+
+/** All clusters by key, as the server told of them last. */
+const clusters = new Map();
+/** Rows that exist, by key. */
+const rows = new Map();
+const chosen = { key: null };
+
+function bar(ready, desired) {
+  return [h('progress', { max: desired || 1, value: desired ? ready : 1, 'aria-label': `${ready} of ${desired} nodes are ready` }), ` ${ready}/${desired}`];
+}
+
+function phase(name) {
+  return h('span', { class: `phase ${name || ''}` }, name || 'accepted');
+}
+
+function rowOf(cluster) {
+  const { key, name, resource, says, version, endpoint, nodes, account, region } = cluster;
+  const open = h('button', { class: 'name', 'data-key': key, onclick: () => choose(key) }, name);
+  return h('tr', { 'data-key': key, 'aria-current': chosen.key === key ? 'true' : false },
+    h('td', {}, open, name === resource ? null : h('div', { class: 'mono' }, resource)),
+    h('td', {}, phase(cluster.phase)),
+    h('td', {}, version || '–'),
+    h('td', {}, bar(nodes.ready, nodes.desired)),
+    h('td', {}, h('code', {}, endpoint || '–')),
+    h('td', { class: 'mono' }, `${account} ${region}`),
+    h('td', { class: 'says' }, says || ''));
+}
+
+/** Whether the search and the chosen phase let a cluster be shown. */
+function wanted(cluster) {
+  const only = byId('phase').value;
+  if (only && cluster.phase !== only) return false;
+  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.says, ...cluster.groups.map((group) => group.name)].join(' ').toLowerCase();
+  return byId('search').value.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+const order = (a, b) => a.name.localeCompare(b.name) || a.key.localeCompare(b.key);
+
+/** Draws what is wanted; `changed` are the keys whose rows have to be made anew, all where it isn't given. */
+function draw(changed) {
+  const shown = [...clusters.values()].filter(wanted).sort(order);
+  const focused = document.activeElement?.dataset?.key;
+  const body = byId('rows');
+  const fresh = shown.map((cluster) => {
+    if (!changed || changed.has(cluster.key) || !rows.has(cluster.key)) rows.set(cluster.key, rowOf(cluster));
+    return rows.get(cluster.key);
+  });
+  const same = fresh.length === body.children.length && fresh.every((row, at) => body.children[at] === row);
+  if (!same) body.replaceChildren(...fresh);
+  if (focused && document.activeElement?.dataset?.key !== focused) body.querySelector(`button[data-key="${CSS.escape(focused)}"]`)?.focus();
+  byId('table').hidden = shown.length === 0;
+  byId('count').textContent = shown.length === clusters.size ? `${clusters.size} clusters` : `${shown.length} of ${clusters.size} clusters`;
+  const empty = byId('empty');
+  empty.hidden = shown.length > 0;
+  empty.textContent = clusters.size
+    ? 'No cluster matches the search.'
+    : 'There are no clusters yet. Create one here, with kubectl apply, or with aws eks create-cluster.';
+  phases();
+}
+
+/** Offers the phases that occur. */
+function phases() {
+  const select = byId('phase');
+  const occur = [...new Set([...clusters.values()].map((cluster) => cluster.phase).filter(Boolean))].sort();
+  const now = [...select.options].slice(1).map((option) => option.value);
+  if (occur.join() === now.join()) return;
+  const value = select.value;
+  select.replaceChildren(select.options[0], ...occur.map((name) => h('option', { value: name }, name)));
+  select.value = occur.includes(value) ? value : '';
+}
+
+/** Takes in what the server told. */
+function learn({ changed, gone }) {
+  for (const cluster of changed) clusters.set(cluster.key, cluster);
+  for (const key of gone) {
+    clusters.delete(key);
+    rows.delete(key);
+  }
+  if (changed.length || gone.length || !rows.size) draw(new Set(changed.map((cluster) => cluster.key)));
+  if (chosen.key && gone.includes(chosen.key)) {
+    say(`Cluster ${chosen.key} is gone.`);
+    choose(null);
+  } else if (chosen.key && (!changed.length || changed.some((cluster) => cluster.key === chosen.key))) {
+    soon();
+  }
+}
+
+/** Shows a cluster below the table, or none. */
+function choose(key) {
+  const before = chosen.key;
+  chosen.key = key;
+  for (const one of [before, key]) {
+    const row = rows.get(one);
+    if (row) row.toggleAttribute('aria-current', one === key);
+    if (row && one === key) row.setAttribute('aria-current', 'true');
+  }
+  history.replaceState(null, '', key ? `#${key}` : location.pathname);
+  byId('detail').hidden = !key;
+  if (key) {
+    byId('detail').replaceChildren(h('p', { role: 'status' }, 'loading…'));
+    refresh().then(() => byId('detail').querySelector('h2')?.focus());
+  } else if (before) {
+    document.querySelector(`button[data-key="${CSS.escape(before)}"]`)?.focus();
+  }
+}

@@ -1,0 +1,127 @@
+//! Clusters as the page shows them.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+use serde_json::{Value, json};
+
+use crate::crd::names::{Identity, nodegroup_name};
+use crate::crd::{
+    AccessEntry, Addon, EKSClusterConfig, FargateProfile, IdentityProviderConfig, Nodegroup, Phase,
+    PodIdentityAssociation, Update,
+};
+use crate::eks::beside::Beside;
+use crate::eks::error::ApiError;
+use crate::eks::sigv4::Caller;
+use crate::eks::store::{Kind, Store};
+
+/// Updates that are shown of a cluster: the newest.
+const UPDATES: usize = 50;
+
+/// A cluster's line in the table, with its node groups.
+pub fn summary(store: &Store, cluster: &EKSClusterConfig) -> Value {
+    let identity = Identity::of(cluster);
+    let status = cluster.status.clone().unwrap_or_default();
+    let deleting = cluster.metadata.deletion_timestamp.is_some();
+    let groups = store.members::<Nodegroup>(cluster);
+    json!({
+        "key": key(cluster),
+        "namespace": cluster.namespace(),
+        "resource": cluster.name_any(),
+        "name": identity.name,
+        "account": identity.account,
+        "region": identity.region,
+        "phase": if deleting { Some(Phase::Deleting) } else { status.phase },
+        "says": says(&status.conditions),
+        "ready": ready(&status.conditions),
+        "version": status.version.or_else(|| cluster.spec.kubernetes_version.clone()),
+        "endpoint": status.endpoint,
+        "imported": cluster.spec.imported,
+        "created": cluster.creation_timestamp().map(|time| time.0.to_string()),
+        "nodes": status.nodes.unwrap_or_default(),
+        "groups": groups.iter().map(|group| of_group(group)).collect::<Vec<_>>(),
+    })
+}
+
+/// What a cluster is known by on the page.
+pub fn key(cluster: &EKSClusterConfig) -> String {
+    format!("{}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any())
+}
+
+fn of_group(group: &Nodegroup) -> Value {
+    let status = group.status.clone().unwrap_or_default();
+    json!({
+        "name": nodegroup_name(group),
+        "phase": status.phase,
+        "says": says(&status.conditions),
+        "version": status.version,
+        "ready": status.ready_replicas,
+        "scaling": group.spec.scaling_config,
+        "instanceTypes": group.spec.instance_types,
+        "nodes": status.nodes,
+    })
+}
+
+fn says(conditions: &[Condition]) -> Option<&str> {
+    conditions.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.message.as_str())
+}
+
+fn ready(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// The cluster of a path, if the caller may see it.
+///
+/// # Errors
+/// There is none, or it is another account's.
+pub fn find(beside: &Beside, caller: &Caller, namespace: &str, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
+    let found = beside.api.store.get::<EKSClusterConfig>(namespace, name);
+    found.filter(|cluster| may_see(caller, cluster)).ok_or_else(|| ApiError::no_cluster(name).cluster(name))
+}
+
+/// Whose signature was checked sees the account's own; where nothing is checked there is nothing to keep apart.
+pub fn may_see(caller: &Caller, cluster: &EKSClusterConfig) -> bool {
+    !caller.verified || cluster.spec.account_id == caller.account
+}
+
+/// One cluster with everything that belongs to it, its Events, and the calls that changed it.
+pub async fn one(
+    State(beside): State<Arc<Beside>>,
+    Path((namespace, name)): Path<(String, String)>,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    let caller = beside.caller(&request)?;
+    let cluster = find(&beside, &caller, &namespace, &name)?;
+    let store = &beside.api.store;
+    let mut updates = store.list::<Update>();
+    updates.retain(|update| update.spec.cluster_name == name && update.namespace().as_deref() == Some(&namespace));
+    updates.sort_by_key(|update| std::cmp::Reverse(update.creation_timestamp()));
+    updates.truncate(UPDATES);
+    let eks_name = Identity::of(&cluster).name;
+    let mut calls = beside.events.records();
+    calls.retain(|call| {
+        call["recipientAccountId"] == cluster.spec.account_id
+            && ["name", "clusterName"].iter().any(|field| call["requestParameters"][field] == eks_name)
+    });
+    calls.reverse();
+    Ok(Json(json!({
+        "summary": summary(store, &cluster),
+        "spec": cluster.spec,
+        "conditions": cluster.status.as_ref().map(|status| &status.conditions),
+        "addons": members::<Addon>(store, &cluster),
+        "access": members::<AccessEntry>(store, &cluster),
+        "podIdentity": members::<PodIdentityAssociation>(store, &cluster),
+        "identityProviders": members::<IdentityProviderConfig>(store, &cluster),
+        "fargate": members::<FargateProfile>(store, &cluster),
+        "updates": updates.iter().map(|update| json!(**update)).collect::<Vec<_>>(),
+        "events": store.events(&namespace, &name).await?,
+        "calls": calls,
+    })))
+}
+
+fn members<K: Kind + crate::crd::Member>(store: &Store, cluster: &EKSClusterConfig) -> Vec<Value> {
+    store.members::<K>(cluster).iter().map(|member| json!(**member)).collect()
+}
