@@ -53,5 +53,6 @@ docker info >/dev/null 2>&1 || step "Starting Docker" "$ROOT/hack/docker.sh" sta
 limits
 tool k3d github.com/k3d-io/k3d/v5 "-X github.com/k3d-io/k3d/v5/version.Version=v5.9.0"
 tool helm helm.sh/helm/v3/cmd/helm "-X helm.sh/helm/v3/internal/version.version=v3.18.0"
+tool health .
 "$ROOT/hack/node-image/build.sh"
 command -v kubectl >/dev/null || die "kubectl is missing: install it (https://kubernetes.io/docs/tasks/tools)"

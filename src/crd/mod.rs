@@ -38,12 +38,14 @@ pub use pod_identity::PodIdentityAssociation;
 pub use subscription::EksAnywhereSubscription;
 pub use update::{Update, UpdateSpec, UpdateStatus};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceDefinitionVersion, JSON, JSONSchemaProps,
+};
 use kube::CustomResourceExt;
 
 /// Every definition, in the order in which they are written and installed.
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    vec![
+    let mut all = vec![
         EKSClusterConfig::crd(),
         Nodegroup::crd(),
         Update::crd(),
@@ -56,5 +58,20 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         Capability::crd(),
         CertificateAuthority::crd(),
         ClusterInsights::crd(),
-    ]
+    ];
+    all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(unseen);
+    all
+}
+
+/// Says of an object whose status nobody has written yet that nobody has: kstatus, and with it Flux and Helm, would else take it for
+/// ready.
+fn unseen(version: &mut CustomResourceDefinitionVersion) {
+    let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+    let status = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("status"));
+    let generation = |status: &JSONSchemaProps| status.properties.as_ref()?.get("observedGeneration")?.default.clone();
+    if let Some(status) = status
+        && let Some(default) = generation(status)
+    {
+        status.default = Some(JSON(serde_json::json!({"observedGeneration": default.0})));
+    }
 }
