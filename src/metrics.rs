@@ -73,7 +73,7 @@ pub struct Metrics {
     /// Mutating calls to the management cluster's API.
     pub writes: Family<Kind, Counter>,
     /// Requests to the management cluster's API, Events and the Lease among them.
-    pub api_requests: Family<Method, Counter>,
+    pub kubernetes_requests: Family<Method, Counter>,
     /// Clusters by phase.
     pub clusters: Family<ByPhase, Gauge>,
     /// Nodes of node groups by readiness.
@@ -104,7 +104,7 @@ impl Metrics {
             reconcile_seconds: Family::new_with_constructor(quick),
             provision_seconds: Family::new_with_constructor(slow),
             writes: Family::default(),
-            api_requests: Family::default(),
+            kubernetes_requests: Family::default(),
             clusters: Family::default(),
             nodes: Family::default(),
             queue_depth: Gauge::default(),
@@ -118,7 +118,7 @@ impl Metrics {
         r.register("reconcile_duration_seconds", "Seconds that a reconcile took", m.reconcile_seconds.clone());
         r.register("provision_duration_seconds", "Seconds that a step of long work took", m.provision_seconds.clone());
         r.register("api_writes", "Mutating calls to the management cluster's API", m.writes.clone());
-        r.register("api_requests", "Requests to the management cluster's API", m.api_requests.clone());
+        r.register("kubernetes_requests", "Requests to the management cluster's API", m.kubernetes_requests.clone());
         r.register("clusters", "Clusters by phase", m.clusters.clone());
         r.register("nodes", "Nodes of node groups by readiness", m.nodes.clone());
         r.register("queue_depth", "Long work that waits or runs", m.queue_depth.clone());
@@ -137,7 +137,7 @@ impl Metrics {
     pub fn request(&self, method: &str) {
         const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
         let method = METHODS.into_iter().find(|m| *m == method).unwrap_or("other");
-        self.api_requests.get_or_create(&Method { method }).inc();
+        self.kubernetes_requests.get_or_create(&Method { method }).inc();
     }
 
     /// Everything in Prometheus's text form.

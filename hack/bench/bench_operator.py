@@ -279,14 +279,14 @@ def active(count):
 def many(operator):
     inline = [{"nodegroupName": n, "minSize": 1, "desiredSize": 2, "maxSize": 3} for n in ("a", "b")]
     objects = [cluster(f"many{n}", provider="metadata", nodeGroups=inline) for n in range(MANY)]
-    before = operator.total("k3eks_api_requests_total")
+    before = operator.total("k3eks_kubernetes_requests_total")
 
     def make():
         apply(*objects)
         while not active(3 * MANY):
             time.sleep(0.5)
     took = timed(make)
-    requests = operator.total("k3eks_api_requests_total") - before
+    requests = operator.total("k3eks_kubernetes_requests_total") - before
     print(f"{MANY} metadata clusters with 2 node groups each, all Active: {took:.1f} s, kubectl's own part included")
     print(f"  API requests per cluster, its node groups included: {requests / MANY:.1f}")
     verdict = "" if operator.memory() < 60 else "   MISSED"
@@ -294,7 +294,7 @@ def many(operator):
     operator.stop()
     operator = Operator()
     begun, since = quiet_after(operator)
-    writes = operator.total("k3eks_api_requests_total") - operator.metrics().get('k3eks_api_requests_total{method="GET"}', 0)
+    writes = operator.total("k3eks_kubernetes_requests_total") - operator.metrics().get('k3eks_api_requests_total{method="GET"}', 0)
     calls = operator.total("k3eks_provision_duration_seconds_count")
     print(f"  restart: quiet after {since - begun:.1f} s, {writes:.0f} writes, {calls:.0f} provider calls, {operator.memory():.0f} MB")
     return operator

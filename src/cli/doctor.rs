@@ -8,18 +8,26 @@ use std::fmt::Write;
 use anyhow::bail;
 use clap::Args;
 
+use super::find::Place;
+
 /// The arguments of `k3eks doctor`.
 #[derive(Args)]
 pub struct Options {
     /// Host ports for API servers, as the operator was told.
     #[arg(long, env = "K3EKS_API_PORTS", default_value = "16443-17442")]
     api_ports: String,
-    /// URL of the EKS API.
-    #[arg(long, env = "AWS_ENDPOINT_URL_EKS", default_value = "http://127.0.0.1:4566")]
-    endpoint: String,
+    /// URL of the EKS API; where it is given, it has to answer. Default: http://127.0.0.1:4566.
+    #[arg(long, env = "AWS_ENDPOINT_URL_EKS")]
+    endpoint: Option<String>,
     /// Kubernetes minor version whose image is looked for.
     #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = "1.33")]
     default_version: String,
+    /// Only the namespace that the operator looks after.
+    #[command(flatten)]
+    place: Place,
+    /// Leave out what concerns this host.
+    #[arg(long)]
+    cluster_only: bool,
 }
 
 /// How something stands.
@@ -62,13 +70,16 @@ impl Finding {
 /// # Errors
 /// Where there is a problem, with how many there are.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let mut findings = host::docker(&options.default_version).await;
-    findings.push(host::k3d().await);
-    findings.push(host::ports(&options.api_ports));
-    findings.extend(host::limits());
-    findings.extend(cluster::management().await);
-    findings.push(cluster::api(&options.endpoint).await);
-    findings.push(host::credentials());
+    let mut findings = Vec::new();
+    if !options.cluster_only {
+        findings = host::docker(&options.default_version).await;
+        findings.push(host::k3d().await);
+        findings.push(host::ports(&options.api_ports));
+        findings.extend(host::limits());
+        findings.push(host::credentials());
+    }
+    findings.extend(cluster::management(&options.place).await);
+    findings.push(cluster::api(options.endpoint.as_deref()).await);
     let problems = findings.iter().filter(|finding| finding.state == State::Problem).count();
     print!("{}", report(&findings));
     match problems {

@@ -13,12 +13,13 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
 use super::Finding;
+use crate::cli::find::Place;
 
 /// The longest wait for an answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// The management cluster, the definitions, the operator, the clusters.
-pub async fn management() -> Vec<Finding> {
+pub async fn management(place: &Place) -> Vec<Finding> {
     const WHAT: &str = "management cluster";
     const MEND: &str =
         "set KUBECONFIG to that of a running cluster; `make up` makes one and says where its kubeconfig is";
@@ -35,7 +36,7 @@ pub async fn management() -> Vec<Finding> {
     let mut found = vec![Finding::well(WHAT, format!("{version} answers"))];
     found.push(installed(&client).await);
     found.push(operator(&client).await);
-    found.push(clusters(&client).await);
+    found.push(clusters(&client, place).await);
     found
 }
 
@@ -89,11 +90,17 @@ async fn operator(client: &Client) -> Finding {
     Finding::problem(WHAT, format!("no pod of {namespace}/{name} is ready"), mend)
 }
 
-async fn clusters(client: &Client) -> Finding {
+async fn clusters(client: &Client, place: &Place) -> Finding {
     const WHAT: &str = "clusters";
-    let all = match Api::<EKSClusterConfig>::all(client.clone()).list(&ListParams::default()).await {
+    let all = match place.api::<EKSClusterConfig>(client).list(&ListParams::default()).await {
         Ok(all) => all,
-        Err(error) => return Finding::note(WHAT, format!("can't be listed: {error}"), "install the definitions"),
+        Err(error) => {
+            return Finding::problem(
+                WHAT,
+                format!("can't be listed: {error}"),
+                "install the definitions, or ask for the right to list them",
+            );
+        }
     };
     let unwell = all.iter().filter(|cluster| {
         let conditions = cluster.status.as_ref().map_or(&[][..], |status| &status.conditions);
@@ -112,9 +119,10 @@ async fn clusters(client: &Client) -> Finding {
     Finding::note(WHAT, format!("{} in trouble", unwell.join(", ")), "k3eks status says why")
 }
 
-/// The EKS API.
-pub async fn api(endpoint: &str) -> Finding {
+/// The EKS API. Where no endpoint was named it may well be nowhere.
+pub async fn api(named: Option<&str>) -> Finding {
     const WHAT: &str = "EKS API";
+    let endpoint = named.unwrap_or("http://127.0.0.1:4566");
     let url = format!("{}/_k3eks/health", endpoint.trim_end_matches('/'));
     let mend = "`make up` publishes it on port 4566; elsewhere: kubectl -n k3eks-system port-forward svc/k3eks-eks 4566; AWS_ENDPOINT_URL_EKS names another one";
     if url.starts_with("https://") {
@@ -133,6 +141,7 @@ pub async fn api(endpoint: &str) -> Finding {
     match asked.await {
         Ok(answer) if answer.status().is_success() => Finding::well(WHAT, format!("answers at {endpoint}")),
         Ok(answer) => Finding::problem(WHAT, format!("{url} answers {}", answer.status()), mend),
+        Err(error) if named.is_some() => Finding::problem(WHAT, format!("doesn't answer at {endpoint}: {error}"), mend),
         Err(error) => Finding::note(WHAT, format!("doesn't answer at {endpoint}: {error}"), mend),
     }
 }

@@ -25,15 +25,7 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
         Next::Nothing | Next::LookAgain => Ok(()),
         Next::AddFinalizer => finalizer(&ctx.client, cluster, true).await,
         Next::Finish => finish(cluster, ctx).await,
-        Next::Release(plan) => {
-            if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster.spec.provider))
-                && let Err(error) = provider.release_cluster(&plan).await
-            {
-                // It isn't ours: that something of it can't be put back must not hold the resource.
-                tracing::warn!(cluster = %plan.id, %error, "letting go of an imported cluster");
-            }
-            finish(cluster, ctx).await
-        }
+        Next::Release(plan) => release(cluster, plan, ctx).await,
         Next::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await,
         Next::Cancel => {
             ctx.tasks.cancel(&key);
@@ -79,6 +71,17 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             None => Ok(()),
         },
     }
+}
+
+/// Lets go of a cluster that was found, not made.
+async fn release(cluster: &EKSClusterConfig, plan: Option<ClusterPlan>, ctx: &Context) -> Result<(), Error> {
+    if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster.spec.provider))
+        && let Err(error) = provider.release_cluster(&plan).await
+    {
+        // It isn't ours: that something of it can't be put back must not hold the resource.
+        tracing::warn!(cluster = %plan.id, %error, "letting go of an imported cluster");
+    }
+    finish(cluster, ctx).await
 }
 
 /// Nothing is left of the cluster: its resource may go, unless there are node groups that nobody has told of.

@@ -76,23 +76,27 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         let health = Health::Progressing(Reason::Creating, "the cluster was accepted".into());
         return Decision::new(Next::AddFinalizer, old.unwrap_or(Phase::Creating), health);
     }
-    let begun = begun(cluster);
     let spec = match &seen.plan {
         Ok(spec) => spec,
         Err(problem) => {
-            return held(if begun { Phase::Active } else { Phase::Failed }, problem.health.clone());
+            return held(if begun(cluster) { Phase::Active } else { Phase::Failed }, problem.health.clone());
         }
     };
     if spec.import.is_some() {
         return import::plan(cluster, seen);
     }
-    let servers = match &seen.world {
-        Ok(world) => &world.servers,
+    match &seen.world {
+        Ok(world) => towards(cluster, seen, spec, &world.servers),
         Err(error) => {
             let phase = old.unwrap_or(Phase::Creating);
-            return Decision::new(Next::Nothing, phase, failing(error)).after(Duration::from_secs(5));
+            Decision::new(Next::Nothing, phase, failing(error)).after(Duration::from_secs(5))
         }
-    };
+    }
+}
+
+/// The next action towards what the spec asks for, from the servers that exist.
+fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, servers: &[ServerObservation]) -> Plan {
+    let begun = begun(cluster);
     if let Some(plan) = stop(cluster, seen, servers) {
         return plan;
     }
@@ -118,7 +122,13 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return Decision::new(Next::StartCreate(spec.clone()), phase, health);
     }
     if !running {
-        let health = Health::Progressing(Reason::Unreachable, "the cluster is stopped; starting it".into());
+        let asked = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Stopped);
+        let (reason, what) = if asked {
+            (Reason::Updating, "Starting")
+        } else {
+            (Reason::Unreachable, "the cluster is stopped; starting it")
+        };
+        let health = Health::Progressing(reason, what.into());
         return Decision::new(Next::StartStart(spec.clone()), phase, health);
     }
     silent(seen, begun, phase)

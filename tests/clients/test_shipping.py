@@ -1,0 +1,78 @@
+"""The chart as people use it, on a management cluster with a cluster that runs."""
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import boto, healthy, wait_for
+
+CHART = os.path.join(os.path.dirname(__file__), "../../charts/k3eks")
+OPTIONS = ["networkPolicy.enabled=true", "podDisruptionBudget.enabled=true", "metrics.dashboard.enabled=true"]
+ROLE = "arn:aws:iam::000000000000:role/r"
+
+
+@pytest.fixture
+def run(management):
+    def run(*command, **options):
+        env = {**os.environ, "KUBECONFIG": management}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, **options)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout
+    return run
+
+
+def test_the_chart_tests_itself(run):
+    assert "Succeeded" in run("helm", "test", "k3eks", "-n", "k3eks-system")
+
+
+def test_every_option_makes_what_a_cluster_takes(run):
+    sets = [part for option in OPTIONS for part in ("--set", option)]
+    objects = run("helm", "template", "k3eks", CHART, "--kube-version", "1.33", "-n", "k3eks-system", *sets)
+    kinds = run("kubectl", "apply", "--dry-run=server", "--force-conflicts", "--server-side", "-f", "-", "-o", "jsonpath={.items[*].kind}", input=objects).split()
+    assert {"NetworkPolicy", "PodDisruptionBudget", "ConfigMap"} <= set(kinds)
+    monitor = run("helm", "template", "k3eks", CHART, "--kube-version", "1.33", "--set", "metrics.serviceMonitor.enabled=true", "-s", "templates/servicemonitor.yaml")
+    assert "kind: ServiceMonitor" in monitor and "port: eks" in monitor
+    refused = subprocess.run(["helm", "template", "k3eks", CHART, "--kube-version", "1.33", "--set", "networkPolicy.enable=true"], capture_output=True, text=True)
+    assert refused.returncode and "enable" in refused.stderr
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are(run, real):
+    import re
+    import urllib.request
+    dashboard = json.load(open(f"{CHART}/dashboards/k3eks.json"))
+    boto(real).list_clusters()
+    there = run("kubectl", "get", "--raw", "/api/v1/namespaces/k3eks-system/services/k3eks-metrics:8080/proxy/metrics")
+    there += urllib.request.urlopen(f"{real}/metrics").read().decode()
+    named = {name for panel in dashboard["panels"] for target in panel["targets"] for name in re.findall(r"k3eks_\w+", target["expr"])}
+    assert len(named) >= 8
+    for name in named:
+        family = re.sub(r"_(total|bucket)$", "", name)
+        assert f"# TYPE {family} " in there, name
+
+
+def test_clusters_run_on_through_an_upgrade_and_an_uninstall(run, real):
+    eks = boto(real)
+    eks.create_cluster(name="shipped", roleArn=ROLE, resourcesVpcConfig={})
+    wait_for("the cluster", lambda: eks.describe_cluster(name="shipped")["cluster"]["status"] == "ACTIVE", 120)
+
+    def started():
+        names = run("docker", "ps", "-q", "--filter", "label=k3eks.io/cluster", "--filter", "name=eks-shipped").split()
+        assert names
+        return run("docker", "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", *names)
+    before = started()
+    values = run("helm", "get", "values", "k3eks", "-n", "k3eks-system", "-o", "json")
+    sets = [part for option in OPTIONS for part in ("--set", option)]
+    run("helm", "upgrade", "k3eks", CHART, "-n", "k3eks-system", "-f", "-", *sets, "--set", "podAnnotations.again=yes", "--wait", "--timeout", "120s", input=values)
+    wait_for("the API", lambda: healthy(real), 60)
+    assert eks.describe_cluster(name="shipped")["cluster"]["status"] == "ACTIVE"
+    assert started() == before
+
+    run("helm", "uninstall", "k3eks", "-n", "k3eks-system", "--wait")
+    assert "shipped" in run("kubectl", "get", "eks", "-A")
+    assert started() == before
+    run("helm", "install", "k3eks", CHART, "-n", "k3eks-system", "-f", "-", "--wait", "--timeout", "120s", input=values)
+    wait_for("the API", lambda: healthy(real), 60)
+    wait_for("the cluster", lambda: eks.describe_cluster(name="shipped")["cluster"]["status"] == "ACTIVE", 60)
+    eks.delete_cluster(name="shipped")
+    wait_for("its end", lambda: "shipped" not in run("kubectl", "get", "eks", "-A"), 60)
+    assert run("docker", "ps", "-aq", "--filter", "label=k3eks.io/cluster", "--filter", "name=eks-shipped") == ""
