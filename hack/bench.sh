@@ -22,6 +22,7 @@ environment() {
   touch "$peers/complete"
 }
 [ -e "$peers/complete" ] || step "Installing moto" environment
+command -v chromium chromium-browser google-chrome >/dev/null || step "Installing Chromium" sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium'
 command -v wrk >/dev/null || step "Installing wrk" sh -c 'apt-get update -qq && apt-get install -y -qq wrk'
 kubectl create namespace bench-api >/dev/null
 "$peers/bin/python" hack/bench/bench_api.py

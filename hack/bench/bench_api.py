@@ -15,6 +15,7 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import bench_page
 import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -161,6 +162,8 @@ try:
     median = statistics.median(times)
     print(f"ListClusters over {MANY} clusters, a page of 100: {median:.1f} ms (goal: under 5){goal(median < 5)}")
     print(f"resident memory with {MANY} clusters and {2 * MANY} node groups: {memory(api):.0f} MB (goal: under 80){goal(memory(api) < 80)}")
+    size, load, change = bench_page.measure(ours, MANY + 1, lambda name: create(client, name))
+    print(f"console page: {size:.0f} KB (goal: under 150){goal(size < 150)}; usable with {MANY} clusters after {load:.0f} ms (goal: 300){goal(load < 300)}; a change is shown after {change:.0f} ms (goal: 500){goal(change < 500)}")
 finally:
     for process in running:
         process.send_signal(signal.SIGTERM)

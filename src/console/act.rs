@@ -42,7 +42,7 @@ pub async fn state(
         Ok(())
     };
     let (changed, _) = beside.api.store.change(&cluster, change).await?;
-    Ok(Json(view::summary(&beside.api.store, &changed)))
+    Ok(Json(view::summary(&changed, &beside.api.store.members(&changed))))
 }
 
 /// Deletes a cluster with its node groups, as `kubectl delete` does.

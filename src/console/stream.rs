@@ -8,11 +8,13 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, stream};
+use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 
 use super::view;
-use crate::crd::EKSClusterConfig;
+use crate::crd::names::nodegroup_name;
+use crate::crd::{EKSClusterConfig, Nodegroup};
 use crate::eks::beside::Beside;
 use crate::eks::error::ApiError;
 use crate::eks::sigv4::Caller;
@@ -59,13 +61,22 @@ impl Told {
     /// What is different from what was told.
     fn look(&mut self) -> Value {
         let store = &self.beside.api.store;
+        // Of all clusters at once: looking through all groups for each of many would take its time.
+        let mut groups: HashMap<String, Vec<Arc<Nodegroup>>> = HashMap::new();
+        for group in store.list::<Nodegroup>() {
+            let of = format!("{}/{}", group.namespace().unwrap_or_default(), group.spec.cluster_name);
+            groups.entry(of).or_default().push(group);
+        }
         let mut now = HashMap::new();
         let mut changed = Vec::new();
         for cluster in store.list::<EKSClusterConfig>() {
             if !view::may_see(&self.caller, &cluster) {
                 continue;
             }
-            let (key, summary) = (view::key(&cluster), view::summary(store, &cluster));
+            let key = view::key(&cluster);
+            let mut own = groups.remove(&key).unwrap_or_default();
+            own.sort_by_cached_key(|group| nodegroup_name(group));
+            let summary = view::summary(&cluster, &own);
             if self.clusters.get(&key) != Some(&summary) {
                 changed.push(summary.clone());
             }

@@ -21,12 +21,11 @@ use crate::eks::store::{Kind, Store};
 /// Updates that are shown of a cluster: the newest.
 const UPDATES: usize = 50;
 
-/// A cluster's line in the table, with its node groups.
-pub fn summary(store: &Store, cluster: &EKSClusterConfig) -> Value {
+/// A cluster's line in the table.
+pub fn summary(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>]) -> Value {
     let identity = Identity::of(cluster);
     let status = cluster.status.clone().unwrap_or_default();
     let deleting = cluster.metadata.deletion_timestamp.is_some();
-    let groups = store.members::<Nodegroup>(cluster);
     json!({
         "key": key(cluster),
         "namespace": cluster.namespace(),
@@ -108,7 +107,7 @@ pub async fn one(
     });
     calls.reverse();
     Ok(Json(json!({
-        "summary": summary(store, &cluster),
+        "summary": summary(&cluster, &store.members(&cluster)),
         "spec": cluster.spec,
         "conditions": cluster.status.as_ref().map(|status| &status.conditions),
         "addons": members::<Addon>(store, &cluster),
