@@ -52,6 +52,8 @@ enum Command {
     Completion(cli::shell::Completion),
     /// Print the manual page.
     Man,
+    /// Write the reference of the resources and of the EKS API as Markdown.
+    Reference(cli::reference::Options),
     /// Write the custom resource definitions as YAML.
     Crds {
         /// Folder for one file a kind; without it everything goes to standard output.
@@ -152,6 +154,7 @@ fn main() -> ExitCode {
         Command::Logs(options) => ask(cli::logs::run(options)),
         Command::Doctor(options) => ask(cli::doctor::run(options)),
         Command::Completion(options) => cli::shell::completion(Cli::command(), &options),
+        Command::Reference(options) => cli::reference::run(&options),
         Command::Man => cli::shell::man(Cli::command()),
     };
     match result {

@@ -9,5 +9,6 @@ mod keys;
 pub mod kubeconfig;
 mod listen;
 pub mod logs;
+pub mod reference;
 pub mod shell;
 pub mod status;

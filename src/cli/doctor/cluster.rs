@@ -12,8 +12,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
+use super::super::find::Place;
 use super::Finding;
-use crate::cli::find::Place;
 
 /// The longest wait for an answer.
 const ANSWER: Duration = Duration::from_secs(5);

@@ -29,6 +29,7 @@ mod access_policies;
 mod addon_associations;
 mod addon_versions;
 mod addons;
+pub mod behind;
 mod capabilities;
 mod certificate_authorities;
 mod cluster_updates;
