@@ -123,7 +123,7 @@ async fn looked(cx: &Cx, cluster: &EKSClusterConfig) -> Result<Arc<ClusterInsigh
     let (namespace, name) = (report.namespace().unwrap_or_default(), report.name_any());
     let now = || cx.state.store.get::<ClusterInsights>(&namespace, &name).unwrap_or_else(|| report.clone());
     let wait = async {
-        while now().status.is_none() {
+        while now().status.as_ref().is_none_or(|status| status.started_at.is_none()) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
