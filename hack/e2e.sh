@@ -12,11 +12,20 @@ finish() {
     kubectl --kubeconfig "$ROOT/.k3eks/k3eks-test.kubeconfig" get nodes,pods,events -A || true
     docker ps -a || true
   fi
-  "$ROOT/hack/management.sh" down k3eks-test || true
-  "$ROOT/hack/management.sh" down k3eks-bare || true
+  remove
+  # Last, where it is seen: what of it failed.
+  ((status == 0)) || grep -hE '^(FAILED|ERROR|E  |error|test .* FAILED|.* panicked at)' "$said" | head -60 || true
+  rm -f "$said"
   exit "$status"
 }
+remove() {
+  "$ROOT/hack/management.sh" down k3eks-test || true
+  "$ROOT/hack/management.sh" down k3eks-bare || true
+}
+said=$(mktemp)
 trap finish EXIT
+# What a run that was cut short left; its port is another one's.
+remove
 
 # boto3 and the aws CLI, in an environment keyed by what is asked for.
 clients=$K3EKS_CACHE/clients-$(key tests/clients/requirements.txt)
@@ -45,10 +54,11 @@ export K3EKS_API_PORT
 export K3EKS_E2E_KUBECONFIG=$ROOT/.k3eks/k3eks-test.kubeconfig K3EKS_E2E_BARE_KUBECONFIG=$ROOT/.k3eks/k3eks-bare.kubeconfig
 export K3EKS_E2E_ENDPOINT=http://127.0.0.1:$K3EKS_API_PORT K3EKS_BINARY=$CARGO_TARGET_DIR/debug/k3eks
 export K3EKS_CONTROLLER_KUBECONFIG=$K3EKS_E2E_BARE_KUBECONFIG
-cargo test --features e2e --test controller
+suite() { "$@" 2>&1 | tee -a "$said"; }
+suite cargo test --features e2e --test controller
 # The same stories in every run; `make chaos` tells new ones.
-K3EKS_CHAOS_SEED=1 K3EKS_CHAOS_SECONDS=20 cargo test --features e2e --test chaos -- double::
-cargo test --features e2e --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
+K3EKS_CHAOS_SEED=1 K3EKS_CHAOS_SECONDS=20 suite cargo test --features e2e --test chaos -- double::
+suite cargo test --features e2e --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
 # The operators that tests killed had the machine to themselves for minutes; the one in the cluster may have to catch up.
-until_ready 120 curl -fsS "$K3EKS_E2E_ENDPOINT/_k3eks/health" || die "the EKS API at $K3EKS_E2E_ENDPOINT doesn't answer"
-"$clients/bin/python" -m pytest -q -p no:cacheprovider tests/clients
+until_ready 120 curl -fsS "$K3EKS_E2E_ENDPOINT/_k3eks/health" || { echo "error: the EKS API at $K3EKS_E2E_ENDPOINT doesn't answer" >>"$said"; exit 1; }
+suite "$clients/bin/python" -m pytest -q -p no:cacheprovider tests/clients

@@ -46,6 +46,7 @@ operator() { # IMAGE
 
 # Child clusters carry the uid of this cluster's kube-system namespace.
 instance() {
+  [ -e "$kubeconfig" ] || { mkdir -p "$ROOT/.k3eks" && k3d kubeconfig get "$name" >"$kubeconfig" 2>/dev/null; } || true
   kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' --request-timeout=5s 2>/dev/null || cat "$ROOT/.k3eks/$name.instance" 2>/dev/null || true
 }
 
