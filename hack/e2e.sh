@@ -43,6 +43,10 @@ browser() {
 }
 command -v chromium chromium-browser google-chrome >/dev/null || step "Installing Chromium" browser
 
+# Flux's own controllers carry out what is in git.
+tool source-controller github.com/fluxcd/source-controller
+tool kustomize-controller github.com/fluxcd/kustomize-controller
+
 K3EKS_SDKS=$("$ROOT/hack/sdks.sh")
 export K3EKS_SDKS
 

@@ -56,3 +56,12 @@ until_ready() {
 key() {
   (cd "$ROOT" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-12
 }
+
+# tool NAME PACKAGE LDFLAGS: builds a Go tool unless this very version is in the cache.
+tool() {
+  local name=$1 package=$2 flags=${3:-} stamp
+  stamp=$(key "hack/tools/$name")
+  [ -x "$K3EKS_BIN_DIR/$name" ] && [ "$(cat "$K3EKS_BIN_DIR/.$name" 2>/dev/null)" = "$stamp" ] && return
+  step "Building $name" sh -c "cd '$ROOT/hack/tools/$name' && go build -o '$K3EKS_BIN_DIR/$name' -ldflags '-s -w $flags' $package"
+  echo "$stamp" >"$K3EKS_BIN_DIR/.$name"
+}

@@ -37,15 +37,6 @@ limits() {
     echo "note: fs.inotify.max_user_instances is $now; raise it (sysctl fs.inotify.max_user_instances=8192) before making more than two clusters"
 }
 
-# tool NAME PACKAGE LDFLAGS: builds a Go tool unless this very version is in the cache.
-tool() {
-  local name=$1 package=$2 flags=${3:-} stamp
-  stamp=$(key "hack/tools/$name")
-  [ -x "$K3EKS_BIN_DIR/$name" ] && [ "$(cat "$K3EKS_BIN_DIR/.$name" 2>/dev/null)" = "$stamp" ] && return
-  step "Building $name" sh -c "cd '$ROOT/hack/tools/$name' && go build -o '$K3EKS_BIN_DIR/$name' -ldflags '-s -w $flags' $package"
-  echo "$stamp" >"$K3EKS_BIN_DIR/.$name"
-}
-
 room
 packages
 toolchains
