@@ -97,6 +97,9 @@ struct Operator {
     /// Seconds after which containers of a cluster that has no resource are removed.
     #[arg(long, env = "K3EKS_ORPHAN_GRACE", default_value_t = 300)]
     orphan_grace: u64,
+    /// Argo CD's namespace, where clusters with `argocd.register` are made known to it. Default: none, and nobody may ask for it.
+    #[arg(long, env = "K3EKS_ARGOCD_NAMESPACE")]
+    argocd_namespace: Option<String>,
     /// Address of /healthz, /readyz and /metrics.
     #[arg(long, env = "K3EKS_ADMIN_ADDRESS", default_value = "127.0.0.1:8080")]
     admin_address: SocketAddr,
@@ -256,6 +259,7 @@ async fn lead(
         max_concurrent_provisions: usize::from(options.max_concurrent_provisions),
         watch_namespace: options.watch_namespace,
         orphan_grace: std::time::Duration::from_secs(options.orphan_grace),
+        argocd_namespace: options.argocd_namespace.filter(|namespace| !namespace.is_empty()),
         children_by_network: in_pod,
         identity: options.identity.service(&client, &options.pod_namespace).await?,
     };

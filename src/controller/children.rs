@@ -2,14 +2,14 @@
 //! then watches the nodes, and begins again when the connection is lost.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Node;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher;
-use kube::{Api, Client, Config, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use super::cluster::server::{self, IdentityService};
 use super::context::{Settings, Wake};
 use super::error::Error;
 use super::nodegroup::marks;
+use super::way::{self, ANSWER};
 use crate::crd::keys;
 use crate::crd::nodegroup::NodeMarks;
 use crate::provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Import};
@@ -28,8 +29,6 @@ const SOON: Duration = Duration::from_millis(100);
 const LATER: Duration = Duration::from_secs(5);
 /// The longest wait for an API server whose container was changed.
 const AGAIN: Duration = Duration::from_secs(60);
-/// The longest wait for one answer.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// A Node object, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +71,8 @@ impl Child {
 
 struct Follower {
     import: Option<Import>,
+    /// Whether the published port may be closed to this operator.
+    guarded: Arc<AtomicBool>,
     state: Arc<Mutex<(Child, Option<Client>)>>,
     again: Arc<Notify>,
     stop: CancellationToken,
@@ -109,14 +110,16 @@ impl Children {
             other.stop.cancel();
             followers.remove(&plan.id);
         }
-        followers.entry(plan.id.clone()).or_insert_with(|| {
+        let follower = followers.entry(plan.id.clone()).or_insert_with(|| {
             let import = plan.import.clone();
+            let stop = self.shutdown.child_token();
             let follower =
-                Follower { import, state: Arc::default(), again: Arc::default(), stop: self.shutdown.child_token() };
+                Follower { import, guarded: Arc::default(), state: Arc::default(), again: Arc::default(), stop };
             let run = Run {
                 plan: plan.clone(),
                 way_in: way_in(),
                 by_network: self.by_network,
+                guarded: follower.guarded.clone(),
                 identity: self.identity.clone(),
                 wake: self.wake.clone(),
                 state: follower.state.clone(),
@@ -126,6 +129,7 @@ impl Children {
             tokio::spawn(async move { stop.run_until_cancelled(run.forever()).await });
             follower
         });
+        follower.guarded.store(plan.server.has_needed_script(), Ordering::Relaxed);
     }
 
     /// What is known of the cluster's API server.
@@ -186,6 +190,7 @@ struct Run {
     plan: ClusterPlan,
     way_in: WayIn,
     by_network: bool,
+    guarded: Arc<AtomicBool>,
     identity: Option<IdentityService>,
     wake: Wake,
     state: Arc<Mutex<(Child, Option<Client>)>>,
@@ -234,9 +239,8 @@ impl Run {
 
     async fn attempt(&self) -> Result<Found, String> {
         let access = self.access().await?;
-        let client = client(&access, self.by_network).await.map_err(|e| e.to_string())?;
-        let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
-        client.request_text(request).await.map_err(|e| format!("the API server isn't ready: {e}"))?;
+        let ways = way::ways(self.by_network, self.guarded.load(Ordering::Relaxed));
+        let client = way::first(&access, ways).await?;
         let version =
             client.apiserver_version().await.map_err(|e| format!("the API server doesn't say its version: {e}"))?;
         let jwks = self.lead(&client).await.map_err(|e| format!("the API server can't be led to its users: {e}"))?;
@@ -339,22 +343,6 @@ fn describe(node: &Node) -> ChildNode {
         ready: conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
         marks: marks::of(node),
     }
-}
-
-/// A client for `access`; on the Docker network the certificate is checked against a name that every API server has.
-async fn client(access: &Access, by_network: bool) -> Result<Client, Error> {
-    let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
-    let kubeconfig = Kubeconfig::from_yaml(&access.kubeconfig).map_err(|e| unusable(e.to_string()))?;
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .map_err(|e| unusable(e.to_string()))?;
-    if by_network && let Some((address, port)) = &access.internal {
-        let url = format!("https://{address}:{port}");
-        config.cluster_url = url.parse().map_err(|e| unusable(format!("{url}: {e}")))?;
-        config.tls_server_name = Some("kubernetes".into());
-    }
-    config.connect_timeout = Some(ANSWER);
-    Client::try_from(config).map_err(|e| unusable(e.to_string()))
 }
 
 /// Deletes Node objects whose machines are gone.

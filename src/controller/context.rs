@@ -30,6 +30,8 @@ pub struct Settings {
     pub watch_namespace: Option<String>,
     /// How long containers without a resource are left alone.
     pub orphan_grace: std::time::Duration,
+    /// Where Argo CD looks for the clusters that it is told of; `None`: it isn't told of any.
+    pub argocd_namespace: Option<String>,
     /// Whether child API servers are reached by their address on the Docker network instead of the host's port.
     pub children_by_network: bool,
     /// Where child clusters reach the identity service; `None`: they only know certificates.

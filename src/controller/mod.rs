@@ -19,6 +19,7 @@ mod status;
 mod tasks;
 mod update;
 mod watch;
+mod way;
 
 pub use cluster::server::IdentityService;
 pub use context::{Providers, Settings};

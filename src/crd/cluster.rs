@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::cluster_settings::{
-    AccessConfig, ComputeConfig, ConnectorConfig, ControlPlaneScalingConfig, ElasticLoadBalancing, Enabled,
+    AccessConfig, ArgoCd, ComputeConfig, ConnectorConfig, ControlPlaneScalingConfig, ElasticLoadBalancing, Enabled,
     KubeApiServerConfig, KubeControllerManagerConfig, KubeSchedulerConfig, OutpostConfig, RemoteNetworkConfig,
     StorageConfig, UpgradePolicy,
 };
@@ -32,7 +32,7 @@ use super::cluster_settings::{
     printcolumn = r#"{"name":"ENDPOINT","type":"string","jsonPath":".status.endpoint"}"#,
     printcolumn = r#"{"name":"NODES","type":"string","jsonPath":".status.nodes.summary"}"#,
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
-    printcolumn = r#"{"name":"STATUS","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#
+    printcolumn = r#"{"name":"STATUS","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -102,11 +102,11 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
 
-    /// Whether the API server answers from outside the cluster's network. Default: true. Mutable.
+    /// Whether the API server answers outside the cluster's Docker network: at its endpoint, to `publicAccessSources`. Default: true. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_access: Option<bool>,
 
-    /// Whether the API server answers from inside the cluster's network. Default: false. Mutable.
+    /// Whether the API server answers inside the cluster's Docker network, where its nodes are: it does in any case. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_access: Option<bool>,
 
@@ -114,7 +114,7 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, rename = "ebsCSIDriver", skip_serializing_if = "Option::is_none")]
     pub ebs_csi_driver: Option<bool>,
 
-    /// CIDR blocks that may use the public endpoint, at most 40. Default: 0.0.0.0/0. Mutable.
+    /// CIDR blocks that may use the public endpoint, at most 40; this machine is 127.0.0.1 to it. Default: 0.0.0.0/0. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40), extend("nullable" = true))]
     pub public_access_sources: Vec<String>,
@@ -154,6 +154,10 @@ pub struct EKSClusterConfigSpec {
     /// `Running`, or `Stopped`: its containers are stopped, all data is kept, and memory is free. Default: `Running`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<PowerState>,
+
+    /// What Argo CD is told of the cluster. Default: nothing. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argocd: Option<ArgoCd>,
 
     /// Network of the cluster's Services. Default: 10.100.0.0/16. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -81,6 +81,16 @@ pub enum SupportType {
     Extended,
 }
 
+/// What Argo CD is told of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArgoCd {
+    /// Whether Argo CD deploys to the cluster: a Secret in its namespace, which the operator was told of (`--argocd-namespace`), has
+    /// the administrator's way in. Default: false. Mutable.
+    #[serde(default)]
+    pub register: bool,
+}
+
 /// Something that is on or off. Kept and reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

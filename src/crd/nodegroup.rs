@@ -32,7 +32,7 @@ use super::phase::Phase;
     printcolumn = r#"{"name":"DESIRED","type":"integer","jsonPath":".spec.scalingConfig.desiredSize"}"#,
     printcolumn = r#"{"name":"READY","type":"integer","jsonPath":".status.readyReplicas"}"#,
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
-    printcolumn = r#"{"name":"STATUS","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#
+    printcolumn = r#"{"name":"STATUS","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

@@ -10,8 +10,8 @@ mod types;
 
 pub use error::{Error, Retry};
 pub use types::{
-    Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, Import, NodeObservation, NodegroupPlan,
-    Progress, Resources, ServerFile, ServerObservation, ServerSettings, Step,
+    Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, FileKind, Import, NodeObservation,
+    NodegroupPlan, OPERATOR_PORT, Progress, Resources, ServerFile, ServerObservation, ServerSettings, Step,
 };
 
 use async_trait::async_trait;

@@ -71,9 +71,33 @@ pub struct ServerFile {
     pub path: String,
     /// What is in it.
     pub content: String,
-    /// Whether the servers notice by themselves when it changes.
-    pub watched: bool,
+    /// How the servers come to know of it.
+    pub kind: FileKind,
 }
+
+impl ServerSettings {
+    /// Whether a script keeps somebody out, or does anything else that matters.
+    pub fn has_needed_script(&self) -> bool {
+        self.files.iter().any(|file| file.kind == FileKind::Script { needed: true })
+    }
+}
+
+/// How servers come to know of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// They read it when they start.
+    Read,
+    /// They notice by themselves when it changes.
+    Watched,
+    /// It is run when it changes, and before the server whenever its container starts.
+    Script {
+        /// Whether anything would be different without it.
+        needed: bool,
+    },
+}
+
+/// Port of a server's container that leads to its API server past what keeps others out.
+pub const OPERATOR_PORT: u16 = 6445;
 
 /// What a node group is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -113,6 +113,12 @@ def test_a_cluster_lives(real, management):
         done(eks.update_cluster_config(name="Life_1", logging={"clusterLogging": [{"types": ["audit"], "enabled": True}]})["update"])
         kubectl("create", "configmap", "noticed")
         wait_for("the audit log", lambda: '"name":"noticed"' in kubectl("get", "--raw", log), 30)
+        done(eks.update_cluster_config(name="Life_1", resourcesVpcConfig={"publicAccessCidrs": ["203.0.113.0/24"]})["update"])
+        with pytest.raises(subprocess.CalledProcessError):
+            kubectl("get", "nodes", "--request-timeout=5s")
+        assert eks.describe_cluster(name="Life_1")["cluster"]["status"] == "ACTIVE"
+        done(eks.update_cluster_config(name="Life_1", resourcesVpcConfig={"publicAccessCidrs": ["127.0.0.0/8"]})["update"])
+        kubectl("get", "nodes")
 
     passing = {i["name"] for i in eks.list_insights(clusterName="Life_1", filter={"statuses": ["PASSING"]})["insights"]}
     assert {"Kubelet version skew", "kube-proxy version skew", "Cluster health issues"} <= passing

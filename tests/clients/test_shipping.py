@@ -1,4 +1,5 @@
 """The chart as people use it, on a management cluster with a cluster that runs."""
+import base64
 import json
 import os
 import re
@@ -9,8 +10,17 @@ import pytest
 from conftest import boto, healthy, wait_for
 
 CHART = os.path.join(os.path.dirname(__file__), "../../charts/k3eks")
-OPTIONS = ["networkPolicy.enabled=true", "podDisruptionBudget.enabled=true", "metrics.dashboard.enabled=true"]
+OPTIONS = ["operator.argocdNamespace=argocd", "networkPolicy.enabled=true", "podDisruptionBudget.enabled=true", "metrics.dashboard.enabled=true"]
 ROLE = "arn:aws:iam::000000000000:role/r"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def argocd(management):
+    """The namespace that Argo CD would be in."""
+    env = {**os.environ, "KUBECONFIG": management}
+    subprocess.run(["kubectl", "create", "namespace", "argocd"], env=env, check=True)
+    yield
+    subprocess.run(["kubectl", "delete", "namespace", "argocd", "--wait=false"], env=env, check=True)
 
 
 @pytest.fixture
@@ -51,7 +61,28 @@ def test_the_dashboard_asks_for_metrics_that_there_are(run, real):
         assert f"# TYPE {family} " in there, name
 
 
-def test_clusters_run_on_through_an_upgrade_and_an_uninstall(run, real):
+def known(run):
+    """The clusters that Argo CD would find."""
+    return json.loads(run("kubectl", "-n", "argocd", "get", "secret", "-l", "argocd.argoproj.io/secret-type=cluster", "-o", "json"))["items"]
+
+
+def register(run, wanted):
+    run("kubectl", "patch", "eks", "-n", "default", "shipped", "--type=merge", "-p", json.dumps({"spec": {"argocd": {"register": wanted}}}))
+    wait_for("Argo CD's Secret", lambda: len(known(run)) == int(wanted), 30)
+
+
+def way_in(run, endpoint, folder):
+    """What Argo CD is told leads to an administrator's rights."""
+    secret = {name: base64.b64decode(value).decode() for name, value in known(run)[0]["data"].items()}
+    assert secret["name"] == "shipped" and secret["server"] == "https://shipped-api.default.svc:6443"
+    tls = json.loads(secret["config"])["tlsClientConfig"]
+    for part in ("caData", "certData", "keyData"):
+        (folder / part).write_bytes(base64.b64decode(tls[part]))
+    credentials = ["--certificate-authority", folder / "caData", "--client-certificate", folder / "certData", "--client-key", folder / "keyData"]
+    assert run("kubectl", "--kubeconfig", "/dev/null", "--server", endpoint, *credentials, "auth", "can-i", "*", "*").strip() == "yes"
+
+
+def test_clusters_run_on_through_an_upgrade_and_an_uninstall(run, real, tmp_path):
     eks = boto(real)
     eks.create_cluster(name="shipped", roleArn=ROLE, resourcesVpcConfig={})
     wait_for("the cluster", lambda: eks.describe_cluster(name="shipped")["cluster"]["status"] == "ACTIVE", 120)
@@ -68,12 +99,18 @@ def test_clusters_run_on_through_an_upgrade_and_an_uninstall(run, real):
     assert eks.describe_cluster(name="shipped")["cluster"]["status"] == "ACTIVE"
     assert started() == before
 
+    register(run, True)
+    way_in(run, eks.describe_cluster(name="shipped")["cluster"]["endpoint"], tmp_path)
+    register(run, False)
+    register(run, True)
+
     run("helm", "uninstall", "k3eks", "-n", "k3eks-system", "--wait")
     assert "shipped" in run("kubectl", "get", "eks", "-A")
     assert started() == before
-    run("helm", "install", "k3eks", CHART, "-n", "k3eks-system", "-f", "-", "--wait", "--timeout", "120s", input=values)
+    run("helm", "install", "k3eks", CHART, "-n", "k3eks-system", "-f", "-", *sets, "--wait", "--timeout", "120s", input=values)
     wait_for("the API", lambda: healthy(real), 60)
     wait_for("the cluster", lambda: eks.describe_cluster(name="shipped")["cluster"]["status"] == "ACTIVE", 60)
     eks.delete_cluster(name="shipped")
     wait_for("its end", lambda: "shipped" not in run("kubectl", "get", "eks", "-A"), 60)
     assert run("docker", "ps", "-aq", "--filter", "label=k3eks.io/cluster", "--filter", "name=eks-shipped") == ""
+    assert known(run) == []

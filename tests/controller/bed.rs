@@ -317,6 +317,7 @@ async fn work(
         max_concurrent_provisions: 4,
         watch_namespace: Some(namespace),
         orphan_grace: Duration::from_secs(300),
+        argocd_namespace: None,
         children_by_network: false,
         identity: None,
     };

@@ -7,8 +7,9 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
+use super::argocd;
 use super::inline::label_value;
-use crate::controller::context::Context;
+use crate::controller::context::{Context, Settings};
 use crate::controller::error::Error;
 use crate::controller::owned::{Owned, WRITTEN_FROM};
 use crate::crd::{EKSClusterConfig, keys, names};
@@ -21,24 +22,25 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 const SERVICE_PORT: u16 = 6443;
 
 /// Whether everything is there and was written from this very `access`.
-pub fn written(cluster: &EKSClusterConfig, access: &Access, owned: &Owned) -> bool {
+pub fn written(cluster: &EKSClusterConfig, access: &Access, settings: &Settings, owned: &Owned) -> bool {
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
-    let digest = digest(access);
+    let digest = digest(cluster, access);
     owned.secret(&namespace, &format!("{name}{}", keys::KUBECONFIG_SUFFIX), &digest)
         && owned.secret(&namespace, &name, &digest)
         && (access.internal.is_none() || owned.service(&namespace, &format!("{name}{}", keys::SERVICE_SUFFIX), &digest))
+        && argocd::written(cluster, access, settings, owned)
 }
 
 /// Writes everything, by server-side apply.
 pub async fn write(cluster: &EKSClusterConfig, access: &Access, ctx: &Context) -> Result<(), Error> {
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     let service = format!("{name}{}", keys::SERVICE_SUFFIX);
-    let meta = |name: &str| metadata(cluster, name, &digest(access));
-    let internal = access.internal.as_ref().map(|_| {
-        let url = format!("https://{service}.{namespace}.svc:{SERVICE_PORT}");
-        // The certificate of a cluster that was made elsewhere doesn't have the Service's name.
-        with_server(&access.kubeconfig, &url, cluster.spec.imported.then_some("kubernetes"))
-    });
+    let meta = |name: &str| metadata(cluster, name, &digest(cluster, access));
+    let url = access.internal.as_ref().map(|_| format!("https://{service}.{namespace}.svc:{SERVICE_PORT}"));
+    // The certificate of a cluster that was made elsewhere doesn't have the Service's name.
+    let internal =
+        url.as_ref().map(|url| with_server(&access.kubeconfig, url, cluster.spec.imported.then_some("kubernetes")));
+    argocd::write(cluster, access, url.as_ref().unwrap_or(&access.endpoint), ctx).await?;
     let kubeconfig = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
     let mut data = json!({keys::KUBECONFIG_KEY: access.kubeconfig});
     if let Some(Ok(internal)) = internal {
@@ -63,9 +65,11 @@ pub async fn write(cluster: &EKSClusterConfig, access: &Access, ctx: &Context) -
     apply::<EndpointSlice>(ctx, &namespace, &service, body).await
 }
 
-fn digest(access: &Access) -> String {
+/// What tells what is written for this `access` from what was written before.
+pub fn digest(cluster: &EKSClusterConfig, access: &Access) -> String {
     let internal = access.internal.as_ref().map(|(a, p)| format!("{a}:{p}")).unwrap_or_default();
-    names::digest(&[&access.kubeconfig, &internal])[..32].to_owned()
+    let argocd = if argocd::wanted(cluster) { "argocd" } else { "" };
+    names::digest(&[&access.kubeconfig, &internal, argocd])[..32].to_owned()
 }
 
 fn metadata(cluster: &EKSClusterConfig, name: &str, digest: &str) -> Value {
@@ -81,7 +85,8 @@ fn metadata(cluster: &EKSClusterConfig, name: &str, digest: &str) -> Value {
     })
 }
 
-async fn apply<K>(ctx: &Context, namespace: &str, name: &str, mut body: Value) -> Result<(), Error>
+/// Writes an object, by server-side apply.
+pub async fn apply<K>(ctx: &Context, namespace: &str, name: &str, mut body: Value) -> Result<(), Error>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
         + serde::de::DeserializeOwned

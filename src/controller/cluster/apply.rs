@@ -9,7 +9,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
 use super::plan::Next;
-use super::{access, server, server_keys, validate};
+use super::{access, argocd, server, server_keys, validate};
 use crate::controller::children::WayIn;
 use crate::controller::context::{Context, belongs};
 use crate::controller::error::Error;
@@ -93,6 +93,7 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
         ctx.wake.cluster(&id);
         return Ok(());
     }
+    argocd::remove(cluster, ctx).await?;
     ctx.children.forget(&id);
     ctx.tasks.forget(&key);
     ctx.backoff.worked(&key);

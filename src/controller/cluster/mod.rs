@@ -2,6 +2,8 @@
 
 pub mod access;
 pub mod apply;
+pub mod argocd;
+pub mod endpoint_access;
 pub mod import;
 pub mod inline;
 pub mod observe;

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-use super::{access, inline, server, server_keys, validate};
+use super::{access, argocd, inline, server, server_keys, validate};
 use crate::controller::children::Child;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
@@ -81,7 +81,8 @@ impl Observed {
 pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let id = validate::id(cluster);
     let provider = ctx.providers.of(cluster.spec.provider);
-    let mut plan = validate::validate(cluster, &ctx.settings.default_version, provider);
+    let mut plan = argocd::check(cluster, &ctx.settings)
+        .and_then(|()| validate::validate(cluster, &ctx.settings.default_version, provider));
     let imported = cluster.spec.imported;
     let has_api_server = imported || provider.is_some_and(|p| p.has_api_server());
     if let Some(plan) = plan.as_mut().ok().filter(|_| has_api_server && !imported) {
@@ -99,7 +100,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         plan.version = format!("1.{minor}");
     }
     let nodegroups = ctx.nodegroups_of(&id);
-    let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.owned));
+    let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
     Observed {
         now: Time(Timestamp::now()),
         provider: provider.map_or("k3d", |p| p.name()),

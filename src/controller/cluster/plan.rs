@@ -273,13 +273,16 @@ fn upgrade(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
 /// The API server answers, and its servers are to be configured differently. `None` once they are, and where that isn't known yet.
 fn configure(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     let plan = seen.running()?;
-    let progressing = |next, message| {
-        Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message)).after(SOON))
-    };
+    let begun = begun(cluster);
+    let (phase, reason) = if begun { (Phase::Updating, Reason::Updating) } else { (Phase::Creating, Reason::Creating) };
+    let progressing =
+        |next, message| Some(Decision::new(next, phase, Health::Progressing(reason, message)).after(SOON));
     let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
+    let unknown = seen.configured.is_none();
     let wanted = seen.rotation.is_some()
         || seen.configured == Some(false)
-        || (seen.configured.is_none() && begun(cluster) && !seen_before);
+        || (unknown && begun && !seen_before)
+        || (unknown && plan.server.has_needed_script());
     match &seen.task {
         TaskView::Running(Work::Configure, step) => progressing(Next::Nothing, step_message("Configuring", step)),
         TaskView::Queued(Work::Configure) => progressing(Next::Nothing, "Configuring: waiting for a free slot".into()),

@@ -6,11 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::endpoint_access;
 use crate::crd::cluster::LoggingType;
 use crate::crd::identity_service::{self as service, nth_address};
 use crate::crd::names::{self, Identity, minor};
 use crate::crd::{EKSClusterConfig, IdentityProviderConfig};
-use crate::provider::{ClusterId, ClusterPlan, ServerFile, ServerSettings};
+use crate::provider::{ClusterId, ClusterPlan, FileKind, ServerFile, ServerSettings};
 
 /// Where child clusters reach the identity service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,7 @@ pub fn settings(
         settings.arguments.push(format!("--kube-apiserver-arg={argument}"));
     }
     settings.files.push(file(AUDIT, &audit(cluster.spec.logging_types.contains(&LoggingType::Audit))));
+    settings.files.push(endpoint_access::script(cluster));
     let identity = Identity::of(cluster);
     let Some((wanted, address)) = wanted.zip(nth_address(&plan.service_cidr, service::ADDRESS)) else {
         return settings;
@@ -86,7 +88,7 @@ pub fn settings(
     if is_structured(&plan.version) {
         settings.arguments.push(format!("--kube-apiserver-arg=authentication-config={AUTHENTICATION}"));
         let jwt: Vec<Value> = providers.iter().map(|provider| authenticator(provider)).collect();
-        settings.files.push(ServerFile { watched: true, ..file(AUTHENTICATION, &authentication(&jwt)) });
+        settings.files.push(ServerFile { kind: FileKind::Watched, ..file(AUTHENTICATION, &authentication(&jwt)) });
     }
     settings
 }
@@ -141,7 +143,7 @@ pub fn is_encrypted(cluster: &EKSClusterConfig) -> bool {
 /// A file that the servers read when they start.
 pub fn file(path: &str, content: &Value) -> ServerFile {
     // k3d takes text of one line for the name of a file.
-    ServerFile { path: path.to_owned(), content: format!("# Written by k3eks.\n{content}\n"), watched: false }
+    ServerFile { path: path.to_owned(), content: format!("# Written by k3eks.\n{content}\n"), kind: FileKind::Read }
 }
 
 /// What the API server writes into its audit log: who did what to which object, where that is asked for. Never what was in it.

@@ -19,7 +19,7 @@ use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::owned::Owned;
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::ServerFile;
+use crate::provider::{FileKind, ServerFile};
 
 /// Key of the Secret with the private keys, PEM: the one that signs, then the one before.
 const SIGNERS: &str = "service-account.pem";
@@ -62,8 +62,8 @@ fn written(cluster: &EKSClusterConfig, secret: &Secret) -> Result<Vec<ServerFile
     }
     let first = signers.split_inclusive(END).next().unwrap_or_default().to_owned();
     Ok(vec![
-        ServerFile { path: SIGNING.into(), content: first, watched: false },
-        ServerFile { path: CHECKING.into(), content: public, watched: false },
+        ServerFile { path: SIGNING.into(), content: first, kind: FileKind::Read },
+        ServerFile { path: CHECKING.into(), content: public, kind: FileKind::Read },
         server::encryption(server::is_encrypted(cluster).then_some(encryption.as_str())),
     ])
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::import;
+use super::{endpoint_access, import};
 use crate::controller::decision::Problem;
 use crate::crd::conditions::Reason;
 use crate::crd::names::{Identity, minor};
@@ -67,6 +67,7 @@ pub fn validate(
             "the cluster's provider k3d is turned off in this operator; start it with --provider k3d, or make a new resource with provider: metadata",
         )
     })?;
+    endpoint_access::check(cluster)?;
     let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
     let (version, image) = if let Some(applied) = applied {
         (applied.version.clone(), applied.image.clone())

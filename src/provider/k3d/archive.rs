@@ -57,21 +57,36 @@ pub async fn write(docker: &Docker, container: &str, files: &[File]) -> Result<(
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn rewrite(docker: &Docker, container: &str, file: &File) -> Result<(), Error> {
-    let doing = || format!("rewriting {} of container {container}", file.path);
     let aside = format!("{}.new", file.path);
     write(docker, container, &[File { path: aside.clone(), content: file.content.clone() }]).await?;
-    let command = CreateExecOptions { cmd: Some(vec!["cp", &aside, &file.path]), ..Default::default() };
-    let exec = docker.create_exec(container, command).await.map_err(failed(doing()))?;
+    run(docker, container, &["cp", &aside, &file.path]).await
+}
+
+/// Runs a command in a running container.
+///
+/// # Errors
+/// [`Error::Unavailable`], and [`Error::Engine`] also where the command fails, with what it said.
+pub async fn run(docker: &Docker, container: &str, command: &[&str]) -> Result<(), Error> {
+    let doing = || format!("running {} in container {container}", command.join(" "));
+    let options = CreateExecOptions {
+        cmd: Some(command.to_vec()),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        ..Default::default()
+    };
+    let exec = docker.create_exec(container, options).await.map_err(failed(doing()))?;
     let options = StartExecOptions { detach: false, ..Default::default() };
-    if let StartExecResults::Attached { output, .. } =
+    let mut said = String::new();
+    if let StartExecResults::Attached { mut output, .. } =
         docker.start_exec(&exec.id, Some(options)).await.map_err(failed(doing()))?
     {
-        output.try_for_each(|_| async { Ok(()) }).await.map_err(failed(doing()))?;
+        while let Some(part) = output.try_next().await.map_err(failed(doing()))? {
+            said.push_str(&part.to_string());
+        }
     }
-    let ended = docker.inspect_exec(&exec.id).await.map_err(failed(doing()))?;
-    match ended.exit_code {
+    match docker.inspect_exec(&exec.id).await.map_err(failed(doing()))?.exit_code {
         Some(0) => Ok(()),
-        code => Err(Error::Engine { doing: doing(), why: format!("cp ended with {code:?}") }),
+        code => Err(Error::Engine { doing: doing(), why: format!("it ended with {code:?}: {}", said.trim()) }),
     }
 }
 

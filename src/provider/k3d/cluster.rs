@@ -17,7 +17,7 @@ use super::runner::Call;
 use super::sweep::{Care, sweep};
 use super::upgrade::{image, recover};
 use super::{K3d, archive, images, names};
-use crate::provider::{Access, ClusterId, ClusterPlan, Error, Progress, ServerFile};
+use crate::provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile};
 
 /// Ports that are tried for one cluster before it is left to the next attempt.
 const PORTS: usize = 8;
@@ -106,9 +106,17 @@ pub async fn write_files(k3d: &K3d, id: &ClusterId, files: &[ServerFile]) -> Res
     let mut owed = archive::read(&docker, &server, OWED).await?.is_some_and(|mark| !mark.is_empty());
     for file in files {
         let wanted = archive::File { path: file.path.clone(), content: file.content.clone().into_bytes() };
-        match archive::read(&docker, &server, &file.path).await? {
+        let found = archive::read(&docker, &server, &file.path).await?;
+        // Run again in any case: it may have failed.
+        if let FileKind::Script { needed } = file.kind {
+            if needed || found.is_some_and(|found| found != wanted.content) {
+                script(&docker, &server, &wanted).await?;
+            }
+            continue;
+        }
+        match found {
             Some(found) if found == wanted.content => {}
-            Some(_) if file.watched => archive::rewrite(&docker, &server, &wanted).await?,
+            Some(_) if file.kind == FileKind::Watched => archive::rewrite(&docker, &server, &wanted).await?,
             Some(_) => {
                 let mark = archive::File { path: OWED.to_owned(), content: b"restart\n".to_vec() };
                 archive::write(&docker, &server, &[mark, wanted]).await?;
@@ -119,6 +127,12 @@ pub async fn write_files(k3d: &K3d, id: &ClusterId, files: &[ServerFile]) -> Res
         }
     }
     Ok(owed)
+}
+
+/// Writes a script, and runs it.
+async fn script(docker: &Docker, server: &str, file: &archive::File) -> Result<(), Error> {
+    archive::write(docker, server, std::slice::from_ref(file)).await?;
+    archive::run(docker, server, &[&file.path]).await
 }
 
 /// Removes everything of the cluster.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::config::K3dSettings;
 use super::names;
-use crate::provider::{ClusterPlan, ServerFile};
+use crate::provider::{ClusterPlan, FileKind, ServerFile};
 
 /// The configuration of `plan`'s cluster, its API server on host port `port`. JSON, which k3d reads as YAML.
 pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value {
@@ -40,9 +40,12 @@ pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value 
             "runtime": {"labels": labels},
         },
     });
-    if !plan.server.files.is_empty() {
+    // k3d makes no file executable; scripts follow when the server is there.
+    let files: Vec<&ServerFile> =
+        plan.server.files.iter().filter(|f| !matches!(f.kind, FileKind::Script { .. })).collect();
+    if !files.is_empty() {
         let file = |f: &ServerFile| json!({"source": f.content, "destination": f.path, "nodeFilters": ["server:*"]});
-        document["files"] = plan.server.files.iter().map(file).collect();
+        document["files"] = files.into_iter().map(file).collect();
     }
     if let Some(network) = &settings.network {
         document["network"] = json!(network);
@@ -66,7 +69,7 @@ fn server_arguments(settings: &K3dSettings, plan: &ClusterPlan, name: &str) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::{ClusterId, ServerFile, ServerSettings};
+    use crate::provider::{ClusterId, ServerSettings};
 
     fn plan() -> ClusterPlan {
         ClusterPlan {
@@ -115,7 +118,8 @@ mod tests {
     #[test]
     fn a_network_is_joined_and_files_go_along() {
         let settings = K3dSettings { network: Some("mgmt".into()), ..K3dSettings::new("me") };
-        let file = ServerFile { path: "/etc/k3eks/a.yaml".into(), content: "a: 1\nb: 2\n".into(), watched: false };
+        let file =
+            ServerFile { path: "/etc/k3eks/a.yaml".into(), content: "a: 1\nb: 2\n".into(), kind: FileKind::Read };
         let plan = ClusterPlan { server: ServerSettings { files: vec![file], ..ServerSettings::default() }, ..plan() };
         let document = document(&settings, &plan, 1);
         assert_eq!(document["network"], "mgmt");

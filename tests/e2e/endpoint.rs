@@ -1,0 +1,69 @@
+//! Who reaches a cluster's endpoint, with an operator that runs on the host, where everybody else is kept out.
+
+use serde_json::json;
+
+use crate::operator::Operator;
+use crate::support::{Bed, Child, cluster, nodegroup};
+use crate::{CLUSTER, SOON};
+
+/// What the host gets at the endpoint, by an administrator's kubeconfig.
+fn answer(child: &Child) -> Result<String, String> {
+    child.kubectl(&["get", "--raw", "/readyz", "--request-timeout=3s"])
+}
+
+fn kept_out(bed: &Bed, child: &Child) {
+    bed.until("the host to be kept out", SOON, || answer(child).err());
+    let why = answer(child).unwrap_err();
+    assert!(!why.contains("imeout") && !why.contains("deadline"), "at once, not after a time-out: {why}");
+}
+
+fn let_in(bed: &Bed, child: &Child) {
+    bed.until("the host to be let in", SOON, || answer(child).ok());
+}
+
+#[test]
+fn a_cluster_without_public_access_works_and_only_its_sources_reach_it() {
+    let bed = Bed::bare("endpoint");
+    let _operator = Operator::start(&bed, &[], None);
+    bed.apply(&cluster("closed", json!({"publicAccess": false, "privateAccess": true})));
+    bed.apply(&nodegroup("workers", "closed", 1));
+    bed.wait("eks/closed", "{.status.phase}", "Active", CLUSTER);
+    let child = bed.child("closed");
+    kept_out(&bed, &child);
+    bed.wait("ng/workers", "{.status.phase}", "Active", CLUSTER);
+
+    let change = |spec: &str| {
+        bed.kubectl(&["patch", "eks", "closed", "--type=merge", "-p", &format!(r#"{{"spec":{spec}}}"#)]).unwrap();
+    };
+    change(r#"{"publicAccess": true, "publicAccessSources": ["127.0.0.0/8"]}"#);
+    let_in(&bed, &child);
+    change(r#"{"publicAccessSources": ["203.0.113.0/24"]}"#);
+    kept_out(&bed, &child);
+    // The rules are the container's own: they are there before the operator looks.
+    let server = bed.docker(&[
+        "ps",
+        "--filter",
+        "name=server-0",
+        "--filter",
+        &format!("label=k3eks.io/cluster={}.closed", bed.namespace),
+        "--format",
+        "{{.Names}}",
+    ]);
+    bed.docker(&["restart", "-t", "1", &server]);
+    bed.until("the API server to come back", CLUSTER, || {
+        let log = bed.docker(&["exec", &server, "sh", "-c", "kubectl get --raw /readyz || true"]);
+        (log == "ok").then_some(())
+    });
+    assert!(answer(&child).is_err());
+    bed.kubectl(&["scale", "ng", "workers", "--replicas", "2"]).unwrap();
+    bed.wait("ng/workers", "{.status.readyReplicas}", "2", CLUSTER);
+
+    change(r#"{"publicAccessSources": ["everywhere"]}"#);
+    let stalled = "{.status.conditions[?(@.type==\"Stalled\")].message}";
+    bed.until("the mistake to be told", SOON, || bed.get("eks/closed", stalled).contains("CIDR").then_some(()));
+    change(r#"{"publicAccessSources": null}"#);
+    let_in(&bed, &child);
+    bed.wait("eks/closed", "{.status.phase}", "Active", SOON);
+    bed.kubectl(&["delete", "eks", "closed", "--timeout=60s"]).unwrap();
+    bed.nothing_left();
+}
