@@ -43,18 +43,14 @@ chaos: setup ## Faults at random moments, for at most 15 minutes; K3EKS_CHAOS_SE
 bench: setup ## Speed and memory, as ratios to bare k3d in the same run
 	hack/bench.sh
 
-generate: ## Write the custom resource definitions and the reference from the code
-	cargo run --quiet -- crds --dir crds
-	cargo run --quiet -- reference --dir docs
-	mkdir -p charts/k3eks-crd/files && cp crds/*.yaml charts/k3eks-crd/files/
+generate: ## Write the custom resource definitions, the reference and the kustomize base from the code
+	hack/generate.sh .
 
 check-generated: ## Fail where generated files differ from what the code says
-	rm -rf "$(K3EKS_CACHE)/drift" && cargo run --quiet -- crds --dir "$(K3EKS_CACHE)/drift"
-	cargo run --quiet -- reference --dir "$(K3EKS_CACHE)/drift-docs"
-	diff -ru crds "$(K3EKS_CACHE)/drift"
-	diff -u docs/yaml.md "$(K3EKS_CACHE)/drift-docs/yaml.md"
-	diff -u docs/eks-api.md "$(K3EKS_CACHE)/drift-docs/eks-api.md"
-	diff -ru crds charts/k3eks-crd/files
+	rm -rf "$(K3EKS_CACHE)/drift" && hack/generate.sh "$(K3EKS_CACHE)/drift"
+	diff -ru crds "$(K3EKS_CACHE)/drift/crds"
+	diff -ru charts/k3eks-crd/files "$(K3EKS_CACHE)/drift/charts/k3eks-crd/files"
+	for file in docs/yaml.md docs/eks-api.md config/operator/operator.yaml; do diff -u "$$file" "$(K3EKS_CACHE)/drift/$$file"; done
 
 eks-model: ## Write the EKS API's model anew from its published form
 	hack/eks-model/generate.py

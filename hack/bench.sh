@@ -15,14 +15,11 @@ export KUBECONFIG=$ROOT/.k3eks/k3eks-bench.kubeconfig
 export K3EKS_BENCH_IMAGE=rancher/k3s:${NODE_RELEASES[0]} K3EKS_BENCH_BINARY=$CARGO_TARGET_DIR/release/k3eks
 [ "${1:-operator}" = api ] || hack/bench/bench_operator.py
 
-peers=$K3EKS_CACHE/peers-$(key hack/bench/requirements.txt)
-environment() {
-  python3 -m venv "$peers"
-  "$peers/bin/pip" install -q -r hack/bench/requirements.txt
-  touch "$peers/complete"
-}
-[ -e "$peers/complete" ] || step "Installing moto" environment
-command -v chromium chromium-browser google-chrome >/dev/null || step "Installing Chromium" sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium'
+peers=$(python_with hack/bench/requirements.txt moto)
+clients=$(python_with tests/clients/requirements.txt "boto3 and the aws CLI")
+browser
+flux_tools
 command -v wrk >/dev/null || step "Installing wrk" sh -c 'apt-get update -qq && apt-get install -y -qq wrk'
 kubectl create namespace bench-api >/dev/null
 "$peers/bin/python" hack/bench/bench_api.py
+PYTHONPATH=tests/clients "$clients/bin/python" hack/bench/bench_flux.py

@@ -27,26 +27,9 @@ trap finish EXIT
 # What a run that was cut short left; its port is another one's.
 remove
 
-# boto3 and the aws CLI, in an environment keyed by what is asked for.
-clients=$K3EKS_CACHE/clients-$(key tests/clients/requirements.txt)
-environment() {
-  python3 -m venv "$clients"
-  "$clients/bin/pip" install -q -r tests/clients/requirements.txt
-  touch "$clients/complete"
-}
-[ -e "$clients/complete" ] || step "Installing boto3 and the aws CLI" environment
-
-# The console page is tried in a real browser.
-browser() {
-  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || die "chromium is missing: install it with your package manager"
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
-}
-command -v chromium chromium-browser google-chrome >/dev/null || step "Installing Chromium" browser
-
-# Flux's own controllers carry out what is in git.
-tool source-controller github.com/fluxcd/source-controller
-tool kustomize-controller github.com/fluxcd/kustomize-controller
-
+clients=$(python_with tests/clients/requirements.txt "boto3 and the aws CLI")
+browser
+flux_tools
 K3EKS_SDKS=$("$ROOT/hack/sdks.sh")
 export K3EKS_SDKS
 

@@ -17,12 +17,26 @@ die() {
   exit 1
 }
 
-# step NAME COMMAND...: says what is being done and how long it took; the output is shown only if it fails.
+# usual TITLE: how long the step took the last time on this machine, else on a small one (hack/usual-times), if it is worth a word.
+usual() {
+  local seconds
+  seconds=$(grep -hs "^$1	" "$K3EKS_CACHE/usual-times" "$ROOT/hack/usual-times" | head -1 | cut -f2)
+  ((${seconds:-0} < 10)) || echo "(usually $seconds s) "
+}
+
+# took TITLE SECONDS: remembers it for the next time.
+took() {
+  local times=$K3EKS_CACHE/usual-times
+  { printf '%s\t%s\n' "$1" "$2" && grep -vs "^$1	" "$times"; } >"$times.$$" || true
+  mv "$times.$$" "$times"
+}
+
+# step NAME COMMAND...: says what is being done, how long that usually takes and how long it took; the output is shown only if it fails.
 step() {
   local title=$1 log begun=$SECONDS
   shift
   log=$(mktemp)
-  printf '%-52s ' "$title ..."
+  printf '%-52s ' "$title ... $(usual "$title")"
   # A shell of its own, outside any condition: the step ends at its first error, and what it said is shown here.
   local status=0
   set +e
@@ -33,6 +47,7 @@ step() {
   status=$?
   set -e
   if ((status == 0)); then
+    took "$title" "$((SECONDS - begun))"
     echo "$((SECONDS - begun)) s"
     rm -f "$log"
   else
@@ -64,4 +79,25 @@ tool() {
   [ -x "$K3EKS_BIN_DIR/$name" ] && [ "$(cat "$K3EKS_BIN_DIR/.$name" 2>/dev/null)" = "$stamp" ] && return
   step "Building $name" sh -c "cd '$ROOT/hack/tools/$name' && go build -o '$K3EKS_BIN_DIR/$name' -ldflags '-s -w $flags' $package"
   echo "$stamp" >"$K3EKS_BIN_DIR/.$name"
+}
+
+# python_with REQUIREMENTS TITLE: an environment keyed by what is asked for; prints its folder.
+python_with() {
+  local folder
+  folder=$K3EKS_CACHE/python-$(key "$1")
+  [ -e "$folder/complete" ] || step "Installing $2" sh -c "python3 -m venv '$folder' && '$folder/bin/pip' install -q -r '$ROOT/$1' && touch '$folder/complete'" >&2
+  echo "$folder"
+}
+
+# Flux's own controllers, which carry out what is in git.
+flux_tools() {
+  tool source-controller github.com/fluxcd/source-controller
+  tool kustomize-controller github.com/fluxcd/kustomize-controller
+}
+
+# The console page is looked at in a real browser.
+browser() {
+  command -v chromium chromium-browser google-chrome >/dev/null && return
+  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || die "chromium is missing: install it with your package manager"
+  step "Installing Chromium" sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium'
 }

@@ -59,9 +59,11 @@ case $verb in
     published
     step "Creating management cluster $name" cluster -p "127.0.0.1:$api_port:$node_port@server:0:direct"
     step "Installing the definitions with Helm" definitions
-    begun=$SECONDS
+    begun=$SECONDS title="Building the operator's image"
+    printf '%-52s ' "$title ... $(usual "$title")"
     image=$("$ROOT/hack/image.sh") || die "the operator's image can't be built"
-    echo "Building the operator's image ... $((SECONDS - begun)) s ($image)"
+    took "$title" "$((SECONDS - begun))"
+    echo "$((SECONDS - begun)) s ($image)"
     step "Loading the operator's image" load "$image"
     step "Installing the operator with Helm" operator "$image"
     ;;

@@ -164,6 +164,7 @@ fn a_cluster_prints_what_people_look_for() {
             ("ENDPOINT", ".status.endpoint"),
             ("NODES", ".status.nodes.summary"),
             ("AGE", ".metadata.creationTimestamp"),
+            ("STATUS", r#".status.conditions[?(@.type=="Ready")].message"#),
         ])
     );
 }

@@ -204,7 +204,8 @@ def life():
         theirs.append(timed(lambda: (run("k3d", "cluster", "stop", "bench-bare"), run("k3d", "cluster", "start", "bench-bare", "--wait"))))
     for _ in range(ROUNDS):
         apply(cluster("one", kubernetesVersion="1.33"))
-        wait("eks/one")
+        # k3d as well has finished with it, as with the bare one.
+        run("kubectl", "wait", "--for=condition=Provisioned", "--timeout=120s", "eks/one")
 
         def stop_and_start():
             patch("eks/one", {"state": "Stopped"})
@@ -300,14 +301,19 @@ def many(operator):
     return operator
 
 
-operator = Operator("--provider", "k3d")
-try:
-    print(f"{'':<58} {'ours':>8}  {'bare':>8}  ratio")
-    creation()
-    nodes()
-    four_at_once()
-    life()
-    operator = readopted(operator)
-    operator = many(operator)
-finally:
-    operator.stop()
+def main():
+    operator = Operator("--provider", "k3d")
+    try:
+        print(f"{'':<58} {'ours':>8}  {'bare':>8}  ratio")
+        creation()
+        nodes()
+        four_at_once()
+        life()
+        operator = readopted(operator)
+        operator = many(operator)
+    finally:
+        operator.stop()
+
+
+if __name__ == "__main__":
+    main()

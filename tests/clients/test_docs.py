@@ -1,4 +1,4 @@
-"""The README's commands, word for word, in a shell of their own."""
+"""The commands of the README and of docs/, word for word, in a shell of their own."""
 import os
 import pathlib
 import re
@@ -7,15 +7,16 @@ import subprocess
 
 import botocore
 import pytest
+import yaml
 from conftest import AWS, boto
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def blocks(heading):
-    """The shell blocks below a heading of the README."""
-    text = (ROOT / "README.md").read_text()
-    section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)[1]
+def blocks(heading, document="README.md"):
+    """The shell blocks below a heading of a document."""
+    text = (ROOT / document).read_text()
+    section = re.search(rf"^##? {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)[1]
     found = re.findall(r"^```sh\n(.*?)^```", section, re.S | re.M)
     assert found, heading
     return found
@@ -24,7 +25,10 @@ def blocks(heading):
 @pytest.fixture
 def shell(real, management, tmp_path):
     """Runs commands where a user would, with a kubeconfig of its own, and fails where one of them does."""
-    (tmp_path / "config").symlink_to(ROOT / "config")
+    for folder in ("config", "charts"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    (tmp_path / ".cache/k3eks").mkdir(parents=True)
+    (tmp_path / ".cache/k3eks/bin").symlink_to(os.path.dirname(shutil.which("k3d")))
 
     def shell(*scripts):
         kubeconfig = tmp_path / "kubeconfig"
@@ -64,3 +68,26 @@ def test_who_you_are(shell, real):
         made = re.search(r"create (secret|configmap) (?:generic )?(\S+)", script)
         shell(script, f"kubectl -n k3eks-system delete {made[1]} {made[2]}")
     boto(real).delete_cluster(name="team")
+
+
+def test_in_github_actions(shell, real, management):
+    job = yaml.safe_load(re.search(r"```yaml\n(.*?)```", (ROOT / "docs/github-actions.md").read_text(), re.S)[1])["jobs"]["eks"]
+    variables = "\n".join(f"export {name}={value}" for name, value in job["env"].items())
+    up, use, failed = [step["run"] for step in job["steps"] if "run" in step]
+    assert up == "make -C k3eks up"
+    # What `make up` made here has another name.
+    failed = failed.replace("k3eks/.k3eks/k3eks.kubeconfig", management).replace("k3eks doctor", f"k3eks doctor --endpoint {real}")
+    said = shell(variables, use, failed)
+    assert "Ready" in said and "Active" in said
+    boto(real).delete_cluster(name="ci")
+
+
+def test_where_nothing_can_be_downloaded(shell, tmp_path):
+    page = "docs/air-gapped.md"
+    carry, install = blocks("Where nothing can be downloaded", page)
+    try:
+        said = shell(carry, install, "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks --timeout=60s", "kubectl apply -f - <<'E'", '{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "far"}, "spec": {}}', "E",
+                     "kubectl wait --for=condition=Ready eks/far --timeout=120s", "kubectl delete eks far --timeout=60s")
+        assert "far condition met" in said
+    finally:
+        subprocess.run(["k3d", "cluster", "delete", "mgmt"], capture_output=True)

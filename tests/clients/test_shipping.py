@@ -48,6 +48,13 @@ def test_every_option_makes_what_a_cluster_takes(run):
     assert refused.returncode and "enable" in refused.stderr
 
 
+def test_kustomize_makes_everything(run):
+    made = run("kubectl", "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-k", f"{CHART}/../../config/default", "-o", "name").split()
+    assert {"deployment.apps/k3eks", "service/k3eks-eks", "customresourcedefinition.apiextensions.k8s.io/eksclusterconfigs.eks.cattle.io"} <= set(made)
+    listed = {f"customresourcedefinition.apiextensions.k8s.io/{name.split('_')[1].removesuffix('.yaml')}.{name.split('_')[0]}" for name in os.listdir(f"{CHART}/../../crds") if "_" in name}
+    assert listed == {name for name in made if name.startswith("customresourcedefinition")}
+
+
 def test_the_dashboard_asks_for_metrics_that_there_are(run, real):
     dashboard = json.load(open(f"{CHART}/dashboards/k3eks.json"))
     boto(real).list_clusters()
