@@ -98,9 +98,12 @@ def test_a_cluster_lives(real, management):
         assert kubectl("get", "deployment", "coredns", "-n", "kube-system", "-o", "jsonpath={.status.availableReplicas}") == "2"
 
         # Secrets are encrypted from then on, and the audit log tells what is done, in the control plane itself.
-        def done(update):
+        def successful(update):
             ended = lambda: (u := eks.describe_update(name="Life_1", updateId=update["id"])["update"])["status"] != "InProgress" and u  # noqa: E731
             assert wait_for("the update", ended, 120)["status"] == "Successful"
+
+        def done(update):
+            successful(update)
             wait_for("the API server", lambda: subprocess.run(["kubectl", "--kubeconfig", file.name, "get", "--raw", "/readyz"]).returncode == 0, 30)
         key = {"keyArn": "arn:aws:kms:us-east-1:000000000000:key/1"}
         done(eks.associate_encryption_config(clusterName="Life_1", encryptionConfig=[{"resources": ["secrets"], "provider": key}])["update"])
@@ -113,7 +116,7 @@ def test_a_cluster_lives(real, management):
         done(eks.update_cluster_config(name="Life_1", logging={"clusterLogging": [{"types": ["audit"], "enabled": True}]})["update"])
         kubectl("create", "configmap", "noticed")
         wait_for("the audit log", lambda: '"name":"noticed"' in kubectl("get", "--raw", log), 30)
-        done(eks.update_cluster_config(name="Life_1", resourcesVpcConfig={"publicAccessCidrs": ["203.0.113.0/24"]})["update"])
+        successful(eks.update_cluster_config(name="Life_1", resourcesVpcConfig={"publicAccessCidrs": ["203.0.113.0/24"]})["update"])
         with pytest.raises(subprocess.CalledProcessError):
             kubectl("get", "nodes", "--request-timeout=5s")
         assert eks.describe_cluster(name="Life_1")["cluster"]["status"] == "ACTIVE"

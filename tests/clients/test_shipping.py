@@ -20,6 +20,7 @@ def argocd(management):
     env = {**os.environ, "KUBECONFIG": management}
     subprocess.run(["kubectl", "create", "namespace", "argocd"], env=env, check=True)
     yield
+    # With Argo CD's namespace go the operator's rights in it, which must not keep a cluster from going.
     subprocess.run(["kubectl", "delete", "namespace", "argocd", "--wait=false"], env=env, check=True)
 
 

@@ -93,7 +93,10 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
         ctx.wake.cluster(&id);
         return Ok(());
     }
-    argocd::remove(cluster, ctx).await?;
+    if let Err(error) = argocd::remove(cluster, ctx).await {
+        // Argo CD may be gone: that must not hold the resource.
+        tracing::warn!(cluster = %id, %error, "telling Argo CD that the cluster is gone");
+    }
     ctx.children.forget(&id);
     ctx.tasks.forget(&key);
     ctx.backoff.worked(&key);

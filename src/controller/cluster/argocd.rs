@@ -63,13 +63,18 @@ pub async fn write(cluster: &EKSClusterConfig, access: &Access, server: &str, ct
     apply::<Secret>(ctx, namespace, &name, body).await
 }
 
-/// Argo CD knows the cluster no more.
+/// Argo CD knows the cluster no more, if it ever did.
 pub async fn remove(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
     let Some(namespace) = &ctx.settings.argocd_namespace else { return Ok(()) };
     let name = name(cluster);
+    // Where other namespaces aren't watched, only trying tells.
+    let is_watched = ctx.settings.watch_namespace.is_none();
+    if is_watched && ctx.owned.secret_annotations(namespace, &name).is_none() {
+        return Ok(());
+    }
     match Api::<Secret>::namespaced(ctx.client.clone(), namespace).delete(&name, &DeleteParams::default()).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 || (status.code == 403 && !is_watched) => Ok(()),
         Err(error) => Err(Error::kubernetes(format!("deleting Secret {namespace}/{name}"))(error)),
     }
 }
