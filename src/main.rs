@@ -46,6 +46,8 @@ enum Command {
     Kubeconfig(cli::kubeconfig::Options),
     /// Print what a cluster's control plane says, or its audit log.
     Logs(cli::logs::Options),
+    /// Have a cluster come back that was stopped because nobody used it (`hibernateAfter`).
+    Wake(cli::wake::Options),
     /// Check Docker, k3d, images, ports, limits, the operator and the EKS API; say what mends what is wrong.
     Doctor(cli::doctor::Options),
     /// Print what completes these commands in a shell.
@@ -155,6 +157,7 @@ fn main() -> ExitCode {
         Command::Status(options) => ask(cli::status::run(options)),
         Command::Kubeconfig(options) => ask(cli::kubeconfig::run(options)),
         Command::Logs(options) => ask(cli::logs::run(options)),
+        Command::Wake(options) => ask(cli::wake::run(options)),
         Command::Doctor(options) => ask(cli::doctor::run(options)),
         Command::Completion(options) => cli::shell::completion(Cli::command(), &options),
         Command::Reference(options) => cli::reference::run(&options),

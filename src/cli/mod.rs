@@ -12,3 +12,4 @@ pub mod logs;
 pub mod reference;
 pub mod shell;
 pub mod status;
+pub mod wake;

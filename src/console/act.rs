@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
+use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::view;
-use crate::crd::EKSClusterConfig;
 use crate::crd::cluster::PowerState;
+use crate::crd::{EKSClusterConfig, keys};
 use crate::eks::beside::Beside;
 use crate::eks::error::ApiError;
 
@@ -39,6 +40,11 @@ pub async fn state(
     })?;
     let change = |cluster: &mut EKSClusterConfig| {
         cluster.spec.state = Some(state);
+        // One that sleeps, and was never asked to stop, wakes by this.
+        if state == PowerState::Running {
+            let now = k8s_openapi::jiff::Timestamp::now().to_string();
+            cluster.annotations_mut().insert(keys::ANNOTATION_WAKE.to_owned(), now);
+        }
         Ok(())
     };
     let (changed, _) = beside.api.store.change(&cluster, change).await?;

@@ -121,6 +121,8 @@ pub struct Context {
     pub tasks: Tasks,
     /// Child API servers.
     pub children: Children,
+    /// How long clusters haven't been used.
+    pub idle: super::cluster::hibernation::Idle,
     /// Back-off by uid.
     pub backoff: Backoff,
     /// Log, Event and metric of each outcome.

@@ -75,12 +75,13 @@ pub fn cluster_plan() -> ClusterPlan {
 /// A server in this state.
 pub fn server(state: ContainerState) -> ClusterObservation {
     let server = ServerObservation { name: "s".into(), state, image: "image:1.33".into(), address: None };
-    ClusterObservation { servers: vec![server] }
+    ClusterObservation { servers: vec![server], running_nodes: 0 }
 }
 
 /// A cluster of which nothing exists yet.
 pub fn seen_cluster() -> cluster::observe::Observed {
     cluster::observe::Observed {
+        sleeps: false,
         now: now(),
         plan: Ok(cluster_plan()),
         provider: "k3d",

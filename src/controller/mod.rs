@@ -78,6 +78,7 @@ pub async fn run(
         members: member::Members::default(),
         specs: update::changes::Specs::default(),
         reports: report::Reports::new(client.clone(), pod),
+        idle: cluster::hibernation::Idle::default(),
         backoff: backoff::Backoff::default(),
         client,
         settings,
@@ -90,6 +91,7 @@ pub async fn run(
     });
     watch::world(&ctx, shutdown.clone());
     orphans::start(&ctx, shutdown.clone());
+    cluster::hibernation::start(&ctx, shutdown.clone());
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
 
     let stop = shutdown.clone();

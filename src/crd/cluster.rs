@@ -155,6 +155,11 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<PowerState>,
 
+    /// How long nobody may use the public endpoint before the cluster is stopped, until something of it is changed or `k3eks wake`: `90s`, `30m`, `8h`. Default: for ever. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,5}[smh]$"))]
+    pub hibernate_after: Option<String>,
+
     /// What Argo CD is told of the cluster. Default: nothing. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argocd: Option<ArgoCd>,

@@ -48,6 +48,9 @@ pub struct EKSClusterConfigStatus {
     /// When the cluster first became Active, RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_since: Option<String>,
+    /// Set while the cluster is stopped because nobody used it (`hibernateAfter`): what it was like then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hibernated: Option<String>,
     /// Nodes of all node groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeCount>,

@@ -35,6 +35,8 @@ pub const ANNOTATION_INLINE_APPLIED: &str = "k3eks.io/inline-applied";
 /// On a Nodegroup: `true` lets nodes go in an update whose pods couldn't be evicted in time.
 pub const ANNOTATION_FORCE: &str = "k3eks.io/force-update";
 
+/// On a cluster: whenever its value changes, a cluster that sleeps (`hibernateAfter`) wakes.
+pub const ANNOTATION_WAKE: &str = "k3eks.io/wake";
 /// On a cluster: whenever its value changes, the cluster's service accounts get another key.
 pub const ANNOTATION_ROTATE: &str = "k3eks.io/rotate-service-account-keys";
 

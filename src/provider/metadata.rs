@@ -37,7 +37,7 @@ impl ClusterProvider for Metadata {
             image: plan.image.clone(),
             address: None,
         };
-        Ok(ClusterObservation { servers: vec![server] })
+        Ok(ClusterObservation { servers: vec![server], running_nodes: 0 })
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {

@@ -99,6 +99,14 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(false)
     }
 
+    /// How often the cluster's public endpoint was used since some moment: a number that grows with use. `None`: that isn't known.
+    ///
+    /// # Errors
+    /// Any.
+    async fn used(&self, _id: &ClusterId) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
     /// How to reach the API server as administrator, also of a cluster that is found by name; `None` while the cluster doesn't offer it yet.
     ///
     /// # Errors

@@ -147,6 +147,8 @@ pub enum ContainerState {
 pub struct ClusterObservation {
     /// The servers; empty where nothing exists.
     pub servers: Vec<ServerObservation>,
+    /// How many nodes of its groups run.
+    pub running_nodes: usize,
 }
 
 /// What exists of a server.

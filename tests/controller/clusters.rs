@@ -191,3 +191,22 @@ async fn a_cluster_stops_with_its_groups_and_starts_as_it_was() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_cluster_that_nobody_uses_sleeps_until_something_of_it_is_changed() {
+    run("sleep", async |bed| {
+        bed.cluster("demo", json!({"hibernateAfter": "1s"})).await;
+        bed.nodegroup("own", "demo", 1).await;
+        bed.phase("EKSClusterConfig", "demo", "Stopped").await;
+        bed.merge("Nodegroup", "own", json!({"spec": {"scalingConfig": {"desiredSize": 2}}})).await;
+        bed.phase("EKSClusterConfig", "demo", "Active").await;
+        bed.phase("EKSClusterConfig", "demo", "Stopped").await;
+        let change = json!({"metadata": {"annotations": {"k3eks.io/wake": "1"}}, "spec": {"hibernateAfter": null}});
+        bed.merge("EKSClusterConfig", "demo", change).await;
+        bed.phase("EKSClusterConfig", "demo", "Active").await;
+        bed.phase("Nodegroup", "own", "Active").await;
+        assert_eq!((bed.world.count("stop_cluster"), bed.world.count("start_cluster")), (2, 2));
+        assert_eq!(bed.world.nodes_of(&bed.id("demo"), "own").len(), 2);
+    })
+    .await;
+}

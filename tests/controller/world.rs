@@ -259,7 +259,9 @@ impl ClusterProvider for InMemory {
             image: c.image.clone(),
             address: Some("10.0.0.2".into()),
         };
-        Ok(ClusterObservation { servers: inner.clusters.get(&plan.id).map(server).into_iter().collect() })
+        let cluster = inner.clusters.get(&plan.id);
+        let running_nodes = cluster.filter(|c| !c.stopped).map_or(0, |c| c.nodes.len() - c.dead.len());
+        Ok(ClusterObservation { servers: cluster.map(server).into_iter().collect(), running_nodes })
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
@@ -319,6 +321,10 @@ impl ClusterProvider for InMemory {
         self.0.call("stop_cluster", &id.name).await?;
         self.0.change(id, |cluster| cluster.stopped = true)?;
         self.0.done(id).await
+    }
+
+    async fn used(&self, id: &ClusterId) -> Result<Option<u64>, Error> {
+        Ok(self.0.lock().clusters.contains_key(id).then_some(1))
     }
 
     async fn upgrade_cluster(&self, plan: &ClusterPlan, _: &Progress) -> Result<(), Error> {

@@ -1,5 +1,8 @@
 //! Who reaches a cluster's endpoint, with an operator that runs on the host, where everybody else is kept out.
 
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::operator::Operator;
@@ -66,4 +69,37 @@ fn a_cluster_without_public_access_works_and_only_its_sources_reach_it() {
     bed.wait("eks/closed", "{.status.phase}", "Active", SOON);
     bed.kubectl(&["delete", "eks", "closed", "--timeout=60s"]).unwrap();
     bed.nothing_left();
+}
+
+#[test]
+fn a_cluster_that_nobody_uses_sleeps_and_comes_back_as_it_was() {
+    let bed = Bed::bare("sleep");
+    let _operator = Operator::start(&bed, &[], None);
+    bed.apply(&cluster("drowsy", json!({"hibernateAfter": "20s"})));
+    bed.apply(&nodegroup("workers", "drowsy", 1));
+    bed.wait("eks/drowsy", "{.status.phase}", "Active", CLUSTER);
+    bed.wait("ng/workers", "{.status.phase}", "Active", CLUSTER);
+    let child = bed.child("drowsy");
+    child.kubectl(&["create", "configmap", "kept"]).unwrap();
+    // In use for longer than it may go unused.
+    let begun = Instant::now();
+    bed.until("half a minute of use", CLUSTER, || {
+        answer(&child).unwrap();
+        (begun.elapsed() > Duration::from_secs(30)).then_some(())
+    });
+    assert_eq!(bed.get("eks/drowsy", "{.status.phase}"), "Active");
+
+    bed.wait("eks/drowsy", "{.status.phase}", "Stopped", CLUSTER);
+    assert_eq!(bed.running(), 0);
+    run_k3eks(&bed, &["wake", "drowsy", "--namespace", &bed.namespace]);
+    bed.wait("eks/drowsy", "{.status.phase}", "Active", CLUSTER);
+    child.kubectl(&["get", "configmap", "kept"]).unwrap();
+    bed.kubectl(&["delete", "eks", "drowsy", "--timeout=60s"]).unwrap();
+    bed.nothing_left();
+}
+
+fn run_k3eks(bed: &Bed, arguments: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_k3eks"));
+    let done = command.args(arguments).env("KUBECONFIG", &bed.kubeconfig).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

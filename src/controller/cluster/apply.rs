@@ -56,6 +56,7 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
         Next::StartStop => {
             let id = validate::id(cluster);
             ctx.children.forget(&id);
+            ctx.idle.forget(&id);
             start(cluster, Work::Stop, ctx, move |provider, _| async move { provider.stop_cluster(&id).await });
             Ok(())
         }

@@ -4,6 +4,7 @@
 
 use ipnet::IpNet;
 
+use super::hibernation;
 use crate::controller::decision::Problem;
 use crate::crd::EKSClusterConfig;
 use crate::crd::conditions::Reason;
@@ -27,7 +28,7 @@ pub fn check(cluster: &EKSClusterConfig) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The script that sets the rules, or takes them away where everybody is let in.
+/// The script that sets the rules, or takes them away where everybody is let in and nobody asks how much the endpoint is used.
 pub fn script(cluster: &EKSClusterConfig) -> ServerFile {
     let spec = &cluster.spec;
     let sources = spec.public_access_sources.iter().filter_map(|cidr| cidr.parse::<IpNet>().ok());
@@ -39,57 +40,82 @@ pub fn script(cluster: &EKSClusterConfig) -> ServerFile {
         sources.filter(|source| matches!(source, IpNet::V4(_))).collect()
     };
     let open = sources.iter().any(|source| source.prefix_len() == 0);
-    let content = if open { OPEN.to_owned() } else { closed(&sources) };
-    ServerFile { path: SCRIPT.to_owned(), content, kind: FileKind::Script { needed: !open } }
+    let counted = hibernation::after(cluster).is_some();
+    let mut content = HEAD.to_owned();
+    content += &if counted { counting() } else { empty("USED") };
+    content += &if open { empty("ENDPOINT") } else { closed(&sources) };
+    ServerFile { path: SCRIPT.to_owned(), content, kind: FileKind::Script { needed: counted || !open } }
 }
 
 /// As a port that nobody listens on would: at once.
 const REFUSE: &str = "REJECT --reject-with tcp-reset";
-/// Nobody is kept out.
-const OPEN: &str = "#!/bin/sh
-# Written by k3eks: everybody may use the public endpoint.
-iptables -w 10 -F K3EKS-ENDPOINT 2>/dev/null || true
-";
 
-fn closed(sources: &[IpNet]) -> String {
-    let this_machine = [127, 0, 0, 1].into();
-    // By Docker's proxy, what comes from this machine has the network's gateway for its source.
-    let here = if sources.iter().any(|source| source.contains(&std::net::IpAddr::V4(this_machine))) {
-        "RETURN"
-    } else {
-        REFUSE
-    };
-    let sources: Vec<String> = sources.iter().map(IpNet::to_string).collect();
-    format!(
-        "#!/bin/sh
-# Written by k3eks: who may use the public endpoint.
+/// What the parts below use. By Docker's proxy, what comes from this machine has the network's gateway for its source.
+const HEAD: &str = "#!/bin/sh
+# Written by k3eks: who may use the public endpoint, and how much it is used.
 set -e
-rules() {{ iptables -w 10 \"$@\"; }}
-allow() {{ rules -A K3EKS-ENDPOINT \"$@\" -j RETURN; }}
-once() {{
+rules() { iptables -w 10 \"$@\"; }
+new() { rules -N \"$1\" 2>/dev/null || rules -F \"$1\"; }
+once() {
   table=$1 chain=$2
   shift 2
   rules -t \"$table\" -C \"$chain\" \"$@\" 2>/dev/null || rules -t \"$table\" -I \"$chain\" \"$@\"
-}}
-rules -N K3EKS-ENDPOINT 2>/dev/null || rules -F K3EKS-ENDPOINT
+}
+gateways=$(ip -4 route show default | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p')
+networks() { ip -4 route show scope link | sed -n 's/^\\([0-9.]*\\/[0-9]*\\) .*/\\1/p'; }
+";
+
+/// What never comes by the public endpoint leaves the chain: this container itself, this operator, pods.
+fn inside(chain: &str) -> String {
+    format!(
+        "new {chain}
 once nat PREROUTING -p tcp --dport {OPERATOR_PORT} -j REDIRECT --to-ports 6443
-allow -i lo
-allow -m conntrack --ctorigdstport {OPERATOR_PORT}
-allow -s {PODS}
-for source in {sources}; do
-  allow -s \"$source\"
+rules -A {chain} -i lo -j RETURN
+rules -A {chain} -m conntrack --ctorigdstport {OPERATOR_PORT} -j RETURN
+rules -A {chain} -s {PODS} -j RETURN
+"
+    )
+}
+
+fn empty(chain: &str) -> String {
+    format!("iptables -w 10 -F K3EKS-{chain} 2>/dev/null || true\n")
+}
+
+/// Rules without an effect, whose counters tell.
+fn counting() -> String {
+    inside("K3EKS-USED")
+        + "for gateway in $gateways; do
+  rules -A K3EKS-USED -s \"$gateway\" -m comment --comment used
+  rules -A K3EKS-USED -s \"$gateway\" -j RETURN
 done
-for gateway in $(ip -4 route show default | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p'); do
+for network in $(networks); do
+  rules -A K3EKS-USED -s \"$network\" -j RETURN
+done
+rules -A K3EKS-USED -m comment --comment used
+once filter INPUT -p tcp --dport 6443 -j K3EKS-USED
+"
+}
+
+fn closed(sources: &[IpNet]) -> String {
+    let this_machine = std::net::IpAddr::from([127, 0, 0, 1]);
+    let here = if sources.iter().any(|source| source.contains(&this_machine)) { "RETURN" } else { REFUSE };
+    let sources: Vec<String> = sources.iter().map(IpNet::to_string).collect();
+    inside("K3EKS-ENDPOINT")
+        + &format!(
+            "for source in {sources}; do
+  rules -A K3EKS-ENDPOINT -s \"$source\" -j RETURN
+done
+for gateway in $gateways; do
   rules -A K3EKS-ENDPOINT -p tcp -s \"$gateway\" -j {here}
 done
-for network in $(ip -4 route show scope link | sed -n 's/^\\([0-9.]*\\/[0-9]*\\) .*/\\1/p'); do
-  allow -s \"$network\"
+for network in $(networks); do
+  rules -A K3EKS-ENDPOINT -s \"$network\" -j RETURN
 done
 rules -A K3EKS-ENDPOINT -p tcp -j {REFUSE}
 once filter INPUT -p tcp --dport 6443 -j K3EKS-ENDPOINT
 ",
-        sources = sources.join(" ")
-    )
+            sources = sources.join(" ")
+        )
 }
 
 #[cfg(test)]
@@ -123,6 +149,12 @@ mod tests {
         assert!(from("127.0.0.0/8").contains("-s \"$gateway\" -j RETURN"));
         assert!(from("203.0.113.0/24").contains("-s \"$gateway\" -j REJECT"));
         assert!(from("203.0.113.0/24").contains("for source in 203.0.113.0/24; do"));
+    }
+
+    #[test]
+    fn use_is_counted_where_somebody_wants_to_know() {
+        let script = needed(json!({"hibernateAfter": "30m"})).unwrap();
+        assert!(script.contains("--comment used") && !script.contains("REJECT"));
     }
 
     #[test]

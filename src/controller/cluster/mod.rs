@@ -4,6 +4,7 @@ pub mod access;
 pub mod apply;
 pub mod argocd;
 pub mod endpoint_access;
+pub mod hibernation;
 pub mod import;
 pub mod inline;
 pub mod observe;
@@ -71,7 +72,7 @@ fn adopt(cluster: &EKSClusterConfig, seen: &observe::Observed, ctx: &Context) {
     if cluster.metadata.deletion_timestamp.is_some()
         || world.servers.is_empty()
         || !plan::begun(cluster)
-        || plan::stopped(cluster)
+        || plan::rests(cluster, seen)
     {
         return;
     }

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-use super::{access, argocd, inline, server, server_keys, validate};
+use super::{access, argocd, hibernation, inline, server, server_keys, validate};
 use crate::controller::children::Child;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
@@ -47,6 +47,8 @@ pub struct Observed {
     pub inline: Vec<inline::Change>,
     /// The wish for another key of its service accounts.
     pub rotation: Option<String>,
+    /// Whether it is stopped because nobody uses it, or is to be.
+    pub sleeps: bool,
     /// Whether the servers have the files that they should have; `None` where this process hasn't looked yet.
     pub configured: Option<bool>,
     /// Whether the Secrets and the Service are written as they should be.
@@ -100,6 +102,8 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         plan.version = format!("1.{minor}");
     }
     let nodegroups = ctx.nodegroups_of(&id);
+    let task = ctx.tasks.view(&key);
+    let is_busy = !matches!(task, TaskView::Idle | TaskView::Finished(_));
     let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
     Observed {
         now: Time(Timestamp::now()),
@@ -108,7 +112,8 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         has_api_server,
         target: plan.as_ref().ok().and_then(|p| validate::target(cluster, provider, p)),
         world,
-        task: ctx.tasks.view(&key),
+        task,
+        sleeps: hibernation::sleeps(cluster, &nodegroups, ctx.idle.of(&id), is_busy),
         wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
         rotation: server_keys::wish(cluster, &ctx.owned),
         configured: match (&plan, &child.configured) {

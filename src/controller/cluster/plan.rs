@@ -154,14 +154,14 @@ pub fn begun(cluster: &EKSClusterConfig) -> bool {
     cluster.status.as_ref().is_some_and(|s| s.active_since.is_some())
 }
 
-/// Whether the spec asks for a cluster that doesn't run.
-pub fn stopped(cluster: &EKSClusterConfig) -> bool {
-    cluster.spec.state == Some(PowerState::Stopped)
+/// Whether the cluster isn't to run: because that is asked for, or because nobody uses it.
+pub fn rests(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
+    cluster.spec.state == Some(PowerState::Stopped) || seen.sleeps
 }
 
 /// Towards a cluster that doesn't run; `None` where that isn't asked for, or there is nothing that could be stopped.
 fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
-    if !stopped(cluster) || !begun(cluster) {
+    if !rests(cluster, seen) || !begun(cluster) {
         return None;
     }
     let progressing = |next, message: &str| {
@@ -181,7 +181,9 @@ fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservatio
         }
         _ => {}
     }
-    let runs = servers.iter().any(|server| server.state == ContainerState::Running);
+    // A server that died leaves its nodes running.
+    let nodes = seen.world.as_ref().is_ok_and(|world| world.running_nodes > 0);
+    let runs = nodes || servers.iter().any(|server| server.state == ContainerState::Running);
     if runs && seen.has_api_server {
         return progressing(Next::StartStop, "Stopping");
     }

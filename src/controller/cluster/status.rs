@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
+use super::hibernation;
 use super::observe::Observed;
 use super::plan::Next;
 use crate::controller::decision::Decision;
@@ -34,6 +35,7 @@ pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<N
         platform_version: Some(keys::PLATFORM_VERSION.into()),
         oidc_issuer: Some(identity.oidc_issuer()),
         nodes: Some(count(seen)),
+        hibernated: seen.sleeps.then(|| hibernation::mark(cluster, &seen.nodegroups)),
         active_since: old.active_since.clone().or_else(|| active.then(|| seen.now.0.to_string())),
         ..old.clone()
     };

@@ -59,14 +59,14 @@ pub async fn write(docker: &Docker, container: &str, files: &[File]) -> Result<(
 pub async fn rewrite(docker: &Docker, container: &str, file: &File) -> Result<(), Error> {
     let aside = format!("{}.new", file.path);
     write(docker, container, &[File { path: aside.clone(), content: file.content.clone() }]).await?;
-    run(docker, container, &["cp", &aside, &file.path]).await
+    run(docker, container, &["cp", &aside, &file.path]).await.map(drop)
 }
 
-/// Runs a command in a running container.
+/// Runs a command in a running container; gives what it said.
 ///
 /// # Errors
 /// [`Error::Unavailable`], and [`Error::Engine`] also where the command fails, with what it said.
-pub async fn run(docker: &Docker, container: &str, command: &[&str]) -> Result<(), Error> {
+pub async fn run(docker: &Docker, container: &str, command: &[&str]) -> Result<String, Error> {
     let doing = || format!("running {} in container {container}", command.join(" "));
     let options = CreateExecOptions {
         cmd: Some(command.to_vec()),
@@ -85,7 +85,7 @@ pub async fn run(docker: &Docker, container: &str, command: &[&str]) -> Result<(
         }
     }
     match docker.inspect_exec(&exec.id).await.map_err(failed(doing()))?.exit_code {
-        Some(0) => Ok(()),
+        Some(0) => Ok(said),
         code => Err(Error::Engine { doing: doing(), why: format!("it ended with {code:?}: {}", said.trim()) }),
     }
 }

@@ -23,6 +23,8 @@ use crate::provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress,
 const PORTS: usize = 8;
 /// A file in the server that isn't empty while a restart is owed to it.
 pub const OWED: &str = "/etc/k3eks/restart-owed";
+/// The chain of rules whose counters say how much the public endpoint is used.
+const USED: &str = "K3EKS-USED";
 /// Between two looks at a server that is starting.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -132,7 +134,16 @@ pub async fn write_files(k3d: &K3d, id: &ClusterId, files: &[ServerFile]) -> Res
 /// Writes a script, and runs it.
 async fn script(docker: &Docker, server: &str, file: &archive::File) -> Result<(), Error> {
     archive::write(docker, server, std::slice::from_ref(file)).await?;
-    archive::run(docker, server, &[&file.path]).await
+    archive::run(docker, server, &[&file.path]).await.map(drop)
+}
+
+/// Packets that came in by the public endpoint, where the server counts them.
+pub async fn used(k3d: &K3d, id: &ClusterId) -> Result<Option<u64>, Error> {
+    let docker = k3d.engine.docker(&format!("looking at how much cluster {id} is used")).await?;
+    let server = names::server(&k3d.name_of(id));
+    let table = archive::run(&docker, &server, &["iptables", "-w", "5", "-nvxL", USED]).await?;
+    let counted = table.lines().filter(|line| line.contains("/* used */"));
+    Ok(Some(counted.filter_map(|line| line.split_whitespace().next()?.parse::<u64>().ok()).sum()))
 }
 
 /// Removes everything of the cluster.

@@ -31,10 +31,10 @@ use tokio::task::JoinHandle;
 pub use config::{Images, K3dSettings, Limits, VersionImage};
 
 use super::{
-    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Error, Import, NodeObservation, NodegroupPlan,
-    Progress, ServerFile, ServerObservation,
+    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error, Import,
+    NodeObservation, NodegroupPlan, Progress, ServerFile, ServerObservation,
 };
-use containers::Role;
+use containers::{Container, Role};
 use engine::Engine;
 use ports::Ports;
 use runner::Runner;
@@ -109,11 +109,13 @@ impl ClusterProvider for K3d {
         if let Some(port) = plan.api_port {
             self.ports.remember(&plan.id, port);
         }
-        let containers =
-            self.world.of(&plan.id)?.into_iter().filter(|c| c.role == Role::Server && !upgrade::is_aside(&c.name));
+        let all = self.world.of(&plan.id)?;
+        let runs = |c: &&Container| matches!(c.role, Role::Node { .. }) && c.state == ContainerState::Running;
+        let running_nodes = all.iter().filter(runs).count();
+        let servers = all.into_iter().filter(|c| c.role == Role::Server && !upgrade::is_aside(&c.name));
         let servers =
-            containers.map(|c| ServerObservation { name: c.name, state: c.state, image: c.image, address: c.address });
-        Ok(ClusterObservation { servers: servers.collect() })
+            servers.map(|c| ServerObservation { name: c.name, state: c.state, image: c.image, address: c.address });
+        Ok(ClusterObservation { servers: servers.collect(), running_nodes })
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
@@ -156,6 +158,10 @@ impl ClusterProvider for K3d {
 
     async fn write_files(&self, id: &ClusterId, files: &[ServerFile]) -> Result<bool, Error> {
         cluster::write_files(self, id, files).await
+    }
+
+    async fn used(&self, id: &ClusterId) -> Result<Option<u64>, Error> {
+        cluster::used(self, id).await
     }
 
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {

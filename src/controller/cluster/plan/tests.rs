@@ -135,6 +135,9 @@ fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
     assert_eq!(plan(&off, &busy).next, Next::Nothing, "what is under way ends first");
     let halted = plan(&off, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
     assert_eq!((halted.next, halted.phase, halted.health), (Next::Nothing, Phase::Stopped, Health::Ready));
+    let mut left = with(ContainerState::Exited, TaskView::Idle);
+    left.world.as_mut().unwrap().running_nodes = 1;
+    assert_eq!(plan(&off, &left).next, Next::StartStop, "a server that died leaves its nodes running");
     let record = Observed { has_api_server: false, ..answering() };
     assert_eq!(plan(&off, &record).phase, Phase::Stopped, "nothing runs that could be stopped");
 

@@ -1,0 +1,176 @@
+//! Clusters that nobody uses are stopped after a while (`spec.hibernateAfter`), and come back with the next change.
+//!
+//! Use is what comes in at the public endpoint. What runs inside a cluster, its nodes and this operator don't count.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt;
+use tokio_util::sync::CancellationToken;
+
+use super::validate;
+use crate::controller::context::Context;
+use crate::crd::phase::Phase;
+use crate::crd::{EKSClusterConfig, Nodegroup, keys, names};
+use crate::provider::ClusterId;
+
+/// Between two looks at how much a cluster was used.
+const TICK: Duration = Duration::from_secs(5);
+
+/// How long each cluster hasn't been used.
+#[derive(Default)]
+pub struct Idle(Mutex<HashMap<ClusterId, Use>>);
+
+struct Use {
+    packets: u64,
+    since: Instant,
+}
+
+impl Idle {
+    /// For how long the cluster wasn't used; `None` where that isn't known.
+    pub fn of(&self, id: &ClusterId) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).map(|seen| seen.since.elapsed())
+    }
+
+    /// It is looked at anew.
+    pub fn forget(&self, id: &ClusterId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    fn note(&self, id: &ClusterId, packets: u64) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = seen.entry(id.clone()).or_insert_with(|| Use { packets, since: Instant::now() });
+        if last.packets != packets {
+            *last = Use { packets, since: Instant::now() };
+        }
+    }
+}
+
+/// How long the cluster may go unused.
+pub fn after(cluster: &EKSClusterConfig) -> Option<Duration> {
+    let text = cluster.spec.hibernate_after.as_deref().filter(|_| !cluster.spec.imported)?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    number.parse::<u32>().ok().map(|number| Duration::from_secs(u64::from(number) * seconds))
+}
+
+/// What is different after every change that wakes a cluster: of its spec, of its node groups, of the annotation.
+pub fn mark(cluster: &EKSClusterConfig, nodegroups: &[Arc<Nodegroup>]) -> String {
+    let mut groups: Vec<String> = nodegroups
+        .iter()
+        .map(|group| format!("{}:{}", group.name_any(), group.metadata.generation.unwrap_or_default()))
+        .collect();
+    groups.sort();
+    let generation = cluster.metadata.generation.unwrap_or_default().to_string();
+    let woken = cluster.annotations().get(keys::ANNOTATION_WAKE).map(String::as_str).unwrap_or_default();
+    names::digest(&[&generation, woken, &groups.join(",")])[..16].to_owned()
+}
+
+/// Whether the cluster sleeps, or is to fall asleep now.
+pub fn sleeps(
+    cluster: &EKSClusterConfig,
+    nodegroups: &[Arc<Nodegroup>],
+    idle: Option<Duration>,
+    is_busy: bool,
+) -> bool {
+    let Some(limit) = after(cluster) else { return false };
+    let slept = cluster.status.as_ref().and_then(|status| status.hibernated.as_deref());
+    slept == Some(mark(cluster, nodegroups).as_str()) || (!is_busy && idle.is_some_and(|idle| idle >= limit))
+}
+
+/// Looks at how much clusters are used until `shutdown`.
+pub fn start(ctx: &Arc<Context>, shutdown: CancellationToken) {
+    tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone())));
+}
+
+async fn watch(ctx: Arc<Context>) {
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tick.tick().await;
+        for cluster in ctx.clusters.state() {
+            let Some(limit) = after(&cluster) else { continue };
+            let id = validate::id(&cluster);
+            let active = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Active);
+            let provider = ctx.providers.of(cluster.spec.provider).filter(|_| active);
+            let used = match provider {
+                Some(provider) => provider.used(&id).await,
+                None => Ok(None),
+            };
+            match used {
+                Ok(Some(packets)) => ctx.idle.note(&id, packets),
+                Ok(None) => ctx.idle.forget(&id),
+                Err(error) => {
+                    tracing::debug!(cluster = %id, %error, "looking at how much the cluster is used");
+                    ctx.idle.forget(&id);
+                }
+            }
+            if ctx.idle.of(&id).is_some_and(|idle| idle >= limit) {
+                tracing::info!(cluster = %id, after = cluster.spec.hibernate_after, "nobody uses the cluster; it is stopped until the next change");
+                ctx.wake.cluster(&id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn cluster(after: &str, hibernated: Option<&str>) -> EKSClusterConfig {
+        let object = json!({
+            "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "a", "generation": 3},
+            "spec": {"hibernateAfter": after}, "status": {"hibernated": hibernated},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn durations_are_seconds_minutes_or_hours() {
+        for (text, seconds) in [("30s", Some(30)), ("45m", Some(2700)), ("2h", Some(7200)), ("", None), ("h", None)] {
+            assert_eq!(after(&cluster(text, None)), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn it_falls_asleep_when_it_was_idle_long_enough_and_nothing_is_under_way() {
+        let idle = |seconds| Some(Duration::from_secs(seconds));
+        let cluster = cluster("60s", None);
+        assert!(!sleeps(&cluster, &[], idle(59), false) && sleeps(&cluster, &[], idle(60), false));
+        assert!(!sleeps(&cluster, &[], idle(60), true) && !sleeps(&cluster, &[], None, false));
+    }
+
+    #[test]
+    fn every_change_wakes_it() {
+        let first = mark(&cluster("60s", None), &[]);
+        let asleep = cluster("60s", Some(&first));
+        assert!(sleeps(&asleep, &[], None, false));
+        let mut changed = asleep.clone();
+        changed.metadata.generation = Some(4);
+        assert!(!sleeps(&changed, &[], None, false));
+        let mut woken = asleep.clone();
+        woken.metadata.annotations = Some([(keys::ANNOTATION_WAKE.to_owned(), "now".to_owned())].into());
+        assert!(!sleeps(&woken, &[], None, false));
+        let group = json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": "g", "generation": 1}, "spec": {"clusterName": "a"}});
+        assert!(!sleeps(&asleep, &[Arc::new(serde_json::from_value(group).unwrap())], None, false));
+    }
+
+    #[test]
+    fn the_clock_runs_from_the_last_use() {
+        let (idle, id) = (Idle::default(), ClusterId { namespace: "a".into(), name: "b".into() });
+        assert_eq!(idle.of(&id), None);
+        idle.note(&id, 7);
+        std::thread::sleep(Duration::from_millis(20));
+        idle.note(&id, 7);
+        assert!(idle.of(&id).unwrap() >= Duration::from_millis(20));
+        idle.note(&id, 8);
+        assert!(idle.of(&id).unwrap() < Duration::from_millis(20));
+    }
+}
