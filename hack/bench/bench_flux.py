@@ -10,6 +10,7 @@ from flux import Flux
 from git_http import Repository, serve
 
 ROUNDS = int(os.environ.get("K3EKS_BENCH_ROUNDS", "3"))
+NOTHING = {"clusters/kustomization.yaml": "resources: []\n"}
 SOURCES = """
 apiVersion: source.toolkit.fluxcd.io/v1
 kind: GitRepository
@@ -28,20 +29,20 @@ def main():
         folder = pathlib.Path(folder)
         server, operator, flux = serve(folder), Operator("--provider", "k3d"), Flux(os.environ["KUBECONFIG"], folder)
         git = Repository(folder, "clusters")
-        first = git.commit("nothing yet", clusters__kustomization_yaml="resources: []\n")
+        first = git.commit("nothing yet", NOTHING)
         flux.kubectl("apply", "-f", "-", input=SOURCES.format(url=f"{server.url}/clusters.git"))
         flux.carried_out("clusters", first)
         by_git, by_hand = [], []
         for _ in range(ROUNDS):
             manifest = json.dumps(cluster("bench-flux"))
-            git.commit("a cluster", clusters__kustomization_yaml=None, clusters__bench_yaml=manifest)
+            git.commit("a cluster", {"clusters/kustomization.yaml": None, "clusters/bench.yaml": manifest})
 
             def carried_out():
                 flux.reconcile("gitrepository", "clusters")
                 run("kubectl", "wait", "--for=create", "--timeout=60s", "eks/bench-flux")
                 wait("eks/bench-flux")
             by_git.append(timed(carried_out))
-            commit = git.commit("none", clusters__bench_yaml=None, clusters__kustomization_yaml="resources: []\n")
+            commit = git.commit("none", {**NOTHING, "clusters/bench.yaml": None})
             flux.reconcile("gitrepository", "clusters")
             flux.carried_out("clusters", commit)
             run("kubectl", "wait", "--for=delete", "--timeout=60s", "eks/bench-flux")

@@ -48,10 +48,10 @@ class Repository:
         identity = ["-c", "user.name=team", "-c", "user.email=team@example.com", "-c", "commit.gpgsign=false"]
         return subprocess.run(["git", *identity, *arguments], cwd=self.work, check=True, capture_output=True, text=True).stdout.strip()
 
-    def commit(self, message, **files):
-        """Writes the files (their paths with `__` for `/` and `_yaml` for the ending; None removes one), commits and pushes; gives the commit."""
+    def commit(self, message, files):
+        """Writes the files, by their paths (None removes one), commits and pushes; gives the commit."""
         for path, content in files.items():
-            file = self.work / path.replace("__", "/").replace("_yaml", ".yaml")
+            file = self.work / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.unlink() if content is None else file.write_text(content)
         return self.push(message)

@@ -87,7 +87,9 @@ def test_where_nothing_can_be_downloaded(shell, tmp_path):
     carry, install = blocks("Where nothing can be downloaded", page)
     try:
         said = shell(carry, install, "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks --timeout=60s", "kubectl apply -f - <<'E'", '{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "far"}, "spec": {}}', "E",
-                     "kubectl wait --for=condition=Ready eks/far --timeout=120s", "kubectl delete eks far --timeout=60s")
-        assert "far condition met" in said
+                     "kubectl wait --for=condition=Ready eks/far --timeout=120s", *blocks("Uninstalling"))
+        assert "far condition met" in said and 'release "k3eks" uninstalled' in said
+        left = subprocess.run(["docker", "ps", "-aq", "--filter", "name=eks-far"], capture_output=True, text=True, check=True).stdout
+        assert left == ""
     finally:
         subprocess.run(["k3d", "cluster", "delete", "mgmt"], capture_output=True)

@@ -28,6 +28,7 @@ spec:
   instanceTypes: [t3.small]
   scalingConfig: {{minSize: 0, maxSize: 3, desiredSize: {size}}}
 """
+DEMO = "clusters/demo.yaml"
 WORKLOAD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: greeting, namespace: default}\ndata: {hello: world}\n"
 
 
@@ -63,7 +64,7 @@ def team(flux, git):
     for there, here in {"https://git.example.com/team/clusters.git": git.url, "demo-kubeconfig, key: internal": "demo-git-kubeconfig, key: value", "interval: 1m": "interval: 10m"}.items():
         assert there in example
         example = example.replace(there, here)
-    git.first = git.commit("a cluster", clusters__demo_yaml=CLUSTER.format(version="1.33", size=1), workloads__demo__greeting_yaml=WORKLOAD)
+    git.first = git.commit("a cluster", {DEMO: CLUSTER.format(version="1.33", size=1), "workloads/demo/greeting.yaml": WORKLOAD})
     flux.kubectl("apply", "-f", "-", input=example)
     return git
 
@@ -95,15 +96,15 @@ def test_a_cluster_its_workload_and_every_change_come_out_of_git(flux, team, rea
     assert len(nodes()) == 1
     assert in_child("get", "configmap", "greeting")["data"] == {"hello": "world"}
 
-    carry_out(flux, team.commit("two nodes", clusters__demo_yaml=CLUSTER.format(version="1.33", size=2)))
+    carry_out(flux, team.commit("two nodes", {DEMO: CLUSTER.format(version="1.33", size=2)}))
     assert len(nodes()) == 2
-    carry_out(flux, team.commit("another version", clusters__demo_yaml=CLUSTER.format(version="1.34", size=2)))
+    carry_out(flux, team.commit("another version", {DEMO: CLUSTER.format(version="1.34", size=2)}))
     version = in_child("version")["serverVersion"]["gitVersion"]
     assert version.startswith("v1.34."), version
 
     # What the API server refuses, and what only the operator can tell: of that Flux names the resource, which says why.
     for bad, says in [(CLUSTER.format(version="1.34", size=-2), "desiredSize"), (CLUSTER.format(version="1.33", size=2), "EKSClusterConfig/default/demo-git status: 'Failed'")]:
-        commit = team.commit("a mistake", clusters__demo_yaml=bad)
+        commit = team.commit("a mistake", {DEMO: bad})
         flux.reconcile("gitrepository", "clusters")
         assert says in flux.failed("clusters", commit)
         if "status" in says:
@@ -132,7 +133,7 @@ def test_a_cluster_that_git_has_no_more_goes_with_its_containers(flux, team):
     flux.carried_out("clusters", team.git("rev-parse", "HEAD"))
     # What is in the cluster goes first, or it would be looked for where nothing is.
     flux.kubectl("-n", "default", "delete", "kustomization", "demo-workload", "--timeout=60s")
-    carry_out(flux, team.commit("no cluster", clusters__demo_yaml=None, clusters__kustomization_yaml="resources: []\n"))
+    carry_out(flux, team.commit("no cluster", {DEMO: None, "clusters/kustomization.yaml": "resources: []\n"}))
     flux.kubectl("wait", "--for=delete", "eks/demo-git", "--timeout=120s")
     left = subprocess.run(["docker", "ps", "-aq", "--filter", "label=k3eks.io/cluster", "--filter", "name=eks-demo-git"], env=os.environ, capture_output=True, text=True)
     assert left.stdout == ""

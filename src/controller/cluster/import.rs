@@ -1,5 +1,7 @@
 //! Clusters that exist already: found, looked at, and never made, changed or deleted.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
@@ -19,7 +21,7 @@ const SECRET_KEYS: [&str; 3] = [keys::KUBECONFIG_KEY, "kubeconfig", "config"];
 /// Behind the name of a registered cluster: the Secret that connects it.
 const CONNECTOR_SUFFIX: &str = "-connector";
 /// Between two looks at a cluster that isn't found or doesn't answer.
-const LATER: std::time::Duration = std::time::Duration::from_secs(5);
+const LATER: Duration = Duration::from_secs(5);
 
 /// Where the cluster is found; `None` for one that is made here.
 ///
@@ -54,11 +56,10 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Decision<Next> {
         } else {
             Next::WriteAccess
         };
-        return Decision::new(next, Phase::Active, Health::Ready).after(std::time::Duration::from_secs(600));
+        return Decision::new(next, Phase::Active, Health::Ready).after(Duration::from_secs(600));
     }
     if begun(cluster) && !seen.child.is_known() {
-        return Decision::new(Next::LookAgain, Phase::Active, Health::Ready)
-            .after(std::time::Duration::from_millis(300));
+        return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(Duration::from_millis(300));
     }
     let problem = &seen.child.problem;
     if begun(cluster) {

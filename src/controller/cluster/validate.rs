@@ -76,38 +76,38 @@ pub fn validate(
         let image = provider.image(&version).map_err(|e| Problem::of(&e))?;
         (version, image)
     };
-    let (id, identity) = (id(cluster), Identity::of(cluster));
+    let id = id(cluster);
     let service = format!("{}{}.{}", id.name, keys::SERVICE_SUFFIX, id.namespace);
     Ok(ClusterPlan {
-        eks_name: identity.name.clone(),
-        region: identity.region.clone(),
         version,
         image,
-        service_cidr: cluster.spec.service_cidr().to_owned(),
         api_port: applied.and_then(|a| a.api_port).and_then(|p| u16::try_from(p).ok()),
         tls_names: vec![format!("{service}.svc"), format!("{service}.svc.cluster.local")],
-        server: ServerSettings::default(),
-        endpoint_id: identity.id(),
-        import: None,
-        id,
+        ..known(cluster)
     })
 }
 
 /// A cluster that isn't made here. Its version is what its API server says.
 fn imported(cluster: &EKSClusterConfig, import: Import) -> ClusterPlan {
-    let (id, identity) = (id(cluster), Identity::of(cluster));
+    let version = cluster.status.as_ref().and_then(|s| s.version.clone()).unwrap_or_default();
+    ClusterPlan { version, import: Some(import), ..known(cluster) }
+}
+
+/// What is known of any cluster, wherever it is made.
+fn known(cluster: &EKSClusterConfig) -> ClusterPlan {
+    let identity = Identity::of(cluster);
     ClusterPlan {
+        id: id(cluster),
         eks_name: identity.name.clone(),
         region: identity.region.clone(),
-        version: cluster.status.as_ref().and_then(|s| s.version.clone()).unwrap_or_default(),
+        version: String::new(),
         image: String::new(),
         service_cidr: cluster.spec.service_cidr().to_owned(),
         api_port: None,
         tls_names: Vec::new(),
         server: ServerSettings::default(),
         endpoint_id: identity.id(),
-        import: Some(import),
-        id,
+        import: None,
     }
 }
 
