@@ -36,7 +36,8 @@ export K3EKS_SDKS
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 K3EKS_API_PORT=$(free_port)
 export K3EKS_API_PORT
-"$ROOT/hack/management.sh" up k3eks-test
+# The binary that the tests have already: optimizing it would take minutes and prove nothing more.
+K3EKS_PROFILE=dev "$ROOT/hack/management.sh" up k3eks-test
 "$ROOT/hack/management.sh" bare k3eks-bare
 export K3EKS_E2E_KUBECONFIG=$ROOT/.k3eks/k3eks-test.kubeconfig K3EKS_E2E_BARE_KUBECONFIG=$ROOT/.k3eks/k3eks-bare.kubeconfig
 export K3EKS_E2E_ENDPOINT=http://127.0.0.1:$K3EKS_API_PORT K3EKS_BINARY=$CARGO_TARGET_DIR/debug/k3eks

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# The operator's image: the release binary, k3d, setpriv and the libraries they need. Prints its name.
+# The operator's image: the binary, k3d, setpriv and the libraries they need. Prints its name. K3EKS_PROFILE names the
+# profile of cargo's that the binary is built with (release).
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 cd "$ROOT"
-cargo build --release --quiet >&2
-binary=$CARGO_TARGET_DIR/release/k3eks
+profile=${K3EKS_PROFILE:-release}
+cargo build --profile "$profile" --quiet >&2
+built=$CARGO_TARGET_DIR/${profile/#dev/debug}/k3eks
+# People find it there as well, beside k3d and helm.
+binary=$K3EKS_BIN_DIR/k3eks
+strip -o "$binary.new" "$built"
+mv "$binary.new" "$binary"
 k3d=$(command -v k3d)
-# For people, who find it beside k3d and helm.
-install -m755 "$binary" "$K3EKS_BIN_DIR/k3eks"
 content=$(sha256sum "$binary" "$k3d" hack/image.sh | sha256sum | cut -c1-12)
 image=k3eks:$content
 if ! docker image inspect "$image" >/dev/null 2>&1; then
