@@ -91,5 +91,10 @@ def test_where_nothing_can_be_downloaded(shell, tmp_path):
         assert "far condition met" in said and 'release "k3eks" uninstalled' in said
         left = subprocess.run(["docker", "ps", "-aq", "--filter", "name=eks-far"], capture_output=True, text=True, check=True).stdout
         assert left == ""
+        # The README's way of installing, in the management cluster that is there already, with the image under the chart's own name for it.
+        there = """export KUBECONFIG=$PWD/mgmt.kubeconfig
+            docker tag "$(docker image ls --format '{{.Repository}}:{{.Tag}}' k3eks | head -1)" k3eks:0.1.0
+            docker save k3eks:0.1.0 | docker exec -i k3d-mgmt-server-0 ctr -a /run/k3s/containerd/containerd.sock -n k8s.io images import -"""
+        shell(there, *blocks("Installing with Helm"), "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks --timeout=90s")
     finally:
         subprocess.run(["k3d", "cluster", "delete", "mgmt"], capture_output=True)
