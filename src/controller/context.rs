@@ -1,6 +1,7 @@
 //! What every reconcile has at hand.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -15,6 +16,7 @@ use super::owned::Owned;
 use super::report::Reports;
 use super::tasks::Tasks;
 use crate::crd::cluster::ProviderName;
+use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, Nodegroup};
 use crate::metrics::Metrics;
 use crate::provider::{ClusterId, ClusterProvider};
@@ -121,6 +123,8 @@ pub struct Context {
     pub tasks: Tasks,
     /// Child API servers.
     pub children: Children,
+    /// The phases of clusters, by uid, that their node groups were last woken for.
+    pub told: Mutex<HashMap<String, Option<Phase>>>,
     /// How long clusters haven't been used.
     pub idle: super::cluster::hibernation::Idle,
     /// Back-off by uid.

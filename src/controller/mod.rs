@@ -78,6 +78,7 @@ pub async fn run(
         members: member::Members::default(),
         specs: update::changes::Specs::default(),
         reports: report::Reports::new(client.clone(), pod),
+        told: std::sync::Mutex::default(),
         idle: cluster::hibernation::Idle::default(),
         backoff: backoff::Backoff::default(),
         client,

@@ -14,7 +14,7 @@ pub mod server_keys;
 pub mod status;
 pub mod validate;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use kube::ResourceExt;
@@ -36,6 +36,7 @@ pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Res
 async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, Error> {
     let seen = observe::observe(cluster, ctx);
     adopt(cluster, &seen, ctx);
+    tell_nodegroups(cluster, ctx);
     note_change(cluster, ctx);
     let decision = plan::plan(cluster, &seen);
     let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);
@@ -48,6 +49,15 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     }
     applied?;
     Ok(again.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Wakes the node groups once the cluster's phase is another one where they look: right after it was written it may not be yet.
+fn tell_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) {
+    let phase = cluster.status.as_ref().and_then(|status| status.phase);
+    let mut told = ctx.told.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.insert(cluster.uid().unwrap_or_default(), phase) != Some(phase) {
+        ctx.wake.nodegroups_of(&validate::id(cluster));
+    }
 }
 
 /// Records a change of an Active cluster as an update, as EKS does.
@@ -91,9 +101,6 @@ async fn report(cluster: &EKSClusterConfig, status: &EKSClusterConfigStatus, ctx
         let before = Seen { phase: old.and_then(|s| s.phase), conditions: old.map_or(&[], |s| &s.conditions) };
         let after = Seen { phase: status.phase, conditions: &status.conditions };
         ctx.reports.transition(cluster, before, after).await;
-        if before.phase != after.phase {
-            ctx.wake.nodegroups_of(&validate::id(cluster));
-        }
     }
     Ok(())
 }
