@@ -27,7 +27,7 @@ spec: {{interval: 1h, sourceRef: {{kind: GitRepository, name: clusters}}, path: 
 def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        server, operator, flux = serve(folder), Operator("--provider", "k3d"), Flux(os.environ["KUBECONFIG"], folder)
+        server, operator, flux = serve(folder), Operator("--provider", "k3d", "--watch-namespace", "default"), Flux(os.environ["KUBECONFIG"], folder)
         git = Repository(folder, "clusters")
         first = git.commit("nothing yet", NOTHING)
         flux.kubectl("apply", "-f", "-", input=SOURCES.format(url=f"{server.url}/clusters.git"))
