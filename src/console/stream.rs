@@ -1,7 +1,7 @@
 //! All clusters, and each change of one, as server-sent events.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,17 +9,18 @@ use axum::extract::{Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, stream};
 use kube::ResourceExt;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::sync::watch::Receiver;
+use tokio::time::Instant;
 
-use super::view;
+use super::view::{self, Line};
 use crate::crd::names::nodegroup_name;
 use crate::crd::{EKSClusterConfig, Nodegroup};
 use crate::eks::beside::Beside;
 use crate::eks::error::ApiError;
 use crate::eks::sigv4::Caller;
 
-/// Changes within this time are told together.
+/// One is told at once, those within this time of the last news together.
 const TOGETHER: Duration = Duration::from_millis(100);
 /// Between two signs of life.
 const ALIVE: Duration = Duration::from_secs(15);
@@ -29,8 +30,9 @@ struct Told {
     beside: Arc<Beside>,
     caller: Caller,
     changes: Receiver<u64>,
-    clusters: HashMap<String, Value>,
-    begun: bool,
+    /// By key, which state of each was told.
+    clusters: HashMap<String, u64>,
+    last: Option<Instant>,
 }
 
 /// The first event has all clusters, each later one those that are different, and the keys of those that are gone. One with neither
@@ -38,28 +40,33 @@ struct Told {
 pub async fn stream(
     State(beside): State<Arc<Beside>>,
     request: Request,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
     let caller = beside.caller(&request)?;
     let changes = beside.api.store.changes();
-    let told = Told { beside, caller, changes, clusters: HashMap::new(), begun: false };
+    let told = Told { beside, caller, changes, clusters: HashMap::new(), last: None };
     Ok(Sse::new(stream::unfold(told, next)).keep_alive(KeepAlive::new().interval(ALIVE)))
 }
 
-async fn next(mut told: Told) -> Option<(Result<Event, Infallible>, Told)> {
-    if told.begun {
+async fn next(mut told: Told) -> Option<(Result<Event, axum::Error>, Told)> {
+    if let Some(last) = told.last {
         // The only error is that nothing is watched any more: the process ends.
         told.changes.changed().await.ok()?;
-        tokio::time::sleep(TOGETHER).await;
+        tokio::time::sleep_until(last + TOGETHER).await;
     }
-    told.begun = true;
+    told.last = Some(Instant::now());
     told.changes.mark_unchanged();
-    let news = told.look();
-    Some((Ok(Event::default().event("clusters").data(news.to_string())), told))
+    Some((told.look(), told))
+}
+
+#[derive(Serialize)]
+struct News<'a> {
+    changed: Vec<Line<'a, String>>,
+    gone: Vec<String>,
 }
 
 impl Told {
     /// What is different from what was told.
-    fn look(&mut self) -> Value {
+    fn look(&mut self) -> Result<Event, axum::Error> {
         let store = &self.beside.api.store;
         // Of all clusters at once: looking through all groups for each of many would take its time.
         let mut groups: HashMap<String, Vec<Arc<Nodegroup>>> = HashMap::new();
@@ -76,14 +83,25 @@ impl Told {
             let key = view::key(&cluster);
             let mut own = groups.remove(&key).unwrap_or_default();
             own.sort_by_cached_key(|group| nodegroup_name(group));
-            let summary = view::summary(&cluster, &own);
-            if self.clusters.get(&key) != Some(&summary) {
-                changed.push(summary.clone());
+            let seen = seen(&cluster, &own);
+            if self.clusters.get(&key) != Some(&seen) {
+                changed.push((cluster, own));
             }
-            now.insert(key, summary);
+            now.insert(key, seen);
         }
         let gone: Vec<String> = self.clusters.keys().filter(|key| !now.contains_key(*key)).cloned().collect();
         self.clusters = now;
-        json!({"changed": changed, "gone": gone})
+        let lines = changed.iter().map(|(cluster, groups)| view::line(cluster, groups, nodegroup_name)).collect();
+        Event::default().event("clusters").json_data(News { changed: lines, gone })
     }
+}
+
+/// Tells one state of a cluster and its groups from another.
+fn seen(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    cluster.metadata.resource_version.hash(&mut hasher);
+    for group in groups {
+        (&group.metadata.uid, &group.metadata.resource_version).hash(&mut hasher);
+    }
+    hasher.finish()
 }

@@ -6,8 +6,10 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::crd::cluster::NodeCount;
 use crate::crd::names::{Identity, nodegroup_name};
 use crate::crd::{
     AccessEntry, Addon, EKSClusterConfig, FargateProfile, IdentityProviderConfig, Nodegroup, Phase,
@@ -21,28 +23,58 @@ use crate::eks::store::{Kind, Store};
 /// Updates that are shown of a cluster: the newest.
 const UPDATES: usize = 50;
 
-/// A cluster's line in the table.
-pub fn summary(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>]) -> Value {
-    let identity = Identity::of(cluster);
-    let status = cluster.status.clone().unwrap_or_default();
+/// A cluster's line in the table. A type, not a [`Value`]: a page's first news are of all clusters.
+#[derive(Serialize)]
+pub struct Line<'a, G> {
+    key: String,
+    namespace: Option<String>,
+    resource: String,
+    name: String,
+    account: &'a str,
+    region: &'a str,
+    phase: Option<Phase>,
+    says: Option<&'a str>,
+    ready: bool,
+    version: Option<&'a str>,
+    endpoint: Option<&'a str>,
+    imported: bool,
+    created: Option<String>,
+    nodes: NodeCount,
+    groups: Vec<G>,
+}
+
+/// The line of a cluster, with what `of_group` says of its node groups.
+pub fn line<'a, G>(
+    cluster: &'a EKSClusterConfig,
+    groups: &'a [Arc<Nodegroup>],
+    of_group: impl Fn(&'a Nodegroup) -> G,
+) -> Line<'a, G> {
+    let (spec, status) = (&cluster.spec, cluster.status.as_ref());
+    let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
     let deleting = cluster.metadata.deletion_timestamp.is_some();
-    json!({
-        "key": key(cluster),
-        "namespace": cluster.namespace(),
-        "resource": cluster.name_any(),
-        "name": identity.name,
-        "account": identity.account,
-        "region": identity.region,
-        "phase": if deleting { Some(Phase::Deleting) } else { status.phase },
-        "says": says(&status.conditions),
-        "ready": ready(&status.conditions),
-        "version": status.version.or_else(|| cluster.spec.kubernetes_version.clone()),
-        "endpoint": status.endpoint,
-        "imported": cluster.spec.imported,
-        "created": cluster.creation_timestamp().map(|time| time.0.to_string()),
-        "nodes": status.nodes.unwrap_or_default(),
-        "groups": groups.iter().map(|group| of_group(group)).collect::<Vec<_>>(),
-    })
+    let version = status.and_then(|status| status.version.as_deref());
+    Line {
+        key: key(cluster),
+        namespace: cluster.namespace(),
+        resource: cluster.name_any(),
+        name: Identity::of(cluster).name,
+        account: &spec.account_id,
+        region: &spec.region,
+        phase: if deleting { Some(Phase::Deleting) } else { status.and_then(|status| status.phase) },
+        says: says(conditions),
+        ready: ready(conditions),
+        version: version.or(spec.kubernetes_version.as_deref()),
+        endpoint: status.and_then(|status| status.endpoint.as_deref()),
+        imported: spec.imported,
+        created: cluster.creation_timestamp().map(|time| time.0.to_string()),
+        nodes: status.and_then(|status| status.nodes.clone()).unwrap_or_default(),
+        groups: groups.iter().map(|group| of_group(group)).collect(),
+    }
+}
+
+/// The line with its node groups in full.
+pub fn summary(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>]) -> Value {
+    json!(line(cluster, groups, of_group))
 }
 
 /// What a cluster is known by on the page.

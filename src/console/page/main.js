@@ -144,7 +144,10 @@ async function connect() {
           if (!data) continue;
           const news = JSON.parse(data);
           // The first news are everything: what isn't among them went while nobody listened.
-          if (first) news.gone = [...clusters.keys()].filter((key) => !news.changed.some((cluster) => cluster.key === key));
+          if (first) {
+            const there = new Set(news.changed.map((cluster) => cluster.key));
+            news.gone = [...clusters.keys()].filter((key) => !there.has(key));
+          }
           first = false;
           pause = 250;
           live('live', 'live');
@@ -169,6 +172,10 @@ async function connect() {
 }
 
 byId('search').addEventListener('input', () => draw());
+byId('rows').addEventListener('click', (event) => {
+  const { key } = event.target.closest('button')?.dataset || {};
+  if (key) choose(key);
+});
 byId('phase').addEventListener('change', () => draw());
 byId('create').addEventListener('click', create);
 byId('keys').addEventListener('click', signIn);

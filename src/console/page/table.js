@@ -14,40 +14,54 @@ function phase(name) {
   return h('span', { class: `phase ${name || ''}` }, name || 'accepted');
 }
 
+/** Cells that a grid lays out have to say what they are. */
 function rowOf(cluster) {
   const { key, name, resource, says, version, endpoint, nodes, account, region } = cluster;
-  const open = h('button', { class: 'name', 'data-key': key, onclick: () => choose(key) }, name);
-  return h('tr', { 'data-key': key, 'aria-current': chosen.key === key ? 'true' : false },
-    h('td', {}, open, name === resource ? null : h('div', { class: 'mono' }, resource)),
-    h('td', {}, phase(cluster.phase)),
-    h('td', {}, version || '–'),
-    h('td', {}, bar(nodes.ready, nodes.desired)),
-    h('td', {}, h('code', {}, endpoint || '–')),
-    h('td', { class: 'mono' }, `${account} ${region}`),
-    h('td', { class: 'says' }, says || ''));
+  const cell = (look, ...content) => h('td', { role: 'cell', class: look }, ...content);
+  return h('tr', { role: 'row', 'data-key': key, 'aria-current': chosen.key === key ? 'true' : false },
+    cell(null, h('button', { class: 'name', 'data-key': key }, name), name === resource ? null : h('div', { class: 'mono' }, resource)),
+    cell(`phase ${cluster.phase || ''}`, cluster.phase || 'accepted'),
+    cell(null, version || '–'),
+    cell(null, ...bar(nodes.ready, nodes.desired)),
+    cell('mono', endpoint || '–'),
+    cell('mono', `${account} ${region}`),
+    cell('says', says || ''));
 }
 
-/** Whether the search and the chosen phase let a cluster be shown. */
-function wanted(cluster) {
-  const only = byId('phase').value;
+/** Whether the chosen phase and the searched words let a cluster be shown. */
+function wanted(cluster, only, words) {
   if (only && cluster.phase !== only) return false;
-  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.says, ...cluster.groups.map((group) => group.name)].join(' ').toLowerCase();
-  return byId('search').value.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  if (!words.length) return true;
+  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.says, ...cluster.groups].join(' ').toLowerCase();
+  return words.every((word) => text.includes(word));
 }
 
-const order = (a, b) => a.name.localeCompare(b.name) || a.key.localeCompare(b.key);
+const { compare } = new Intl.Collator();
+const order = (a, b) => compare(a.name, b.name) || compare(a.key, b.key);
+
+/** Makes the rows of `body` those of `fresh`, and touches none that is where it has to be: each one costs with many. */
+function place(body, fresh) {
+  const kept = new Set(fresh);
+  for (const row of [...body.children]) if (!kept.has(row)) row.remove();
+  let at = body.firstElementChild;
+  for (const row of fresh) {
+    if (row === at) at = at.nextElementSibling;
+    else body.insertBefore(row, at);
+  }
+}
 
 /** Draws what is wanted; `changed` are the keys whose rows have to be made anew, all where it isn't given. */
 function draw(changed) {
-  const shown = [...clusters.values()].filter(wanted).sort(order);
+  const only = byId('phase').value;
+  const words = byId('search').value.toLowerCase().split(/\s+/).filter(Boolean);
+  const shown = [...clusters.values()].filter((cluster) => wanted(cluster, only, words)).sort(order);
   const focused = document.activeElement?.dataset?.key;
   const body = byId('rows');
   const fresh = shown.map((cluster) => {
     if (!changed || changed.has(cluster.key) || !rows.has(cluster.key)) rows.set(cluster.key, rowOf(cluster));
     return rows.get(cluster.key);
   });
-  const same = fresh.length === body.children.length && fresh.every((row, at) => body.children[at] === row);
-  if (!same) body.replaceChildren(...fresh);
+  place(body, fresh);
   if (focused && document.activeElement?.dataset?.key !== focused) body.querySelector(`button[data-key="${CSS.escape(focused)}"]`)?.focus();
   byId('table').hidden = shown.length === 0;
   byId('count').textContent = shown.length === clusters.size ? `${clusters.size} clusters` : `${shown.length} of ${clusters.size} clusters`;
