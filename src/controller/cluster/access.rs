@@ -36,14 +36,15 @@ pub async fn write(cluster: &EKSClusterConfig, access: &Access, ctx: &Context) -
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     let service = format!("{name}{}", keys::SERVICE_SUFFIX);
     let meta = |name: &str| metadata(cluster, name, &digest(cluster, access));
-    let url = access.internal.as_ref().map(|_| format!("https://{service}.{namespace}.svc:{SERVICE_PORT}"));
-    // The certificate of a cluster that was made elsewhere doesn't have the Service's name.
-    let internal =
-        url.as_ref().map(|url| with_server(&access.kubeconfig, url, cluster.spec.imported.then_some("kubernetes")));
-    argocd::write(cluster, access, url.as_ref().unwrap_or(&access.endpoint), ctx).await?;
+    let internal = access.internal.as_ref().and_then(|_| {
+        let url = format!("https://{service}.{namespace}.svc:{SERVICE_PORT}");
+        // The certificate of a cluster that was made elsewhere doesn't have the Service's name.
+        with_server(&access.kubeconfig, &url, cluster.spec.imported.then_some("kubernetes")).ok()
+    });
+    argocd::write(cluster, access, internal.as_ref().unwrap_or(&access.kubeconfig), ctx).await?;
     let kubeconfig = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
     let mut data = json!({keys::KUBECONFIG_KEY: access.kubeconfig});
-    if let Some(Ok(internal)) = internal {
+    if let Some(internal) = internal {
         data[keys::KUBECONFIG_INTERNAL_KEY] = internal.into();
     }
     let secret = json!({"type": "cluster.x-k8s.io/secret", "metadata": meta(&kubeconfig), "stringData": data});

@@ -99,6 +99,7 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
         tracing::warn!(cluster = %id, %error, "telling Argo CD that the cluster is gone");
     }
     ctx.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    ctx.idle.forget(&id);
     ctx.children.forget(&id);
     ctx.tasks.forget(&key);
     ctx.backoff.worked(&key);

@@ -39,13 +39,13 @@ pub fn written(cluster: &EKSClusterConfig, access: &Access, settings: &Settings,
     }
 }
 
-/// Writes the Secret, or removes it where it isn't wanted.
-pub async fn write(cluster: &EKSClusterConfig, access: &Access, server: &str, ctx: &Context) -> Result<(), Error> {
+/// Writes the Secret from the `kubeconfig` that pods use, or removes it where it isn't wanted.
+pub async fn write(cluster: &EKSClusterConfig, access: &Access, kubeconfig: &str, ctx: &Context) -> Result<(), Error> {
     let Some(namespace) = ctx.settings.argocd_namespace.as_ref().filter(|_| wanted(cluster)) else {
         return remove(cluster, ctx).await;
     };
-    let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
-    let config = config(cluster, access).map_err(|e| unusable(e.to_string()))?;
+    let unusable = |e: serde_yaml::Error| Error::Kubeconfig { cluster: access.endpoint.clone(), why: e.to_string() };
+    let (server, config) = known_as(kubeconfig).map_err(unusable)?;
     let name = name(cluster);
     let body = json!({
         "type": "Opaque",
@@ -85,25 +85,26 @@ fn name(cluster: &EKSClusterConfig) -> String {
     format!("k3eks-{name}-{}", &names::digest(&[&namespace, &name])[..8])
 }
 
-/// The credentials, in Argo CD's own form.
-fn config(cluster: &EKSClusterConfig, access: &Access) -> Result<Value, serde_yaml::Error> {
-    let kubeconfig: Value = serde_yaml::from_str(&access.kubeconfig)?;
+/// Server and credentials of a kubeconfig, in Argo CD's own form.
+fn known_as(kubeconfig: &str) -> Result<(Value, Value), serde_yaml::Error> {
+    let kubeconfig: Value = serde_yaml::from_str(kubeconfig)?;
     let (place, user) = (&kubeconfig["clusters"][0]["cluster"], &kubeconfig["users"][0]["user"]);
-    let mut tls = json!({"caData": place["certificate-authority-data"]});
-    for (there, here) in [("certData", "client-certificate-data"), ("keyData", "client-key-data")] {
-        if user[here].is_string() {
-            tls[there] = user[here].clone();
+    let mut tls = json!({});
+    for (there, here) in [
+        ("caData", &place["certificate-authority-data"]),
+        ("serverName", &place["tls-server-name"]),
+        ("certData", &user["client-certificate-data"]),
+        ("keyData", &user["client-key-data"]),
+    ] {
+        if here.is_string() {
+            tls[there] = here.clone();
         }
-    }
-    // The certificate of a cluster that was made elsewhere doesn't have the Service's name.
-    if cluster.spec.imported {
-        tls["serverName"] = "kubernetes".into();
     }
     let mut config = json!({"tlsClientConfig": tls});
     if user["token"].is_string() {
         config["bearerToken"] = user["token"].clone();
     }
-    Ok(config)
+    Ok((place["server"].clone(), config))
 }
 
 #[cfg(test)]
@@ -112,20 +113,21 @@ mod tests {
 
     #[test]
     fn credentials_are_in_argo_cds_form() {
-        let object = json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "a", "namespace": "b"}, "spec": {"imported": true, "argocd": {"register": true}}});
-        let cluster: EKSClusterConfig = serde_json::from_value(object).unwrap();
-        assert!(wanted(&cluster));
-        let kubeconfig = json!({"clusters": [{"cluster": {"certificate-authority-data": "Y2E=", "server": "https://a"}}], "users": [{"user": {"token": "t"}}]});
-        let access = Access {
-            kubeconfig: kubeconfig.to_string(),
-            endpoint: "https://a".into(),
-            internal: None,
-            api_port: None,
-            ca_pem: "ca".into(),
-        };
+        let place =
+            json!({"certificate-authority-data": "Y2E=", "server": "https://a", "tls-server-name": "kubernetes"});
+        let kubeconfig = json!({"clusters": [{"cluster": place}], "users": [{"user": {"token": "t"}}]});
         let expected = json!({"bearerToken": "t", "tlsClientConfig": {"caData": "Y2E=", "serverName": "kubernetes"}});
-        assert_eq!(config(&cluster, &access).unwrap(), expected);
-        let other: EKSClusterConfig = serde_json::from_value(json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "a", "namespace": "c"}, "spec": {}})).unwrap();
-        assert!(!wanted(&other) && name(&cluster) != name(&other));
+        assert_eq!(known_as(&kubeconfig.to_string()).unwrap(), (json!("https://a"), expected));
+    }
+
+    #[test]
+    fn clusters_of_one_name_are_told_apart() {
+        let cluster = |namespace: &str, spec: Value| -> EKSClusterConfig {
+            let metadata = json!({"name": "a", "namespace": namespace});
+            let object = json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": metadata, "spec": spec});
+            serde_json::from_value(object).unwrap()
+        };
+        let (one, other) = (cluster("b", json!({"argocd": {"register": true}})), cluster("c", json!({})));
+        assert!(wanted(&one) && !wanted(&other) && name(&one) != name(&other));
     }
 }

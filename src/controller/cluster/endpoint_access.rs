@@ -42,8 +42,8 @@ pub fn script(cluster: &EKSClusterConfig) -> ServerFile {
     let open = sources.iter().any(|source| source.prefix_len() == 0);
     let counted = hibernation::after(cluster).is_some();
     let mut content = HEAD.to_owned();
-    content += &if counted { counting() } else { empty("USED") };
-    content += &if open { empty("ENDPOINT") } else { closed(&sources) };
+    content += &if counted { counting() } else { empty("K3EKS-USED") };
+    content += &if open { empty("K3EKS-ENDPOINT") } else { closed(&sources) };
     ServerFile { path: SCRIPT.to_owned(), content, kind: FileKind::Script { needed: counted || !open } }
 }
 
@@ -78,7 +78,7 @@ rules -A {chain} -s {PODS} -j RETURN
 }
 
 fn empty(chain: &str) -> String {
-    format!("iptables -w 10 -F K3EKS-{chain} 2>/dev/null || true\n")
+    format!("rules -F {chain} 2>/dev/null || true\n")
 }
 
 /// Rules without an effect, whose counters tell.

@@ -29,8 +29,8 @@ struct Use {
 
 impl Idle {
     /// For how long the cluster wasn't used; `None` where that isn't known.
-    pub fn of(&self, id: &ClusterId) -> Option<Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).map(|seen| seen.since.elapsed())
+    pub fn of(&self, id: &ClusterId, now: Instant) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).map(|seen| now.duration_since(seen.since))
     }
 
     /// It is looked at anew.
@@ -38,11 +38,10 @@ impl Idle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
-    fn note(&self, id: &ClusterId, packets: u64) {
+    fn note(&self, id: &ClusterId, packets: u64, now: Instant) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = seen.entry(id.clone()).or_insert_with(|| Use { packets, since: Instant::now() });
-        if last.packets != packets {
-            *last = Use { packets, since: Instant::now() };
+        if seen.get(id).is_none_or(|last| last.packets != packets) {
+            seen.insert(id.clone(), Use { packets, since: now });
         }
     }
 }
@@ -103,14 +102,14 @@ async fn watch(ctx: Arc<Context>) {
                 None => Ok(None),
             };
             match used {
-                Ok(Some(packets)) => ctx.idle.note(&id, packets),
+                Ok(Some(packets)) => ctx.idle.note(&id, packets, Instant::now()),
                 Ok(None) => ctx.idle.forget(&id),
                 Err(error) => {
                     tracing::debug!(cluster = %id, %error, "looking at how much the cluster is used");
                     ctx.idle.forget(&id);
                 }
             }
-            if ctx.idle.of(&id).is_some_and(|idle| idle >= limit) {
+            if ctx.idle.of(&id, Instant::now()).is_some_and(|idle| idle >= limit) {
                 tracing::info!(cluster = %id, after = cluster.spec.hibernate_after, "nobody uses the cluster; it is stopped until the next change");
                 ctx.wake.cluster(&id);
             }
@@ -165,12 +164,15 @@ mod tests {
     #[test]
     fn the_clock_runs_from_the_last_use() {
         let (idle, id) = (Idle::default(), ClusterId { namespace: "a".into(), name: "b".into() });
-        assert_eq!(idle.of(&id), None);
-        idle.note(&id, 7);
-        std::thread::sleep(Duration::from_millis(20));
-        idle.note(&id, 7);
-        assert!(idle.of(&id).unwrap() >= Duration::from_millis(20));
-        idle.note(&id, 8);
-        assert!(idle.of(&id).unwrap() < Duration::from_millis(20));
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        assert_eq!(idle.of(&id, begun), None);
+        idle.note(&id, 7, begun);
+        idle.note(&id, 7, after(5));
+        assert_eq!(idle.of(&id, after(9)), Some(Duration::from_secs(9)));
+        idle.note(&id, 8, after(10));
+        assert_eq!(idle.of(&id, after(12)), Some(Duration::from_secs(2)));
+        idle.forget(&id);
+        assert_eq!(idle.of(&id, after(12)), None);
     }
 }

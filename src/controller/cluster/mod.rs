@@ -55,7 +55,9 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
 fn tell_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) {
     let phase = cluster.status.as_ref().and_then(|status| status.phase);
     let mut told = ctx.told.lock().unwrap_or_else(PoisonError::into_inner);
-    if told.insert(cluster.uid().unwrap_or_default(), phase) != Some(phase) {
+    // Where this process sees the cluster for the first time, its node groups are about to be looked at anyway.
+    let before = told.insert(cluster.uid().unwrap_or_default(), phase);
+    if before.is_some_and(|before| before != phase) {
         ctx.wake.nodegroups_of(&validate::id(cluster));
     }
 }

@@ -113,7 +113,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         target: plan.as_ref().ok().and_then(|p| validate::target(cluster, provider, p)),
         world,
         task,
-        sleeps: hibernation::sleeps(cluster, &nodegroups, ctx.idle.of(&id), is_busy),
+        sleeps: hibernation::sleeps(cluster, &nodegroups, ctx.idle.of(&id, Instant::now()), is_busy),
         wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
         rotation: server_keys::wish(cluster, &ctx.owned),
         configured: match (&plan, &child.configured) {
