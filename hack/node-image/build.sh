@@ -27,6 +27,12 @@ helpers() {
   scratch ghcr.io/k3d-io/k3d-tools:5.9.0 "$work/tools" /k3d-tools
 }
 
+# Under the name that k3d itself looks for, too.
+proxy() {
+  (cd "$here/proxy" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/proxy" .)
+  scratch ghcr.io/k3d-io/k3d-proxy:5.9.0 "$work/proxy" /k3d-proxy
+}
+
 dns() {
   (cd "$here/coredns" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/coredns" .)
   scratch rancher/mirrored-coredns-coredns:1.12.3 "$work/coredns" /coredns
@@ -84,6 +90,7 @@ echo "No container registry answers: building the node images from package regis
 mkdir -p "$work"
 step "Building the helper images" helpers
 step "Building the node's file system" base
+step "Building k3d's proxy" proxy
 step "Building CoreDNS" dns
 for release in "${missing[@]}"; do
   mkdir -p "$work/$release"

@@ -26,8 +26,12 @@ func get(url, name string) error {
 
 // fetch doesn't check the server's certificate: a node learns the authority by this very call, holding the token.
 func fetch(url, token string, config *tls.Config) ([]byte, error) {
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
-	request, err := http.NewRequest(http.MethodGet, url, nil)
+	return call(http.MethodGet, url, token, config)
+}
+
+func call(method, url, token string, config *tls.Config) ([]byte, error) {
+	client := http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+	request, err := http.NewRequest(method, url, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +45,7 @@ func fetch(url, token string, config *tls.Config) ([]byte, error) {
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", url, answer.Status)
+		err = fmt.Errorf("%s: %s %.200s", url, answer.Status, body)
 	}
 	return body, err
 }

@@ -11,6 +11,7 @@ type options struct {
 	tlsSANs, apiserverArgs, controllerArgs, schedulerArgs, kubeletArgs, labels, taints []string
 	serviceCIDR, clusterCIDR, clusterDNS, name, ip, token, server                      string
 	disabled                                                                           map[string]bool
+	clusterInit                                                                        bool
 }
 
 // switches take no value.
@@ -35,6 +36,7 @@ func parse(args []string) options {
 	}
 	for i := 0; i < len(args); i++ {
 		flag, value, joined := strings.Cut(args[i], "=")
+		o.clusterInit = o.clusterInit || flag == "--cluster-init"
 		if !strings.HasPrefix(flag, "--") || switches[flag] {
 			continue
 		}

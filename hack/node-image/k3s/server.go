@@ -51,29 +51,33 @@ func (n *node) start() error {
 
 // controlPlane starts etcd, the API server and what works through it.
 func (n *node) controlPlane() error {
+	if err := n.inherit(); err != nil {
+		return err
+	}
 	if err := n.certificates(); err != nil {
 		return err
 	}
-	supervisor.keep("etcd", "--name", n.name, "--data-dir", dataDir+"/server/db/etcd", "--listen-client-urls", "http://127.0.0.1:2379",
-		"--advertise-client-urls", "http://127.0.0.1:2379", "--listen-peer-urls", "http://127.0.0.1:2380",
-		"--initial-advertise-peer-urls", "http://127.0.0.1:2380", "--initial-cluster", n.name+"=http://127.0.0.1:2380",
-		"--unsafe-no-fsync", "--log-level", "warn")
+	if n.clustered() {
+		go n.supervise()
+	}
+	supervisor.keep("etcd", n.etcdFlags()...)
 	supervisor.keep("kube-apiserver", n.apiserverFlags()...)
 	say("info", "Running kube-apiserver")
 	say("info", "Containerd is now running")
 	os.Setenv("KUBECONFIG", adminConfig)
 	until(50*time.Millisecond, func() error { return get(local+"/readyz", "admin") })
 	say("info", "k3s is up and running")
+	elect := fmt.Sprintf("--leader-elect=%t", n.clustered())
 	supervisor.keep("kube-controller-manager", append([]string{
 		"--kubeconfig=" + tlsDir + "/controller.kubeconfig", "--authentication-kubeconfig=" + tlsDir + "/controller.kubeconfig",
 		"--authorization-kubeconfig=" + tlsDir + "/controller.kubeconfig", "--cluster-signing-cert-file=" + tlsDir + "/server-ca.crt",
 		"--cluster-signing-key-file=" + tlsDir + "/server-ca.key", "--root-ca-file=" + tlsDir + "/server-ca.crt",
 		"--service-account-private-key-file=" + tlsDir + "/sa.key", "--use-service-account-credentials", "--allocate-node-cidrs",
-		"--cluster-cidr=" + n.clusterCIDR, "--service-cluster-ip-range=" + n.serviceCIDR, "--leader-elect=false",
+		"--cluster-cidr=" + n.clusterCIDR, "--service-cluster-ip-range=" + n.serviceCIDR, elect,
 	}, flags(n.controllerArgs)...)...)
 	supervisor.keep("kube-scheduler", append([]string{
 		"--kubeconfig=" + tlsDir + "/scheduler.kubeconfig", "--authentication-kubeconfig=" + tlsDir + "/scheduler.kubeconfig",
-		"--authorization-kubeconfig=" + tlsDir + "/scheduler.kubeconfig", "--leader-elect=false",
+		"--authorization-kubeconfig=" + tlsDir + "/scheduler.kubeconfig", elect,
 	}, flags(n.schedulerArgs)...)...)
 	go n.deploy()
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -61,22 +62,32 @@ func (p *processes) once(name string, args []string) bool {
 	return !p.stopped
 }
 
-// stop ends all components; etcd gets the time to close its files.
+// stop ends all components, the API server before what it needs, so that clients are sent away and don't wait; etcd gets the
+// time to close its files.
 func (p *processes) stop() {
 	p.mu.Lock()
 	p.stopped = true
 	running := p.running
 	p.mu.Unlock()
+	first := func(command *exec.Cmd) bool { return filepath.Base(command.Path) == "kube-apiserver" }
+	end(running, first, time.Second)
+	end(running, func(*exec.Cmd) bool { return true }, 2*time.Second)
+	os.Exit(0)
+}
+
+// end asks those that are meant to end, and waits for them.
+func end(running []*exec.Cmd, meant func(*exec.Cmd) bool, patience time.Duration) {
+	deadline := time.Now().Add(patience)
 	for _, command := range running {
-		_ = command.Process.Signal(syscall.SIGTERM)
+		if meant(command) {
+			_ = command.Process.Signal(syscall.SIGTERM)
+		}
 	}
-	deadline := time.Now().Add(2 * time.Second)
 	for _, command := range running {
-		for command.ProcessState == nil && time.Now().Before(deadline) && command.Process.Signal(syscall.Signal(0)) == nil {
+		for meant(command) && command.ProcessState == nil && time.Now().Before(deadline) && command.Process.Signal(syscall.Signal(0)) == nil {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
-	os.Exit(0)
 }
 
 // say prints a line in k3s's own form: k3d waits for some of them.
