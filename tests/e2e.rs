@@ -14,6 +14,8 @@ mod imports;
 mod operator;
 #[path = "e2e/relay.rs"]
 mod relay;
+#[path = "e2e/servers.rs"]
+mod servers;
 #[path = "e2e/support.rs"]
 mod support;
 #[path = "e2e/upgrades.rs"]

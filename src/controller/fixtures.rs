@@ -63,6 +63,7 @@ pub fn cluster_plan() -> ClusterPlan {
         region: "us-east-1".into(),
         version: "1.33".into(),
         image: "image:1.33".into(),
+        servers: 1,
         service_cidr: "10.100.0.0/16".into(),
         api_port: None,
         tls_names: Vec::new(),
@@ -74,8 +75,8 @@ pub fn cluster_plan() -> ClusterPlan {
 
 /// A server in this state.
 pub fn server(state: ContainerState) -> ClusterObservation {
-    let server = ServerObservation { name: "s".into(), state, image: "image:1.33".into(), address: None };
-    ClusterObservation { servers: vec![server], running_nodes: 0 }
+    let server = ServerObservation { name: "s".into(), state, image: "image:1.33".into() };
+    ClusterObservation { servers: vec![server], ..ClusterObservation::default() }
 }
 
 /// A cluster of which nothing exists yet.

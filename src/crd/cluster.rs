@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::cluster_settings::{
-    AccessConfig, ArgoCd, ComputeConfig, ConnectorConfig, ControlPlaneScalingConfig, ElasticLoadBalancing, Enabled,
-    KubeApiServerConfig, KubeControllerManagerConfig, KubeSchedulerConfig, OutpostConfig, RemoteNetworkConfig,
-    StorageConfig, UpgradePolicy,
+    AccessConfig, ArgoCd, ComputeConfig, ConnectorConfig, ControlPlane, ControlPlaneScalingConfig,
+    ElasticLoadBalancing, Enabled, InlineLaunchTemplate, KubeApiServerConfig, KubeControllerManagerConfig,
+    KubeSchedulerConfig, OutpostConfig, RemoteNetworkConfig, StorageConfig, UpgradePolicy,
 };
 
 /// An EKS cluster: a control plane of its own, reachable with kubectl, with the node groups that belong to it.
@@ -41,6 +41,8 @@ use super::cluster_settings::{
     validation = Rule::new("has(self.ipFamily) == has(oldSelf.ipFamily) && (!has(self.ipFamily) || self.ipFamily == oldSelf.ipFamily)").message("ipFamily can't be changed after creation").field_path(".ipFamily"),
     validation = Rule::new("has(self.serviceRole) == has(oldSelf.serviceRole) && (!has(self.serviceRole) || self.serviceRole == oldSelf.serviceRole)").message("serviceRole can't be changed after creation").field_path(".serviceRole"),
     validation = Rule::new("(has(self.kubernetesNetworkConfig) && has(self.kubernetesNetworkConfig.serviceIpv4Cidr) ? self.kubernetesNetworkConfig.serviceIpv4Cidr : '') == (has(oldSelf.kubernetesNetworkConfig) && has(oldSelf.kubernetesNetworkConfig.serviceIpv4Cidr) ? oldSelf.kubernetesNetworkConfig.serviceIpv4Cidr : '')").message("serviceIpv4Cidr can't be changed after creation").field_path(".kubernetesNetworkConfig"),
+    validation = Rule::new("(has(self.controlPlane) ? self.controlPlane.servers : 1) == (has(oldSelf.controlPlane) ? oldSelf.controlPlane.servers : 1)").message("controlPlane.servers can't be changed after creation").field_path(".controlPlane"),
+    validation = Rule::new("!has(self.controlPlane) || self.controlPlane.servers == 1 || (!has(self.hibernateAfter) && (!has(self.publicAccess) || self.publicAccess) && (!has(self.publicAccessSources) || self.publicAccessSources.all(s, s == '0.0.0.0/0')))").message("with several servers, clients come by a balancer that hides who they are: hibernateAfter, publicAccess: false and publicAccessSources need controlPlane.servers: 1").field_path(".controlPlane"),
     validation = Rule::new("!has(oldSelf.kmsKey) || (has(self.kmsKey) && self.kmsKey == oldSelf.kmsKey)").message("kmsKey can't be changed once it is set").field_path(".kmsKey"),
     validation = Rule::new("!(has(oldSelf.secretsEncryption) && oldSelf.secretsEncryption) || (has(self.secretsEncryption) && self.secretsEncryption)").message("secretsEncryption can't be turned off").field_path(".secretsEncryption")
 )]
@@ -154,6 +156,10 @@ pub struct EKSClusterConfigSpec {
     /// `Running`, or `Stopped`: its containers are stopped, all data is kept, and memory is free. Default: `Running`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<PowerState>,
+
+    /// What runs the control plane. Default: as its fields say. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_plane: Option<ControlPlane>,
 
     /// How long nobody may use the public endpoint before the cluster is stopped, until something of it is changed or `k3eks wake`: `90s`, `30m`, `8h`. Default: for ever. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -378,21 +384,6 @@ pub struct InlineNodegroup {
     /// Name or ARN of the nodes' role. Default: a generated ARN. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_role: Option<String>,
-}
-
-/// A launch template in Rancher's shape.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct InlineLaunchTemplate {
-    /// Id of the template. Default: found by name. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Name of the template. Default: found by id. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Version of the template. Default: the template's own default. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<i64>,
 }
 
 pub use super::cluster_status::{Applied, CertificateAuthority, EKSClusterConfigStatus, NodeCount};

@@ -23,6 +23,11 @@ impl EKSClusterConfigSpec {
         config.and_then(|config| config.bootstrap_cluster_creator_admin_permissions).unwrap_or(true)
     }
 
+    /// How many servers run the control plane.
+    pub fn servers(&self) -> usize {
+        self.control_plane.as_ref().map_or_else(one_server, |plane| plane.servers)
+    }
+
     /// Network of the cluster's Services.
     pub fn service_cidr(&self) -> &str {
         let network = self.kubernetes_network_config.as_ref();
@@ -204,6 +209,35 @@ pub struct Placement {
     /// `host` or `rack`. Default: none. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread_level: Option<String>,
+}
+
+/// What runs the control plane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControlPlane {
+    /// How many servers: 1, or 3 or 5 with an etcd of which any one may die. Default: 1. Immutable.
+    #[serde(default = "one_server")]
+    #[schemars(with = "i32", extend("enum" = [1, 3, 5]))]
+    pub servers: usize,
+}
+
+fn one_server() -> usize {
+    1
+}
+
+/// A launch template in Rancher's shape.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InlineLaunchTemplate {
+    /// Id of the template. Default: found by name. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Name of the template. Default: found by id. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Version of the template. Default: the template's own default. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
 }
 
 /// Size of the control plane (EKS: `controlPlaneScalingConfig`). Kept and reported.

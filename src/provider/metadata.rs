@@ -35,9 +35,8 @@ impl ClusterProvider for Metadata {
             name: self.cluster_name(&plan.id),
             state: ContainerState::Running,
             image: plan.image.clone(),
-            address: None,
         };
-        Ok(ClusterObservation { servers: vec![server], running_nodes: 0 })
+        Ok(ClusterObservation { servers: vec![server], ..ClusterObservation::default() })
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {

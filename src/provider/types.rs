@@ -41,6 +41,8 @@ pub struct ClusterPlan {
     pub version: String,
     /// Image of the servers and, where a group names no version of its own, of the nodes.
     pub image: String,
+    /// How many servers run the control plane. Several have one endpoint, which a balancer before them keeps.
+    pub servers: usize,
     /// CIDR of Service addresses.
     pub service_cidr: String,
     /// Host port that the API server had before and should have again.
@@ -147,8 +149,28 @@ pub enum ContainerState {
 pub struct ClusterObservation {
     /// The servers; empty where nothing exists.
     pub servers: Vec<ServerObservation>,
+    /// Whether the balancer before several servers runs; `None` where there is none.
+    pub balancer: Option<ContainerState>,
+    /// Address on the cluster's network where the API is found.
+    pub address: Option<String>,
     /// How many nodes of its groups run.
     pub running_nodes: usize,
+}
+
+impl ClusterObservation {
+    /// Whether `servers` of them, and what is before them, run.
+    pub fn runs(&self, servers: usize) -> bool {
+        let running = |state| state == ContainerState::Running;
+        self.servers.len() >= servers
+            && self.servers.iter().all(|server| running(server.state))
+            && self.balancer.is_none_or(running)
+    }
+
+    /// Whether so many of `servers` run that the API answers without the others.
+    pub fn has_quorum(&self, servers: usize) -> bool {
+        let running = self.servers.iter().filter(|server| server.state == ContainerState::Running).count();
+        running * 2 > servers && self.balancer.is_none_or(|state| state == ContainerState::Running)
+    }
 }
 
 /// What exists of a server.
@@ -160,8 +182,6 @@ pub struct ServerObservation {
     pub state: ContainerState,
     /// Image it runs.
     pub image: String,
-    /// Address on the cluster's network.
-    pub address: Option<String>,
 }
 
 /// What exists of a node.

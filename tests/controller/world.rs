@@ -257,11 +257,12 @@ impl ClusterProvider for InMemory {
             name: self.cluster_name(&plan.id),
             state: if c.stopped { ContainerState::Exited } else { ContainerState::Running },
             image: c.image.clone(),
-            address: Some("10.0.0.2".into()),
         };
         let cluster = inner.clusters.get(&plan.id);
         let running_nodes = cluster.filter(|c| !c.stopped).map_or(0, |c| c.nodes.len() - c.dead.len());
-        Ok(ClusterObservation { servers: cluster.map(server).into_iter().collect(), running_nodes })
+        let address = cluster.map(|_| "10.0.0.2".to_owned());
+        let servers = cluster.map(server).into_iter().collect();
+        Ok(ClusterObservation { servers, balancer: None, address, running_nodes })
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {

@@ -20,9 +20,10 @@ async fn a_cluster_lives_and_leaves_nothing() {
     assert_eq!(kubectl(&access, &["config", "current-context"]).unwrap().trim(), "LIFE");
     assert!(access.ca_pem.starts_with("-----BEGIN CERTIFICATE-----"));
     assert_eq!(value(&access, &["service", "kubernetes"], "{.spec.clusterIP}"), "10.100.0.1");
-    let server = &bed.k3d.observe_cluster(&plan).unwrap().servers[0];
+    let seen = bed.k3d.observe_cluster(&plan).unwrap();
+    let server = &seen.servers[0];
     assert_eq!((server.state, &server.image), (ContainerState::Running, &plan.image));
-    assert_eq!(server.address.as_ref(), access.internal.as_ref().map(|(address, _)| address));
+    assert_eq!(seen.address.as_ref(), access.internal.as_ref().map(|(address, _)| address));
     assert_eq!(bed.k3d.clusters().unwrap(), std::slice::from_ref(&plan.id));
 
     nodes_are_what_their_group_says(&bed, &plan, &access).await;

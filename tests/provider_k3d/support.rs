@@ -40,6 +40,7 @@ impl Bed {
             region: "us-east-1".into(),
             version: "1.33".into(),
             image: self.k3d.image("1.33").expect("1.33 is known"),
+            servers: 1,
             service_cidr: "10.100.0.0/16".into(),
             api_port: None,
             tls_names: vec![format!("{name}.default.svc")],

@@ -47,7 +47,11 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             });
             Ok(())
         }
-        Next::StartStart(plan) => {
+        Next::StartStart(mut plan) => {
+            if plan.servers > 1 {
+                // One of several that is gone is made anew.
+                sign(cluster, &mut plan, ctx).await?;
+            }
             start(cluster, Work::Start, ctx, move |provider, progress| async move {
                 provider.start_cluster(&plan, &progress).await
             });

@@ -89,7 +89,7 @@ fn adopt(cluster: &EKSClusterConfig, seen: &observe::Observed, ctx: &Context) {
         return;
     }
     apply::follow(cluster, plan, ctx);
-    let now = world.servers.first().and_then(|s| s.address.as_deref());
+    let now = world.address.as_deref();
     let known = seen.child.access.as_ref().and_then(|a| a.internal.as_ref()).map(|(a, _)| a.as_str());
     if now.is_some() && known.is_some() && now != known {
         ctx.children.changed(&plan.id);

@@ -13,7 +13,7 @@ use crate::crd::cluster::PowerState;
 use crate::crd::conditions::{Health, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::{ClusterPlan, ContainerState, Retry, ServerObservation, Step};
+use crate::provider::{ClusterObservation, ClusterPlan, ContainerState, Retry, ServerObservation, Step};
 
 /// While something that sends no events is waited for.
 const SOON: Duration = Duration::from_millis(300);
@@ -86,7 +86,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return import::plan(cluster, seen);
     }
     match &seen.world {
-        Ok(world) => towards(cluster, seen, spec, &world.servers),
+        Ok(world) => towards(cluster, seen, spec, world),
         Err(error) => {
             let phase = old.unwrap_or(Phase::Creating);
             Decision::new(Next::Nothing, phase, failing(error)).after(Duration::from_secs(5))
@@ -95,12 +95,13 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
 }
 
 /// The next action towards what the spec asks for, from the servers that exist.
-fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, servers: &[ServerObservation]) -> Plan {
+fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> Plan {
     let begun = begun(cluster);
+    let servers = &world.servers;
     if let Some(plan) = stop(cluster, seen, servers) {
         return plan;
     }
-    let running = !servers.is_empty() && servers.iter().all(|s| s.state == ContainerState::Running);
+    let running = !servers.is_empty() && world.runs(if seen.has_api_server { spec.servers } else { 1 });
     // Nodes that are still being started would be taken for dead ones.
     let starting = begun && matches!(seen.task, TaskView::Running(Work::Start, _));
     // The version was changed before the cluster was ever Active: what was begun for the other one isn't used.
@@ -111,10 +112,19 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, serv
     if running && begun && seen.task == TaskView::Idle && !seen.child.is_known() {
         return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(SOON);
     }
-    if let Some(waiting) = at_work(cluster, seen, begun) {
+    // Of several servers one may die: the others answer, and nothing of the cluster changes.
+    let answers = begun && spec.servers > 1 && world.has_quorum(spec.servers);
+    if let Some(mut waiting) = at_work(cluster, seen, begun) {
+        if answers && matches!(seen.task, TaskView::Queued(Work::Start) | TaskView::Running(Work::Start, _)) {
+            waiting.phase = Phase::Active;
+        }
         return waiting;
     }
-    let phase = if begun { Phase::Updating } else { Phase::Creating };
+    let phase = match begun {
+        true if answers => Phase::Active,
+        true => Phase::Updating,
+        false => Phase::Creating,
+    };
     if servers.is_empty() || outdated || (!begun && seen.task != TaskView::Finished(Work::Create)) {
         let what =
             if begun { "the cluster's server is gone; making it anew" } else { "Creating: waiting for a free slot" };
@@ -125,6 +135,8 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, serv
         let asked = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Stopped);
         let (reason, what) = if asked {
             (Reason::Updating, "Starting")
+        } else if answers {
+            (Reason::Unreachable, "a server of the cluster is gone, the others answer; bringing it back")
         } else {
             (Reason::Unreachable, "the cluster is stopped; starting it")
         };

@@ -102,6 +102,7 @@ fn known(cluster: &EKSClusterConfig) -> ClusterPlan {
         region: identity.region.clone(),
         version: String::new(),
         image: String::new(),
+        servers: cluster.spec.servers(),
         service_cidr: cluster.spec.service_cidr().to_owned(),
         api_port: None,
         tls_names: Vec::new(),

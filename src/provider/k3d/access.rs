@@ -98,6 +98,7 @@ users:
             region: String::new(),
             version: String::new(),
             image: String::new(),
+            servers: 1,
             service_cidr: String::new(),
             api_port: None,
             tls_names: vec![],

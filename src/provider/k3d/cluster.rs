@@ -1,11 +1,12 @@
 //! Makes, starts and deletes clusters.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
-use futures::future::try_join_all;
+use futures::future::{Either, select, try_join_all};
 use tokio::time::sleep;
 
 use super::access::{self, Place};
@@ -16,7 +17,7 @@ use super::ports::is_taken;
 use super::runner::Call;
 use super::sweep::{Care, sweep};
 use super::upgrade::{image, recover};
-use super::{K3d, archive, images, names};
+use super::{K3d, archive, images, names, rejoin};
 use crate::provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile};
 
 /// Ports that are tried for one cluster before it is left to the next attempt.
@@ -48,14 +49,14 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
     images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
     within(k3d.settings.limits.create, &doing, async {
         progress.tell(2, 4, "looking for what an earlier attempt left");
-        recover(&docker, &names::server(&k3d.name_of(&plan.id))).await?;
+        recover_all(k3d, &docker, plan).await?;
         match left(k3d, &docker, plan).await? {
             Left::Running => {
                 if came_up(k3d, &docker, plan).await? {
                     return Ok(());
                 }
             }
-            Left::Stopped => return start(k3d, plan, progress).await,
+            Left::Stopped => return Box::pin(start(k3d, plan, progress)).await,
             Left::Nothing => {}
         }
         let name = k3d.name_of(&plan.id);
@@ -70,7 +71,9 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
     progress.tell(1, 1, "starting the servers and nodes");
     let name = k3d.name_of(&plan.id);
     let docker = k3d.engine.docker(&format!("starting cluster {}", plan.id)).await?;
-    recover(&docker, &names::server(&name)).await?;
+    recover_all(k3d, &docker, plan).await?;
+    rejoin::wake(k3d, &docker, plan).await?;
+    rejoin::missing(k3d, &docker, plan).await?;
     let wait = format!("{}s", k3d.settings.limits.wait.as_secs());
     let call = Call {
         doing: format!("starting cluster {}", plan.id),
@@ -80,13 +83,22 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
     };
     let doing = call.doing.clone();
     let Err(error) = k3d.runner.run(call, |_| {}).await else { return Ok(()) };
-    // k3d gives up at the first node that doesn't come back. Nodes are replaced; what counts is the server.
-    let server = engine::inspect(&docker, &names::server(&name)).await.map_err(failed(&doing))?;
-    if server.is_some_and(|server| is_running(&server)) {
-        tracing::warn!(cluster = %plan.id, %error, "the server runs, but k3d couldn't start everything");
-        return Ok(());
+    // k3d gives up at the first node that doesn't come back. Nodes are replaced; what counts are the servers.
+    for server in k3d.own_containers(plan) {
+        let seen = engine::inspect(&docker, &server).await.map_err(failed(&doing))?;
+        if !seen.is_some_and(|seen| is_running(&seen)) {
+            return Err(error);
+        }
     }
-    Err(error)
+    tracing::warn!(cluster = %plan.id, %error, "the servers run, but k3d couldn't start everything");
+    Ok(())
+}
+
+async fn recover_all(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
+        recover(docker, &server).await?;
+    }
+    Ok(())
 }
 
 /// Stops what runs of the cluster.
@@ -101,27 +113,34 @@ pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     k3d.runner.run(call, |_| {}).await
 }
 
-/// Gives the server files that it hasn't got; whether a restart is owed to it. That outlives this process in a file of its own.
+/// Gives the servers files that they haven't got; whether a restart is owed to one. That outlives this process in a file of its own.
 pub async fn write_files(k3d: &K3d, id: &ClusterId, files: &[ServerFile]) -> Result<bool, Error> {
     let docker = k3d.engine.docker(&format!("configuring cluster {id}")).await?;
-    let server = names::server(&k3d.name_of(id));
-    let mut owed = archive::read(&docker, &server, OWED).await?.is_some_and(|mark| !mark.is_empty());
+    let mut owed = false;
+    for server in k3d.servers_of(id)? {
+        owed |= write_files_of(&docker, &server, files).await?;
+    }
+    Ok(owed)
+}
+
+async fn write_files_of(docker: &Docker, server: &str, files: &[ServerFile]) -> Result<bool, Error> {
+    let mut owed = archive::read(docker, server, OWED).await?.is_some_and(|mark| !mark.is_empty());
     for file in files {
         let wanted = archive::File { path: file.path.clone(), content: file.content.clone().into_bytes() };
-        let found = archive::read(&docker, &server, &file.path).await?;
+        let found = archive::read(docker, server, &file.path).await?;
         // Run again in any case: it may have failed.
         if let FileKind::Script { needed } = file.kind {
             if needed || found.is_some_and(|found| found != wanted.content) {
-                script(&docker, &server, &wanted).await?;
+                script(docker, server, &wanted).await?;
             }
             continue;
         }
         match found {
             Some(found) if found == wanted.content => {}
-            Some(_) if file.kind == FileKind::Watched => archive::rewrite(&docker, &server, &wanted).await?,
+            Some(_) if file.kind == FileKind::Watched => archive::rewrite(docker, server, &wanted).await?,
             Some(_) => {
                 let mark = archive::File { path: OWED.to_owned(), content: b"restart\n".to_vec() };
-                archive::write(&docker, &server, &[mark, wanted]).await?;
+                archive::write(docker, server, &[mark, wanted]).await?;
                 owed = true;
             }
             // The server was made without it, and wouldn't read it.
@@ -175,30 +194,49 @@ pub async fn delete(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
 pub async fn access(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
     let doing = format!("reading the kubeconfig of cluster {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
-    let server = names::server(&k3d.name_of(&plan.id));
-    let Some(seen) = engine::inspect(&docker, &server).await.map_err(failed(&doing))? else { return Ok(None) };
+    let name = k3d.name_of(&plan.id);
+    let door = if plan.servers > 1 { names::balancer(&name) } else { names::server(&name) };
+    let Some(seen) = engine::inspect(&docker, &door).await.map_err(failed(&doing))? else { return Ok(None) };
     let Some(place) = Place::of(&seen).filter(|_| is_running(&seen)) else { return Ok(None) };
-    let kubeconfig = archive::read(&docker, &server, access::KUBECONFIG).await?;
-    Ok(kubeconfig.and_then(|file| access::access(plan, &k3d.settings.endpoint_host, &place, &file)))
+    for server in names::servers(&name, plan.servers) {
+        let kubeconfig = archive::read(&docker, &server, access::KUBECONFIG).await?;
+        let access = kubeconfig.and_then(|file| access::access(plan, &k3d.settings.endpoint_host, &place, &file));
+        if access.is_some() {
+            return Ok(access);
+        }
+    }
+    Ok(None)
 }
 
 async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Error> {
-    let server = names::server(&k3d.name_of(&plan.id));
-    let doing = format!("looking at server {server}");
-    let Some(seen) = engine::inspect(docker, &server).await.map_err(failed(&doing))? else { return Ok(Left::Nothing) };
-    if image(&seen) != Some(plan.image.as_str()) {
+    let doing = format!("looking at the servers of cluster {}", plan.id);
+    let mut found = Vec::new();
+    for container in k3d.own_containers(plan) {
+        found.push(engine::inspect(docker, &container).await.map_err(failed(&doing))?);
+    }
+    let servers: Vec<&ContainerInspectResponse> = found.iter().take(plan.servers).flatten().collect();
+    // Without its balancer nobody ever reached it.
+    if servers.is_empty() || found.iter().skip(plan.servers).any(Option::is_none) {
         return Ok(Left::Nothing);
     }
-    if is_running(&seen) {
+    if servers.iter().any(|seen| image(seen) != Some(plan.image.as_str())) {
+        return Ok(Left::Nothing);
+    }
+    if found.iter().all(|seen| seen.as_ref().is_some_and(is_running)) {
         return Ok(Left::Running);
     }
-    Ok(if was_up(docker, &server).await? { Left::Stopped } else { Left::Nothing })
+    Ok(if was_up(k3d, docker, plan).await? { Left::Stopped } else { Left::Nothing })
 }
 
-/// Whether the server's API ever answered. k3s writes the kubeconfig when it first does; without it there is no data
+/// Whether a server's API ever answered. k3s writes the kubeconfig when it first does; without it there is no data
 /// that could be lost.
-async fn was_up(docker: &Docker, server: &str) -> Result<bool, Error> {
-    Ok(archive::read(docker, server, access::KUBECONFIG).await?.is_some())
+async fn was_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool, Error> {
+    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
+        if archive::read(docker, &server, access::KUBECONFIG).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Waits for the API server of a server that runs; `false` where it never came up and may be removed.
@@ -216,7 +254,7 @@ async fn came_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool,
     if let Ok(waited) = tokio::time::timeout(limit, waited).await {
         return waited;
     }
-    if was_up(docker, &names::server(&k3d.name_of(&plan.id))).await? {
+    if was_up(k3d, docker, plan).await? {
         // It has a cluster's data: not to be removed on a guess.
         return Err(Error::Timeout {
             doing: format!("waiting for the API server of cluster {}, which was up before", plan.id),
@@ -247,7 +285,12 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progres
                 progress.tell(4, 4, "telling the cluster's DNS about its hosts");
             }
         };
-        let Err(error) = k3d.runner.run(call, heard).await else {
+        let first = names::server(&name);
+        let made = match select(pin!(k3d.runner.run(call, heard)), pin!(rejoin::equip(docker, &first, plan))).await {
+            Either::Left((made, _)) => made,
+            Either::Right((equipped, making)) => making.await.and(equipped),
+        };
+        let Err(error) = made else {
             k3d.ports.remember(&plan.id, lease.port);
             return Ok(());
         };

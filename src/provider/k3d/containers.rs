@@ -43,7 +43,9 @@ pub enum Role {
         /// The availability zone.
         zone: Option<String>,
     },
-    /// One of k3d's helpers.
+    /// Stands before several servers.
+    Balancer,
+    /// One of k3d's other helpers.
     Helper,
 }
 
@@ -86,6 +88,7 @@ impl Container {
     ) -> Option<Self> {
         let role = match labels.get(LABEL_ROLE).map(String::as_str) {
             Some("server") => Role::Server,
+            Some("loadbalancer") => Role::Balancer,
             Some("agent") => Role::Node {
                 group: labels.get(LABEL_NODEGROUP).cloned().unwrap_or_default(),
                 zone: labels.get(LABEL_ZONE).cloned(),

@@ -10,8 +10,10 @@ use crate::provider::{ClusterPlan, FileKind, ServerFile};
 pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value {
     let name = names::cluster(&settings.instance, &plan.id);
     let labels = names::labels(&settings.instance, &plan.id, &plan.image);
+    let several = plan.servers > 1;
+    let on = if several { vec!["server:*", "loadbalancer"] } else { vec!["server:*"] };
     let labels: Vec<Value> =
-        labels.into_iter().map(|(k, v)| json!({"label": format!("{k}={v}"), "nodeFilters": ["server:*"]})).collect();
+        labels.into_iter().map(|(k, v)| json!({"label": format!("{k}={v}"), "nodeFilters": on})).collect();
     let arguments = server_arguments(settings, plan, &name);
     let arguments: Vec<Value> =
         arguments.into_iter().map(|arg| json!({"arg": arg, "nodeFilters": ["server:*"]})).collect();
@@ -19,7 +21,7 @@ pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value 
         "apiVersion": "k3d.io/v1alpha5",
         "kind": "Simple",
         "metadata": {"name": name},
-        "servers": 1,
+        "servers": plan.servers,
         "agents": 0,
         "image": plan.image,
         "kubeAPI": {
@@ -31,7 +33,7 @@ pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value 
             "k3d": {
                 "wait": true,
                 "timeout": format!("{}s", settings.limits.wait.as_secs()),
-                "disableLoadbalancer": true,
+                "disableLoadbalancer": !several,
                 // A cluster that answers stays, even if k3d's last steps fail.
                 "disableRollback": true,
             },
@@ -57,6 +59,10 @@ fn server_arguments(settings: &K3dSettings, plan: &ClusterPlan, name: &str) -> V
     let mut arguments = vec!["--disable=traefik".to_owned(), format!("--service-cidr={}", plan.service_cidr)];
     arguments.extend(plan.server.arguments.iter().cloned());
     let mut names = vec![settings.endpoint_host.clone(), names::server(name)];
+    if plan.servers > 1 {
+        names.extend(names::servers(name, plan.servers).into_iter().skip(1));
+        names.push(names::balancer(name));
+    }
     for name in &plan.tls_names {
         if !names.contains(name) {
             names.push(name.clone());
@@ -78,6 +84,7 @@ mod tests {
             region: "us-east-1".into(),
             version: "1.33".into(),
             image: "rancher/k3s:v1.33.5-k3s1".into(),
+            servers: 1,
             service_cidr: "10.100.0.0/16".into(),
             api_port: None,
             tls_names: vec!["dev.default.svc".into(), "127.0.0.1".into()],
@@ -113,6 +120,19 @@ mod tests {
         assert_eq!(document["options"]["k3d"]["timeout"], "120s");
         assert_eq!(document["options"]["kubeconfig"]["updateDefaultKubeconfig"], false);
         assert!(document.get("network").is_none());
+    }
+
+    #[test]
+    fn several_servers_get_a_balancer_whose_name_their_certificates_have() {
+        let three = document(&K3dSettings::new("me"), &ClusterPlan { servers: 3, ..plan() }, 16500);
+        let name = names::cluster("me", &plan().id);
+        assert_eq!((&three["servers"], &three["options"]["k3d"]["disableLoadbalancer"]), (&json!(3), &json!(false)));
+        for host in ["server-0", "server-1", "server-2", "serverlb"] {
+            let wanted = format!("--tls-san=k3d-{name}-{host}");
+            assert!(arguments(&three).contains(&wanted.as_str()), "{wanted}");
+        }
+        assert_eq!(three["options"]["runtime"]["labels"][0]["nodeFilters"], json!(["server:*", "loadbalancer"]));
+        assert_eq!(document(&K3dSettings::new("me"), &plan(), 16500)["options"]["k3d"]["disableLoadbalancer"], true);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod names;
 mod node;
 mod nodes;
 mod ports;
+mod rejoin;
 mod runner;
 mod sweep;
 mod upgrade;
@@ -84,9 +85,30 @@ impl K3d {
         names::cluster(&self.settings.instance, id)
     }
 
+    /// The containers that make the control plane: servers, and the balancer before several.
+    fn own_containers(&self, plan: &ClusterPlan) -> Vec<String> {
+        let name = self.name_of(&plan.id);
+        let mut all = names::servers(&name, plan.servers);
+        all.extend((plan.servers > 1).then(|| names::balancer(&name)));
+        all
+    }
+
+    /// Containers of the cluster's servers, as last seen.
+    fn servers_of(&self, id: &ClusterId) -> Result<Vec<String>, Error> {
+        Ok(servers(&self.world.of(id)?).map(|c| c.name.clone()).collect())
+    }
+
     fn joined(&self) -> Option<&str> {
         self.settings.network.as_deref()
     }
+}
+
+/// Those that run the control plane, in the order of their names.
+fn servers(all: &[Container]) -> impl Iterator<Item = &Container> {
+    let mut servers: Vec<&Container> =
+        all.iter().filter(|c| c.role == Role::Server && !upgrade::is_aside(&c.name)).collect();
+    servers.sort_by(|one, other| one.name.cmp(&other.name));
+    servers.into_iter()
 }
 
 impl Drop for K3d {
@@ -110,12 +132,18 @@ impl ClusterProvider for K3d {
             self.ports.remember(&plan.id, port);
         }
         let all = self.world.of(&plan.id)?;
+        let balancer = all.iter().find(|c| c.role == Role::Balancer);
         let runs = |c: &&Container| matches!(c.role, Role::Node { .. }) && c.state == ContainerState::Running;
         let running_nodes = all.iter().filter(runs).count();
-        let servers = all.into_iter().filter(|c| c.role == Role::Server && !upgrade::is_aside(&c.name));
-        let servers =
-            servers.map(|c| ServerObservation { name: c.name, state: c.state, image: c.image, address: c.address });
-        Ok(ClusterObservation { servers: servers.collect(), running_nodes })
+        let servers: Vec<&Container> = servers(&all).collect();
+        let address = balancer.or(servers.first().copied()).and_then(|c| c.address.clone());
+        let server = |c: &Container| ServerObservation { name: c.name.clone(), state: c.state, image: c.image.clone() };
+        Ok(ClusterObservation {
+            servers: servers.into_iter().map(server).collect(),
+            balancer: balancer.map(|c| c.state),
+            address,
+            running_nodes,
+        })
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {

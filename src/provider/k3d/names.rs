@@ -30,9 +30,23 @@ pub fn cluster(instance: &str, id: &ClusterId) -> String {
     format!("eks-{}-{}", slug(&id.name, room), hash(instance, id))
 }
 
-/// Container of the cluster's server.
+/// Container of the cluster's first server.
 pub fn server(cluster: &str) -> String {
-    format!("k3d-{cluster}-server-0")
+    server_number(cluster, 0)
+}
+
+/// Containers of `count` servers.
+pub fn servers(cluster: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| server_number(cluster, number)).collect()
+}
+
+fn server_number(cluster: &str, number: usize) -> String {
+    format!("k3d-{cluster}-server-{number}")
+}
+
+/// Container of the balancer before several servers.
+pub fn balancer(cluster: &str) -> String {
+    format!("k3d-{cluster}-serverlb")
 }
 
 /// Volume that k3d makes for images.

@@ -11,11 +11,11 @@ use tokio::time::timeout;
 
 use super::archive::{self, File};
 use super::cluster::is_running;
-use super::containers::Role;
+use super::containers::{Container, Role};
 use super::engine::{self, failed, words};
 use super::node::{self, Machine, Pattern};
 use super::{K3d, images, names};
-use crate::provider::{ClusterId, Error, NodegroupPlan, Progress};
+use crate::provider::{ClusterId, ContainerState, Error, NodegroupPlan, Progress};
 
 /// Scripts that k3d may have put into a server; those that are there are needed in a node too.
 const SCRIPTS: [&str; 4] = [
@@ -83,11 +83,17 @@ pub async fn within<T>(limit: Duration, doing: &str, work: impl Future<Output = 
 }
 
 async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) -> Result<Pattern, Error> {
-    let server = names::server(&k3d.name_of(&plan.cluster));
+    let name = k3d.name_of(&plan.cluster);
+    let containers = k3d.world.of(&plan.cluster)?;
+    let runs = |c: &&Container| c.state == ContainerState::Running;
+    let server = super::servers(&containers).find(runs).map_or_else(|| names::server(&name), |c| c.name.clone());
     let missing = || Error::Engine { doing: doing.to_owned(), why: format!("server {server} doesn't run") };
     let seen = engine::inspect(docker, &server).await.map_err(failed(doing))?;
     let seen = seen.filter(is_running).ok_or_else(missing)?;
     let mut pattern = Pattern::of(&seen).ok_or_else(missing)?;
+    if containers.iter().any(|c| c.role == Role::Balancer) {
+        pattern.url = format!("https://{}:6443", names::balancer(&name));
+    }
     if pattern.entrypoint.is_some() {
         pattern.scripts = scripts(docker, &server).await?;
     }

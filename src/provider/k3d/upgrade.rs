@@ -19,7 +19,7 @@ use crate::provider::{ClusterPlan, Error, FileKind, Progress};
 /// Behind the name of a server that stands aside.
 const ASIDE: &str = "-old";
 /// What k3s says when its API server answers, in lower case.
-const UP: &str = "k3s is up and running";
+pub const UP: &str = "k3s is up and running";
 /// Seconds that a server has to end by itself.
 const GRACE: i32 = 10;
 
@@ -28,50 +28,72 @@ pub fn is_aside(name: &str) -> bool {
     name.ends_with(ASIDE)
 }
 
-/// Brings the server to the plan's image.
+/// Brings the servers to the plan's image, one after the other.
 pub async fn upgrade(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
     let doing = format!("upgrading cluster {} to {}", plan.id, plan.version);
     let docker = k3d.engine.docker(&doing).await?;
     progress.tell(1, 4, "checking the image");
     images::ensure(&docker, &plan.image, &format!("cluster {}", plan.id), k3d.settings.limits.pull).await?;
-    let server = names::server(&k3d.name_of(&plan.id));
-    recover(&docker, &server).await?;
+    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
+        upgrade_one(k3d, &docker, &server, plan, progress).await?;
+    }
+    Ok(())
+}
+
+/// Brings one server to the plan's image; the others of several keep the API up meanwhile.
+async fn upgrade_one(
+    k3d: &K3d,
+    docker: &Docker,
+    server: &str,
+    plan: &ClusterPlan,
+    progress: &Progress,
+) -> Result<(), Error> {
+    let doing = format!("upgrading server {server} of cluster {} to {}", plan.id, plan.version);
+    recover(docker, server).await?;
     let missing = || Error::Engine { doing: doing.clone(), why: format!("server {server} doesn't exist") };
-    let old = engine::inspect(&docker, &server).await.map_err(failed(&doing))?.ok_or_else(missing)?;
-    if image(&old) != Some(plan.image.as_str()) {
-        progress.tell(2, 4, "stopping the server");
-        aside(&docker, &server, &doing).await?;
+    let old = engine::inspect(docker, server).await.map_err(failed(&doing))?.ok_or_else(missing)?;
+    let which = if plan.servers > 1 { server } else { "the server" };
+    let outdated = image(&old) != Some(plan.image.as_str());
+    if outdated {
+        progress.tell(2, 4, format!("stopping {which}"));
+        aside(docker, server, &doing).await?;
+    } else if plan.servers > 1 && engine::inspect(docker, &old_name(server)).await.map_err(failed(&doing))?.is_none() {
+        return Ok(());
     }
     let replaced = within(k3d.settings.limits.create, &doing, async {
-        if image(&old) != Some(plan.image.as_str()) {
-            progress.tell(3, 4, format!("starting the server on {}", plan.image));
-            replace(&docker, &server, &old, plan, &doing).await?;
+        if outdated {
+            progress.tell(3, 4, format!("starting {which} on {}", plan.image));
+            replace(docker, server, &old, plan, &doing).await?;
         }
         progress.tell(4, 4, "waiting for the API server");
-        says(&docker, &server, UP, || format!("waiting for server {server} on {}", plan.image)).await
+        says(docker, server, UP, || format!("waiting for server {server} on {}", plan.image)).await
     })
     .await;
-    let Err(error) = replaced else { return drop_aside(&docker, &server, &doing).await };
-    back(&docker, &server).await?;
+    let Err(error) = replaced else { return drop_aside(docker, server, &doing).await };
+    back(docker, server).await?;
     Err(error)
 }
 
-/// Restarts the server.
+/// Restarts the servers, one after the other.
 pub async fn restart(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
-    let doing = format!("restarting the server of cluster {}", plan.id);
+    let doing = format!("restarting the servers of cluster {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
-    let server = names::server(&k3d.name_of(&plan.id));
-    within(k3d.settings.limits.create, &doing, async {
-        progress.tell(1, 2, "restarting the server");
-        let begun = chrono::Utc::now().timestamp();
-        let stop = StopContainerOptions { t: Some(GRACE), ..Default::default() };
-        docker.stop_container(&server, Some(stop)).await.map_err(failed(&doing))?;
-        docker.start_container(&server, None).await.map_err(failed(&doing))?;
-        progress.tell(2, 2, "waiting for the API server");
-        says_since(&docker, &server, UP, begun, || format!("waiting for server {server}")).await?;
-        archive::write(&docker, &server, &[archive::File { path: OWED.to_owned(), content: Vec::new() }]).await
-    })
-    .await
+    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
+        within(k3d.settings.limits.create, &doing, restart_one(&docker, &server, progress)).await?;
+    }
+    Ok(())
+}
+
+async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> Result<(), Error> {
+    let doing = || format!("restarting server {server}");
+    progress.tell(1, 2, doing());
+    let begun = chrono::Utc::now().timestamp();
+    let stop = StopContainerOptions { t: Some(GRACE), ..Default::default() };
+    docker.stop_container(server, Some(stop)).await.map_err(failed(doing()))?;
+    docker.start_container(server, None).await.map_err(failed(doing()))?;
+    progress.tell(2, 2, "waiting for the API server");
+    says_since(docker, server, UP, begun, || format!("waiting for server {server}")).await?;
+    archive::write(docker, server, &[archive::File { path: OWED.to_owned(), content: Vec::new() }]).await
 }
 
 /// Sees to it that there is one server after an upgrade that was interrupted: the new one if it runs, else the old one.

@@ -45,6 +45,33 @@ fn a_server_that_was_made_for_another_version_isn_t_used() {
 }
 
 #[test]
+fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
+    use ContainerState::{Exited, Running};
+    let world = |states: &[ContainerState]| {
+        let servers = states.iter().flat_map(|state| server(*state).servers).collect();
+        ClusterObservation { servers, balancer: Some(Running), ..ClusterObservation::default() }
+    };
+    let seen = |world: ClusterObservation| {
+        let three = ClusterPlan { servers: 3, ..cluster_plan() };
+        Observed { plan: Ok(three), world: Ok(world), child: ready(), ..seen_cluster() }
+    };
+    let whole = plan(&cluster(json!({}), active()), &seen(world(&[Running, Running, Running])));
+    assert!(!matches!(whole.next, Next::StartStart(_)), "{whole:?}");
+    for (states, phase) in [
+        (&[Running, Exited, Running][..], Phase::Active),
+        (&[Running, Running][..], Phase::Active),
+        (&[Exited, Exited, Running][..], Phase::Updating),
+        (&[Exited][..], Phase::Updating),
+    ] {
+        let healed = plan(&cluster(json!({}), active()), &seen(world(states)));
+        assert!(matches!(healed.next, Next::StartStart(_)), "{states:?}: {healed:?}");
+        assert_eq!(healed.phase, phase, "{states:?}");
+    }
+    let shut = ClusterObservation { balancer: Some(Exited), ..world(&[Running, Running, Running]) };
+    assert_eq!(plan(&cluster(json!({}), active()), &seen(shut)).phase, Phase::Updating, "nobody gets in");
+}
+
+#[test]
 fn nothing_is_done_for_a_cluster_whose_identity_is_another_s() {
     let seen = Observed { twin: Some("default/older".into()), ..seen_cluster() };
     let mut new = cluster(json!({}), json!(null));

@@ -1,0 +1,177 @@
+//! Makes those of several servers anew whose containers are gone. The cluster's data is with the others.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkingConfig};
+use bollard::query_parameters::CreateContainerOptions;
+use futures::future::try_join_all;
+use tokio::time::sleep;
+
+use super::cluster::is_running;
+use super::engine::{self, failed};
+use super::nodes::{says, says_since, scripts, within};
+use super::upgrade::UP;
+use super::{K3d, archive, names};
+use crate::provider::{ClusterPlan, Error, FileKind};
+
+/// Between two looks for a container that k3d is about to make.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Gives the first of several servers its files while k3d makes the others: k3d gives them to all but the first. One that is started
+/// without them ends, and Docker starts it again. Never ends where there is nothing to give.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn equip(docker: &Docker, server: &str, plan: &ClusterPlan) -> Result<(), Error> {
+    if plan.servers == 1 {
+        return std::future::pending().await;
+    }
+    let doing = || format!("giving server {server} its files");
+    while engine::inspect(docker, server).await.map_err(failed(doing()))?.is_none() {
+        sleep(LOOK).await;
+    }
+    archive::write(docker, server, &given(plan)).await
+}
+
+/// Makes and starts missing servers, where others run that they can join.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+    let doing = format!("looking for missing servers of cluster {}", plan.id);
+    let (mut missing, mut pattern) = (Vec::new(), None);
+    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
+        match engine::inspect(docker, &server).await.map_err(failed(&doing))? {
+            None => missing.push(server),
+            Some(seen) if pattern.is_none() && is_running(&seen) => pattern = Some((server, seen)),
+            Some(_) => {}
+        }
+    }
+    if plan.servers > 1 && missing.len() * 2 > plan.servers {
+        let why = format!(
+            "{} of {} servers are gone with their data, and the others are no majority: delete the resource and create it again",
+            missing.len(),
+            plan.servers
+        );
+        return Err(Error::Engine { doing, why });
+    }
+    // Where none runs, those that are there are started first.
+    let Some((other, seen)) = pattern else { return Ok(()) };
+    for server in missing {
+        tracing::warn!(cluster = %plan.id, server, "a server is gone; it is made anew and joins the others");
+        join(docker, &server, &other, &seen, plan).await?;
+        let waiting = || format!("waiting for server {server} to join the others of cluster {}", plan.id);
+        within(k3d.settings.limits.wait, &waiting(), says(docker, &server, UP, waiting)).await?;
+    }
+    Ok(())
+}
+
+/// Starts those of several servers that are stopped, and the balancer, all at once. k3d, which starts one after the other, would wait in
+/// vain: no server answers before a majority is there, and no node joins without the balancer.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Engine`] and [`Error::Timeout`].
+pub async fn wake(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+    if plan.servers == 1 {
+        return Ok(());
+    }
+    let doing = format!("starting the servers of cluster {}", plan.id);
+    let begun = chrono::Utc::now().timestamp();
+    let mut stopped = Vec::new();
+    for container in k3d.own_containers(plan) {
+        let seen = engine::inspect(docker, &container).await.map_err(failed(&doing))?;
+        if seen.is_some_and(|seen| !is_running(&seen)) {
+            docker.start_container(&container, None).await.map_err(failed(&doing))?;
+            stopped.push(container);
+        }
+    }
+    let balancer = names::balancer(&k3d.name_of(&plan.id));
+    stopped.retain(|container| *container != balancer);
+    let up = stopped
+        .iter()
+        .map(|server| says_since(docker, server, UP, begun, move || format!("waiting for server {server}")));
+    within(k3d.settings.limits.wait, &doing, try_join_all(up)).await.map(drop)
+}
+
+async fn join(
+    docker: &Docker,
+    server: &str,
+    other: &str,
+    seen: &ContainerInspectResponse,
+    plan: &ClusterPlan,
+) -> Result<(), Error> {
+    let doing = format!("making server {server} of cluster {} anew", plan.id);
+    let unfit = || Error::Engine { doing: doing.clone(), why: format!("{other} isn't a server of k3d's") };
+    let body = twin(seen, server, other).ok_or_else(unfit)?;
+    let mut files = scripts(docker, other).await?;
+    files.extend(given(plan));
+    // Its node's name and its place in etcd are free again with its Node object.
+    archive::run(docker, other, &["kubectl", "delete", "node", server, "--ignore-not-found", "--wait=false"]).await?;
+    let options = CreateContainerOptions { name: Some(server.to_owned()), ..Default::default() };
+    docker.create_container(Some(options), body).await.map_err(failed(&doing))?;
+    let started = async {
+        archive::write(docker, server, &files).await?;
+        docker.start_container(server, None).await.map_err(failed(&doing))
+    };
+    let result = started.await;
+    if result.is_err() {
+        engine::remove(docker, server).await.map_err(failed(&doing))?;
+    }
+    result
+}
+
+/// The files that a server is started with.
+fn given(plan: &ClusterPlan) -> Vec<archive::File> {
+    let read = plan.server.files.iter().filter(|file| !matches!(file.kind, FileKind::Script { .. }));
+    read.map(|f| archive::File { path: f.path.clone(), content: f.content.clone().into_bytes() }).collect()
+}
+
+/// The container of a server like `seen` that joins `other`; `None` where that has no configuration.
+fn twin(seen: &ContainerInspectResponse, server: &str, other: &str) -> Option<ContainerCreateBody> {
+    let config = serde_json::to_value(seen.config.as_ref()?).ok()?;
+    let mut body: ContainerCreateBody = serde_json::from_value(config).ok()?;
+    body.hostname = Some(server.to_owned());
+    body.cmd.get_or_insert_default().retain(|argument| argument != "--cluster-init");
+    let environment = body.env.get_or_insert_default();
+    environment.retain(|variable| !variable.starts_with("K3S_URL="));
+    environment.push(format!("K3S_URL=https://{other}:6443"));
+    body.labels.get_or_insert_default().insert("k3d.server.init".to_owned(), "false".to_owned());
+    let mut host = seen.host_config.clone()?;
+    // One that was upgraded has the volumes of the container before it; this one gets its own.
+    host.volumes_from = None;
+    body.host_config = Some(host);
+    let networks = seen.network_settings.as_ref().and_then(|settings| settings.networks.as_ref())?;
+    let endpoints: HashMap<String, EndpointSettings> =
+        networks.keys().map(|network| (network.clone(), EndpointSettings::default())).collect();
+    body.networking_config = Some(NetworkingConfig { endpoints_config: Some(endpoints) });
+    Some(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_twin_joins_under_its_own_name_with_volumes_of_its_own() {
+        let first: ContainerInspectResponse = serde_json::from_value(json!({
+            "Id": "abc",
+            "Config": {"Hostname": "a", "Image": "k3s:1", "Cmd": ["server", "--cluster-init", "--tls-san", "b"], "Env": ["K3S_TOKEN=t", "K3S_URL=https://old:6443"],
+                "Labels": {"k3d.role": "server", "k3d.server.init": "true"}},
+            "HostConfig": {"Privileged": true, "VolumesFrom": ["before"]},
+            "NetworkSettings": {"Networks": {"net": {"IPAddress": "172.18.0.3", "Aliases": ["a"]}}},
+        }))
+        .unwrap();
+        let twin = twin(&first, "a-server-1", "a").unwrap();
+        assert_eq!(twin.hostname.as_deref(), Some("a-server-1"));
+        assert_eq!(twin.cmd.unwrap(), ["server", "--tls-san", "b"]);
+        assert_eq!(twin.env.unwrap(), ["K3S_TOKEN=t", "K3S_URL=https://a:6443"]);
+        assert_eq!(twin.labels.unwrap()["k3d.server.init"], "false");
+        let host = twin.host_config.unwrap();
+        assert_eq!((host.privileged, host.volumes_from), (Some(true), None));
+        let endpoints = twin.networking_config.unwrap().endpoints_config.unwrap();
+        assert_eq!(endpoints["net"], EndpointSettings::default());
+    }
+}

@@ -1,0 +1,111 @@
+//! Several servers: any one of them may die, be gone or be brought to another version, and the API answers.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Bed, Child};
+use crate::{CLUSTER, SOON, cluster};
+
+/// Nobody waits longer than this for an answer: what is being asked when a server dies is asked once more.
+const AWAY: Duration = Duration::from_secs(10);
+const ROLLED: Duration = Duration::from_secs(180);
+
+/// Asks the API through its endpoint for as long as `work` takes; nobody had to wait for long.
+fn while_asked(child: &Child, what: &str, work: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    let (asked, longest) = thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let (mut asked, mut longest, mut last) = (0, Duration::ZERO, Instant::now());
+            while !done.load(Ordering::Relaxed) {
+                if child.kubectl(&["get", "configmap", "kept", "--request-timeout=3s"]).is_ok() {
+                    asked += 1;
+                    longest = longest.max(last.elapsed());
+                    last = Instant::now();
+                }
+            }
+            (asked, longest.max(last.elapsed()))
+        });
+        // Also when it fails: else the one who asks would never end.
+        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        done.store(true, Ordering::Relaxed);
+        let seen = asking.join().unwrap();
+        worked.unwrap_or_else(|failure| std::panic::resume_unwind(failure));
+        seen
+    });
+    assert!(asked > 0 && longest < AWAY, "{what}: answered {asked} times, and not for {longest:?}");
+}
+
+fn servers(bed: &Bed) -> Vec<String> {
+    let all = bed.containers();
+    let names = all.iter().filter_map(|line| line.split(' ').next_back()).filter(|name| name.contains("-server-"));
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+/// The servers whose nodes are Ready and run `version`.
+fn ready(child: &Child, version: &str) -> usize {
+    let path = "jsonpath={range .items[*]}{.metadata.name} {.status.nodeInfo.kubeletVersion} {.status.conditions[?(@.type==\"Ready\")].status}{\"\\n\"}{end}";
+    let nodes = child.kubectl(&["get", "nodes", "-o", path]).unwrap_or_default();
+    let good = |line: &&str| line.contains("-server-") && line.contains(version) && line.ends_with("True");
+    nodes.lines().filter(good).count()
+}
+
+#[test]
+fn any_one_of_three_servers_may_go() {
+    let bed = Bed::new("servers");
+    bed.apply(&cluster(
+        "demo",
+        json!({"controlPlane": {"servers": 3}, "kubernetesVersion": "1.33", "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
+    ));
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", ROLLED);
+    let child = bed.child("demo");
+    child.kubectl(&["create", "configmap", "kept"]).unwrap();
+    let all = |version: &'static str| bed.until("all servers", ROLLED, || (ready(&child, version) == 3).then_some(()));
+    all("v1.33");
+    let made = servers(&bed);
+    assert_eq!(made.len(), 3, "{made:?}");
+    let ways_in = "{.status.endpoint} {.status.certificateAuthority.data}";
+    let before = bed.get("eks/demo", ways_in);
+
+    while_asked(&child, "the first server is killed", || {
+        bed.docker(&["kill", &made[0]]);
+        bed.until("it to run again", CLUSTER, || (bed.running() == 5).then_some(()));
+    });
+    bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
+    all("v1.33");
+    while_asked(&child, "a server is removed with its data", || {
+        bed.docker(&["rm", "-f", "-v", &made[1]]);
+        bed.until("another in its place", CLUSTER, || (servers(&bed) == made && bed.running() == 5).then_some(()));
+        bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
+        all("v1.33");
+    });
+    assert_eq!(bed.get("eks/demo", "{.status.phase}"), "Active");
+    while_asked(&child, "an upgrade", || {
+        bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", r#"{"spec":{"kubernetesVersion":"1.34"}}"#]).unwrap();
+        bed.wait("eks/demo", "{.status.version}", "1.34", ROLLED);
+        all("v1.34");
+    });
+
+    let state = |state: &str| {
+        let patch = json!({"spec": {"state": state}}).to_string();
+        bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
+    };
+    state("Stopped");
+    bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
+    assert_eq!(bed.running(), 0);
+    state("Running");
+    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    child.kubectl(&["get", "configmap", "kept"]).unwrap();
+    assert_eq!(bed.get("eks/demo", ways_in), before, "the same endpoint and authority through all of it");
+
+    let closed = json!({"spec": {"publicAccess": false}}).to_string();
+    let refused = bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &closed]).unwrap_err();
+    assert!(refused.contains("need controlPlane.servers: 1"), "{refused}");
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", SOON);
+    bed.kubectl(&["delete", "eks/demo", "--timeout=90s"]).unwrap();
+    bed.nothing_left();
+}
