@@ -15,7 +15,7 @@ pub mod nodegroup;
 mod orphans;
 mod owned;
 mod report;
-mod status;
+pub mod status;
 mod tasks;
 mod update;
 mod watch;

@@ -1,4 +1,4 @@
-//! The only writer of status: server-side apply on the status subresource, and only where something differs.
+//! The only writer of status, and only where something differs.
 
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
@@ -27,20 +27,36 @@ where
         return Ok(false);
     }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    let body = json!({
-        "apiVersion": K::api_version(&()),
-        "kind": K::kind(&()),
-        "metadata": {"name": name, "uid": object.uid()},
-        "status": new,
-    });
+    let doing = || format!("writing the status of {} {namespace}/{name}", K::kind(&()));
+    // Server-side apply doesn't look at the uid of a status: late words about a resource would become those of the next one
+    // with its name.
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": object.uid()},
+        {"op": "add", "path": "/status", "value": new},
+    ]);
+    let patch: json_patch::Patch =
+        serde_json::from_value(operations).map_err(|e| Error::kubernetes(doing())(kube::Error::SerdeError(e)))?;
     metrics.writes.get_or_create(&Kind { kind: manager }).inc();
     let api = Api::<K>::namespaced(client.clone(), &namespace);
-    match api.patch_status(&name, &PatchParams::apply(manager).force(), &Patch::Apply(&body)).await {
+    let params = PatchParams { field_manager: Some(manager.into()), ..PatchParams::default() };
+    match api.patch_status(&name, &params, &Patch::Json::<()>(patch)).await {
         Ok(_) => Ok(true),
-        // The resource is gone, or another one has its name: there is nothing to report on.
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
-        Err(e) => Err(Error::kubernetes(format!("writing the status of {} {namespace}/{name}", K::kind(&())))(e)),
+        // The resource is gone: there is nothing to report on.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(kube::Error::Api(status)) if status.code == 422 && is_another(&api, object).await? => Ok(false),
+        Err(e) => Err(Error::kubernetes(doing())(e)),
     }
+}
+
+/// Whether the name of `object` is another one's by now, or nobody's.
+async fn is_another<K>(api: &Api<K>, object: &K) -> Result<bool, Error>
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug,
+{
+    let name = object.name_any();
+    let now =
+        api.get_metadata_opt(&name).await.map_err(Error::kubernetes(format!("looking at {} {name}", K::kind(&()))))?;
+    Ok(now.is_none_or(|now| now.uid() != object.uid()))
 }
 
 /// Adds or removes our finalizer. A resource that is gone is as good as one without.

@@ -1,8 +1,11 @@
 //! Deletion: whatever state a resource is in, it goes, and takes along what it stands for.
 
+use k3eks::controller::status;
+use k3eks::crd::{EKSClusterConfig, EKSClusterConfigStatus, Phase};
+use k3eks::metrics::Metrics;
 use serde_json::json;
 
-use crate::bed::run;
+use crate::bed::{config, run};
 use crate::world::refused;
 
 #[tokio::test]
@@ -128,6 +131,28 @@ async fn a_finalizer_of_somebody_else_is_left_alone() {
         bed.merge("EKSClusterConfig", "demo", json!({"metadata": {"finalizers": []}})).await;
         bed.gone("EKSClusterConfig", "demo").await;
         assert_eq!(bed.world.count("delete_cluster"), 1, "it isn't removed twice");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn late_words_about_a_resource_don_t_become_those_of_the_next_with_its_name() {
+    run("late", async |bed| {
+        let spec = json!({"provider": "metadata"});
+        bed.cluster("demo", spec.clone()).await;
+        let first = bed.phase("EKSClusterConfig", "demo", "Active").await;
+        let first: EKSClusterConfig = serde_json::from_value(first).unwrap();
+        bed.delete("EKSClusterConfig", "demo").await;
+        bed.gone("EKSClusterConfig", "demo").await;
+        bed.cluster("demo", spec).await;
+        bed.phase("EKSClusterConfig", "demo", "Active").await;
+
+        let client = kube::Client::try_from(config().await).unwrap();
+        let old = first.status.clone().unwrap();
+        let late = EKSClusterConfigStatus { phase: Some(Phase::Deleting), ..old.clone() };
+        let wrote = status::write(&client, &Metrics::new(), "late", &first, Some(&old), &late).await;
+        assert!(!wrote.unwrap(), "the resource is gone");
+        bed.phase("EKSClusterConfig", "demo", "Active").await;
     })
     .await;
 }
