@@ -129,7 +129,7 @@ impl Children {
             tokio::spawn(async move { stop.run_until_cancelled(run.forever()).await });
             follower
         });
-        follower.guarded.store(plan.server.has_needed_script(), Ordering::Relaxed);
+        follower.guarded.store(plan.server.endpoint.has_rules(), Ordering::Relaxed);
     }
 
     /// What is known of the cluster's API server.

@@ -11,7 +11,8 @@ mod types;
 pub use error::{Error, Retry};
 pub use types::{
     Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, FileKind, Import, NodeObservation,
-    NodegroupPlan, OPERATOR_PORT, Progress, Resources, ServerFile, ServerObservation, ServerSettings, Step,
+    NodegroupPlan, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation, ServerSettings,
+    Step,
 };
 
 use async_trait::async_trait;
@@ -82,7 +83,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
     async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
 
     /// Restarts the servers, so that they read their files again; nodes and their pods go on. Where nothing runs: nothing to do.
-    /// What [`Self::write_files`] said is owed is done then.
+    /// What [`Self::configure_cluster`] said is owed is done then.
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -90,12 +91,12 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Gives the servers these files, where they haven't got them already; whether a restart is owed to them for that, now or since an
-    /// earlier call. Where nothing runs: nothing to do.
+    /// Gives the servers their files, where they haven't got them already, and sets the rules for the endpoint; whether a restart is owed to
+    /// them for the files, now or since an earlier call. Where nothing runs: nothing to do.
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn write_files(&self, _id: &ClusterId, _files: &[ServerFile]) -> Result<bool, Error> {
+    async fn configure_cluster(&self, _id: &ClusterId, _settings: &ServerSettings) -> Result<bool, Error> {
         Ok(false)
     }
 

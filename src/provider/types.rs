@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::Ipv4Net;
 use tokio::sync::watch;
 
 /// The cluster resource that a plan or an observation belongs to.
@@ -64,6 +65,35 @@ pub struct ServerSettings {
     pub arguments: Vec<String>,
     /// Files that the arguments name.
     pub files: Vec<ServerFile>,
+    /// Who may use the public endpoint.
+    pub endpoint: PublicEndpoint,
+}
+
+/// Who may use a cluster's public endpoint. Everybody, if nothing else is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicEndpoint {
+    /// Networks that may.
+    pub sources: Vec<Ipv4Net>,
+    /// Whether somebody asks how much it is used.
+    pub counted: bool,
+}
+
+impl Default for PublicEndpoint {
+    fn default() -> Self {
+        Self { sources: vec![Ipv4Net::default()], counted: false }
+    }
+}
+
+impl PublicEndpoint {
+    /// Whether nobody is kept out.
+    pub fn is_open(&self) -> bool {
+        self.sources.iter().any(|source| source.prefix_len() == 0)
+    }
+
+    /// Whether it is different from one of which nothing is said.
+    pub fn has_rules(&self) -> bool {
+        self.counted || !self.is_open()
+    }
 }
 
 /// A file in the servers' containers.
@@ -77,13 +107,6 @@ pub struct ServerFile {
     pub kind: FileKind,
 }
 
-impl ServerSettings {
-    /// Whether a script keeps somebody out, or does anything else that matters.
-    pub fn has_needed_script(&self) -> bool {
-        self.files.iter().any(|file| file.kind == FileKind::Script { needed: true })
-    }
-}
-
 /// How servers come to know of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
@@ -91,11 +114,6 @@ pub enum FileKind {
     Read,
     /// They notice by themselves when it changes.
     Watched,
-    /// It is run when it changes, and before the server whenever its container starts.
-    Script {
-        /// Whether anything would be different without it.
-        needed: bool,
-    },
 }
 
 /// Port of a server's container that leads to its API server past what keeps others out.

@@ -151,7 +151,7 @@ async fn configure(
         }
         ctx.wake.all_of(id);
     };
-    if !provider.write_files(&plan.id, &plan.server.files).await? {
+    if !provider.configure_cluster(&plan.id, &plan.server).await? {
         configured(ctx, cluster, &plan.id).await;
         return Ok(());
     }

@@ -296,7 +296,7 @@ fn configure(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     let wanted = seen.rotation.is_some()
         || seen.configured == Some(false)
         || (unknown && begun && !seen_before)
-        || (unknown && plan.server.has_needed_script());
+        || (unknown && plan.server.endpoint.has_rules());
     match &seen.task {
         TaskView::Running(Work::Configure, step) => progressing(Next::Nothing, step_message("Configuring", step)),
         TaskView::Queued(Work::Configure) => progressing(Next::Nothing, "Configuring: waiting for a free slot".into()),

@@ -68,7 +68,7 @@ pub fn settings(
         settings.arguments.push(format!("--kube-apiserver-arg={argument}"));
     }
     settings.files.push(file(AUDIT, &audit(cluster.spec.logging_types.contains(&LoggingType::Audit))));
-    settings.files.push(endpoint_access::script(cluster));
+    settings.endpoint = endpoint_access::endpoint(cluster);
     let identity = Identity::of(cluster);
     let Some((wanted, address)) = wanted.zip(nth_address(&plan.service_cidr, service::ADDRESS)) else {
         return settings;
@@ -131,6 +131,8 @@ fn authenticator(config: &IdentityProviderConfig) -> Value {
 /// What tells the configuration that `plan` and the spec ask for from others.
 pub fn digest(plan: &ClusterPlan, cluster: &EKSClusterConfig) -> String {
     let mut parts: Vec<&str> = plan.server.files.iter().flat_map(|f| [f.path.as_str(), f.content.as_str()]).collect();
+    let endpoint = format!("{:?}", plan.server.endpoint);
+    parts.push(&endpoint);
     parts.push(if is_encrypted(cluster) { "encrypted" } else { "plain" });
     names::digest(&parts)
 }

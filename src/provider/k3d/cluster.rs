@@ -17,15 +17,13 @@ use super::ports::is_taken;
 use super::runner::Call;
 use super::sweep::{Care, sweep};
 use super::upgrade::{image, recover};
-use super::{K3d, archive, images, names, rejoin};
-use crate::provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile};
+use super::{K3d, archive, endpoint, images, names, rejoin};
+use crate::provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile, ServerSettings};
 
 /// Ports that are tried for one cluster before it is left to the next attempt.
 const PORTS: usize = 8;
 /// A file in the server that isn't empty while a restart is owed to it.
 pub const OWED: &str = "/etc/k3eks/restart-owed";
-/// The chain of rules whose counters say how much the public endpoint is used.
-const USED: &str = "K3EKS-USED";
 /// Between two looks at a server that is starting.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -114,27 +112,32 @@ pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
 }
 
 /// Gives the servers files that they haven't got; whether a restart is owed to one. That outlives this process in a file of its own.
-pub async fn write_files(k3d: &K3d, id: &ClusterId, files: &[ServerFile]) -> Result<bool, Error> {
+pub async fn configure(k3d: &K3d, id: &ClusterId, settings: &ServerSettings) -> Result<bool, Error> {
     let docker = k3d.engine.docker(&format!("configuring cluster {id}")).await?;
     let mut owed = false;
     for server in k3d.servers_of(id)? {
-        owed |= write_files_of(&docker, &server, files).await?;
+        set_rules(&docker, &server, settings).await?;
+        owed |= write_files(&docker, &server, &settings.files).await?;
     }
     Ok(owed)
 }
 
-async fn write_files_of(docker: &Docker, server: &str, files: &[ServerFile]) -> Result<bool, Error> {
+/// Sets the rules for the endpoint. Again in any case: that may have failed.
+async fn set_rules(docker: &Docker, server: &str, settings: &ServerSettings) -> Result<(), Error> {
+    let wanted = endpoint::script(&settings.endpoint);
+    let found = archive::read(docker, server, &wanted.path).await?;
+    if !settings.endpoint.has_rules() && found.is_none_or(|found| found == wanted.content) {
+        return Ok(());
+    }
+    archive::write(docker, server, std::slice::from_ref(&wanted)).await?;
+    archive::run(docker, server, &[&wanted.path]).await.map(drop)
+}
+
+async fn write_files(docker: &Docker, server: &str, files: &[ServerFile]) -> Result<bool, Error> {
     let mut owed = archive::read(docker, server, OWED).await?.is_some_and(|mark| !mark.is_empty());
     for file in files {
         let wanted = archive::File { path: file.path.clone(), content: file.content.clone().into_bytes() };
         let found = archive::read(docker, server, &file.path).await?;
-        // Run again in any case: it may have failed.
-        if let FileKind::Script { needed } = file.kind {
-            if needed || found.is_some_and(|found| found != wanted.content) {
-                script(docker, server, &wanted).await?;
-            }
-            continue;
-        }
         match found {
             Some(found) if found == wanted.content => {}
             Some(_) if file.kind == FileKind::Watched => archive::rewrite(docker, server, &wanted).await?,
@@ -150,19 +153,12 @@ async fn write_files_of(docker: &Docker, server: &str, files: &[ServerFile]) -> 
     Ok(owed)
 }
 
-/// Writes a script, and runs it.
-async fn script(docker: &Docker, server: &str, file: &archive::File) -> Result<(), Error> {
-    archive::write(docker, server, std::slice::from_ref(file)).await?;
-    archive::run(docker, server, &[&file.path]).await.map(drop)
-}
-
 /// Packets that came in by the public endpoint, where the server counts them.
 pub async fn used(k3d: &K3d, id: &ClusterId) -> Result<Option<u64>, Error> {
     let docker = k3d.engine.docker(&format!("looking at how much cluster {id} is used")).await?;
     let server = names::server(&k3d.name_of(id));
-    let table = archive::run(&docker, &server, &["iptables", "-w", "5", "-nvxL", USED]).await?;
-    let counted = table.lines().filter(|line| line.contains("/* used */"));
-    Ok(Some(counted.filter_map(|line| line.split_whitespace().next()?.parse::<u64>().ok()).sum()))
+    let table = archive::run(&docker, &server, &["iptables", "-w", "5", "-nvxL", endpoint::USED]).await?;
+    Ok(Some(endpoint::packets(&table)))
 }
 
 /// Removes everything of the cluster.

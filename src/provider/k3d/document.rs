@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::config::K3dSettings;
 use super::names;
-use crate::provider::{ClusterPlan, FileKind, ServerFile};
+use crate::provider::{ClusterPlan, ServerFile};
 
 /// The configuration of `plan`'s cluster, its API server on host port `port`. JSON, which k3d reads as YAML.
 pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value {
@@ -42,12 +42,10 @@ pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value 
             "runtime": {"labels": labels},
         },
     });
-    // k3d makes no file executable; scripts follow when the server is there.
-    let files: Vec<&ServerFile> =
-        plan.server.files.iter().filter(|f| !matches!(f.kind, FileKind::Script { .. })).collect();
+    let files = &plan.server.files;
     if !files.is_empty() {
         let file = |f: &ServerFile| json!({"source": f.content, "destination": f.path, "nodeFilters": ["server:*"]});
-        document["files"] = files.into_iter().map(file).collect();
+        document["files"] = files.iter().map(file).collect();
     }
     if let Some(network) = &settings.network {
         document["network"] = json!(network);
@@ -75,7 +73,7 @@ fn server_arguments(settings: &K3dSettings, plan: &ClusterPlan, name: &str) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::{ClusterId, ServerSettings};
+    use crate::provider::{ClusterId, FileKind, ServerSettings};
 
     fn plan() -> ClusterPlan {
         ClusterPlan {
@@ -88,7 +86,7 @@ mod tests {
             service_cidr: "10.100.0.0/16".into(),
             api_port: None,
             tls_names: vec!["dev.default.svc".into(), "127.0.0.1".into()],
-            server: ServerSettings { arguments: vec!["--cluster-dns=10.100.0.10".into()], files: Vec::new() },
+            server: ServerSettings { arguments: vec!["--cluster-dns=10.100.0.10".into()], ..ServerSettings::default() },
             endpoint_id: String::new(),
             import: None,
         }

@@ -11,6 +11,7 @@ mod cluster;
 mod config;
 mod containers;
 mod document;
+mod endpoint;
 mod engine;
 mod images;
 mod names;
@@ -33,7 +34,7 @@ pub use config::{Images, K3dSettings, Limits, VersionImage};
 
 use super::{
     Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error, Import,
-    NodeObservation, NodegroupPlan, Progress, ServerFile, ServerObservation,
+    NodeObservation, NodegroupPlan, Progress, ServerObservation, ServerSettings,
 };
 use containers::{Container, Role};
 use engine::Engine;
@@ -184,8 +185,8 @@ impl ClusterProvider for K3d {
         upgrade::restart(self, plan, progress).await
     }
 
-    async fn write_files(&self, id: &ClusterId, files: &[ServerFile]) -> Result<bool, Error> {
-        cluster::write_files(self, id, files).await
+    async fn configure_cluster(&self, id: &ClusterId, settings: &ServerSettings) -> Result<bool, Error> {
+        cluster::configure(self, id, settings).await
     }
 
     async fn used(&self, id: &ClusterId) -> Result<Option<u64>, Error> {

@@ -14,7 +14,7 @@ use super::engine::{self, failed};
 use super::nodes::{says, says_since, scripts, within};
 use super::upgrade::UP;
 use super::{K3d, archive, names};
-use crate::provider::{ClusterPlan, Error, FileKind};
+use crate::provider::{ClusterPlan, Error};
 
 /// Between two looks for a container that k3d is about to make.
 const LOOK: Duration = Duration::from_millis(50);
@@ -123,9 +123,12 @@ async fn join(
 }
 
 /// The files that a server is started with.
-fn given(plan: &ClusterPlan) -> Vec<archive::File> {
-    let read = plan.server.files.iter().filter(|file| !matches!(file.kind, FileKind::Script { .. }));
-    read.map(|f| archive::File { path: f.path.clone(), content: f.content.clone().into_bytes() }).collect()
+pub fn given(plan: &ClusterPlan) -> Vec<archive::File> {
+    plan.server
+        .files
+        .iter()
+        .map(|f| archive::File { path: f.path.clone(), content: f.content.clone().into_bytes() })
+        .collect()
 }
 
 /// The container of a server like `seen` that joins `other`; `None` where that has no configuration.

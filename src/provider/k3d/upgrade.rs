@@ -13,8 +13,8 @@ use super::cluster::{OWED, is_running};
 use super::engine::{self, failed};
 use super::names::{self, LABEL_IMAGE};
 use super::nodes::{says, says_since, scripts, within};
-use super::{K3d, archive, images};
-use crate::provider::{ClusterPlan, Error, FileKind, Progress};
+use super::{K3d, archive, endpoint, images, rejoin};
+use crate::provider::{ClusterPlan, Error, Progress};
 
 /// Behind the name of a server that stands aside.
 const ASIDE: &str = "-old";
@@ -137,8 +137,8 @@ async fn replace(
     let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a server of k3d's") };
     let body = successor(old, &plan.image).ok_or_else(unfit)?;
     let mut files = scripts(docker, &old_name(server)).await?;
-    let given = plan.server.files.iter().filter(|f| f.kind != FileKind::Script { needed: false });
-    files.extend(given.map(|f| archive::File { path: f.path.clone(), content: f.content.clone().into_bytes() }));
+    files.extend(rejoin::given(plan));
+    files.extend(plan.server.endpoint.has_rules().then(|| endpoint::script(&plan.server.endpoint)));
     let options = CreateContainerOptions { name: Some(server.to_owned()), ..Default::default() };
     docker.create_container(Some(options), body).await.map_err(failed(doing))?;
     archive::write(docker, server, &files).await?;
