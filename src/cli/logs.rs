@@ -30,6 +30,9 @@ pub struct Options {
     /// The audit log of the API server, for clusters whose `loggingTypes` have `audit`.
     #[arg(long)]
     audit: bool,
+    /// Which server's, of a cluster that has several: 0 is the first.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    server: usize,
 }
 
 /// Prints the log of the cluster's server, or its audit log.
@@ -41,7 +44,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     );
     let client = management().await?;
     let cluster = options.which.find(&client).await?;
-    if options.audit { audit(&client, &cluster, &options.tail).await } else { server(&cluster, &options).await }
+    let servers = cluster.spec.servers();
+    ensure!(options.server < servers, "--server {}: the cluster's servers are 0 to {}", options.server, servers - 1);
+    if options.audit { audit(&client, &cluster, &options).await } else { server(&cluster, &options).await }
 }
 
 async fn server(cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result<()> {
@@ -51,7 +56,7 @@ async fn server(cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result
         format!("cluster {name} wasn't Active yet, so there is no log: kubectl describe eks {name}")
     })?;
     ensure!(applied.provider == "k3d", "cluster {name} is a record only: nothing runs that could say something");
-    let container = format!("k3d-{}-server-0", applied.name);
+    let container = format!("k3d-{}-server-{}", applied.name, options.server);
     let docker = Docker::connect_with_defaults().context("connecting to Docker; DOCKER_HOST names another one")?;
     let wanted =
         LogsOptionsBuilder::default().stdout(true).stderr(true).follow(options.follow).tail(&options.tail).build();
@@ -68,7 +73,7 @@ async fn server(cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result
 }
 
 /// The kubelet of the server's node shows the file.
-async fn audit(client: &Client, cluster: &EKSClusterConfig, tail: &str) -> anyhow::Result<()> {
+async fn audit(client: &Client, cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result<()> {
     let name = cluster.name_any();
     ensure!(
         cluster.spec.logging_types.contains(&LoggingType::Audit),
@@ -78,11 +83,11 @@ async fn audit(client: &Client, cluster: &EKSClusterConfig, tail: &str) -> anyho
     let kubeconfig = Kubeconfig::from_yaml(&text).context("reading the cluster's kubeconfig")?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     let applied = cluster.status.as_ref().and_then(|status| status.applied.clone()).unwrap_or_default();
-    let path = format!("/api/v1/nodes/k3d-{}-server-0/proxy/logs/k3eks/audit.log", applied.name);
+    let path = format!("/api/v1/nodes/k3d-{}-server-{}/proxy/logs/k3eks/audit.log", applied.name, options.server);
     let request = http::Request::get(path).body(Vec::new())?;
     let text = Client::try_from(config)?.request_text(request).await;
     let text = text.with_context(|| format!("reading the audit log of cluster {name}"))?;
-    let skipped = tail.parse::<usize>().map_or(0, |tail| text.lines().count().saturating_sub(tail));
+    let skipped = options.tail.parse::<usize>().map_or(0, |tail| text.lines().count().saturating_sub(tail));
     let mut out = std::io::stdout().lock();
     for line in text.lines().skip(skipped) {
         if writeln!(out, "{line}").is_err() {

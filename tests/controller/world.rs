@@ -259,7 +259,8 @@ impl ClusterProvider for InMemory {
             image: c.image.clone(),
         };
         let cluster = inner.clusters.get(&plan.id);
-        let running_nodes = cluster.filter(|c| !c.stopped).map_or(0, |c| c.nodes.len() - c.dead.len());
+        let runs = |c: &Cluster| c.nodes.keys().filter(|name| !c.dead.contains(*name)).count();
+        let running_nodes = cluster.filter(|c| !c.stopped).map_or(0, runs);
         let address = cluster.map(|_| "10.0.0.2".to_owned());
         let servers = cluster.map(server).into_iter().collect();
         Ok(ClusterObservation { servers, balancer: None, address, running_nodes })

@@ -10,7 +10,7 @@ use crate::support::{Bed, Child};
 use crate::{CLUSTER, SOON, cluster};
 
 /// Nobody waits longer than this for an answer: what is being asked when a server dies is asked once more.
-const AWAY: Duration = Duration::from_secs(10);
+const AWAY: Duration = Duration::from_secs(15);
 const ROLLED: Duration = Duration::from_secs(180);
 
 /// Asks the API through its endpoint for as long as `work` takes; nobody had to wait for long.
