@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 const FRAME: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
+const FIRST: &str = include_str!("page/first.js");
 /// In the order in which they are read.
 const SCRIPTS: [&str; 4] = [
     include_str!("page/base.js"),
@@ -23,11 +24,13 @@ static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
     let script = SCRIPTS.concat();
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
     let policy = format!(
-        "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src {}; script-src {}",
+        "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src {}; script-src {} {}",
         hash(STYLE),
+        hash(FIRST),
         hash(&script)
     );
-    (FRAME.replace("/*STYLE*/", STYLE).replace("/*SCRIPT*/", &script), policy)
+    let page = FRAME.replace("/*FIRST*/", FIRST).replace("/*STYLE*/", STYLE).replace("/*SCRIPT*/", &script);
+    (page, policy)
 });
 
 /// The document.
@@ -54,7 +57,7 @@ mod tests {
     #[test]
     fn the_page_is_whole_small_and_asks_nobody_else() {
         let page = &PAGE.0;
-        assert!(!page.contains("/*STYLE*/") && !page.contains("/*SCRIPT*/"));
+        assert!(!page.contains("/*FIRST*/") && !page.contains("/*STYLE*/") && !page.contains("/*SCRIPT*/"));
         assert!(page.len() < 150_000, "{} bytes", page.len());
         for outside in ["http://", "https://", "//cdn", "@import", "url("] {
             assert!(!page.contains(outside), "{outside}");

@@ -79,7 +79,9 @@ async function request(method, path, { body, world = {}, stream } = {}) {
     const day = new Date().toISOString().slice(0, 10).replace(/-/g, '');
     headers.authorization = `AWS4-HMAC-SHA256 Credential=${world.account}/${day}/${region}/eks/aws4_request, SignedHeaders=host, Signature=0`;
   }
-  const answer = await fetch(path, { method, headers, body: text || undefined });
+  const begun = stream && !own && early.stream;
+  if (stream) early.stream = null;
+  const answer = (begun && await begun) || await fetch(path, { method, headers, body: text || undefined });
   if (answer.ok) {
     if (stream) return answer;
     const type = answer.headers.get('content-type') || '';
