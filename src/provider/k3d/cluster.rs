@@ -94,7 +94,7 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
 
 async fn recover_all(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
-        recover(docker, &server).await?;
+        Box::pin(recover(docker, &server, Some(&plan.image))).await?;
     }
     Ok(())
 }

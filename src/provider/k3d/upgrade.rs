@@ -49,7 +49,7 @@ async fn upgrade_one(
     progress: &Progress,
 ) -> Result<(), Error> {
     let doing = format!("upgrading server {server} of cluster {} to {}", plan.id, plan.version);
-    recover(docker, server).await?;
+    recover(docker, server, None).await?;
     let missing = || Error::Engine { doing: doing.clone(), why: format!("server {server} doesn't exist") };
     let old = engine::inspect(docker, server).await.map_err(failed(&doing))?.ok_or_else(missing)?;
     let which = if plan.servers > 1 { server } else { "the server" };
@@ -96,18 +96,26 @@ async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> Resu
     archive::write(docker, server, &[archive::File { path: OWED.to_owned(), content: Vec::new() }]).await
 }
 
-/// Sees to it that there is one server after an upgrade that was interrupted: the new one if it runs, else the old one.
-pub async fn recover(docker: &Docker, server: &str) -> Result<(), Error> {
+/// Sees to it that there is one server after an upgrade that was interrupted: the new one if it runs, or if it is known to have been up
+/// because the cluster `has` its image; else the old one.
+pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result<(), Error> {
     let doing = format!("looking for what an interrupted upgrade of {server} left");
-    if engine::inspect(docker, &old_name(server)).await.map_err(failed(&doing))?.is_none() {
-        return Ok(());
-    }
+    let Some(old) = engine::inspect(docker, &old_name(server)).await.map_err(failed(&doing))? else { return Ok(()) };
     let new = engine::inspect(docker, server).await.map_err(failed(&doing))?;
     if new.as_ref().is_some_and(is_running) {
         return Ok(());
     }
+    if new.as_ref().is_some_and(|new| is_done(&old, new, has)) {
+        tracing::info!(server, "an upgrade was done but for its last step, the old server goes");
+        return drop_aside(docker, server, &doing).await;
+    }
     tracing::info!(server, "an upgrade was interrupted, the old server comes back");
     back(docker, server).await
+}
+
+/// Whether the cluster is known to have gone from `old` to `new`.
+fn is_done(old: &ContainerInspectResponse, new: &ContainerInspectResponse, has: Option<&str>) -> bool {
+    has.is_some() && image(new) == has && image(old) != has
 }
 
 fn old_name(server: &str) -> String {
@@ -216,6 +224,18 @@ mod tests {
         let endpoints = new.networking_config.unwrap().endpoints_config.unwrap();
         assert_eq!(endpoints["net"].ipam_config.as_ref().unwrap().ipv4_address.as_deref(), Some("172.18.0.3"));
         assert_eq!(endpoints["net"].ip_address, None);
+    }
+
+    #[test]
+    fn a_new_server_that_was_up_once_isn_t_given_up() {
+        let on = |image: &str| -> ContainerInspectResponse {
+            serde_json::from_value(json!({"Config": {"Image": image}})).unwrap()
+        };
+        let (old, new) = (on("k3s:1"), on("k3s:2"));
+        assert!(is_done(&old, &new, Some("k3s:2")), "the status says that the upgrade is done");
+        assert!(!is_done(&old, &new, Some("k3s:1")), "the status doesn't say so");
+        assert!(!is_done(&old, &new, None), "an upgrade begins anew");
+        assert!(!is_done(&old, &old, Some("k3s:1")), "nobody knows which of the two");
     }
 
     #[test]
