@@ -13,17 +13,22 @@ use crate::{CLUSTER, SOON, cluster};
 const AWAY: Duration = Duration::from_secs(15);
 const ROLLED: Duration = Duration::from_secs(180);
 
-/// Asks the API through its endpoint for as long as `work` takes; nobody had to wait for long.
+/// Asks the API through its endpoint for as long as `work` takes, and once more; nobody had to wait for long.
 fn while_asked(child: &Child, what: &str, work: impl FnOnce()) {
     let done = AtomicBool::new(false);
     let (asked, longest) = thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let (mut asked, mut longest, mut last) = (0, Duration::ZERO, Instant::now());
-            while !done.load(Ordering::Relaxed) {
+            // The last answer comes after the work, however soon that was done.
+            let mut over = false;
+            while !over && last.elapsed() < AWAY {
+                over = done.load(Ordering::Relaxed);
                 if child.kubectl(&["get", "configmap", "kept", "--request-timeout=3s"]).is_ok() {
                     asked += 1;
                     longest = longest.max(last.elapsed());
                     last = Instant::now();
+                } else {
+                    over = false;
                 }
             }
             (asked, longest.max(last.elapsed()))
