@@ -8,7 +8,7 @@ use bollard::{Docker, body_full};
 use futures::TryStreamExt;
 
 use super::engine::{failed, optional};
-use crate::provider::Error;
+use crate::provider::{Error, ServerFile};
 
 /// No file that is read here is anywhere near this large.
 const LARGEST: usize = 4 * 1024 * 1024;
@@ -20,6 +20,12 @@ pub struct File {
     pub path: String,
     /// What is in it.
     pub content: Vec<u8>,
+}
+
+impl From<&ServerFile> for File {
+    fn from(file: &ServerFile) -> Self {
+        Self { path: file.path.clone(), content: file.content.clone().into_bytes() }
+    }
 }
 
 /// Reads a file of a container, running or not; `None` where it or the container doesn't exist.

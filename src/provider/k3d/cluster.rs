@@ -136,7 +136,7 @@ async fn set_rules(docker: &Docker, server: &str, settings: &ServerSettings) -> 
 async fn write_files(docker: &Docker, server: &str, files: &[ServerFile]) -> Result<bool, Error> {
     let mut owed = archive::read(docker, server, OWED).await?.is_some_and(|mark| !mark.is_empty());
     for file in files {
-        let wanted = archive::File { path: file.path.clone(), content: file.content.clone().into_bytes() };
+        let wanted = archive::File::from(file);
         let found = archive::read(docker, server, &file.path).await?;
         match found {
             Some(found) if found == wanted.content => {}

@@ -56,11 +56,9 @@ pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value 
 fn server_arguments(settings: &K3dSettings, plan: &ClusterPlan, name: &str) -> Vec<String> {
     let mut arguments = vec!["--disable=traefik".to_owned(), format!("--service-cidr={}", plan.service_cidr)];
     arguments.extend(plan.server.arguments.iter().cloned());
-    let mut names = vec![settings.endpoint_host.clone(), names::server(name)];
-    if plan.servers > 1 {
-        names.extend(names::servers(name, plan.servers).into_iter().skip(1));
-        names.push(names::balancer(name));
-    }
+    let mut names = vec![settings.endpoint_host.clone()];
+    names.extend(names::servers(name, plan.servers));
+    names.extend((plan.servers > 1).then(|| names::balancer(name)));
     for name in &plan.tls_names {
         if !names.contains(name) {
             names.push(name.clone());

@@ -129,8 +129,8 @@ async fn add(
 }
 
 /// Makes and starts a container. One that can't be started is removed again.
-async fn start(docker: &Docker, name: &str, body: ContainerCreateBody, scripts: &[File]) -> Result<(), Error> {
-    let doing = format!("starting node {name}");
+pub async fn start(docker: &Docker, name: &str, body: ContainerCreateBody, scripts: &[File]) -> Result<(), Error> {
+    let doing = format!("starting container {name}");
     let options = CreateContainerOptions { name: Some(name.to_owned()), ..Default::default() };
     docker.create_container(Some(options), body).await.map_err(failed(&doing))?;
     let started = async {
@@ -141,7 +141,7 @@ async fn start(docker: &Docker, name: &str, body: ContainerCreateBody, scripts: 
     if result.is_err()
         && let Err(e) = engine::remove(docker, name).await
     {
-        tracing::warn!(node = name, error = words(&e), "a node that didn't start couldn't be removed");
+        tracing::warn!(container = name, error = words(&e), "a container that didn't start couldn't be removed");
     }
     result
 }

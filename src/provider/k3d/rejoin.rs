@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkingConfig};
-use bollard::query_parameters::CreateContainerOptions;
 use futures::future::try_join_all;
 use tokio::time::sleep;
 
+use super::archive::File;
 use super::cluster::is_running;
 use super::engine::{self, failed};
-use super::nodes::{says, says_since, scripts, within};
-use super::upgrade::UP;
+use super::nodes::{says, says_since, scripts, start, within};
+use super::upgrade::{UP, copy};
 use super::{K3d, archive, names};
 use crate::provider::{ClusterPlan, Error};
 
@@ -32,7 +32,8 @@ pub async fn equip(docker: &Docker, server: &str, plan: &ClusterPlan) -> Result<
     while engine::inspect(docker, server).await.map_err(failed(doing()))?.is_none() {
         sleep(LOOK).await;
     }
-    archive::write(docker, server, &given(plan)).await
+    let files: Vec<File> = plan.server.files.iter().map(File::from).collect();
+    archive::write(docker, server, &files).await
 }
 
 /// Makes and starts missing servers, where others run that they can join.
@@ -106,35 +107,15 @@ async fn join(
     let unfit = || Error::Engine { doing: doing.clone(), why: format!("{other} isn't a server of k3d's") };
     let body = twin(seen, server, other).ok_or_else(unfit)?;
     let mut files = scripts(docker, other).await?;
-    files.extend(given(plan));
+    files.extend(plan.server.files.iter().map(File::from));
     // Its node's name and its place in etcd are free again with its Node object.
     archive::run(docker, other, &["kubectl", "delete", "node", server, "--ignore-not-found", "--wait=false"]).await?;
-    let options = CreateContainerOptions { name: Some(server.to_owned()), ..Default::default() };
-    docker.create_container(Some(options), body).await.map_err(failed(&doing))?;
-    let started = async {
-        archive::write(docker, server, &files).await?;
-        docker.start_container(server, None).await.map_err(failed(&doing))
-    };
-    let result = started.await;
-    if result.is_err() {
-        engine::remove(docker, server).await.map_err(failed(&doing))?;
-    }
-    result
-}
-
-/// The files that a server is started with.
-pub fn given(plan: &ClusterPlan) -> Vec<archive::File> {
-    plan.server
-        .files
-        .iter()
-        .map(|f| archive::File { path: f.path.clone(), content: f.content.clone().into_bytes() })
-        .collect()
+    start(docker, server, body, &files).await
 }
 
 /// The container of a server like `seen` that joins `other`; `None` where that has no configuration.
 fn twin(seen: &ContainerInspectResponse, server: &str, other: &str) -> Option<ContainerCreateBody> {
-    let config = serde_json::to_value(seen.config.as_ref()?).ok()?;
-    let mut body: ContainerCreateBody = serde_json::from_value(config).ok()?;
+    let mut body = copy(seen)?;
     body.hostname = Some(server.to_owned());
     body.cmd.get_or_insert_default().retain(|argument| argument != "--cluster-init");
     let environment = body.env.get_or_insert_default();

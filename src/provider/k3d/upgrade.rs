@@ -13,7 +13,7 @@ use super::cluster::{OWED, is_running};
 use super::engine::{self, failed};
 use super::names::{self, LABEL_IMAGE};
 use super::nodes::{says, says_since, scripts, within};
-use super::{K3d, archive, endpoint, images, rejoin};
+use super::{K3d, archive, endpoint, images};
 use crate::provider::{ClusterPlan, Error, Progress};
 
 /// Behind the name of a server that stands aside.
@@ -145,7 +145,7 @@ async fn replace(
     let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a server of k3d's") };
     let body = successor(old, &plan.image).ok_or_else(unfit)?;
     let mut files = scripts(docker, &old_name(server)).await?;
-    files.extend(rejoin::given(plan));
+    files.extend(plan.server.files.iter().map(archive::File::from));
     files.extend(plan.server.endpoint.has_rules().then(|| endpoint::script(&plan.server.endpoint)));
     let options = CreateContainerOptions { name: Some(server.to_owned()), ..Default::default() };
     docker.create_container(Some(options), body).await.map_err(failed(doing))?;
@@ -153,11 +153,15 @@ async fn replace(
     docker.start_container(server, None).await.map_err(failed(doing))
 }
 
+/// The configuration of a container like `seen`; `None` where that has none.
+pub fn copy(seen: &ContainerInspectResponse) -> Option<ContainerCreateBody> {
+    // Both have the same fields, the one as Docker tells them, the other as it takes them.
+    serde_json::from_value(serde_json::to_value(seen.config.as_ref()?).ok()?).ok()
+}
+
 /// The container that takes the place of `old`; `None` where that has no configuration.
 fn successor(old: &ContainerInspectResponse, image: &str) -> Option<ContainerCreateBody> {
-    // Both have the same fields, the one as Docker tells them, the other as it takes them.
-    let config = serde_json::to_value(old.config.as_ref()?).ok()?;
-    let mut body: ContainerCreateBody = serde_json::from_value(config).ok()?;
+    let mut body = copy(old)?;
     let mut host = old.host_config.clone()?;
     // Volumes that nobody named stay without a name, so that they go with the last container that has them.
     host.volumes_from = Some(vec![old.id.clone()?]);
