@@ -162,8 +162,8 @@ try:
     median = statistics.median(times)
     print(f"ListClusters over {MANY} clusters, a page of 100: {median:.1f} ms (goal: under 5){goal(median < 5)}")
     print(f"resident memory with {MANY} clusters and {2 * MANY} node groups: {memory(api):.0f} MB (goal: under 80){goal(memory(api) < 80)}")
-    size, load, change = bench_page.measure(ours, MANY + 1, lambda name: create(client, name))
-    print(f"console page: {size:.0f} KB (goal: under 150){goal(size < 150)}; usable with {MANY} clusters after {load:.0f} ms (goal: 300){goal(load < 300)}; a change is shown after {change:.0f} ms (goal: 500){goal(change < 500)}")
+    size, load, whole, change = bench_page.measure(ours, MANY + 1, lambda name: create(client, name))
+    print(f"console page: {size:.0f} KB (goal: under 150){goal(size < 150)}; usable with {MANY} clusters after {load:.0f} ms (goal: 300){goal(load < 300)}, the last row is there after {whole:.0f} ms; a change is shown after {change:.0f} ms (goal: 500){goal(change < 500)}")
 finally:
     for process in running:
         process.send_signal(signal.SIGTERM)

@@ -171,12 +171,12 @@ async function connect() {
   }
 }
 
-byId('search').addEventListener('input', () => draw());
+byId('search').addEventListener('input', draw);
 byId('rows').addEventListener('click', (event) => {
   const { key } = event.target.closest('button')?.dataset || {};
   if (key) choose(key);
 });
-byId('phase').addEventListener('change', () => draw());
+byId('phase').addEventListener('change', draw);
 byId('create').addEventListener('click', create);
 byId('keys').addEventListener('click', signIn);
 document.addEventListener('keydown', (event) => {
