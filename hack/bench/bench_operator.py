@@ -245,18 +245,21 @@ def life():
 def readopted(operator):
     names = [f"ten{n}" for n in range(10)]
     apply(*(cluster(n) for n in names))
-    wait(*(f"eks/{n}" for n in names))
+    # k3d as well has finished with them.
+    run("kubectl", "wait", "--for=condition=Provisioned", "--timeout=300s", *(f"eks/{n}" for n in names))
 
     def containers():
         return run("docker", "ps", "--filter", "label=k3eks.io/cluster", "--format", "{{.ID}} {{.Names}}")
-    before = containers()
-    operator.stop()
-    operator = Operator("--provider", "k3d")
-    began, quiet = quiet_after(operator)
-    calls = operator.total("k3eks_provision_duration_seconds_count")
-    touched = containers() != before or calls > 0
-    verdict = "" if quiet - began < 3 and not touched else "   MISSED"
-    print(f"restart with 10 running clusters: quiet after {quiet - began:.1f} s, containers {'touched' if touched else 'untouched'} (goal: under 3){verdict}", flush=True)
+    before, calls, times = containers(), 0, []
+    for _ in range(ROUNDS):
+        operator.stop()
+        operator = Operator("--provider", "k3d")
+        began, quiet = quiet_after(operator)
+        times.append(quiet - began)
+        calls += operator.total("k3eks_provision_duration_seconds_count")
+    touched, median = containers() != before or calls > 0, statistics.median(times)
+    verdict = "" if median < 3 and not touched else "   MISSED"
+    print(f"restart with 10 running clusters: quiet after {median:.1f} s, containers {'touched' if touched else 'untouched'} (goal: under 3){verdict}", flush=True)
     run("kubectl", "delete", "eks", *names)
     return operator
 
