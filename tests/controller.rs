@@ -5,6 +5,8 @@
 // Some of the bed is for the stories of tests/chaos.rs alone.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "controller/authorities.rs"]
+mod authorities;
 #[path = "controller/bed.rs"]
 mod bed;
 #[path = "controller/clusters.rs"]

@@ -4,6 +4,8 @@
 //! `make e2e` sees to all of it. Each test has a namespace of its own and leaves nothing behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unused_self)]
 
+#[path = "e2e/authorities.rs"]
+mod authorities;
 #[path = "e2e/endpoint.rs"]
 mod endpoint;
 #[path = "e2e/faults.rs"]

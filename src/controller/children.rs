@@ -142,6 +142,14 @@ impl Children {
         self.with(id, |state| state.1.clone()).flatten()
     }
 
+    /// Deletes Node objects whose machines are gone; nothing where the API server can't be asked.
+    pub async fn delete_nodes(&self, id: &ClusterId, names: &[String]) -> Result<(), Error> {
+        let Some(client) = self.client(id) else { return Ok(()) };
+        let api = Api::<Node>::all(client);
+        let each = futures::stream::iter(names.iter().map(Ok));
+        each.try_for_each_concurrent(8, |name| delete_node(&api, id, name)).await
+    }
+
     /// The container under the API server changed: find the way in anew.
     pub fn changed(&self, id: &ClusterId) {
         if let Some(follower) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
@@ -345,19 +353,10 @@ fn describe(node: &Node) -> ChildNode {
     }
 }
 
-/// Deletes Node objects whose machines are gone.
-pub async fn delete_nodes(client: &Client, cluster: &ClusterId, names: &[String]) -> Result<(), Error> {
-    let api = Api::<Node>::all(client.clone());
-    futures::stream::iter(names.iter().map(Ok))
-        .try_for_each_concurrent(8, |name| {
-            let api = api.clone();
-            async move {
-                match api.delete(name, &kube::api::DeleteParams::default()).await {
-                    Ok(_) => Ok(()),
-                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-                    Err(e) => Err(Error::kubernetes(format!("deleting node {name} of cluster {cluster}"))(e)),
-                }
-            }
-        })
-        .await
+async fn delete_node(api: &Api<Node>, cluster: &ClusterId, name: &str) -> Result<(), Error> {
+    match api.delete(name, &kube::api::DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(e) => Err(Error::kubernetes(format!("deleting node {name} of cluster {cluster}"))(e)),
+    }
 }

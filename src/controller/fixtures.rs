@@ -97,6 +97,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         twin: None,
         inline: Vec::new(),
         rotation: None,
+        authorities: cluster::authority::Seen::default(),
         configured: Some(true),
         access_written: true,
     }
@@ -108,6 +109,7 @@ pub fn machines(all: &[(&str, ContainerState)]) -> Vec<NodeObservation> {
         name: (*name).into(),
         state: *state,
         image: "image:1.33".into(),
+        trusts: None,
     };
     all.iter().map(one).collect()
 }
@@ -123,6 +125,7 @@ pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
         taints: Vec::new(),
         resources: Resources { cpus: 2, memory_mib: 4096 },
         zones: Vec::new(),
+        trusts: Vec::new(),
     };
     nodegroup::observe::Observed {
         now: now(),

@@ -9,6 +9,15 @@ use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 
+use super::cluster::inline::label_value;
+use crate::crd::keys;
+
+/// Labels of what we write for the cluster resource of this name.
+pub fn labels(cluster: &str) -> BTreeMap<String, String> {
+    let labels = [(keys::LABEL_CLUSTER, label_value(cluster)), ("app.kubernetes.io/managed-by", "k3eks".to_owned())];
+    labels.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
 /// Annotation with a digest of what the object was written from.
 pub const WRITTEN_FROM: &str = "k3eks.io/written-from";
 

@@ -23,6 +23,8 @@ pub enum Work {
     Upgrade,
     /// Restarting a cluster's servers, which were configured differently.
     Configure,
+    /// Giving a cluster's servers other certificate authorities.
+    Certify,
     /// Removing a cluster.
     Delete,
     /// Adding nodes.
@@ -42,6 +44,7 @@ impl Work {
             Self::Stop => "stop",
             Self::Upgrade => "upgrade",
             Self::Configure => "configure",
+            Self::Certify => "certify",
             Self::Delete => "delete",
             Self::AddNodes => "add-nodes",
             Self::RemoveNodes => "remove-nodes",

@@ -3,10 +3,12 @@
 use kube::{CustomResource, KubeSchema, ResourceExt};
 use serde::{Deserialize, Serialize};
 
+use super::EKSClusterConfig;
 use super::member::{Member, MemberStatus};
+use super::names::digest;
 
-/// A certificate authority made for an EKS cluster beside the one in use. Its key and certificate are real and in the Secret
-/// `<name>-tls`; the cluster's nodes don't get to know it yet.
+/// A certificate authority of an EKS cluster. Its key and certificate are in the Secret `<name>-tls`; the cluster's servers and nodes trust
+/// it while this resource is there, and it signs once the cluster's `spec.certificateAuthority` names it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -28,12 +30,37 @@ pub struct CertificateAuthoritySpec {
     /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
     #[schemars(length(min = 1, max = 253))]
     pub cluster_name: String,
+
+    /// Id in EKS; the operator sets it for the certificate authority that the cluster was made with. Default: made from the resource's uid. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^ca-[0-9a-f]{16}$"))]
+    pub certificate_authority_id: Option<String>,
 }
 
 impl CertificateAuthority {
     /// Secret with the certificate (`tls.crt`) and its key (`tls.key`).
     pub fn secret_name(&self) -> String {
-        format!("{}-tls", self.name_any())
+        Self::secret_of(&self.name_any())
+    }
+
+    /// The Secret of the resource of this name.
+    pub fn secret_of(name: &str) -> String {
+        format!("{name}-tls")
+    }
+
+    /// Id of the one that the cluster was made with.
+    pub fn first_id(cluster: &EKSClusterConfig) -> String {
+        format!("ca-{}", &digest(&["certificate authority", &cluster.uid().unwrap_or_default()])[..16])
+    }
+
+    /// Whether its id, if it has one of its own, is the cluster's.
+    pub fn is_of(&self, cluster: &EKSClusterConfig) -> bool {
+        self.spec.certificate_authority_id.as_ref().is_none_or(|id| *id == Self::first_id(cluster))
+    }
+
+    /// Whether the cluster was made with it.
+    pub const fn is_first(&self) -> bool {
+        self.spec.certificate_authority_id.is_some()
     }
 }
 
@@ -44,7 +71,7 @@ impl Member for CertificateAuthority {
 
     /// The certificate authority's id.
     fn eks_name(&self) -> String {
-        self.generated_id("ca-")
+        self.spec.certificate_authority_id.clone().unwrap_or_else(|| self.generated_id("ca-"))
     }
 
     fn member_status(&self) -> Option<&MemberStatus> {

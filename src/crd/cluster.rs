@@ -112,6 +112,11 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_access: Option<bool>,
 
+    /// The CertificateAuthority resource that signs for the cluster. Default: the one that signs already. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub certificate_authority: Option<String>,
+
     /// Whether the EBS CSI driver addon is wanted. Default: false. Mutable.
     #[serde(default, rename = "ebsCSIDriver", skip_serializing_if = "Option::is_none")]
     pub ebs_csi_driver: Option<bool>,

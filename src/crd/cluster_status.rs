@@ -95,9 +95,18 @@ pub struct EKSClusterConfigStatus {
 /// The certificate authority of an API server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateAuthority {
-    /// The certificate, PEM in base64.
+    /// The certificates that clients trust, PEM in base64; the first one signs.
     #[serde(default)]
     pub data: String,
+    /// Id in EKS of the certificate authority that signs. Default: none, of a cluster that wasn't made here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The CertificateAuthority resource that signs. Default: none, while the cluster has only what it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// The CertificateAuthority resources that the cluster trusts, with the one that signs. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted: Vec<String>,
 }
 
 /// Nodes of all node groups of a cluster.

@@ -3,16 +3,18 @@
 //! A provider is told what to make by plain plans and tells what exists by plain observations. It knows no custom
 //! resource. Every call that does work may take long and is safe to repeat after a crash: it first looks at what is there.
 
+mod authority;
 mod error;
 pub mod k3d;
 pub mod metadata;
 mod types;
 
+pub use authority::{Authorities, Authority, KeyPair, Trusted, fingerprints};
 pub use error::{Error, Retry};
 pub use types::{
     Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, FileKind, Import, NodeObservation,
     NodegroupPlan, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation, ServerSettings,
-    Step,
+    Step, trusts_signer,
 };
 
 use async_trait::async_trait;
@@ -98,6 +100,23 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; safe to repeat.
     async fn configure_cluster(&self, _id: &ClusterId, _settings: &ServerSettings) -> Result<bool, Error> {
         Ok(false)
+    }
+
+    /// The certificate authority that signs for the cluster. `None` where nothing runs.
+    ///
+    /// # Errors
+    /// Any.
+    async fn authority(&self, _plan: &ClusterPlan) -> Result<Option<Authority>, Error> {
+        Ok(None)
+    }
+
+    /// Has certificates of the cluster signed and checked as given, and restarts the servers, one after the other. Whoever trusts the one that
+    /// signed before goes on trusting the servers for as long as it stays trusted itself. Where nothing runs: nothing to do.
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn certify_cluster(&self, _plan: &ClusterPlan, _to: &Authorities, _progress: &Progress) -> Result<(), Error> {
+        Ok(())
     }
 
     /// How often the cluster's public endpoint was used since some moment: a number that grows with use. `None`: that isn't known.

@@ -138,6 +138,8 @@ pub struct NodegroupPlan {
     pub resources: Resources,
     /// Availability zones to spread the nodes over.
     pub zones: Vec<String>,
+    /// Fingerprints of the certificate authorities that the cluster trusts, the one that signs first.
+    pub trusts: Vec<String>,
 }
 
 /// CPU and memory of a node.
@@ -171,8 +173,8 @@ pub struct ClusterObservation {
     pub balancer: Option<ContainerState>,
     /// Address on the cluster's network where the API is found.
     pub address: Option<String>,
-    /// How many nodes of its groups run.
-    pub running_nodes: usize,
+    /// The nodes of its groups.
+    pub nodes: Vec<NodeObservation>,
 }
 
 impl ClusterObservation {
@@ -211,6 +213,26 @@ pub struct NodeObservation {
     pub state: ContainerState,
     /// Image it runs.
     pub image: String,
+    /// Fingerprints of the certificate authorities that it has known since it was made; `None` where that isn't known.
+    pub trusts: Option<Vec<String>>,
+}
+
+impl NodeObservation {
+    /// Whether it runs.
+    pub fn runs(&self) -> bool {
+        self.state == ContainerState::Running
+    }
+
+    /// Whether it was made with the plan's image, and trusts who signs for the cluster.
+    pub fn fits(&self, plan: &NodegroupPlan) -> bool {
+        self.image == plan.image && trusts_signer(self.trusts.as_deref(), &plan.trusts)
+    }
+}
+
+/// Whether who trusts `known` trusts the first of `all`. One of which that isn't known does where there never was another.
+pub fn trusts_signer(known: Option<&[String]>, all: &[String]) -> bool {
+    let Some(signer) = all.first() else { return true };
+    known.map_or(all.len() == 1, |known| known.contains(signer))
 }
 
 /// How to reach an API server as administrator. `Debug` leaves the kubeconfig out: it holds a private key.

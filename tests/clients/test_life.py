@@ -56,6 +56,51 @@ def asked_on_the_command_line(kubeconfig, management):
         assert ready.stdout == "ok"
 
 
+def certified_by_another(eks, real, kubeconfig):
+    """Another certificate authority: appended, activated, and alone; the old way in works until then."""
+    def ended(update):
+        done = lambda: (u := eks.describe_update(name="Life_1", updateId=update["id"])["update"])["status"] != "InProgress" and u  # noqa: E731
+        done = wait_for("the update", done, 120)
+        assert (done["type"], done["status"]) == ("CertificateAuthorityUpdate", "Successful"), done
+
+    def asks(way_in):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(way_in)
+            file.flush()
+            return subprocess.run(["kubectl", "--kubeconfig", file.name, "get", "nodes"], capture_output=True, text=True)
+
+    def signing():
+        return {one["id"]: one["signingStatus"] for one in eks.list_certificate_authorities(clusterName="Life_1")["certificateAuthorities"]}
+
+    (old,) = signing()
+    made = eks.create_certificate_authority(clusterName="Life_1")
+    new = made["certificateAuthority"]["id"]
+    assert made["certificateAuthority"]["distributionStatus"] == "IN_PROGRESS"
+    ended(made["update"])
+    assert signing() == {old: "IN_USE", new: "NOT_USED"}
+    with pytest.raises(eks.exceptions.ResourceLimitExceededException):
+        eks.create_certificate_authority(clusterName="Life_1")
+    request = {"clusterName": "Life_1", "certificateAuthorityId": new, "clientRequestToken": "activate-it"}
+    activated = eks.activate_certificate_authority(**request)
+    assert activated["certificateAuthority"]["signingStatus"] == "ACTIVATING"
+    ended(activated["update"])
+    assert eks.activate_certificate_authority(**request)["update"]["id"] == activated["update"]["id"]
+    assert signing() == {old: "NOT_USED", new: "IN_USE"}
+    assert eks.describe_cluster(name="Life_1")["cluster"]["certificateAuthority"]["active"] == {"id": new, "activatedBy": "CUSTOMER"}
+    by_id = {"clusterName": "Life_1", "certificateAuthorityId": old}
+    assert eks.describe_certificate_authority(**by_id)["certificateAuthority"]["rollbackAvailable"]
+    with pytest.raises(eks.exceptions.ResourceInUseException):
+        eks.delete_certificate_authority(clusterName="Life_1", certificateAuthorityId=new)
+    assert asks(kubeconfig).returncode == 0
+    ended(eks.delete_certificate_authority(**by_id)["update"])
+    assert signing() == {new: "IN_USE"}
+    assert "certificate" in asks(kubeconfig).stderr
+    now = urllib.request.urlopen(f"{real}/_k3eks/clusters/Life_1/kubeconfig").read()
+    assert asks(now).returncode == 0
+    authority = eks.describe_certificate_authority(clusterName="Life_1", certificateAuthorityId=new)["certificateAuthority"]
+    assert authority["data"] == eks.describe_cluster(name="Life_1")["cluster"]["certificateAuthority"]["data"]
+
+
 def test_a_cluster_lives(real, management):
     eks = boto(real)
     made = eks.create_cluster(name="Life_1", roleArn=ROLE, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]}, tags={"team": "a"})["cluster"]
@@ -144,6 +189,7 @@ def test_a_cluster_lives(real, management):
     ended = wait_for("the update", lambda: (u := eks.describe_update(**follow)["update"])["status"] != "InProgress" and u, 120)
     assert (ended["status"], eks.describe_nodegroup(**names)["nodegroup"]["version"]) == ("Successful", "1.34")
 
+    certified_by_another(eks, real, kubeconfig)
     eks.delete_nodegroup(clusterName="Life_1", nodegroupName="workers")
     wait_for("the node group's end", lambda: gone(eks.describe_nodegroup, clusterName="Life_1", nodegroupName="workers"), 120)
     assert eks.delete_cluster(name="Life_1")["cluster"]["status"] == "DELETING"

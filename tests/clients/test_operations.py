@@ -242,7 +242,7 @@ def test_capabilities(eks, cluster):
 
 
 def test_certificate_authorities(eks, cluster):
-    """There is nothing that could trust a new one: the update ends with that reason, and it can't be activated."""
+    """Behind a record there is nothing that could trust a new one: the update ends with that reason, and it can't be activated."""
     made = eks.create_certificate_authority(clusterName=cluster)
     by_id = {"clusterName": cluster, "certificateAuthorityId": made["certificateAuthority"]["id"]}
     assert eks.refused("create_certificate_authority", clusterName=cluster) == "ResourceLimitExceededException"

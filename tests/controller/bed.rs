@@ -163,6 +163,7 @@ impl Bed {
         let (version, plural) = match kind {
             "EKSClusterConfig" => ("eks.cattle.io/v1", "eksclusterconfigs"),
             "Nodegroup" => ("k3eks.io/v1alpha1", "nodegroups"),
+            "CertificateAuthority" => ("k3eks.io/v1alpha1", "certificateauthorities"),
             "Secret" => ("v1", "secrets"),
             "Service" => ("v1", "services"),
             "EndpointSlice" => ("discovery.k8s.io/v1", "endpointslices"),
@@ -193,7 +194,7 @@ impl Bed {
 
     /// Applies as `kubectl apply --server-side` does; the API server's words where it refuses.
     pub async fn try_apply(&self, kind: &str, name: &str, spec: Value) -> Result<(), String> {
-        let api_version = if kind == "Nodegroup" { "k3eks.io/v1alpha1" } else { "eks.cattle.io/v1" };
+        let api_version = if kind == "EKSClusterConfig" { "eks.cattle.io/v1" } else { "k3eks.io/v1alpha1" };
         let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec});
         let applied = self.api(kind).patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&object)).await;
         match applied {

@@ -206,3 +206,21 @@ async fn changed_labels_and_taints_reach_nodes_that_run_and_leave_what_others_se
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_group_that_goes_while_its_cluster_is_stopped_leaves_no_node_object() {
+    run("strays", async |bed| {
+        bed.cluster("demo", json!({})).await;
+        bed.nodegroup("own", "demo", 1).await;
+        ready(bed, "own", 1).await;
+        let id = bed.id("demo");
+        bed.cluster("demo", json!({"state": "Stopped"})).await;
+        bed.phase("EKSClusterConfig", "demo", "Stopped").await;
+        bed.delete("Nodegroup", "own").await;
+        bed.gone("Nodegroup", "own").await;
+        assert_eq!(bed.world.objects_of(&id).len(), 1, "there was nobody to be told");
+        bed.cluster("demo", json!({"state": "Running"})).await;
+        bed.world_until("no Node object", |world| world.objects_of(&id).is_empty()).await;
+    })
+    .await;
+}

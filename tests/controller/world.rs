@@ -3,6 +3,8 @@
 
 #[path = "world/api.rs"]
 mod api;
+#[path = "world/certified.rs"]
+mod certified;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,11 +12,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use k3eks::provider::{
-    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error, NodeObservation,
-    NodegroupPlan, Progress, ServerObservation,
+    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error,
+    NodeObservation, NodegroupPlan, Progress, ServerObservation,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
+
+use certified::Certified;
 
 /// Versions that there are images for.
 pub const KNOWN: [&str; 2] = ["1.32", "1.33"];
@@ -30,6 +34,20 @@ struct Cluster {
     nodes: BTreeMap<String, String>,
     /// Images of the nodes by name.
     images: BTreeMap<String, String>,
+    /// Who signs and who is trusted.
+    certified: Certified,
+}
+
+impl Cluster {
+    fn observed(&self, name: &str) -> NodeObservation {
+        let ended = self.stopped || self.dead.contains(name);
+        NodeObservation {
+            image: self.images.get(name).cloned().unwrap_or_default(),
+            name: name.to_owned(),
+            state: if ended { ContainerState::Exited } else { ContainerState::Running },
+            trusts: self.certified.known_to(name),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -205,6 +223,7 @@ impl World {
             let cluster = inner.clusters.get_mut(&plan.cluster).ok_or_else(|| no_cluster(&plan.cluster))?;
             cluster.nodes.insert(name.clone(), plan.name.clone());
             cluster.images.insert(name.clone(), plan.image.clone());
+            cluster.certified.met(&name, plan);
             inner.objects.entry(plan.cluster.clone()).or_default().insert(name.clone(), api::node(&name, plan));
         }
         Ok(())
@@ -259,25 +278,18 @@ impl ClusterProvider for InMemory {
             image: c.image.clone(),
         };
         let cluster = inner.clusters.get(&plan.id);
-        let runs = |c: &Cluster| c.nodes.keys().filter(|name| !c.dead.contains(*name)).count();
-        let running_nodes = cluster.filter(|c| !c.stopped).map_or(0, runs);
         let address = cluster.map(|_| "10.0.0.2".to_owned());
         let servers = cluster.map(server).into_iter().collect();
-        Ok(ClusterObservation { servers, balancer: None, address, running_nodes })
+        let nodes = cluster.map(|c| c.nodes.keys().map(|name| c.observed(name)).collect()).unwrap_or_default();
+        Ok(ClusterObservation { servers, address, nodes, balancer: None })
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
         self.0.seen()?;
         let inner = self.0.lock();
         let Some(cluster) = inner.clusters.get(&plan.cluster) else { return Ok(Vec::new()) };
-        let ended = |name: &String| cluster.stopped || cluster.dead.contains(name);
-        let node = |name: &String| NodeObservation {
-            image: cluster.images.get(name).cloned().unwrap_or_default(),
-            name: name.clone(),
-            state: if ended(name) { ContainerState::Exited } else { ContainerState::Running },
-        };
         let ours = cluster.nodes.iter().filter(|(_, group)| **group == plan.name);
-        Ok(ours.map(|(name, _)| node(name)).collect())
+        Ok(ours.map(|(name, _)| cluster.observed(name)).collect())
     }
 
     fn clusters(&self) -> Result<Vec<ClusterId>, Error> {
@@ -325,6 +337,16 @@ impl ClusterProvider for InMemory {
         self.0.done(id).await
     }
 
+    async fn authority(&self, plan: &ClusterPlan) -> Result<Option<Authority>, Error> {
+        Ok(self.0.lock().clusters.get(&plan.id).map(|cluster| cluster.certified.signer()))
+    }
+
+    async fn certify_cluster(&self, plan: &ClusterPlan, to: &Authorities, _: &Progress) -> Result<(), Error> {
+        self.0.call("certify_cluster", &plan.id.name).await?;
+        self.0.change(&plan.id, |cluster| cluster.certified.by(to))?;
+        self.0.done(&plan.id).await
+    }
+
     async fn used(&self, id: &ClusterId) -> Result<Option<u64>, Error> {
         Ok(self.0.lock().clusters.contains_key(id).then_some(1))
     }
@@ -339,9 +361,9 @@ impl ClusterProvider for InMemory {
     }
 
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
-        if !self.0.lock().clusters.contains_key(&plan.id) {
+        let Some(ca_pem) = self.0.lock().clusters.get(&plan.id).map(|cluster| cluster.certified.pem()) else {
             return Ok(None);
-        }
+        };
         let endpoint = format!("{}/{}/{}", self.0.address, plan.id.namespace, plan.id.name);
         let kubeconfig = serde_yaml::to_string(&json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
@@ -354,7 +376,7 @@ impl ClusterProvider for InMemory {
             endpoint,
             internal: Some(("10.0.0.2".into(), 6443)),
             api_port: Some(16443),
-            ca_pem: "authority".into(),
+            ca_pem,
         }))
     }
 
@@ -375,6 +397,13 @@ impl ClusterProvider for InMemory {
         self.0.call("delete_nodes", &names.join(",")).await?;
         if let Some(cluster) = self.0.lock().clusters.get_mut(id) {
             cluster.nodes.retain(|name, _| !names.contains(name));
+        }
+        for name in names {
+            // Nobody says any more that it is Ready.
+            let mut inner = self.0.lock();
+            if let Some(node) = inner.objects.get_mut(id).and_then(|nodes| nodes.get_mut(name)) {
+                node["status"]["conditions"][0]["status"] = "Unknown".into();
+            }
         }
         self.0.done(id).await
     }

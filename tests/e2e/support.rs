@@ -201,6 +201,16 @@ impl Child {
         run("kubectl", &[&["--kubeconfig", path], args].concat(), None)
     }
 
+    /// The same way in for who trusts only this certificate, PEM in base64.
+    pub fn trusting(&self, certificate: &str) -> Self {
+        let kubeconfig = std::fs::read_to_string(self.0.path()).unwrap();
+        let mut kubeconfig: Value = serde_yaml::from_str(&kubeconfig).unwrap();
+        kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"] = certificate.into();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(kubeconfig.to_string().as_bytes()).unwrap();
+        Self(file)
+    }
+
     pub fn apply(&self, object: &Value) {
         let path = self.0.path().to_str().unwrap();
         run("kubectl", &["--kubeconfig", path, "apply", "-f", "-"], Some(&object.to_string())).unwrap();

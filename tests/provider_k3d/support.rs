@@ -85,6 +85,7 @@ pub fn group(cluster: &ClusterPlan, name: &str) -> NodegroupPlan {
         taints: vec![],
         resources: Resources { cpus: 1, memory_mib: 2048 },
         zones: vec!["us-east-1a".into(), "us-east-1b".into()],
+        trusts: vec![],
     }
 }
 

@@ -83,6 +83,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [k3eks.io]
   resources: [fargateprofiles, podidentityassociations, accessentries, identityproviderconfigs, addons, capabilities, certificateauthorities, clusterinsights]
   verbs: [get, list, watch, patch]
+# The certificate authority that a cluster was made with, once there is another one.
+- apiGroups: [k3eks.io]
+  resources: [certificateauthorities]
+  verbs: [create]
 - apiGroups: [k3eks.io]
   resources: [fargateprofiles/status, podidentityassociations/status, accessentries/status, identityproviderconfigs/status, addons/status, capabilities/status, certificateauthorities/status, clusterinsights/status]
   verbs: [patch]

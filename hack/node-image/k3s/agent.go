@@ -69,6 +69,14 @@ func (n *node) joinCluster(url string) error {
 		})
 	}
 	ca := base64.StdEncoding.EncodeToString([]byte(facts.Data["ca.crt"]))
+	if known, err := os.ReadFile(agentDir + "/ca.crt"); err == nil && string(known) != facts.Data["ca.crt"] {
+		// kubelet gets new credentials, from an authority that is still trusted when others no longer are.
+		for _, old := range []string{"/kubelet.kubeconfig", "/pki"} {
+			if err := os.RemoveAll(agentDir + old); err != nil {
+				return err
+			}
+		}
+	}
 	if err := os.WriteFile(agentDir+"/ca.crt", []byte(facts.Data["ca.crt"]), 0o644); err != nil {
 		return err
 	}

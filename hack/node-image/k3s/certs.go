@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -22,8 +25,11 @@ const years = 10 * 365 * 24 * time.Hour
 // authority signs the certificates of one cluster.
 type authority struct {
 	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
+	key  crypto.Signer
+	// pem has the certificate that signs, then all others that are trusted.
+	pem []byte
+	// chain leads those who know an earlier authority to this one.
+	chain []byte
 }
 
 func writePEM(name, kind string, der []byte) ([]byte, error) {
@@ -47,14 +53,30 @@ func loadAuthority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	certBlock, _ := pem.Decode(text)
-	keyBlock, _ := pem.Decode(keyText)
-	cert, err := x509.ParseCertificate(certBlock.Bytes)
+	return parseAuthority(text, keyText)
+}
+
+// parseAuthority reads certificates of which the first has the key. Those of the same key that another one signed are its chain.
+func parseAuthority(text, keyText []byte) (*authority, error) {
+	pair, err := tls.X509KeyPair(text, keyText)
 	if err != nil {
 		return nil, err
 	}
-	key, err := x509.ParseECPrivateKey(keyBlock.Bytes)
-	return &authority{cert, key, text}, err
+	signer, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("a key that can't sign")
+	}
+	a := &authority{cert: pair.Leaf, key: signer, pem: text}
+	for _, der := range pair.Certificate {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(cert.RawSubjectPublicKeyInfo, a.cert.RawSubjectPublicKeyInfo) && !bytes.Equal(cert.RawIssuer, cert.RawSubject) {
+			a.chain = append(a.chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+		}
+	}
+	return a, nil
 }
 
 func newAuthority() (*authority, error) {
@@ -83,7 +105,7 @@ func newAuthority() (*authority, error) {
 		return nil, err
 	}
 	cert, err := x509.ParseCertificate(der)
-	return &authority{cert, key, text}, err
+	return &authority{cert: cert, key: key, pem: text}, err
 }
 
 // issue writes NAME.crt and NAME.key. Certificates are made anew at every start: addresses may have changed.
@@ -119,7 +141,13 @@ func (a *authority) issue(name, user, group string, names []string) error {
 	if _, err := writePEM(name+".key", "EC PRIVATE KEY", keyDER); err != nil {
 		return err
 	}
-	_, err = writePEM(name+".crt", "CERTIFICATE", der)
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), a.chain...)
+	return os.WriteFile(filepath.Join(tlsDir, name+".crt"), text, 0o600)
+}
+
+// signing writes the certificate that signs without those that are trusted beside it: the controller manager takes but one.
+func (a *authority) signing() error {
+	_, err := writePEM("signing-ca.crt", "CERTIFICATE", a.cert.Raw)
 	return err
 }
 

@@ -14,7 +14,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: k3s server|agent|kubectl|ctr|--version")
+		fmt.Fprintln(os.Stderr, "usage: k3s server|agent|certificate|kubectl|ctr|--version")
 		os.Exit(2)
 	}
 	switch os.Args[1] {
@@ -24,6 +24,11 @@ func main() {
 		become("/usr/local/bin/kubectl", append([]string{"kubectl"}, os.Args[2:]...))
 	case "ctr":
 		become("/usr/bin/ctr", append([]string{"ctr", "-a", containerdSocket, "-n", "k8s.io"}, os.Args[2:]...))
+	case "certificate":
+		if err := certificate(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "k3s certificate:", err)
+			os.Exit(1)
+		}
 	case "server", "agent":
 		if err := run(os.Args[1], os.Args[2:]); err != nil {
 			say("fatal", err.Error())

@@ -70,7 +70,7 @@ func (n *node) controlPlane() error {
 	elect := fmt.Sprintf("--leader-elect=%t", n.clustered())
 	supervisor.keep("kube-controller-manager", append([]string{
 		"--kubeconfig=" + tlsDir + "/controller.kubeconfig", "--authentication-kubeconfig=" + tlsDir + "/controller.kubeconfig",
-		"--authorization-kubeconfig=" + tlsDir + "/controller.kubeconfig", "--cluster-signing-cert-file=" + tlsDir + "/server-ca.crt",
+		"--authorization-kubeconfig=" + tlsDir + "/controller.kubeconfig", "--cluster-signing-cert-file=" + tlsDir + "/signing-ca.crt",
 		"--cluster-signing-key-file=" + tlsDir + "/server-ca.key", "--root-ca-file=" + tlsDir + "/server-ca.crt",
 		"--service-account-private-key-file=" + tlsDir + "/sa.key", "--use-service-account-credentials", "--allocate-node-cidrs",
 		"--cluster-cidr=" + n.clusterCIDR, "--service-cluster-ip-range=" + n.serviceCIDR, elect,
@@ -89,6 +89,9 @@ func (n *node) certificates() error {
 		return err
 	}
 	n.ca = ca
+	if err := ca.signing(); err != nil {
+		return err
+	}
 	names := append([]string{"127.0.0.1", n.ip, nth(n.serviceCIDR, 1), "localhost", n.name, "kubernetes", "kubernetes.default",
 		"kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}, n.tlsSANs...)
 	wanted := []struct {

@@ -8,10 +8,9 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
 use super::argocd;
-use super::inline::label_value;
 use crate::controller::context::{Context, Settings};
 use crate::controller::error::Error;
-use crate::controller::owned::{Owned, WRITTEN_FROM};
+use crate::controller::owned::{Owned, WRITTEN_FROM, labels};
 use crate::crd::{EKSClusterConfig, keys, names};
 use crate::provider::Access;
 
@@ -77,10 +76,7 @@ fn metadata(cluster: &EKSClusterConfig, name: &str, digest: &str) -> Value {
     json!({
         "name": name,
         "namespace": cluster.namespace(),
-        "labels": {
-            keys::LABEL_CLUSTER: label_value(&cluster.name_any()),
-            "app.kubernetes.io/managed-by": "k3eks",
-        },
+        "labels": labels(&cluster.name_any()),
         "annotations": {WRITTEN_FROM: digest},
         "ownerReferences": cluster.controller_owner_ref(&()),
     })

@@ -9,7 +9,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
 use super::plan::Next;
-use super::{access, argocd, server, server_keys, validate};
+use super::{access, argocd, authority, server, server_keys, validate};
 use crate::controller::children::WayIn;
 use crate::controller::context::{Context, belongs};
 use crate::controller::error::Error;
@@ -32,9 +32,7 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             Ok(())
         }
         Next::StartDelete => {
-            let id = validate::id(cluster);
-            ctx.children.forget(&id);
-            start(cluster, Work::Delete, ctx, move |provider, _| async move { provider.delete_cluster(&id).await });
+            delete(cluster, ctx);
             Ok(())
         }
         Next::StartCreate(mut plan) => {
@@ -58,10 +56,7 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             Ok(())
         }
         Next::StartStop => {
-            let id = validate::id(cluster);
-            ctx.children.forget(&id);
-            ctx.idle.forget(&id);
-            start(cluster, Work::Stop, ctx, move |provider, _| async move { provider.stop_cluster(&id).await });
+            stop(cluster, ctx);
             Ok(())
         }
         Next::StartUpgrade(mut plan) => {
@@ -71,11 +66,27 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
         }
         Next::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
         Next::Configure(plan, wish) => configure(cluster, plan, wish, ctx).await,
+        Next::DeleteNodeObjects(names) => ctx.children.delete_nodes(&validate::id(cluster), &names).await,
+        Next::AdoptAuthority(plan) => authority::apply::adopt(cluster, &plan, ctx).await,
+        Next::Certify(plan, wanted) => authority::apply::certify(cluster, plan, &wanted, ctx).await,
         Next::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
             Some(access) => access::write(cluster, &access, ctx).await,
             None => Ok(()),
         },
     }
+}
+
+fn delete(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
+    let id = validate::id(cluster);
+    ctx.children.forget(&id);
+    start(cluster, Work::Delete, ctx, move |provider, _| async move { provider.delete_cluster(&id).await });
+}
+
+fn stop(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
+    let id = validate::id(cluster);
+    ctx.children.forget(&id);
+    ctx.idle.forget(&id);
+    start(cluster, Work::Stop, ctx, move |provider, _| async move { provider.stop_cluster(&id).await });
 }
 
 /// Lets go of a cluster that was found, not made.
@@ -178,7 +189,7 @@ pub fn follow(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) {
 }
 
 /// Begins long work for the cluster; its end is counted and remembered for the back-off.
-fn start<F, Fut>(cluster: &EKSClusterConfig, work: Work, ctx: &Arc<Context>, job: F)
+pub fn start<F, Fut>(cluster: &EKSClusterConfig, work: Work, ctx: &Arc<Context>, job: F)
 where
     F: FnOnce(Arc<dyn ClusterProvider>, Progress) -> Fut + Send + 'static,
     Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod apply;
 pub mod argocd;
+pub mod authority;
 pub mod endpoint_access;
 pub mod hibernation;
 pub mod import;
@@ -12,6 +13,7 @@ pub mod plan;
 pub mod server;
 pub mod server_keys;
 pub mod status;
+pub mod strays;
 pub mod validate;
 
 use std::sync::{Arc, PoisonError};

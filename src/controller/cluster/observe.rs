@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-use super::{access, argocd, hibernation, inline, server, server_keys, validate};
+use super::{access, argocd, authority, hibernation, inline, server, server_keys, validate};
 use crate::controller::children::Child;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
@@ -47,6 +47,8 @@ pub struct Observed {
     pub inline: Vec<inline::Change>,
     /// The wish for another key of its service accounts.
     pub rotation: Option<String>,
+    /// Its certificate authorities.
+    pub authorities: authority::Seen,
     /// Whether it is stopped because nobody uses it, or is to be.
     pub sleeps: bool,
     /// Whether the servers have the files that they should have; `None` where this process hasn't looked yet.
@@ -121,6 +123,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
             (Ok(plan), Some(given)) => Some(*given == server::digest(plan, cluster)),
             _ => None,
         },
+        authorities: authority::Seen::of(cluster, ctx, child.access.as_ref().map(|access| access.ca_pem.as_str())),
         child,
         inline: inline::changes(cluster, &nodegroups),
         nodegroups,

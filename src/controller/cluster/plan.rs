@@ -4,21 +4,25 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
+use super::authority::{self, Wanted};
 use super::import;
 use super::inline::Change;
 use super::observe::Observed;
+use super::strays;
 use crate::controller::decision::{Decision, failing, step_message};
 use crate::controller::tasks::{TaskView, Work};
 use crate::crd::cluster::PowerState;
 use crate::crd::conditions::{Health, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::{ClusterObservation, ClusterPlan, ContainerState, Retry, ServerObservation, Step};
+use crate::provider::{
+    ClusterObservation, ClusterPlan, ContainerState, NodeObservation, Retry, ServerObservation, Step,
+};
 
 /// While something that sends no events is waited for.
-const SOON: Duration = Duration::from_millis(300);
+pub const SOON: Duration = Duration::from_millis(300);
 /// A look at everything now and then, whatever events were or weren't seen.
-const ROUTINE: Duration = Duration::from_secs(600);
+pub const ROUTINE: Duration = Duration::from_secs(600);
 
 /// One action.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +54,12 @@ pub enum Next {
     /// Give the servers the files that they should have, and restart them where that is needed; with another key for service
     /// accounts, if there is such a wish.
     Configure(ClusterPlan, Option<String>),
+    /// Delete these Node objects: no machine and no node group stands behind them.
+    DeleteNodeObjects(Vec<String>),
+    /// Make a resource of the certificate authority that the cluster was made with.
+    AdoptAuthority(ClusterPlan),
+    /// Begin to give the servers other certificate authorities.
+    Certify(ClusterPlan, Wanted),
     /// Nothing to do but to say how things stand.
     Nothing,
     /// How things stand will be known in a moment: leave the status as it is and look again.
@@ -194,7 +204,7 @@ fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservatio
         _ => {}
     }
     // A server that died leaves its nodes running.
-    let nodes = seen.world.as_ref().is_ok_and(|world| world.running_nodes > 0);
+    let nodes = seen.world.as_ref().is_ok_and(|world| world.nodes.iter().any(NodeObservation::runs));
     let runs = nodes || servers.iter().any(|server| server.state == ContainerState::Running);
     if runs && seen.has_api_server {
         return progressing(Next::StartStop, "Stopping");
@@ -240,6 +250,7 @@ const fn verb(work: Work) -> &'static str {
         Work::Stop => "Stopping",
         Work::Upgrade => "Upgrading",
         Work::Configure => "Configuring",
+        Work::Certify => "Certifying",
         Work::Delete => "Deleting",
         Work::Create | Work::AddNodes | Work::RemoveNodes | Work::Drain => "Creating",
     }
@@ -247,7 +258,7 @@ const fn verb(work: Work) -> &'static str {
 
 const fn reason(work: Work) -> Reason {
     match work {
-        Work::Upgrade | Work::Configure => Reason::Updating,
+        Work::Upgrade | Work::Configure | Work::Certify => Reason::Updating,
         _ => Reason::Creating,
     }
 }
@@ -284,51 +295,31 @@ fn upgrade(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     }
 }
 
-/// The API server answers, and its servers are to be configured differently. `None` once they are, and where that isn't known yet.
-fn configure(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
-    let plan = seen.running()?;
-    let begun = begun(cluster);
-    let (phase, reason) = if begun { (Phase::Updating, Reason::Updating) } else { (Phase::Creating, Reason::Creating) };
-    let progressing =
-        |next, message| Some(Decision::new(next, phase, Health::Progressing(reason, message)).after(SOON));
-    let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
-    let unknown = seen.configured.is_none();
-    let wanted = seen.rotation.is_some()
-        || seen.configured == Some(false)
-        || (unknown && begun && !seen_before)
-        || (unknown && plan.server.endpoint.has_rules());
-    match &seen.task {
-        TaskView::Running(Work::Configure, step) => progressing(Next::Nothing, step_message("Configuring", step)),
-        TaskView::Queued(Work::Configure) => progressing(Next::Nothing, "Configuring: waiting for a free slot".into()),
-        _ if !wanted => None,
-        TaskView::Failed(Work::Configure, error) if seen.wait.is_some() => {
-            Some(Decision { next: Next::Nothing, phase: Phase::Active, health: failing(error), again: seen.wait })
-        }
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-            progressing(Next::Nothing, "Configuring: waiting for what is under way".into())
-        }
-        _ => progressing(Next::Configure(plan.clone(), seen.rotation.clone()), "Configuring".into()),
-    }
-}
-
 /// The API server answers: see to what belongs around it.
 fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     if let Some(upgrading) = upgrade(cluster, seen) {
         return upgrading;
     }
-    if let Some(configuring) = configure(cluster, seen) {
+    if let Some(configuring) = configure::plan(cluster, seen) {
         return configuring;
     }
+    let ready = || Decision::new(Next::Nothing, Phase::Active, Health::Ready).after(ROUTINE);
+    let certifying = authority::plan(cluster, seen).unwrap_or_else(ready);
     let next = if !seen.inline.is_empty() {
         Next::SyncNodegroups(seen.inline.clone())
     } else if !seen.access_written {
         Next::WriteAccess
-    } else if let Some(plan) = seen.running().filter(|_| seen.configured.is_none()) {
+    } else if certifying.next != Next::Nothing {
+        certifying.next
+    } else if let Some(strays) = strays::of(seen) {
+        Next::DeleteNodeObjects(strays)
+    } else if let Some(plan) = seen.running().filter(|_| seen.configured.is_none() && certifying.phase == Phase::Active)
+    {
         Next::Configure(plan.clone(), None)
     } else {
         Next::Nothing
     };
-    Decision::new(next, Phase::Active, Health::Ready).after(ROUTINE)
+    Decision { next, ..certifying }
 }
 
 /// Deletion: node groups first, then the cluster, then our finalizer.
@@ -383,5 +374,6 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     Decision::new(Next::StartDelete, phase, deleting("removing servers and nodes"))
 }
 
+mod configure;
 #[cfg(test)]
 mod tests;

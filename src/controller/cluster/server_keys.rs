@@ -1,8 +1,6 @@
 //! The keys of a cluster's servers, which are kept in a Secret: those that tokens of service accounts are signed with, of which a new
 //! one can come while tokens that are signed with the one before are still good, and the one that Secrets are encrypted with.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::ByteString;
@@ -13,11 +11,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::inline::label_value;
 use super::server::{self, CHECKING, SIGNING};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::owned::Owned;
+use crate::controller::owned::{Owned, labels};
 use crate::crd::{EKSClusterConfig, keys};
 use crate::provider::{FileKind, ServerFile};
 
@@ -115,10 +112,7 @@ async fn make(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Secret, Error
     secret.metadata.name = Some(secret_name(cluster));
     secret.metadata.namespace = cluster.namespace();
     secret.metadata.owner_references = cluster.controller_owner_ref(&()).map(|owner| vec![owner]);
-    secret.metadata.labels = Some(BTreeMap::from([
-        (keys::LABEL_CLUSTER.to_owned(), label_value(&cluster.name_any())),
-        ("app.kubernetes.io/managed-by".to_owned(), "k3eks".to_owned()),
-    ]));
+    secret.metadata.labels = Some(labels(&cluster.name_any()));
     if let Some(wanted) = cluster.annotations().get(keys::ANNOTATION_ROTATE) {
         secret.annotations_mut().insert(DONE_FOR.into(), wanted.clone());
     }

@@ -56,7 +56,12 @@ fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterC
     let mut api_port = status.applied.as_ref().and_then(|a| a.api_port);
     if let Some(access) = &seen.child.access {
         status.endpoint = Some(access.endpoint.clone());
-        status.certificate_authority = Some(CertificateAuthority { data: STANDARD.encode(&access.ca_pem) });
+        status.certificate_authority = Some(CertificateAuthority {
+            data: STANDARD.encode(&access.ca_pem),
+            id: (!cluster.spec.imported).then(|| seen.authorities.signer_id(cluster)),
+            signer: seen.authorities.signer(),
+            trusted: seen.authorities.trusted(),
+        });
         status.kubeconfig_secret = Some(format!("{}{}", cluster.name_any(), keys::KUBECONFIG_SUFFIX));
         status.service = access.internal.as_ref().map(|_| format!("{}{}", cluster.name_any(), keys::SERVICE_SUFFIX));
         api_port = access.api_port.map(i32::from).or(api_port);

@@ -1,63 +1,59 @@
-//! What stands behind a certificate authority: its key and its certificate, in a Secret.
+//! What stands behind a certificate authority: its key and its certificate, in a Secret, and a cluster that trusts it.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
-use kube::{Api, Resource, ResourceExt};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use kube::ResourceExt;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
 
 use super::verdict::{Kind, Verdict};
+use crate::controller::cluster::authority::apply;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, keys};
+use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, MemberIssue};
+use crate::provider::{Authority, KeyPair};
 
 /// How long a certificate authority is good for, in days, as k3s has it.
 const VALIDITY: i64 = 3650;
 
 impl Kind for CertificateAuthority {
-    async fn verdict(&self, _cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
-        let (namespace, name) = (self.namespace().unwrap_or_default(), self.name_any());
-        if self.status.as_ref().is_none_or(|status| status.observed_generation != self.metadata.generation) {
-            let secret = self.secret().map_err(|source| Error::Certificate {
-                what: format!("CertificateAuthority {namespace}/{name}"),
+    const WAKES_CLUSTER: bool = true;
+
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+        if !self.is_of(cluster) {
+            let message = "certificateAuthorityId isn't that of the cluster; leave the field out: the operator sets it";
+            return Ok(Verdict::Refused(message.into()));
+        }
+        if !self.is_first() && self.status.as_ref().is_none_or(|s| s.observed_generation != self.metadata.generation) {
+            let made = issue(&self.eks_name()).map_err(|source| Error::Certificate {
+                what: format!("CertificateAuthority {}", self.name_any()),
                 why: source.to_string(),
             })?;
-            let params = PostParams { field_manager: Some(keys::MEMBER_MANAGER.into()), ..PostParams::default() };
-            match Api::namespaced(ctx.client.clone(), &namespace).create(&params, &secret).await {
-                Ok(_) => {}
-                // It was made before, and its key stays.
-                Err(kube::Error::Api(status)) if status.code == 409 => {}
-                Err(e) => {
-                    return Err(Error::kubernetes(format!("writing Secret {namespace}/{}", self.secret_name()))(e));
-                }
-            }
+            let authority = Authority { server: made.clone(), client: made };
+            apply::write(&apply::secret(self, &authority), ctx).await?;
         }
-        Ok(Verdict::Refused(format!(
-            "its key and certificate are in Secret {}, but the provider can't make the cluster's nodes trust them; the cluster keeps the certificate authority that it has",
-            self.secret_name()
-        )))
+        let runs = ctx.providers.of(cluster.spec.provider).is_some_and(|provider| provider.has_api_server());
+        if cluster.spec.imported || !runs {
+            let why = if cluster.spec.imported { "is imported" } else { "is a record behind which nothing runs" };
+            let (secret, cluster) = (self.secret_name(), cluster.name_any());
+            let message = format!(
+                "its key and certificate are in Secret {secret}, but cluster {cluster} {why}: nothing can be made to trust it; delete this resource"
+            );
+            return Ok(Verdict::Refused(message));
+        }
+        let status = cluster.status.as_ref().and_then(|status| status.certificate_authority.as_ref());
+        if status.is_some_and(|status| status.trusted.contains(&self.name_any())) {
+            return Ok(Verdict::Working);
+        }
+        let message = format!("waiting for cluster {} to trust it", cluster.name_any());
+        Ok(Verdict::Impaired(vec![MemberIssue {
+            code: "ClusterUnreachable".into(),
+            message,
+            ..MemberIssue::default()
+        }]))
     }
 }
 
-impl CertificateAuthority {
-    fn secret(&self) -> Result<Secret, rcgen::Error> {
-        let (certificate, key) = issue(&self.eks_name())?;
-        let mut secret = Secret { type_: Some("kubernetes.io/tls".into()), ..Secret::default() };
-        secret.metadata.name = Some(self.secret_name());
-        secret.metadata.namespace = self.namespace();
-        secret.metadata.owner_references = self.controller_owner_ref(&()).map(|owner| vec![owner]);
-        let data =
-            [("tls.crt", certificate), ("tls.key", key)].map(|(k, v)| (k.to_owned(), ByteString(v.into_bytes())));
-        secret.data = Some(BTreeMap::from(data));
-        Ok(secret)
-    }
-}
-
-/// A new certificate authority: its certificate and its key, in PEM.
-fn issue(name: &str) -> Result<(String, String), rcgen::Error> {
-    let key = KeyPair::generate()?;
+/// A new certificate authority.
+fn issue(name: &str) -> Result<KeyPair, rcgen::Error> {
+    let key = rcgen::KeyPair::generate()?;
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, format!("kubernetes-{name}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -71,7 +67,7 @@ fn issue(name: &str) -> Result<(String, String), rcgen::Error> {
     params.not_before = date(now);
     params.not_after = date(now + chrono::TimeDelta::days(VALIDITY));
     let certificate = params.self_signed(&key)?;
-    Ok((certificate.pem(), key.serialize_pem()))
+    Ok(KeyPair { certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
 #[cfg(test)]
@@ -80,11 +76,11 @@ mod tests {
 
     #[test]
     fn a_certificate_authority_can_sign_and_each_has_a_key_of_its_own() {
-        let (certificate, key) = issue("ca-1").unwrap();
+        let KeyPair { certificate, key } = issue("ca-1").unwrap();
         let (_, pem) = x509_parser::pem::parse_x509_pem(certificate.as_bytes()).unwrap();
         let parsed = pem.parse_x509().unwrap();
         assert!(parsed.is_ca() && parsed.validity().is_valid());
         assert_eq!(parsed.subject().to_string(), "CN=kubernetes-ca-1");
-        assert_ne!(key, issue("ca-1").unwrap().1);
+        assert_ne!(key, issue("ca-1").unwrap().key);
     }
 }

@@ -10,7 +10,6 @@ use super::drain::Patience;
 use super::observe::Observed;
 use super::plan::Next;
 use super::{drain, marks, validate};
-use crate::controller::children;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::status::finalizer;
@@ -59,10 +58,7 @@ pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Con
             Some(client) => marks::apply(&client, &changes).await,
             None => Ok(()),
         },
-        Next::DeleteNodeObjects(names) => match ctx.children.client(&id) {
-            Some(client) => children::delete_nodes(&client, &id, &names).await,
-            None => Ok(()),
-        },
+        Next::DeleteNodeObjects(names) => ctx.children.delete_nodes(&id, &names).await,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::controller::decision::Problem;
 use crate::controller::tasks::TaskView;
 use crate::crd::nodegroup::NodeMarks;
 use crate::crd::{EKSClusterConfig, Nodegroup, Phase, keys, names};
-use crate::provider::{Error, NodeObservation, NodegroupPlan};
+use crate::provider::{Error, NodeObservation, NodegroupPlan, trusts_signer};
 
 /// What is known of the group's cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub enum Owner {
     Active,
 }
 
-/// How nodes are brought to another version.
+/// How nodes are replaced by others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rolling {
     /// How many nodes may be replaced at a time.
@@ -66,7 +66,7 @@ pub struct Observed {
     pub wait: Option<Duration>,
     /// Whether the status speaks of the present spec already.
     pub reported: bool,
-    /// How the nodes are brought to another version, where they are to be.
+    /// How the nodes are replaced, where they are to be: for another version, or another certificate authority.
     pub rolling: Option<Rolling>,
     /// An older resource with the same name in the same cluster.
     pub twin: Option<String>,
@@ -85,6 +85,11 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
     let machines = match (&plan, provider) {
         (Ok(plan), Some(provider)) => provider.observe_nodes(plan),
         _ => Ok(Vec::new()),
+    };
+    // Nodes from before another certificate authority signed for the cluster.
+    let left_behind = match (&plan, &machines) {
+        (Ok(plan), Ok(machines)) => machines.iter().any(|m| !trusts_signer(m.trusts.as_deref(), &plan.trusts)),
+        _ => false,
     };
     let name = names::nodegroup_name(group);
     let child = ctx.children.view(&id);
@@ -109,7 +114,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         wait: ctx.backoff.wait(&key, group.metadata.generation.unwrap_or_default(), Instant::now()),
         twin: twin(group, ctx),
         reported: group.status.as_ref().and_then(|s| s.observed_generation) == group.metadata.generation,
-        rolling: cluster.as_deref().filter(|c| outdated(group, c)).map(|_| Rolling {
+        rolling: cluster.as_deref().filter(|c| outdated(group, c) || left_behind).map(|_| Rolling {
             surge: surge(group),
             force: group.annotations().get(keys::ANNOTATION_FORCE).is_some_and(|force| force == "true"),
         }),

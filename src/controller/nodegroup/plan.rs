@@ -12,7 +12,7 @@ use crate::controller::tasks::{TaskView, Work};
 use crate::crd::conditions::{Health, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{Nodegroup, keys};
-use crate::provider::{ContainerState, Error, NodeObservation, NodegroupPlan};
+use crate::provider::{Error, NodeObservation, NodegroupPlan};
 
 /// A look at everything now and then, whatever events were or weren't seen.
 const ROUTINE: Duration = Duration::from_secs(600);
@@ -142,8 +142,7 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
         }
         TaskView::Idle | TaskView::Finished(_) => {}
     }
-    let (alive, dead): (Vec<&NodeObservation>, Vec<_>) =
-        machines.iter().partition(|m| matches!(m.state, ContainerState::Running));
+    let (alive, dead): (Vec<&NodeObservation>, Vec<_>) = machines.iter().partition(|m| m.runs());
     if !dead.is_empty() {
         let names: Vec<String> = dead.iter().map(|m| m.name.clone()).collect();
         let health = working(Reason::Updating, format!("replacing {}, which no longer runs", names.join(", ")));
@@ -153,7 +152,7 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
         return act(Next::DeleteNodeObjects(stale), working(Reason::Updating, "removing nodes that are gone".into()));
     }
     if let Some(rolling) = seen.rolling {
-        let (fresh, outdated): (Vec<&NodeObservation>, Vec<_>) = alive.iter().partition(|m| m.image == spec.image);
+        let (fresh, outdated): (Vec<&NodeObservation>, Vec<_>) = alive.iter().partition(|m| m.fits(spec));
         if !outdated.is_empty() {
             return roll(seen, rolling, spec, (&fresh, &outdated), phase);
         }
@@ -181,7 +180,7 @@ fn roll(
     phase: Phase,
 ) -> Plan {
     let working = |message: String| Health::Progressing(Reason::Updating, message);
-    let done = format!("{} of {} nodes have the new version", fresh.len(), spec.desired);
+    let done = format!("{} of {} nodes are as they should be", fresh.len(), spec.desired);
     let surplus = (fresh.len() + outdated.len()).saturating_sub(spec.desired);
     if surplus == 0 {
         let count = spec.desired + rolling.surge.min(outdated.len()) - fresh.len() - outdated.len();

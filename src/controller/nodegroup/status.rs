@@ -45,7 +45,7 @@ pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> 
 /// Whether every machine has the version that is wanted.
 fn rolled(seen: &Observed) -> bool {
     let (Ok(plan), Ok(machines)) = (&seen.plan, &seen.machines) else { return seen.rolling.is_none() };
-    seen.rolling.is_none() || machines.iter().all(|m| m.image == plan.image)
+    seen.rolling.is_none() || machines.iter().all(|m| m.fits(plan))
 }
 
 /// What is to be said of the nodes of a stopped cluster.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kube::ResourceExt;
 
 use super::instance_types;
+use crate::controller::cluster::authority;
 use crate::controller::decision::Problem;
 use crate::crd::conditions::Reason;
 use crate::crd::{EKSClusterConfig, Nodegroup, keys, names};
@@ -66,6 +67,7 @@ pub fn validate(
         resources: instance_types::resources(instance_type(group))
             .unwrap_or(Resources { cpus: u32::MAX, memory_mib: u64::MAX }),
         zones: ["a", "b", "c"].map(|zone| format!("{region}{zone}")).to_vec(),
+        trusts: authority::trusted_by(cluster),
     })
 }
 

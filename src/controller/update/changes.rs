@@ -12,7 +12,7 @@ use crate::crd::update::UpdateParam;
 pub type Change = (&'static str, Vec<UpdateParam>);
 
 /// Fields of a cluster's spec, each with the type of its change and the name of its value.
-const CLUSTER: [(&str, &str, &str); 12] = [
+const CLUSTER: [(&str, &str, &str); 13] = [
     ("kubernetesVersion", "VersionUpdate", "Version"),
     ("publicAccess", "EndpointAccessUpdate", "EndpointPublicAccess"),
     ("privateAccess", "EndpointAccessUpdate", "EndpointPrivateAccess"),
@@ -24,6 +24,7 @@ const CLUSTER: [(&str, &str, &str); 12] = [
     ("upgradePolicy", "UpgradePolicyUpdate", "UpgradePolicy"),
     ("zonalShiftConfig", "ZonalShiftConfigUpdate", "ZonalShiftConfig"),
     ("remoteNetworkConfig", "RemoteNetworkConfigUpdate", "RemoteNetworkConfig"),
+    ("certificateAuthority", "CertificateAuthorityUpdate", "CertificateAuthorityId"),
     ("deletionProtection", "DeletionProtectionUpdate", "DeletionProtection"),
 ];
 

@@ -14,6 +14,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, watcher};
 use tracing::Instrument;
 
+use super::cluster::authority;
 use super::context::Context;
 use super::error::Error;
 use crate::crd::update::{Update, UpdateState};
@@ -80,11 +81,21 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
         return ctx.members.find("Capability", &id, name);
     }
     if let Some(authority) = &spec.certificate_authority_id {
-        return ctx.members.find("CertificateAuthority", &id, authority);
+        let made = ctx.members.find("CertificateAuthority", &id, authority);
+        return made.or_else(|| deleted(&id, ctx));
     }
     let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
     let status = cluster.status.as_ref();
     Some(Target::new(status.and_then(|s| s.observed_generation), status.map_or(&[], |s| s.conditions.as_slice())))
+}
+
+/// How the deletion of a certificate authority stands: it is done when its cluster trusts none that has no resource.
+fn deleted(id: &ClusterId, ctx: &Context) -> Option<Target> {
+    let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
+    if !authority::trusts_only_known(&cluster, ctx) {
+        return Some(Target::default());
+    }
+    Some(Target::new(Some(i64::MAX), &cluster.status.as_ref()?.conditions))
 }
 
 /// When to look again after an error.

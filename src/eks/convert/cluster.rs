@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 pub use super::cluster_request::{
     CreateCluster, EncryptionConfig, LogSetup, Logging, NetworkConfig, Settings, VpcConfig,
 };
-use crate::crd::cluster::{IpFamily, KubernetesNetworkConfig, LoggingType};
+use crate::crd::cluster::{CertificateAuthority as Certified, IpFamily, KubernetesNetworkConfig, LoggingType};
 use crate::crd::cluster_settings::DEFAULT_SERVICE_CIDR;
 use crate::crd::cluster_settings::ElasticLoadBalancing;
 use crate::crd::names::{Identity, partition};
 use crate::crd::phase::Phase;
-use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus, keys};
+use crate::crd::{CertificateAuthority, EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus, keys};
 
 /// The types of logs in the order in which EKS lists them.
 const LOGGING_TYPES: [LoggingType; 5] = [
@@ -148,7 +148,7 @@ pub fn describe(cluster: &EKSClusterConfig, updating: bool, default_version: &st
         "roleArn": role_arn(spec.service_role.as_deref(), &identity, "cluster-role"),
         "status": wire_status(cluster, updating),
         "identity": {"oidc": {"issuer": identity.oidc_issuer()}},
-        "certificateAuthority": status.certificate_authority.as_ref().map_or_else(|| json!({}), |ca| json!({"data": ca.data})),
+        "certificateAuthority": status.certificate_authority.as_ref().map_or_else(|| json!({}), |ca| authority(cluster, ca)),
         "platformVersion": status.platform_version.as_deref().unwrap_or(keys::PLATFORM_VERSION),
         "tags": spec.tags,
         "health": {"issues": issues(status)},
@@ -270,4 +270,10 @@ fn encryption(spec: &EKSClusterConfigSpec) -> Value {
         return Value::Null;
     }
     json!([{"resources": ["secrets"], "provider": {"keyArn": spec.kms_key}}])
+}
+/// What clients trust, and which certificate authority signs.
+fn authority(cluster: &EKSClusterConfig, authority: &Certified) -> Value {
+    let Some(id) = &authority.id else { return json!({"data": authority.data}) };
+    let by = if *id == CertificateAuthority::first_id(cluster) { "EKS" } else { "CUSTOMER" };
+    json!({"data": authority.data, "active": {"id": id, "activatedBy": by}})
 }

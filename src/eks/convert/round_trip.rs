@@ -121,7 +121,7 @@ fn a_cluster_that_works_has_all_that_clients_read() {
     cluster.status = Some(EKSClusterConfigStatus {
         phase: Some(Phase::Active),
         endpoint: Some("https://127.0.0.1:16443".into()),
-        certificate_authority: serde_json::from_value(json!({"data": "Q0E="})).unwrap(),
+        certificate_authority: serde_json::from_value(json!({"data": "Q0E=", "id": "ca-1"})).unwrap(),
         version: Some("1.33".into()),
         ..EKSClusterConfigStatus::default()
     });
@@ -134,6 +134,7 @@ fn a_cluster_that_works_has_all_that_clients_read() {
         (text("/endpoint"), text("/certificateAuthority/data")),
         ("https://127.0.0.1:16443".into(), "Q0E=".into())
     );
+    assert_eq!(answer["certificateAuthority"]["active"], json!({"id": "ca-1", "activatedBy": "CUSTOMER"}));
     assert!(text("/identity/oidc/issuer").starts_with("https://"));
     assert!(text("/resourcesVpcConfig/vpcId").starts_with("vpc-0"));
     assert!(text("/resourcesVpcConfig/clusterSecurityGroupId").starts_with("sg-0"));

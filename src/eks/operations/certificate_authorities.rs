@@ -1,6 +1,6 @@
 //! Certificate authorities of a cluster: create, describe, list, activate, delete.
 //!
-//! The one in use is the cluster's own, read from its status; others are resources.
+//! Until there is another one the cluster's own has no resource: it is read from the cluster's status.
 
 use std::sync::Arc;
 
@@ -15,18 +15,20 @@ use super::token::Stamp;
 use super::updates::{Target, under_way};
 use super::{Api, Cx, updates};
 use crate::crd::certificate_authority::CertificateAuthoritySpec;
-use crate::crd::names::{Identity, digest};
+use crate::crd::names::Identity;
 use crate::crd::update::{Update, UpdateParam, UpdateSpec};
 use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, MemberPhase, member};
 use crate::eks::convert::cluster::wire_status as cluster_status;
 use crate::eks::convert::member::created;
-use crate::eks::convert::update;
+use crate::eks::convert::update::{self, Change};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
 use crate::eks::store::StoreError;
 
 /// Certificate authorities of one cluster: the one in use, and one beside it.
 const LIMIT: usize = 2;
+/// On a resource: when it was last made the one that signs, RFC 3339.
+const ACTIVATED: &str = "k3eks.io/activated-at";
 /// Type of the updates.
 const TYPE: &str = "CertificateAuthorityUpdate";
 
@@ -35,6 +37,8 @@ const TYPE: &str = "CertificateAuthorityUpdate";
 struct ById {
     cluster_name: String,
     certificate_authority_id: String,
+    #[serde(skip_serializing)]
+    client_request_token: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -76,7 +80,7 @@ impl Certificate {
     }
 }
 
-/// The one in use.
+/// The one in use, while it has no resource.
 struct InUse {
     id: String,
     certificate: Certificate,
@@ -84,9 +88,12 @@ struct InUse {
 
 impl InUse {
     fn of(cluster: &EKSClusterConfig) -> Option<Self> {
-        let data = &cluster.status.as_ref()?.certificate_authority.as_ref()?.data;
-        let certificate = Certificate::read(&STANDARD.decode(data).ok()?)?;
-        Some(Self { id: format!("ca-{}", &digest(&["certificate authority", data])[..16]), certificate })
+        let status = cluster.status.as_ref()?.certificate_authority.as_ref()?;
+        if status.signer.is_some() {
+            return None;
+        }
+        let certificate = Certificate::read(&STANDARD.decode(&status.data).ok()?)?;
+        Some(Self { id: CertificateAuthority::first_id(cluster), certificate })
     }
 
     fn summary(&self) -> Value {
@@ -96,7 +103,7 @@ impl InUse {
     }
 }
 
-fn summary(authority: &CertificateAuthority) -> Value {
+fn summary(cluster: &EKSClusterConfig, authority: &CertificateAuthority) -> Value {
     let phase = authority.status.as_ref().map(|s| s.phase).unwrap_or_default();
     let distribution = match phase {
         _ if authority.metadata.deletion_timestamp.is_some() => "DELETING",
@@ -104,14 +111,35 @@ fn summary(authority: &CertificateAuthority) -> Value {
         MemberPhase::Failed | MemberPhase::Degraded => "FAILED",
         MemberPhase::Creating | MemberPhase::Updating => "IN_PROGRESS",
     };
-    json!({"id": authority.eks_name(), "createdAt": created(authority.meta()), "createdBy": "CUSTOMER",
-        "signingStatus": "NOT_USED", "distributionStatus": distribution})
+    let by = if authority.is_first() { "EKS" } else { "CUSTOMER" };
+    let since = if authority.is_first() { created(cluster.meta()) } else { created(authority.meta()) };
+    let mut summary = json!({"id": authority.eks_name(), "createdAt": since, "createdBy": by,
+        "signingStatus": signing(cluster, authority), "distributionStatus": distribution});
+    if authority.is_first() {
+        (summary["activatedAt"], summary["activatedBy"]) = (json!(since), by.into());
+    } else if let Some(at) = authority.annotations().get(ACTIVATED) {
+        (summary["activatedAt"], summary["activatedBy"]) = (at.as_str().into(), by.into());
+    }
+    summary
+}
+
+fn signing(cluster: &EKSClusterConfig, authority: &CertificateAuthority) -> &'static str {
+    let status = cluster.status.as_ref().and_then(|status| status.certificate_authority.as_ref());
+    let name = Some(authority.name_any());
+    if status.is_some_and(|status| status.signer == name) {
+        "IN_USE"
+    } else if cluster.spec.certificate_authority == name {
+        "ACTIVATING"
+    } else {
+        "NOT_USED"
+    }
 }
 
 fn detailed(mut summary: Value, certificate: Option<&Certificate>) -> Value {
     summary["validity"] = json!(certificate.map(|c| json!({"notBefore": c.not_before, "notAfter": c.not_after})));
     summary["data"] = json!(certificate.map(|c| &c.pem));
-    summary["rollbackAvailable"] = json!(false);
+    // Whoever isn't trusted any more can't be gone back to, and has no resource.
+    summary["rollbackAvailable"] = json!(summary["signingStatus"] == "NOT_USED" && !summary["activatedAt"].is_null());
     json!({"certificateAuthority": summary})
 }
 
@@ -134,9 +162,15 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
     let _turn = cx.state.turn.lock().await;
     let all = store.members::<CertificateAuthority>(&cluster);
     if let Some(found) = all.iter().find(|authority| stamp.made(&***authority)) {
-        return Ok(json!({"update": record(&cx, &cluster, found).await?, "certificateAuthority": summary(found)}));
+        return Ok(
+            json!({"update": record(&cx, &cluster, found).await?, "certificateAuthority": summary(&cluster, found)}),
+        );
     }
-    if all.len() + 1 >= LIMIT {
+    // While none that has a resource signs, what the cluster was made with counts beside those that were made.
+    let made = all.iter().filter(|authority| !authority.is_first()).count();
+    let signs = cluster.status.as_ref().and_then(|s| s.certificate_authority.as_ref()).and_then(|s| s.signer.as_ref());
+    let count = if signs.is_some() { all.len() } else { made + 1 };
+    if count >= LIMIT {
         let text = format!("A cluster can have at most {LIMIT} certificate authorities");
         return Err(named(ApiError::limit_exceeded(text)));
     }
@@ -149,16 +183,19 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
         let text = format!("Cannot {TYPE} because cluster {name} currently has update {id} in progress");
         return Err(named(ApiError::resource_in_use(text)));
     }
-    let mut authority = CertificateAuthority::new("", CertificateAuthoritySpec { cluster_name: cluster.name_any() });
+    let mut authority = CertificateAuthority::new(
+        "",
+        CertificateAuthoritySpec { cluster_name: cluster.name_any(), ..CertificateAuthoritySpec::default() },
+    );
     // One at a time is made, and its name goes with it.
     let unique = chrono::Utc::now().timestamp_millis().to_string();
     authority.metadata = member::metadata(&cluster, "certificate-authority", &format!("ca-{unique}"));
     authority.metadata.annotations = Some(stamp.annotations());
     let made = store.create(&authority).await.map_err(|error| named(error.into()))?;
-    Ok(json!({"update": record(&cx, &cluster, &made).await?, "certificateAuthority": summary(&made)}))
+    Ok(json!({"update": record(&cx, &cluster, &made).await?, "certificateAuthority": summary(&cluster, &made)}))
 }
 
-/// The update that follows the making of a certificate authority.
+/// The update that follows the making of a certificate authority, or its deletion.
 async fn record(cx: &Cx, cluster: &EKSClusterConfig, made: &CertificateAuthority) -> Result<Value, ApiError> {
     let id = made.eks_name();
     let spec = UpdateSpec {
@@ -184,47 +221,90 @@ async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
     let found = find(&cx, &cluster, &input)?;
     let namespace = found.namespace().unwrap_or_default();
     let pem = cx.state.store.secret(&namespace, &found.secret_name(), "tls.crt").await?;
-    Ok(detailed(summary(&found), pem.and_then(|pem| Certificate::read(&pem)).as_ref()))
+    Ok(detailed(summary(&cluster, &found), pem.and_then(|pem| Certificate::read(&pem)).as_ref()))
 }
 
 async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let made = cx.state.store.members::<CertificateAuthority>(&cluster);
-    let all =
-        InUse::of(&cluster).map(|own| own.summary()).into_iter().chain(made.iter().map(|authority| summary(authority)));
+    let own = InUse::of(&cluster).map(|own| own.summary());
+    let all = own.into_iter().chain(made.iter().filter(|one| shown(&cluster, one)).map(|one| summary(&cluster, one)));
     let page = cx.page(all.collect(), |authority| authority["id"].as_str().unwrap_or_default().to_owned());
     Ok(json!({"certificateAuthorities": page.items, "nextToken": page.next_token}))
 }
 
-/// Only what the cluster's nodes trust can sign for them.
+/// What the cluster was made with is shown once: from its status, or as the resource.
+fn shown(cluster: &EKSClusterConfig, authority: &CertificateAuthority) -> bool {
+    !(authority.is_first() && InUse::of(cluster).is_some())
+}
+
+/// Only what all trust can sign.
 async fn activate(cx: Cx, input: ById) -> Result<Value, ApiError> {
+    let stamp = Stamp::new("ActivateCertificateAuthority", &cx.caller, input.client_request_token.as_deref(), &input)?;
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
-    let refuse = |text: String| Err(ApiError::invalid_parameter(text).cluster(&input.cluster_name));
     if InUse::of(&cluster).is_some_and(|own| own.id == *id) {
-        return refuse(format!("Certificate authority {id} is in use already"));
+        return Err(in_use_already(id).cluster(&input.cluster_name));
     }
     let found = find(&cx, &cluster, &input)?;
-    let status = summary(&found)["distributionStatus"].as_str().unwrap_or_default().to_owned();
-    let why = found.status.as_ref().and_then(|s| s.issues.first()).map(|issue| issue.message.clone());
-    refuse(format!(
-        "Certificate authority {id} can not be activated: its distribution status is {status}, not COMPLETE: {}",
+    let name = found.name_any();
+    let params = vec![UpdateParam { type_: "CertificateAuthorityId".into(), value: id.clone() }];
+    let request = updates::Request { cluster: &cluster, target: Target::default(), object: &cluster, stamp };
+    let mut answer = request
+        .begin(&cx, |cluster| {
+            distributed(cluster, &found)?;
+            cluster.spec.certificate_authority = Some(name.clone());
+            Ok(Change { kind: TYPE, params: params.clone() })
+        })
+        .await?;
+    let now = chrono::Utc::now().to_rfc3339();
+    let noted = cx.state.store.change(&found, |found| {
+        found.annotations_mut().insert(ACTIVATED.to_owned(), now.clone());
+        Ok::<(), ApiError>(())
+    });
+    noted.await?;
+    let mut summary = summary(&cluster, &found);
+    summary["signingStatus"] = "ACTIVATING".into();
+    answer["certificateAuthority"] = summary;
+    Ok(answer)
+}
+
+fn in_use_already(id: &str) -> ApiError {
+    ApiError::invalid_parameter(format!("Certificate authority {id} is in use already"))
+}
+
+/// Whether it can begin to sign, or why not.
+fn distributed(cluster: &EKSClusterConfig, authority: &CertificateAuthority) -> Result<(), ApiError> {
+    let (summary, id) = (summary(cluster, authority), authority.eks_name());
+    if summary["signingStatus"] == "IN_USE" {
+        return Err(in_use_already(&id));
+    }
+    if summary["distributionStatus"] == "COMPLETE" {
+        return Ok(());
+    }
+    let why = authority.status.as_ref().and_then(|s| s.issues.first()).map(|issue| format!(": {}", issue.message));
+    Err(ApiError::invalid_parameter(format!(
+        "Certificate authority {id} can not be activated: its distribution status is {}, not COMPLETE{}",
+        summary["distributionStatus"].as_str().unwrap_or_default(),
         why.unwrap_or_default()
-    ))
+    )))
 }
 
 async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
-    if InUse::of(&cluster).is_some_and(|own| own.id == *id) {
+    let in_use = InUse::of(&cluster).is_some_and(|own| own.id == *id);
+    let found = if in_use { None } else { Some(find(&cx, &cluster, &input)?) };
+    let Some(found) = found.filter(|found| signing(&cluster, found) == "NOT_USED") else {
         let text = format!("Certificate authority {id} is in use and can not be deleted");
         return Err(ApiError::resource_in_use(text).cluster(&Identity::of(&cluster).name));
-    }
-    let found = find(&cx, &cluster, &input)?;
+    };
+    let mut summary = summary(&cluster, &found);
+    summary["distributionStatus"] = "DELETING".into();
     cx.state.store.delete(&found).await?;
-    let params = vec![UpdateParam { type_: "CertificateAuthorityId".into(), value: id.clone() }];
-    let update = updates::done_by_deletion(&cx, &cluster, &*found, TYPE, params).await?;
-    Ok(json!({"update": update}))
+    let mut last = CertificateAuthority::clone(&found);
+    last.metadata.generation = last.metadata.generation.map(|generation| generation + 1);
+    Ok(json!({"update": record(&cx, &cluster, &last).await?, "certificateAuthority": summary}))
 }
 
 #[cfg(test)]

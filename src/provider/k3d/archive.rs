@@ -1,5 +1,6 @@
 //! Files in and out of containers, through Docker's archives.
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
@@ -34,14 +35,29 @@ impl From<&ServerFile> for File {
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn read(docker: &Docker, container: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
     let doing = || format!("reading {path} of container {container}");
+    let Some(archive) = download(docker, container, path).await? else { return Ok(None) };
+    first(&archive).map_err(|e| Error::Engine { doing: doing(), why: e.to_string() })
+}
+
+/// Reads all files of a container's folder, by full path; none where it doesn't exist. One question instead of many: each takes its time.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn read_folder(docker: &Docker, container: &str, folder: &str) -> Result<HashMap<String, Vec<u8>>, Error> {
+    let Some(archive) = download(docker, container, folder).await? else { return Ok(HashMap::new()) };
+    let doing = || format!("reading {folder} of container {container}");
+    let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+    all(&archive, above).map_err(|e| Error::Engine { doing: doing(), why: e.to_string() })
+}
+
+async fn download(docker: &Docker, container: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
     let options = DownloadFromContainerOptions { path: path.to_owned() };
     let archive = docker.download_from_container(container, Some(options)).try_fold(Vec::new(), |mut all, part| {
         all.extend_from_slice(&part);
         let fits = all.len() <= LARGEST;
         async move { if fits { Ok(all) } else { Err(std::io::Error::other("the file is too large").into()) } }
     });
-    let Some(archive) = optional(archive.await).map_err(failed(doing()))? else { return Ok(None) };
-    first(&archive).map_err(|e| Error::Engine { doing: doing(), why: e.to_string() })
+    optional(archive.await).map_err(failed(format!("reading {path} of container {container}")))
 }
 
 /// Writes executable files into a container, running or not.
@@ -109,6 +125,21 @@ fn first(archive: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
+/// The files of an archive by their path below `above`.
+fn all(archive: &[u8], above: &str) -> std::io::Result<HashMap<String, Vec<u8>>> {
+    let mut all = HashMap::new();
+    for entry in tar::Archive::new(archive).entries()? {
+        let mut entry = entry?;
+        if entry.header().entry_type().is_file() {
+            let path = format!("{above}/{}", entry.path()?.display());
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            all.insert(path, content);
+        }
+    }
+    Ok(all)
+}
+
 fn pack(files: &[File]) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for file in files {
@@ -129,6 +160,7 @@ mod tests {
         let file = File { path: "/bin/k3d-entrypoint.sh".into(), content: b"#!/bin/sh\n".to_vec() };
         let archive = pack(std::slice::from_ref(&file)).unwrap();
         assert_eq!(first(&archive).unwrap(), Some(file.content));
+        assert_eq!(all(&archive, "/a").unwrap()["/a/bin/k3d-entrypoint.sh"], b"#!/bin/sh\n");
         assert_eq!(first(&pack(&[]).unwrap()).unwrap(), None);
         assert!(first(b"no archive, but longer than nothing").is_err());
     }

@@ -1,6 +1,6 @@
 //! Makes, starts and deletes clusters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -134,12 +134,18 @@ async fn set_rules(docker: &Docker, server: &str, settings: &ServerSettings) -> 
 }
 
 async fn write_files(docker: &Docker, server: &str, files: &[ServerFile]) -> Result<bool, Error> {
-    let mut owed = archive::read(docker, server, OWED).await?.is_some_and(|mark| !mark.is_empty());
+    let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let folders: BTreeSet<String> =
+        files.iter().map(|file| file.path.as_str()).chain([OWED]).filter_map(folder).collect();
+    let mut there = HashMap::new();
+    for folder in folders {
+        there.extend(archive::read_folder(docker, server, &folder).await?);
+    }
+    let mut owed = there.get(OWED).is_some_and(|mark| !mark.is_empty());
     for file in files {
         let wanted = archive::File::from(file);
-        let found = archive::read(docker, server, &file.path).await?;
-        match found {
-            Some(found) if found == wanted.content => {}
+        match there.get(&file.path) {
+            Some(found) if *found == wanted.content => {}
             Some(_) if file.kind == FileKind::Watched => archive::rewrite(docker, server, &wanted).await?,
             Some(_) => {
                 let mark = archive::File { path: OWED.to_owned(), content: b"restart\n".to_vec() };

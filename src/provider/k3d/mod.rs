@@ -7,6 +7,7 @@
 mod access;
 mod adopted;
 mod archive;
+mod authority;
 mod cluster;
 mod config;
 mod containers;
@@ -33,7 +34,7 @@ use tokio::task::JoinHandle;
 pub use config::{Images, K3dSettings, Limits, VersionImage};
 
 use super::{
-    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error, Import,
+    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Error, Import,
     NodeObservation, NodegroupPlan, Progress, ServerObservation, ServerSettings,
 };
 use containers::{Container, Role};
@@ -112,6 +113,19 @@ fn servers(all: &[Container]) -> impl Iterator<Item = &Container> {
     servers.into_iter()
 }
 
+/// What is known of a node, if the container is one of a group that is asked for.
+fn node(container: &Container, asked: impl Fn(&str) -> bool) -> Option<NodeObservation> {
+    match &container.role {
+        Role::Node { group, trusts, .. } if asked(group) => Some(NodeObservation {
+            name: container.name.clone(),
+            state: container.state,
+            image: container.image.clone(),
+            trusts: trusts.clone(),
+        }),
+        _ => None,
+    }
+}
+
 impl Drop for K3d {
     fn drop(&mut self) {
         self.follower.abort();
@@ -134,8 +148,6 @@ impl ClusterProvider for K3d {
         }
         let all = self.world.of(&plan.id)?;
         let balancer = all.iter().find(|c| c.role == Role::Balancer);
-        let runs = |c: &&Container| matches!(c.role, Role::Node { .. }) && c.state == ContainerState::Running;
-        let running_nodes = all.iter().filter(runs).count();
         let servers: Vec<&Container> = servers(&all).collect();
         let address = balancer.or(servers.first().copied()).and_then(|c| c.address.clone());
         let server = |c: &Container| ServerObservation { name: c.name.clone(), state: c.state, image: c.image.clone() };
@@ -143,14 +155,12 @@ impl ClusterProvider for K3d {
             servers: servers.into_iter().map(server).collect(),
             balancer: balancer.map(|c| c.state),
             address,
-            running_nodes,
+            nodes: all.iter().filter_map(|c| node(c, |_| true)).collect(),
         })
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
-        let containers = self.world.of(&plan.cluster)?.into_iter();
-        let ours = containers.filter(|c| matches!(&c.role, Role::Node { group, .. } if *group == plan.name));
-        Ok(ours.map(|c| NodeObservation { name: c.name, state: c.state, image: c.image }).collect())
+        Ok(self.world.of(&plan.cluster)?.iter().filter_map(|c| node(c, |group| group == plan.name)).collect())
     }
 
     fn clusters(&self) -> Result<Vec<ClusterId>, Error> {
@@ -187,6 +197,14 @@ impl ClusterProvider for K3d {
 
     async fn configure_cluster(&self, id: &ClusterId, settings: &ServerSettings) -> Result<bool, Error> {
         cluster::configure(self, id, settings).await
+    }
+
+    async fn authority(&self, plan: &ClusterPlan) -> Result<Option<Authority>, Error> {
+        authority::read(self, plan).await
+    }
+
+    async fn certify_cluster(&self, plan: &ClusterPlan, to: &Authorities, progress: &Progress) -> Result<(), Error> {
+        authority::certify(self, plan, to, progress).await
     }
 
     async fn used(&self, id: &ClusterId) -> Result<Option<u64>, Error> {

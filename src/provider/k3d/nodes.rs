@@ -42,7 +42,7 @@ pub async fn create(k3d: &K3d, plan: &NodegroupPlan, count: usize, progress: &Pr
         let zones: Vec<&str> = containers
             .iter()
             .filter_map(|c| match &c.role {
-                Role::Node { group, zone } if *group == plan.name => zone.as_deref(),
+                Role::Node { group, zone, .. } if *group == plan.name => zone.as_deref(),
                 _ => None,
             })
             .collect();

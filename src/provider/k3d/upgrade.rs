@@ -84,7 +84,8 @@ pub async fn restart(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resu
     Ok(())
 }
 
-async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> Result<(), Error> {
+/// Restarts one server; its files count from then on.
+pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> Result<(), Error> {
     let doing = || format!("restarting server {server}");
     progress.tell(1, 2, doing());
     let begun = chrono::Utc::now().timestamp();

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::controller::children::Child;
 use crate::controller::decision::Problem;
-use crate::controller::fixtures::{active, cluster, cluster_plan, deleted, nodegroup, seen_cluster, server};
+use crate::controller::fixtures::{active, cluster, cluster_plan, deleted, machines, nodegroup, seen_cluster, server};
 use crate::crd::Nodegroup;
 use crate::provider::Error;
 
@@ -163,7 +163,7 @@ fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
     let halted = plan(&off, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
     assert_eq!((halted.next, halted.phase, halted.health), (Next::Nothing, Phase::Stopped, Health::Ready));
     let mut left = with(ContainerState::Exited, TaskView::Idle);
-    left.world.as_mut().unwrap().running_nodes = 1;
+    left.world.as_mut().unwrap().nodes = machines(&[("n", ContainerState::Running)]);
     assert_eq!(plan(&off, &left).next, Next::StartStop, "a server that died leaves its nodes running");
     let record = Observed { has_api_server: false, ..answering() };
     assert_eq!(plan(&off, &record).phase, Phase::Stopped, "nothing runs that could be stopped");

@@ -7,7 +7,7 @@ use crate::controller::decision::Problem;
 use crate::controller::fixtures::{deleted, machines, nodegroup, seen_group};
 use crate::crd::nodegroup::NodeMarks;
 
-use ContainerState::{Exited, Running};
+use crate::provider::ContainerState::{Exited, Running};
 
 fn group() -> Nodegroup {
     nodegroup(json!({}), json!(null))

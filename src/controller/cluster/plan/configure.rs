@@ -1,0 +1,33 @@
+//! What is to be done for the files that a cluster's servers are started with.
+
+use super::{
+    Decision, EKSClusterConfig, Health, Next, Observed, Phase, Plan, Reason, SOON, TaskView, Work, begun, failing,
+    step_message,
+};
+
+/// The API server answers, and its servers are to be configured differently. `None` once they are, and where that isn't known yet.
+pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
+    let plan = seen.running()?;
+    let begun = begun(cluster);
+    let (phase, reason) = if begun { (Phase::Updating, Reason::Updating) } else { (Phase::Creating, Reason::Creating) };
+    let progressing =
+        |next, message| Some(Decision::new(next, phase, Health::Progressing(reason, message)).after(SOON));
+    let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
+    let unknown = seen.configured.is_none();
+    let wanted = seen.rotation.is_some()
+        || seen.configured == Some(false)
+        || (unknown && begun && !seen_before)
+        || (unknown && plan.server.endpoint.has_rules());
+    match &seen.task {
+        TaskView::Running(Work::Configure, step) => progressing(Next::Nothing, step_message("Configuring", step)),
+        TaskView::Queued(Work::Configure) => progressing(Next::Nothing, "Configuring: waiting for a free slot".into()),
+        _ if !wanted => None,
+        TaskView::Failed(Work::Configure, error) if seen.wait.is_some() => {
+            Some(Decision { next: Next::Nothing, phase: Phase::Active, health: failing(error), again: seen.wait })
+        }
+        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+            progressing(Next::Nothing, "Configuring: waiting for what is under way".into())
+        }
+        _ => progressing(Next::Configure(plan.clone(), seen.rotation.clone()), "Configuring".into()),
+    }
+}
