@@ -14,11 +14,7 @@ const REASON: &str = "{.status.conditions[?(@.type==\"Ready\")].reason}";
 const MESSAGE: &str = "{.status.conditions[?(@.type==\"Ready\")].message}";
 
 /// Something to wait for between the operator's start and its end.
-type Moment = (&'static str, fn(&Bed) -> bool);
-
-fn said(bed: &Bed, part: &str) -> bool {
-    bed.kubectl(&["get", "eks/demo", "-o", &format!("jsonpath={MESSAGE}")]).is_ok_and(|words| words.contains(part))
-}
+type Moment = (&'static str, fn(&Bed, &Operator) -> bool);
 
 fn delete(bed: &Bed) {
     bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
@@ -33,15 +29,15 @@ fn groups() -> serde_json::Value {
 fn killed_at_any_moment_of_a_create_it_is_finished_by_the_next() {
     let bed = Bed::bare("create");
     let moments: [Moment; 4] = [
-        ("k3d to be asked", |bed| said(bed, "Creating")),
-        ("a container", |bed| !bed.containers().is_empty()),
-        ("the server to start", |bed| said(bed, "starting the server") && bed.running() == 1),
-        ("the node", |bed| bed.containers().len() == 2),
+        ("k3d to be asked", |_, operator| operator.said("Creating")),
+        ("a container", |bed, _| !bed.containers().is_empty()),
+        ("the server to start", |bed, operator| operator.said("starting the server") && bed.running() == 1),
+        ("the node", |bed, _| bed.containers().len() == 2),
     ];
     for (what, moment) in moments {
         let operator = Operator::start(&bed, &[], None);
         bed.apply(&cluster("demo", groups()));
-        bed.until(what, CLUSTER, || moment(&bed).then_some(()));
+        bed.until(what, CLUSTER, || moment(&bed, &operator).then_some(()));
         operator.kill(&bed);
         let _operator = Operator::start(&bed, &[], None);
         bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
@@ -56,16 +52,16 @@ fn killed_at_any_moment_of_a_create_it_is_finished_by_the_next() {
 fn killed_at_any_moment_of_a_delete_it_is_finished_by_the_next() {
     let bed = Bed::bare("delete");
     let moments: [Moment; 3] = [
-        ("the deletion to be seen", |bed| said(bed, "deleting") || said(bed, "waiting") || said(bed, "removing")),
-        ("the node to go", |bed| bed.containers().len() < 2),
-        ("the server to go", |bed| bed.containers().is_empty()),
+        ("the deletion to be seen", |_, operator| operator.said("deleting the node groups")),
+        ("the node to go", |bed, _| bed.containers().len() < 2),
+        ("the server to go", |bed, _| bed.containers().is_empty()),
     ];
     for (what, moment) in moments {
         let operator = Operator::start(&bed, &[], None);
         bed.apply(&cluster("demo", groups()));
         bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
         bed.kubectl(&["delete", "eks/demo", "--wait=false"]).unwrap();
-        bed.until(what, SOON, || moment(&bed).then_some(()));
+        bed.until(what, SOON, || moment(&bed, &operator).then_some(()));
         operator.kill(&bed);
         let _operator = Operator::start(&bed, &[], None);
         bed.until("the resources to go", CLUSTER, || {

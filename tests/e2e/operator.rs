@@ -32,6 +32,11 @@ impl Operator {
         Self { process: command.spawn().unwrap(), log }
     }
 
+    /// Whether its log has these words. A status passes by, a log keeps.
+    pub fn said(&self, words: &str) -> bool {
+        read_to_string(self.log.path()).unwrap().contains(words)
+    }
+
     /// Ends it with SIGKILL. Whatever it had started ends with it: nobody may go on behind the next one's back.
     pub fn kill(mut self, bed: &Bed) {
         let children = children(self.process.id());

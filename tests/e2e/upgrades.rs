@@ -87,14 +87,13 @@ fn nodes_follow(bed: &Bed) {
 #[test]
 fn killed_at_any_moment_of_an_upgrade_it_is_finished_by_the_next() {
     let bed = Bed::bare("upgraded");
-    let said = |part: &str| bed.get("eks/demo", MESSAGE).contains(part);
     for moment in ["stopping the server", "starting the server", "waiting for the API server"] {
         let operator = Operator::start(&bed, &[], None);
         bed.apply(&cluster("demo", json!({"kubernetesVersion": "1.33"})));
         bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
         bed.child("demo").kubectl(&["create", "configmap", "kept"]).unwrap();
         upgrade(&bed, "1.34");
-        bed.until(moment, CLUSTER, || said(moment).then_some(()));
+        bed.until(moment, CLUSTER, || operator.said(moment).then_some(()));
         operator.kill(&bed);
         let _operator = Operator::start(&bed, &[], None);
         bed.wait("eks/demo", "{.status.version}", "1.34", CLUSTER);
