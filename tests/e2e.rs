@@ -83,6 +83,7 @@ fn a_cluster_from_yaml_lives_scales_heals_and_goes() {
     });
 
     // A label of the inline entry reaches the node that runs.
+    bed.wait("ng/demo-workers", "{.status.replicas}", "1", CLUSTER);
     let name = bed.get("ng/demo-workers", "{.status.nodes[0].name}");
     let patch = r#"[{"op": "replace", "path": "/spec/nodeGroups/0/labels", "value": {"team": "b"}}]"#;
     bed.kubectl(&["patch", "eks/demo", "--type=json", "-p", patch]).unwrap();
@@ -90,14 +91,15 @@ fn a_cluster_from_yaml_lives_scales_heals_and_goes() {
         let team = child.kubectl(&["get", "node", &name, "-o", "jsonpath={.metadata.labels.team}"]).ok()?;
         (team == "b").then_some(())
     });
-    bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
+    bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }
 
 #[test]
 fn a_cluster_stops_and_starts_with_all_that_it_has() {
     let bed = Bed::new("power");
-    bed.apply(&cluster("demo", json!({"nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]})));
+    let group = json!({"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2});
+    bed.apply(&cluster("demo", json!({"displayName": "powered", "nodeGroups": [group]})));
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     let ways_in = "{.status.endpoint} {.status.certificateAuthority.data}";
     let before = bed.get("eks/demo", ways_in);
@@ -118,7 +120,7 @@ fn a_cluster_stops_and_starts_with_all_that_it_has() {
     assert_eq!(bed.get("eks/demo", ways_in), before);
     assert_eq!(bed.get("ng/demo-workers", "{.status.nodes[0].name}"), node, "the same node");
     bed.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
-    bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
+    bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }
 
@@ -142,7 +144,7 @@ fn bad_input_is_refused_with_the_way_out() {
     bed.wait("eks/unknown", "{.status.conditions[?(@.type==\"Stalled\")].status}", "True", SOON);
     let message = bed.get("eks/unknown", "{.status.failureMessage}");
     assert!(message.contains("1.99") && message.contains("1.33, 1.34"), "{message}");
-    bed.kubectl(&["delete", "eks", "--all", "--timeout=30s"]).unwrap();
+    bed.kubectl(&["delete", "eks", "--all", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }
 
@@ -154,7 +156,7 @@ fn the_younger_of_two_with_one_identity_waits() {
     bed.wait("eks/first", "{.status.phase}", "Active", SOON);
     bed.apply(&cluster("second", spec));
     bed.wait("eks/second", "{.status.conditions[?(@.type==\"Ready\")].reason}", "Conflict", SOON);
-    bed.kubectl(&["delete", "eks/first", "--timeout=30s"]).unwrap();
+    bed.kubectl(&["delete", "eks/first", "--timeout=120s"]).unwrap();
     bed.wait("eks/second", "{.status.phase}", "Active", SOON);
 }
 
@@ -166,7 +168,7 @@ fn a_node_group_waits_for_its_cluster_and_goes_with_it() {
     assert!(bed.get("ng/group", "{.status.conditions[?(@.type==\"Ready\")].message}").contains("doesn't exist"));
     bed.apply(&cluster("late", json!({"provider": "metadata"})));
     bed.wait("ng/group", "{.status.phase}", "Active", SOON);
-    bed.kubectl(&["delete", "eks/late", "--timeout=30s"]).unwrap();
+    bed.kubectl(&["delete", "eks/late", "--timeout=120s"]).unwrap();
     assert_eq!(bed.kubectl(&["get", "ng", "-o", "name"]).unwrap(), "");
 }
 
@@ -175,6 +177,6 @@ fn deleted_while_creating_leaves_nothing() {
     let bed = Bed::new("early");
     bed.apply(&cluster("early", json!({})));
     bed.wait("eks/early", "{.status.phase}", "Creating", SOON);
-    bed.kubectl(&["delete", "eks/early", "--timeout=60s"]).unwrap();
+    bed.kubectl(&["delete", "eks/early", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }

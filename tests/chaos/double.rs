@@ -18,7 +18,7 @@ const LANES: u64 = 12;
 /// Steps of a story.
 const LENGTH: std::ops::Range<usize> = 5..40;
 /// The longest that everything may take to come to rest.
-const SETTLED: Duration = Duration::from_secs(25);
+const SETTLED: Duration = Duration::from_secs(60);
 /// How long shorter stories that end wrongly too are looked for.
 const SHRINKING: Duration = Duration::from_secs(240);
 /// How long every call of the provider takes before its effect, and after it.

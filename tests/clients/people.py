@@ -76,12 +76,14 @@ class Person:
 
 
 def within(seconds, what, found):
-    """Whether `found` comes to be true in time; returns how long it took."""
+    """Polls until `found` is true, or was asked in vain after `seconds`: a look that was begun in time counts, however long it took."""
     begun = time.monotonic()
-    while not found():
-        assert time.monotonic() - begun < seconds, f"waited {seconds} s for {what}"
+    while True:
+        asked = time.monotonic()
+        if found():
+            return
+        assert asked - begun < seconds, f"waited {seconds} s for {what}"
         time.sleep(0.1)
-    return time.monotonic() - begun
 
 
 def load_image(nodes):

@@ -37,7 +37,7 @@ def shell(real, management, tmp_path):
                "PATH": f"{os.path.dirname(AWS)}:{os.environ['PATH']}",
                "AWS_DATA_PATH": os.path.join(os.path.dirname(botocore.__file__), "data")}
         script = "\n".join(scripts).replace("http://127.0.0.1:4566", real)
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=400)
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, (script, done.stdout[-3000:], done.stderr[-3000:])
         return done.stdout
     return shell

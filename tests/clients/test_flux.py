@@ -111,7 +111,8 @@ def test_a_cluster_its_workload_and_every_change_come_out_of_git(flux, team, rea
             stalled = next(c for c in flux.get("eks", "demo-git", "default")["status"]["conditions"] if c["type"] == "Stalled")
             assert "never down" in stalled["message"], stalled
         carry_out(flux, team.revert())
-        assert boto(real).describe_cluster(name="demo-git")["cluster"]["status"] == "ACTIVE"
+        # The change that was taken back is an update of its own.
+        wait_for("the cluster", lambda: boto(real).describe_cluster(name="demo-git")["cluster"]["status"] == "ACTIVE", 60)
 
 
 def test_what_git_owns_comes_back_and_what_autoscaling_owns_does_not(flux, team, real):

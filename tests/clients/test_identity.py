@@ -5,6 +5,7 @@ import hmac
 import http.server
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -72,21 +73,21 @@ def test_a_role_may_do_what_its_policy_says_and_nothing_else(real, eks, admin):
     viewer = Person(real, role=ROLE.format("viewer")).sign_in(NAME)
     assert viewer.refused()
     entry(eks, "viewer", "AmazonEKSViewPolicy", namespaces=["default", "team-*"])
-    within(2, "the entry", lambda: not viewer.refused())
-    within(2, "its policy", lambda: viewer.may("list", "pods"))
+    within(15, "the entry", lambda: not viewer.refused())
+    within(15, "its policy", lambda: viewer.may("list", "pods"))
     assert viewer.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}") == "arn:aws:sts::000000000000:assumed-role/viewer/me"
     for denied in [("get", "secrets"), ("create", "pods"), ("list", "pods", "-n", "kube-system"), ("list", "nodes"), ("list", "pods", "-A")]:
         assert not viewer.may(*denied), denied
     admin.kubectl("create", "namespace", "team-a")
-    within(5, "the new namespace", lambda: viewer.may("list", "pods", "-n", "team-a"))
+    within(15, "the new namespace", lambda: viewer.may("list", "pods", "-n", "team-a"))
 
     eks.disassociate_access_policy(clusterName=NAME, principalArn=ROLE.format("viewer"), policyArn=POLICY.format("AmazonEKSViewPolicy"))
-    within(2, "the policy's end", lambda: not viewer.may("list", "pods"))
+    within(15, "the policy's end", lambda: not viewer.may("list", "pods"))
     eks.associate_access_policy(clusterName=NAME, principalArn=ROLE.format("viewer"), policyArn=POLICY.format("AmazonEKSClusterAdminPolicy"),
                                 accessScope={"type": "cluster"})
-    within(2, "another policy", lambda: viewer.may("*", "*"))
+    within(15, "another policy", lambda: viewer.may("*", "*"))
     eks.delete_access_entry(clusterName=NAME, principalArn=ROLE.format("viewer"))
-    within(2, "the entry's end", viewer.refused)
+    within(15, "the entry's end", viewer.refused)
     left = admin.kubectl("get", "clusterrolebindings", "-l", "k3eks.io/access-entry", "-o", "name")
     assert "AmazonEKSViewPolicy" not in left
 
@@ -94,13 +95,13 @@ def test_a_role_may_do_what_its_policy_says_and_nothing_else(real, eks, admin):
 def test_groups_and_names_of_an_entry_are_what_rbac_sees(real, eks, admin):
     eks.create_access_entry(clusterName=NAME, principalArn=ROLE.format("team/dev"), username="dev:{{SessionName}}", kubernetesGroups=["devs"])
     dev = Person(real, role=ROLE.format("team/dev"), session="ann@home").sign_in(NAME)
-    within(2, "the entry", lambda: not dev.refused())
+    within(15, "the entry", lambda: not dev.refused())
     who = json.loads(dev.kubectl("auth", "whoami", "-o", "json"))["status"]["userInfo"]
     assert who["username"] == "dev:ann-home" and "devs" in who["groups"]
     assert not dev.may("list", "configmaps")
     admin.kubectl("create", "clusterrole", "read-configmaps", "--verb=list", "--resource=configmaps")
     admin.kubectl("create", "clusterrolebinding", "devs", "--clusterrole=read-configmaps", "--group=devs")
-    within(2, "the binding", lambda: dev.may("list", "configmaps"))
+    within(15, "the binding", lambda: dev.may("list", "configmaps"))
 
 
 def test_aws_auth_lets_in_whom_it_names(real, admin):
@@ -108,7 +109,7 @@ def test_aws_auth_lets_in_whom_it_names(real, admin):
     assert old.refused()
     roles = f"- rolearn: {ROLE.format('old')}\n  username: old\n  groups: [system:masters]\n"
     admin.kubectl("create", "configmap", "aws-auth", "-n", "kube-system", f"--from-literal=mapRoles={roles}")
-    within(3, "aws-auth", lambda: not old.refused())
+    within(15, "aws-auth", lambda: not old.refused())
     assert old.may("*", "*")
 
 
@@ -156,7 +157,7 @@ def test_tokens_that_are_not_good_are_refused(real, admin):
         "for another host": forged(good, lambda url: url.replace(host, "evil.example")),
         "for another action": forged(good, lambda url: url.replace("GetCallerIdentity", "AssumeRole")),
         "with one more parameter": forged(good, lambda url: url + "&X-More=1"),
-        "with another date": forged(good, lambda url: url.replace("X-Amz-Date=2026", "X-Amz-Date=2025")),
+        "with another date": forged(good, lambda url: re.sub(r"X-Amz-Date=\d{4}", "X-Amz-Date=2020", url)),
         "with another signed header": forged(good, lambda url: url.replace("x-k8s-aws-id", "x-k8s-aws-id%3Bx-more")),
         "that is none": "k8s-aws-v1.bm9uZQ",
     }
@@ -382,7 +383,7 @@ def test_an_emulator_s_word_is_taken_where_it_is_asked(another):
                             stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_for("moto", lambda: answers(f"{url}/moto-api/"))
+        wait_for("moto", lambda: answers(f"{url}/moto-api/"), 90)
         endpoint = another("--sts-endpoint", url)
         theirs = client(url, "sts", "AKIAANY", "any").get_caller_identity()
         ours = client(endpoint, "sts", "AKIAANY", "any").get_caller_identity()
@@ -390,6 +391,14 @@ def test_an_emulator_s_word_is_taken_where_it_is_asked(another):
     finally:
         moto.terminate()
         moto.wait()
+
+
+def signed_in(person):
+    """Whether the API server answers and knows who asks."""
+    try:
+        return person.may("*", "*")
+    except Failed:
+        return False
 
 
 def test_another_key_comes_without_breaking_the_tokens_that_there_are(real, eks, admin, management):
@@ -407,12 +416,12 @@ def test_another_key_comes_without_breaking_the_tokens_that_there_are(real, eks,
         except Failed:
             return False
     within(90, "another key", rotated)
+    run("kubectl", "--kubeconfig", management, "wait", "--for=condition=Ready", f"eks/{NAME}", "--timeout=60s")
+    wait_for("sign-in", lambda: signed_in(admin), 60)
     within(30, "the keys in the cluster's status", lambda: key(token()) in run(
         "kubectl", "--kubeconfig", management, "get", "eks", NAME, "-o", "jsonpath={.status.serviceAccountKeys}"))
     for good in (old, token()):
         assert assume(sts, good)["SubjectFromWebIdentityToken"] == "system:serviceaccount:default:default"
-    run("kubectl", "--kubeconfig", management, "wait", "--for=condition=Ready", f"eks/{NAME}", "--timeout=60s")
-    within(30, "sign-in", lambda: admin.may("*", "*"))
     admin.kubectl("apply", "-f", "-", stdin=pod("after", "irsa"))
     assert finished(admin, "after").startswith("arn:aws:sts::000000000000:assumed-role/app/")
 

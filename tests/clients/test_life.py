@@ -30,7 +30,7 @@ def connects(eks, real, management):
         return subprocess.run(["kubectl", "--kubeconfig", management, *args], check=True, capture_output=True, **options).stdout.decode()
     resource = kubectl("get", "eks", "-o", "jsonpath={.items[?(@.spec.displayName=='Known')].metadata.name}")
     kubectl("create", "secret", "generic", f"{resource}-connector", "--from-file=value=/dev/stdin", input=way_in)
-    wait_for("the connection", lambda: eks.describe_cluster(name="Known")["cluster"]["status"] == "ACTIVE", 30)
+    wait_for("the connection", lambda: eks.describe_cluster(name="Known")["cluster"]["status"] == "ACTIVE", 60)
     eks.deregister_cluster(name="Known")
     wait_for("its end", lambda: gone(eks.describe_cluster, name="Known"), 30)
     kubectl("delete", "secret", f"{resource}-connector")
@@ -44,7 +44,8 @@ def asked_on_the_command_line(kubeconfig, management):
         assert done.returncode == code, (done.stdout, done.stderr)
         return done.stdout if code == 0 else done.stderr
     assert k3eks("kubeconfig", "Life_1") == kubeconfig.decode()
-    assert re.search(r"life-1\S* +Active +1\.33 +█{10} 1/1 +everything is as the spec asks\n  workers +Active", k3eks("status"))
+    whole = r"life-1\S* +Active +1\.33 +█{10} 1/1 +everything is as the spec asks\n  workers +Active"
+    wait_for("the whole cluster in the table", lambda: re.search(whole, k3eks("status")), 30)
     assert "k3s is up and running" in k3eks("logs", "Life_1", "--tail", "all")
     assert "PROBLEM" not in k3eks("doctor")
     assert "there is no cluster Nobody" in k3eks("kubeconfig", "Nobody", code=1)
@@ -60,7 +61,7 @@ def certified_by_another(eks, real, kubeconfig):
     """Another certificate authority: appended, activated, and alone; the old way in works until then."""
     def ended(update):
         done = lambda: (u := eks.describe_update(name="Life_1", updateId=update["id"])["update"])["status"] != "InProgress" and u  # noqa: E731
-        done = wait_for("the update", done, 120)
+        done = wait_for("the update", done, 240)
         assert (done["type"], done["status"]) == ("CertificateAuthorityUpdate", "Successful"), done
 
     def asks(way_in):
@@ -145,7 +146,7 @@ def test_a_cluster_lives(real, management):
         # Secrets are encrypted from then on, and the audit log tells what is done, in the control plane itself.
         def successful(update):
             ended = lambda: (u := eks.describe_update(name="Life_1", updateId=update["id"])["update"])["status"] != "InProgress" and u  # noqa: E731
-            assert wait_for("the update", ended, 120)["status"] == "Successful"
+            assert wait_for("the update", ended, 240)["status"] == "Successful"
 
         def done(update):
             successful(update)
@@ -168,8 +169,9 @@ def test_a_cluster_lives(real, management):
         done(eks.update_cluster_config(name="Life_1", resourcesVpcConfig={"publicAccessCidrs": ["127.0.0.0/8"]})["update"])
         kubectl("get", "nodes")
 
-    passing = {i["name"] for i in eks.list_insights(clusterName="Life_1", filter={"statuses": ["PASSING"]})["insights"]}
-    assert {"Kubelet version skew", "kube-proxy version skew", "Cluster health issues"} <= passing
+    wanted = {"Kubelet version skew", "kube-proxy version skew", "Cluster health issues"}
+    passing = lambda: {i["name"] for i in eks.list_insights(clusterName="Life_1", filter={"statuses": ["PASSING"]})["insights"]}  # noqa: E731
+    wait_for("the insights", lambda: wanted <= passing(), 60)
     authority, = eks.list_certificate_authorities(clusterName="Life_1")["certificateAuthorities"]
     authority = eks.describe_certificate_authority(clusterName="Life_1", certificateAuthorityId=authority["id"])["certificateAuthority"]
     assert (authority["signingStatus"], authority["data"]) == ("IN_USE", cluster["certificateAuthority"]["data"])
@@ -178,7 +180,7 @@ def test_a_cluster_lives(real, management):
         eks.delete_cluster(name="Life_1")
     assert "nodegroups attached" in attached.value.response["Error"]["Message"]
     update = eks.update_cluster_version(name="Life_1", version="1.34")["update"]
-    ended = wait_for("the update", lambda: (u := eks.describe_update(name="Life_1", updateId=update["id"])["update"])["status"] != "InProgress" and u, 120)
+    ended = wait_for("the update", lambda: (u := eks.describe_update(name="Life_1", updateId=update["id"])["update"])["status"] != "InProgress" and u, 240)
     upgraded = eks.describe_cluster(name="Life_1")["cluster"]
     assert (ended["status"], ended["errors"], upgraded["version"]) == ("Successful", [], "1.34")
     assert (upgraded["endpoint"], upgraded["certificateAuthority"]) == (cluster["endpoint"], cluster["certificateAuthority"])
@@ -186,7 +188,7 @@ def test_a_cluster_lives(real, management):
     assert eks.describe_nodegroup(**names)["nodegroup"]["version"] == "1.33"
     update = eks.update_nodegroup_version(**names)["update"]
     follow = {"name": "Life_1", "nodegroupName": "workers", "updateId": update["id"]}
-    ended = wait_for("the update", lambda: (u := eks.describe_update(**follow)["update"])["status"] != "InProgress" and u, 120)
+    ended = wait_for("the update", lambda: (u := eks.describe_update(**follow)["update"])["status"] != "InProgress" and u, 240)
     assert (ended["status"], eks.describe_nodegroup(**names)["nodegroup"]["version"]) == ("Successful", "1.34")
 
     certified_by_another(eks, real, kubeconfig)

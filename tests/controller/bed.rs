@@ -265,6 +265,19 @@ impl Bed {
         }
     }
 
+    /// Waits for an Event with this reason about the resource of this name.
+    pub async fn told(&self, reason: &str, name: &str) {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let events = self.all("Event").await;
+            if events.iter().any(|e| e["reason"] == reason && e["regarding"]["name"] == name) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "waited {LIMIT:?} for the Event {reason}: {events:?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// The resources, the Events, the calls and the log.
     pub async fn shown(&self) -> String {
         let mut text = String::new();

@@ -24,7 +24,7 @@ async fn versions(bed: &Bed) -> BTreeMap<String, Value> {
 
 /// Waits until nothing has been written or done for a while.
 async fn settled(bed: &Bed) {
-    const QUIET: Duration = Duration::from_secs(2);
+    const QUIET: Duration = Duration::from_secs(6);
     let (deadline, mut last, mut since) = (Instant::now() + LIMIT, (0, 0), Instant::now());
     while since.elapsed() < QUIET {
         assert!(Instant::now() < deadline, "it never comes to rest; the last writes: {:?}", bed.writes());

@@ -80,15 +80,23 @@ impl Bed {
     }
 
     pub fn docker(&self, args: &[&str]) -> String {
-        run("docker", args, None).unwrap()
+        self.try_docker(args).unwrap()
+    }
+
+    pub fn try_docker(&self, args: &[&str]) -> Result<String, String> {
+        run("docker", args, None)
     }
 
     pub fn k3d(&self, args: &[&str]) -> String {
-        run("k3d", args, None).unwrap()
+        self.try_k3d(args).unwrap()
+    }
+
+    pub fn try_k3d(&self, args: &[&str]) -> Result<String, String> {
+        run("k3d", args, None)
     }
 
     /// Polls until `found` gives something, for at most `limit`.
-    pub fn until<T>(&self, what: &str, limit: Duration, found: impl Fn() -> Option<T>) -> T {
+    pub fn until<T>(&self, what: &str, limit: Duration, mut found: impl FnMut() -> Option<T>) -> T {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(value) = found() {
@@ -105,6 +113,15 @@ impl Bed {
         self.until(&what, limit, || {
             let seen = self.kubectl(&["get", resource, "-o", &format!("jsonpath={path}")]).ok()?;
             (seen == wanted).then_some(())
+        });
+    }
+
+    /// Waits until the Ready condition of a resource has this reason and says these words: at the same moment, for both may pass.
+    pub fn wait_words(&self, resource: &str, reason: &str, words: &str, limit: Duration) {
+        const READY: &str = "jsonpath={.status.conditions[?(@.type==\"Ready\")]['reason','message']}";
+        self.until(&format!("{resource} to say {reason}: {words}"), limit, || {
+            let seen = self.kubectl(&["get", resource, "-o", READY]).ok()?;
+            (seen.starts_with(reason) && seen.contains(words)).then_some(())
         });
     }
 
@@ -169,7 +186,13 @@ impl Drop for Bed {
                 let _ = self.kubectl(&["patch", name, "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
             }
             for line in self.containers() {
-                let _ = run("docker", &["rm", "-fv", line.split(' ').next_back().unwrap_or_default()], None);
+                let name = line.split(' ').next_back().unwrap_or_default();
+                let label = run("docker", &["inspect", "-f", "{{index .Config.Labels \"k3d.cluster\"}}", name], None);
+                let _ = run("docker", &["rm", "-fv", name], None);
+                // Else every other test would find them left behind.
+                let cluster = label.unwrap_or_default();
+                let _ = run("docker", &["volume", "rm", &format!("k3d-{cluster}-images")], None);
+                let _ = run("docker", &["network", "rm", &format!("k3d-{cluster}")], None);
             }
         }
         let _ = self.cluster_wide(&["delete", "namespace", &self.namespace, "--wait=false"]);

@@ -41,7 +41,6 @@ fn a_cluster_goes_one_version_up_with_all_that_it_has() {
     upgrade(&bed, "1.35");
     bed.wait("eks/demo", REASON, "InvalidSpec", SOON);
     upgrade(&bed, "1.34");
-    bed.wait("eks/demo", "{.status.phase}", "Updating", SOON);
     bed.wait("eks/demo", "{.status.version}", "1.34", CLUSTER);
     bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
     assert!(runs(&bed).starts_with("v1.34"), "the version in status is the one that runs");
@@ -51,7 +50,7 @@ fn a_cluster_goes_one_version_up_with_all_that_it_has() {
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     assert_eq!(bed.get("ng/demo-workers", "{.status.version}"), "1.33", "node groups follow when they are asked to");
     nodes_follow(&bed);
-    bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
+    bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }
 
@@ -68,10 +67,11 @@ fn nodes_follow(bed: &Bed) {
     };
     child.apply(&pod);
     child.apply(&budget(1));
-    child.kubectl(&["wait", "pod/held", "--for=condition=Ready", "--timeout=60s"]).unwrap();
+    child.kubectl(&["wait", "pod/held", "--for=condition=Ready", "--timeout=120s"]).unwrap();
     bed.kubectl(&["patch", "ng/demo-workers", "--type=merge", "-p", r#"{"spec":{"version":"1.34"}}"#]).unwrap();
     bed.until("the old node to be drained", CLUSTER, || {
-        bed.get("ng/demo-workers", MESSAGE).contains("evicting").then_some(())
+        let words = bed.kubectl(&["get", "ng/demo-workers", "-o", &format!("jsonpath={MESSAGE}")]).ok()?;
+        words.contains("evicting").then_some(())
     });
     let cordoned = child.kubectl(&["get", node.trim(), "-o", "jsonpath={.spec.unschedulable}"]).unwrap();
     assert_eq!((cordoned.as_str(), bed.get("ng/demo-workers", "{.status.version}").as_str()), ("true", "1.33"));
@@ -87,21 +87,22 @@ fn nodes_follow(bed: &Bed) {
 #[test]
 fn killed_at_any_moment_of_an_upgrade_it_is_finished_by_the_next() {
     let bed = Bed::bare("upgraded");
-    for moment in ["stopping the server", "starting the server", "waiting for the API server"] {
+    // The last two may be told as one: a step that is over before anybody looks isn't said.
+    for moments in [&["Upgrading 2/4"][..], &["Upgrading 3/4", "Upgrading 4/4"], &["Upgrading 4/4"]] {
         let operator = Operator::start(&bed, &[], None);
         bed.apply(&cluster("demo", json!({"kubernetesVersion": "1.33"})));
         bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
         bed.child("demo").kubectl(&["create", "configmap", "kept"]).unwrap();
         upgrade(&bed, "1.34");
-        bed.until(moment, CLUSTER, || operator.said(moment).then_some(()));
+        bed.until(moments[0], CLUSTER, || moments.iter().any(|moment| operator.said(moment)).then_some(()));
         operator.kill(&bed);
         let _operator = Operator::start(&bed, &[], None);
         bed.wait("eks/demo", "{.status.version}", "1.34", CLUSTER);
         bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
-        assert!(runs(&bed).starts_with("v1.34"), "{moment}");
+        assert!(runs(&bed).starts_with("v1.34"), "{moments:?}");
         bed.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
-        assert_eq!(bed.containers().len(), 1, "one server");
-        bed.kubectl(&["delete", "eks/demo", "--timeout=60s"]).unwrap();
+        bed.until("one server", CLUSTER, || (bed.containers().len() == 1).then_some(()));
+        bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
         bed.nothing_left();
     }
 }

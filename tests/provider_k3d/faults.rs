@@ -59,12 +59,10 @@ async fn a_killed_k3d_leaves_nothing_that_the_next_cannot_use() {
     let server = format!("k3d-{name}-server-0");
 
     // When the container is made, when it has just been started, and while k3s comes up.
-    for (format, wanted, later) in
-        [("{{.State.Status}}", "created", 0), ("{{.State.Running}}", "true", 0), ("{{.State.Running}}", "true", 1500)]
-    {
+    for (wanted, later) in [(&["created", "running"][..], 0), (&["running"], 0), (&["running"], 1500)] {
+        let state = || docker(&["inspect", "-f", "{{.State.Status}}", &server]);
         let killed = async {
-            until(30, "the moment", || docker(&["inspect", "-f", format, &server]).iter().any(|now| now == wanted))
-                .await;
+            until(30, "the moment", || state().iter().any(|now| wanted.contains(&now.as_str()))).await;
             tokio::time::sleep(Duration::from_millis(later)).await;
             kill(&pid);
         };
@@ -78,7 +76,7 @@ async fn a_killed_k3d_leaves_nothing_that_the_next_cannot_use() {
     }
     bed.create(&plan).await.unwrap();
     let access = bed.access(&plan).await;
-    until(20, "the API answers", || kubectl(&access, &["get", "--raw", "/readyz"]).is_ok()).await;
+    until(60, "the API answers", || kubectl(&access, &["get", "--raw", "/readyz"]).is_ok()).await;
     let mut nodes = group(&plan, &"G_".repeat(31));
     nodes.labels.clear();
     bed.add(&nodes, 1).await.unwrap();
@@ -97,8 +95,10 @@ async fn a_cancelled_create_is_deleted_without_a_trace() {
         let given_up = tokio::time::timeout(Duration::from_millis(moment), bed.create(&plan)).await;
         assert!(given_up.is_err(), "it was made within {moment} ms");
         bed.k3d.delete_cluster(&plan.id).await.unwrap();
+        // What Docker was asked for by then may come a moment later, and is removed.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        assert_eq!(bed.remains(&plan.id), [""; 0], "given up after {moment} ms");
+        until(10, &format!("nothing to be left, given up after {moment} ms"), || bed.remains(&plan.id).is_empty())
+            .await;
     }
 }
 
@@ -123,7 +123,7 @@ async fn docker_may_be_away_for_a_while() {
 
     let mut changes = k3d.changes();
     let relay = Relay::start(&socket);
-    until(10, "Docker is back", || k3d.ready().is_ok()).await;
+    until(30, "Docker is back", || k3d.ready().is_ok()).await;
     assert_eq!(changes.recv().await.unwrap(), id, "whoever asked is told");
     let server = format!("k3d-{}-server-0", k3d.cluster_name(&id));
     let cut = async {
@@ -132,10 +132,10 @@ async fn docker_may_be_away_for_a_while() {
     };
     let (result, ()) = tokio::join!(k3d.create_cluster(&plan, &progress), cut);
     assert!(result.is_err(), "Docker went away");
-    until(10, "the world is unknown", || k3d.ready().is_err()).await;
+    until(30, "the world is unknown", || k3d.ready().is_err()).await;
 
     let _relay = Relay::start(&socket);
-    until(10, "Docker is back", || k3d.ready().is_ok()).await;
+    until(30, "Docker is back", || k3d.ready().is_ok()).await;
     k3d.create_cluster(&plan, &progress).await.unwrap();
     assert!(k3d.access(&plan).await.unwrap().is_some());
     k3d.delete_cluster(&id).await.unwrap();

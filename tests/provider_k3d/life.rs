@@ -36,7 +36,7 @@ async fn a_cluster_lives_and_leaves_nothing() {
     let volumes = docker(&["volume", "ls", "-q"]);
     assert!(!left.iter().any(|volume| volumes.contains(volume)), "volumes are left");
     assert_eq!(bed.k3d.access(&plan).await.unwrap(), None);
-    until(5, "the world knows", || bed.k3d.observe_cluster(&plan).unwrap().servers.is_empty()).await;
+    until(30, "the world knows", || bed.k3d.observe_cluster(&plan).unwrap().servers.is_empty()).await;
     bed.k3d.delete_cluster(&plan.id).await.expect("deleting what isn't there is a success");
 }
 
@@ -81,7 +81,7 @@ async fn nodes_are_what_their_group_says(
     let other = group(plan, "plain");
     bed.add(&other, 1).await.unwrap();
 
-    until(10, "the world sees the nodes", || bed.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
+    until(30, "the world sees the nodes", || bed.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
     let nodes = bed.k3d.observe_nodes(&workers).unwrap();
     let zones =
         nodes.iter().map(|n| value(access, &["node", &n.name], "{.metadata.labels.topology\\.kubernetes\\.io/zone}"));
@@ -119,10 +119,10 @@ async fn a_killed_node_is_seen_and_removed(
     let volumes_before = volumes(&names[0]);
     docker(&["kill", &names[0]]);
     let exited = || bed.k3d.observe_nodes(workers).unwrap()[0].state == ContainerState::Exited;
-    until(5, "the world sees the dead node", exited).await;
+    until(30, "the world sees the dead node", exited).await;
     let server = bed.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
     bed.k3d.delete_nodes(&plan.id, &[names[0].clone(), server.clone(), "no-such-node".into()]).await.unwrap();
-    until(5, "the world sees it gone", || bed.k3d.observe_nodes(workers).unwrap().len() == 1).await;
+    until(30, "the world sees it gone", || bed.k3d.observe_nodes(workers).unwrap().len() == 1).await;
     assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &server]), ["true"], "a server is no node");
     let image_volume = format!("k3d-{}-images", bed.k3d.cluster_name(&plan.id));
     let volumes = docker(&["volume", "ls", "-q"]);
@@ -144,7 +144,7 @@ async fn a_stopped_cluster_comes_back_with_its_data(bed: &Bed, plan: &k3eks::pro
     stop.extend(docker(&["ps", "-q", "--filter", &label]));
     docker(&stop.iter().map(String::as_str).collect::<Vec<_>>());
     let stopped = || bed.k3d.observe_cluster(plan).unwrap().servers[0].state == ContainerState::Exited;
-    until(5, "the world sees it stopped", stopped).await;
+    until(30, "the world sees it stopped", stopped).await;
     assert_eq!(bed.k3d.access(plan).await.unwrap(), None, "a stopped server offers nothing");
 
     bed.k3d.start_cluster(plan, &Progress::new().0).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_stopped_cluster_comes_back_with_its_data(bed: &Bed, plan: &k3eks::pro
     until(30, "the data is kept", || kubectl(&after, &["get", "configmap", "kept"]).is_ok()).await;
     let workers = group(plan, "Workers_1");
     let running = || bed.k3d.observe_nodes(&workers).unwrap().iter().all(|n| n.state == ContainerState::Running);
-    until(5, "the nodes run again", running).await;
+    until(30, "the nodes run again", running).await;
     bed.create(plan).await.expect("creating what runs changes nothing");
     assert!(kubectl(&after, &["get", "configmap", "kept"]).is_ok());
 }
