@@ -109,7 +109,7 @@ pub fn machines(all: &[(&str, ContainerState)]) -> Vec<NodeObservation> {
         name: (*name).into(),
         state: *state,
         image: "image:1.33".into(),
-        trusts: None,
+        certified_by: None,
     };
     all.iter().map(one).collect()
 }
@@ -125,7 +125,7 @@ pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
         taints: Vec::new(),
         resources: Resources { cpus: 2, memory_mib: 4096 },
         zones: Vec::new(),
-        trusts: Vec::new(),
+        authorities: Vec::new(),
     };
     nodegroup::observe::Observed {
         now: now(),

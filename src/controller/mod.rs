@@ -36,7 +36,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::crd::{EKSClusterConfig, Nodegroup, Phase, Update};
+use crate::crd::{CertificateAuthority, EKSClusterConfig, Nodegroup, Phase, Update};
 use crate::metrics::{ByPhase, ByReadiness, Failure, Kind, Metrics};
 use context::{Context, Wake};
 
@@ -65,6 +65,7 @@ pub async fn run(
     let clusters = watch::source::<EKSClusterConfig>(&client, settings.watch_namespace.as_deref());
     let nodegroups = watch::source::<Nodegroup>(&client, settings.watch_namespace.as_deref());
     let updates = watch::source::<Update>(&client, settings.watch_namespace.as_deref());
+    let authorities = watch::source::<CertificateAuthority>(&client, settings.watch_namespace.as_deref());
     let (wake_clusters, woken_clusters) = unbounded_channel();
     let (wake_nodegroups, woken_nodegroups) = unbounded_channel();
     let wake = Wake { clusters: wake_clusters, nodegroups: wake_nodegroups, known: nodegroups.store.clone() };
@@ -87,7 +88,8 @@ pub async fn run(
         owned,
         metrics,
         wake,
-        listed: [vec![clusters.listed, nodegroups.listed, updates.listed], owned_listed].concat(),
+        listed: [vec![clusters.listed, nodegroups.listed, updates.listed, authorities.listed.clone()], owned_listed]
+            .concat(),
         shutdown: shutdown.clone(),
     });
     watch::world(&ctx, shutdown.clone());
@@ -95,18 +97,17 @@ pub async fn run(
     cluster::hibernation::start(&ctx, shutdown.clone());
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
 
-    let stop = shutdown.clone();
     let of_clusters = Controller::for_stream(clusters.stream, clusters.store)
         .with_config(queue())
         .reconcile_on(UnboundedReceiverStream::new(woken_clusters))
         .reconcile_on(UnboundedReceiverStream::new(lost))
-        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
         .run(cluster::reconcile, cluster::on_error, ctx.clone())
         .for_each(|_| async {});
     let of_nodegroups = nodegroup::run(nodegroups.stream, nodegroups.store, woken_nodegroups, ctx.clone());
     let of_updates = update::run(updates.stream, updates.store, ctx.clone());
     tokio::select! {
-        _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates, member::all(&ctx), insights::run(ctx.clone())) } => {}
+        _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates, member::all(&ctx, authorities), insights::run(ctx.clone())) } => {}
         () = stopped_early(&ctx) => {}
     }
     ctx.tasks.drained().await;
@@ -126,6 +127,7 @@ async fn stopped_early(ctx: &Context) {
 async fn counted(
     ctx: &Context,
     kind: &'static str,
+    uid: Option<&String>,
     reconcile: impl Future<Output = Result<Action, Error>>,
 ) -> Result<Action, Error> {
     if ctx.shutdown.run_until_cancelled(ctx.all_listed()).await.is_none() {
@@ -133,6 +135,9 @@ async fn counted(
     }
     let begun = Instant::now();
     let result = reconcile.await;
+    if let (Ok(_), Some(uid)) = (&result, uid) {
+        ctx.backoff.worked(&own(uid));
+    }
     ctx.metrics.reconciles.get_or_create(&Kind { kind }).inc();
     ctx.metrics.reconcile_seconds.get_or_create(&Kind { kind }).observe(begun.elapsed().as_secs_f64());
     result
@@ -141,8 +146,12 @@ async fn counted(
 /// Counts a failed reconcile and says when the next try is.
 fn failed(ctx: &Context, kind: &'static str, uid: &str, generation: Option<i64>, error: &Error) -> Duration {
     ctx.metrics.errors.get_or_create(&Failure { kind, category: error.category() }).inc();
-    // Apart from the back-off of long work, which has the uid alone as its key.
-    ctx.backoff.failed(&format!("{uid}/reconcile"), generation.unwrap_or_default(), Instant::now())
+    ctx.backoff.failed(&own(uid), generation.unwrap_or_default(), Instant::now())
+}
+
+/// Under what the back-off of an object's reconciles is kept: apart from that of its long work, which has the uid alone as its key.
+fn own(uid: &str) -> String {
+    format!("{uid}/reconcile")
 }
 
 /// Keeps the gauges true.

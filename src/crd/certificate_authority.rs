@@ -8,7 +8,7 @@ use super::member::{Member, MemberStatus};
 use super::names::digest;
 
 /// A certificate authority of an EKS cluster. Its key and certificate are in the Secret `<name>-tls`; the cluster's servers and nodes trust
-/// it while this resource is there, and it signs once the cluster's `spec.certificateAuthority` names it.
+/// it while this resource is there, and it signs once the cluster's `spec.certificateAuthority` names it. A cluster trusts two at most.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",

@@ -134,6 +134,12 @@ impl ApiError {
         Self { code, message: message.into(), details: Map::new(), source: None }
     }
 
+    /// The same as another exception, for an operation that doesn't know this one.
+    #[must_use]
+    pub fn with_code(self, code: ErrorCode) -> Self {
+        Self { code, ..self }
+    }
+
     /// EKS's answer for a cluster that isn't there.
     pub fn no_cluster(name: &str) -> Self {
         Self::resource_not_found(format!("No cluster found for name: {name}."))

@@ -61,6 +61,12 @@ pub fn fingerprints(pem: &str) -> Vec<String> {
     all
 }
 
+/// Whether nobody else has signed the first certificate in `pem`.
+pub fn is_self_signed(pem: &str) -> bool {
+    let first = Pem::iter_from_buffer(pem.as_bytes()).flatten().next();
+    first.is_some_and(|pem| pem.parse_x509().is_ok_and(|one| one.issuer() == one.subject()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +80,6 @@ mod tests {
         assert_eq!(prints[0], fingerprints(&one)[0]);
         assert_eq!(prints[1].len(), 16);
         assert!(fingerprints("no certificate").is_empty());
+        assert!(is_self_signed(&one) && !is_self_signed("no certificate"));
     }
 }

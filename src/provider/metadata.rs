@@ -45,7 +45,7 @@ impl ClusterProvider for Metadata {
                 name: format!("{}-{n}", plan.name.to_ascii_lowercase()),
                 state: ContainerState::Running,
                 image: plan.image.clone(),
-                trusts: None,
+                certified_by: None,
             })
             .collect())
     }

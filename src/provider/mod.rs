@@ -9,12 +9,12 @@ pub mod k3d;
 pub mod metadata;
 mod types;
 
-pub use authority::{Authorities, Authority, KeyPair, Trusted, fingerprints};
+pub use authority::{Authorities, Authority, KeyPair, Trusted, fingerprints, is_self_signed};
 pub use error::{Error, Retry};
 pub use types::{
     Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, FileKind, Import, NodeObservation,
     NodegroupPlan, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation, ServerSettings,
-    Step, trusts_signer,
+    Step,
 };
 
 use async_trait::async_trait;

@@ -139,7 +139,7 @@ pub struct NodegroupPlan {
     /// Availability zones to spread the nodes over.
     pub zones: Vec<String>,
     /// Fingerprints of the certificate authorities that the cluster trusts, the one that signs first.
-    pub trusts: Vec<String>,
+    pub authorities: Vec<String>,
 }
 
 /// CPU and memory of a node.
@@ -173,6 +173,8 @@ pub struct ClusterObservation {
     pub balancer: Option<ContainerState>,
     /// Address on the cluster's network where the API is found.
     pub address: Option<String>,
+    /// Whether there is a server that stood aside for another one in an upgrade.
+    pub aside: bool,
     /// The nodes of its groups.
     pub nodes: Vec<NodeObservation>,
 }
@@ -213,8 +215,8 @@ pub struct NodeObservation {
     pub state: ContainerState,
     /// Image it runs.
     pub image: String,
-    /// Fingerprints of the certificate authorities that it has known since it was made; `None` where that isn't known.
-    pub trusts: Option<Vec<String>>,
+    /// Fingerprint of the certificate authority that signed for the cluster when it was made; `None` where that isn't known.
+    pub certified_by: Option<String>,
 }
 
 impl NodeObservation {
@@ -223,16 +225,17 @@ impl NodeObservation {
         self.state == ContainerState::Running
     }
 
-    /// Whether it was made with the plan's image, and trusts who signs for the cluster.
+    /// Whether it was made with the plan's image, while who signs now did already.
     pub fn fits(&self, plan: &NodegroupPlan) -> bool {
-        self.image == plan.image && trusts_signer(self.trusts.as_deref(), &plan.trusts)
+        self.image == plan.image && self.is_certified(&plan.authorities)
     }
-}
 
-/// Whether who trusts `known` trusts the first of `all`. One of which that isn't known does where there never was another.
-pub fn trusts_signer(known: Option<&[String]>, all: &[String]) -> bool {
-    let Some(signer) = all.first() else { return true };
-    known.map_or(all.len() == 1, |known| known.contains(signer))
+    /// Whether it needs none but the first of the certificate authorities that its cluster trusts: that one signed the node's own certificates,
+    /// which it keeps for as long as it runs. A node of which that isn't known doesn't where there never was another.
+    pub fn is_certified(&self, authorities: &[String]) -> bool {
+        let Some(signer) = authorities.first() else { return true };
+        self.certified_by.as_ref().map_or(authorities.len() == 1, |by| by == signer)
+    }
 }
 
 /// How to reach an API server as administrator. `Debug` leaves the kubeconfig out: it holds a private key.

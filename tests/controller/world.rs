@@ -45,7 +45,7 @@ impl Cluster {
             image: self.images.get(name).cloned().unwrap_or_default(),
             name: name.to_owned(),
             state: if ended { ContainerState::Exited } else { ContainerState::Running },
-            trusts: self.certified.known_to(name),
+            certified_by: self.certified.of(name),
         }
     }
 }
@@ -281,7 +281,7 @@ impl ClusterProvider for InMemory {
         let address = cluster.map(|_| "10.0.0.2".to_owned());
         let servers = cluster.map(server).into_iter().collect();
         let nodes = cluster.map(|c| c.nodes.keys().map(|name| c.observed(name)).collect()).unwrap_or_default();
-        Ok(ClusterObservation { servers, address, nodes, balancer: None })
+        Ok(ClusterObservation { servers, address, nodes, ..ClusterObservation::default() })
     }
 
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {

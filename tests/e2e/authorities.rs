@@ -34,7 +34,7 @@ fn sign(bed: &Bed, name: &str) {
 #[test]
 fn a_certificate_authority_is_replaced_and_nobody_is_shut_out_before_the_old_one_goes() {
     let bed = Bed::new("authorities");
-    bed.apply(&cluster("demo", json!({"nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]})));
+    bed.apply(&cluster("demo", json!({"displayName": "certified", "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]})));
     bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     let old = bed.child("demo");
     let before = nodes(&old);
@@ -61,15 +61,16 @@ fn a_certificate_authority_is_replaced_and_nobody_is_shut_out_before_the_old_one
     };
     let after = rolled(&old);
 
-    // Back, and again: the nodes that are there now trust both.
+    // Back, and again. The old one goes when no node is left that it certified.
     sign(&bed, &made_with);
     assert!(asked_by_who_trusts(&bed, &old, &first).is_ok() && asked_by_who_trusts(&bed, &old, next).is_ok());
+    bed.until("nodes that the old one certified", ROLLED, || {
+        let now = nodes(&old);
+        (now.len() == 1 && now != after).then_some(())
+    });
     sign(&bed, "next");
-    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
-    assert_eq!(nodes(&old), after);
-
     bed.kubectl(&["delete", "certificateauthority", &made_with]).unwrap();
-    bed.wait("eks/demo", "{.status.certificateAuthority.trusted[*]}", "next", CLUSTER);
+    bed.wait("eks/demo", "{.status.certificateAuthority.trusted[*]}", "next", ROLLED);
     bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
     let refused = old.kubectl(&["get", "nodes"]).unwrap_err();
     assert!(refused.contains("certificate"), "{refused}");
@@ -90,8 +91,9 @@ fn a_certificate_authority_is_replaced_and_nobody_is_shut_out_before_the_old_one
         "true",
     ])
     .unwrap();
-    new.kubectl(&["wait", "pod/after", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s"]).unwrap();
-    assert_eq!(nodes(&new), after);
-    bed.kubectl(&["delete", "eks/demo", "--timeout=90s"]).unwrap();
+    new.kubectl(&["wait", "pod/after", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"]).unwrap();
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    assert_eq!(nodes(&new).len(), 1);
+    bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }

@@ -29,7 +29,7 @@ impl Bed {
         let instance = format!("test-{what}-{}", std::process::id());
         let k3d = K3d::start(change(K3dSettings::new(instance.as_str())));
         let bed = Self { k3d, instance, _turn: turn };
-        until(10, "Docker answers", || bed.k3d.ready().is_ok()).await;
+        until(30, "Docker answers", || bed.k3d.ready().is_ok()).await;
         bed
     }
 
@@ -85,7 +85,7 @@ pub fn group(cluster: &ClusterPlan, name: &str) -> NodegroupPlan {
         taints: vec![],
         resources: Resources { cpus: 1, memory_mib: 2048 },
         zones: vec!["us-east-1a".into(), "us-east-1b".into()],
-        trusts: vec![],
+        authorities: vec![],
     }
 }
 

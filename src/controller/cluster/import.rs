@@ -32,6 +32,10 @@ pub fn source(cluster: &EKSClusterConfig) -> Result<Option<Import>, Problem> {
     if !cluster.spec.imported {
         return Ok(None);
     }
+    if cluster.spec.certificate_authority.is_some() {
+        let text = "certificateAuthority can't be set for an imported cluster: nothing is changed in its servers; leave it out";
+        return Err(Problem::stalled(Reason::InvalidSpec, text));
+    }
     let connector = cluster.spec.connector_config.is_some().then(|| format!("{name}{CONNECTOR_SUFFIX}"));
     let Some(secret) = cluster.spec.kubeconfig_secret.clone().or(connector) else {
         return Ok(Some(Import::Named(cluster.spec.display_name.clone().unwrap_or(name))));

@@ -32,7 +32,9 @@ use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys};
 /// One look at a cluster.
 pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Result<Action, Error> {
     let span = tracing::info_span!("reconcile", kind = "EKSClusterConfig", resource = %validate::id(&cluster));
-    super::counted(&ctx, "cluster", look(&cluster, &ctx)).instrument(span).await
+    super::counted(&ctx, "cluster", cluster.metadata.uid.as_ref(), Box::pin(look(&cluster, &ctx)))
+        .instrument(span)
+        .await
 }
 
 async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, Error> {

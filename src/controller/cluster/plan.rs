@@ -125,7 +125,12 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
     // Of several servers one may die: the others answer, and nothing of the cluster changes.
     let answers = begun && spec.servers > 1 && world.has_quorum(spec.servers);
     if let Some(mut waiting) = at_work(cluster, seen, begun) {
-        if answers && matches!(seen.task, TaskView::Queued(Work::Start) | TaskView::Running(Work::Start, _)) {
+        if answers
+            && matches!(
+                seen.task,
+                TaskView::Queued(Work::Start) | TaskView::Running(Work::Start, _) | TaskView::Failed(..)
+            )
+        {
             waiting.phase = Phase::Active;
         }
         return waiting;
@@ -265,10 +270,10 @@ const fn reason(work: Work) -> Reason {
 
 /// The API server answers, and the spec asks for another version. `None` once that runs.
 fn upgrade(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
-    let target = match seen.target.as_ref()? {
-        Ok(target) if seen.reached(target) => return None,
-        Ok(target) => target,
-        Err(problem) => return Some(held(Phase::Active, problem.health.clone())),
+    let target = match &seen.target {
+        Some(Ok(target)) if !seen.reached(target) => target,
+        Some(Err(problem)) => return Some(held(Phase::Active, problem.health.clone())),
+        _ => return replaced(seen),
     };
     let progressing = |next, message| {
         Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message)).after(SOON))
@@ -293,6 +298,20 @@ fn upgrade(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
         }
         _ => progressing(Next::StartUpgrade(target.clone()), format!("Upgrading to {}", target.version)),
     }
+}
+
+/// An upgrade is done but for its last step: whom it replaced is there yet.
+fn replaced(seen: &Observed) -> Option<Plan> {
+    let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.aside) && seen.wait.is_none();
+    let idle = match &seen.task {
+        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => false,
+        // What became of it will be seen in a moment.
+        TaskView::Finished(work) => *work != Work::Upgrade,
+        TaskView::Idle | TaskView::Failed(..) => true,
+    };
+    let plan = seen.running().filter(|_| left && idle)?;
+    let health = Health::Progressing(Reason::Updating, "removing the server that an upgrade has replaced".into());
+    Some(Decision::new(Next::StartUpgrade(plan.clone()), Phase::Active, health).after(SOON))
 }
 
 /// The API server answers: see to what belongs around it.

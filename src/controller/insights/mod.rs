@@ -42,7 +42,7 @@ pub async fn run(ctx: Arc<Context>) {
 async fn reconcile(insights: Arc<ClusterInsights>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", insights.namespace().unwrap_or_default(), insights.name_any());
     let span = tracing::info_span!("reconcile", kind = "ClusterInsights", resource = %name);
-    super::counted(&ctx, "insights", look(&insights, &ctx)).instrument(span).await
+    super::counted(&ctx, "insights", insights.metadata.uid.as_ref(), look(&insights, &ctx)).instrument(span).await
 }
 
 async fn look(insights: &ClusterInsights, ctx: &Context) -> Result<Action, Error> {

@@ -4,10 +4,10 @@ use kube::ResourceExt;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
 
 use super::verdict::{Kind, Verdict};
-use crate::controller::cluster::authority::apply;
+use crate::controller::cluster::authority::{FINGERPRINT, MOST, apply};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, MemberIssue};
+use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, MemberIssue, MemberPhase};
 use crate::provider::{Authority, KeyPair};
 
 /// How long a certificate authority is good for, in days, as k3s has it.
@@ -21,13 +21,8 @@ impl Kind for CertificateAuthority {
             let message = "certificateAuthorityId isn't that of the cluster; leave the field out: the operator sets it";
             return Ok(Verdict::Refused(message.into()));
         }
-        if !self.is_first() && self.status.as_ref().is_none_or(|s| s.observed_generation != self.metadata.generation) {
-            let made = issue(&self.eks_name()).map_err(|source| Error::Certificate {
-                what: format!("CertificateAuthority {}", self.name_any()),
-                why: source.to_string(),
-            })?;
-            let authority = Authority { server: made.clone(), client: made };
-            apply::write(&apply::secret(self, &authority), ctx).await?;
+        if let Some(refused) = self.keyed(ctx).await? {
+            return Ok(refused);
         }
         let runs = ctx.providers.of(cluster.spec.provider).is_some_and(|provider| provider.has_api_server());
         if cluster.spec.imported || !runs {
@@ -42,12 +37,45 @@ impl Kind for CertificateAuthority {
         if status.is_some_and(|status| status.trusted.contains(&self.name_any())) {
             return Ok(Verdict::Working);
         }
-        let message = format!("waiting for cluster {} to trust it", cluster.name_any());
+        let full = status.is_some_and(|status| status.trusted.len() >= MOST);
+        let message = if full {
+            format!(
+                "cluster {} trusts {MOST} certificate authorities, which is the most: delete one of them",
+                cluster.name_any()
+            )
+        } else {
+            format!("waiting for cluster {} to trust it", cluster.name_any())
+        };
         Ok(Verdict::Impaired(vec![MemberIssue {
             code: "ClusterUnreachable".into(),
             message,
             ..MemberIssue::default()
         }]))
+    }
+}
+
+impl CertificateAuthority {
+    /// Sees to it that it has a key; why that can't be.
+    async fn keyed(&self, ctx: &Context) -> Result<Option<Verdict>, Error> {
+        let (namespace, secret) = (self.namespace().unwrap_or_default(), self.secret_name());
+        let known = ctx.owned.secret_annotations(&namespace, &secret);
+        // The cluster's own has its key from the cluster.
+        if known.is_some_and(|known| known.contains_key(FINGERPRINT)) || self.is_first() {
+            return Ok(None);
+        }
+        let never = self.status.as_ref().is_none_or(|s| matches!(s.phase, MemberPhase::Creating | MemberPhase::Failed));
+        if !never {
+            let why = format!("Secret {secret} is gone, and the key with it; delete this resource and make a new one");
+            return Ok(Some(Verdict::Refused(why)));
+        }
+        let made = issue(&self.eks_name()).map_err(|source| Error::Certificate {
+            what: format!("CertificateAuthority {}", self.name_any()),
+            why: source.to_string(),
+        })?;
+        let authority = Authority { server: made.clone(), client: made };
+        let ours = apply::write(&apply::secret(self, &authority), ctx).await?;
+        let why = || format!("Secret {secret} is there and isn't this resource's; delete or rename that one");
+        Ok((!ours).then(|| Verdict::Refused(why())))
     }
 }
 

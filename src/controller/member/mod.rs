@@ -26,7 +26,7 @@ use tracing::Instrument;
 use super::children::Child;
 use super::context::Context;
 use super::error::Error;
-use super::watch;
+use super::watch::{self, Source};
 use crate::crd::{
     AccessEntry, Addon, Capability, CertificateAuthority, EKSClusterConfig, FargateProfile, IdentityProviderConfig,
     PodIdentityAssociation, keys,
@@ -38,21 +38,24 @@ pub use verdict::Kind;
 use verdict::Verdict;
 
 /// Runs the controllers of all these kinds until the process is told to stop.
-pub async fn all(ctx: &Arc<Context>) {
+pub async fn all(ctx: &Arc<Context>, authorities: Source<CertificateAuthority>) {
     tokio::join!(
-        run::<FargateProfile>(ctx.clone()),
-        run::<PodIdentityAssociation>(ctx.clone()),
-        run::<AccessEntry>(ctx.clone()),
-        run::<IdentityProviderConfig>(ctx.clone()),
-        run::<Addon>(ctx.clone()),
-        run::<Capability>(ctx.clone()),
-        run::<CertificateAuthority>(ctx.clone()),
+        run(source::<FargateProfile>(ctx), ctx.clone()),
+        run(source::<PodIdentityAssociation>(ctx), ctx.clone()),
+        run(source::<AccessEntry>(ctx), ctx.clone()),
+        run(source::<IdentityProviderConfig>(ctx), ctx.clone()),
+        run(source::<Addon>(ctx), ctx.clone()),
+        run(source::<Capability>(ctx), ctx.clone()),
+        run(authorities, ctx.clone()),
     );
 }
 
-async fn run<K: Kind>(ctx: Arc<Context>) {
+fn source<K: Kind>(ctx: &Context) -> Source<K> {
+    watch::source(&ctx.client, ctx.settings.watch_namespace.as_deref())
+}
+
+async fn run<K: Kind>(source: Source<K>, ctx: Arc<Context>) {
     let shutdown = ctx.shutdown.clone();
-    let source = watch::source::<K>(&ctx.client, ctx.settings.watch_namespace.as_deref());
     ctx.members.add(source.store.clone());
     let (clusters, touched) = (ctx.wake.clone(), source.stream);
     let stream = touched.inspect(move |event| {
@@ -73,7 +76,7 @@ async fn run<K: Kind>(ctx: Arc<Context>) {
 async fn reconcile<K: Kind>(member: Arc<K>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", member.namespace().unwrap_or_default(), member.name_any());
     let span = tracing::info_span!("reconcile", kind = %K::kind(&()), resource = %name);
-    super::counted(&ctx, "member", look(&*member, &ctx)).instrument(span).await
+    super::counted(&ctx, "member", member.meta().uid.as_ref(), look(&*member, &ctx)).instrument(span).await
 }
 
 /// The cluster resource that the member belongs to.

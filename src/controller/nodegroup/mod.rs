@@ -48,7 +48,7 @@ pub async fn run(
 async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", group.namespace().unwrap_or_default(), group.name_any());
     let span = tracing::info_span!("reconcile", kind = "Nodegroup", resource = %name);
-    super::counted(&ctx, "nodegroup", look(&group, &ctx)).instrument(span).await
+    super::counted(&ctx, "nodegroup", group.metadata.uid.as_ref(), look(&group, &ctx)).instrument(span).await
 }
 
 async fn look(group: &Nodegroup, ctx: &Arc<Context>) -> Result<Action, Error> {

@@ -15,7 +15,7 @@ use crate::controller::decision::Problem;
 use crate::controller::tasks::TaskView;
 use crate::crd::nodegroup::NodeMarks;
 use crate::crd::{EKSClusterConfig, Nodegroup, Phase, keys, names};
-use crate::provider::{Error, NodeObservation, NodegroupPlan, trusts_signer};
+use crate::provider::{Error, NodeObservation, NodegroupPlan};
 
 /// What is known of the group's cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +37,8 @@ pub struct Rolling {
     pub surge: usize,
     /// Whether nodes go although their pods don't.
     pub force: bool,
+    /// Whether a drain that failed is tried again without being asked.
+    pub again: bool,
 }
 
 /// What is known of a node group at the moment of a reconcile.
@@ -88,7 +90,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
     };
     // Nodes from before another certificate authority signed for the cluster.
     let left_behind = match (&plan, &machines) {
-        (Ok(plan), Ok(machines)) => machines.iter().any(|m| !trusts_signer(m.trusts.as_deref(), &plan.trusts)),
+        (Ok(plan), Ok(machines)) => machines.iter().any(|m| !m.is_certified(&plan.authorities)),
         _ => false,
     };
     let name = names::nodegroup_name(group);
@@ -117,6 +119,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         rolling: cluster.as_deref().filter(|c| outdated(group, c) || left_behind).map(|_| Rolling {
             surge: surge(group),
             force: group.annotations().get(keys::ANNOTATION_FORCE).is_some_and(|force| force == "true"),
+            again: left_behind,
         }),
         cluster,
     }

@@ -128,7 +128,7 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
         TaskView::Stopping(_) => {
             return act(Next::Nothing, working(Reason::Updating, "stopping what is under way".into()));
         }
-        TaskView::Failed(Work::Drain, error) if seen.rolling.is_some() && seen.reported => {
+        TaskView::Failed(Work::Drain, error) if seen.rolling.is_some_and(|r| !r.again) && seen.reported => {
             let phase = if begun { Phase::Active } else { phase };
             return act(Next::Nothing, (phase, Health::Stalled(Reason::PodEvictionFailure, error.to_string())))
                 .after(ROUTINE);

@@ -67,7 +67,7 @@ pub fn validate(
         resources: instance_types::resources(instance_type(group))
             .unwrap_or(Resources { cpus: u32::MAX, memory_mib: u64::MAX }),
         zones: ["a", "b", "c"].map(|zone| format!("{region}{zone}")).to_vec(),
-        trusts: authority::trusted_by(cluster),
+        authorities: authority::trusted_by(cluster),
     })
 }
 

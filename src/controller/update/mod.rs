@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -45,7 +46,7 @@ pub async fn run(
 async fn reconcile(update: Arc<Update>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", update.namespace().unwrap_or_default(), update.name_any());
     let span = tracing::info_span!("reconcile", kind = "Update", resource = %name);
-    super::counted(&ctx, "update", look(&update, &ctx)).instrument(span).await
+    super::counted(&ctx, "update", update.metadata.uid.as_ref(), look(&update, &ctx)).instrument(span).await
 }
 
 async fn look(update: &Update, ctx: &Context) -> Result<Action, Error> {
@@ -82,11 +83,18 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
     }
     if let Some(authority) = &spec.certificate_authority_id {
         let made = ctx.members.find("CertificateAuthority", &id, authority);
-        return made.or_else(|| deleted(&id, ctx));
+        // It never has more than its first generation; the next one is its deletion.
+        return made.or_else(|| if spec.generation > 1 { deleted(&id, ctx) } else { coming(update) });
     }
     let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
     let status = cluster.status.as_ref();
     Some(Target::new(status.and_then(|s| s.observed_generation), status.map_or(&[], |s| s.conditions.as_slice())))
+}
+
+/// The update was made right after its target, which may be seen later.
+fn coming(update: &Update) -> Option<Target> {
+    let made = update.metadata.creation_timestamp.as_ref()?;
+    (Timestamp::now().duration_since(made.0) < SignedDuration::from_secs(5)).then(Target::default)
 }
 
 /// How the deletion of a certificate authority stands: it is done when its cluster trusts none that has no resource.

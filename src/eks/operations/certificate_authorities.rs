@@ -21,7 +21,7 @@ use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, MemberPhase, me
 use crate::eks::convert::cluster::wire_status as cluster_status;
 use crate::eks::convert::member::created;
 use crate::eks::convert::update::{self, Change};
-use crate::eks::error::ApiError;
+use crate::eks::error::{ApiError, ErrorCode};
 use crate::eks::registry::Registry;
 use crate::eks::store::StoreError;
 
@@ -162,9 +162,8 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
     let _turn = cx.state.turn.lock().await;
     let all = store.members::<CertificateAuthority>(&cluster);
     if let Some(found) = all.iter().find(|authority| stamp.made(&***authority)) {
-        return Ok(
-            json!({"update": record(&cx, &cluster, found).await?, "certificateAuthority": summary(&cluster, found)}),
-        );
+        let update = record(&cx, &cluster, found, &stamp).await?;
+        return Ok(json!({"update": update, "certificateAuthority": summary(&cluster, found)}));
     }
     // While none that has a resource signs, what the cluster was made with counts beside those that were made.
     let made = all.iter().filter(|authority| !authority.is_first()).count();
@@ -178,11 +177,7 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
         let text = format!("Cluster '{}' is not in ACTIVE status", request.cluster_name);
         return Err(named(ApiError::invalid_parameter(text)));
     }
-    if let Some(other) = under_way(store, &cluster, &Target::default()) {
-        let (name, id) = (&request.cluster_name, other.name_any());
-        let text = format!("Cannot {TYPE} because cluster {name} currently has update {id} in progress");
-        return Err(named(ApiError::resource_in_use(text)));
-    }
+    idle(&cx, &cluster)?;
     let mut authority = CertificateAuthority::new(
         "",
         CertificateAuthoritySpec { cluster_name: cluster.name_any(), ..CertificateAuthoritySpec::default() },
@@ -192,11 +187,25 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
     authority.metadata = member::metadata(&cluster, "certificate-authority", &format!("ca-{unique}"));
     authority.metadata.annotations = Some(stamp.annotations());
     let made = store.create(&authority).await.map_err(|error| named(error.into()))?;
-    Ok(json!({"update": record(&cx, &cluster, &made).await?, "certificateAuthority": summary(&cluster, &made)}))
+    let update = record(&cx, &cluster, &made, &stamp).await?;
+    Ok(json!({"update": update, "certificateAuthority": summary(&cluster, &made)}))
+}
+
+/// Whether nothing of the cluster is being changed.
+fn idle(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
+    let Some(other) = under_way(&cx.state.store, cluster, &Target::default()) else { return Ok(()) };
+    let (name, id) = (Identity::of(cluster).name, other.name_any());
+    let text = format!("Cannot {TYPE} because cluster {name} currently has update {id} in progress");
+    Err(ApiError::resource_in_use(text).cluster(&name))
 }
 
 /// The update that follows the making of a certificate authority, or its deletion.
-async fn record(cx: &Cx, cluster: &EKSClusterConfig, made: &CertificateAuthority) -> Result<Value, ApiError> {
+async fn record(
+    cx: &Cx,
+    cluster: &EKSClusterConfig,
+    made: &CertificateAuthority,
+    stamp: &Stamp,
+) -> Result<Value, ApiError> {
     let id = made.eks_name();
     let spec = UpdateSpec {
         cluster_name: cluster.name_any(),
@@ -205,10 +214,14 @@ async fn record(cx: &Cx, cluster: &EKSClusterConfig, made: &CertificateAuthority
         certificate_authority_id: Some(id),
         ..UpdateSpec::default()
     };
-    let update = Update::of(made, cluster, spec);
+    let mut update = Update::of(made, cluster, spec);
+    update.metadata.annotations = Some(stamp.annotations());
     match cx.state.store.create(&update).await {
         Ok(update) => Ok(update::describe(&update)),
-        Err(StoreError::Exists) => Ok(update::describe(&update)),
+        Err(StoreError::Exists) => {
+            let found = cx.state.store.get::<Update>(&update.namespace().unwrap_or_default(), &update.name_any());
+            Ok(update::describe(found.as_deref().unwrap_or(&update)))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -247,7 +260,7 @@ async fn activate(cx: Cx, input: ById) -> Result<Value, ApiError> {
         return Err(in_use_already(id).cluster(&input.cluster_name));
     }
     let found = find(&cx, &cluster, &input)?;
-    let name = found.name_any();
+    let (name, fresh) = (found.name_any(), signing(&cluster, &found) == "NOT_USED");
     let params = vec![UpdateParam { type_: "CertificateAuthorityId".into(), value: id.clone() }];
     let request = updates::Request { cluster: &cluster, target: Target::default(), object: &cluster, stamp };
     let mut answer = request
@@ -256,16 +269,23 @@ async fn activate(cx: Cx, input: ById) -> Result<Value, ApiError> {
             cluster.spec.certificate_authority = Some(name.clone());
             Ok(Change { kind: TYPE, params: params.clone() })
         })
-        .await?;
-    let now = chrono::Utc::now().to_rfc3339();
-    let noted = cx.state.store.change(&found, |found| {
-        found.annotations_mut().insert(ACTIVATED.to_owned(), now.clone());
-        Ok::<(), ApiError>(())
-    });
-    noted.await?;
-    let mut summary = summary(&cluster, &found);
-    summary["signingStatus"] = "ACTIVATING".into();
-    answer["certificateAuthority"] = summary;
+        .await
+        // This operation has no other exception for it.
+        .map_err(|error| match error.code() {
+            ErrorCode::ResourceInUse | ErrorCode::InvalidRequest => error.with_code(ErrorCode::InvalidParameter),
+            _ => error,
+        })?;
+    answer["certificateAuthority"] = summary(&cluster, &found);
+    // Not where the same request came again.
+    if fresh {
+        let now = chrono::Utc::now().to_rfc3339();
+        let noted = cx.state.store.change(&found, |found| {
+            found.annotations_mut().insert(ACTIVATED.to_owned(), now.clone());
+            Ok::<(), ApiError>(())
+        });
+        answer["certificateAuthority"] = summary(&cluster, &noted.await?.0);
+        answer["certificateAuthority"]["signingStatus"] = "ACTIVATING".into();
+    }
     Ok(answer)
 }
 
@@ -291,20 +311,27 @@ fn distributed(cluster: &EKSClusterConfig, authority: &CertificateAuthority) -> 
 }
 
 async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
+    let stamp = Stamp::new("DeleteCertificateAuthority", &cx.caller, input.client_request_token.as_deref(), &input)?;
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
+    let _turn = cx.state.turn.lock().await;
+    if let Some(update) = updates::made_by(&cx.state.store, &cluster, &stamp) {
+        let gone = json!({"id": id, "signingStatus": "NOT_USED", "distributionStatus": "DELETING"});
+        return Ok(json!({"update": update::describe(&update), "certificateAuthority": gone}));
+    }
     let in_use = InUse::of(&cluster).is_some_and(|own| own.id == *id);
     let found = if in_use { None } else { Some(find(&cx, &cluster, &input)?) };
     let Some(found) = found.filter(|found| signing(&cluster, found) == "NOT_USED") else {
         let text = format!("Certificate authority {id} is in use and can not be deleted");
         return Err(ApiError::resource_in_use(text).cluster(&Identity::of(&cluster).name));
     };
+    idle(&cx, &cluster)?;
     let mut summary = summary(&cluster, &found);
     summary["distributionStatus"] = "DELETING".into();
     cx.state.store.delete(&found).await?;
     let mut last = CertificateAuthority::clone(&found);
     last.metadata.generation = last.metadata.generation.map(|generation| generation + 1);
-    Ok(json!({"update": record(&cx, &cluster, &last).await?, "certificateAuthority": summary}))
+    Ok(json!({"update": record(&cx, &cluster, &last, &stamp).await?, "certificateAuthority": summary}))
 }
 
 #[cfg(test)]

@@ -103,6 +103,11 @@ pub(super) fn under_way(store: &Store, cluster: &EKSClusterConfig, target: &Targ
     of_target(store, cluster, target).into_iter().find(|update| update.state() == UpdateState::InProgress)
 }
 
+/// The cluster's update that this very request made before.
+pub(super) fn made_by(store: &Store, cluster: &EKSClusterConfig, stamp: &Stamp) -> Option<Arc<Update>> {
+    of_target(store, cluster, &Target::default()).into_iter().find(|update| stamp.made(&**update))
+}
+
 /// One request for a change.
 pub(super) struct Request<'a, K> {
     /// Cluster that is changed, or that what is changed belongs to.

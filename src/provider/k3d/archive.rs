@@ -21,11 +21,25 @@ pub struct File {
     pub path: String,
     /// What is in it.
     pub content: Vec<u8>,
+    /// Who may do what with it.
+    mode: u32,
+}
+
+impl File {
+    /// One that anybody may read and root may run.
+    pub fn program(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self { path: path.into(), content: content.into(), mode: 0o744 }
+    }
+
+    /// One that is for root alone.
+    pub fn secret(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self { path: path.into(), content: content.into(), mode: 0o600 }
+    }
 }
 
 impl From<&ServerFile> for File {
     fn from(file: &ServerFile) -> Self {
-        Self { path: file.path.clone(), content: file.content.clone().into_bytes() }
+        Self::secret(file.path.clone(), file.content.clone())
     }
 }
 
@@ -60,7 +74,7 @@ async fn download(docker: &Docker, container: &str, path: &str) -> Result<Option
     optional(archive.await).map_err(failed(format!("reading {path} of container {container}")))
 }
 
-/// Writes executable files into a container, running or not.
+/// Writes files into a container, running or not.
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
@@ -80,7 +94,7 @@ pub async fn write(docker: &Docker, container: &str, files: &[File]) -> Result<(
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn rewrite(docker: &Docker, container: &str, file: &File) -> Result<(), Error> {
     let aside = format!("{}.new", file.path);
-    write(docker, container, &[File { path: aside.clone(), content: file.content.clone() }]).await?;
+    write(docker, container, &[File { path: aside.clone(), ..file.clone() }]).await?;
     run(docker, container, &["cp", &aside, &file.path]).await.map(drop)
 }
 
@@ -145,7 +159,7 @@ fn pack(files: &[File]) -> std::io::Result<Vec<u8>> {
     for file in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(file.content.len() as u64);
-        header.set_mode(0o744);
+        header.set_mode(file.mode);
         archive.append_data(&mut header, file.path.trim_start_matches('/'), file.content.as_slice())?;
     }
     archive.into_inner()
@@ -157,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_is_packed_is_read_again() {
-        let file = File { path: "/bin/k3d-entrypoint.sh".into(), content: b"#!/bin/sh\n".to_vec() };
+        let file = File::program("/bin/k3d-entrypoint.sh", "#!/bin/sh\n");
         let archive = pack(std::slice::from_ref(&file)).unwrap();
         assert_eq!(first(&archive).unwrap(), Some(file.content));
         assert_eq!(all(&archive, "/a").unwrap()["/a/bin/k3d-entrypoint.sh"], b"#!/bin/sh\n");

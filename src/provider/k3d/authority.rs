@@ -15,12 +15,14 @@ use x509_parser::prelude::X509Certificate;
 use super::archive::File;
 use super::nodes::within;
 use super::{K3d, archive, names, upgrade};
-use crate::provider::{Authorities, Authority, ClusterPlan, Error, KeyPair, Progress, fingerprints};
+use crate::provider::{Authorities, Authority, ClusterPlan, Error, KeyPair, Progress, fingerprints, is_self_signed};
 
 /// Where k3s keeps its certificate authorities.
 const TLS: &str = "/var/lib/rancher/k3s/server/tls";
 /// From where it takes others.
 const STAGE: &str = "/etc/k3eks/rotate-ca";
+/// Lies there while what it took counts only from the next start on.
+const OWED: &str = "restart";
 
 /// The certificate authority that signs now, from a server that runs.
 pub async fn read(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Authority>, Error> {
@@ -40,19 +42,35 @@ pub async fn read(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Authority>, Er
 pub async fn certify(k3d: &K3d, plan: &ClusterPlan, to: &Authorities, progress: &Progress) -> Result<(), Error> {
     let doing = format!("giving cluster {} its certificate authorities", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
-    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
-        within(k3d.settings.limits.create, &doing, async {
-            let files = files(&docker, &server, to).await?;
-            archive::write(&docker, &server, &files).await?;
-            archive::run(&docker, &server, &["k3s", "certificate", "rotate-ca", "--path", STAGE, "--force"]).await?;
-            // What was signed before is signed anew when it starts again.
-            archive::run(&docker, &server, &["k3s", "certificate", "rotate"]).await?;
-            archive::run(&docker, &server, &["rm", "-r", STAGE]).await?;
-            upgrade::restart_one(&docker, &server, progress).await
-        })
-        .await?;
+    // The first one, which is asked how things stand, last: while one has to follow, it isn't done.
+    for server in names::servers(&k3d.name_of(&plan.id), plan.servers).into_iter().rev() {
+        within(k3d.settings.limits.create, &doing, certify_one(&docker, &server, to, progress)).await?;
     }
     Ok(())
+}
+
+/// Has one server take the authorities. What an earlier attempt did isn't done again: a restart costs its clients something.
+async fn certify_one(docker: &Docker, server: &str, to: &Authorities, progress: &Progress) -> Result<(), Error> {
+    let owed = format!("{STAGE}/{OWED}");
+    let (files, changed) = files(docker, server, to).await?;
+    if changed {
+        let owed = File::secret(owed, "");
+        archive::write(docker, server, &[files, vec![owed]].concat()).await?;
+        let taken = take(docker, server).await;
+        // No key stays behind, whatever came of it.
+        archive::run(docker, server, &["rm", "-r", &format!("{STAGE}/tls")]).await?;
+        taken?;
+    } else if archive::read(docker, server, &owed).await?.is_none() {
+        return Ok(());
+    }
+    upgrade::restart_one(docker, server, progress).await?;
+    archive::run(docker, server, &["rm", "-r", STAGE]).await.map(drop)
+}
+
+async fn take(docker: &Docker, server: &str) -> Result<(), Error> {
+    archive::run(docker, server, &["k3s", "certificate", "rotate-ca", "--path", STAGE, "--force"]).await?;
+    // What was signed before is signed anew when it starts again.
+    archive::run(docker, server, &["k3s", "certificate", "rotate"]).await.map(drop)
 }
 
 async fn pair(docker: &Docker, server: &str, of: &str) -> Result<Option<KeyPair>, Error> {
@@ -62,24 +80,27 @@ async fn pair(docker: &Docker, server: &str, of: &str) -> Result<Option<KeyPair>
     Ok(certificate.zip(key).map(|(certificate, key)| KeyPair { certificate: text(certificate), key: text(key) }))
 }
 
-/// What the server is to take.
-async fn files(docker: &Docker, server: &str, to: &Authorities) -> Result<Vec<File>, Error> {
+/// What the server is to take, and whether it has anything else now.
+async fn files(docker: &Docker, server: &str, to: &Authorities) -> Result<(Vec<File>, bool), Error> {
     let doing = || format!("signing certificate authorities of server {server}");
     let unusable = |why: Unusable| Error::Engine { doing: doing(), why: why.0 };
     let missing = || Error::Engine { doing: doing(), why: format!("it has no certificate authority in {TLS}") };
     let now = pair(docker, server, "server").await?.ok_or_else(missing)?;
     let trusted: Vec<&str> = to.trusted.iter().map(|one| one.server.as_str()).collect();
-    let mut all = vec![("server", bundle(&to.signer.server, &trusted, &now).map_err(unusable)?, &to.signer.server.key)];
+    let bundled = bundle(&to.signer.server, &trusted, &now).map_err(unusable)?;
+    let mut changed = bundled != now.certificate;
+    let mut all = vec![("server", bundled, &to.signer.server.key)];
     if let Some(now) = pair(docker, server, "client").await? {
         let trusted = to.trusted.iter().map(|one| one.client.as_deref().unwrap_or(&now.certificate));
-        let bundle = bundle(&to.signer.client, &trusted.collect::<Vec<_>>(), &now).map_err(unusable)?;
-        all.push(("client", bundle, &to.signer.client.key));
+        let bundled = bundle(&to.signer.client, &trusted.collect::<Vec<_>>(), &now).map_err(unusable)?;
+        changed |= bundled != now.certificate;
+        all.push(("client", bundled, &to.signer.client.key));
     }
-    let file = |name: String, content: &str| File { path: format!("{STAGE}/tls/{name}"), content: content.into() };
+    let file = |name: String, content: &str| File::secret(format!("{STAGE}/tls/{name}"), content);
     let both = |(of, bundle, key): (&str, String, &String)| {
         [file(format!("{of}-ca.crt"), &bundle), file(format!("{of}-ca.key"), key)]
     };
-    Ok(all.into_iter().flat_map(both).collect())
+    Ok((all.into_iter().flat_map(both).collect(), changed))
 }
 
 /// Why a certificate or a key can't be used.
@@ -177,11 +198,6 @@ fn texts(pem: &str) -> Vec<String> {
     const END: &str = "-----END CERTIFICATE-----";
     let blocks = pem.split_inclusive(END).filter(|block| block.ends_with(END));
     blocks.map(|block| format!("{}\n", block.trim().replace("\r\n", "\n"))).collect()
-}
-
-fn is_self_signed(pem: &str) -> bool {
-    let same = |pem: Pem| pem.parse_x509().is_ok_and(|one| one.issuer() == one.subject());
-    first(pem).is_ok_and(same)
 }
 
 /// Of the certificates for the first key in `pem`, the one that nobody else has signed.

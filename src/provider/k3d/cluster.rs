@@ -148,7 +148,7 @@ async fn write_files(docker: &Docker, server: &str, files: &[ServerFile]) -> Res
             Some(found) if *found == wanted.content => {}
             Some(_) if file.kind == FileKind::Watched => archive::rewrite(docker, server, &wanted).await?,
             Some(_) => {
-                let mark = archive::File { path: OWED.to_owned(), content: b"restart\n".to_vec() };
+                let mark = archive::File::secret(OWED, "restart\n");
                 archive::write(docker, server, &[mark, wanted]).await?;
                 owed = true;
             }

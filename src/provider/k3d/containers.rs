@@ -6,7 +6,7 @@ use bollard::models::{
     ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum, EndpointSettings,
 };
 
-use super::names::{self, LABEL_IMAGE, LABEL_NODEGROUP, LABEL_TRUSTS, LABEL_ZONE};
+use super::names::{self, LABEL_CERTIFIED_BY, LABEL_IMAGE, LABEL_NODEGROUP, LABEL_ZONE};
 use crate::provider::{ClusterId, ContainerState};
 
 /// k3d's label for what a container is.
@@ -42,8 +42,8 @@ pub enum Role {
         group: String,
         /// The availability zone.
         zone: Option<String>,
-        /// Fingerprints of the certificate authorities that it trusts.
-        trusts: Option<Vec<String>>,
+        /// Fingerprint of the certificate authority that signed when it was made.
+        certified_by: Option<String>,
     },
     /// Stands before several servers.
     Balancer,
@@ -94,7 +94,7 @@ impl Container {
             Some("agent") => Role::Node {
                 group: labels.get(LABEL_NODEGROUP).cloned().unwrap_or_default(),
                 zone: labels.get(LABEL_ZONE).cloned(),
-                trusts: labels.get(LABEL_TRUSTS).map(|all| all.split('.').map(str::to_owned).collect()),
+                certified_by: labels.get(LABEL_CERTIFIED_BY).cloned(),
             },
             _ => Role::Helper,
         };
@@ -155,7 +155,7 @@ mod tests {
     fn labels() -> serde_json::Value {
         json!({
             "k3eks.io/instance": "me", "k3eks.io/cluster": "default.dev", "k3eks.io/nodegroup": "workers",
-            "k3eks.io/zone": "us-east-1a", "k3eks.io/image": "k3s:1", "k3eks.io/trusts": "1f.2e", "k3d.role": "agent",
+            "k3eks.io/zone": "us-east-1a", "k3eks.io/image": "k3s:1", "k3eks.io/certified-by": "1f", "k3d.role": "agent",
             "k3d.cluster.network": "net",
         })
     }
@@ -179,8 +179,8 @@ mod tests {
         assert_eq!(Container::from_inspect("me", &inspected).as_ref(), Some(&listed));
         assert_eq!(listed.address.as_deref(), Some("172.18.0.3"));
         assert_eq!(listed.image, "k3s:1", "the image is named as it was asked for");
-        let trusts = Some(vec!["1f".to_owned(), "2e".to_owned()]);
-        assert_eq!(listed.role, Role::Node { group: "workers".into(), zone: Some("us-east-1a".into()), trusts });
+        let (zone, certified_by) = (Some("us-east-1a".into()), Some("1f".into()));
+        assert_eq!(listed.role, Role::Node { group: "workers".into(), zone, certified_by });
         assert_eq!(Container::from_summary("someone else", &summary("running")), None);
     }
 

@@ -23,7 +23,7 @@ pub fn script(endpoint: &PublicEndpoint) -> File {
     let mut content = HEAD.to_owned();
     content += &if endpoint.counted { counting() } else { empty(USED) };
     content += &if endpoint.is_open() { empty(ENDPOINT) } else { closed(&endpoint.sources) };
-    File { path: SCRIPT.to_owned(), content: content.into_bytes() }
+    File::program(SCRIPT, content)
 }
 
 /// Packets that came in by the public endpoint, from what `iptables -nvxL` says of the chain [`USED`].

@@ -116,11 +116,11 @@ fn servers(all: &[Container]) -> impl Iterator<Item = &Container> {
 /// What is known of a node, if the container is one of a group that is asked for.
 fn node(container: &Container, asked: impl Fn(&str) -> bool) -> Option<NodeObservation> {
     match &container.role {
-        Role::Node { group, trusts, .. } if asked(group) => Some(NodeObservation {
+        Role::Node { group, certified_by, .. } if asked(group) => Some(NodeObservation {
             name: container.name.clone(),
             state: container.state,
             image: container.image.clone(),
-            trusts: trusts.clone(),
+            certified_by: certified_by.clone(),
         }),
         _ => None,
     }
@@ -155,6 +155,7 @@ impl ClusterProvider for K3d {
             servers: servers.into_iter().map(server).collect(),
             balancer: balancer.map(|c| c.state),
             address,
+            aside: all.iter().any(|c| upgrade::is_aside(&c.name)),
             nodes: all.iter().filter_map(|c| node(c, |_| true)).collect(),
         })
     }

@@ -18,8 +18,8 @@ pub const LABEL_NODEGROUP: &str = "k3eks.io/nodegroup";
 pub const LABEL_ZONE: &str = "k3eks.io/zone";
 /// Container label: the image as it was asked for. Docker's list names a digest instead once the tag moved on.
 pub const LABEL_IMAGE: &str = "k3eks.io/image";
-/// Container label: fingerprints of the certificate authorities that a node has known since it was made.
-pub const LABEL_TRUSTS: &str = "k3eks.io/trusts";
+/// Container label: fingerprint of the certificate authority that signed for the cluster when the node was made.
+pub const LABEL_CERTIFIED_BY: &str = "k3eks.io/certified-by";
 
 /// The longest name that k3d takes for a cluster.
 const CLUSTER_NAME: usize = 32;

@@ -12,7 +12,7 @@ use bollard::models::{
 };
 
 use super::archive::File;
-use super::names::{self, LABEL_NODEGROUP, LABEL_TRUSTS, LABEL_ZONE};
+use super::names::{self, LABEL_CERTIFIED_BY, LABEL_NODEGROUP, LABEL_ZONE};
 use crate::provider::{NodegroupPlan, Resources};
 
 /// Node label of the availability zone.
@@ -91,9 +91,7 @@ pub fn container(
     let ours = names::labels(instance, &plan.cluster, &plan.image);
     labels.extend(ours.into_iter().map(|(key, value)| (key.to_owned(), value)));
     labels.insert(LABEL_NODEGROUP.to_owned(), plan.name.clone());
-    if !plan.trusts.is_empty() {
-        labels.insert(LABEL_TRUSTS.to_owned(), plan.trusts.join("."));
-    }
+    labels.extend(plan.authorities.first().map(|signer| (LABEL_CERTIFIED_BY.to_owned(), signer.clone())));
     labels.extend(zone.map(|zone| (LABEL_ZONE.to_owned(), zone.to_owned())));
     let mut environment = pattern.environment.clone();
     environment.push(format!("K3S_URL={}", pattern.url));
@@ -200,7 +198,7 @@ mod tests {
             taints: vec!["gpu=true:NoSchedule".into()],
             resources: Resources { cpus: 2, memory_mib: 4096 },
             zones: vec![],
-            trusts: vec!["1f".into(), "2e".into()],
+            authorities: vec!["1f".into(), "2e".into()],
         }
     }
 
@@ -219,7 +217,7 @@ mod tests {
             ("k3eks.io/nodegroup", "workers"),
             ("k3eks.io/zone", "us-east-1b"),
             ("k3eks.io/image", "k3s:1"),
-            ("k3eks.io/trusts", "1f.2e"),
+            ("k3eks.io/certified-by", "1f"),
         ] {
             assert_eq!(labels.get(key).map(String::as_str), Some(value), "{key}");
         }

@@ -104,7 +104,7 @@ async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) 
 pub async fn scripts(docker: &Docker, container: &str) -> Result<Vec<File>, Error> {
     let read = SCRIPTS.map(|path| archive::read(docker, container, path));
     let read = try_join_all(read).await?.into_iter().zip(SCRIPTS);
-    Ok(read.filter_map(|(content, path)| Some(File { path: path.to_owned(), content: content? })).collect())
+    Ok(read.filter_map(|(content, path)| Some(File::program(path, content?))).collect())
 }
 
 async fn machine(docker: &Docker, doing: &str) -> Result<Machine, Error> {

@@ -94,7 +94,7 @@ pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> 
     docker.start_container(server, None).await.map_err(failed(doing()))?;
     progress.tell(2, 2, "waiting for the API server");
     says_since(docker, server, UP, begun, || format!("waiting for server {server}")).await?;
-    archive::write(docker, server, &[archive::File { path: OWED.to_owned(), content: Vec::new() }]).await
+    archive::write(docker, server, &[archive::File::secret(OWED, "")]).await
 }
 
 /// Sees to it that there is one server after an upgrade that was interrupted: the new one if it runs, or if it is known to have been up

@@ -24,7 +24,7 @@ const CHECK: Duration = Duration::from_secs(10);
 /// First and longest pause before Docker is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// Events that change what is known of a container.
-const EVENTS: [&str; 8] = ["create", "start", "restart", "die", "stop", "pause", "unpause", "destroy"];
+const EVENTS: [&str; 9] = ["create", "start", "restart", "rename", "die", "stop", "pause", "unpause", "destroy"];
 /// Changes that a slow listener may be behind before it has to look at everything.
 const BACKLOG: usize = 1024;
 

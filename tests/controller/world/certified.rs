@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use k3eks::provider::{Authorities, Authority, KeyPair, NodegroupPlan};
 
-/// Who signs for a cluster, whom it trusts, and whom its nodes have known since they were made.
+/// Who signs for a cluster, whom it trusts, and who signed when its nodes were made.
 pub struct Certified {
     signer: KeyPair,
     trusted: Vec<String>,
-    nodes: BTreeMap<String, Vec<String>>,
+    nodes: BTreeMap<String, String>,
 }
 
 impl Default for Certified {
@@ -22,11 +22,11 @@ impl Default for Certified {
 impl Certified {
     /// A node came into being.
     pub fn met(&mut self, node: &str, plan: &NodegroupPlan) {
-        self.nodes.insert(node.to_owned(), plan.trusts.clone());
+        self.nodes.extend(plan.authorities.first().map(|signer| (node.to_owned(), signer.clone())));
     }
 
-    /// Whom a node knows.
-    pub fn known_to(&self, node: &str) -> Option<Vec<String>> {
+    /// Who signed when the node was made.
+    pub fn of(&self, node: &str) -> Option<String> {
         self.nodes.get(node).cloned()
     }
 

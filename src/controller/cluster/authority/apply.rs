@@ -16,7 +16,7 @@ use crate::controller::owned::labels;
 use crate::controller::tasks::Work;
 use crate::crd::certificate_authority::CertificateAuthoritySpec;
 use crate::crd::{CertificateAuthority, EKSClusterConfig, keys, member};
-use crate::provider::{Authorities, Authority, ClusterPlan, KeyPair, Trusted, fingerprints};
+use crate::provider::{Authorities, Authority, ClusterPlan, KeyPair, Trusted, fingerprints, is_self_signed};
 
 /// Keys of a certificate authority's Secret: of what signs for servers, and for clients where that is another.
 const KEYS: [(&str, &str); 2] = [("tls.crt", "tls.key"), ("client.crt", "client.key")];
@@ -72,17 +72,26 @@ pub async fn adopt(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context
     let made = api.patch(&name, &params, &Patch::Apply(&body)).await;
     let made =
         made.map_err(Error::kubernetes(format!("writing CertificateAuthority {name} of cluster {}", plan.id)))?;
-    write(&secret(&made, &found), ctx).await
+    let secret = secret(&made, &found);
+    if write(&secret, ctx).await? {
+        return Ok(());
+    }
+    let why = format!("Secret {} is there and isn't its own; delete or rename that one", secret.name_any());
+    Err(Error::Certificate { what: format!("CertificateAuthority {name}"), why })
 }
 
-/// Writes the Secret of a certificate authority. One that is there stays as it is.
-pub async fn write(secret: &Secret, ctx: &Context) -> Result<(), Error> {
+/// Writes the Secret of a certificate authority. One that is there stays as it is; says whether it is the same resource's.
+pub async fn write(secret: &Secret, ctx: &Context) -> Result<bool, Error> {
+    let name = secret.name_any();
     let api = Api::<Secret>::namespaced(ctx.client.clone(), &secret.namespace().unwrap_or_default());
     let params = PostParams { field_manager: Some(keys::MEMBER_MANAGER.into()), ..PostParams::default() };
     match api.create(&params, secret).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-        Err(e) => Err(Error::kubernetes(format!("writing Secret {}", secret.name_any()))(e)),
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 409 => {
+            let found = api.get_metadata(&name).await.map_err(Error::kubernetes(format!("reading Secret {name}")))?;
+            Ok(found.owner_references() == secret.owner_references())
+        }
+        Err(e) => Err(Error::kubernetes(format!("writing Secret {name}"))(e)),
     }
 }
 
@@ -117,9 +126,20 @@ async fn read(name: &str, plan: &ClusterPlan, ctx: &Context) -> Result<Authority
     let secret = CertificateAuthority::secret_of(name);
     let api = Api::<Secret>::namespaced(ctx.client.clone(), &plan.id.namespace);
     let found = api.get(&secret).await.map_err(Error::kubernetes(format!("reading Secret {secret}")))?;
-    let why =
-        || format!("Secret {secret} has no tls.crt or tls.key; delete the CertificateAuthority and make a new one");
-    authority(&found).ok_or_else(|| Error::Certificate { what: format!("CertificateAuthority {name}"), why: why() })
+    usable(&found).ok_or_else(|| {
+        let why = format!(
+            "Secret {secret} hasn't the self-signed certificate any more that it was made with, or its key; delete the CertificateAuthority and make a new one"
+        );
+        Error::Certificate { what: format!("CertificateAuthority {name}"), why }
+    })
+}
+
+/// What is in the Secret, if nobody has put anything else into it.
+fn usable(secret: &Secret) -> Option<Authority> {
+    let found = authority(secret)?;
+    let print = secret.annotations().get(FINGERPRINT)?;
+    (is_self_signed(&found.server.certificate) && fingerprints(&found.server.certificate).first() == Some(print))
+        .then_some(found)
 }
 
 #[cfg(test)]
@@ -140,7 +160,9 @@ mod tests {
         let written = secret(&of, &one);
         assert_eq!(written.data.as_ref().map(std::collections::BTreeMap::len), Some(2));
         assert_eq!(written.annotations()[FINGERPRINT], fingerprints(&server.certificate)[0]);
-        assert_eq!(authority(&written), Some(one));
+        assert_eq!(usable(&written), Some(one));
+        let another = secret(&of, &Authority { server: pair("c"), client: pair("c") });
+        assert_eq!(usable(&Secret { data: another.data, ..written }), None, "that isn't who it is known as");
         assert_eq!(authority(&Secret::default()), None);
     }
 }

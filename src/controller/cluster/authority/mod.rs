@@ -1,6 +1,6 @@
 //! Which certificate authorities a cluster trusts and which one signs for it, and what is to change. Synchronous, no client.
 //!
-//! A new one is trusted by all before it signs; one that is to go is trusted until no node is left that knows no other.
+//! A new one is trusted by all before it signs; one that is to go is trusted until no node is left whose certificates it signed.
 
 pub mod apply;
 
@@ -16,7 +16,11 @@ use crate::controller::tasks::{TaskView, Work};
 use crate::crd::conditions::{Health, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{CertificateAuthority, EKSClusterConfig, Member};
-use crate::provider::{ClusterObservation, fingerprints, trusts_signer};
+use crate::provider::{ClusterObservation, fingerprints};
+
+/// As many as are trusted at a time: who signs, and who did before or will next. The one before vouches for the one that signs, and nobody
+/// vouches for a third.
+pub const MOST: usize = 2;
 
 /// On the Secret of a certificate authority: the fingerprint of its key.
 pub const FINGERPRINT: &str = "k3eks.io/fingerprint";
@@ -69,6 +73,24 @@ impl Seen {
                 .and_then(|annotations| annotations.get(FINGERPRINT).cloned()),
         });
         Self { known: known.collect(), now: ca_pem.map(fingerprints).unwrap_or_default() }
+    }
+
+    /// Those that count, with their fingerprints: that have a key, first what is trusted already and what is asked for, and not too many.
+    fn counted(&self, asked: Option<&str>) -> Vec<(&Known, &str)> {
+        let place = |print: &str| self.now.iter().position(|known| known == print).unwrap_or(usize::MAX);
+        let mut all: Vec<_> = self.known.iter().filter_map(|k| Some((k, k.fingerprint.as_deref()?))).collect();
+        all.sort_by_key(|(known, print)| (place(print), Some(known.name.as_str()) != asked));
+        all.truncate(MOST);
+        all
+    }
+
+    /// Why the resource of this name doesn't count.
+    fn why_not(&self, name: &str) -> String {
+        let bare = self.known.iter().any(|known| known.name == *name && known.fingerprint.is_none());
+        if bare {
+            return format!("waiting for the key of CertificateAuthority {name}; if it got lost, delete the resource");
+        }
+        format!("a cluster trusts {MOST} certificate authorities at most: delete one, and {name} follows")
     }
 
     fn named(&self, fingerprint: &str) -> Option<&Known> {
@@ -124,40 +146,51 @@ enum Step {
 
 /// The next step; `name` is what the spec asks to sign.
 fn step(name: Option<&str>, seen: &Seen, world: &ClusterObservation) -> Step {
-    let Some(now) = seen.now.first() else { return Step::Settled };
     if let Some(name) = name.filter(|name| !seen.known.iter().any(|known| known.name == **name)) {
         return Step::Wrong(format!(
             "spec.certificateAuthority names {name}, and the cluster has no CertificateAuthority of this name; make one, or correct the field"
         ));
     }
-    if seen.known.is_empty() {
-        return Step::Settled;
+    let Some(now) = seen.now.first() else { return Step::Settled };
+    let all = seen.counted(name);
+    let gone: Vec<String> =
+        seen.now.iter().filter(|print| !all.iter().any(|(_, known)| known == *print)).cloned().collect();
+    let certify = |signer: &Known, kept: &[String]| {
+        let trusted = all.iter().filter(|(known, _)| *known != signer).map(|(known, _)| known.name.clone()).collect();
+        Step::Certify(Wanted { signer: signer.name.clone(), trusted, kept: kept.to_vec() })
+    };
+    let asked = all.iter().find(|(known, _)| Some(known.name.as_str()) == name).copied();
+    let Some(current) = seen.named(now) else {
+        return match seen.known.iter().find(|known| known.is_first) {
+            None if all.is_empty() && seen.now.len() == 1 => Step::Settled,
+            // What the cluster was made with isn't what signs, and whose key that is nobody has written down: another one follows.
+            Some(first) if first.fingerprint.is_some() => certify(asked.map_or(first, |(known, _)| known), &gone),
+            _ => Step::Adopt,
+        };
+    };
+    if let Some(name) = name.filter(|_| asked.is_none()) {
+        return Step::Wait(seen.why_not(name));
     }
-    if let Some(bare) = seen.known.iter().find(|known| known.fingerprint.is_none()) {
-        if bare.is_first {
-            return Step::Adopt;
-        }
-        return Step::Wait(format!("waiting for the key of CertificateAuthority {}", bare.name));
-    }
-    let Some(current) = seen.named(now) else { return Step::Adopt };
-    let asked = seen.known.iter().find(|known| Some(known.name.as_str()) == name).unwrap_or(current);
-    let print = |known: &Known| known.fingerprint.clone().unwrap_or_default();
+    let behind = world.nodes.iter().any(|node| !node.is_certified(&seen.now));
+    let held = behind && !gone.is_empty();
     // It signs once everybody trusts it.
-    let signer = if seen.now.contains(&print(asked)) { asked } else { current };
-    let all: Vec<String> = seen.known.iter().map(print).collect();
-    let signs = signer == current;
-    let gone: Vec<String> = seen.now.iter().filter(|print| !all.contains(print)).cloned().collect();
-    let behind = world.nodes.iter().any(|node| !trusts_signer(node.trusts.as_deref(), &seen.now));
-    let comes = all.iter().any(|print| !seen.now.contains(print));
-    if signs && !comes && gone.is_empty() {
+    let next = asked.filter(|(_, print)| !held && seen.now.iter().any(|known| known == print));
+    let signer = next.map_or(current, |(known, _)| known);
+    let comes = all.iter().any(|(_, print)| !seen.now.iter().any(|known| known == print));
+    if comes || signer != current {
+        return certify(signer, &gone);
+    }
+    if gone.is_empty() {
         return Step::Settled;
     }
-    if signs && !comes && behind {
-        return Step::Wait("waiting for the nodes that trust only a certificate authority that is to go".into());
+    if held {
+        return Step::Wait("waiting for the nodes that a certificate authority certified that is to go".into());
     }
-    let kept = if signs && !comes { Vec::new() } else { gone };
-    let trusted = seen.known.iter().filter(|known| *known != signer).map(|known| known.name.clone()).collect();
-    Step::Certify(Wanted { signer: signer.name.clone(), trusted, kept })
+    match seen.known.iter().find(|known| known.fingerprint.is_none()) {
+        // It may be the one that would go.
+        Some(bare) => Step::Wait(seen.why_not(&bare.name)),
+        None => certify(current, &[]),
+    }
 }
 
 /// The API server answers: the next action towards the certificate authorities that the cluster is to have. `None` once it has them.
@@ -218,14 +251,15 @@ mod tests {
         Seen { known: known.collect(), now: now.iter().map(|print| (*print).into()).collect() }
     }
 
-    fn nodes(trusts: &[&[&str]]) -> ClusterObservation {
-        let one = |all: &&[&str]| NodeObservation {
+    /// Nodes that were made while these signed.
+    fn nodes(signers: &[&str]) -> ClusterObservation {
+        let one = |signer: &&str| NodeObservation {
             name: "n".into(),
             state: ContainerState::Running,
             image: String::new(),
-            trusts: Some(all.iter().map(|print| (*print).into()).collect()),
+            certified_by: Some((*signer).into()),
         };
-        ClusterObservation { nodes: trusts.iter().map(one).collect(), ..ClusterObservation::default() }
+        ClusterObservation { nodes: signers.iter().map(one).collect(), ..ClusterObservation::default() }
     }
 
     fn certify(signer: &str, trusted: &[&str], kept: &[&str]) -> Step {
@@ -237,37 +271,64 @@ mod tests {
     fn a_new_one_is_trusted_then_signs_then_the_old_one_goes_when_no_node_needs_it() {
         let none = nodes(&[]);
         assert_eq!(step(None, &seen(&[], &["1"]), &none), Step::Settled);
-        assert!(matches!(step(None, &seen(&[("new", "")], &["1"]), &none), Step::Wait(_)), "its key isn't there");
         assert_eq!(step(None, &seen(&[("new", "2")], &["1"]), &none), Step::Adopt);
         assert_eq!(step(None, &seen(&[("new", "2"), ("old", "")], &["1"]), &none), Step::Adopt, "interrupted");
         let both = [("new", "2"), ("old", "1")];
         assert_eq!(step(None, &seen(&both, &["1"]), &none), certify("old", &["new"], &[]));
         assert_eq!(step(None, &seen(&both, &["1", "2"]), &none), Step::Settled);
-        assert_eq!(
-            step(Some("new"), &seen(&both, &["1"]), &none),
-            certify("old", &["new"], &[]),
-            "not before it is trusted"
-        );
+        let early = step(Some("new"), &seen(&both, &["1"]), &none);
+        assert_eq!(early, certify("old", &["new"], &[]), "not before it is trusted");
         assert_eq!(step(Some("new"), &seen(&both, &["1", "2"]), &none), certify("new", &["old"], &[]));
-        assert_eq!(step(Some("new"), &seen(&both, &["2", "1"]), &none), Step::Settled);
-        assert_eq!(step(Some("old"), &seen(&both, &["2", "1"]), &none), certify("old", &["new"], &[]), "and back");
+        assert_eq!(step(Some("new"), &seen(&both, &["2", "1"]), &nodes(&["1"])), Step::Settled);
+        let back = step(Some("old"), &seen(&both, &["2", "1"]), &nodes(&["1", "2"]));
+        assert_eq!(back, certify("old", &["new"], &[]), "and back, at any time");
         let alone = seen(&both[..1], &["2", "1"]);
-        let waiting = step(Some("new"), &alone, &nodes(&[&["1", "2"], &["1"]]));
-        assert!(matches!(waiting, Step::Wait(_)), "a node trusts only the old one: {waiting:?}");
-        assert_eq!(step(Some("new"), &alone, &nodes(&[&["1", "2"], &["2"]])), certify("new", &[], &[]));
+        let waiting = step(Some("new"), &alone, &nodes(&["2", "1"]));
+        assert!(matches!(waiting, Step::Wait(_)), "a node has its certificates from the old one: {waiting:?}");
+        assert_eq!(step(Some("new"), &alone, &nodes(&["2", "2"])), certify("new", &[], &[]));
     }
 
     #[test]
     fn one_that_signs_stays_although_its_resource_goes() {
         assert_eq!(step(None, &seen(&[("other", "2")], &["1", "2"]), &nodes(&[])), Step::Adopt);
-        assert_eq!(step(None, &seen(&[], &["1", "2"]), &nodes(&[])), Step::Settled);
+        assert_eq!(step(None, &seen(&[], &["1", "2"]), &nodes(&[])), Step::Adopt, "so that the other one goes");
         let wrong = step(Some("gone"), &seen(&[("old", "1")], &["1"]), &nodes(&[]));
         assert!(matches!(wrong, Step::Wrong(message) if message.contains("names gone")));
+        // The place of what the cluster was made with is taken, so that one signs again.
+        assert_eq!(step(None, &seen(&[("old", "1")], &["2", "1"]), &nodes(&["2"])), certify("old", &[], &["2"]));
+        let two = seen(&[("old", "1"), ("new", "3")], &["2"]);
+        assert_eq!(step(Some("new"), &two, &nodes(&[])), certify("new", &["old"], &["2"]));
     }
 
     #[test]
     fn whoever_goes_while_another_begins_to_sign_is_kept_for_the_nodes() {
         let all = seen(&[("new", "2"), ("mid", "1")], &["1", "2", "0"]);
-        assert_eq!(step(Some("new"), &all, &nodes(&[])), certify("new", &["mid"], &["0"]));
+        assert_eq!(step(Some("new"), &all, &nodes(&["1"])), certify("new", &["mid"], &["0"]));
+        assert!(
+            matches!(step(Some("new"), &all, &nodes(&["0"])), Step::Wait(_)),
+            "who vouched for mid isn't there then"
+        );
+    }
+
+    #[test]
+    fn nothing_goes_while_a_key_is_missing() {
+        let lost = seen(&[("new", "2"), ("old", "")], &["2", "1"]);
+        assert!(
+            matches!(step(None, &lost, &nodes(&[])), Step::Wait(message) if message.contains("key of CertificateAuthority old"))
+        );
+        assert_eq!(step(None, &seen(&[("new", "")], &["1"]), &nodes(&[])), Step::Settled, "its key comes in a moment");
+        assert_eq!(step(None, &seen(&[("old", "1"), ("new", "")], &["1"]), &nodes(&[])), Step::Settled);
+        assert!(matches!(step(Some("new"), &seen(&[("old", "1"), ("new", "")], &["1"]), &nodes(&[])), Step::Wait(_)));
+    }
+
+    #[test]
+    fn a_third_one_waits_until_another_goes() {
+        let three = seen(&[("a", "3"), ("new", "2"), ("old", "1")], &["2", "1"]);
+        assert_eq!(step(None, &three, &nodes(&[])), Step::Settled);
+        assert!(matches!(step(Some("a"), &three, &nodes(&[])), Step::Wait(message) if message.contains("delete one")));
+        let fresh = seen(&[("a", "3"), ("b", "2"), ("old", "1")], &["1"]);
+        assert_eq!(step(Some("b"), &fresh, &nodes(&[])), certify("old", &["b"], &[]), "what is asked for comes first");
+        let two = seen(&[("a", "3"), ("new", "2")], &["2", "1"]);
+        assert_eq!(step(None, &two, &nodes(&["1"])), certify("new", &["a"], &["1"]), "the one that goes is kept");
     }
 }

@@ -67,8 +67,25 @@ fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
         assert!(matches!(healed.next, Next::StartStart(_)), "{states:?}: {healed:?}");
         assert_eq!(healed.phase, phase, "{states:?}");
     }
+    let error = Error::Engine { doing: "certifying".into(), why: "one doesn't run".into() };
+    let failed = Observed {
+        task: TaskView::Failed(Work::Certify, error),
+        wait: Some(SOON),
+        ..seen(world(&[Running, Exited, Running]))
+    };
+    assert_eq!(plan(&cluster(json!({}), active()), &failed).phase, Phase::Active, "the others answer");
     let shut = ClusterObservation { balancer: Some(Exited), ..world(&[Running, Running, Running]) };
     assert_eq!(plan(&cluster(json!({}), active()), &seen(shut)).phase, Phase::Updating, "nobody gets in");
+}
+
+#[test]
+fn whom_an_upgrade_replaced_goes_although_its_last_step_was_interrupted() {
+    let world = ClusterObservation { aside: true, ..server(ContainerState::Running) };
+    let seen = Observed { world: Ok(world), child: ready(), ..seen_cluster() };
+    let next = |task| plan(&cluster(json!({}), active()), &Observed { task, ..seen.clone() }).next;
+    assert!(matches!(next(TaskView::Idle), Next::StartUpgrade(_)));
+    assert!(!matches!(next(TaskView::Finished(Work::Upgrade)), Next::StartUpgrade(_)), "it goes just now");
+    assert!(!matches!(next(TaskView::Running(Work::Upgrade, Step::default())), Next::StartUpgrade(_)));
 }
 
 #[test]

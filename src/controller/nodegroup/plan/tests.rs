@@ -49,7 +49,7 @@ fn rolling(all: &[(&str, &str, bool)], desired: usize) -> Observed {
     Observed {
         machines: Ok(found),
         nodes: Some(nodes(&ready)),
-        rolling: Some(Rolling { surge: 1, force: false }),
+        rolling: Some(Rolling { surge: 1, force: false, again: false }),
         ..seen_group(desired)
     }
 }
@@ -61,7 +61,10 @@ fn a_new_node_is_ready_before_an_old_one_goes() {
     let begun = rolling(&[("a", "1.32", true), ("b", "1.32", true)], 2);
     assert!(matches!(next(&begun), Next::AddNodes(_, 1)), "one at a time");
     assert!(
-        matches!(next(&Observed { rolling: Some(Rolling { surge: 9, force: false }), ..begun }), Next::AddNodes(_, 2)),
+        matches!(
+            next(&Observed { rolling: Some(Rolling { surge: 9, force: false, again: false }), ..begun }),
+            Next::AddNodes(_, 2)
+        ),
         "no more than there are"
     );
     let waiting = rolling(&[("a", "1.32", true), ("b", "1.32", true), ("c", "1.33", false)], 2);
@@ -88,8 +91,11 @@ fn pods_that_stay_end_an_update_until_the_spec_changes() {
     let all = [("a", "1.32", true), ("c", "1.33", true)];
     let seen = Observed { task: TaskView::Failed(Work::Drain, error), ..rolling(&all, 1) };
     assert!(matches!(plan(&old_group(), &seen).health, Health::Stalled(Reason::PodEvictionFailure, _)));
-    let changed = Observed { reported: false, ..seen };
+    let changed = Observed { reported: false, ..seen.clone() };
     assert!(matches!(plan(&old_group(), &changed).next, Next::Drain(..)));
+    // Nobody asked the group for another certificate authority, so nobody could ask again.
+    let rolling = Some(Rolling { surge: 1, force: false, again: true });
+    assert!(matches!(plan(&old_group(), &Observed { rolling, ..seen }).next, Next::Drain(..)));
 }
 
 #[test]
