@@ -49,4 +49,4 @@ K3EKS_CHAOS_SEED=1 K3EKS_CHAOS_SECONDS=20 suite cargo test --features e2e --test
 suite cargo test --features e2e --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
 # The operators that tests killed had the machine to themselves for minutes; the one in the cluster may have to catch up.
 until_ready 120 curl -fsS "$K3EKS_E2E_ENDPOINT/_k3eks/health" || { echo "error: the EKS API at $K3EKS_E2E_ENDPOINT doesn't answer" >>"$said"; exit 1; }
-suite "$clients/bin/python" -m pytest -q -p no:cacheprovider tests/clients
+suite "$clients/bin/python" -m pytest -q -p no:cacheprovider --durations 12 tests/clients
