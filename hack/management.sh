@@ -39,7 +39,7 @@ definitions() {
 }
 
 operator() { # IMAGE
-  helm upgrade --install k3eks "$ROOT/charts/k3eks" -n k3eks-system --wait --timeout 120s \
+  helm upgrade --install k3eks "$ROOT/charts/k3eks" -n k3eks-system --reset-then-reuse-values --wait --timeout 120s \
     --set "api.service.type=NodePort,api.service.nodePort=$node_port" \
     --set "image.repository=${1%%:*},image.tag=${1##*:},image.pullPolicy=IfNotPresent,operator.network=k3d-$name"
 }

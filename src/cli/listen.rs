@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +35,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Port { address, what, argument } = port;
-    let (handle, app) = (Handle::new(), app.into_make_service());
+    let (handle, app) = (Handle::new(), app.layer(middleware::from_fn(host)).into_make_service());
     let ending = handle.clone();
     tokio::spawn(async move {
         shutdown.cancelled().await;
@@ -44,6 +48,15 @@ pub async fn serve(
         Some(tls) => axum_server::bind_rustls(address, tls).handle(handle).serve(app).await,
     };
     served.with_context(|| format!("serving {address}; take another {argument} if it is in use"))
+}
+
+/// HTTP/2 names the host beside the headers; whoever looks at signatures looks for it among them.
+async fn host(mut request: Request, next: Next) -> Response {
+    let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(authority) = authority.filter(|_| !request.headers().contains_key(header::HOST)) {
+        request.headers_mut().insert(header::HOST, authority);
+    }
+    next.run(request).await
 }
 
 /// Makes TLS possible; to be called before a certificate is read.

@@ -52,9 +52,16 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// The provider that a cluster asks for, or the default; `None` where that one was turned off.
-    pub fn of(&self, wanted: Option<ProviderName>) -> Option<&Arc<dyn ClusterProvider>> {
-        match wanted.unwrap_or(self.default) {
+    /// The provider that a cluster asks for, else the one that it has, whatever the default is by now, else the default; `None` where that one
+    /// was turned off.
+    pub fn of(&self, cluster: &EKSClusterConfig) -> Option<&Arc<dyn ClusterProvider>> {
+        let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
+        let has = applied.and_then(|applied| match applied.provider.as_str() {
+            "k3d" => Some(ProviderName::K3d),
+            "metadata" => Some(ProviderName::Metadata),
+            _ => None,
+        });
+        match cluster.spec.provider.or(has).unwrap_or(self.default) {
             ProviderName::K3d => self.k3d.as_ref(),
             ProviderName::Metadata => Some(&self.metadata),
         }

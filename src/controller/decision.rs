@@ -63,6 +63,7 @@ pub fn failing(error: &Error) -> Health {
         Error::Unavailable { .. } | Error::ToolMissing { .. } => Reason::ProviderUnavailable,
         Error::UnknownVersion { .. } => Reason::InvalidSpec,
         Error::ImageUnavailable { .. } => Reason::ImageUnavailable,
+        Error::PodsStay { .. } => Reason::PodEvictionFailure,
         Error::NoPort { .. } | Error::Timeout { .. } | Error::Engine { .. } => Reason::ProvisionFailed,
     };
     match error.retry() {
@@ -104,6 +105,7 @@ mod tests {
                 Reason::ProviderUnavailable,
                 Retry::Transient,
             ),
+            (Error::PodsStay { node: text(), seconds: 1, pods: text() }, Reason::PodEvictionFailure, Retry::Transient),
         ]
     }
 
@@ -116,6 +118,7 @@ mod tests {
             Error::Timeout { .. } => 4,
             Error::Engine { .. } => 5,
             Error::ToolMissing { .. } => 6,
+            Error::PodsStay { .. } => 7,
         }
     }
 

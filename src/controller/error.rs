@@ -1,5 +1,6 @@
 //! What can go wrong in a reconcile, and when it is tried again.
 
+use crate::crd::conditions::{Health, Reason};
 use crate::provider;
 
 /// What can go wrong in a reconcile. Every text says what was being done to which resource.
@@ -32,6 +33,14 @@ pub enum Error {
         /// What went wrong.
         why: String,
     },
+    /// Something of this name is there already, and is somebody else's.
+    #[error("{what} is there and isn't cluster {cluster}'s; delete or rename it, or give the cluster another name")]
+    Taken {
+        /// The object.
+        what: String,
+        /// The cluster resource.
+        cluster: String,
+    },
     /// A resource lacks something that the API server always sets.
     #[error("{what} has no {missing}: it wasn't read from an API server")]
     Incomplete {
@@ -48,6 +57,18 @@ impl Error {
         move |source| Self::Kubernetes { doing: doing.into(), source: Box::new(source) }
     }
 
+    /// What is to be said of a resource for which this isn't over by itself.
+    pub fn health(&self) -> Option<Health> {
+        match self {
+            Self::Kubernetes { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 422) => {
+                Some(Health::Stalled(Reason::InvalidSpec, self.to_string()))
+            }
+            Self::Taken { .. } => Some(Health::Stalled(Reason::Conflict, self.to_string())),
+            Self::Certificate { .. } => Some(Health::Failing(Reason::ProvisionFailed, self.to_string())),
+            _ => None,
+        }
+    }
+
     /// A stable word for metrics.
     pub const fn category(&self) -> &'static str {
         match self {
@@ -55,6 +76,7 @@ impl Error {
             Self::Provider(_) => "provider",
             Self::Kubeconfig { .. } => "kubeconfig",
             Self::Certificate { .. } => "certificate",
+            Self::Taken { .. } => "taken",
             Self::Incomplete { .. } => "incomplete",
         }
     }
@@ -71,7 +93,10 @@ mod tests {
         let kubeconfig = Error::Kubeconfig { cluster: "a/b".into(), why: "empty".into() };
         let incomplete = Error::Incomplete { what: "Nodegroup a/b".into(), missing: "uid" };
         let certificate = Error::Certificate { what: "CertificateAuthority a/b".into(), why: "no key".into() };
+        let taken = Error::Taken { what: "Secret a/b".into(), cluster: "b".into() };
+        assert!(matches!(taken.health(), Some(Health::Stalled(Reason::Conflict, _))) && incomplete.health().is_none());
         for (error, category) in [
+            (taken, "taken"),
             (kubernetes, "kubernetes"),
             (provider, "provider"),
             (kubeconfig, "kubeconfig"),

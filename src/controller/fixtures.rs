@@ -135,7 +135,7 @@ pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
         machines: Ok(Vec::new()),
         nodes: Some(std::collections::BTreeMap::new()),
         marks: std::collections::BTreeMap::new(),
-        looking: false,
+        api: nodegroup::observe::Api::Answers,
         has_api_server: true,
         task: TaskView::Idle,
         wait: None,

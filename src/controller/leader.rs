@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::Client;
-use kube_leader_election::{LeaseLock, LeaseLockParams, LeaseLockResult};
+use kube_leader_election::{Error as LeaseError, LeaseLock, LeaseLockParams, LeaseLockResult};
 use tokio_util::sync::CancellationToken;
 
 /// Name of the Lease.
@@ -13,16 +13,35 @@ const TTL: Duration = Duration::from_secs(15);
 /// Between two renewals, or two looks at another's lease.
 const TICK: Duration = Duration::from_secs(3);
 
+/// The longest wait for an answer, so that there is time for another try.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// Our hold on the Lease.
 pub struct Leadership {
     lock: LeaseLock,
+    holder: String,
 }
 
 impl Leadership {
     /// For the replica `holder`; the Lease is in `namespace`.
     pub fn new(client: Client, namespace: &str, holder: &str) -> Self {
         let params = LeaseLockParams { lease_name: LEASE.into(), holder_id: holder.into(), lease_ttl: TTL };
-        Self { lock: LeaseLock::new(client, namespace, params) }
+        Self { lock: LeaseLock::new(client, namespace, params), holder: holder.to_owned() }
+    }
+
+    /// Asks for the lease, or for more of it, but not for ever: others may have it by the time a slow answer comes.
+    async fn ask(&self) -> Result<LeaseLockResult, LeaseError> {
+        let slow = |_| LeaseError::AcquireLease(kube::Error::Service("the API server doesn't answer".into()));
+        let asked = tokio::time::timeout(ANSWER, self.lock.try_acquire_or_renew()).await;
+        match asked.map_err(slow)?? {
+            // A renewal and a takeover may cross.
+            LeaseLockResult::Acquired(lease)
+                if lease.spec.as_ref().and_then(|s| s.holder_identity.as_ref()) != Some(&self.holder) =>
+            {
+                Ok(LeaseLockResult::NotAcquired(lease))
+            }
+            answer => Ok(answer),
+        }
     }
 
     /// Waits until this replica leads; false where `shutdown` came first. Taking over from another is confirmed by a
@@ -35,7 +54,7 @@ impl Leadership {
                 _ = tick.tick() => {}
                 () = shutdown.cancelled() => return false,
             }
-            match self.lock.try_acquire_or_renew().await {
+            match self.ask().await {
                 Ok(LeaseLockResult::Acquired(lease)) => {
                     let fresh = lease.spec.and_then(|s| s.lease_transitions).unwrap_or_default() == 0;
                     seen += 1;
@@ -63,7 +82,7 @@ impl Leadership {
                 _ = tick.tick() => {}
                 () = shutdown.cancelled() => return std::future::pending().await,
             }
-            match self.lock.try_acquire_or_renew().await {
+            match self.ask().await {
                 Ok(LeaseLockResult::Acquired(_)) => renewed = tokio::time::Instant::now(),
                 Ok(LeaseLockResult::NotAcquired(_)) => {
                     tracing::error!(lease = LEASE, "another replica leads now");

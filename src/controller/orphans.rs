@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Api;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use crate::crd::EKSClusterConfig;
 use crate::provider::{ClusterId, ClusterProvider};
 
 /// Between two looks.
@@ -36,8 +38,8 @@ async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>) {
         let orphans: Vec<ClusterId> = known.into_iter().filter(|id| is_orphan(&ctx, id)).collect();
         ctx.metrics.orphans.set(i64::try_from(orphans.len()).unwrap_or(i64::MAX));
         for id in due(&mut since, orphans, Instant::now(), ctx.settings.orphan_grace) {
-            // One may have come back a moment ago.
-            if is_orphan(&ctx, &id) {
+            // One may have come back a moment ago, or be there and not be readable by this version.
+            if is_orphan(&ctx, &id) && is_gone(&ctx, &id).await {
                 remove(provider.as_ref(), &id).await;
             }
         }
@@ -47,6 +49,18 @@ async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>) {
 fn is_orphan(ctx: &Context, id: &ClusterId) -> bool {
     let watched = ctx.settings.watch_namespace.as_ref().is_none_or(|n| *n == id.namespace);
     watched && ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace)).is_none()
+}
+
+/// Whether the API server knows no such resource. Without an answer there is nothing to go by.
+async fn is_gone(ctx: &Context, id: &ClusterId) -> bool {
+    let api = Api::<EKSClusterConfig>::namespaced(ctx.client.clone(), &id.namespace);
+    match api.get_metadata_opt(&id.name).await {
+        Ok(found) => found.is_none(),
+        Err(error) => {
+            tracing::warn!(resource = %id, %error, "asking whether a cluster without a resource has one");
+            false
+        }
+    }
 }
 
 /// The orphans whose grace time is over. `since` says when each of them was first seen; a new one is reported.

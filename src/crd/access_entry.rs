@@ -55,6 +55,11 @@ pub struct AccessEntrySpec {
 
 /// The type of an entry for people and programs.
 pub const STANDARD: &str = "STANDARD";
+/// The type of an entry for nodes of EKS Auto Mode, whose rights are policies too.
+const EC2: &str = "EC2";
+/// The types that EKS has.
+pub const TYPES: [&str; 7] =
+    [STANDARD, EC2, "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "HYBRID_LINUX", "HYPERPOD_LINUX"];
 
 fn standard() -> String {
     STANDARD.into()
@@ -83,18 +88,26 @@ impl AccessEntrySpec {
         }
     }
 
-    /// The Kubernetes groups of whoever comes by this entry.
-    pub fn groups(&self) -> Vec<String> {
+    /// The Kubernetes groups that the entry has in EKS: of a node, what its type says.
+    pub fn eks_groups(&self) -> Vec<String> {
         let fixed: &[&str] = match self.type_.as_str() {
-            STANDARD => {
-                let own = identity_service::entry_group(&self.principal_arn);
-                return self.kubernetes_groups.iter().cloned().chain([own]).collect();
-            }
-            "EC2_WINDOWS" => &["system:bootstrappers", "system:nodes", "eks:kube-proxy-windows"],
+            STANDARD => return self.kubernetes_groups.clone(),
+            "EC2_WINDOWS" => &["eks:kube-proxy-windows", "system:nodes"],
             "FARGATE_LINUX" => &["system:bootstrappers", "system:nodes", "system:node-proxier"],
-            _ => &["system:bootstrappers", "system:nodes"],
+            _ => &["system:nodes"],
         };
         fixed.iter().map(|group| (*group).to_owned()).collect()
+    }
+
+    /// The Kubernetes groups of whoever comes by this entry: with the one that its access policies are bound to.
+    pub fn groups(&self) -> Vec<String> {
+        let own = self.takes_policies().then(|| identity_service::entry_group(&self.principal_arn));
+        self.eks_groups().into_iter().chain(own).collect()
+    }
+
+    /// Whether access policies can be associated with it.
+    pub fn takes_policies(&self) -> bool {
+        matches!(self.type_.as_str(), STANDARD | EC2)
     }
 }
 
@@ -102,14 +115,14 @@ impl AccessEntrySpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AssociatedPolicy {
-    /// ARN of the policy. Required.
+    /// ARN of the policy. Required. Mutable.
     pub policy_arn: String,
-    /// Where it holds. Required.
+    /// Where it holds. Required. Mutable.
     pub access_scope: AccessScope,
-    /// When it was associated, RFC 3339 in UTC. Default: none.
+    /// When it was associated, RFC 3339 in UTC; the API writes it. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub associated_at: Option<String>,
-    /// When its scope was last changed, RFC 3339 in UTC. Default: none.
+    /// When its scope was last changed, RFC 3339 in UTC; the API writes it. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_at: Option<String>,
 }
@@ -117,10 +130,10 @@ pub struct AssociatedPolicy {
 /// Where an access policy holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessScope {
-    /// `cluster` or `namespace`. Default: `cluster`.
+    /// `cluster` or `namespace`. Default: `cluster`. Mutable.
     #[serde(rename = "type", default = "whole")]
     pub type_: String,
-    /// Namespaces of the child cluster, for the type `namespace`. Default: none.
+    /// Namespaces of the child cluster, for the type `namespace`. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<String>,
 }
@@ -195,7 +208,9 @@ mod tests {
 
     #[test]
     fn nodes_are_nodes_and_people_are_what_their_entry_says() {
-        assert!(entry("x", "EC2_LINUX").groups().contains(&"system:nodes".to_owned()));
+        assert_eq!(entry("x", "EC2_LINUX").groups(), ["system:nodes"]);
+        assert!(entry("x", "EC2_WINDOWS").eks_groups().contains(&"system:nodes".to_owned()));
+        assert_eq!(entry("x", "EC2").groups(), ["system:nodes".to_owned(), identity_service::entry_group("x")]);
         let person = AccessEntrySpec { kubernetes_groups: vec!["viewers".into()], ..entry("x", STANDARD) };
         assert_eq!(person.groups(), ["viewers".to_owned(), identity_service::entry_group("x")]);
     }

@@ -57,6 +57,25 @@ pub fn metadata(cluster: &EKSClusterConfig, kind: &str, eks_name: &str) -> Objec
     }
 }
 
+/// Another name for it, where something else has the one that [`metadata`] gives: `dev` and `eu-workers` come to the same
+/// text as `dev-eu` and `workers`. `parts` are those of its name in EKS.
+pub fn other_name(cluster: &EKSClusterConfig, kind: &str, parts: &[&str]) -> String {
+    let of = cluster.name_any();
+    names::hashed(&format!("{of}-{}", parts.join("-")), 63, &[&[kind, of.as_str()][..], parts].concat())
+}
+
+/// Whether the object belongs to a cluster that had this one's name before it, and goes with that one.
+pub fn is_left_behind<K: Resource>(object: &K, cluster: &EKSClusterConfig) -> bool {
+    let group = EKSClusterConfig::group(&());
+    let is_named_so = |owner: &&OwnerReference| {
+        owner.kind == EKSClusterConfig::kind(&())
+            && owner.api_version.split('/').next() == Some(&*group)
+            && Some(&owner.name) == cluster.metadata.name.as_ref()
+    };
+    let mut owners = object.owner_references().iter().filter(is_named_so).peekable();
+    owners.peek().is_some() && owners.all(|owner| Some(&owner.uid) != cluster.metadata.uid.as_ref())
+}
+
 /// What the operator reports of something that belongs to a cluster. Written by the operator alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -108,4 +127,44 @@ pub struct MemberIssue {
     /// What is concerned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resource_ids: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(name: &str, uid: &str) -> EKSClusterConfig {
+        let mut cluster = EKSClusterConfig::new(name, super::super::EKSClusterConfigSpec::default());
+        cluster.metadata.uid = Some(uid.into());
+        cluster
+    }
+
+    #[test]
+    fn what_comes_to_one_text_has_another_name() {
+        let (one, other) = (cluster("dev", "1"), cluster("dev-eu", "2"));
+        let plain = |cluster, name: &str| metadata(cluster, "nodegroup", name).name.unwrap();
+        assert_eq!(plain(&one, "eu-workers"), plain(&other, "workers"));
+        let hashed = [
+            other_name(&one, "nodegroup", &["eu-workers"]),
+            other_name(&other, "nodegroup", &["workers"]),
+            other_name(&one, "pod-identity", &["prod", "api-worker"]),
+            other_name(&one, "pod-identity", &["prod-api", "worker"]),
+        ];
+        assert_eq!(hashed.iter().collect::<std::collections::BTreeSet<_>>().len(), hashed.len());
+        assert!(hashed.iter().all(|name| name.len() <= 63 && *name != plain(&one, "eu-workers")));
+    }
+
+    #[test]
+    fn what_only_a_former_cluster_owns_is_left_behind() {
+        let (former, present) = (cluster("a", "1"), cluster("a", "2"));
+        let mut group = Nodegroup::new("g", super::super::NodegroupSpec::default());
+        assert!(!is_left_behind(&group, &present), "nobody's yet");
+        group.metadata.owner_references = metadata(&former, "nodegroup", "g").owner_references;
+        assert!(is_left_behind(&group, &present) && !is_left_behind(&group, &former));
+        assert!(!is_left_behind(&group, &cluster("b", "2")), "another cluster's");
+        group.owner_references_mut().extend(present.owner_ref(&()));
+        assert!(!is_left_behind(&group, &present));
+        group.owner_references_mut().iter_mut().for_each(|owner| owner.kind = "Addon".into());
+        assert!(!is_left_behind(&group, &cluster("a", "3")));
+    }
 }

@@ -15,6 +15,7 @@ pub mod identity_service;
 pub mod idp;
 pub mod insights;
 pub mod keys;
+pub mod kubeconfig;
 pub mod member;
 pub mod names;
 pub mod nodegroup;

@@ -102,11 +102,15 @@ fn owns_name(conditions: &[Condition]) -> bool {
 
 /// AWS partition of a region.
 pub fn partition(region: &str) -> &'static str {
-    match region {
-        r if r.starts_with("cn-") => "aws-cn",
-        r if r.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
+    const PREFIXES: [(&str, &str); 6] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("eu-isoe-", "aws-iso-e"),
+    ];
+    PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }
 
 /// DNS suffix of a region's endpoints.
@@ -217,6 +221,8 @@ mod tests {
         assert_eq!(id("us-east-1").arn(), "arn:aws:eks:us-east-1:123456789012:cluster/demo");
         assert_eq!(id("cn-north-1").arn(), "arn:aws-cn:eks:cn-north-1:123456789012:cluster/demo");
         assert_eq!(id("us-gov-west-1").arn(), "arn:aws-us-gov:eks:us-gov-west-1:123456789012:cluster/demo");
+        assert_eq!(id("us-iso-east-1").arn(), "arn:aws-iso:eks:us-iso-east-1:123456789012:cluster/demo");
+        assert_eq!(id("us-isob-east-1").arn(), "arn:aws-iso-b:eks:us-isob-east-1:123456789012:cluster/demo");
     }
 
     #[test]

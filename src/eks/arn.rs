@@ -3,18 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The partition that a region belongs to.
-pub fn partition(region: &str) -> &'static str {
-    const PREFIXES: [(&str, &str); 6] = [
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-        ("us-isof-", "aws-iso-f"),
-        ("eu-isoe-", "aws-iso-e"),
-    ];
-    PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
-}
+use crate::crd::names::partition;
 
 /// Why text is not an ARN, or not one that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

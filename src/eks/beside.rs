@@ -60,11 +60,22 @@ pub fn routes(eks: Router, more: Router, beside: Arc<Beside>) -> Router {
 
 /// Refuses what a page of somebody else makes a browser send: whoever looks at one may have nothing to do with it.
 async fn same_site(request: Request, next: Next) -> Response {
-    let from = request.headers().get("sec-fetch-site").map(http::HeaderValue::as_bytes);
-    if matches!(from, Some(b"cross-site" | b"same-site")) && request.method() != Method::GET {
+    if changes(request.method()) && is_from_elsewhere(request.headers()) {
         return ApiError::access_denied("Requests of other sites' pages are refused.").into_response();
     }
     next.run(request).await
+}
+
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Browsers say where a page is from to sites that they trust, and its origin to every one.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());
+    matches!(header("sec-fetch-site"), Some("cross-site" | "same-site"))
+        || header("origin").is_some_and(|origin| host(origin).as_deref() != header("host"))
 }
 
 async fn gate(State(beside): State<Arc<Beside>>, request: Request, next: Next) -> Response {

@@ -9,6 +9,9 @@ use uuid::Uuid;
 use super::metrics::{Exchange, Observer};
 use super::sigv4::Caller;
 
+/// Bytes of one value that are kept: no request of a client that means well is anywhere near as large.
+const LARGEST: usize = 64 * 1024;
+
 /// A bounded log of mutating calls.
 pub struct EventLog {
     limit: usize,
@@ -47,8 +50,8 @@ impl Observer for EventLog {
             "userAgent": exchange.user_agent,
             "requestID": exchange.request_id,
             "userIdentity": caller.map(identity),
-            "requestParameters": input,
-            "responseElements": exchange.output,
+            "requestParameters": shortened(input),
+            "responseElements": exchange.output.as_ref().map(shortened),
         });
         if let (Some(code), Value::Object(record)) = (exchange.error, &mut record) {
             record.insert("errorCode".into(), code.name().trim_end_matches("Exception").into());
@@ -61,6 +64,12 @@ impl Observer for EventLog {
             records.pop_front();
         }
     }
+}
+
+/// The value, or how large it is where it would take too much of the memory.
+fn shortened(value: &Value) -> Value {
+    let bytes = value.to_string().len();
+    if bytes > LARGEST { json!({"omitted": format!("{bytes} bytes")}) } else { value.clone() }
 }
 
 fn identity(caller: &Caller) -> Value {

@@ -42,8 +42,12 @@ pub async fn admit(desk: &Desk, namespace: &str, name: &str, request: &Admission
     let response = AdmissionResponse::from(request);
     let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return response };
     let Some(pod) = &request.object else { return response };
-    let space = pod.namespace().or_else(|| request.namespace.clone()).unwrap_or_default();
+    let space = request.namespace.clone().or_else(|| pod.namespace()).unwrap_or_default();
     let account = pod.spec.as_ref().and_then(|s| s.service_account_name.clone()).unwrap_or_else(|| "default".into());
+    // Nobody is asked who they are here, and both become a part of a URL.
+    if !is_name(&space) || !is_name(&account) {
+        return response.deny("the pod's namespace or service account isn't a name");
+    }
     let gift = if pods::association(desk, &cluster, &space, &account).is_some() {
         Some(pod_identity(&cluster, pod))
     } else {
@@ -67,6 +71,12 @@ pub async fn admit(desk: &Desk, namespace: &str, name: &str, request: &Admission
             response
         }
     }
+}
+
+/// Whether Kubernetes takes it as a name.
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    !text.is_empty() && text.len() <= 253 && text.chars().all(plain) && !text.contains("..")
 }
 
 /// What both ways say of the region.

@@ -10,6 +10,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 
 use super::token::Refusal;
+use crate::crd::kubeconfig::{REACHES_OUT, reaches_out};
 use crate::crd::{EKSClusterConfig, keys};
 use crate::eks::store::Store;
 
@@ -84,6 +85,10 @@ impl Children {
         let text = store.secret(&namespace, secret, key).await.map_err(|e| away(e.to_string()))?;
         let text = text.ok_or_else(|| away("it has no kubeconfig yet".into()))?;
         let kubeconfig = Kubeconfig::from_yaml(&String::from_utf8_lossy(&text)).map_err(|e| away(e.to_string()))?;
+        // The Secret may have been changed since it was written.
+        if reaches_out(&kubeconfig) {
+            return Err(away(format!("its kubeconfig can't be used: {REACHES_OUT}")));
+        }
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
             .await
             .map_err(|e| away(e.to_string()))?;

@@ -62,7 +62,8 @@ pub fn grant(desk: &Desk, token: &str, cluster: Option<&str>) -> Result<Granted,
     }
     let name: String = format!("eks-{}-{}", identity.name, pod.name).chars().take(27).collect();
     let name = format!("{name}-{}", Uuid::new_v4());
-    let (who, credentials) = assume(desk, &association, &name, &tags)?;
+    let source = [("aws:SourceAccount", identity.account.clone()), ("aws:SourceArn", identity.arn())];
+    let (who, credentials) = assume(desk, &association, &name, &tags, &source)?;
     let arn = identity.arn_of("podidentityassociation", &format!("{}/{}", identity.name, association.eks_name()));
     Ok(Granted { association, arn, claims, who, credentials })
 }
@@ -86,10 +87,13 @@ fn assume(
     association: &PodIdentityAssociation,
     name: &str,
     tags: &BTreeMap<String, String>,
+    source: &[(&str, String)],
 ) -> Result<(Principal, Credentials), Refusal> {
     let role = role(&association.spec.role_arn)?;
-    let keys: Vec<(String, &str)> = tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.as_str())).collect();
-    let keys: Vec<(&str, &str)> = keys.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+    let tagged: Vec<(String, &str)> = tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.as_str())).collect();
+    let mut keys: Vec<(&str, &str)> = tagged.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+    keys.push(("sts:RoleSessionName", name));
+    keys.extend(source.iter().map(|(key, value)| (*key, value.as_str())));
     let mut actions = vec!["sts:AssumeRole"];
     actions.extend((!tags.is_empty()).then_some("sts:TagSession"));
     for action in actions {
@@ -103,6 +107,7 @@ fn assume(
     };
     let target = self::role(target)?;
     let (by, root) = (role.to_string(), format!("arn:aws:iam::{}:root", role.account));
+    keys.extend([("aws:PrincipalArn", by.as_str()), ("aws:PrincipalAccount", role.account.as_str())]);
     if sts::trusting(desk, &target, &[Asker::Aws(&by), Asker::Aws(&root)], "sts:AssumeRole", &keys).is_none() {
         return Err(Refusal::new(format!("role {target} doesn't trust role {role}")));
     }

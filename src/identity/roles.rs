@@ -26,6 +26,19 @@ pub struct Role {
 /// The longest session of roles that say nothing of it, in seconds.
 pub const LONGEST: u64 = 3600;
 
+/// What a policy, and a statement of one, may have.
+const MEMBERS: [&[&str]; 2] =
+    [&["Version", "Id", "Statement"], &["Sid", "Effect", "Principal", "Action", "NotAction", "Condition"]];
+/// What conditions may ask for; of others nothing is known, and a denial by them would be none.
+const CONDITIONS: [&str; 6] = [
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "sts:ExternalId",
+    "sts:RoleSessionName",
+];
+
 /// Why a trust policy can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
@@ -35,6 +48,12 @@ pub enum TrustError {
     /// A statement that names nobody would mean everybody.
     #[error("a statement of the trust policy has no Principal")]
     NoPrincipal,
+    /// A condition that is overlooked would let everybody in.
+    #[error("the trust policy has {0}, which isn't known here; known are {known}", known = MEMBERS.concat().join(", "))]
+    UnknownMember(String),
+    /// What is never said of who asks can't be compared.
+    #[error("a condition of the trust policy asks for {0}, which isn't known here; known are an issuer's :sub and :aud, aws:RequestTag/, {known}", known = CONDITIONS.join(", "))]
+    UnknownCondition(String),
 }
 
 /// Who asks for a role.
@@ -86,14 +105,34 @@ impl Role {
     }
 }
 
+fn known(object: &Value, members: &[&str]) -> Result<(), TrustError> {
+    let unknown = object.as_object().and_then(|all| all.keys().find(|name| !members.contains(&name.as_str())));
+    unknown.map_or(Ok(()), |name| Err(TrustError::UnknownMember(name.clone())))
+}
+
+fn conditions(all: &Value) -> Result<(), TrustError> {
+    let keys = all.as_object().into_iter().flat_map(|all| all.values()).filter_map(Value::as_object);
+    for key in keys.flat_map(|of| of.keys()) {
+        let of_issuer = key.contains('/') && (key.ends_with(":sub") || key.ends_with(":aud"));
+        let known = CONDITIONS.iter().any(|known| known.eq_ignore_ascii_case(key));
+        if !known && !of_issuer && !key.to_ascii_lowercase().starts_with("aws:requesttag/") {
+            return Err(TrustError::UnknownCondition(key.clone()));
+        }
+    }
+    Ok(())
+}
+
 /// One policy for each kind of principal that a statement names, since the evaluator takes one kind at a time.
 fn policies(document: &Value) -> Result<Vec<IAMPolicy>, TrustError> {
     let statements = match &document["Statement"] {
         Value::Array(all) => all.clone(),
         one => vec![one.clone()],
     };
+    known(document, MEMBERS[0])?;
     let mut policies = Vec::new();
     for statement in statements {
+        known(&statement, MEMBERS[1])?;
+        conditions(&statement["Condition"])?;
         let principals = match &statement["Principal"] {
             Value::Object(kinds) if !kinds.is_empty() => kinds.iter().map(|(kind, ids)| json!({kind: ids})).collect(),
             Value::String(everybody) if everybody == "*" => vec![json!({"AWS": "*"})],
@@ -161,6 +200,24 @@ mod tests {
         };
         assert!(with("team-a") && !with("other"));
         assert!(!pattern.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/a")], "sts:AssumeRole", &[]));
+    }
+
+    #[test]
+    fn what_would_be_overlooked_is_refused() {
+        let read = |more: Value| {
+            let mut statement = json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"});
+            statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            Role::new(Some(&json!({"Statement": statement})), None)
+        };
+        assert!(read(json!({"Sid": "one", "Condition": {"StringLike": {"aws:RequestTag/team": "a*"}}})).is_ok());
+        let misspelt = read(json!({"Conditions": {"StringEquals": {"sts:ExternalId": "a"}}})).unwrap_err();
+        assert!(matches!(&misspelt, TrustError::UnknownMember(name) if name == "Conditions"), "{misspelt}");
+        let unknown = read(json!({"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}}));
+        assert!(matches!(unknown, Err(TrustError::UnknownCondition(key)) if key == "aws:CurrentTime"));
+        let eve = "arn:aws:iam::111122223333:user/eve";
+        let but = read(json!({"Condition": {"ArnNotEquals": {"aws:PrincipalArn": eve}}})).unwrap();
+        let asks = |arn: &str| but.trusts(&[Asker::Aws(arn)], "sts:AssumeRole", &[("aws:PrincipalArn", arn)]);
+        assert!(asks("arn:aws:iam::111122223333:user/ann") && !asks(eve));
     }
 
     #[test]

@@ -185,10 +185,12 @@ struct SessionTokenResult {
 fn assume_role(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> {
     let who = Principal::of(key);
     let root = format!("arn:aws:iam::{}:root", who.account);
-    let external = input.get("ExternalId").map(|id| ("sts:ExternalId", id.as_str()));
-    let keys: Vec<_> = external.into_iter().collect();
+    let mut keys = vec![("aws:PrincipalArn", who.identity.as_str()), ("aws:PrincipalAccount", who.account.as_str())];
+    keys.extend(input.get("ExternalId").map(|id| ("sts:ExternalId", id.as_str())));
     let askers = [Asker::Aws(&who.arn), Asker::Aws(&who.identity), Asker::Aws(&root)];
-    let begun = begin(desk, input, &askers, "sts:AssumeRole", &keys, &who.arn)?;
+    // A session that was begun by another one lasts an hour at most.
+    let most = if key.role_arn().is_some() { LONGEST } else { u64::MAX };
+    let begun = begin(desk, input, &askers, "sts:AssumeRole", &keys, (&who.arn, most))?;
     answer::part("AssumeRoleResult", &begun)
 }
 
@@ -203,7 +205,7 @@ fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
     let keys = [(sub.as_str(), claims.sub.as_str()), (aud.as_str(), AUDIENCE)];
     tracing::debug!(issuer = claims.iss, subject = claims.sub, cluster = ?cluster.metadata.name, "web identity");
     let asker = [Asker::Federated(&provider)];
-    let mut begun = begin(desk, input, &asker, "sts:AssumeRoleWithWebIdentity", &keys, &claims.sub)?;
+    let mut begun = begin(desk, input, &asker, "sts:AssumeRoleWithWebIdentity", &keys, (&claims.sub, u64::MAX))?;
     begun.subject_from_web_identity_token = Some(claims.sub);
     begun.audience = Some(AUDIENCE.into());
     begun.provider = Some(provider);
@@ -211,7 +213,7 @@ fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
 }
 
 fn session_token(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> {
-    if key.role_arn().is_some() {
+    if key.is_temporary() {
         let text = "Cannot call GetSessionToken with session credentials";
         return Err(Error::forbidden("AccessDenied", text));
     }
@@ -222,23 +224,29 @@ fn session_token(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> 
     answer::part("GetSessionTokenResult", &SessionTokenResult { credentials })
 }
 
-/// Begins a session of the role that the request names.
+/// Begins a session of the role that the request names, for who is called so and for at most so many seconds.
 fn begin(
     desk: &Desk,
     input: &Form,
     askers: &[Asker<'_>],
     action: &str,
     keys: &[(&str, &str)],
-    name: &str,
+    (name, most): (&str, u64),
 ) -> Result<AssumeRoleResult, Error> {
     let arn = role_arn(input)?;
     let session = required(input, "RoleSessionName")?;
     if !SESSION_NAME.is_match(session) {
         return Err(Error::new("ValidationError", "RoleSessionName must be 2 to 64 letters, digits or of _+=,.@-"));
     }
-    let role = trusting(desk, &arn, askers, action, keys).ok_or_else(|| denied(name, action, &arn))?;
-    let life = duration(input, LONGEST, role.longest)?;
     let tags = tags(input);
+    let asked: Vec<(String, &str)> = tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.as_str())).collect();
+    let mut keys = [keys, &[("sts:RoleSessionName", session)]].concat();
+    keys.extend(asked.iter().map(|(key, value)| (key.as_str(), *value)));
+    let role = trusting(desk, &arn, askers, action, &keys).ok_or_else(|| denied(name, action, &arn))?;
+    if !tags.is_empty() && !role.trusts(askers, "sts:TagSession", &keys) {
+        return Err(denied(name, "sts:TagSession", &arn));
+    }
+    let life = duration(input, LONGEST, role.longest.min(most))?;
     let (who, credentials) = open(desk, &arn, session, life, tags)?;
     Ok(AssumeRoleResult {
         credentials: Shown::of(credentials),

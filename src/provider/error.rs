@@ -70,6 +70,18 @@ pub enum Error {
         /// The tool's own last words.
         why: String,
     },
+    /// Pods that hold a node.
+    #[error(
+        "draining node {node} failed: PodEvictionFailure: these pods didn't go within {seconds} s: {pods}; loosen their PodDisruptionBudgets, or force the update"
+    )]
+    PodsStay {
+        /// The node.
+        node: String,
+        /// How long was waited.
+        seconds: u64,
+        /// Their namespaces and names, joined.
+        pods: String,
+    },
     /// A tool is missing.
     #[error("{tool} can't be run while {doing}: {why}; install it or give its path")]
     ToolMissing {
@@ -92,6 +104,7 @@ impl Error {
             | Self::NoPort { .. }
             | Self::Timeout { .. }
             | Self::Engine { .. }
+            | Self::PodsStay { .. }
             | Self::ToolMissing { .. } => Retry::Transient,
         }
     }

@@ -185,7 +185,7 @@ impl ClusterObservation {
         let running = |state| state == ContainerState::Running;
         self.servers.len() >= servers
             && self.servers.iter().all(|server| running(server.state))
-            && self.balancer.is_none_or(running)
+            && self.balancer.map_or(servers <= 1, running)
     }
 
     /// Whether so many of `servers` run that the API answers without the others.

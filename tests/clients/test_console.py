@@ -155,6 +155,9 @@ def test_pages_of_others_can_change_nothing(records):
             return error.code
     assert asked("POST", "/clusters", **{"sec-fetch-site": "cross-site"}) == 403
     assert asked("POST", "/clusters", **{"sec-fetch-site": "same-origin"}) == 400
+    assert asked("POST", "/clusters", origin="http://evil.example") == 403
+    assert asked("POST", "/clusters", origin="null") == 403
+    assert asked("POST", "/clusters", origin=records) == 400
     assert asked("DELETE", "/_k3eks/console/clusters/a/b", **{"sec-fetch-site": "cross-site"}) == 403
 
 

@@ -319,7 +319,7 @@ def another(management, tmp_path):
         log = open(tmp_path / "log", "w")
         command = [os.environ["K3EKS_BINARY"], "api", "--listen", f"127.0.0.1:{port}", *arguments]
         running.append(subprocess.Popen(command, env=env, stdout=log, stderr=log))
-        endpoint = f"http://127.0.0.1:{port}"
+        endpoint = f"{'https' if '--tls-cert' in arguments else 'http'}://127.0.0.1:{port}"
         wait_for("the other replica", lambda: answers(f"{endpoint}/_k3eks/health"))
         return endpoint
     yield start
@@ -330,7 +330,8 @@ def another(management, tmp_path):
 
 def answers(url):
     try:
-        return urllib.request.urlopen(url, timeout=1).status == 200
+        # Whoever answers there is of this test's own making.
+        return urllib.request.urlopen(url, timeout=1, context=ssl._create_unverified_context()).status == 200
     except OSError:
         return False
 
@@ -375,6 +376,25 @@ def test_roles_are_only_had_by_whom_they_trust(real, eks, admin, another, tmp_pa
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         assume(strict, tokens["other"])
     assert refused.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_strict_takes_signatures_that_come_by_http_2(another, tmp_path):
+    """As browsers and the SDKs in Go send them, where there is TLS."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+    certificate.private_key_pem.write_to_path(tmp_path / "tls.key")
+    authority.cert_pem.write_to_path(tmp_path / "ca.crt")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "AKIAANN").write_text(json.dumps({"secretAccessKey": "ann"}))
+    endpoint = another("--auth", "strict", "--keys", str(tmp_path / "keys"), "--tls-cert", str(tmp_path / "tls.crt"), "--tls-key", str(tmp_path / "tls.key"))
+    port = urllib.parse.urlsplit(endpoint).port
+
+    def asked(version, secret):
+        return run("curl", "-s", f"--http{version}", "--cacert", tmp_path / "ca.crt", "--aws-sigv4", "aws:amz:us-east-1:eks", "--user", f"AKIAANN:{secret}",
+                   "-w", " %{http_version}", f"https://localhost:{port}/clusters")
+    assert asked("2", "ann").endswith("} 2") and "clusters" in asked("2", "ann") and "clusters" in asked("1.1", "ann")
+    assert "signature" in asked("2", "guess")
 
 
 def test_an_emulator_s_word_is_taken_where_it_is_asked(another):

@@ -1,6 +1,7 @@
 """Every operation of the EKS API, by boto3 and by the aws CLI, in one sensible order; the last test counts them."""
 import base64
 import json
+import time
 
 import botocore.exceptions
 import pytest
@@ -74,11 +75,38 @@ def test_clusters(eks, cluster):
     assert any(v["clusterVersion"] == "1.33" for v in versions)
 
 
+def test_authentication_modes(eks, cluster):
+    name = f"modes-{cluster}"
+    new = {"name": name, "roleArn": ROLE, "resourcesVpcConfig": NETWORK}
+    assert eks.refused("create_cluster", **new, accessConfig={"bootstrapClusterCreatorAdminPermissions": False}) == "InvalidParameterException"
+    eks.create_cluster(**new)
+    wait_for("the cluster", lambda: eks.describe_cluster(name=name)["cluster"]["status"] == "ACTIVE")
+    assert eks.refused("update_cluster_config", name=name, accessConfig={"authenticationMode": "API"}) == "InvalidParameterException"
+    for mode in ("API_AND_CONFIG_MAP", "API"):
+        update = eks.update_cluster_config(name=name, accessConfig={"authenticationMode": mode})["update"]
+        assert eks.ended(update, name=name)["status"] == "Successful"
+    assert eks.delete_cluster(name=name)["cluster"]["status"] == "DELETING"
+    wait_for("its end", lambda: name not in eks.list_clusters()["clusters"])
+
+
+def test_a_cluster_made_anew(eks, cluster):
+    """It has nothing of the one before, though that goes only little by little."""
+    name = f"anew-{cluster}"
+    for _ in range(2):
+        eks.create_cluster(name=name, roleArn=ROLE, resourcesVpcConfig=NETWORK)
+        wait_for("the cluster", lambda: eks.describe_cluster(name=name)["cluster"]["status"] == "ACTIVE")
+        assert eks.list_addons(clusterName=name)["addons"] == []
+        eks.create_addon(clusterName=name, addonName="coredns")
+        assert eks.delete_cluster(name=name)["cluster"]["status"] == "DELETING"
+        wait_for("its end", lambda: name not in eks.list_clusters()["clusters"])
+
+
 def test_connected_clusters(eks, cluster):
     name = f"far-{cluster}"
     made = eks.register_cluster(name=name, connectorConfig={"roleArn": ROLE, "provider": "OTHER"})["cluster"]
     assert made["status"] == "PENDING" and made["connectorConfig"]["activationCode"]
-    assert eks.deregister_cluster(name=name)["cluster"]["name"] == name
+    gone = eks.deregister_cluster(name=name)["cluster"]
+    assert (gone["name"], gone["status"]) == (name, "DELETING")
     wait_for("its end", lambda: name not in eks.list_clusters(include=["all"])["clusters"])
 
 
@@ -88,9 +116,11 @@ def test_nodegroups(eks, cluster):
     assert made["nodegroup"]["status"] == "CREATING"
     wait_for("the node group", lambda: eks.describe_nodegroup(**names)["nodegroup"]["status"] == "ACTIVE")
     assert eks.list_nodegroups(clusterName=cluster)["nodegroups"] == ["g"]
+    wait_for("another second: times are whole ones", lambda: time.time() >= made["nodegroup"]["createdAt"].timestamp() + 1)
     update = eks.update_nodegroup_config(**names, labels={"addOrUpdateLabels": {"a": "b"}})["update"]
     assert eks.ended(update, name=cluster, nodegroupName="g")["status"] == "Successful"
-    assert eks.describe_nodegroup(**names)["nodegroup"]["labels"] == {"a": "b"}
+    group = eks.describe_nodegroup(**names)["nodegroup"]
+    assert group["labels"] == {"a": "b"} and group["modifiedAt"] > group["createdAt"]
     assert eks.refused("update_nodegroup_config", **names, scalingConfig={"desiredSize": 9}) == "InvalidParameterException"
     assert eks.refused("update_nodegroup_version", **names, version="1.34") == "InvalidParameterException"
     assert eks.refused("delete_cluster", name=cluster) == "ResourceInUseException"
@@ -136,6 +166,9 @@ def test_pod_identity(eks, cluster):
     eks.tag_resource(resourceArn=made["associationArn"], tags={"a": "1"})
     assert eks.delete_pod_identity_association(**by_id)["association"]["tags"] == {"a": "1"}
     assert eks.refused("describe_pod_identity_association", **by_id) == "ResourceNotFoundException"
+    alike = [{"clusterName": cluster, "namespace": n, "serviceAccount": s} for n, s in (("prod", "api-worker"), ("prod-api", "worker"))]
+    for one in [eks.create_pod_identity_association(**names, roleArn=ROLE)["association"] for names in alike]:
+        eks.delete_pod_identity_association(clusterName=cluster, associationId=one["associationId"])
 
 
 def test_access_entries(eks, cluster):
@@ -160,6 +193,17 @@ def test_access_entries(eks, cluster):
     assert eks.list_tags_for_resource(resourceArn=made["accessEntryArn"])["tags"] == {"a": "1"}
     eks.delete_access_entry(**names)
     assert eks.refused("describe_access_entry", **names) == "ResourceNotFoundException"
+    assert eks.refused("create_access_entry", **names, username="system:admin") == "InvalidParameterException"
+    assert eks.refused("create_access_entry", **names, type="EC2_MAC") == "InvalidParameterException"
+    policy = {"policyArn": policies["AmazonEKSAutoNodePolicy"], "accessScope": {"type": "cluster"}}
+    for type_, takes in (("EC2_LINUX", False), ("EC2", True)):
+        made = eks.create_access_entry(**names, type=type_)["accessEntry"]
+        assert (made["type"], made["kubernetesGroups"], made["username"]) == (type_, ["system:nodes"], "system:node:{{EC2PrivateDNSName}}")
+        if takes:
+            eks.associate_access_policy(**names, **policy)
+        else:
+            assert eks.refused("associate_access_policy", **names, **policy) == "InvalidRequestException"
+        eks.delete_access_entry(**names)
 
 
 def test_identity_provider_configs(eks, cluster):
@@ -215,8 +259,11 @@ def test_an_addon_s_pod_identity_associations(eks, cluster):
     assert made["podIdentityAssociations"] == [a["associationArn"] for a in listed] and listed[0]["ownerArn"] == made["addonArn"]
     assert eks.refused("delete_pod_identity_association", clusterName=cluster, associationId=listed[0]["associationId"]) == "InvalidRequestException"
     wait_for("the addon", lambda: eks.describe_addon(**names)["addon"]["status"] == "ACTIVE")
-    update = eks.update_addon(**names, podIdentityAssociations=[])["update"]
-    assert eks.ended(update, name=cluster, addonName="vpc-cni")["status"] == "Successful"
+    updates = []
+    for wanted in ([{**node[0], "roleArn": ROLE + "2"}], []):
+        updates.append(eks.update_addon(**names, podIdentityAssociations=wanted)["update"])
+        assert eks.ended(updates[-1], name=cluster, addonName="vpc-cni")["status"] == "Successful"
+    assert updates[0]["id"] != updates[1]["id"]
     assert eks.list_pod_identity_associations(clusterName=cluster, serviceAccount="aws-node")["associations"] == []
     eks.delete_addon(**names)
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, run};
+use crate::bed::{Bed, condition, run};
 
 async fn ready(bed: &Bed, name: &str, count: i64) -> Value {
     let all = |o: Option<&Value>| {
@@ -117,6 +117,23 @@ async fn inline_groups_follow_their_entries_null_leaves_them_and_an_empty_list_t
         bed.cluster("demo", spec(json!([]))).await;
         bed.gone("Nodegroup", "demo-a").await;
         ready(bed, "own", 1).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_entry_that_asks_for_what_can_t_be_is_told_in_the_cluster_s_status_until_it_is_right() {
+    run("impossible", async |bed| {
+        let entry =
+            |kind: &str| json!({"nodeGroups": [{"nodegroupName": "a", "desiredSize": 1, "instanceType": kind}]});
+        bed.cluster("demo", entry("t3.medium")).await;
+        ready(bed, "demo-a", 1).await;
+        bed.cluster("demo", entry("t3.large")).await;
+        let message = bed.reason("EKSClusterConfig", "demo", "InvalidSpec").await;
+        assert!(message.contains("demo-a") && message.contains("instanceTypes can't be changed"), "{message}");
+        bed.cluster("demo", entry("t3.medium")).await;
+        let well = |o: Option<&Value>| o.is_some_and(|o| condition(o, "Ready")["status"] == "True");
+        bed.until("all well", "EKSClusterConfig", "demo", well).await;
     })
     .await;
 }

@@ -69,6 +69,32 @@ fn killed_at_any_moment_of_a_delete_it_is_finished_by_the_next() {
 }
 
 #[test]
+fn killed_while_a_cluster_starts_its_nodes_are_kept() {
+    let bed = Bed::bare("start");
+    let operator = Operator::start(&bed, &[], None);
+    bed.apply(&cluster("demo", groups()));
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    let made = bed.containers();
+    let state = |state: &str| {
+        let patch = json!({"spec": {"state": state}}).to_string();
+        bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
+    };
+    state("Stopped");
+    bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
+    bed.until("nothing to run", CLUSTER, || (bed.running() == 0).then_some(()));
+    state("Running");
+    // k3d waits for the server before it starts a node.
+    bed.until("the server to run", CLUSTER, || (bed.running() == 1).then_some(()));
+    operator.kill(&bed);
+    let _operator = Operator::start(&bed, &[], None);
+    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    assert_eq!(bed.containers(), made, "the same node");
+    delete(&bed);
+}
+
+#[test]
 fn a_restart_changes_nothing() {
     let bed = Bed::bare("restart");
     let operator = Operator::start(&bed, &[], None);

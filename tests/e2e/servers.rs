@@ -97,6 +97,12 @@ fn any_one_of_three_servers_may_go() {
         all("v1.34");
     });
 
+    let nodes = || {
+        let names = ["get", "nodes", "-leks.amazonaws.com/nodegroup=workers", "-o", "name"];
+        bed.until("the nodes' names", CLUSTER, || child.kubectl(&names).ok().filter(|names| !names.is_empty()))
+    };
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    let node = nodes();
     let state = |state: &str| {
         let patch = json!({"spec": {"state": state}}).to_string();
         bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
@@ -107,6 +113,8 @@ fn any_one_of_three_servers_may_go() {
     state("Running");
     bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
     bed.until("what was kept", CLUSTER, || child.kubectl(&["get", "--raw", KEPT]).ok());
+    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    assert_eq!(nodes(), node, "the same node, with what was on it");
     assert_eq!(bed.get("eks/demo", ways_in), before, "the same endpoint and authority through all of it");
 
     let closed = json!({"spec": {"publicAccess": false}}).to_string();

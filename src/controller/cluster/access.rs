@@ -96,6 +96,17 @@ where
         body["metadata"]["ownerReferences"] = json!([owner]);
     }
     let api = Api::<K>::namespaced(ctx.client.clone(), namespace);
+    let uid = body["metadata"]["ownerReferences"][0]["uid"].as_str();
+    if let Some(uid) = uid {
+        // What is written goes with the cluster, so it must not be anybody else's.
+        let reading = Error::kubernetes(format!("reading {} {namespace}/{name}", K::kind(&())));
+        let found = api.get_metadata_opt(name).await.map_err(reading)?;
+        if found.is_some_and(|found| found.owner_references().iter().all(|owner| owner.uid != uid)) {
+            let owner = body["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or_default();
+            let what = format!("{} {namespace}/{name}", K::kind(&()));
+            return Err(Error::Taken { what, cluster: owner.to_owned() });
+        }
+    }
     api.patch(name, &PatchParams::apply(keys::CLUSTER_MANAGER).force(), &Patch::Apply(&body))
         .await
         .map_err(Error::kubernetes(format!("writing {} {namespace}/{name}", K::kind(&()))))?;

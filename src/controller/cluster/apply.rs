@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
-use super::plan::Next;
+use super::plan::{Next, begun};
 use super::{access, argocd, authority, server, server_keys, validate};
 use crate::controller::children::WayIn;
 use crate::controller::context::{Context, belongs};
@@ -36,7 +36,7 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             Ok(())
         }
         Next::StartCreate(mut plan) => {
-            sign(cluster, &mut plan, ctx).await?;
+            sign(cluster, &mut plan, true, ctx).await?;
             // Another server will answer, with credentials of its own.
             ctx.children.forget(&plan.id);
             follow(cluster, &plan, ctx);
@@ -48,7 +48,7 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
         Next::StartStart(mut plan) => {
             if plan.servers > 1 {
                 // One of several that is gone is made anew.
-                sign(cluster, &mut plan, ctx).await?;
+                sign(cluster, &mut plan, !begun(cluster), ctx).await?;
             }
             start(cluster, Work::Start, ctx, move |provider, progress| async move {
                 provider.start_cluster(&plan, &progress).await
@@ -60,7 +60,7 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             Ok(())
         }
         Next::StartUpgrade(mut plan) => {
-            sign(cluster, &mut plan, ctx).await?;
+            sign(cluster, &mut plan, !begun(cluster), ctx).await?;
             upgrade(cluster, plan, ctx);
             Ok(())
         }
@@ -91,7 +91,7 @@ fn stop(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
 
 /// Lets go of a cluster that was found, not made.
 async fn release(cluster: &EKSClusterConfig, plan: Option<ClusterPlan>, ctx: &Context) -> Result<(), Error> {
-    if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster.spec.provider))
+    if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster))
         && let Err(error) = provider.release_cluster(&plan).await
     {
         // It isn't ours: that something of it can't be put back must not hold the resource.
@@ -121,10 +121,10 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
     finalizer(&ctx.client, cluster, false).await
 }
 
-/// Adds the files with keys to those that the servers are started with, where they have any.
-async fn sign(cluster: &EKSClusterConfig, plan: &mut ClusterPlan, ctx: &Context) -> Result<(), Error> {
+/// Adds the files with keys to those that the servers are started with, where they have any. Servers without data may get `new` ones.
+async fn sign(cluster: &EKSClusterConfig, plan: &mut ClusterPlan, new: bool, ctx: &Context) -> Result<(), Error> {
     if !plan.server.files.is_empty() {
-        plan.server.files.extend(server_keys::files(cluster, ctx).await?);
+        plan.server.files.extend(server_keys::files(cluster, new, ctx).await?);
     }
     Ok(())
 }
@@ -146,12 +146,12 @@ async fn configure(
     wish: Option<String>,
     ctx: &Arc<Context>,
 ) -> Result<(), Error> {
-    let Some(provider) = ctx.providers.of(cluster.spec.provider) else { return Ok(()) };
+    let Some(provider) = ctx.providers.of(cluster) else { return Ok(()) };
     let digest = server::digest(&plan, cluster);
     if let Some(wish) = &wish {
         server_keys::renew(cluster, wish, ctx).await?;
     }
-    sign(cluster, &mut plan, ctx).await?;
+    sign(cluster, &mut plan, !begun(cluster), ctx).await?;
     let configured = async |ctx: &Context, cluster: &EKSClusterConfig, id: &ClusterId| {
         ctx.children.configured(id, digest);
         // Where this fails the next look begins anew, with the key that there is.
@@ -181,7 +181,7 @@ pub fn follow(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) {
     if let Some(Import::Secret(secret)) = &plan.import {
         return ctx.children.follow(plan, || WayIn::Secret(ctx.client.clone(), secret.clone()));
     }
-    if let Some(provider) = ctx.providers.of(cluster.spec.provider)
+    if let Some(provider) = ctx.providers.of(cluster)
         && provider.has_api_server()
     {
         ctx.children.follow(plan, || WayIn::Provider(provider.clone()));
@@ -194,7 +194,7 @@ where
     F: FnOnce(Arc<dyn ClusterProvider>, Progress) -> Fut + Send + 'static,
     Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
 {
-    let Some(provider) = ctx.providers.of(cluster.spec.provider).cloned() else { return };
+    let Some(provider) = ctx.providers.of(cluster).cloned() else { return };
     let key = cluster.uid().unwrap_or_default();
     let generation = cluster.meta().generation.unwrap_or_default();
     let (id, wake) = (validate::id(cluster), ctx.wake.clone());
@@ -265,7 +265,7 @@ async fn sync(cluster: &EKSClusterConfig, changes: Vec<Change>, ctx: &Context) -
             async move {
                 api.patch(&name, &PatchParams::apply(keys::CLUSTER_MANAGER).force(), &Patch::Apply(&object))
                     .await
-                    .map_err(Error::kubernetes(format!("applying inline node group {name}")))?;
+                    .map_err(Error::kubernetes(format!("applying the entry of node group {name}")))?;
                 Ok(())
             }
         })

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::validate;
 use crate::controller::context::Context;
+use crate::crd::conditions::{READY, STALLED};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, Nodegroup, keys, names};
 use crate::provider::ClusterId;
@@ -24,13 +25,16 @@ pub struct Idle(Mutex<HashMap<ClusterId, Use>>);
 
 struct Use {
     packets: u64,
+    /// What a change would make different.
+    mark: String,
     since: Instant,
 }
 
 impl Idle {
-    /// For how long the cluster wasn't used; `None` where that isn't known.
-    pub fn of(&self, id: &ClusterId, now: Instant) -> Option<Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).map(|seen| now.duration_since(seen.since))
+    /// For how long the cluster wasn't used, nor changed; `None` where that isn't known, and right after a change.
+    pub fn of(&self, id: &ClusterId, mark: &str, now: Instant) -> Option<Duration> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(id).filter(|seen| seen.mark == mark).map(|seen| now.duration_since(seen.since))
     }
 
     /// It is looked at anew.
@@ -38,10 +42,10 @@ impl Idle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
-    fn note(&self, id: &ClusterId, packets: u64, now: Instant) {
+    fn note(&self, id: &ClusterId, packets: u64, mark: String, now: Instant) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.get(id).is_none_or(|last| last.packets != packets) {
-            seen.insert(id.clone(), Use { packets, since: now });
+        if seen.get(id).is_none_or(|last| last.packets != packets || last.mark != mark) {
+            seen.insert(id.clone(), Use { packets, mark, since: now });
         }
     }
 }
@@ -83,6 +87,13 @@ pub fn sleeps(
     slept == Some(mark(cluster, nodegroups).as_str()) || (!is_busy && idle.is_some_and(|idle| idle >= limit))
 }
 
+/// Whether the group has carried out its spec, or can't.
+pub fn rests(group: &Nodegroup) -> bool {
+    let Some(status) = &group.status else { return false };
+    let is = |type_: &str| status.conditions.iter().any(|c| c.type_ == type_ && c.status == "True");
+    status.observed_generation == group.metadata.generation && (is(READY) || is(STALLED))
+}
+
 /// Looks at how much clusters are used until `shutdown`.
 pub fn start(ctx: &Arc<Context>, shutdown: CancellationToken) {
     tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone())));
@@ -93,23 +104,33 @@ async fn watch(ctx: Arc<Context>) {
     loop {
         tick.tick().await;
         for cluster in ctx.clusters.state() {
-            let Some(limit) = after(&cluster) else { continue };
             let id = validate::id(&cluster);
+            let Some(limit) = after(&cluster) else {
+                ctx.idle.forget(&id);
+                continue;
+            };
             let active = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Active);
-            let provider = ctx.providers.of(cluster.spec.provider).filter(|_| active);
+            let provider = ctx.providers.of(&cluster).filter(|_| active);
             let used = match provider {
                 Some(provider) => provider.used(&id).await,
                 None => Ok(None),
             };
             match used {
-                Ok(Some(packets)) => ctx.idle.note(&id, packets, Instant::now()),
+                Ok(Some(packets)) => {
+                    let mark = mark(&cluster, &ctx.nodegroups_of(&id));
+                    ctx.idle.note(&id, packets, mark, Instant::now());
+                }
                 Ok(None) => ctx.idle.forget(&id),
                 Err(error) => {
                     tracing::debug!(cluster = %id, %error, "looking at how much the cluster is used");
                     ctx.idle.forget(&id);
                 }
             }
-            if ctx.idle.of(&id, Instant::now()).is_some_and(|idle| idle >= limit) {
+            if ctx
+                .idle
+                .of(&id, &mark(&cluster, &ctx.nodegroups_of(&id)), Instant::now())
+                .is_some_and(|idle| idle >= limit)
+            {
                 tracing::info!(cluster = %id, after = cluster.spec.hibernate_after, "nobody uses the cluster; it is stopped until the next change");
                 ctx.wake.cluster(&id);
             }
@@ -166,13 +187,17 @@ mod tests {
         let (idle, id) = (Idle::default(), ClusterId { namespace: "a".into(), name: "b".into() });
         let begun = Instant::now();
         let after = |seconds| begun + Duration::from_secs(seconds);
-        assert_eq!(idle.of(&id, begun), None);
-        idle.note(&id, 7, begun);
-        idle.note(&id, 7, after(5));
-        assert_eq!(idle.of(&id, after(9)), Some(Duration::from_secs(9)));
-        idle.note(&id, 8, after(10));
-        assert_eq!(idle.of(&id, after(12)), Some(Duration::from_secs(2)));
+        let (of, note) = (|at| idle.of(&id, "m", at), |packets, at| idle.note(&id, packets, "m".into(), at));
+        assert_eq!(of(begun), None);
+        note(7, begun);
+        note(7, after(5));
+        assert_eq!(of(after(9)), Some(Duration::from_secs(9)));
+        note(8, after(10));
+        assert_eq!(of(after(12)), Some(Duration::from_secs(2)));
+        assert_eq!(idle.of(&id, "changed", after(12)), None, "a change is as good as use");
+        idle.note(&id, 8, "changed".into(), after(13));
+        assert_eq!(idle.of(&id, "changed", after(14)), Some(Duration::from_secs(1)));
         idle.forget(&id);
-        assert_eq!(idle.of(&id, after(12)), None);
+        assert_eq!(of(after(12)), None);
     }
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
-use kube::config::{AuthInfo, Kubeconfig};
+use kube::config::Kubeconfig;
 use kube::{Api, Client, ResourceExt};
 
 use super::observe::Observed;
 use super::plan::{Next, begun};
 use crate::controller::decision::{Decision, Problem};
 use crate::crd::conditions::{Health, Reason};
+use crate::crd::kubeconfig::{REACHES_OUT, reaches_out};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, keys};
 use crate::provider::{Access, ClusterId, Import};
@@ -107,10 +108,8 @@ fn of(kubeconfig: Kubeconfig) -> Result<Access, String> {
     let context = named.ok_or_else(|| format!("it has no context {current}"))?;
     let cluster = kubeconfig.clusters.iter().find(|c| c.name == context.cluster).and_then(|c| c.cluster.clone());
     let cluster = cluster.ok_or_else(|| format!("it has no cluster {}", context.cluster))?;
-    let user = kubeconfig.auth_infos.iter().find(|u| Some(&u.name) == context.user.as_ref());
-    let user = user.and_then(|u| u.auth_info.clone()).unwrap_or_default();
-    if cluster.certificate_authority.is_some() || reaches_out(&user) {
-        return Err("it names programs or files; give certificates, keys and tokens in it (kubectl config view --raw --flatten)".into());
+    if reaches_out(&kubeconfig) {
+        return Err(REACHES_OUT.into());
     }
     let endpoint = cluster.server.ok_or("its cluster has no server")?;
     let ca = cluster.certificate_authority_data.unwrap_or_default();
@@ -122,15 +121,6 @@ fn of(kubeconfig: Kubeconfig) -> Result<Access, String> {
         api_port: None,
         ca_pem: ca.ok_or("its certificate-authority-data isn't a certificate in base64")?,
     })
-}
-
-/// Whether credentials lie outside the kubeconfig.
-fn reaches_out(user: &AuthInfo) -> bool {
-    user.exec.is_some()
-        || user.auth_provider.is_some()
-        || user.token_file.is_some()
-        || user.client_certificate.is_some()
-        || user.client_key.is_some()
 }
 
 #[cfg(test)]

@@ -42,17 +42,19 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     adopt(cluster, &seen, ctx);
     tell_nodegroups(cluster, ctx);
     note_change(cluster, ctx);
-    let decision = plan::plan(cluster, &seen);
+    let mut decision = plan::plan(cluster, &seen);
     let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);
-    let status = status::status(cluster, &seen, &decision);
     tracing::debug!(next = ?std::mem::discriminant(&decision.next), "planned");
-    let again = decision.again;
-    let applied = apply::apply(cluster, decision.next, ctx).await;
+    let next = std::mem::replace(&mut decision.next, plan::Next::Nothing);
+    let applied = apply::apply(cluster, next, ctx).await;
+    if let Some(health) = applied.as_ref().err().and_then(Error::health) {
+        decision.health = health;
+    }
     if !silent {
-        report(cluster, &status, ctx).await?;
+        report(cluster, &status::status(cluster, &seen, &decision), ctx).await?;
     }
     applied?;
-    Ok(again.map_or_else(Action::await_change, Action::requeue))
+    Ok(decision.again.map_or_else(Action::await_change, Action::requeue))
 }
 
 /// Wakes the node groups once the cluster's phase is another one where they look: right after it was written it may not be yet.

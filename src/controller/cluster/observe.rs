@@ -84,7 +84,7 @@ impl Observed {
 /// Looks at everything. No I/O: it is all in caches that watches keep true.
 pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let id = validate::id(cluster);
-    let provider = ctx.providers.of(cluster.spec.provider);
+    let provider = ctx.providers.of(cluster);
     let mut plan = argocd::check(cluster, &ctx.settings)
         .and_then(|()| validate::validate(cluster, &ctx.settings.default_version, provider));
     let imported = cluster.spec.imported;
@@ -105,7 +105,9 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     }
     let nodegroups = ctx.nodegroups_of(&id);
     let task = ctx.tasks.view(&key);
-    let is_busy = !matches!(task, TaskView::Idle | TaskView::Finished(_));
+    let at_work = |task: &TaskView| !matches!(task, TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..));
+    let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::rests(group));
+    let idle = ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now());
     let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
     Observed {
         now: Time(Timestamp::now()),
@@ -115,7 +117,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         target: plan.as_ref().ok().and_then(|p| validate::target(cluster, provider, p)),
         world,
         task,
-        sleeps: hibernation::sleeps(cluster, &nodegroups, ctx.idle.of(&id, Instant::now()), is_busy),
+        sleeps: hibernation::sleeps(cluster, &nodegroups, idle, is_busy),
         wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
         rotation: server_keys::wish(cluster, &ctx.owned),
         configured: match (&plan, &child.configured) {

@@ -77,7 +77,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let old = cluster.status.as_ref().and_then(|s| s.phase);
     if let Some(twin) = &seen.twin {
         let message = format!(
-            "{twin} has the same account, region and displayName and is older; nothing is done for this resource until one of them changes or goes"
+            "{twin} has the same account, region and displayName and is older; nothing is done for this resource until one of them is deleted"
         );
         // The other one's end wakes nobody here.
         return held(Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON * 5);
@@ -89,7 +89,13 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let spec = match &seen.plan {
         Ok(spec) => spec,
         Err(problem) => {
-            return held(if begun(cluster) { Phase::Active } else { Phase::Failed }, problem.health.clone());
+            // One that doesn't run isn't Active because of a mistake in its spec: its nodes would be taken for dead ones.
+            let phase = match old {
+                Some(Phase::Stopped) => Phase::Stopped,
+                _ if begun(cluster) => Phase::Active,
+                _ => Phase::Failed,
+            };
+            return held(phase, problem.health.clone());
         }
     };
     if spec.import.is_some() {
@@ -111,7 +117,12 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
     if let Some(plan) = stop(cluster, seen, servers) {
         return plan;
     }
-    let running = !servers.is_empty() && world.runs(if seen.has_api_server { spec.servers } else { 1 });
+    if let Some(plan) = interrupted(cluster, seen, spec, world) {
+        return plan;
+    }
+    let was = cluster.status.as_ref().and_then(|s| s.phase);
+    let running = runs(seen, spec, world);
+    let whole = world.nodes.iter().all(NodeObservation::runs);
     // Nodes that are still being started would be taken for dead ones.
     let starting = begun && matches!(seen.task, TaskView::Running(Work::Start, _));
     // The version was changed before the cluster was ever Active: what was begun for the other one isn't used.
@@ -123,7 +134,7 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
         return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(SOON);
     }
     // Of several servers one may die: the others answer, and nothing of the cluster changes.
-    let answers = begun && spec.servers > 1 && world.has_quorum(spec.servers);
+    let answers = begun && spec.servers > 1 && world.has_quorum(spec.servers) && (whole || was == Some(Phase::Active));
     if let Some(mut waiting) = at_work(cluster, seen, begun) {
         if answers
             && matches!(
@@ -159,6 +170,34 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
         return Decision::new(Next::StartStart(spec.clone()), phase, health);
     }
     silent(seen, begun, phase)
+}
+
+fn runs(seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> bool {
+    !world.servers.is_empty() && world.runs(if seen.has_api_server { spec.servers } else { 1 })
+}
+
+/// A stop that is under way although nobody wants it any more, or a start that didn't come to its end. `None` where there is neither.
+fn interrupted(
+    cluster: &EKSClusterConfig,
+    seen: &Observed,
+    spec: &ClusterPlan,
+    world: &ClusterObservation,
+) -> Option<Plan> {
+    let starting = |next, message: &str| {
+        Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into()))
+    };
+    match &seen.task {
+        TaskView::Queued(Work::Stop) | TaskView::Running(Work::Stop, _) | TaskView::Stopping(Work::Stop) => {
+            return Some(starting(Next::Nothing, "Starting: waiting for it to be stopped").after(SOON));
+        }
+        TaskView::Idle | TaskView::Failed(..) if seen.wait.is_none() => {}
+        _ => return None,
+    }
+    // Only of a cluster that is Active a node that doesn't run has died: of any other it hasn't been started yet.
+    let active = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Active);
+    let halfway =
+        begun(cluster) && !active && runs(seen, spec, world) && !world.nodes.iter().all(NodeObservation::runs);
+    halfway.then(|| starting(Next::StartStart(spec.clone()), "Starting"))
 }
 
 /// The server runs, but its API server doesn't answer.
@@ -268,55 +307,9 @@ const fn reason(work: Work) -> Reason {
     }
 }
 
-/// The API server answers, and the spec asks for another version. `None` once that runs.
-fn upgrade(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
-    let target = match &seen.target {
-        Some(Ok(target)) if !seen.reached(target) => target,
-        Some(Err(problem)) => return Some(held(Phase::Active, problem.health.clone())),
-        _ => return replaced(seen),
-    };
-    let progressing = |next, message| {
-        Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message)).after(SOON))
-    };
-    let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
-    match &seen.task {
-        TaskView::Queued(_) => progressing(Next::Nothing, "Upgrading: waiting for a free slot".into()),
-        TaskView::Running(Work::Upgrade, step) => progressing(Next::Nothing, step_message("Upgrading", step)),
-        TaskView::Running(..) | TaskView::Stopping(_) => {
-            progressing(Next::Nothing, "Upgrading: waiting for the provider to finish what is under way".into())
-        }
-        TaskView::Failed(Work::Upgrade, error) if seen_before && error.retry() != Retry::Waiting => {
-            let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
-            let text = format!(
-                "upgrading to {} failed, and the cluster runs {running} as before: {error}; to try again set kubernetesVersion back to {running} and then to {}",
-                target.version, target.version
-            );
-            Some(held(Phase::Active, Health::Stalled(Reason::UpgradeFailed, text)))
-        }
-        TaskView::Finished(Work::Upgrade) if seen.on_image(target) => {
-            progressing(Next::Nothing, "Upgrading: waiting for the API server to say its version".into())
-        }
-        _ => progressing(Next::StartUpgrade(target.clone()), format!("Upgrading to {}", target.version)),
-    }
-}
-
-/// An upgrade is done but for its last step: whom it replaced is there yet.
-fn replaced(seen: &Observed) -> Option<Plan> {
-    let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.aside) && seen.wait.is_none();
-    let idle = match &seen.task {
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => false,
-        // What became of it will be seen in a moment.
-        TaskView::Finished(work) => *work != Work::Upgrade,
-        TaskView::Idle | TaskView::Failed(..) => true,
-    };
-    let plan = seen.running().filter(|_| left && idle)?;
-    let health = Health::Progressing(Reason::Updating, "removing the server that an upgrade has replaced".into());
-    Some(Decision::new(Next::StartUpgrade(plan.clone()), Phase::Active, health).after(SOON))
-}
-
 /// The API server answers: see to what belongs around it.
 fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
-    if let Some(upgrading) = upgrade(cluster, seen) {
+    if let Some(upgrading) = upgrade::plan(cluster, seen) {
         return upgrading;
     }
     if let Some(configuring) = configure::plan(cluster, seen) {
@@ -324,10 +317,10 @@ fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     }
     let ready = || Decision::new(Next::Nothing, Phase::Active, Health::Ready).after(ROUTINE);
     let certifying = authority::plan(cluster, seen).unwrap_or_else(ready);
-    let next = if !seen.inline.is_empty() {
-        Next::SyncNodegroups(seen.inline.clone())
-    } else if !seen.access_written {
+    let next = if !seen.access_written {
         Next::WriteAccess
+    } else if !seen.inline.is_empty() {
+        Next::SyncNodegroups(seen.inline.clone())
     } else if certifying.next != Next::Nothing {
         certifying.next
     } else if let Some(strays) = strays::of(seen) {
@@ -396,3 +389,4 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
 mod configure;
 #[cfg(test)]
 mod tests;
+mod upgrade;

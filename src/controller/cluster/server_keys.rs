@@ -40,11 +40,27 @@ pub fn wish(cluster: &EKSClusterConfig, owned: &Owned) -> Option<String> {
     (annotations.get(DONE_FOR) != Some(wanted)).then(|| wanted.clone())
 }
 
-/// The files with the cluster's keys. They are made where there are none.
-pub async fn files(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Vec<ServerFile>, Error> {
+/// The files with the cluster's keys. They are made where there are none and the cluster is `new`: for one that has data other keys would make
+/// its tokens void, and its Secrets unreadable for ever.
+pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Result<Vec<ServerFile>, Error> {
+    let name = secret_name(cluster);
+    let wrong =
+        |why: String| Error::Certificate { what: format!("the servers of cluster {}", cluster.name_any()), why };
     let secret = match found(cluster, ctx).await? {
+        Some(secret)
+            if secret.owner_references().iter().all(|owner| Some(&owner.uid) != cluster.metadata.uid.as_ref()) =>
+        {
+            return Err(wrong(format!(
+                "Secret {name} is there and isn't this cluster's; it is tried again until that one is gone"
+            )));
+        }
         Some(secret) => secret,
-        None => make(cluster, ctx).await?,
+        None if new => make(cluster, ctx).await?,
+        None => {
+            return Err(wrong(format!(
+                "Secret {name} with their keys is gone, and others would make the cluster's tokens void and its encrypted Secrets unreadable; restore it from a backup"
+            )));
+        }
     };
     written(cluster, &secret)
 }

@@ -75,7 +75,7 @@ pub async fn gather(cluster: &EKSClusterConfig, id: &ClusterId, ctx: &Context) -
     let addons = Api::<Addon>::namespaced(ctx.client.clone(), &id.namespace);
     let addons = addons.list(&ListParams::default()).await.map_err(|e| format!("listing addons: {e}"))?;
     let addons = addons.items.into_iter().filter(|addon| addon.spec.cluster_name == id.name);
-    let has_api_server = ctx.providers.of(cluster.spec.provider).is_some_and(|p| p.has_api_server());
+    let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
     let child = if has_api_server {
         let client = ctx.children.client(id).ok_or("the cluster's API server can't be reached")?;
         let asked = tokio::time::timeout(ANSWER, ask(&client)).await;

@@ -29,7 +29,7 @@ impl Kind for AccessEntry {
     async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
         if ctx.settings.identity.is_none()
             || cluster.spec.imported
-            || ctx.providers.of(cluster.spec.provider).is_none_or(|p| !p.has_api_server())
+            || ctx.providers.of(cluster).is_none_or(|p| !p.has_api_server())
         {
             return Ok(Verdict::Record);
         }

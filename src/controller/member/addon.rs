@@ -46,15 +46,17 @@ impl Kind for Addon {
             Ok(value) => value.unwrap_or_default(),
             Err(why) => return Ok(Verdict::Refused(format!("{why}; correct spec.configurationValues"))),
         };
-        let has_api_server = ctx.providers.of(cluster.spec.provider).is_some_and(|p| p.has_api_server());
+        let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
         let Some(stand_in) = offer.stands_in.as_ref().filter(|_| has_api_server) else { return Ok(Verdict::Record) };
         let id = validate::id(cluster);
         let child = ctx.children.view(&id);
         let Some(client) = ctx.children.client(&id).filter(|_| child.ready) else {
             return Ok(super::unreachable(&child));
         };
+        // In an imported cluster nothing is changed.
+        let replicas = replicas(stand_in, &configuration).filter(|_| !cluster.spec.imported);
         Ok(match &stand_in.deployment {
-            Some(name) => answer(deployment(&client, name, replicas(stand_in, &configuration))).await,
+            Some(name) => answer(deployment(&client, name, replicas)).await,
             None => every_node(&child),
         })
     }

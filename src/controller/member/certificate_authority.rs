@@ -24,7 +24,7 @@ impl Kind for CertificateAuthority {
         if let Some(refused) = self.keyed(ctx).await? {
             return Ok(refused);
         }
-        let runs = ctx.providers.of(cluster.spec.provider).is_some_and(|provider| provider.has_api_server());
+        let runs = ctx.providers.of(cluster).is_some_and(|provider| provider.has_api_server());
         if cluster.spec.imported || !runs {
             let why = if cluster.spec.imported { "is imported" } else { "is a record behind which nothing runs" };
             let (secret, cluster) = (self.secret_name(), cluster.name_any());

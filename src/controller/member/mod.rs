@@ -27,6 +27,7 @@ use super::children::Child;
 use super::context::Context;
 use super::error::Error;
 use super::watch::{self, Source};
+use crate::crd::member::is_left_behind;
 use crate::crd::{
     AccessEntry, Addon, Capability, CertificateAuthority, EKSClusterConfig, FargateProfile, IdentityProviderConfig,
     PodIdentityAssociation, keys,
@@ -108,7 +109,9 @@ async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
 /// Makes the cluster its owner, so that it goes with the cluster.
 async fn tie<K: Kind>(member: &K, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
     let Some(owner) = cluster.owner_ref(&()) else { return Ok(()) };
-    if member.owner_references().iter().any(|known| known.uid == owner.uid) {
+    let tied = member.owner_references().iter().any(|known| known.uid == owner.uid);
+    // What a cluster of the same name left behind goes with that one.
+    if tied || is_left_behind(member, cluster) {
         return Ok(());
     }
     let mut owners = member.owner_references().to_vec();

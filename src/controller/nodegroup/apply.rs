@@ -74,6 +74,9 @@ fn drain_some(
     let id = validate::cluster_id(group);
     // Where nobody answers there are no pods to be moved, and no way to tell how many.
     let client = ctx.children.client(&id).filter(|_| ctx.children.view(&id).ready);
+    if client.is_none() && !patience.force && seen.has_api_server {
+        return;
+    }
     start(group, seen, Work::Drain, ctx, move |provider, progress| async move {
         match &client {
             Some(client) if count > 0 => names.extend(drain::least_busy(client, among, count).await?),
@@ -94,8 +97,8 @@ where
     F: FnOnce(Arc<dyn ClusterProvider>, Progress) -> Fut + Send + 'static,
     Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
 {
-    let wanted = seen.cluster.as_ref().and_then(|c| c.spec.provider);
-    let Some(provider) = ctx.providers.of(wanted).cloned() else { return };
+    let provider = seen.cluster.as_deref().and_then(|cluster| ctx.providers.of(cluster));
+    let Some(provider) = provider.cloned() else { return };
     let (key, me) = (group.uid().unwrap_or_default(), ObjectRef::from_obj(group));
     let generation = group.metadata.generation.unwrap_or_default();
     let (owner, uid, wake) = (ctx.clone(), key.clone(), ctx.wake.nodegroups.clone());

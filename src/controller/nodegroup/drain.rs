@@ -11,6 +11,8 @@ use crate::provider::Error;
 
 /// Between two looks at the pods that are left.
 const LOOK: Duration = Duration::from_millis(500);
+/// The longest wait for one answer.
+const ANSWER: Duration = Duration::from_secs(30);
 /// A pod that the kubelet runs by itself has this annotation.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
@@ -28,29 +30,32 @@ pub const UPDATE: Duration = Duration::from_secs(15 * 60);
 /// For nodes that are too many: whoever scales down wants it done.
 pub const SCALE_DOWN: Patience = Patience { limit: Duration::from_secs(120), force: true };
 
-/// Cordons the nodes and evicts their pods. Where they don't go in time and `force` isn't set, the nodes take pods again.
+/// Cordons the nodes and evicts their pods. Where they don't go in time and `force` isn't set, and where anything else goes wrong, the nodes
+/// take pods again.
 pub async fn drain(client: &Client, names: &[String], patience: Patience) -> Result<(), Error> {
-    let deadline = Instant::now() + patience.limit;
     let nodes = Api::<Node>::all(client.clone());
+    let drained = emptied(client, &nodes, names, patience).await;
+    if drained.is_err() {
+        for name in names {
+            if let Err(error) = cordon(&nodes, name, false).await {
+                tracing::warn!(node = name, %error, "a node that isn't drained can't be given pods again");
+            }
+        }
+    }
+    drained
+}
+
+async fn emptied(client: &Client, nodes: &Api<Node>, names: &[String], patience: Patience) -> Result<(), Error> {
+    let deadline = Instant::now() + patience.limit;
     for name in names {
-        cordon(&nodes, name, true).await?;
+        cordon(nodes, name, true).await?;
     }
     for name in names {
         let left = empty(client, name, deadline).await?;
         if left.is_empty() || patience.force {
             continue;
         }
-        for name in names {
-            cordon(&nodes, name, false).await?;
-        }
-        return Err(Error::Engine {
-            doing: format!("draining node {name}"),
-            why: format!(
-                "PodEvictionFailure: these pods didn't go within {} s: {}; loosen their PodDisruptionBudgets, or force the update",
-                patience.limit.as_secs(),
-                left.join(", ")
-            ),
-        });
+        return Err(Error::PodsStay { node: name.clone(), seconds: patience.limit.as_secs(), pods: left.join(", ") });
     }
     Ok(())
 }
@@ -72,13 +77,19 @@ fn failed(doing: String) -> impl FnOnce(kube::Error) -> Error {
     move |error| Error::Engine { doing, why: error.to_string() }
 }
 
+/// The answer, if it comes in time: an API server that is stuck says nothing at all.
+async fn answered<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    let late = |_| kube::Error::Service("the API server doesn't answer".into());
+    tokio::time::timeout(ANSWER, question).await.map_err(late)?
+}
+
 fn missing(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 async fn cordon(nodes: &Api<Node>, name: &str, on: bool) -> Result<(), Error> {
     let body = json!({"spec": {"unschedulable": on}});
-    match nodes.patch(name, &PatchParams::default(), &Patch::Merge(&body)).await {
+    match answered(nodes.patch(name, &PatchParams::default(), &Patch::Merge(&body))).await {
         Err(error) if !missing(&error) => Err(failed(format!("cordoning node {name}"))(error)),
         // A node that never joined has no pods.
         _ => Ok(()),
@@ -89,7 +100,7 @@ async fn cordon(nodes: &Api<Node>, name: &str, on: bool) -> Result<(), Error> {
 async fn empty(client: &Client, node: &str, deadline: Instant) -> Result<Vec<String>, Error> {
     let of_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
     loop {
-        let pods = Api::<Pod>::all(client.clone()).list(&of_node).await;
+        let pods = answered(Api::<Pod>::all(client.clone()).list(&of_node)).await;
         let pods = pods.map_err(failed(format!("listing the pods of node {node}")))?.items;
         let left: Vec<&Pod> = pods.iter().filter(|pod| must_go(pod)).collect();
         if left.is_empty() {
@@ -101,11 +112,11 @@ async fn empty(client: &Client, node: &str, deadline: Instant) -> Result<Vec<Str
         }
         for pod in left.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
             let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
-            match api.evict(&pod.name_any(), &EvictParams::default()).await {
+            match answered(api.evict(&pod.name_any(), &EvictParams::default())).await {
                 Ok(_) => {}
                 Err(error) if missing(&error) => {}
-                // A budget holds it for now.
-                Err(kube::Error::Api(status)) if status.code == 429 => {}
+                // A budget holds it for now, or two do, or somebody's webhook: it may be let go later.
+                Err(error @ kube::Error::Api(_)) => tracing::debug!(pod = name(pod), %error, "a pod doesn't go yet"),
                 Err(error) => return Err(failed(format!("evicting pod {}", name(pod)))(error)),
             }
         }

@@ -30,6 +30,17 @@ pub enum Owner {
     Active,
 }
 
+/// What is known of a cluster's API server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// Not yet anything.
+    Looking,
+    /// It answers.
+    Answers,
+    /// It doesn't.
+    Silent,
+}
+
 /// How nodes are replaced by others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rolling {
@@ -58,8 +69,8 @@ pub struct Observed {
     pub nodes: Option<BTreeMap<String, bool>>,
     /// Labels and taints of these nodes.
     pub marks: BTreeMap<String, NodeMarks>,
-    /// Whether the API server is being asked for the nodes and hasn't had the time to answer.
-    pub looking: bool,
+    /// What is known of the cluster's API server.
+    pub api: Api,
     /// Whether there is an API server to ask.
     pub has_api_server: bool,
     /// Long work.
@@ -78,15 +89,17 @@ pub struct Observed {
 pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
     let id = validate::cluster_id(group);
     let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
-    let provider = cluster.as_ref().and_then(|c| ctx.providers.of(c.spec.provider));
+    let provider = cluster.as_deref().and_then(|cluster| ctx.providers.of(cluster));
     let owner = owner(cluster.as_deref());
     let plan = match (&cluster, provider) {
         (Some(cluster), Some(provider)) => validate::validate(group, cluster, provider),
         _ => Err(Problem::waiting(crate::crd::conditions::Reason::WaitingForCluster, missing(group))),
     };
+    // Those that are there are there whatever the spec says.
     let machines = match (&plan, provider) {
         (Ok(plan), Some(provider)) => provider.observe_nodes(plan),
-        _ => Ok(Vec::new()),
+        (Err(_), Some(provider)) => provider.observe_nodes(&validate::bare(group)),
+        (_, None) => Ok(Vec::new()),
     };
     // Nodes from before another certificate authority signed for the cluster.
     let left_behind = match (&plan, &machines) {
@@ -95,7 +108,12 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
     };
     let name = names::nodegroup_name(group);
     let child = ctx.children.view(&id);
-    let looking = !child.is_known() || (child.ready && child.nodes.is_none());
+    let api = match (child.is_known(), child.ready) {
+        (false, _) => Api::Looking,
+        (true, true) if child.nodes.is_none() => Api::Looking,
+        (true, true) => Api::Answers,
+        (true, false) => Api::Silent,
+    };
     let ours = child.nodes.map(|nodes| {
         let ours = nodes.into_iter().filter(|(_, node)| node.nodegroup.as_deref() == Some(&name));
         ours.collect::<BTreeMap<_, _>>()
@@ -110,7 +128,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         machines,
         nodes,
         marks,
-        looking,
+        api,
         has_api_server: provider.is_some_and(|p| p.has_api_server()),
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, group.metadata.generation.unwrap_or_default(), Instant::now()),

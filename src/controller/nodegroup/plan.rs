@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::drain::{self, Patience};
 use super::marks;
-use super::observe::{Observed, Owner, Rolling, missing};
+use super::observe::{Api, Observed, Owner, Rolling, missing};
 use crate::controller::decision::{Decision, failing, step_message};
 use crate::controller::tasks::{TaskView, Work};
 use crate::crd::conditions::{Health, Reason};
@@ -128,7 +128,9 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
         TaskView::Stopping(_) => {
             return act(Next::Nothing, working(Reason::Updating, "stopping what is under way".into()));
         }
-        TaskView::Failed(Work::Drain, error) if seen.rolling.is_some_and(|r| !r.again) && seen.reported => {
+        TaskView::Failed(_, error @ Error::PodsStay { .. })
+            if seen.rolling.is_some_and(|r| !r.again && !r.force) && seen.reported =>
+        {
             let phase = if begun { Phase::Active } else { phase };
             return act(Next::Nothing, (phase, Health::Stalled(Reason::PodEvictionFailure, error.to_string())))
                 .after(ROUTINE);
@@ -144,9 +146,7 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
     }
     let (alive, dead): (Vec<&NodeObservation>, Vec<_>) = machines.iter().partition(|m| m.runs());
     if !dead.is_empty() {
-        let names: Vec<String> = dead.iter().map(|m| m.name.clone()).collect();
-        let health = working(Reason::Updating, format!("replacing {}, which no longer runs", names.join(", ")));
-        return act(Next::RemoveNodes(names), health);
+        return replace(seen, &dead, phase);
     }
     if let Some(stale) = stale(seen, machines) {
         return act(Next::DeleteNodeObjects(stale), working(Reason::Updating, "removing nodes that are gone".into()));
@@ -171,6 +171,18 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
     readiness(seen, spec, &alive, phase, begun)
 }
 
+/// Machines that don't run any more go, and others come in their place.
+fn replace(seen: &Observed, dead: &[&NodeObservation], phase: Phase) -> Plan {
+    if seen.has_api_server && seen.api != Api::Answers {
+        // They may have been stopped with their cluster.
+        let health = Health::Progressing(Reason::NodesNotReady, "waiting for the cluster's API server".into());
+        return Decision::new(Next::Nothing, phase, health).after(SOON);
+    }
+    let names: Vec<String> = dead.iter().map(|m| m.name.clone()).collect();
+    let message = format!("replacing {}, which no longer runs", names.join(", "));
+    Decision::new(Next::RemoveNodes(names), phase, Health::Progressing(Reason::Updating, message))
+}
+
 /// Towards the wanted version: a new node is Ready before an old one goes, a few at a time.
 fn roll(
     seen: &Observed,
@@ -193,7 +205,8 @@ fn roll(
     let names = victims(seen, outdated, surplus.min(outdated.len()));
     let health = working(format!("{done}; draining {}", names.join(", ")));
     let patience = Patience { limit: drain::UPDATE, force: rolling.force };
-    Decision::new(Next::Drain(names, patience), phase, health)
+    // Without an answer from the API server it isn't begun.
+    Decision::new(Next::Drain(names, patience), phase, health).after(SOON)
 }
 
 /// Where all nodes are there and Ready, they get the labels and taints of a changed spec.
@@ -217,7 +230,7 @@ fn readiness(seen: &Observed, spec: &NodegroupPlan, alive: &[&NodeObservation], 
     if ready == spec.desired {
         return idle(Phase::Active, Health::Ready);
     }
-    if begun && seen.has_api_server && seen.looking {
+    if begun && seen.has_api_server && seen.api == Api::Looking {
         return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(QUICK);
     }
     let message = format!("{ready} of {} nodes are Ready", spec.desired);

@@ -71,6 +71,21 @@ pub fn validate(
     })
 }
 
+/// The group by its name alone: enough to find what there is of it.
+pub fn bare(group: &Nodegroup) -> NodegroupPlan {
+    NodegroupPlan {
+        cluster: cluster_id(group),
+        name: names::nodegroup_name(group),
+        desired: usize::try_from(group.spec.scaling_config.desired_size).unwrap_or_default(),
+        image: String::new(),
+        labels: BTreeMap::new(),
+        taints: Vec::new(),
+        resources: Resources { cpus: u32::MAX, memory_mib: u64::MAX },
+        zones: Vec::new(),
+        authorities: Vec::new(),
+    }
+}
+
 /// The instance type that counts: the first one.
 pub fn instance_type(group: &Nodegroup) -> &str {
     group.spec.instance_types.first().map_or(instance_types::DEFAULT, String::as_str)

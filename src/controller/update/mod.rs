@@ -19,7 +19,7 @@ use super::cluster::authority;
 use super::context::Context;
 use super::error::Error;
 use crate::crd::update::{Update, UpdateState};
-use crate::crd::{EKSClusterConfig, keys, names};
+use crate::crd::{EKSClusterConfig, Phase, keys, names};
 use crate::provider::ClusterId;
 use plan::Target;
 
@@ -27,6 +27,9 @@ pub use record::record;
 
 /// Between two looks at a target. It is all in caches.
 const SOON: Duration = Duration::from_millis(300);
+
+/// Type of an update to another version.
+const VERSION: &str = "VersionUpdate";
 
 /// Runs the controller until the process is told to stop.
 pub async fn run(
@@ -69,7 +72,11 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
     let spec = &update.spec;
     if let Some(name) = &spec.nodegroup_name {
         let group = ctx.nodegroups_of(&id).into_iter().find(|g| names::nodegroup_name(g) == *name)?;
-        let status = group.status.as_ref();
+        // One that was made later under the same name was never changed by this.
+        if group.metadata.creation_timestamp > update.metadata.creation_timestamp {
+            return None;
+        }
+        let status = group.status.as_ref().filter(|s| spec.type_ != VERSION || s.phase != Some(Phase::Stopped));
         return Some(Target::new(
             status.and_then(|s| s.observed_generation),
             status.map_or(&[], |s| s.conditions.as_slice()),
@@ -87,7 +94,8 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
         return made.or_else(|| if spec.generation > 1 { deleted(&id, ctx) } else { coming(update) });
     }
     let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
-    let status = cluster.status.as_ref();
+    // Who is stopped hasn't another version yet, although nothing is wrong.
+    let status = cluster.status.as_ref().filter(|s| spec.type_ != VERSION || s.phase != Some(Phase::Stopped));
     Some(Target::new(status.and_then(|s| s.observed_generation), status.map_or(&[], |s| s.conditions.as_slice())))
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::{Logging, NetworkConfig, Settings, VpcConfig, describe, enabled};
 use super::update::Change;
+use crate::crd::cluster_settings::AuthenticationMode;
 use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec};
 use crate::eks::error::ApiError;
 
@@ -119,7 +120,8 @@ fn put(request: &UpdateClusterConfig, spec: &mut EKSClusterConfigSpec) -> Result
     if let Some(mode) = settings.access_config.take().and_then(|access| access.authentication_mode) {
         let access = spec.access_config.get_or_insert_default();
         let present = access.authentication_mode.unwrap_or_default();
-        if mode < present {
+        // Not in one step: whoever is in the ConfigMap needs an access entry first.
+        if mode < present || (present, mode) == (AuthenticationMode::ConfigMap, AuthenticationMode::Api) {
             let [from, to] = [present, mode].map(|mode| json(Some(&mode)).unwrap_or_default());
             let [from, to] = [&from, &to].map(|text| text.as_str().unwrap_or_default());
             let text = format!("Unsupported authentication mode update from {from} to {to}");
@@ -186,7 +188,7 @@ mod tests {
             (json!({"resourcesVpcConfig": {"subnetIds": ["a", "b"], "securityGroupIds": ["g"]}}), "VpcConfigUpdate"),
             (json!({"resourcesVpcConfig": {"controlPlaneEgressMode": "CUSTOMER_ROUTED"}}), "ControlPlaneEgressUpdate"),
             (json!({"logging": {"clusterLogging": [{"types": ["audit"], "enabled": true}]}}), "LoggingUpdate"),
-            (json!({"accessConfig": {"authenticationMode": "API"}}), "AccessConfigUpdate"),
+            (json!({"accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"}}), "AccessConfigUpdate"),
             (json!({"upgradePolicy": {"supportType": "STANDARD"}}), "UpgradePolicyUpdate"),
             (json!({"zonalShiftConfig": {"enabled": true}}), "ZonalShiftConfigUpdate"),
             (
@@ -229,6 +231,8 @@ mod tests {
     #[test]
     fn the_authentication_mode_only_goes_forward_and_keeps_who_made_the_cluster() {
         let mut cluster = cluster();
+        let both = applied(&mut cluster, json!({"accessConfig": {"authenticationMode": "API"}})).unwrap_err();
+        assert_eq!(both, "Unsupported authentication mode update from CONFIG_MAP to API");
         cluster.spec.access_config = serde_json::from_value(json!({
             "authenticationMode": "API_AND_CONFIG_MAP", "bootstrapClusterCreatorAdminPermissions": false
         }))

@@ -20,6 +20,15 @@ pub fn wire_status(member: &impl Member) -> &'static str {
     }
 }
 
+/// The same of a member that can be changed; `updating` is whether a change of it is under way.
+pub fn changing_status(member: &impl Member, updating: bool) -> &'static str {
+    let seen = member.member_status().and_then(|status| status.observed_generation) == member.meta().generation;
+    match wire_status(member) {
+        "ACTIVE" if updating || !seen => "UPDATING",
+        status => status,
+    }
+}
+
 /// What is wrong with a member.
 pub fn issues(member: &impl Member) -> Vec<Value> {
     let issues = member.member_status().map(|s| s.issues.as_slice()).unwrap_or_default();
@@ -43,4 +52,28 @@ pub fn gone<K: Member + Clone>(member: &K) -> K {
         left.meta_mut().deletion_timestamp = left.creation_timestamp();
     }
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::crd::Addon;
+
+    #[test]
+    fn a_change_that_is_not_in_force_yet_is_an_update() {
+        let status = |phase: &str, observed: i64, updating| {
+            let addon: Addon = serde_json::from_value(json!({
+                "apiVersion": "k3eks.io/v1alpha1", "kind": "Addon", "metadata": {"name": "a", "generation": 2},
+                "spec": {"clusterName": "c", "addonName": "coredns"},
+                "status": {"phase": phase, "observedGeneration": observed},
+            }))
+            .unwrap();
+            changing_status(&addon, updating)
+        };
+        assert_eq!(status("Active", 2, false), "ACTIVE");
+        assert_eq!((status("Active", 1, false), status("Active", 2, true)), ("UPDATING", "UPDATING"));
+        assert_eq!((status("Creating", -1, false), status("Degraded", 1, true)), ("CREATING", "DEGRADED"));
+    }
 }

@@ -125,7 +125,7 @@ fn release_version(group: &Nodegroup, version: &str) -> Option<String> {
     Some(group.spec.release_version.clone().unwrap_or_else(|| format!("{version}.0-{}", day())))
 }
 
-/// When anything about the resource was last written.
+/// When anything about the resource but its status was last written.
 fn modified(group: &Nodegroup) -> Option<String> {
     let written = group.metadata.managed_fields.iter().flatten().filter_map(|entry| entry.time.as_ref());
     let created = group.metadata.creation_timestamp.as_ref();

@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 
 use super::token::Stamp;
 use super::{Api, Cx, check_tags};
-use crate::crd::access_entry::{AccessEntrySpec, AccessScope, AssociatedPolicy, STANDARD};
+use crate::crd::access_entry::{AccessEntrySpec, AccessScope, AssociatedPolicy, STANDARD, TYPES};
 use crate::crd::cluster_settings::AuthenticationMode;
 use crate::crd::names::Identity;
-use crate::crd::{AccessEntry, EKSClusterConfig, Member, member};
+use crate::crd::{AccessEntry, EKSClusterConfig, Member, keys, member};
 use crate::eks::arn::{Arn, EksArn, access_policy};
 use crate::eks::convert::member::{created, modified};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
-use crate::eks::store::StoreError;
+use crate::eks::store::{Store, StoreError};
 
-/// Groups that Kubernetes and EKS keep for themselves.
+/// How names of users and groups begin that Kubernetes and EKS keep for themselves.
 const RESERVED: [&str; 5] = ["system:", "eks:", "aws:", "amazon:", "iam:"];
 
 #[derive(Deserialize)]
@@ -88,7 +88,7 @@ fn answer(entry: &AccessEntry, cluster: &EKSClusterConfig) -> Value {
     json!({"accessEntry": {
         "clusterName": Identity::of(cluster).name,
         "principalArn": spec.principal_arn,
-        "kubernetesGroups": spec.kubernetes_groups,
+        "kubernetesGroups": spec.eks_groups(),
         "accessEntryArn": arn(entry, cluster),
         "createdAt": created(entry.meta()),
         "modifiedAt": modified(entry),
@@ -119,26 +119,32 @@ fn check(request: &Create) -> Result<(), ApiError> {
     if !is_role_or_user(&request.principal_arn) {
         return refuse("The principalArn parameter format is not valid: the ARN of an IAM role or user is expected");
     }
+    if let Some(type_) = request.type_.as_deref().filter(|type_| !TYPES.contains(type_)) {
+        return refuse(&format!("The access entry type {type_} is not valid: it must be one of {}", TYPES.join(", ")));
+    }
     let standard = request.type_.as_deref().is_none_or(|t| t == STANDARD);
     if !standard && (!request.kubernetes_groups.is_empty() || request.username.is_some()) {
         return refuse(
             "You cannot specify kubernetesGroups or a username for an access entry whose type is not STANDARD",
         );
     }
-    check_groups(&request.kubernetes_groups)
+    check_names(&request.kubernetes_groups, request.username.as_deref())
 }
 
-fn check_groups(groups: &[String]) -> Result<(), ApiError> {
-    let reserved = |group: &&String| RESERVED.iter().any(|prefix| group.starts_with(prefix));
-    match groups.iter().find(reserved) {
-        Some(group) => {
-            let text = format!(
-                "The kubernetes group name {group} is invalid, it cannot start with any of {}",
-                RESERVED.join(", ")
-            );
-            Err(ApiError::invalid_parameter(text))
-        }
-        None => Ok(()),
+/// Nobody gets the rights of Kubernetes's own users and groups by taking their names.
+fn check_names(groups: &[String], username: Option<&str>) -> Result<(), ApiError> {
+    let reserved = |name: &str| RESERVED.iter().any(|prefix| name.starts_with(prefix));
+    let refuse = |what: &str, name: &str| {
+        let prefixes = RESERVED.join(", ");
+        let text = format!("The {what} {name} is invalid, it cannot start with any of {prefixes}");
+        Err(ApiError::invalid_parameter(text))
+    };
+    if let Some(group) = groups.iter().find(|group| reserved(group)) {
+        return refuse("kubernetes group name", group);
+    }
+    match username {
+        Some(name) if reserved(name) => refuse("username", name),
+        _ => Ok(()),
     }
 }
 
@@ -155,10 +161,10 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateAccessEntry", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let _turn = api.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     check_mode(&cluster).map_err(named)?;
     check(&request).map_err(named)?;
-    let _turn = api.turn.lock().await;
     if let Some(found) = store.member::<AccessEntry>(&cluster, &request.principal_arn) {
         let taken =
             || ApiError::resource_in_use("The specified access entry resource is already in use on this cluster.");
@@ -176,15 +182,25 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let mut entry = AccessEntry::new("", spec);
     entry.metadata = member::metadata(&cluster, "access", &request.principal_arn);
     entry.metadata.annotations = Some(stamp.annotations());
-    let made = store.create(&entry).await.map_err(|error| named(error.into()))?;
+    let made = put(store, &cluster, entry).await.map_err(|error| named(error.into()))?;
     Ok(answer(&made, &cluster))
 }
 
-/// Makes who created the cluster an administrator of it, unless the request says otherwise or the cluster knows no
+async fn put(store: &Store, cluster: &EKSClusterConfig, entry: AccessEntry) -> Result<Arc<AccessEntry>, StoreError> {
+    let principal = entry.spec.principal_arn.clone();
+    let other = member::other_name(cluster, "access", &[&principal]);
+    store.create_member(cluster, entry, other, |found| found.spec.principal_arn == principal).await
+}
+
+/// Makes who created the cluster an administrator of it, whoever asks now, unless the cluster says otherwise or knows no
 /// access entries.
 pub(super) async fn bootstrap(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
-    let principal = cx.caller.identity_arn.clone();
+    let store = &cx.state.store;
+    let Some(principal) = cluster.annotations().get(keys::ANNOTATION_CREATOR).cloned() else { return Ok(()) };
     if !cluster.spec.creator_is_admin() || check_mode(cluster).is_err() || !is_role_or_user(&principal) {
+        return Ok(());
+    }
+    if store.member::<AccessEntry>(cluster, &principal).is_some() {
         return Ok(());
     }
     let now = Timestamp::now().to_string();
@@ -203,7 +219,7 @@ pub(super) async fn bootstrap(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(),
     };
     let mut entry = AccessEntry::new("", spec);
     entry.metadata = member::metadata(cluster, "access", &principal);
-    match cx.state.store.create(&entry).await {
+    match put(store, cluster, entry).await {
         Ok(_) | Err(StoreError::Exists) => Ok(()),
         Err(error) => Err(ApiError::from(error).cluster(&Identity::of(cluster).name)),
     }
@@ -232,7 +248,8 @@ async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
 async fn update(cx: Cx, input: Update) -> Result<Value, ApiError> {
     let (cluster, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     let named = |error: ApiError| error.cluster(&input.cluster_name);
-    check_groups(input.kubernetes_groups.as_deref().unwrap_or_default()).map_err(named)?;
+    let groups = input.kubernetes_groups.as_deref().unwrap_or_default();
+    check_names(groups, input.username.as_deref()).map_err(named)?;
     if entry.spec.type_ != STANDARD {
         let text = "You cannot update an access entry whose type is not STANDARD";
         return Err(named(ApiError::invalid_request(text)));
@@ -259,8 +276,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reserved_groups_are_refused() {
-        assert!(check_groups(&["viewers".into()]).is_ok());
-        assert!(check_groups(&["viewers".into(), "system:masters".into()]).is_err());
+    fn reserved_names_are_refused() {
+        assert!(check_names(&["viewers".into()], Some("me")).is_ok());
+        assert!(check_names(&["viewers".into(), "system:masters".into()], None).is_err());
+        for name in ["system:kube-controller-manager", "eks:x", "aws:x", "amazon:x", "iam:x"] {
+            assert!(check_names(&[], Some(name)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_entry_has_a_type_that_there_is() {
+        let refusal = |type_: Option<&str>| {
+            let request = json!({"clusterName": "c", "principalArn": "arn:aws:iam::1:role/r", "type": type_});
+            check(&serde_json::from_value(request).unwrap()).err().map(|error| error.message().to_owned())
+        };
+        assert!(TYPES.iter().all(|type_| refusal(Some(type_)).is_none()) && refusal(None).is_none());
+        let text = refusal(Some("EC2_MAC")).unwrap();
+        assert!(TYPES.iter().all(|type_| text.contains(type_)), "{text}");
     }
 }

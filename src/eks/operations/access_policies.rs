@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::access_entries::{check_mode, find};
 use super::{Api, Cx};
 use crate::crd::AccessEntry;
-use crate::crd::access_entry::{AccessScope, AssociatedPolicy, POLICIES, STANDARD};
+use crate::crd::access_entry::{AccessScope, AssociatedPolicy, POLICIES};
 use crate::eks::arn::access_policy;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -70,8 +70,8 @@ fn check(input: &Associate, entry: &AccessEntry, region: &str) -> Result<(), Api
         let text = "The accessScope of the type namespace must name namespaces, and that of the type cluster none";
         return Err(ApiError::invalid_parameter(text));
     }
-    if entry.spec.type_ != STANDARD {
-        let text = "Access policies can only be associated with access entries whose type is STANDARD";
+    if !entry.spec.takes_policies() {
+        let text = "Access policies can only be associated with access entries whose type is STANDARD or EC2";
         return Err(ApiError::invalid_request(text));
     }
     Ok(())
@@ -144,7 +144,7 @@ mod tests {
     fn a_policy_is_associated_once_and_its_scope_can_change() {
         let mut entry = AccessEntry::new(
             "e",
-            crate::crd::access_entry::AccessEntrySpec { type_: STANDARD.into(), ..Default::default() },
+            crate::crd::access_entry::AccessEntrySpec { type_: "STANDARD".into(), ..Default::default() },
         );
         let mut input = Associate {
             cluster_name: "c".into(),
@@ -152,7 +152,10 @@ mod tests {
             policy_arn: access_policy("us-east-1", "AmazonEKSViewPolicy"),
             access_scope: AccessScope { type_: "cluster".into(), namespaces: vec![] },
         };
-        assert!(check(&input, &entry, "us-east-1").is_ok());
+        for (type_, takes) in [("EC2_LINUX", false), ("EC2", true), ("STANDARD", true)] {
+            entry.spec.type_ = type_.into();
+            assert_eq!(check(&input, &entry, "us-east-1").is_ok(), takes, "{type_}");
+        }
         put(&mut entry, &input, "1");
         put(&mut entry, &input, "2");
         assert_eq!(entry.spec.access_policies[0].modified_at.as_deref(), Some("1"));

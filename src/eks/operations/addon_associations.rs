@@ -86,7 +86,7 @@ pub(super) async fn set(
             };
             store.change(association, role).await?;
         } else {
-            store.create(&association(cluster, addon, namespace, one)).await?;
+            pod_identity::put(store, cluster, association(cluster, addon, namespace, one)).await?;
         }
     }
     Ok(())

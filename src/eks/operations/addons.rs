@@ -8,18 +8,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::addon_associations::{self, Wanted};
+use super::ready::{check_ready, wake};
 use super::token::Stamp;
-use super::updates::{Request, Target};
+use super::updates::{Request, Target, under_way};
 use super::{Api, Cx, check_tags};
 use crate::crd::addon::{AddonSpec, NamespaceConfig, ResolveConflicts};
-use crate::crd::addon_catalogue::{self, Offer};
+use crate::crd::addon_catalogue;
 use crate::crd::names::Identity;
 use crate::crd::{Addon, EKSClusterConfig, Member, member};
-use crate::eks::convert::cluster::{version as cluster_version, wire_status as cluster_status};
-use crate::eks::convert::member::{created, gone, issues, modified, wire_status};
+use crate::eks::convert::cluster::version as cluster_version;
+use crate::eks::convert::member::{changing_status, created, gone, issues, modified};
 use crate::eks::convert::update::Change;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::store::Store;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,11 +73,11 @@ fn answer(cx: &Cx, addon: &Addon, cluster: &EKSClusterConfig) -> Value {
     let kubernetes = cluster_version(cluster, &cx.state.settings.default_version);
     let default = || addon_catalogue::resolve(&spec.addon_name, None, kubernetes).map(|(_, version)| version).ok();
     let offer = addon_catalogue::find(&spec.addon_name);
-    let namespace = spec.namespace_config.as_ref().and_then(|c| c.namespace.as_deref());
+    let updating = under_way(&cx.state.store, cluster, &Target::addon(&spec.addon_name)).is_some();
     json!({"addon": {
         "addonName": spec.addon_name,
         "clusterName": Identity::of(cluster).name,
-        "status": wire_status(addon),
+        "status": changing_status(addon, updating),
         "addonVersion": spec.addon_version.as_deref().or_else(default),
         "health": {"issues": issues(addon)},
         "addonArn": arn(addon, cluster),
@@ -87,7 +89,7 @@ fn answer(cx: &Cx, addon: &Addon, cluster: &EKSClusterConfig) -> Value {
         "owner": offer.map(|offer| &offer.owner),
         "configurationValues": spec.configuration_values,
         "podIdentityAssociations": addon_associations::arns(&cx.state.store, addon, cluster),
-        "namespaceConfig": {"namespace": namespace.or_else(|| offer.map(|offer| offer.namespace.as_str()))},
+        "namespaceConfig": {"namespace": Some(namespace(spec)).filter(|namespace| !namespace.is_empty())},
     }})
 }
 
@@ -101,7 +103,7 @@ fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Ar
 }
 
 /// What CreateAddon and UpdateAddon refuse. Gives the version that the addon gets if the request names none.
-fn check(asked: &Asked, kubernetes: &str) -> Result<(&'static Offer, &'static str), ApiError> {
+fn check(asked: &Asked, kubernetes: &str) -> Result<&'static str, ApiError> {
     let wrong = |why: addon_catalogue::Unsupported| ApiError::invalid_parameter(why.to_string());
     let (offer, version) =
         addon_catalogue::resolve(&asked.addon_name, asked.addon_version.as_deref(), kubernetes).map_err(wrong)?;
@@ -117,29 +119,29 @@ fn check(asked: &Asked, kubernetes: &str) -> Result<(&'static Offer, &'static st
             return Err(ApiError::invalid_parameter(text));
         }
     }
-    Ok((offer, version))
+    Ok(version)
 }
 
 async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
     let stamp = Stamp::new("CreateAddon", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
-    let _turn = cx.state.turn.lock().await;
-    if let Some(found) = store.member::<Addon>(&cluster, &request.addon_name) {
-        let taken = || named(ApiError::resource_in_use("Addon already exists."));
-        return if stamp.made(&*found) { Ok(answer(&cx, &found, &cluster)) } else { Err(taken()) };
-    }
-    if !matches!(cluster_status(&cluster, false), "ACTIVE" | "UPDATING") {
-        let text = format!("Cluster '{}' is not in ACTIVE status", request.cluster_name);
-        return Err(named(ApiError::invalid_request(text)));
-    }
-    check_tags(&request.tags).map_err(named)?;
-    let (offer, version) =
-        check(&request, cluster_version(&cluster, &cx.state.settings.default_version)).map_err(named)?;
-    let namespace = request.namespace_config.as_ref().and_then(|c| c.namespace.as_deref()).unwrap_or(&offer.namespace);
     let wanted = request.pod_identity_associations.as_deref().unwrap_or_default();
-    addon_associations::check_free(store, &cluster, None, namespace, wanted).map_err(named)?;
+    let _turn = cx.state.turn.lock().await;
+    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
+    if let Some(found) = store.member::<Addon>(&cluster, &request.addon_name) {
+        if !stamp.made(&*found) {
+            return Err(named(ApiError::resource_in_use("Addon already exists.")));
+        }
+        if stamp.made_lately(&*found) {
+            associate(store, &cluster, &found, wanted).await.map_err(named)?;
+        }
+        return Ok(answer(&cx, &found, &cluster));
+    }
+    check_ready(&cluster).map_err(named)?;
+    check_tags(&request.tags).map_err(named)?;
+    let kubernetes = cluster_version(&cluster, &cx.state.settings.default_version);
+    let version = check(&request, kubernetes).map_err(named)?;
     let spec = AddonSpec {
         cluster_name: cluster.name_any(),
         addon_name: request.addon_name.clone(),
@@ -150,12 +152,33 @@ async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
         namespace_config: request.namespace_config.clone(),
         tags: request.tags.clone(),
     };
+    addon_associations::check_free(store, &cluster, None, namespace(&spec), wanted).map_err(named)?;
     let mut addon = Addon::new("", spec);
     addon.metadata = member::metadata(&cluster, "addon", &request.addon_name);
     addon.metadata.annotations = Some(stamp.annotations());
-    let made = store.create(&addon).await.map_err(|error| named(error.into()))?;
-    addon_associations::set(store, &cluster, &made, namespace, wanted).await.map_err(named)?;
+    let other = member::other_name(&cluster, "addon", &[&request.addon_name]);
+    wake(store, &cluster).await.map_err(named)?;
+    let made = store.create_member(&cluster, addon, other, |found| found.spec.addon_name == request.addon_name).await;
+    let made = made.map_err(|error| named(error.into()))?;
+    associate(store, &cluster, &made, wanted).await.map_err(named)?;
     Ok(answer(&cx, &made, &cluster))
+}
+
+/// The addon's namespace: its own, or the catalogue's.
+fn namespace(spec: &AddonSpec) -> &str {
+    let own = spec.namespace_config.as_ref().and_then(|config| config.namespace.as_deref());
+    let offered = || addon_catalogue::find(&spec.addon_name).map(|offer| offer.namespace.as_str());
+    own.or_else(offered).unwrap_or_default()
+}
+
+/// Gives the addon the associations that are wanted, and no others.
+async fn associate(
+    store: &Store,
+    cluster: &EKSClusterConfig,
+    addon: &Addon,
+    wanted: &[Wanted],
+) -> Result<(), ApiError> {
+    addon_associations::set(store, cluster, addon, namespace(&addon.spec), wanted).await
 }
 
 async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
@@ -198,17 +221,15 @@ async fn update(cx: Cx, request: Asked) -> Result<Value, ApiError> {
     let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
     let stamp = Stamp::new("UpdateAddon", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let kubernetes = cluster_version(&cluster, &cx.state.settings.default_version);
-    let (offer, _) = check(&request, kubernetes).map_err(named)?;
-    let namespace = addon.spec.namespace_config.as_ref().and_then(|c| c.namespace.as_deref());
-    let namespace = namespace.unwrap_or(&offer.namespace);
+    check(&request, kubernetes).map_err(named)?;
     if let Some(wanted) = &request.pod_identity_associations {
-        addon_associations::check_free(store, &cluster, Some(&addon), namespace, wanted).map_err(named)?;
+        addon_associations::check_free(store, &cluster, Some(&addon), namespace(&addon.spec), wanted).map_err(named)?;
     }
     let target = Target::addon(&request.addon_name);
     let begin = Request { cluster: &cluster, target, object: &addon, stamp };
     let answer = begin.begin(&cx, |addon| Ok(apply(&request, &mut addon.spec))).await?;
     if let Some(wanted) = &request.pod_identity_associations {
-        addon_associations::set(store, &cluster, &addon, namespace, wanted).await.map_err(named)?;
+        associate(store, &cluster, &addon, wanted).await.map_err(named)?;
     }
     Ok(answer)
 }
@@ -235,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_eks_would_refuse_is_refused() {
-        let code = |more| check(&asked(more), "1.33").map(|(_, version)| version);
+        let code = |more| check(&asked(more), "1.33");
         assert_eq!(code(json!({})).unwrap(), "v1.12.1-eksbuild.2");
         assert!(code(json!({"addonVersion": "v1.9.3-eksbuild.15"})).is_err(), "for older clusters");
         assert!(code(json!({"configurationValues": "{\"nothing\": 1}"})).is_err());

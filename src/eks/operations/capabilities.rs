@@ -7,8 +7,9 @@ use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::ready::{check_ready, wake};
 use super::token::Stamp;
-use super::updates::{Request, Target};
+use super::updates::{Request, Target, under_way};
 use super::{Api, Cx, check_tags};
 use crate::crd::capability::{
     Ack, CapabilityConfiguration, CapabilitySpec, CapabilityType, DeletePropagationPolicy, NetworkAccess, RoleMapping,
@@ -16,8 +17,7 @@ use crate::crd::capability::{
 use crate::crd::names::Identity;
 use crate::crd::{Capability, EKSClusterConfig, Member, member};
 use crate::eks::arn::{EksArn, NamedKind};
-use crate::eks::convert::cluster::wire_status as cluster_status;
-use crate::eks::convert::member::{created, gone, modified, wire_status};
+use crate::eks::convert::member::{changing_status, created, gone, modified};
 use crate::eks::convert::update::Change;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -105,20 +105,22 @@ pub(super) fn arn(capability: &Capability, cluster: &EKSClusterConfig) -> String
     EksArn::typed(&identity.region, &identity.account, NamedKind::Capability, parts).to_string()
 }
 
-fn summary(capability: &Capability, cluster: &EKSClusterConfig) -> Value {
+fn summary(cx: &Cx, capability: &Capability, cluster: &EKSClusterConfig) -> Value {
+    let target = Target::capability(&capability.spec.capability_name);
+    let updating = under_way(&cx.state.store, cluster, &target).is_some();
     json!({
         "capabilityName": capability.eks_name(),
         "arn": arn(capability, cluster),
         "type": capability.spec.type_,
-        "status": wire_status(capability),
+        "status": changing_status(capability, updating),
         "createdAt": created(capability.meta()),
         "modifiedAt": modified(capability),
     })
 }
 
-fn answer(capability: &Capability, cluster: &EKSClusterConfig) -> Value {
+fn answer(cx: &Cx, capability: &Capability, cluster: &EKSClusterConfig) -> Value {
     let spec = &capability.spec;
-    let mut all = summary(capability, cluster);
+    let mut all = summary(cx, capability, cluster);
     all["clusterName"] = json!(Identity::of(cluster).name);
     all["roleArn"] = json!(spec.role_arn);
     all["configuration"] = json!(spec.configuration);
@@ -158,22 +160,19 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let _turn = cx.state.turn.lock().await;
+    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let all = store.members::<Capability>(&cluster);
     if let Some(found) = all.iter().find(|c| c.eks_name() == request.capability_name) {
         let taken =
             || named(ApiError::resource_in_use(format!("Capability already exists with name: {}", found.eks_name())));
-        return if stamp.made(&**found) { Ok(answer(found, &cluster)) } else { Err(taken()) };
+        return if stamp.made(&**found) { Ok(answer(&cx, found, &cluster)) } else { Err(taken()) };
     }
     if all.iter().any(|c| c.spec.type_ == request.type_) {
         let text = "A capability of this type exists in the cluster already; a cluster has one of each at most";
         return Err(named(ApiError::resource_in_use(text)));
     }
-    if !matches!(cluster_status(&cluster, false), "ACTIVE" | "UPDATING") {
-        let text = format!("Cluster '{}' is not in ACTIVE status", request.cluster_name);
-        return Err(named(ApiError::invalid_request(text)));
-    }
+    check_ready(&cluster).map_err(named)?;
     check(&request).map_err(named)?;
     let spec = CapabilitySpec {
         cluster_name: cluster.name_any(),
@@ -187,19 +186,22 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let mut capability = Capability::new("", spec);
     capability.metadata = member::metadata(&cluster, "capability", &request.capability_name);
     capability.metadata.annotations = Some(stamp.annotations());
-    let made = store.create(&capability).await.map_err(|error| named(error.into()))?;
-    Ok(answer(&made, &cluster))
+    let name = &request.capability_name;
+    let other = member::other_name(&cluster, "capability", &[name]);
+    wake(store, &cluster).await.map_err(named)?;
+    let made = store.create_member(&cluster, capability, other, |found| found.spec.capability_name == *name).await;
+    Ok(answer(&cx, &*made.map_err(|error| named(error.into()))?, &cluster))
 }
 
 async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let (cluster, capability) = find(&cx, &input.cluster_name, &input.capability_name)?;
-    Ok(answer(&capability, &cluster))
+    Ok(answer(&cx, &capability, &cluster))
 }
 
 async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let page = cx.page(cx.state.store.members::<Capability>(&cluster), |capability| capability.eks_name());
-    let items: Vec<Value> = page.items.iter().map(|capability| summary(capability, &cluster)).collect();
+    let items: Vec<Value> = page.items.iter().map(|capability| summary(&cx, capability, &cluster)).collect();
     Ok(json!({"capabilities": items, "nextToken": page.next_token}))
 }
 
@@ -267,7 +269,7 @@ async fn update(cx: Cx, request: Update) -> Result<Value, ApiError> {
 async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let (cluster, capability) = find(&cx, &input.cluster_name, &input.capability_name)?;
     let left = cx.state.store.delete(&capability).await?;
-    Ok(answer(&gone(&*left), &cluster))
+    Ok(answer(&cx, &gone(&*left), &cluster))
 }
 
 #[cfg(test)]

@@ -315,7 +315,7 @@ async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
     let _turn = cx.state.turn.lock().await;
-    if let Some(update) = updates::made_by(&cx.state.store, &cluster, &stamp) {
+    if let Some(update) = updates::made_by(&cx.state.store, &cluster, &Target::default(), &stamp) {
         let gone = json!({"id": id, "signingStatus": "NOT_USED", "distributionStatus": "DELETING"});
         return Ok(json!({"update": update::describe(&update), "certificateAuthority": gone}));
     }

@@ -6,10 +6,11 @@ use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::access_entries::{self, check_mode};
 use super::clusters::{check_encryption, check_endpoints, check_lengths};
 use super::nodegroups::minor;
 use super::token::Stamp;
-use super::updates::{Request, Target, under_way};
+use super::updates::{Request, Target};
 use super::{Api, Cx, Settings};
 use crate::crd::{EKSClusterConfig, Nodegroup};
 use crate::eks::convert::cluster::{EncryptionConfig, encrypt, version};
@@ -51,16 +52,20 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
 async fn update_config(cx: Cx, request: UpdateClusterConfig) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.name)?;
     let stamp = Stamp::new("UpdateClusterConfig", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let decide = |cluster: &mut EKSClusterConfig| -> Result<Change, ApiError> {
+        let vpc = &request.resources_vpc_config;
+        check_lengths(vpc.security_group_ids.as_deref(), vpc.public_access_cidrs.as_deref())?;
+        let change = cluster_change::apply(&request, cluster)?;
+        check_endpoints(cluster.spec.public_access, cluster.spec.private_access)?;
+        Ok(change)
+    };
+    let mut changed = EKSClusterConfig::clone(&cluster);
+    if check_mode(&cluster).is_err() && decide(&mut changed).is_ok() {
+        // First, so that nothing can go wrong in between that locks the creator out; the mode before knows no entries.
+        access_entries::bootstrap(&cx, &changed).await?;
+    }
     let begin = Request { cluster: &cluster, target: Target::default(), object: &cluster, stamp };
-    begin
-        .begin(&cx, |cluster| {
-            let vpc = &request.resources_vpc_config;
-            check_lengths(vpc.security_group_ids.as_deref(), vpc.public_access_cidrs.as_deref())?;
-            let change = cluster_change::apply(&request, cluster)?;
-            check_endpoints(cluster.spec.public_access, cluster.spec.private_access)?;
-            Ok(change)
-        })
-        .await
+    begin.begin(&cx, decide).await
 }
 
 async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiError> {
@@ -69,17 +74,20 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
     let settings = &cx.state.settings;
     let groups = cx.state.store.members::<Nodegroup>(&cluster);
     let oldest = groups.iter().filter_map(|group| runs(group).and_then(minor)).min();
-    let cluster = anew(&cx, cluster, &request.version).await?;
     let begin = Request { cluster: &cluster, target: Target::default(), object: &cluster, stamp };
     begin
-        .begin(&cx, |cluster| {
-            check_upgrade(cluster, &request.version, oldest.filter(|_| !request.force), settings)?;
-            cluster.spec.kubernetes_version = Some(request.version.clone());
-            let mut change = Change::new("VersionUpdate");
-            change.push("Version", &request.version);
-            change.push("PlatformVersion", &crate::crd::keys::PLATFORM_VERSION);
-            Ok(change)
-        })
+        .begin_again(
+            &cx,
+            |cluster| back(cluster, &request.version, settings),
+            |cluster| {
+                check_upgrade(cluster, &request.version, oldest.filter(|_| !request.force), settings)?;
+                cluster.spec.kubernetes_version = Some(request.version.clone());
+                let mut change = Change::new("VersionUpdate");
+                change.push("Version", &request.version);
+                change.push("PlatformVersion", &crate::crd::keys::PLATFORM_VERSION);
+                Ok(change)
+            },
+        )
         .await
 }
 
@@ -88,19 +96,11 @@ fn runs(group: &Nodegroup) -> Option<&str> {
     group.status.as_ref().and_then(|status| status.version.as_deref()).or(group.spec.version.as_deref())
 }
 
-/// Where an upgrade to this version failed, the spec asks for it still: it is set back first, so that asking again is a
-/// change.
-async fn anew(cx: &Cx, cluster: Arc<EKSClusterConfig>, wanted: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
-    let running = version(&cluster, &cx.state.settings.default_version).to_owned();
-    let asked = cluster.spec.kubernetes_version.as_deref() == Some(wanted);
-    if !asked || running == wanted || under_way(&cx.state.store, &cluster, &Target::default()).is_some() {
-        return Ok(cluster);
+/// Where an upgrade to this version failed, the spec asks for it still: it goes back to the version that runs.
+fn back(cluster: &mut EKSClusterConfig, wanted: &str, settings: &Settings) {
+    if cluster.spec.kubernetes_version.as_deref() == Some(wanted) {
+        cluster.spec.kubernetes_version = Some(version(cluster, &settings.default_version).to_owned());
     }
-    let back = |cluster: &mut EKSClusterConfig| {
-        cluster.spec.kubernetes_version = Some(running.clone());
-        Ok(())
-    };
-    Ok(cx.state.store.change(&cluster, back).await?.0)
 }
 
 /// A cluster goes one minor version up at a time, and its nodes must not stay too far behind.

@@ -10,6 +10,7 @@ use super::token::Stamp;
 use super::updates::{self, Target};
 use super::{Api, Cx, Settings, access_entries, check_tags};
 use crate::crd::cluster::IpFamily;
+use crate::crd::cluster_settings::AuthenticationMode;
 use crate::crd::names::{self, Identity};
 use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup};
 use crate::eks::convert::cluster::{self, CreateCluster, EncryptionConfig};
@@ -57,11 +58,13 @@ async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
     let identity = identity(&cx.caller, &request.name);
     let _turn = cx.state.turn.lock().await;
     if let Some(found) = store.find_cluster(&identity) {
-        return if stamp.made(&*found) {
-            Ok(answer(&cx.state, &found))
-        } else {
-            Err(ApiError::cluster_exists(&request.name))
-        };
+        if !stamp.made(&*found) {
+            return Err(ApiError::cluster_exists(&request.name));
+        }
+        if stamp.made_lately(&*found) {
+            access_entries::bootstrap(&cx, &found).await?;
+        }
+        return Ok(answer(&cx.state, &found));
     }
     check(&request, settings).map_err(|error| error.cluster(&request.name))?;
     check_quota(&cx)?;
@@ -137,6 +140,14 @@ fn check(request: &CreateCluster, settings: &Settings) -> Result<(), ApiError> {
     {
         return refuse("serviceIpv4Cidr can not be specified when ipFamily is ipv6");
     }
+    let access = request.settings.access_config.as_ref();
+    let mode = access.and_then(|access| access.authentication_mode).unwrap_or_default();
+    let bootstraps = access.and_then(|access| access.bootstrap_cluster_creator_admin_permissions);
+    if bootstraps == Some(false) && mode == AuthenticationMode::ConfigMap {
+        return refuse(
+            "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP",
+        );
+    }
     check_encryption(&request.encryption_config)
 }
 
@@ -191,6 +202,7 @@ async fn list(cx: Cx, input: ListClusters) -> Result<Value, ApiError> {
 
 async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let store = &cx.state.store;
+    let _turn = cx.state.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &input.name)?;
     let refuse = |error: ApiError| Err(error.cluster(&input.name));
     if cluster.spec.connector_config.is_some() {
@@ -212,7 +224,12 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
         let text = format!("Cannot delete because cluster {name} currently has update {id} in progress");
         return refuse(ApiError::resource_in_use(text));
     }
-    let gone = store.delete(&cluster).await?;
+    deleted(&cx, &cluster).await
+}
+
+/// Deletes the cluster, and answers with what it is then.
+pub(super) async fn deleted(cx: &Cx, cluster: &Arc<EKSClusterConfig>) -> Result<Value, ApiError> {
+    let gone = cx.state.store.delete(cluster).await?;
     let mut left = EKSClusterConfig::clone(&gone);
     left.metadata.deletion_timestamp = left.metadata.deletion_timestamp.or_else(|| gone.creation_timestamp());
     Ok(answer(&cx.state, &left))
@@ -266,6 +283,15 @@ mod tests {
         assert!(refusal(json!({"tags": {"aws:x": "1"}})).is_some());
         assert!(refusal(json!({"encryptionConfig": [{"resources": ["pods"]}]})).is_some());
         assert!(refusal(json!({"roleArn": "admin"})).is_some());
+        let access = |mode: Option<&str>, bootstrap: bool| {
+            let access = json!({"authenticationMode": mode, "bootstrapClusterCreatorAdminPermissions": bootstrap});
+            refusal(json!({"accessConfig": access}))
+        };
+        let locked_out =
+            "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP";
+        assert_eq!(access(None, false).as_deref(), Some(locked_out));
+        assert_eq!(access(Some("CONFIG_MAP"), false).as_deref(), Some(locked_out));
+        assert_eq!((access(None, true), access(Some("API"), false)), (None, None));
         let five = json!({"resourcesVpcConfig": {"securityGroupIds": ["1", "2", "3", "4", "5"]}});
         assert!(refusal(five).is_some());
     }

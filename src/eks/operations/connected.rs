@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-use super::clusters::{ByName, answer, check_quota, make};
+use super::clusters::{ByName, answer, check_quota, deleted, make};
 use super::token::Stamp;
 use super::{Api, Cx, check_tags};
 use crate::crd::EKSClusterConfigSpec;
@@ -74,6 +74,5 @@ async fn disconnect(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     if cluster.spec.connector_config.is_none() {
         return Err(ApiError::no_cluster(&input.name).cluster(&input.name));
     }
-    cx.state.store.delete(&cluster).await?;
-    Ok(answer(&cx.state, &cluster))
+    deleted(&cx, &cluster).await
 }

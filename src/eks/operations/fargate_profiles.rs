@@ -7,12 +7,12 @@ use kube::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::{Api, Cx, check_tags};
 use crate::crd::fargate::{FargateProfileSpec, FargateSelector};
 use crate::crd::names::Identity;
 use crate::crd::{EKSClusterConfig, FargateProfile, Member, member};
-use crate::eks::convert::cluster::wire_status as cluster_status;
 use crate::eks::convert::member::{created, gone, issues, wire_status};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -114,16 +114,13 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name).fargate_profile(&request.fargate_profile_name);
     let stamp = Stamp::new("CreateFargateProfile", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let _turn = api.turn.lock().await;
+    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     if let Some(found) = store.member::<FargateProfile>(&cluster, &request.fargate_profile_name) {
         let taken = || ApiError::resource_in_use("A Fargate Profile already exists with this name in this cluster.");
         return if stamp.made(&*found) { Ok(answer(&found, &cluster)) } else { Err(named(taken())) };
     }
-    if !matches!(cluster_status(&cluster, false), "ACTIVE" | "UPDATING") {
-        let text = format!("Cluster '{}' is not in ACTIVE status", request.cluster_name);
-        return Err(named(ApiError::invalid_request(text)));
-    }
+    check_ready(&cluster).map_err(named)?;
     check(&request).map_err(named)?;
     let quota = api.settings.quotas.fargate_profiles;
     if store.members::<FargateProfile>(&cluster).len() >= quota {
@@ -141,8 +138,11 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let mut profile = FargateProfile::new("", spec);
     profile.metadata = member::metadata(&cluster, "fargate", &request.fargate_profile_name);
     profile.metadata.annotations = Some(stamp.annotations());
-    let made = store.create(&profile).await.map_err(|error| named(error.into()))?;
-    Ok(answer(&made, &cluster))
+    let name = &request.fargate_profile_name;
+    let other = member::other_name(&cluster, "fargate", &[name]);
+    wake(store, &cluster).await.map_err(named)?;
+    let made = store.create_member(&cluster, profile, other, |found| found.spec.fargate_profile_name == *name).await;
+    Ok(answer(&*made.map_err(|error| named(error.into()))?, &cluster))
 }
 
 async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {

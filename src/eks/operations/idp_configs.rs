@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Target, under_way};
 use super::{Api, Cx, check_tags, updates};
@@ -15,7 +16,6 @@ use crate::crd::names::Identity;
 use crate::crd::update::UpdateParam;
 use crate::crd::{EKSClusterConfig, IdentityProviderConfig, Member, member};
 use crate::eks::arn::{EksArn, NamedKind};
-use crate::eks::convert::cluster::wire_status as cluster_status;
 use crate::eks::convert::member::wire_status;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -102,9 +102,7 @@ fn check(request: &Associate, cluster: &EKSClusterConfig, cx: &Cx) -> Result<(),
     if !request.oidc.issuer_url.starts_with("https://") {
         return Err(ApiError::invalid_parameter("issuerUrl must begin with https://"));
     }
-    if !matches!(cluster_status(cluster, false), "ACTIVE" | "UPDATING") {
-        return Err(ApiError::invalid_request(format!("Cluster '{}' is not in ACTIVE status", request.cluster_name)));
-    }
+    check_ready(cluster)?;
     idle(cx, cluster, "AssociateIdentityProviderConfig")
 }
 
@@ -136,8 +134,8 @@ async fn associate(cx: Cx, request: Associate) -> Result<Value, ApiError> {
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "AssociateIdentityProviderConfig";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let _turn = cx.state.turn.lock().await;
+    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     if let Some(found) = store.members::<IdentityProviderConfig>(&cluster).first() {
         if stamp.made(&**found) {
             return Ok(json!({"update": record(&cx, &cluster, found, operation).await?, "tags": found.spec.tags}));
@@ -163,7 +161,11 @@ async fn associate(cx: Cx, request: Associate) -> Result<Value, ApiError> {
     let mut config = IdentityProviderConfig::new("", spec);
     config.metadata = member::metadata(&cluster, "idp", &request.oidc.identity_provider_config_name);
     config.metadata.annotations = Some(stamp.annotations());
-    let made = store.create(&config).await.map_err(|error| named(error.into()))?;
+    let name = &request.oidc.identity_provider_config_name;
+    let other = member::other_name(&cluster, "idp", &[name]);
+    wake(store, &cluster).await.map_err(named)?;
+    let made = store.create_member(&cluster, config, other, |found| found.eks_name() == *name).await;
+    let made = made.map_err(|error| named(error.into()))?;
     Ok(json!({"update": record(&cx, &cluster, &made, operation).await?, "tags": made.spec.tags}))
 }
 
@@ -195,8 +197,8 @@ async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
 }
 
 async fn disassociate(cx: Cx, input: ByName) -> Result<Value, ApiError> {
-    let (cluster, config) = find(&cx, &input)?;
     let _turn = cx.state.turn.lock().await;
+    let (cluster, config) = find(&cx, &input)?;
     let operation = "DisassociateIdentityProviderConfig";
     idle(&cx, &cluster, operation)?;
     cx.state.store.delete(&config).await?;

@@ -110,7 +110,8 @@ async fn made(cx: &Cx, cluster: &EKSClusterConfig) -> Result<Arc<ClusterInsights
     let spec = ClusterInsightsSpec { cluster_name: cluster.name_any(), refresh_requested_at: None };
     let mut report = ClusterInsights::new("", spec);
     report.metadata = member::metadata(cluster, "insights", "insights");
-    match store.create(&report).await {
+    let other = member::other_name(cluster, "insights", &["insights"]);
+    match store.create_member(cluster, report.clone(), other, |_| true).await {
         // Another request was faster, and the watch tells of it in a moment.
         Err(StoreError::Exists) => Ok(Arc::new(report)),
         made => Ok(made?),

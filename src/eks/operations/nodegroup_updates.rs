@@ -8,10 +8,11 @@ use super::nodegroups::{check_scaling, check_template, check_version, find, mino
 use super::token::Stamp;
 use super::updates::{Request, Target};
 use super::{Api, Cx};
-use crate::crd::NodegroupSpec;
 use crate::crd::keys::ANNOTATION_FORCE;
 use crate::crd::nodegroup::LaunchTemplate;
+use crate::crd::{Nodegroup, NodegroupSpec};
 use crate::eks::convert::cluster::version as cluster_version;
+use crate::eks::convert::nodegroup::wire_status;
 use crate::eks::convert::nodegroup_change::{self, UpdateNodegroupConfig};
 use crate::eks::convert::update::Change;
 use crate::eks::error::ApiError;
@@ -43,6 +44,7 @@ async fn update_config(cx: Cx, request: UpdateNodegroupConfig) -> Result<Value, 
     let begin = Request { cluster: &cluster, target, object: &group, stamp };
     begin
         .begin(&cx, |group| {
+            check_state(group)?;
             let change = nodegroup_change::apply(&request, &mut group.spec)?;
             check_scaling(&group.spec.scaling_config, quotas)?;
             Ok(change)
@@ -57,7 +59,8 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
     let cluster_version = cluster_version(&cluster, &cx.state.settings.default_version);
     let begin = Request { cluster: &cluster, target, object: &group, stamp };
     begin
-        .begin(&cx, |group| {
+        .begin_again(&cx, back, |group| {
+            check_state(group)?;
             let annotations = group.annotations_mut();
             annotations.remove(ANNOTATION_FORCE);
             if request.force {
@@ -67,6 +70,23 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
             upgrade(&request, &mut group.spec, runs.as_deref(), cluster_version)
         })
         .await
+}
+
+/// The version goes back to the one that runs: after an update that failed the spec has one that wasn't reached.
+fn back(group: &mut Nodegroup) {
+    let runs = group.status.as_ref().and_then(|status| status.version.clone());
+    if group.spec.version.is_some() && runs.is_some() {
+        group.spec.version = runs;
+    }
+}
+
+/// Nodes that are only coming, or going, can't be changed.
+fn check_state(group: &Nodegroup) -> Result<(), ApiError> {
+    if matches!(wire_status(group, false), "CREATING" | "DELETING") {
+        let text = "Nodegroup cannot be updated as it is currently not in Active State";
+        return Err(ApiError::resource_in_use(text));
+    }
+    Ok(())
 }
 
 /// Brings the group to the version and the launch template that are asked for: the cluster's version where the request
@@ -149,6 +169,31 @@ mod tests {
         let change = upgrade(&to(None), &mut group, None, "1.33").unwrap();
         assert_eq!((group.version.as_deref(), change.params[0].value.as_str()), (Some("1.33"), "1.33"));
         assert!(upgrade(&to(None), &mut group, None, "1.33").unwrap_err().message().starts_with("No changes needed"));
+    }
+
+    #[test]
+    fn a_version_that_was_not_reached_can_be_asked_for_again() {
+        let mut group = Nodegroup::new("g", spec("1.33"));
+        group.status = serde_json::from_value(serde_json::json!({"version": "1.32"})).unwrap();
+        back(&mut group);
+        assert!(upgrade(&to(Some("1.33")), &mut group.spec, Some("1.32"), "1.33").is_ok());
+        let mut follows = Nodegroup { spec: NodegroupSpec::default(), ..group };
+        back(&mut follows);
+        assert_eq!(follows.spec.version, None);
+    }
+
+    #[test]
+    fn only_nodes_that_are_there_are_changed() {
+        let refused = |status: serde_json::Value| {
+            let mut group = Nodegroup::new("g", spec("1.33"));
+            group.status = serde_json::from_value(status).unwrap();
+            check_state(&group).err().map(|error| error.code())
+        };
+        let in_use = Some(crate::eks::error::ErrorCode::ResourceInUse);
+        assert_eq!((refused(Value::Null), refused(serde_json::json!({"phase": "Creating"}))), (in_use, in_use));
+        assert_eq!(refused(serde_json::json!({"phase": "Active"})), None);
+        let issue = serde_json::json!({"code": "NodeCreationFailure", "message": "m"});
+        assert_eq!(refused(serde_json::json!({"phase": "Active", "issues": [issue]})), None, "degraded");
     }
 
     #[test]

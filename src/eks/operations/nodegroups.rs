@@ -6,12 +6,13 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::ready::check_ready;
 use super::token::Stamp;
 use super::updates::{self, Target};
 use super::{Api, Cx, Quotas, check_tags};
 use crate::crd::nodegroup::{LaunchTemplate, ScalingConfig};
-use crate::crd::{EKSClusterConfig, Nodegroup, NodegroupSpec, names};
-use crate::eks::convert::cluster::{version as cluster_version, wire_status};
+use crate::crd::{EKSClusterConfig, Nodegroup, NodegroupSpec, member, names};
+use crate::eks::convert::cluster::version as cluster_version;
 use crate::eks::convert::nodegroup::{self, CreateNodegroup};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -64,19 +65,17 @@ async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
         (request.spec.cluster_name.clone(), request.spec.nodegroup_name.clone().unwrap_or_default());
     let named = |error: ApiError| error.cluster(&cluster_name).nodegroup(&name);
     let stamp = Stamp::new("CreateNodegroup", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let cluster = store.cluster(&cx.caller, &cluster_name)?;
     let taken = || {
         named(ApiError::resource_in_use(format!(
             "NodeGroup already exists with name {name} and cluster name {cluster_name}"
         )))
     };
     let _turn = api.turn.lock().await;
+    let cluster = store.cluster(&cx.caller, &cluster_name)?;
     if let Some(found) = store.member::<Nodegroup>(&cluster, &name) {
         return if stamp.made(&*found) { Ok(answer(api, &found, &cluster)) } else { Err(taken()) };
     }
-    if !matches!(wire_status(&cluster, false), "ACTIVE" | "UPDATING") {
-        return Err(named(ApiError::invalid_request(format!("Cluster '{cluster_name}' is not in ACTIVE status"))));
-    }
+    check_ready(&cluster).map_err(named)?;
     let version = cluster_version(&cluster, &api.settings.default_version);
     check(&request.spec, version, api.settings.quotas).map_err(named)?;
     let quota = api.settings.quotas.nodegroups;
@@ -88,7 +87,8 @@ async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
     let mut group = Nodegroup::new(&resource, nodegroup::spec(&request, &cluster, version));
     group.metadata.namespace = cluster.namespace();
     group.metadata.annotations = Some(stamp.annotations());
-    match store.create(&group).await {
+    let other = member::other_name(&cluster, "nodegroup", &[&name]);
+    match store.create_member(&cluster, group, other, |found| names::nodegroup_name(found) == name).await {
         Err(StoreError::Exists) => Err(taken()),
         result => Ok(answer(api, &*result.map_err(|error| named(error.into()))?, &cluster)),
     }

@@ -15,6 +15,7 @@ use crate::crd::{EKSClusterConfig, Member, PodIdentityAssociation, member};
 use crate::eks::convert::member::{created, modified};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::store::{Store, StoreError};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -113,9 +114,9 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "CreatePodIdentityAssociation";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     check_tags(&request.tags).map_err(named)?;
     let _turn = api.turn.lock().await;
+    let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let all = store.members::<PodIdentityAssociation>(&cluster);
     let same = |a: &&Arc<PodIdentityAssociation>| {
         a.spec.namespace == request.namespace && a.spec.service_account == request.service_account
@@ -143,8 +144,21 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let name = format!("{}-{}", request.namespace, request.service_account);
     association.metadata = member::metadata(&cluster, "pod-identity", &name);
     association.metadata.annotations = Some(stamp.annotations());
-    let made = store.create(&association).await.map_err(|error| named(error.into()))?;
+    let made = put(store, &cluster, association).await.map_err(|error| named(error.into()))?;
     Ok(answer(&cx, &made, &cluster))
+}
+
+/// Creates an association.
+pub(super) async fn put(
+    store: &Store,
+    cluster: &EKSClusterConfig,
+    association: PodIdentityAssociation,
+) -> Result<Arc<PodIdentityAssociation>, StoreError> {
+    let (namespace, account) = (association.spec.namespace.clone(), association.spec.service_account.clone());
+    let other = member::other_name(cluster, "pod-identity", &[&namespace, &account]);
+    let same =
+        |found: &PodIdentityAssociation| found.spec.namespace == namespace && found.spec.service_account == account;
+    store.create_member(cluster, association, other, same).await
 }
 
 async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {

@@ -2,13 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::crd::keys::{ANNOTATION_CREATOR, ANNOTATION_REQUEST, ANNOTATION_TOKEN};
 use crate::crd::names;
 use crate::eks::error::ApiError;
 use crate::eks::sigv4::Caller;
+
+/// How long clients may go on sending a request that wasn't answered.
+const LATELY: SignedDuration = SignedDuration::from_mins(15);
 
 /// A request as it is kept on what it made.
 #[derive(Clone, Debug)]
@@ -53,6 +59,18 @@ impl Stamp {
     pub fn made<K: Resource>(&self, object: &K) -> bool {
         self.same_token(object) && object.annotations().get(ANNOTATION_REQUEST) == Some(&self.digest)
     }
+
+    /// Whether this very request made `object` so lately that it may have been interrupted after that. What lacks later was
+    /// taken away on purpose.
+    pub fn made_lately<K: Resource>(&self, object: &K) -> bool {
+        let age = |made: Time| Timestamp::now().duration_since(made.0);
+        self.made(object) && object.creation_timestamp().is_some_and(|made| age(made) < LATELY)
+    }
+
+    /// What tells the request from all others: its token, or else something new.
+    pub fn mark(&self) -> String {
+        self.token.clone().unwrap_or_else(|| Uuid::new_v4().to_string())
+    }
 }
 
 #[cfg(test)]
@@ -85,5 +103,16 @@ mod tests {
         assert!(!stamp(None, "a").made(&group));
         group.metadata.annotations = Some(stamp(None, "a").annotations());
         assert!(!stamp(None, "a").made(&group), "without a token every request is one of its own");
+    }
+
+    #[test]
+    fn what_was_made_long_ago_was_made_whole() {
+        let mut group = Nodegroup::new("g", NodegroupSpec::default());
+        group.metadata.annotations = Some(stamp(Some("t"), "a").annotations());
+        let mut lately = |minutes| {
+            group.metadata.creation_timestamp = Some(Time(Timestamp::now() - SignedDuration::from_mins(minutes)));
+            stamp(Some("t"), "a").made_lately(&group)
+        };
+        assert!(lately(0) && lately(14) && !lately(16));
     }
 }

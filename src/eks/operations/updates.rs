@@ -9,12 +9,13 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::{Api, Cx};
 use crate::crd::EKSClusterConfig;
-use crate::crd::names::Identity;
+use crate::crd::member::is_left_behind;
+use crate::crd::names::{self, Identity};
 use crate::crd::update::{Update, UpdateParam, UpdateSpec, UpdateState};
-use crate::eks::convert::cluster::wire_status;
 use crate::eks::convert::update::{self, Change};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -95,6 +96,7 @@ fn of_target(store: &Store, cluster: &EKSClusterConfig, target: &Target) -> Vec<
     let (namespace, name) = (cluster.namespace(), cluster.name_any());
     let mut all = store.list::<Update>();
     all.retain(|update| update.spec.cluster_name == name && update.namespace() == namespace && target.is_of(update));
+    all.retain(|update| !is_left_behind(&**update, cluster));
     all
 }
 
@@ -103,9 +105,14 @@ pub(super) fn under_way(store: &Store, cluster: &EKSClusterConfig, target: &Targ
     of_target(store, cluster, target).into_iter().find(|update| update.state() == UpdateState::InProgress)
 }
 
-/// The cluster's update that this very request made before.
-pub(super) fn made_by(store: &Store, cluster: &EKSClusterConfig, stamp: &Stamp) -> Option<Arc<Update>> {
-    of_target(store, cluster, &Target::default()).into_iter().find(|update| stamp.made(&**update))
+/// The target's update that this very request made before.
+pub(super) fn made_by(
+    store: &Store,
+    cluster: &EKSClusterConfig,
+    target: &Target,
+    stamp: &Stamp,
+) -> Option<Arc<Update>> {
+    of_target(store, cluster, target).into_iter().find(|update| stamp.made(&**update))
 }
 
 /// One request for a change.
@@ -128,6 +135,17 @@ impl<K: Kind> Request<'_, K> {
         cx: &Cx,
         decide: impl Fn(&mut K) -> Result<Change, ApiError> + Send + Sync,
     ) -> Result<Value, ApiError> {
+        self.begin_again(cx, |_| (), decide).await
+    }
+
+    /// As [`begin`](Self::begin), from what `back` makes of the object: after an update that failed the spec still asks for
+    /// what wasn't reached, and goes back to what runs, so that asking again is a change.
+    pub async fn begin_again(
+        self,
+        cx: &Cx,
+        back: impl Fn(&mut K) + Send + Sync,
+        decide: impl Fn(&mut K) -> Result<Change, ApiError> + Send + Sync,
+    ) -> Result<Value, ApiError> {
         let store = &cx.state.store;
         let cluster_name = Identity::of(self.cluster).name;
         // One at a time, so that two requests don't both find that nothing is under way.
@@ -136,16 +154,49 @@ impl<K: Kind> Request<'_, K> {
             return Ok(answer);
         }
         let named = |error: ApiError| self.target.name(error, &cluster_name);
-        if !matches!(wire_status(self.cluster, false), "ACTIVE" | "UPDATING") {
-            return Err(named(ApiError::invalid_request(format!("Cluster '{cluster_name}' is not in ACTIVE status"))));
+        let decide = |object: &mut K| {
+            let change = decide(object)?;
+            if object.meta().deletion_timestamp.is_some() {
+                let words = self.target.words(&cluster_name);
+                return Err(ApiError::resource_in_use(format!(
+                    "Cannot {} because {words} is being deleted",
+                    change.kind
+                )));
+            }
+            Ok(change)
+        };
+        let from = |object: &mut K| {
+            back(object);
+            decide(object)
+        };
+        let change = self.check(store, from).map_err(named)?;
+        if self.target != Target::default() {
+            wake(store, self.cluster).await.map_err(named)?;
         }
-        let change = decide(&mut K::clone(self.object)).map_err(named)?;
+        let returned = |object: &mut K| {
+            back(object);
+            Ok(())
+        };
+        let (object, _) = store.change(self.object, returned).await.map_err(named)?;
+        let (changed, written) = store.change(&object, |object| decide(object).map(|_| ())).await.map_err(named)?;
+        self.record(store, &*changed, change, written).await
+    }
+
+    /// What the change comes to, or why it can't begin now. Both resources may have changed since they were found.
+    fn check(&self, store: &Store, decide: impl Fn(&mut K) -> Result<Change, ApiError>) -> Result<Change, ApiError> {
+        check_ready(&*store.now(self.cluster).ok_or(StoreError::Missing)?)?;
+        let object = store.now(&**self.object).ok_or(StoreError::Missing)?;
+        let change = decide(&mut K::clone(&object))?;
         if let Some(other) = under_way(store, self.cluster, &self.target) {
-            let (words, id) = (self.target.words(&cluster_name), other.name_any());
+            let (words, id) = (self.target.words(&Identity::of(self.cluster).name), other.name_any());
             let text = format!("Cannot {} because {words} currently has update {id} in progress", change.kind);
-            return Err(named(ApiError::resource_in_use(text)));
+            return Err(ApiError::resource_in_use(text));
         }
-        let (changed, _) = store.change(self.object, |object| decide(object).map(|_| ())).await.map_err(named)?;
+        Ok(change)
+    }
+
+    /// Makes the update that stands for the change.
+    async fn record(&self, store: &Store, changed: &K, change: Change, written: bool) -> Result<Value, ApiError> {
         let spec = UpdateSpec {
             cluster_name: self.cluster.name_any(),
             nodegroup_name: self.target.nodegroup_name.clone(),
@@ -155,13 +206,14 @@ impl<K: Kind> Request<'_, K> {
             params: change.params,
             ..UpdateSpec::default()
         };
-        let mut update = Update::of(&*changed, self.cluster, spec);
-        update.metadata.annotations = Some(self.stamp.annotations());
-        match store.create(&update).await {
-            // A controller was faster and made the same one.
-            Err(StoreError::Exists) => Ok(answer(&update)),
-            made => Ok(answer(&*made?)),
+        let mut update = Update::of(changed, self.cluster, spec);
+        if !written {
+            // The spec was so already, and its generation's id may be that of an earlier update.
+            let parts = [changed.uid().unwrap_or_default(), update.spec.generation.to_string(), self.stamp.mark()];
+            update.metadata.name = Some(names::uuid_like(&names::digest(&parts.each_ref().map(String::as_str))));
         }
+        update.metadata.annotations = Some(self.stamp.annotations());
+        Ok(answer(&*make(store, update).await?))
     }
 
     /// The answer to a request that was carried out before.
@@ -187,10 +239,17 @@ pub(super) async fn done<K: Kind>(
     let mut made = Update::of(object, cluster, spec);
     // The cluster's own generation is what the update is measured by, and it has been seen.
     made.spec.generation = 0;
-    match cx.state.store.create(&made).await {
-        Ok(made) => Ok(update::describe(&made)),
-        Err(StoreError::Exists) => Ok(update::describe(&made)),
-        Err(error) => Err(error.into()),
+    Ok(update::describe(&*make(&cx.state.store, made).await?))
+}
+
+/// Makes the update, unless it is there already: a controller may have been faster, or the request came again.
+async fn make(store: &Store, update: Update) -> Result<Arc<Update>, StoreError> {
+    match store.create(&update).await {
+        Err(StoreError::Exists) => {
+            let found = store.fetch(&update.namespace().unwrap_or_default(), &update.name_any()).await?;
+            Ok(found.unwrap_or_else(|| Arc::new(update)))
+        }
+        made => made,
     }
 }
 
@@ -213,12 +272,15 @@ fn answer(update: &Update) -> Value {
 
 fn find(cx: &Cx, cluster: &EKSClusterConfig, input: &ById) -> Result<Arc<Update>, ApiError> {
     let found = cx.state.store.get::<Update>(&cluster.namespace().unwrap_or_default(), &input.update_id);
-    found.filter(|update| update.spec.cluster_name == cluster.name_any() && input.target.is_of(update)).ok_or_else(
-        || {
-            let error = ApiError::resource_not_found(format!("No update found for ID: {}", input.update_id));
-            input.target.name(error, &input.name)
-        },
-    )
+    let is_it = |update: &Arc<Update>| {
+        update.spec.cluster_name == cluster.name_any()
+            && input.target.is_of(update)
+            && !is_left_behind(&**update, cluster)
+    };
+    found.filter(is_it).ok_or_else(|| {
+        let error = ApiError::resource_not_found(format!("No update found for ID: {}", input.update_id));
+        input.target.name(error, &input.name)
+    })
 }
 
 async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {

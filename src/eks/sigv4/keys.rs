@@ -61,6 +61,11 @@ impl Key {
         self
     }
 
+    /// Whether it is of a session.
+    pub fn is_temporary(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// The role that the session is of.
     pub fn role_arn(&self) -> Option<&str> {
         self.role_arn.as_deref()

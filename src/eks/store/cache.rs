@@ -61,17 +61,31 @@ where
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers an object as a write left it.
+    /// Remembers an object as a write left it. Answers to writes at the same time may come in another order.
     pub fn wrote(&self, object: Arc<K>) {
         let mut written = self.written();
-        if version(&*object) > written.seen {
-            written.put(key(&*object), State::Present(object));
+        let key = key(&*object);
+        let outdated = match written.entries.get(&key).map(|entry| &entry.state) {
+            Some(State::Present(own)) => version(&**own) >= version(&*object),
+            Some(State::Gone(uid)) => *uid == object.uid(),
+            None => false,
+        };
+        if !outdated && version(&*object) > written.seen {
+            written.put(key, State::Present(object));
         }
     }
 
     /// Remembers that the object is gone.
     pub fn removed(&self, object: &K) {
-        self.written().put(key(object), State::Gone(object.uid()));
+        let mut written = self.written();
+        let key = key(object);
+        let anew = |entry: &Entry<K>| match &entry.state {
+            State::Present(own) => own.uid() != object.uid() && version(&**own) > version(object),
+            State::Gone(_) => false,
+        };
+        if !written.entries.get(&key).is_some_and(anew) {
+            written.put(key, State::Gone(object.uid()));
+        }
     }
 
     /// Takes notice of what the watch brought; `reader` has it already.
@@ -98,8 +112,9 @@ where
 
     /// One object.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
-        let cached = self.reader.get(&ObjectRef::new(name).within(namespace));
+        // In this order: what the watch brings between the two looks would be in neither.
         let written = self.written();
+        let cached = self.reader.get(&ObjectRef::new(name).within(namespace));
         match written.entries.get(&(namespace.to_owned(), name.to_owned())) {
             Some(entry) => newer(cached, &entry.state),
             None => cached,
@@ -108,8 +123,8 @@ where
 
     /// All objects, in no order.
     pub fn list(&self) -> Vec<Arc<K>> {
-        let cached = self.reader.state();
         let written = self.written();
+        let cached = self.reader.state();
         if written.entries.is_empty() {
             return cached;
         }
@@ -250,6 +265,21 @@ mod tests {
         bed.cache.removed(&group("a", "1", 10));
         bed.cache.wrote(Arc::new(group("a", "2", 12)));
         assert_eq!(bed.version_of("a"), Some(12));
+    }
+
+    #[test]
+    fn an_older_write_that_is_told_later_changes_nothing() {
+        let mut bed = Bed::new();
+        bed.cache.wrote(Arc::new(group("a", "1", 11)));
+        bed.cache.wrote(Arc::new(group("a", "1", 10)));
+        assert_eq!(bed.version_of("a"), Some(11));
+        bed.cache.removed(&group("a", "0", 9));
+        assert_eq!(bed.version_of("a"), Some(11), "another one of that name is gone");
+        bed.cache.removed(&group("a", "1", 11));
+        bed.cache.wrote(Arc::new(group("a", "1", 10)));
+        assert_eq!(bed.version_of("a"), None);
+        bed.see(Event::Apply(group("b", "2", 12)));
+        assert_eq!(bed.version_of("a"), None);
     }
 
     #[test]

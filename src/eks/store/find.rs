@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use kube::{Resource, ResourceExt};
 
-use super::{Kind, Store};
+use super::{Kind, Store, StoreError};
+use crate::crd::member::is_left_behind;
 use crate::crd::names::{Identity, claim};
 use crate::crd::{EKSClusterConfig, Member};
 use crate::eks::error::ApiError;
@@ -50,9 +51,8 @@ impl Store {
 
     /// What belongs to the cluster, one for each name in EKS.
     pub fn members<K: Kind + Member>(&self, cluster: &EKSClusterConfig) -> Vec<Arc<K>> {
-        let (namespace, name) = (cluster.namespace(), cluster.name_any());
         let mut all: Vec<Arc<K>> = self.list::<K>();
-        all.retain(|member| member.cluster() == name && member.namespace() == namespace);
+        all.retain(|member| belongs(&**member, cluster));
         all.sort_by(|a, b| a.eks_name().cmp(&b.eks_name()).then_with(|| age(&**a).cmp(&age(&**b))));
         all.dedup_by(|younger, older| younger.eks_name() == older.eks_name());
         all
@@ -60,12 +60,56 @@ impl Store {
 
     /// What belongs to the cluster and has this name in EKS; the oldest one where several claim it.
     pub fn member<K: Kind + Member>(&self, cluster: &EKSClusterConfig, eks_name: &str) -> Option<Arc<K>> {
-        let (namespace, name) = (cluster.namespace(), cluster.name_any());
         let all = self.list::<K>().into_iter();
-        all.filter(|member| member.cluster() == name && member.namespace() == namespace)
-            .filter(|member| member.eks_name() == eks_name)
+        all.filter(|member| belongs(&**member, cluster) && member.eks_name() == eks_name)
             .min_by(|a, b| age(&**a).cmp(&age(&**b)))
     }
+
+    /// Creates what belongs to the cluster, under the name that it has or, where something else has that one, under `other`.
+    /// `same` says of an object of this cluster whether it is the same one in EKS. What a cluster of this name left behind
+    /// gives way.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] where it is there already, and as [`Store::create`].
+    pub async fn create_member<K: Kind + Member>(
+        &self,
+        cluster: &EKSClusterConfig,
+        mut object: K,
+        other: String,
+        same: impl Fn(&K) -> bool + Send + Sync,
+    ) -> Result<Arc<K>, StoreError> {
+        let namespace = object.namespace().unwrap_or_default();
+        for name in [object.name_any(), other] {
+            object.meta_mut().name = Some(name.clone());
+            match self.create(&object).await {
+                Err(StoreError::Exists) => {}
+                made => return made,
+            }
+            // Not where this cluster is the former one, and nobody here knows yet.
+            let is_older = |found: &K| found.meta().creation_timestamp <= cluster.metadata.creation_timestamp;
+            match self.fetch::<K>(&namespace, &name).await? {
+                Some(found) if is_left_behind(&*found, cluster) && is_older(&found) => {
+                    self.delete(&found).await?;
+                }
+                Some(found) if belongs(&*found, cluster) && same(&found) => return Err(StoreError::Exists),
+                Some(_) => continue,
+                None => {}
+            }
+            match self.create(&object).await {
+                // It takes its time to go.
+                Err(StoreError::Exists) => {}
+                made => return made,
+            }
+        }
+        Err(StoreError::Exists)
+    }
+}
+
+/// Whether `member` belongs to the cluster, and not to one that had its name before.
+fn belongs<K: Member>(member: &K, cluster: &EKSClusterConfig) -> bool {
+    Some(member.cluster()) == cluster.metadata.name.as_deref()
+        && member.meta().namespace == cluster.metadata.namespace
+        && !is_left_behind(member, cluster)
 }
 
 /// What `name` is to this caller.

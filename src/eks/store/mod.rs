@@ -134,6 +134,17 @@ impl Store {
         K::cache(&self.caches).get(namespace, name)
     }
 
+    /// The object as it is known now; `None` where it is gone, though another one may have its name.
+    pub fn now<K: Kind>(&self, object: &K) -> Option<Arc<K>> {
+        let found = self.get::<K>(&object.namespace().unwrap_or_default(), &object.name_any());
+        found.filter(|found| found.meta().uid == object.meta().uid)
+    }
+
+    /// One object as the API server has it.
+    pub async fn fetch<K: Kind>(&self, namespace: &str, name: &str) -> Result<Option<Arc<K>>, StoreError> {
+        Ok(self.api::<K>(namespace).get_opt(name).await?.map(|object| self.remember(object)))
+    }
+
     /// All objects of a kind.
     pub fn list<K: Kind>(&self) -> Vec<Arc<K>> {
         K::cache(&self.caches).list()
@@ -165,6 +176,8 @@ impl Store {
             if wanted == *current {
                 return Ok((current, false));
             }
+            // The API server keeps what an object comes back without, and there is a part of it at most.
+            wanted.meta_mut().managed_fields = None;
             match api.replace(&name, &params(), &wanted).await.map_err(StoreError::from) {
                 Ok(object) => return Ok((self.remember(object), true)),
                 Err(StoreError::Conflict) => current = self.remember(api.get(&name).await.map_err(StoreError::from)?),

@@ -16,7 +16,7 @@ use super::nodes::within;
 use super::ports::is_taken;
 use super::runner::Call;
 use super::sweep::{Care, sweep};
-use super::upgrade::{image, recover};
+use super::upgrade::{self, image, recover};
 use super::{K3d, archive, endpoint, images, names, rejoin};
 use crate::provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile, ServerSettings};
 
@@ -70,8 +70,11 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
     let name = k3d.name_of(&plan.id);
     let docker = k3d.engine.docker(&format!("starting cluster {}", plan.id)).await?;
     recover_all(k3d, &docker, plan).await?;
+    rejoin::possible(k3d, &docker, plan).await?;
+    // k3d starts whatever has the cluster's label, and two servers on the same data must not run.
+    upgrade::settle(k3d, &docker, plan).await?;
     rejoin::wake(k3d, &docker, plan).await?;
-    rejoin::missing(k3d, &docker, plan).await?;
+    Box::pin(rejoin::missing(k3d, &docker, plan)).await?;
     let wait = format!("{}s", k3d.settings.limits.wait.as_secs());
     let call = Call {
         doing: format!("starting cluster {}", plan.id),
@@ -80,8 +83,11 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
         limit: k3d.settings.limits.create,
     };
     let doing = call.doing.clone();
-    let Err(error) = k3d.runner.run(call, |_| {}).await else { return Ok(()) };
-    // k3d gives up at the first node that doesn't come back. Nodes are replaced; what counts are the servers.
+    let ended = k3d.runner.run(call, |_| {}).await;
+    // k3d gives up at the first container that doesn't come back, and where the servers take long. One that is left behind stopped would be
+    // taken for a dead node and be replaced, and its data with it.
+    start_nodes(&docker, &name, &doing).await?;
+    let Err(error) = ended else { return Ok(()) };
     for server in k3d.own_containers(plan) {
         let seen = engine::inspect(&docker, &server).await.map_err(failed(&doing))?;
         if !seen.is_some_and(|seen| is_running(&seen)) {
@@ -89,6 +95,18 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
         }
     }
     tracing::warn!(cluster = %plan.id, %error, "the servers run, but k3d couldn't start everything");
+    Ok(())
+}
+
+async fn start_nodes(docker: &Docker, name: &str, doing: &str) -> Result<(), Error> {
+    let agents = [format!("k3d.cluster={name}"), "k3d.role=agent".to_owned()];
+    let agents = engine::list(docker, &agents).await.map_err(failed(doing))?;
+    let started = agents.iter().filter_map(|agent| agent.id.as_deref()).map(|id| docker.start_container(id, None));
+    for ended in futures::future::join_all(started).await {
+        if let Err(error) = ended {
+            tracing::warn!(cluster = name, %error, "a node can't be started; it will be replaced");
+        }
+    }
     Ok(())
 }
 
@@ -218,16 +236,42 @@ async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Er
     }
     let servers: Vec<&ContainerInspectResponse> = found.iter().take(plan.servers).flatten().collect();
     // Without its balancer nobody ever reached it.
-    if servers.is_empty() || found.iter().skip(plan.servers).any(Option::is_none) {
-        return Ok(Left::Nothing);
-    }
-    if servers.iter().any(|seen| image(seen) != Some(plan.image.as_str())) {
-        return Ok(Left::Nothing);
+    let began = |seen: &Option<ContainerInspectResponse>| seen.as_ref().is_some_and(|seen| !never_ran(seen));
+    let nothing = if servers.is_empty() || !found.iter().skip(plan.servers).all(began) {
+        Some("it isn't whole".to_owned())
+    } else {
+        let other = servers.iter().find_map(|seen| image(seen).filter(|image| *image != plan.image));
+        other.map(|other| format!("its servers have {other}, not {}", plan.image))
+    };
+    if let Some(why) = nothing {
+        return keep_data(k3d, docker, plan, &why).await.map(|()| Left::Nothing);
     }
     if found.iter().all(|seen| seen.as_ref().is_some_and(is_running)) {
         return Ok(Left::Running);
     }
     Ok(if was_up(k3d, docker, plan).await? { Left::Stopped } else { Left::Nothing })
+}
+
+/// Whether a container was made and never started: by a k3d that came no further, which hadn't given it its files either.
+pub fn never_ran(seen: &ContainerInspectResponse) -> bool {
+    let state = seen.state.as_ref().and_then(|state| state.status);
+    state == Some(bollard::models::ContainerStateStatusEnum::CREATED)
+}
+
+/// Refuses where what would be removed as left behind by an earlier attempt is a cluster that was in use: it has nodes, which are made only
+/// for one that was Active.
+async fn keep_data(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, why: &str) -> Result<(), Error> {
+    let doing = format!("looking for what is there of cluster {}", plan.id);
+    let name = k3d.name_of(&plan.id);
+    let agents = [format!("k3d.cluster={name}"), "k3d.role=agent".to_owned()];
+    let agents = engine::list(docker, &agents).await.map_err(failed(&doing))?;
+    if agents.is_empty() || !was_up(k3d, docker, plan).await? {
+        return Ok(());
+    }
+    let why = format!(
+        "there are containers of a cluster {name} that was in use, and {why}; set the spec to what it was (kubernetesVersion, controlPlane.servers), or remove it with its data: k3d cluster delete {name}"
+    );
+    Err(Error::Engine { doing, why })
 }
 
 /// Whether a server's API ever answered. k3s writes the kubeconfig when it first does; without it there is no data

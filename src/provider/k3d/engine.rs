@@ -115,6 +115,13 @@ pub async fn inspect(docker: &Docker, container: &str) -> Result<Option<Containe
     optional(docker.inspect_container(container, None).await)
 }
 
+/// What time it is for Docker, which may run on another machine, in seconds since 1970.
+pub async fn now(docker: &Docker, doing: &str) -> Result<i64, Error> {
+    let info = docker.info().await.map_err(failed(doing))?;
+    let now = info.system_time.as_deref().and_then(|time| chrono::DateTime::parse_from_rfc3339(time).ok());
+    Ok(now.map_or_else(|| chrono::Utc::now().timestamp(), |time| time.timestamp()))
+}
+
 /// All containers, running or not, that carry every one of `labels` (`key` or `key=value`).
 pub async fn list(docker: &Docker, labels: &[String]) -> Result<Vec<ContainerSummary>, DockerError> {
     let filters = (!labels.is_empty()).then(|| HashMap::from([("label".to_owned(), labels.to_vec())]));

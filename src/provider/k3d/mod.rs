@@ -181,7 +181,7 @@ impl ClusterProvider for K3d {
     }
 
     async fn start_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
-        cluster::start(self, plan, progress).await
+        Box::pin(cluster::start(self, plan, progress)).await
     }
 
     async fn stop_cluster(&self, id: &ClusterId) -> Result<(), Error> {

@@ -17,6 +17,8 @@ use super::node::{self, Machine, Pattern};
 use super::{K3d, images, names};
 use crate::provider::{ClusterId, ContainerState, Error, NodegroupPlan, Progress};
 
+/// Between two looks at a container that is going.
+const LOOK: Duration = Duration::from_millis(100);
 /// Scripts that k3d may have put into a server; those that are there are needed in a node too.
 const SCRIPTS: [&str; 4] = [
     "/bin/k3d-entrypoint.sh",
@@ -70,10 +72,18 @@ pub async fn delete(k3d: &K3d, id: &ClusterId, nodes: &[String]) -> Result<(), E
         let found = engine::list(&docker, &labels).await.map_err(failed(&doing))?;
         let named = |name: &String| nodes.iter().any(|node| name.trim_start_matches('/') == node);
         let found = found.iter().filter(|c| c.names.iter().flatten().any(named)).filter_map(|c| c.id.as_deref());
-        try_join_all(found.map(|id| engine::remove(&docker, id))).await.map_err(failed(&doing))?;
-        Ok(())
+        try_join_all(found.map(|id| removed(&docker, id))).await.map_err(failed(&doing)).map(drop)
     })
     .await
+}
+
+/// Removes a container and waits until it is gone: Docker may be at it already, and take its time.
+async fn removed(docker: &Docker, id: &str) -> Result<(), bollard::errors::Error> {
+    engine::remove(docker, id).await?;
+    while engine::inspect(docker, id).await?.is_some() {
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 /// `work`, given up after `limit`.

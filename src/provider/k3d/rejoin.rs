@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use tokio::time::sleep;
 
 use super::archive::File;
-use super::cluster::is_running;
+use super::cluster::{is_running, never_ran};
 use super::engine::{self, failed};
 use super::nodes::{says, says_since, scripts, start, within};
 use super::upgrade::{UP, copy};
@@ -36,6 +36,35 @@ pub async fn equip(docker: &Docker, server: &str, plan: &ClusterPlan) -> Result<
     archive::write(docker, server, &files).await
 }
 
+/// Refuses where what is left of several servers can never answer, or nobody could reach it.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn possible(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+    if plan.servers == 1 {
+        return Ok(());
+    }
+    let (doing, name) = (format!("looking at what is left of cluster {}", plan.id), k3d.name_of(&plan.id));
+    let mut missing = 0;
+    for server in names::servers(&name, plan.servers) {
+        missing += usize::from(engine::inspect(docker, &server).await.map_err(failed(&doing))?.is_none());
+    }
+    let balancer = names::balancer(&name);
+    let why = if missing * 2 > plan.servers {
+        format!(
+            "{missing} of {} servers are gone with their data, and the others are no majority: delete the resource and create it again",
+            plan.servers
+        )
+    } else if engine::inspect(docker, &balancer).await.map_err(failed(&doing))?.is_none() {
+        format!(
+            "container {balancer}, by which everybody reaches the servers, was removed and can't be made anew: save what you need from the servers, delete the resource and create it again"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::Engine { doing, why })
+}
+
 /// Makes and starts missing servers, where others run that they can join.
 ///
 /// # Errors
@@ -46,17 +75,13 @@ pub async fn missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         match engine::inspect(docker, &server).await.map_err(failed(&doing))? {
             None => missing.push(server),
+            Some(seen) if never_ran(&seen) => {
+                engine::remove(docker, &server).await.map_err(failed(&doing))?;
+                missing.push(server);
+            }
             Some(seen) if pattern.is_none() && is_running(&seen) => pattern = Some((server, seen)),
             Some(_) => {}
         }
-    }
-    if plan.servers > 1 && missing.len() * 2 > plan.servers {
-        let why = format!(
-            "{} of {} servers are gone with their data, and the others are no majority: delete the resource and create it again",
-            missing.len(),
-            plan.servers
-        );
-        return Err(Error::Engine { doing, why });
     }
     // Where none runs, those that are there are started first.
     let Some((other, seen)) = pattern else { return Ok(()) };
@@ -79,11 +104,12 @@ pub async fn wake(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), 
         return Ok(());
     }
     let doing = format!("starting the servers of cluster {}", plan.id);
-    let begun = chrono::Utc::now().timestamp();
+    let begun = engine::now(docker, &doing).await?;
     let mut stopped = Vec::new();
     for container in k3d.own_containers(plan) {
         let seen = engine::inspect(docker, &container).await.map_err(failed(&doing))?;
-        if seen.is_some_and(|seen| !is_running(&seen)) {
+        // One that never ran hasn't got its files; it is made anew beside the others.
+        if seen.is_some_and(|seen| !is_running(&seen) && !never_ran(&seen)) {
             docker.start_container(&container, None).await.map_err(failed(&doing))?;
             stopped.push(container);
         }

@@ -88,7 +88,7 @@ pub async fn restart(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resu
 pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> Result<(), Error> {
     let doing = || format!("restarting server {server}");
     progress.tell(1, 2, doing());
-    let begun = chrono::Utc::now().timestamp();
+    let begun = engine::now(docker, &doing()).await?;
     let stop = StopContainerOptions { t: Some(GRACE), ..Default::default() };
     docker.stop_container(server, Some(stop)).await.map_err(failed(doing()))?;
     docker.start_container(server, None).await.map_err(failed(doing()))?;
@@ -112,6 +112,25 @@ pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result
     }
     tracing::info!(server, "an upgrade was interrupted, the old server comes back");
     back(docker, server).await
+}
+
+/// Ends what an interrupted upgrade left where the new server runs: the old one goes when that one answers, or comes back.
+pub async fn settle(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
+        let doing = format!("ending the upgrade of server {server} of cluster {}", plan.id);
+        if engine::inspect(docker, &old_name(&server)).await.map_err(failed(&doing))?.is_none() {
+            continue;
+        }
+        let up = says(docker, &server, UP, || format!("waiting for server {server}"));
+        match within(k3d.settings.limits.wait / 2, &doing, up).await {
+            Ok(()) => drop_aside(docker, &server, &doing).await?,
+            Err(error) => {
+                tracing::warn!(server, %error, "the server that an upgrade brought doesn't answer, the old one comes back");
+                back(docker, &server).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether the cluster is known to have gone from `old` to `new`.

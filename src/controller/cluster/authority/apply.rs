@@ -55,7 +55,7 @@ fn authority(secret: &Secret) -> Option<Authority> {
 
 /// Makes a resource of the certificate authority that the cluster was made with, so that it can be gone back to, and can go.
 pub async fn adopt(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) -> Result<(), Error> {
-    let Some(provider) = ctx.providers.of(cluster.spec.provider) else { return Ok(()) };
+    let Some(provider) = ctx.providers.of(cluster) else { return Ok(()) };
     let Some(found) = provider.authority(plan).await? else { return Ok(()) };
     let id = CertificateAuthority::first_id(cluster);
     let spec =

@@ -89,6 +89,39 @@ fn whom_an_upgrade_replaced_goes_although_its_last_step_was_interrupted() {
 }
 
 #[test]
+fn nodes_that_were_stopped_with_their_cluster_are_started_and_not_taken_for_dead_ones() {
+    use ContainerState::{Exited, Running};
+    let world = ClusterObservation { nodes: machines(&[("a", Running), ("b", Exited)]), ..server(Running) };
+    let seen = Observed { world: Ok(world.clone()), child: ready(), ..seen_cluster() };
+    let at = |phase: &str, seen: &Observed| {
+        plan(&cluster(json!({}), json!({"phase": phase, "activeSince": "2024-01-01T00:00:00Z"})), seen)
+    };
+    let interrupted = at("Updating", &seen);
+    assert!(matches!(interrupted.next, Next::StartStart(_)), "{interrupted:?}");
+    assert_ne!(interrupted.phase, Phase::Active, "its groups would remove them");
+    assert!(!matches!(at("Active", &seen).next, Next::StartStart(_)), "that one died");
+    let tried = Observed { task: TaskView::Finished(Work::Start), ..seen.clone() };
+    assert_eq!(at("Updating", &tried).phase, Phase::Active, "one that can't be started is replaced");
+
+    let three = ClusterPlan { servers: 3, ..cluster_plan() };
+    let servers = [Running, Running, Exited].iter().flat_map(|state| server(*state).servers).collect();
+    let world = ClusterObservation { servers, balancer: Some(Running), ..world };
+    let task = TaskView::Running(Work::Start, Step::default());
+    let starting = Observed { plan: Ok(three), world: Ok(world), task, ..seen.clone() };
+    assert_eq!(at("Updating", &starting).phase, Phase::Updating, "a majority runs, and a node doesn't yet");
+
+    let stopping = Observed { task: TaskView::Running(Work::Stop, Step::default()), ..seen };
+    assert_eq!((at("Updating", &stopping).next, at("Updating", &stopping).phase), (Next::Nothing, Phase::Updating));
+}
+
+#[test]
+fn a_mistake_in_the_spec_of_a_stopped_cluster_doesn_t_make_it_active() {
+    let seen = Observed { plan: Err(Problem::stalled(Reason::InvalidSpec, "no")), ..seen_cluster() };
+    let stopped = json!({"phase": "Stopped", "activeSince": "2024-01-01T00:00:00Z"});
+    assert_eq!(plan(&cluster(json!({}), stopped), &seen).phase, Phase::Stopped);
+}
+
+#[test]
 fn nothing_is_done_for_a_cluster_whose_identity_is_another_s() {
     let seen = Observed { twin: Some("default/older".into()), ..seen_cluster() };
     let mut new = cluster(json!({}), json!(null));

@@ -39,6 +39,13 @@ fn missing_nodes_are_added_and_surplus_ones_removed_those_that_are_not_ready_fir
     assert_eq!(plan(&group(), &one).next, Next::Drain(vec!["a".into()], drain::SCALE_DOWN));
 }
 
+#[test]
+fn a_node_is_dead_only_where_its_cluster_answers() {
+    let seen = Observed { machines: Ok(machines(&[("a", Exited)])), ..seen_group(1) };
+    assert_eq!(plan(&old_group(), &seen).next, Next::RemoveNodes(vec!["a".into()]));
+    assert_eq!(plan(&old_group(), &Observed { api: Api::Silent, ..seen }).next, Next::Nothing);
+}
+
 fn rolling(all: &[(&str, &str, bool)], desired: usize) -> Observed {
     let names: Vec<_> = all.iter().map(|(name, ..)| (*name, Running)).collect();
     let mut found = machines(&names);
@@ -87,15 +94,20 @@ fn another_image_of_the_same_version_replaces_nothing() {
 
 #[test]
 fn pods_that_stay_end_an_update_until_the_spec_changes() {
-    let error = Error::Engine { doing: "draining".into(), why: "PodEvictionFailure".into() };
+    let error = Error::PodsStay { node: "a".into(), seconds: 900, pods: "default/held".into() };
     let all = [("a", "1.32", true), ("c", "1.33", true)];
     let seen = Observed { task: TaskView::Failed(Work::Drain, error), ..rolling(&all, 1) };
     assert!(matches!(plan(&old_group(), &seen).health, Health::Stalled(Reason::PodEvictionFailure, _)));
+    let passing = Error::Engine { doing: "draining".into(), why: "the API server is away".into() };
+    let passed = Observed { task: TaskView::Failed(Work::Drain, passing), ..seen.clone() };
+    assert!(matches!(plan(&old_group(), &passed).next, Next::Drain(..)), "that is tried again");
     let changed = Observed { reported: false, ..seen.clone() };
     assert!(matches!(plan(&old_group(), &changed).next, Next::Drain(..)));
     // Nobody asked the group for another certificate authority, so nobody could ask again.
-    let rolling = Some(Rolling { surge: 1, force: false, again: true });
-    assert!(matches!(plan(&old_group(), &Observed { rolling, ..seen }).next, Next::Drain(..)));
+    for (force, again) in [(false, true), (true, false)] {
+        let rolling = Some(Rolling { surge: 1, force, again });
+        assert!(matches!(plan(&old_group(), &Observed { rolling, ..seen.clone() }).next, Next::Drain(..)));
+    }
 }
 
 #[test]
@@ -140,9 +152,9 @@ fn a_group_is_active_when_every_node_is_ready_also_with_none() {
 
 #[test]
 fn after_a_start_nothing_is_said_before_the_nodes_are_known() {
-    let seen = |looking| Observed { machines: Ok(machines(&[("a", Running)])), nodes: None, looking, ..seen_group(1) };
-    assert_eq!(plan(&old_group(), &seen(true)).next, Next::LookAgain);
-    let known = plan(&old_group(), &seen(false));
+    let seen = |api| Observed { machines: Ok(machines(&[("a", Running)])), nodes: None, api, ..seen_group(1) };
+    assert_eq!(plan(&old_group(), &seen(Api::Looking)).next, Next::LookAgain);
+    let known = plan(&old_group(), &seen(Api::Silent));
     assert!(matches!(known.health, Health::Progressing(Reason::NodesNotReady, _)), "{known:?}");
 }
 

@@ -1,0 +1,52 @@
+//! What is to be done for another version of Kubernetes.
+
+use super::{
+    Decision, EKSClusterConfig, Health, Next, Observed, Phase, Plan, Reason, Retry, SOON, TaskView, Work, held,
+    step_message,
+};
+
+/// The API server answers, and the spec asks for another version. `None` once that runs.
+pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
+    let target = match &seen.target {
+        Some(Ok(target)) if !seen.reached(target) => target,
+        Some(Err(problem)) => return Some(held(Phase::Active, problem.health.clone())),
+        _ => return replaced(seen),
+    };
+    let progressing = |next, message| {
+        Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message)).after(SOON))
+    };
+    let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
+    match &seen.task {
+        TaskView::Queued(_) => progressing(Next::Nothing, "Upgrading: waiting for a free slot".into()),
+        TaskView::Running(Work::Upgrade, step) => progressing(Next::Nothing, step_message("Upgrading", step)),
+        TaskView::Running(..) | TaskView::Stopping(_) => {
+            progressing(Next::Nothing, "Upgrading: waiting for the provider to finish what is under way".into())
+        }
+        TaskView::Failed(Work::Upgrade, error) if seen_before && error.retry() != Retry::Waiting => {
+            let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
+            let text = format!(
+                "upgrading to {} failed, and the cluster runs {running} as before: {error}; to try again set kubernetesVersion back to {running} and then to {}",
+                target.version, target.version
+            );
+            Some(held(Phase::Active, Health::Stalled(Reason::UpgradeFailed, text)))
+        }
+        TaskView::Finished(Work::Upgrade) if seen.on_image(target) => {
+            progressing(Next::Nothing, "Upgrading: waiting for the API server to say its version".into())
+        }
+        _ => progressing(Next::StartUpgrade(target.clone()), format!("Upgrading to {}", target.version)),
+    }
+}
+
+/// An upgrade is done but for its last step: whom it replaced is there yet.
+fn replaced(seen: &Observed) -> Option<Plan> {
+    let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.aside) && seen.wait.is_none();
+    let idle = match &seen.task {
+        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => false,
+        // What became of it will be seen in a moment.
+        TaskView::Finished(work) => *work != Work::Upgrade,
+        TaskView::Idle | TaskView::Failed(..) => true,
+    };
+    let plan = seen.running().filter(|_| left && idle)?;
+    let health = Health::Progressing(Reason::Updating, "removing the server that an upgrade has replaced".into());
+    Some(Decision::new(Next::StartUpgrade(plan.clone()), Phase::Active, health).after(SOON))
+}

@@ -1,0 +1,206 @@
+mod fake;
+
+use fake::{MAKER, World};
+use serde_json::{Value, json};
+
+use super::registry;
+use crate::crd::{Addon, EKSClusterConfig, Nodegroup};
+use crate::eks::error::{ApiError, ErrorCode};
+
+fn refusal(result: Result<Value, ApiError>) -> (ErrorCode, String) {
+    let error = result.unwrap_err();
+    (error.code(), error.message().to_owned())
+}
+
+fn group(cluster: &str, name: &str) -> Value {
+    json!({"clusterName": cluster, "nodegroupName": name, "nodeRole": "r", "subnets": []})
+}
+
+fn association(namespace: &str, account: &str) -> Value {
+    json!({"clusterName": "c", "namespace": namespace, "serviceAccount": account, "roleArn": "r"})
+}
+
+#[test]
+fn every_handler_is_of_an_operation_that_the_api_has() {
+    assert!(registry().unknown().is_empty());
+}
+
+#[tokio::test]
+async fn names_that_come_to_one_text_are_all_to_be_had() {
+    let world = World::new().await;
+    for (cluster, name) in [("dev", "eu-workers"), ("dev-eu", "workers")] {
+        world.cluster(cluster).await;
+        world.call("CreateNodegroup", group(cluster, name)).await.unwrap();
+        let (code, _) = refusal(world.call("CreateNodegroup", group(cluster, name)).await);
+        assert_eq!(code, ErrorCode::ResourceInUse);
+    }
+    assert_eq!(world.names("nodegroups").len(), 2);
+    for (cluster, name) in [("dev", "eu-web"), ("dev-eu", "web")] {
+        let profile = json!({"clusterName": cluster, "fargateProfileName": name, "podExecutionRoleArn": "r",
+            "selectors": [{"namespace": "a"}]});
+        world.call("CreateFargateProfile", profile).await.unwrap();
+    }
+    assert_eq!(world.names("fargateprofiles").len(), 2);
+    world.cluster("c").await;
+    for (namespace, account) in [("prod", "api-worker"), ("prod-api", "worker"), ("a.b", "c"), ("a", "b.c")] {
+        world.call("CreatePodIdentityAssociation", association(namespace, account)).await.unwrap();
+    }
+    let (code, _) = refusal(world.call("CreatePodIdentityAssociation", association("prod-api", "worker")).await);
+    assert_eq!(code, ErrorCode::ResourceInUse);
+    let all = world.call("ListPodIdentityAssociations", json!({"clusterName": "c"})).await.unwrap();
+    assert_eq!(all["associations"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn what_a_former_cluster_left_behind_is_not_seen_and_gives_way() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    world.call("CreatePodIdentityAssociation", association("a", "b")).await.unwrap();
+    world.call("CreateAddon", json!({"clusterName": "c", "addonName": "coredns"})).await.unwrap();
+    let change = json!({"name": "c", "upgradePolicy": {"supportType": "STANDARD"}});
+    let update = world.call("UpdateClusterConfig", change).await;
+    let update = update.unwrap()["update"]["id"].clone();
+    let end = |object: &mut Value| object["status"] = json!({"state": "Successful"});
+    world.edit::<crate::crd::Update>(update.as_str().unwrap(), end).await;
+    world.call("DeleteCluster", json!({"name": "c"})).await.unwrap();
+
+    world.cluster("c").await;
+    let listed = world.call("ListAddons", json!({"clusterName": "c"})).await.unwrap();
+    assert_eq!(listed["addons"], json!([]));
+    assert_eq!(world.call("ListUpdates", json!({"name": "c"})).await.unwrap()["updateIds"], json!([]));
+    world.call("CreateAddon", json!({"clusterName": "c", "addonName": "coredns"})).await.unwrap();
+    world.call("CreatePodIdentityAssociation", association("a", "b")).await.unwrap();
+    let uid = world.object("eksclusterconfigs", "c")["metadata"]["uid"].clone();
+    assert_eq!(world.object("addons", "c-coredns")["metadata"]["ownerReferences"][0]["uid"], uid);
+    assert_eq!(world.object("podidentityassociations", "c-a-b")["metadata"]["ownerReferences"][0]["uid"], uid);
+}
+
+#[tokio::test]
+async fn a_create_that_was_interrupted_is_completed_by_the_same_request() {
+    let world = World::new().await;
+    let more = || json!({"clientRequestToken": "t", "accessConfig": {"authenticationMode": "API"}});
+    world.refuse("accessentries");
+    assert_eq!(refusal(world.create_cluster("c", more()).await).0, ErrorCode::ServiceUnavailable);
+    world.active::<EKSClusterConfig>("c").await;
+    assert_eq!(world.names("accessentries").len(), 0);
+    let request = json!({"name": "c", "roleArn": "arn:aws:iam::000000000000:role/r", "resourcesVpcConfig": {},
+        "clientRequestToken": "t", "accessConfig": {"authenticationMode": "API"}});
+    world.call_as("arn:aws:iam::000000000000:role/other", "CreateCluster", request).await.unwrap();
+    let entries = world.call("ListAccessEntries", json!({"clusterName": "c"})).await.unwrap();
+    assert_eq!(entries["accessEntries"], json!([MAKER]), "of who made it, whoever asks");
+
+    let addon = json!({"clusterName": "c", "addonName": "vpc-cni", "clientRequestToken": "u",
+        "podIdentityAssociations": [{"serviceAccount": "aws-node", "roleArn": "r"}]});
+    world.refuse("podidentityassociations");
+    assert_eq!(refusal(world.call("CreateAddon", addon.clone()).await).0, ErrorCode::ServiceUnavailable);
+    let made = world.call("CreateAddon", addon).await.unwrap();
+    assert_eq!(made["addon"]["podIdentityAssociations"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_new_authentication_mode_lets_the_creator_in() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    let mode = |mode: &str| json!({"name": "c", "accessConfig": {"authenticationMode": mode}});
+    let other = "arn:aws:iam::000000000000:role/other";
+    let (code, text) = refusal(world.call_as(other, "UpdateClusterConfig", mode("API")).await);
+    assert_eq!((code, world.names("accessentries").len()), (ErrorCode::InvalidParameter, 0));
+    assert_eq!(text, "Unsupported authentication mode update from CONFIG_MAP to API");
+    world.call_as(other, "UpdateClusterConfig", mode("API_AND_CONFIG_MAP")).await.unwrap();
+    let entries = world.call("ListAccessEntries", json!({"clusterName": "c"})).await.unwrap();
+    assert_eq!(entries["accessEntries"], json!([MAKER]));
+}
+
+#[tokio::test]
+async fn node_groups_that_come_or_go_are_not_changed() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    world.call("CreateNodegroup", group("c", "g")).await.unwrap();
+    let change = || json!({"clusterName": "c", "nodegroupName": "g", "labels": {"addOrUpdateLabels": {"a": "b"}}});
+    let not_active = "Nodegroup cannot be updated as it is currently not in Active State".to_owned();
+    let refused = refusal(world.call("UpdateNodegroupConfig", change()).await);
+    assert_eq!(refused, (ErrorCode::ResourceInUse, not_active.clone()));
+    world.active::<Nodegroup>("c-g").await;
+    let going = |object: &mut Value| object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    world.call("UpdateNodegroupConfig", change()).await.unwrap();
+    world.edit::<Nodegroup>("c-g", going).await;
+    let version = json!({"clusterName": "c", "nodegroupName": "g"});
+    let refused = refusal(world.call("UpdateNodegroupVersion", version).await);
+    assert_eq!(refused, (ErrorCode::ResourceInUse, not_active));
+}
+
+#[tokio::test]
+async fn each_update_has_an_id_of_its_own_though_the_spec_stays() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    world.call("CreateAddon", json!({"clusterName": "c", "addonName": "vpc-cni"})).await.unwrap();
+    world.active::<Addon>("c-vpc-cni").await;
+    let named = json!({"clusterName": "c", "addonName": "vpc-cni"});
+    let mut ids = std::collections::BTreeSet::new();
+    for role in ["a", "b", "c"] {
+        let mut input = named.clone();
+        input["podIdentityAssociations"] = json!([{"serviceAccount": "aws-node", "roleArn": role}]);
+        let update = world.call("UpdateAddon", input).await.unwrap()["update"].clone();
+        assert_eq!(world.call("DescribeAddon", named.clone()).await.unwrap()["addon"]["status"], "UPDATING");
+        let id = update["id"].as_str().unwrap().to_owned();
+        assert_eq!(world.object("updates", &id)["spec"]["generation"], 1);
+        world.edit::<crate::crd::Update>(&id, |update| update["status"] = json!({"state": "Successful"})).await;
+        assert_eq!(world.call("DescribeAddon", named.clone()).await.unwrap()["addon"]["status"], "ACTIVE");
+        ids.insert(id);
+    }
+    assert_eq!(ids.len(), 3);
+}
+
+#[tokio::test]
+async fn an_upgrade_that_failed_is_begun_again_only_if_it_may_be() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    let failed = |phase: &'static str| {
+        move |object: &mut Value| {
+            object["spec"]["kubernetesVersion"] = json!("1.34");
+            object["status"] = json!({"phase": phase, "version": "1.33"});
+        }
+    };
+    let generation = || world.object("eksclusterconfigs", "c")["metadata"]["generation"].clone();
+    world.edit::<EKSClusterConfig>("c", failed("Failed")).await;
+    let upgrade = json!({"name": "c", "version": "1.34"});
+    assert_eq!(refusal(world.call("UpdateClusterVersion", upgrade.clone()).await).0, ErrorCode::InvalidRequest);
+    assert_eq!(generation(), 1, "a refused request changes nothing");
+    world.edit::<EKSClusterConfig>("c", failed("Active")).await;
+    world.call("UpdateClusterVersion", upgrade.clone()).await.unwrap();
+    assert_eq!((generation(), world.names("updates").len()), (json!(3), 1));
+    let (code, text) = refusal(world.call("UpdateClusterVersion", upgrade).await);
+    assert!(code == ErrorCode::ResourceInUse && text.contains("in progress"), "{text}");
+    assert_eq!(generation(), 3);
+}
+
+#[tokio::test]
+async fn a_cluster_that_sleeps_wakes_with_a_change() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    let asleep = |object: &mut Value| object["status"] = json!({"phase": "Stopped", "hibernated": "0123"});
+    world.edit::<EKSClusterConfig>("c", asleep).await;
+    world.call("CreateNodegroup", group("c", "g")).await.unwrap();
+    let woken = || world.object("eksclusterconfigs", "c")["metadata"]["annotations"]["k3eks.io/wake"].clone();
+    assert_eq!(woken(), Value::Null, "a node group does that by itself");
+    world.call("CreateAddon", json!({"clusterName": "c", "addonName": "coredns"})).await.unwrap();
+    let first = woken();
+    assert!(first.is_string());
+    world.active::<Addon>("c-coredns").await;
+    let update = json!({"clusterName": "c", "addonName": "coredns", "resolveConflicts": "OVERWRITE"});
+    world.call("UpdateAddon", update).await.unwrap();
+    assert_ne!(woken(), first);
+    world.call("UpdateClusterConfig", json!({"name": "c", "deletionProtection": true})).await.unwrap();
+    world.edit::<EKSClusterConfig>("c", |object| object["status"] = json!({"phase": "Stopped"})).await;
+    let refused = world.call("CreateAddon", json!({"clusterName": "c", "addonName": "kube-proxy"})).await;
+    assert_eq!(refusal(refused).0, ErrorCode::InvalidRequest);
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_let_go_is_being_deleted() {
+    let world = World::new().await;
+    let connector = json!({"roleArn": "arn:aws:iam::000000000000:role/r", "provider": "OTHER"});
+    world.call("RegisterCluster", json!({"name": "far", "connectorConfig": connector})).await.unwrap();
+    let gone = world.call("DeregisterCluster", json!({"name": "far"})).await.unwrap();
+    assert_eq!(gone["cluster"]["status"], "DELETING");
+}
