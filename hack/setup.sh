@@ -19,13 +19,13 @@ packages() {
 
 toolchains() {
   command -v cargo >/dev/null || die "cargo is missing: install Rust with rustup (https://rustup.rs)"
-  command -v go >/dev/null || die "go is missing: install Go 1.24 or newer"
+  command -v go >/dev/null || die "go is missing: install Go 1.26.8 or newer (https://go.dev/doc/install)"
 }
 
 room() {
   local free
   free=$(df --output=avail -BG / | tail -1 | tr -dc 0-9)
-  ((free >= 10)) || die "only $free GB are free on /, and 10 are needed: make room (docker system prune, make clean)"
+  ((free >= 10)) || die "only $free GB are free on /, and 10 are needed: make room with docker image prune and docker builder prune (never docker system prune: it removes clusters that are stopped)"
 }
 
 # inotify: each node has several watchers of its own, and 128 instances are gone with the third cluster.

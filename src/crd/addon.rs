@@ -35,21 +35,21 @@ pub struct AddonSpec {
     /// Name of the addon, such as `coredns`. Required. Immutable.
     #[schemars(length(min = 1, max = 100))]
     pub addon_name: String,
-    /// Version of the addon, such as `v1.12.1-eksbuild.2`. Default: the one that EKS has for the cluster's Kubernetes
-    /// version. Mutable. Kept as a record: what runs came with the cluster.
+    /// Version of the addon, such as `v1.12.1-eksbuild.2`. Kept as a record: what runs came with the cluster. Default: the one that EKS
+    /// has for the cluster's Kubernetes version. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addon_version: Option<String>,
-    /// ARN of the role of the addon's service account. Default: none. Mutable.
+    /// ARN of the role of the addon's service account. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_role_arn: Option<String>,
-    /// What becomes of fields that somebody else has changed. Default: `NONE`. Mutable.
+    /// What becomes of fields that somebody else has changed. Kept, without effect. Default: `NONE`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve_conflicts: Option<ResolveConflicts>,
-    /// The addon's configuration, JSON or YAML. Default: none. Mutable. Of coredns and metrics-server the number of replicas
-    /// is carried out.
+    /// The addon's configuration, JSON or YAML. Of coredns and metrics-server the number of replicas is carried out; the rest is kept and reported.
+    /// Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration_values: Option<String>,
-    /// Where the addon is. Default: the catalogue's namespace. Mutable here, though not through the EKS API.
+    /// Where the addon is. Kept and reported. Default: the catalogue's namespace. Mutable here, though not through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_config: Option<NamespaceConfig>,
     /// Tags. Default: none. Mutable.
@@ -57,7 +57,7 @@ pub struct AddonSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What becomes of fields of an addon that somebody else has changed. Default: `NONE`. Mutable.
+/// What becomes of fields of an addon that somebody else has changed. Kept, without effect. Default: `NONE`. Mutable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ResolveConflicts {
@@ -72,7 +72,7 @@ pub enum ResolveConflicts {
 /// Where an addon is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamespaceConfig {
-    /// Namespace of the child cluster. Default: the catalogue's.
+    /// Namespace of the child cluster. Default: the catalogue's. Mutable here, though not through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }

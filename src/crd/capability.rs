@@ -76,10 +76,10 @@ pub enum DeletePropagationPolicy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CapabilityConfiguration {
-    /// Of Argo CD.
+    /// Of Argo CD. Default: none. Mutable but for the fields that say otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argo_cd: Option<ArgoCd>,
-    /// Of ACK.
+    /// Of ACK. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ack: Option<Ack>,
 }
@@ -108,9 +108,9 @@ pub struct ArgoCd {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AwsIdc {
-    /// ARN of the instance. Required.
+    /// ARN of the instance. Required. Immutable through the EKS API.
     pub idc_instance_arn: String,
-    /// Region of the instance. Default: the cluster's.
+    /// Region of the instance. Default: the cluster's. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idc_region: Option<String>,
 }
@@ -118,18 +118,18 @@ pub struct AwsIdc {
 /// Who has a role.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoleMapping {
-    /// ADMIN, EDITOR or VIEWER. Required.
+    /// ADMIN, EDITOR or VIEWER. Required. Mutable.
     pub role: String,
-    /// Who has it. Required.
+    /// Who has it. Required. Mutable.
     pub identities: Vec<SsoIdentity>,
 }
 
 /// A user or a group of IAM Identity Center.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SsoIdentity {
-    /// Its id. Required.
+    /// Its id. Required. Mutable.
     pub id: String,
-    /// `SSO_USER` or `SSO_GROUP`. Required.
+    /// `SSO_USER` or `SSO_GROUP`. Required. Mutable.
     #[serde(rename = "type")]
     pub type_: String,
 }
@@ -138,7 +138,7 @@ pub struct SsoIdentity {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkAccess {
-    /// Ids of VPC endpoints. Default: none.
+    /// Ids of VPC endpoints. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vpce_ids: Vec<String>,
 }

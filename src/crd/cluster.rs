@@ -69,7 +69,7 @@ pub struct EKSClusterConfigSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("region can't be changed after creation"))]
     pub region: String,
 
-    /// `ipv4` or `ipv6`. Default: ipv4. Immutable.
+    /// `ipv4` or `ipv6`. Kept and reported: networks here are IPv4. Default: ipv4. Immutable.
     // Of a nullable enum Kubernetes refuses null all the same; with a default it takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "IpFamily", extend("default" = "ipv4"))]
@@ -91,7 +91,7 @@ pub struct EKSClusterConfigSpec {
     #[schemars(regex(pattern = r"^1\.[0-9]{1,2}$"))]
     pub kubernetes_version: Option<String>,
 
-    /// Tags of the cluster, at most 50. Default: none. Mutable.
+    /// Tags of the cluster, at most 50. Kept and reported. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("nullable" = true, "maxProperties" = 50))]
     pub tags: BTreeMap<String, String>,
@@ -100,7 +100,7 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets_encryption: Option<bool>,
 
-    /// ARN of the key for `secretsEncryption`. Default: none. Can be set once.
+    /// ARN of the key for `secretsEncryption`. Kept and reported: what encrypts is a key of the cluster's own. Default: none. Can be set once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
 
@@ -117,7 +117,7 @@ pub struct EKSClusterConfigSpec {
     #[schemars(length(min = 1, max = 253))]
     pub certificate_authority: Option<String>,
 
-    /// Whether the EBS CSI driver addon is wanted. Default: false. Mutable.
+    /// Whether the EBS CSI driver addon is wanted. Kept for compatibility, without effect. Default: false. Mutable.
     #[serde(default, rename = "ebsCSIDriver", skip_serializing_if = "Option::is_none")]
     pub ebs_csi_driver: Option<bool>,
 
@@ -126,23 +126,23 @@ pub struct EKSClusterConfigSpec {
     #[schemars(length(max = 40), extend("nullable" = true))]
     pub public_access_sources: Vec<String>,
 
-    /// Control-plane log types: api, audit, authenticator, controllerManager, scheduler. Default: none. Mutable. `audit` is written where the
-    /// server node's `logs/k3eks/audit.log` shows it; the others are the log of the server's container in any case.
+    /// Control-plane log types: api, audit, authenticator, controllerManager, scheduler. `audit` is written where the server node's
+    /// `logs/k3eks/audit.log` shows it; the others are the log of the server's container in any case. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub logging_types: Vec<LoggingType>,
 
-    /// Ids of the subnets. Default: generated ids. Mutable.
+    /// Ids of the subnets. Kept and reported. Default: generated ids. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub subnets: Vec<String>,
 
-    /// Ids of additional security groups. Default: none. Mutable.
+    /// Ids of additional security groups. Kept and reported. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub security_groups: Vec<String>,
 
-    /// Name or ARN of the cluster's role. Default: a generated ARN. Immutable.
+    /// Name or ARN of the cluster's role. Kept and reported. Default: a generated ARN. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_role: Option<String>,
 
@@ -175,7 +175,7 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argocd: Option<ArgoCd>,
 
-    /// Network of the cluster's Services. Default: 10.100.0.0/16. Immutable.
+    /// Network of the cluster's Services. Default: as its fields say. Immutable in `serviceIpv4Cidr`, mutable in the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes_network_config: Option<KubernetesNetworkConfig>,
 
@@ -191,7 +191,7 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade_policy: Option<UpgradePolicy>,
 
-    /// Whether the addons that every cluster needs come by themselves. Kept and reported. Default: true. Immutable.
+    /// Whether the addons that every cluster needs come by themselves. Kept and reported. Default: true. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bootstrap_self_managed_addons: Option<bool>,
 
@@ -211,7 +211,7 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_config: Option<StorageConfig>,
 
-    /// Control plane on an Outpost. Kept and reported. Default: none. Immutable.
+    /// Control plane on an Outpost. Kept and reported. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outpost_config: Option<OutpostConfig>,
 
@@ -235,7 +235,7 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kube_controller_manager_config: Option<KubeControllerManagerConfig>,
 
-    /// How a cluster of another make is connected; with `imported`. Default: none. Immutable.
+    /// How a cluster of another make is connected; with `imported`. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connector_config: Option<ConnectorConfig>,
 }
@@ -253,7 +253,7 @@ fn default_region() -> String {
     "us-east-1".into()
 }
 
-/// IP family of Pods and Services, `ipv4` or `ipv6`. Default: ipv4. Immutable.
+/// IP family of Pods and Services, `ipv4` or `ipv6`. Kept and reported: networks here are IPv4. Default: ipv4. Immutable.
 // The definition shows an optional enum's own description in place of the field's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -323,16 +323,16 @@ pub struct InlineNodegroup {
     /// Name of the node group in EKS, 1 to 63 letters, digits, `-` and `_`. Required. Immutable: another name is another group.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[0-9A-Za-z][A-Za-z0-9_-]*$"))]
     pub nodegroup_name: String,
-    /// Whether the GPU image is wanted. Default: false. Immutable.
+    /// Whether the GPU image is wanted. Kept and reported as an AMI type. Default: false. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<bool>,
-    /// Whether the ARM image is wanted. Default: false. Immutable.
+    /// Whether the ARM image is wanted. Kept and reported as an AMI type. Default: false. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<bool>,
-    /// Id of an AMI of one's own. Default: none. Mutable.
+    /// Id of an AMI of one's own. Kept for compatibility, without effect. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_id: Option<String>,
-    /// Size of a node's disk in GiB. Default: 20. Immutable.
+    /// Size of a node's disk in GiB. Kept and reported: nodes have the machine's. Default: 20. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_size: Option<i32>,
     /// Instance type; it sets the CPU and memory that a node has. Default: t3.medium. Immutable.
@@ -342,7 +342,7 @@ pub struct InlineNodegroup {
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub labels: BTreeMap<String, String>,
-    /// Name of the EC2 key pair for SSH. Default: none. Immutable.
+    /// Name of the EC2 key pair for SSH. Kept and reported; nodes have no SSH server. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ec2_ssh_key: Option<String>,
     /// Number of nodes wanted. Default: 2. Mutable; a value set from outside (an autoscaler, `kubectl scale`) stays until this one is changed.
@@ -357,36 +357,36 @@ pub struct InlineNodegroup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 450))]
     pub min_size: Option<i32>,
-    /// Ids of the group's subnets. Default: the cluster's. Immutable.
+    /// Ids of the group's subnets. Kept and reported. Default: the cluster's. Immutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub subnets: Vec<String>,
-    /// Tags of the node group. Default: none. Mutable.
+    /// Tags of the node group. Kept and reported. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
-    /// Tags of the instances. Default: none. Mutable.
+    /// Tags of the instances. Kept for compatibility, without effect. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub resource_tags: BTreeMap<String, String>,
     /// User data of the instances. Kept for compatibility and not run. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_data: Option<String>,
-    /// Kubernetes minor version of the nodes. Default: the cluster's. Mutable.
+    /// Kubernetes minor version of the nodes. Default: the cluster's when the group was made; it stays when the cluster goes on. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^1\.[0-9]{1,2}$"))]
     pub version: Option<String>,
-    /// Launch template of the instances. Default: none. Mutable.
+    /// Launch template of the instances. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch_template: Option<InlineLaunchTemplate>,
-    /// Whether spot instances are wanted. Default: false. Immutable.
+    /// Whether spot instances are wanted: a label of the nodes says so, and nothing is ever taken away. Default: false. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_spot_instances: Option<bool>,
-    /// Instance types to choose from with spot instances. Default: none. Immutable.
+    /// Instance types with spot instances; the first one sets the CPU and memory that a node has. Default: `instanceType`. Immutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub spot_instance_types: Vec<String>,
-    /// Name or ARN of the nodes' role. Default: a generated ARN. Immutable.
+    /// Name or ARN of the nodes' role. Kept and reported. Default: a generated ARN. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_role: Option<String>,
 }

@@ -44,13 +44,13 @@ pub struct AccessConfig {
     #[x_kube(validation = Rule::new("self == oldSelf").message("bootstrapClusterCreatorAdminPermissions can't be changed after creation"))]
     pub bootstrap_cluster_creator_admin_permissions: Option<bool>,
     /// Where it is written who may do what: `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`. Default: `CONFIG_MAP`, as on EKS.
-    /// Mutable towards `API`, never back.
+    /// Mutable, through the EKS API only towards `API`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication_mode: Option<AuthenticationMode>,
 }
 
 /// Where it is written who may do what: `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`. Default: `CONFIG_MAP`, as on EKS.
-/// Mutable towards `API`, never back.
+/// Mutable, through the EKS API only towards `API`.
 // The definition shows an optional enum's own description in place of the field's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum AuthenticationMode {
@@ -75,7 +75,8 @@ pub struct UpgradePolicy {
     pub support_type: Option<SupportType>,
 }
 
-/// Which support a version is to have.
+/// Which support a version is to have: `STANDARD` or `EXTENDED`. Kept and reported. Default: `EXTENDED`. Mutable.
+// The definition shows an optional enum's own description in place of the field's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum SupportType {
@@ -121,7 +122,7 @@ pub struct RemoteNetworkConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteNetwork {
-    /// The CIDR blocks. Mutable.
+    /// The CIDR blocks. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cidrs: Vec<String>,
 }
@@ -184,17 +185,17 @@ pub struct GatewayApiCrds {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutpostConfig {
-    /// ARNs of the Outposts. Required. Immutable.
+    /// ARNs of the Outposts. Required. Immutable through the EKS API.
     pub outpost_arns: Vec<String>,
-    /// Instance type of the control plane. Required. Immutable.
+    /// Instance type of the control plane. Required. Immutable through the EKS API.
     pub control_plane_instance_type: String,
-    /// Placement of the control plane. Default: none. Immutable.
+    /// Placement of the control plane. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_plane_placement: Option<Placement>,
-    /// Instance type of etcd. Default: none. Immutable.
+    /// Instance type of etcd. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etcd_instance_type: Option<String>,
-    /// Placement of etcd. Default: none. Immutable.
+    /// Placement of etcd. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etcd_placement: Option<Placement>,
 }
@@ -203,10 +204,10 @@ pub struct OutpostConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Placement {
-    /// Name of the placement group. Default: none. Immutable.
+    /// Name of the placement group. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_name: Option<String>,
-    /// `host` or `rack`. Default: none. Immutable.
+    /// `host` or `rack`. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread_level: Option<String>,
 }
@@ -265,10 +266,10 @@ pub struct KubeApiServerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PortRange {
-    /// First port. Mutable.
+    /// First port. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_port: Option<i32>,
-    /// Last port. Mutable.
+    /// Last port. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_port: Option<i32>,
 }
@@ -307,10 +308,10 @@ pub struct ScoringStrategy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceWeight {
-    /// Name of the resource, such as `cpu`. Mutable.
+    /// Name of the resource, such as `cpu`. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Weight, 1 to 100. Mutable.
+    /// Weight, 1 to 100. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<i32>,
 }
@@ -331,7 +332,7 @@ pub struct KubeControllerManagerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodGcControllerConfig {
-    /// Number of ended pods from which on they are removed. Mutable.
+    /// Number of ended pods from which on they are removed. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminated_pod_gc_threshold: Option<i32>,
 }
@@ -340,7 +341,7 @@ pub struct PodGcControllerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HorizontalPodAutoscalerConfig {
-    /// The interval, such as `15s`. Mutable.
+    /// The interval, such as `15s`. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizontal_pod_autoscaler_sync_period: Option<String>,
 }
@@ -349,14 +350,14 @@ pub struct HorizontalPodAutoscalerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectorConfig {
-    /// ARN of the connector's role. Immutable.
+    /// ARN of the connector's role. Required. Immutable through the EKS API.
     pub role_arn: String,
-    /// Make of the cluster, such as `GKE`. Immutable.
+    /// Make of the cluster, such as `GKE`. Required. Immutable through the EKS API.
     pub provider: String,
-    /// Id of the activation. Default: none. Immutable.
+    /// Id of the activation. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation_id: Option<String>,
-    /// Until when the activation can be used, RFC 3339 in UTC. Default: none. Immutable.
+    /// Until when the activation can be used, RFC 3339 in UTC. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation_expiry: Option<String>,
 }

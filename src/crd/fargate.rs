@@ -51,10 +51,10 @@ pub struct FargateProfileSpec {
 /// Pods of a namespace, with these labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FargateSelector {
-    /// Namespace of the pods; `*` and `?` stand for any characters. Default: none.
+    /// Namespace of the pods; `*` and `?` stand for any characters. Default: none. Mutable here, though not through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Labels that the pods must have. Default: none.
+    /// Labels that the pods must have. Default: none. Mutable here, though not through the EKS API.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }

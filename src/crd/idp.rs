@@ -24,7 +24,7 @@ use super::member::{Member, MemberStatus};
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.identityProviderConfigName == oldSelf.identityProviderConfigName && self.issuerUrl == oldSelf.issuerUrl && self.clientId == oldSelf.clientId").message("an identity provider config can't be changed but for its tags: make a new one instead"))]
+#[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.identityProviderConfigName == oldSelf.identityProviderConfigName && self.issuerUrl == oldSelf.issuerUrl && self.clientId == oldSelf.clientId").message("clusterName, identityProviderConfigName, issuerUrl and clientId can't be changed: make a new identity provider config instead"))]
 pub struct IdentityProviderConfigSpec {
     /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
     #[schemars(length(min = 1, max = 253))]

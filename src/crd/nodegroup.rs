@@ -56,23 +56,23 @@ pub struct NodegroupSpec {
     /// How many nodes there are and may be. Default: 1 to 2, of which 2. Mutable.
     #[serde(default)]
     pub scaling_config: ScalingConfig,
-    /// Size of a node's disk in GiB. Default: 20. Immutable.
+    /// Size of a node's disk in GiB. Kept and reported: nodes have the machine's. Default: 20. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub disk_size: Option<i32>,
-    /// Ids of the subnets. Default: the cluster's. Immutable.
+    /// Ids of the subnets. Kept and reported. Default: the cluster's. Immutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<String>,
     /// Instance types; the first one sets the CPU and memory that a node has. Default: t3.medium. Immutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instance_types: Vec<String>,
-    /// AMI type. Default: `AL2023_x86_64_STANDARD`. Immutable.
+    /// AMI type. Kept and reported. Default: `AL2023_x86_64_STANDARD`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami_type: Option<String>,
-    /// SSH access. Kept and reported; nodes have no SSH server. Default: none. Immutable.
+    /// SSH access. Kept and reported; nodes have no SSH server. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_access: Option<RemoteAccess>,
-    /// ARN of the nodes' role. Default: a generated ARN. Immutable.
+    /// ARN of the nodes' role. Kept and reported. Default: a generated ARN. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_role: Option<String>,
     /// Labels of the nodes. Default: none. Mutable.
@@ -83,17 +83,17 @@ pub struct NodegroupSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub taints: Vec<Taint>,
-    /// Tags of the node group, at most 50. Default: none. Mutable.
+    /// Tags of the node group, at most 50. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 50))]
     pub tags: BTreeMap<String, String>,
-    /// Launch template. Default: none. Mutable in its version.
+    /// Launch template. Kept and reported. Default: none. Mutable, through the EKS API only in its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch_template: Option<LaunchTemplate>,
     /// How many nodes may be away during an update. Default: one. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_config: Option<UpdateConfig>,
-    /// Whether nodes that die are replaced. Default: they are. Mutable.
+    /// Node repair. Kept and reported: nodes that die are replaced in any case. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_repair_config: Option<NodeRepairConfig>,
     /// `ON_DEMAND`, `SPOT` or `CAPACITY_BLOCK`. Default: `ON_DEMAND`. Immutable.
@@ -152,14 +152,14 @@ impl Default for ScalingConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Taint {
-    /// Key, 1 to 63 characters. Required.
+    /// Key, 1 to 63 characters. Required. Mutable.
     #[schemars(length(min = 1, max = 63))]
     pub key: String,
-    /// Value, up to 63 characters. Default: empty.
+    /// Value, up to 63 characters. Default: empty. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub value: Option<String>,
-    /// What the taint does to pods that don't tolerate it. Required.
+    /// What the taint does to pods that don't tolerate it. Required. Mutable.
     pub effect: TaintEffect,
 }
 
@@ -214,10 +214,10 @@ impl CapacityType {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteAccess {
-    /// Name of the EC2 key pair. Default: none.
+    /// Name of the EC2 key pair. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ec2_ssh_key: Option<String>,
-    /// Security groups that may connect. Default: none.
+    /// Security groups that may connect. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source_security_groups: Vec<String>,
 }
@@ -227,13 +227,13 @@ pub struct RemoteAccess {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.name) && has(self.id))").message("give the launch template's name or its id, not both"))]
 pub struct LaunchTemplate {
-    /// Name of the template. Default: found by id.
+    /// Name of the template. Default: found by id. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Version of the template. Default: the template's own default.
+    /// Version of the template. Default: the template's own default. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Id of the template. Default: found by name.
+    /// Id of the template. Default: found by name. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
@@ -243,15 +243,15 @@ pub struct LaunchTemplate {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.maxUnavailable) && has(self.maxUnavailablePercentage))").message("give maxUnavailable or maxUnavailablePercentage, not both"))]
 pub struct UpdateConfig {
-    /// Number of nodes, 1 to 100. Default: 1.
+    /// Number of nodes, 1 to 100. Default: 1. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub max_unavailable: Option<i32>,
-    /// Share of the nodes in percent, 1 to 100. Default: none.
+    /// Share of the nodes in percent, 1 to 100. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub max_unavailable_percentage: Option<i32>,
-    /// `DEFAULT` or `MINIMAL`. Default: `DEFAULT`.
+    /// `DEFAULT` or `MINIMAL`. Kept and reported: a new node comes before an old one goes. Default: `DEFAULT`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_strategy: Option<String>,
 }
@@ -267,26 +267,26 @@ pub struct NodeMarks {
     pub taints: Vec<String>,
 }
 
-/// Whether nodes that die are replaced.
+/// Node repair. Kept and reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeRepairConfig {
-    /// Whether repair is on. Kept and reported: nodes that die are replaced in any case, as an Auto Scaling group does. Default: none.
+    /// Whether repair is on. Kept and reported: nodes that die are replaced in any case, as an Auto Scaling group does. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Number of unhealthy nodes above which repair stops. Kept and reported. Default: none.
+    /// Number of unhealthy nodes above which repair stops. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unhealthy_node_threshold_count: Option<i32>,
-    /// Share of unhealthy nodes in percent above which repair stops. Kept and reported. Default: none.
+    /// Share of unhealthy nodes in percent above which repair stops. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unhealthy_node_threshold_percentage: Option<i32>,
-    /// Number of nodes that are repaired at once. Kept and reported. Default: none.
+    /// Number of nodes that are repaired at once. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel_nodes_repaired_count: Option<i32>,
-    /// Share of the unhealthy nodes in percent that are repaired at once. Kept and reported. Default: none.
+    /// Share of the unhealthy nodes in percent that are repaired at once. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel_nodes_repaired_percentage: Option<i32>,
-    /// What is done about single causes. Kept and reported. Default: none.
+    /// What is done about single causes. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_repair_config_overrides: Option<Vec<NodeRepairOverride>>,
 }
@@ -295,16 +295,16 @@ pub struct NodeRepairConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeRepairOverride {
-    /// Condition of the node. Default: none.
+    /// Condition of the node. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_monitoring_condition: Option<String>,
-    /// Reason of the condition. Default: none.
+    /// Reason of the condition. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_unhealthy_reason: Option<String>,
-    /// Minutes to wait before the repair. Default: none.
+    /// Minutes to wait before the repair. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_repair_wait_time_mins: Option<i32>,
-    /// `Replace`, `Reboot` or `NoAction`. Default: none.
+    /// `Replace`, `Reboot` or `NoAction`. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair_action: Option<String>,
 }
@@ -313,19 +313,19 @@ pub struct NodeRepairOverride {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WarmPoolConfig {
-    /// Whether there are any. Default: none.
+    /// Whether there are any. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Fewest nodes that stand by. Default: none.
+    /// Fewest nodes that stand by. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_size: Option<i32>,
-    /// Most nodes, those that work included. Default: none.
+    /// Most nodes, those that work included. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_group_prepared_capacity: Option<i32>,
-    /// `STOPPED`, `RUNNING` or `HIBERNATED`. Default: none.
+    /// `STOPPED`, `RUNNING` or `HIBERNATED`. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool_state: Option<String>,
-    /// Whether nodes return to the pool when the group shrinks. Default: none.
+    /// Whether nodes return to the pool when the group shrinks. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse_on_scale_in: Option<bool>,
 }

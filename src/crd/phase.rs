@@ -18,7 +18,7 @@ pub enum Phase {
     Failed,
     /// An existing cluster is being adopted.
     Importing,
-    /// It was stopped on request; all data is kept.
+    /// It was stopped, on request or because nobody used it (`hibernateAfter`); all data is kept.
     Stopped,
 }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberStatus};
 
-/// The role that the pods of an EKS cluster with a certain service account have. A record: no credentials are handed out.
+/// The role that the pods of an EKS cluster with a certain service account have: those that are made from then on get sessions of it
+/// from the STS here.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -43,7 +44,7 @@ pub struct PodIdentityAssociationSpec {
     /// Whether sessions carry no tags about the pod. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disable_session_tags: Option<bool>,
-    /// Policy that narrows the sessions, as JSON. Default: none. Mutable.
+    /// Policy that narrows the sessions, as JSON. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// Tags. Default: none. Mutable.

@@ -50,6 +50,6 @@ pub struct EksAnywhereSubscriptionSpec {
 /// How long a subscription lasts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SubscriptionTerm {
-    /// How many months: 12 or 36. Required.
+    /// How many months: 12 or 36. Required. Immutable.
     pub duration: i32,
 }

@@ -50,7 +50,7 @@ pub struct UpdateSpec {
     /// Generation of the changed object that has the change. Required. Immutable.
     #[serde(default)]
     pub generation: i64,
-    /// Asks for an end of the update. Default: false. Mutable.
+    /// Asks for an end of the update. Kept: nothing is undone. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<bool>,
 }
@@ -59,10 +59,10 @@ pub struct UpdateSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateParam {
-    /// Which value, in EKS's words, such as `Version`.
+    /// Which value, in EKS's words, such as `Version`. Required. Immutable.
     #[serde(rename = "type")]
     pub type_: String,
-    /// The new value; lists and structures as JSON.
+    /// The new value; lists and structures as JSON. Default: empty. Immutable.
     #[serde(default)]
     pub value: String,
 }
