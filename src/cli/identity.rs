@@ -151,7 +151,7 @@ impl Serving {
 struct File {
     role_arn: String,
     /// As an object, or as its text.
-    assume_role_policy_document: serde_json::Value,
+    assume_role_policy_document: Option<serde_json::Value>,
     max_session_duration: Option<u64>,
 }
 
@@ -165,10 +165,22 @@ fn read(path: &Path) -> anyhow::Result<Entries<Role>> {
     folder::read(path, "role", |_, text| {
         let file: File = serde_yaml::from_str(text)?;
         let trust = match file.assume_role_policy_document {
-            serde_json::Value::String(text) => serde_json::from_str(&text)?,
+            Some(serde_json::Value::String(text)) => Some(serde_json::from_str(&text)?),
             other => other,
         };
-        Ok((file.role_arn, Role::new(Some(&trust), file.max_session_duration)?))
+        let role = match trust.map(|trust| Role::new(Some(&trust), file.max_session_duration)) {
+            Some(Ok(role)) => role,
+            // Nobody may have it, and the other roles are what they are.
+            Some(Err(error)) => {
+                tracing::error!(role = file.role_arn, %error, "nobody may have the role until its trust policy is right");
+                Role::of_nobody(file.max_session_duration)
+            }
+            None => {
+                tracing::error!(role = file.role_arn, "nobody may have the role: it has no assumeRolePolicyDocument");
+                Role::of_nobody(file.max_session_duration)
+            }
+        };
+        Ok((file.role_arn, role))
     })
 }
 
@@ -189,8 +201,7 @@ mod tests {
         assert!(role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]));
         assert!(!role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/you")], "sts:AssumeRole", &[]));
         std::fs::write(folder.path().join("b"), "roleArn: x\n").unwrap();
-        let why = format!("{:#}", read(folder.path()).unwrap_err());
-        assert!(why.contains("assumeRolePolicyDocument"), "nobody is trusted by default: {why}");
+        assert!(!read(folder.path()).unwrap()["x"].trusts(&[Asker::Aws("me")], "sts:AssumeRole", &[]), "by default");
         std::fs::write(folder.path().join("b"), "roleArn: x\ntrust: y\n").unwrap();
         assert!(format!("{:#}", read(folder.path()).unwrap_err()).contains("/b"));
     }

@@ -52,15 +52,11 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// The provider that a cluster asks for, else the one that it has, whatever the default is by now, else the default; `None` where that one
-    /// was turned off.
+    /// The provider that a cluster asks for, or the default; one that runs already keeps running by the same. `None` where that one was turned off.
     pub fn of(&self, cluster: &EKSClusterConfig) -> Option<&Arc<dyn ClusterProvider>> {
         let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
-        let has = applied.and_then(|applied| match applied.provider.as_str() {
-            "k3d" => Some(ProviderName::K3d),
-            "metadata" => Some(ProviderName::Metadata),
-            _ => None,
-        });
+        // Records may become clusters.
+        let has = applied.filter(|applied| applied.provider == "k3d").map(|_| ProviderName::K3d);
         match cluster.spec.provider.or(has).unwrap_or(self.default) {
             ProviderName::K3d => self.k3d.as_ref(),
             ProviderName::Metadata => Some(&self.metadata),

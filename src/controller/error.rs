@@ -63,7 +63,7 @@ impl Error {
             Self::Kubernetes { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 422) => {
                 Some(Health::Stalled(Reason::InvalidSpec, self.to_string()))
             }
-            Self::Taken { .. } => Some(Health::Stalled(Reason::Conflict, self.to_string())),
+            Self::Taken { .. } => Some(Health::Failing(Reason::NameTaken, self.to_string())),
             Self::Certificate { .. } => Some(Health::Failing(Reason::ProvisionFailed, self.to_string())),
             _ => None,
         }
@@ -94,7 +94,7 @@ mod tests {
         let incomplete = Error::Incomplete { what: "Nodegroup a/b".into(), missing: "uid" };
         let certificate = Error::Certificate { what: "CertificateAuthority a/b".into(), why: "no key".into() };
         let taken = Error::Taken { what: "Secret a/b".into(), cluster: "b".into() };
-        assert!(matches!(taken.health(), Some(Health::Stalled(Reason::Conflict, _))) && incomplete.health().is_none());
+        assert!(matches!(taken.health(), Some(Health::Failing(Reason::NameTaken, _))) && incomplete.health().is_none());
         for (error, category) in [
             (taken, "taken"),
             (kubernetes, "kubernetes"),

@@ -82,8 +82,10 @@ impl Leadership {
                 _ = tick.tick() => {}
                 () = shutdown.cancelled() => return std::future::pending().await,
             }
+            // The lease runs from then, not from the answer.
+            let asked = tokio::time::Instant::now();
             match self.ask().await {
-                Ok(LeaseLockResult::Acquired(_)) => renewed = tokio::time::Instant::now(),
+                Ok(LeaseLockResult::Acquired(_)) => renewed = asked,
                 Ok(LeaseLockResult::NotAcquired(_)) => {
                     tracing::error!(lease = LEASE, "another replica leads now");
                     return true;

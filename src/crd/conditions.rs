@@ -32,6 +32,8 @@ pub enum Reason {
     WaitingForCluster,
     /// Another resource has the same identity and is older.
     Conflict,
+    /// Something of a name that is written for the cluster is there and is somebody else's.
+    NameTaken,
     /// The spec can't be carried out as it stands.
     InvalidSpec,
     /// The image of the version can't be had.
@@ -62,6 +64,7 @@ impl Reason {
             Self::Unreachable => "Unreachable",
             Self::WaitingForCluster => "WaitingForCluster",
             Self::Conflict => "Conflict",
+            Self::NameTaken => "NameTaken",
             Self::InvalidSpec => "InvalidSpec",
             Self::ImageUnavailable => "ImageUnavailable",
             Self::ProviderUnavailable => "ProviderUnavailable",

@@ -74,8 +74,10 @@ fn changes(method: &Method) -> bool {
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());
-    matches!(header("sec-fetch-site"), Some("cross-site" | "same-site"))
-        || header("origin").is_some_and(|origin| host(origin).as_deref() != header("host"))
+    match header("sec-fetch-site") {
+        Some(from) => matches!(from, "cross-site" | "same-site"),
+        None => header("origin").is_some_and(|origin| host(origin).as_deref() != header("host")),
+    }
 }
 
 async fn gate(State(beside): State<Arc<Beside>>, request: Request, next: Next) -> Response {

@@ -96,7 +96,7 @@ fn assume(
     keys.extend(source.iter().map(|(key, value)| (*key, value.as_str())));
     let mut actions = vec!["sts:AssumeRole"];
     actions.extend((!tags.is_empty()).then_some("sts:TagSession"));
-    for action in actions {
+    for action in &actions {
         if sts::trusting(desk, &role, &[Asker::Service(SERVICE)], action, &keys).is_none() {
             return Err(Refusal::new(format!("role {role} doesn't trust {SERVICE} with {action}")));
         }
@@ -107,9 +107,13 @@ fn assume(
     };
     let target = self::role(target)?;
     let (by, root) = (role.to_string(), format!("arn:aws:iam::{}:root", role.account));
+    // It is the first role that asks for the second one.
+    keys.retain(|(key, _)| !key.starts_with("aws:Source"));
     keys.extend([("aws:PrincipalArn", by.as_str()), ("aws:PrincipalAccount", role.account.as_str())]);
-    if sts::trusting(desk, &target, &[Asker::Aws(&by), Asker::Aws(&root)], "sts:AssumeRole", &keys).is_none() {
-        return Err(Refusal::new(format!("role {target} doesn't trust role {role}")));
+    for action in actions {
+        if sts::trusting(desk, &target, &[Asker::Aws(&by), Asker::Aws(&root)], action, &keys).is_none() {
+            return Err(Refusal::new(format!("role {target} doesn't trust role {role} with {action}")));
+        }
     }
     // A session that was begun by another one lasts an hour at most.
     sts::open(desk, &target, name, Duration::from_secs(3600), tags.clone()).map_err(failed)

@@ -77,6 +77,11 @@ impl Role {
         Ok(Self { trust, longest: longest.unwrap_or(LONGEST) })
     }
 
+    /// A role that nobody may have.
+    pub fn of_nobody(longest: Option<u64>) -> Self {
+        Self { trust: Some(Vec::new()), longest: longest.unwrap_or(LONGEST) }
+    }
+
     /// Whether the role may be had by any of `askers`, who are the same one seen differently, by this action, with these
     /// condition keys. A statement that can't be evaluated refuses.
     pub fn trusts(&self, askers: &[Asker<'_>], action: &str, keys: &[(&str, &str)]) -> bool {
@@ -113,7 +118,7 @@ fn known(object: &Value, members: &[&str]) -> Result<(), TrustError> {
 fn conditions(all: &Value) -> Result<(), TrustError> {
     let keys = all.as_object().into_iter().flat_map(|all| all.values()).filter_map(Value::as_object);
     for key in keys.flat_map(|of| of.keys()) {
-        let of_issuer = key.contains('/') && (key.ends_with(":sub") || key.ends_with(":aud"));
+        let of_issuer = key.contains('.') && (key.ends_with(":sub") || key.ends_with(":aud"));
         let known = CONDITIONS.iter().any(|known| known.eq_ignore_ascii_case(key));
         if !known && !of_issuer && !key.to_ascii_lowercase().starts_with("aws:requesttag/") {
             return Err(TrustError::UnknownCondition(key.clone()));
@@ -210,6 +215,9 @@ mod tests {
             Role::new(Some(&json!({"Statement": statement})), None)
         };
         assert!(read(json!({"Sid": "one", "Condition": {"StringLike": {"aws:RequestTag/team": "a*"}}})).is_ok());
+        let elsewhere = json!({"StringEquals": {"token.actions.githubusercontent.com:sub": "repo:a/b"}});
+        assert!(read(json!({"Condition": elsewhere})).is_ok());
+        assert!(!Role::of_nobody(None).trusts(&[Asker::Aws("x")], "sts:AssumeRole", &[]));
         let misspelt = read(json!({"Conditions": {"StringEquals": {"sts:ExternalId": "a"}}})).unwrap_err();
         assert!(matches!(&misspelt, TrustError::UnknownMember(name) if name == "Conditions"), "{misspelt}");
         let unknown = read(json!({"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}}));

@@ -16,7 +16,7 @@ use crate::controller::error::Error;
 use crate::controller::status::finalizer;
 use crate::controller::tasks::Work;
 use crate::crd::{EKSClusterConfig, Nodegroup, keys};
-use crate::provider::{self, ClusterId, ClusterPlan, ClusterProvider, Import, Progress};
+use crate::provider::{self, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Import, Progress};
 
 /// Carries out `next`. Long work is only begun here.
 pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
@@ -46,7 +46,9 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             Ok(())
         }
         Next::StartStart(mut plan) => {
-            if plan.servers > 1 {
+            let provider = ctx.providers.of(cluster);
+            let all = |world: ClusterObservation| world.servers.len() >= plan.servers;
+            if plan.servers > 1 && !provider.is_some_and(|p| p.observe_cluster(&plan).is_ok_and(all)) {
                 // One of several that is gone is made anew.
                 sign(cluster, &mut plan, !begun(cluster), ctx).await?;
             }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::validate;
 use crate::controller::context::Context;
-use crate::crd::conditions::{READY, STALLED};
+use crate::crd::conditions::{READY, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, Nodegroup, keys, names};
 use crate::provider::ClusterId;
@@ -87,11 +87,13 @@ pub fn sleeps(
     slept == Some(mark(cluster, nodegroups).as_str()) || (!is_busy && idle.is_some_and(|idle| idle >= limit))
 }
 
-/// Whether the group has carried out its spec, or can't.
+/// Whether nothing of the group is being made or changed.
 pub fn rests(group: &Nodegroup) -> bool {
     let Some(status) = &group.status else { return false };
-    let is = |type_: &str| status.conditions.iter().any(|c| c.type_ == type_ && c.status == "True");
-    status.observed_generation == group.metadata.generation && (is(READY) || is(STALLED))
+    let ready = status.conditions.iter().find(|c| c.type_ == READY);
+    let at_work = [Reason::Queued, Reason::Creating, Reason::Updating].map(Reason::as_str);
+    status.observed_generation == group.metadata.generation
+        && ready.is_some_and(|c| !at_work.contains(&c.reason.as_str()))
 }
 
 /// Looks at how much clusters are used until `shutdown`.

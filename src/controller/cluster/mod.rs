@@ -27,7 +27,7 @@ use super::context::Context;
 use super::error::Error;
 use super::report::Seen;
 use super::update::{self, changes};
-use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys};
+use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, Phase, keys};
 
 /// One look at a cluster.
 pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Result<Action, Error> {
@@ -49,6 +49,10 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     let applied = apply::apply(cluster, next, ctx).await;
     if let Some(health) = applied.as_ref().err().and_then(Error::health) {
         decision.health = health;
+        // What couldn't be begun doesn't change a cluster that answers.
+        if decision.phase == Phase::Updating && plan::begun(cluster) && seen.child.ready {
+            decision.phase = Phase::Active;
+        }
     }
     if !silent {
         report(cluster, &status::status(cluster, &seen, &decision), ctx).await?;

@@ -12,12 +12,10 @@ use super::strays;
 use crate::controller::decision::{Decision, failing, step_message};
 use crate::controller::tasks::{TaskView, Work};
 use crate::crd::cluster::PowerState;
-use crate::crd::conditions::{Health, Reason};
+use crate::crd::conditions::{Health, Reason, STALLED};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, keys};
-use crate::provider::{
-    ClusterObservation, ClusterPlan, ContainerState, NodeObservation, Retry, ServerObservation, Step,
-};
+use crate::provider::{ClusterObservation, ClusterPlan, NodeObservation, Retry, Step};
 
 /// While something that sends no events is waited for.
 pub const SOON: Duration = Duration::from_millis(300);
@@ -91,7 +89,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         Err(problem) => {
             // One that doesn't run isn't Active because of a mistake in its spec: its nodes would be taken for dead ones.
             let phase = match old {
-                Some(Phase::Stopped) => Phase::Stopped,
+                Some(phase @ (Phase::Stopped | Phase::Updating)) => phase,
                 _ if begun(cluster) => Phase::Active,
                 _ => Phase::Failed,
             };
@@ -114,10 +112,10 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
 fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> Plan {
     let begun = begun(cluster);
     let servers = &world.servers;
-    if let Some(plan) = stop(cluster, seen, servers) {
+    if let Some(plan) = power::stop(cluster, seen, servers) {
         return plan;
     }
-    if let Some(plan) = interrupted(cluster, seen, spec, world) {
+    if let Some(plan) = power::interrupted(cluster, seen, spec, world) {
         return plan;
     }
     let was = cluster.status.as_ref().and_then(|s| s.phase);
@@ -176,30 +174,6 @@ fn runs(seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> bool
     !world.servers.is_empty() && world.runs(if seen.has_api_server { spec.servers } else { 1 })
 }
 
-/// A stop that is under way although nobody wants it any more, or a start that didn't come to its end. `None` where there is neither.
-fn interrupted(
-    cluster: &EKSClusterConfig,
-    seen: &Observed,
-    spec: &ClusterPlan,
-    world: &ClusterObservation,
-) -> Option<Plan> {
-    let starting = |next, message: &str| {
-        Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into()))
-    };
-    match &seen.task {
-        TaskView::Queued(Work::Stop) | TaskView::Running(Work::Stop, _) | TaskView::Stopping(Work::Stop) => {
-            return Some(starting(Next::Nothing, "Starting: waiting for it to be stopped").after(SOON));
-        }
-        TaskView::Idle | TaskView::Failed(..) if seen.wait.is_none() => {}
-        _ => return None,
-    }
-    // Only of a cluster that is Active a node that doesn't run has died: of any other it hasn't been started yet.
-    let active = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Active);
-    let halfway =
-        begun(cluster) && !active && runs(seen, spec, world) && !world.nodes.iter().all(NodeObservation::runs);
-    halfway.then(|| starting(Next::StartStart(spec.clone()), "Starting"))
-}
-
 /// The server runs, but its API server doesn't answer.
 fn silent(seen: &Observed, begun: bool, phase: Phase) -> Plan {
     if let Some(Ok(target)) = seen.target.as_ref().filter(|t| t.as_ref().is_ok_and(|t| seen.on_image(t))) {
@@ -223,37 +197,6 @@ pub fn begun(cluster: &EKSClusterConfig) -> bool {
 /// Whether the cluster isn't to run: because that is asked for, or because nobody uses it.
 pub fn rests(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
     cluster.spec.state == Some(PowerState::Stopped) || seen.sleeps
-}
-
-/// Towards a cluster that doesn't run; `None` where that isn't asked for, or there is nothing that could be stopped.
-fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
-    if !rests(cluster, seen) || !begun(cluster) {
-        return None;
-    }
-    let progressing = |next, message: &str| {
-        Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into())))
-    };
-    match &seen.task {
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-            return progressing(Next::Nothing, "Stopping").map(|plan| plan.after(SOON));
-        }
-        TaskView::Failed(Work::Stop, error) if seen.wait.is_some() => {
-            return Some(Decision {
-                next: Next::Nothing,
-                phase: Phase::Updating,
-                health: failing(error),
-                again: seen.wait,
-            });
-        }
-        _ => {}
-    }
-    // A server that died leaves its nodes running.
-    let nodes = seen.world.as_ref().is_ok_and(|world| world.nodes.iter().any(NodeObservation::runs));
-    let runs = nodes || servers.iter().any(|server| server.state == ContainerState::Running);
-    if runs && seen.has_api_server {
-        return progressing(Next::StartStop, "Stopping");
-    }
-    (!servers.is_empty()).then(|| held(Phase::Stopped, Health::Ready))
 }
 
 fn held(phase: Phase, health: Health) -> Plan {
@@ -317,21 +260,37 @@ fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     }
     let ready = || Decision::new(Next::Nothing, Phase::Active, Health::Ready).after(ROUTINE);
     let certifying = authority::plan(cluster, seen).unwrap_or_else(ready);
-    let next = if !seen.access_written {
+    let sync = (!seen.inline.is_empty()).then(|| Next::SyncNodegroups(seen.inline.clone()));
+    let rest = around(seen, certifying.phase, certifying.next.clone());
+    // An entry that was refused mustn't hold up the rest.
+    let next = match sync {
+        Some(_) if was_refused(cluster) && rest != Next::Nothing => rest,
+        Some(sync) => sync,
+        None => rest,
+    };
+    Decision { next, ..certifying }
+}
+
+/// Whether what this very spec asks for was refused.
+fn was_refused(cluster: &EKSClusterConfig) -> bool {
+    let conditions = cluster.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    let refused = conditions.iter().find(|c| c.type_ == STALLED && c.status == "True");
+    refused.is_some_and(|c| c.reason == "InvalidSpec" && c.observed_generation == cluster.metadata.generation)
+}
+
+/// What belongs around a cluster, beside its node groups.
+fn around(seen: &Observed, phase: Phase, certifying: Next) -> Next {
+    if !seen.access_written {
         Next::WriteAccess
-    } else if !seen.inline.is_empty() {
-        Next::SyncNodegroups(seen.inline.clone())
-    } else if certifying.next != Next::Nothing {
-        certifying.next
+    } else if certifying != Next::Nothing {
+        certifying
     } else if let Some(strays) = strays::of(seen) {
         Next::DeleteNodeObjects(strays)
-    } else if let Some(plan) = seen.running().filter(|_| seen.configured.is_none() && certifying.phase == Phase::Active)
-    {
+    } else if let Some(plan) = seen.running().filter(|_| seen.configured.is_none() && phase == Phase::Active) {
         Next::Configure(plan.clone(), None)
     } else {
         Next::Nothing
-    };
-    Decision { next, ..certifying }
+    }
 }
 
 /// Deletion: node groups first, then the cluster, then our finalizer.
@@ -387,6 +346,7 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
 }
 
 mod configure;
+mod power;
 #[cfg(test)]
 mod tests;
 mod upgrade;

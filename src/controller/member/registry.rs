@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 
@@ -11,7 +12,7 @@ use super::Kind;
 use crate::controller::update::plan::Target;
 use crate::provider::ClusterId;
 
-type Find = Box<dyn Fn(&ClusterId, &str) -> Option<Target> + Send + Sync>;
+type Find = Box<dyn Fn(&ClusterId, &str, Option<&Time>) -> Option<Target> + Send + Sync>;
 
 /// The members known.
 #[derive(Default)]
@@ -24,11 +25,12 @@ impl Members {
     /// Adds a kind.
     pub fn add<K: Kind>(&self, store: Store<K>) {
         self.stores.lock().unwrap_or_else(PoisonError::into_inner).insert(TypeId::of::<K>(), Box::new(store.clone()));
-        let find: Find = Box::new(move |cluster, name| {
+        let find: Find = Box::new(move |cluster, name, by| {
             let belongs = |m: &&std::sync::Arc<K>| {
                 m.cluster() == cluster.name
                     && m.namespace().as_deref() == Some(&cluster.namespace)
                     && m.eks_name() == name
+                    && m.meta().creation_timestamp.as_ref() <= by
             };
             let all = store.state();
             let status = all.iter().find(belongs)?.member_status();
@@ -38,9 +40,9 @@ impl Members {
         self.find.lock().unwrap_or_else(PoisonError::into_inner).insert(K::kind(&()).into_owned(), find);
     }
 
-    /// How the member `name` of `cluster` stands.
-    pub fn find(&self, kind: &str, cluster: &ClusterId, name: &str) -> Option<Target> {
-        self.find.lock().unwrap_or_else(PoisonError::into_inner).get(kind)?(cluster, name)
+    /// How the member `name` of `cluster` stands, if it was there by then: one of the same name that came later is another.
+    pub fn find(&self, kind: &str, cluster: &ClusterId, name: &str, by: Option<&Time>) -> Option<Target> {
+        self.find.lock().unwrap_or_else(PoisonError::into_inner).get(kind)?(cluster, name, by)
     }
 
     /// All members of a kind that the cluster has, without those that are being deleted.

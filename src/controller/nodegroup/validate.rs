@@ -76,7 +76,7 @@ pub fn bare(group: &Nodegroup) -> NodegroupPlan {
     NodegroupPlan {
         cluster: cluster_id(group),
         name: names::nodegroup_name(group),
-        desired: usize::try_from(group.spec.scaling_config.desired_size).unwrap_or_default(),
+        desired: 0,
         image: String::new(),
         labels: BTreeMap::new(),
         taints: Vec::new(),

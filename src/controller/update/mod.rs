@@ -69,7 +69,7 @@ async fn look(update: &Update, ctx: &Context) -> Result<Action, Error> {
 fn target(update: &Update, ctx: &Context) -> Option<Target> {
     let namespace = update.namespace().unwrap_or_default();
     let id = ClusterId { namespace, name: update.spec.cluster_name.clone() };
-    let spec = &update.spec;
+    let (spec, made) = (&update.spec, update.metadata.creation_timestamp.as_ref());
     if let Some(name) = &spec.nodegroup_name {
         let group = ctx.nodegroups_of(&id).into_iter().find(|g| names::nodegroup_name(g) == *name)?;
         // One that was made later under the same name was never changed by this.
@@ -83,15 +83,15 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
         ));
     }
     if let Some(name) = &spec.addon_name {
-        return ctx.members.find("Addon", &id, name);
+        return ctx.members.find("Addon", &id, name, made);
     }
     if let Some(name) = &spec.capability_name {
-        return ctx.members.find("Capability", &id, name);
+        return ctx.members.find("Capability", &id, name, made);
     }
     if let Some(authority) = &spec.certificate_authority_id {
-        let made = ctx.members.find("CertificateAuthority", &id, authority);
+        let found = ctx.members.find("CertificateAuthority", &id, authority, made);
         // It never has more than its first generation; the next one is its deletion.
-        return made.or_else(|| if spec.generation > 1 { deleted(&id, ctx) } else { coming(update) });
+        return found.or_else(|| if spec.generation > 1 { deleted(&id, ctx) } else { coming(update) });
     }
     let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
     // Who is stopped hasn't another version yet, although nothing is wrong.

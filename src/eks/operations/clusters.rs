@@ -12,7 +12,7 @@ use super::{Api, Cx, Settings, access_entries, check_tags};
 use crate::crd::cluster::IpFamily;
 use crate::crd::cluster_settings::AuthenticationMode;
 use crate::crd::names::{self, Identity};
-use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup};
+use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup, Phase};
 use crate::eks::convert::cluster::{self, CreateCluster, EncryptionConfig};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -219,7 +219,9 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
             format!("Cluster '{}' has deletion protection enabled; disable it before deleting the cluster", input.name);
         return refuse(ApiError::invalid_request(text));
     }
-    if let Some(update) = updates::under_way(store, &cluster, &Target::default()) {
+    // Of a stopped cluster an update waits for its start, which may never come.
+    let stopped = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Stopped);
+    if let Some(update) = updates::under_way(store, &cluster, &Target::default()).filter(|_| !stopped) {
         let (name, id) = (&input.name, update.name_any());
         let text = format!("Cannot delete because cluster {name} currently has update {id} in progress");
         return refuse(ApiError::resource_in_use(text));

@@ -75,7 +75,7 @@ pub async fn missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         match engine::inspect(docker, &server).await.map_err(failed(&doing))? {
             None => missing.push(server),
-            Some(seen) if never_ran(&seen) => {
+            Some(seen) if never_ran(&seen) && plan.servers > 1 => {
                 engine::remove(docker, &server).await.map_err(failed(&doing))?;
                 missing.push(server);
             }

@@ -118,7 +118,10 @@ pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result
 pub async fn settle(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         let doing = format!("ending the upgrade of server {server} of cluster {}", plan.id);
-        if engine::inspect(docker, &old_name(&server)).await.map_err(failed(&doing))?.is_none() {
+        let Some(old) = engine::inspect(docker, &old_name(&server)).await.map_err(failed(&doing))? else { continue };
+        let new = engine::inspect(docker, &server).await.map_err(failed(&doing))?;
+        if new.as_ref().is_some_and(|new| is_done(&old, new, Some(&plan.image))) {
+            drop_aside(docker, &server, &doing).await?;
             continue;
         }
         let up = says(docker, &server, UP, || format!("waiting for server {server}"));

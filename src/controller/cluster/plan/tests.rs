@@ -7,7 +7,7 @@ use crate::controller::children::Child;
 use crate::controller::decision::Problem;
 use crate::controller::fixtures::{active, cluster, cluster_plan, deleted, machines, nodegroup, seen_cluster, server};
 use crate::crd::Nodegroup;
-use crate::provider::Error;
+use crate::provider::{ContainerState, Error};
 
 fn reason(plan: &Plan) -> Option<Reason> {
     match &plan.health {
