@@ -45,18 +45,7 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             });
             Ok(())
         }
-        Next::StartStart(mut plan) => {
-            let provider = ctx.providers.of(cluster);
-            let all = |world: ClusterObservation| world.servers.len() >= plan.servers;
-            if plan.servers > 1 && !provider.is_some_and(|p| p.observe_cluster(&plan).is_ok_and(all)) {
-                // One of several that is gone is made anew.
-                sign(cluster, &mut plan, !begun(cluster), ctx).await?;
-            }
-            start(cluster, Work::Start, ctx, move |provider, progress| async move {
-                provider.start_cluster(&plan, &progress).await
-            });
-            Ok(())
-        }
+        Next::StartStart(plan) => start_all(cluster, plan, ctx).await,
         Next::StartStop => {
             stop(cluster, ctx);
             Ok(())
@@ -76,6 +65,23 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             None => Ok(()),
         },
     }
+}
+
+async fn start_all(cluster: &EKSClusterConfig, mut plan: ClusterPlan, ctx: &Arc<Context>) -> Result<(), Error> {
+    if plan.servers > 1 {
+        // One of several that is gone is made anew.
+        let all = |world: ClusterObservation| world.servers.len() >= plan.servers;
+        let whole = ctx.providers.of(cluster).is_some_and(|p| p.observe_cluster(&plan).is_ok_and(all));
+        match sign(cluster, &mut plan, !begun(cluster), ctx).await {
+            // Those that are there have their keys.
+            Err(Error::Certificate { .. }) if whole => {}
+            signed => signed?,
+        }
+    }
+    start(cluster, Work::Start, ctx, move |provider, progress| async move {
+        provider.start_cluster(&plan, &progress).await
+    });
+    Ok(())
 }
 
 fn delete(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
