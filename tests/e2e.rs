@@ -105,10 +105,7 @@ fn a_cluster_stops_and_starts_with_all_that_it_has() {
     let before = bed.get("eks/demo", ways_in);
     let node = bed.get("ng/demo-workers", "{.status.nodes[0].name}");
     bed.child("demo").kubectl(&["create", "configmap", "kept"]).unwrap();
-    let state = |state: &str| {
-        let patch = json!({"spec": {"state": state}}).to_string();
-        bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
-    };
+    let state = |state: &str| bed.change("eks/demo", &json!({"state": state}));
     state("Stopped");
     bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
     bed.until("nothing to run", SOON, || (bed.running() == 0).then_some(()));

@@ -168,18 +168,16 @@ fn read(path: &Path) -> anyhow::Result<Entries<Role>> {
             Some(serde_json::Value::String(text)) => Some(serde_json::from_str(&text)?),
             other => other,
         };
-        let role = match trust.map(|trust| Role::new(Some(&trust), file.max_session_duration)) {
-            Some(Ok(role)) => role,
-            // Nobody may have it, and the other roles are what they are.
-            Some(Err(error)) => {
-                tracing::error!(role = file.role_arn, %error, "nobody may have the role until its trust policy is right");
-                Role::of_nobody(file.max_session_duration)
-            }
-            None => {
-                tracing::error!(role = file.role_arn, "nobody may have the role: it has no assumeRolePolicyDocument");
-                Role::of_nobody(file.max_session_duration)
-            }
-        };
+        let read = |trust: serde_json::Value| Role::new(Some(&trust), file.max_session_duration);
+        let role = trust.map_or_else(
+            || Err("it has no assumeRolePolicyDocument".to_owned()),
+            |trust| read(trust).map_err(|error| error.to_string()),
+        );
+        // The other roles are what they are.
+        let role = role.unwrap_or_else(|why| {
+            tracing::error!(role = file.role_arn, why, "nobody may have the role until its trust policy is right");
+            Role::of_nobody(file.max_session_duration)
+        });
         Ok((file.role_arn, role))
     })
 }

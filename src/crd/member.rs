@@ -64,6 +64,11 @@ pub fn other_name(cluster: &EKSClusterConfig, kind: &str, parts: &[&str]) -> Str
     names::hashed(&format!("{of}-{}", parts.join("-")), 63, &[&[kind, of.as_str()][..], parts].concat())
 }
 
+/// Whether one of the object's owners has this uid.
+pub fn is_owned_by<K: Resource>(object: &K, uid: Option<&str>) -> bool {
+    object.owner_references().iter().any(|owner| Some(owner.uid.as_str()) == uid)
+}
+
 /// Whether the object belongs to a cluster that had this one's name before it, and goes with that one.
 pub fn is_left_behind<K: Resource>(object: &K, cluster: &EKSClusterConfig) -> bool {
     let group = EKSClusterConfig::group(&());

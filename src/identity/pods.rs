@@ -90,7 +90,7 @@ fn assume(
     source: &[(&str, String)],
 ) -> Result<(Principal, Credentials), Refusal> {
     let role = role(&association.spec.role_arn)?;
-    let tagged: Vec<(String, &str)> = tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.as_str())).collect();
+    let tagged = sts::request_tags(tags);
     let mut keys: Vec<(&str, &str)> = tagged.iter().map(|(k, v)| (k.as_str(), *v)).collect();
     keys.push(("sts:RoleSessionName", name));
     keys.extend(source.iter().map(|(key, value)| (*key, value.as_str())));

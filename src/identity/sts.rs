@@ -239,7 +239,7 @@ fn begin(
         return Err(Error::new("ValidationError", "RoleSessionName must be 2 to 64 letters, digits or of _+=,.@-"));
     }
     let tags = tags(input);
-    let asked: Vec<(String, &str)> = tags.iter().map(|(k, v)| (format!("aws:RequestTag/{k}"), v.as_str())).collect();
+    let asked = request_tags(&tags);
     let mut keys = [keys, &[("sts:RoleSessionName", session)]].concat();
     keys.extend(asked.iter().map(|(key, value)| (key.as_str(), *value)));
     let role = trusting(desk, &arn, askers, action, &keys).ok_or_else(|| denied(name, action, &arn))?;
@@ -319,6 +319,11 @@ fn duration(input: &Form, default: u64, longest: u64) -> Result<Duration, Error>
         Error::new("ValidationError", text)
     };
     seconds.map(Duration::from_secs).ok_or_else(refused)
+}
+
+/// Condition keys of the tags that a session is asked for with.
+pub fn request_tags(tags: &BTreeMap<String, String>) -> Vec<(String, &str)> {
+    tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.as_str())).collect()
 }
 
 fn tags(input: &Form) -> BTreeMap<String, String> {

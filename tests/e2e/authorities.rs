@@ -25,8 +25,7 @@ fn asked_by_who_trusts(bed: &Bed, child: &Child, secret: &str) -> Result<String,
 }
 
 fn sign(bed: &Bed, name: &str) {
-    let patch = json!({"spec": {"certificateAuthority": name}}).to_string();
-    bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
+    bed.change("eks/demo", &json!({"certificateAuthority": name}));
     bed.wait("eks/demo", "{.status.certificateAuthority.signer}", name, CLUSTER);
     bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
 }

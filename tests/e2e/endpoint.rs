@@ -35,12 +35,10 @@ fn a_cluster_without_public_access_works_and_only_its_sources_reach_it() {
     kept_out(&bed, &child);
     bed.wait("ng/workers", "{.status.phase}", "Active", CLUSTER);
 
-    let change = |spec: &str| {
-        bed.kubectl(&["patch", "eks", "closed", "--type=merge", "-p", &format!(r#"{{"spec":{spec}}}"#)]).unwrap();
-    };
-    change(r#"{"publicAccess": true, "publicAccessSources": ["127.0.0.0/8"]}"#);
+    let change = |spec| bed.change("eks/closed", &spec);
+    change(json!({"publicAccess": true, "publicAccessSources": ["127.0.0.0/8"]}));
     let_in(&bed, &child);
-    change(r#"{"publicAccessSources": ["203.0.113.0/24"]}"#);
+    change(json!({"publicAccessSources": ["203.0.113.0/24"]}));
     kept_out(&bed, &child);
     // The rules are the container's own: they are there before the operator looks.
     let server = bed.docker(&[
@@ -61,9 +59,9 @@ fn a_cluster_without_public_access_works_and_only_its_sources_reach_it() {
     bed.kubectl(&["scale", "ng", "workers", "--replicas", "2"]).unwrap();
     bed.wait("ng/workers", "{.status.readyReplicas}", "2", CLUSTER);
 
-    change(r#"{"publicAccessSources": ["everywhere"]}"#);
+    change(json!({"publicAccessSources": ["everywhere"]}));
     bed.wait_words("eks/closed", "InvalidSpec", "CIDR", CLUSTER);
-    change(r#"{"publicAccessSources": null}"#);
+    change(json!({"publicAccessSources": null}));
     let_in(&bed, &child);
     bed.wait("eks/closed", "{.status.phase}", "Active", SOON);
     bed.kubectl(&["delete", "eks", "closed", "--timeout=120s"]).unwrap();

@@ -75,10 +75,7 @@ fn killed_while_a_cluster_starts_its_nodes_are_kept() {
     bed.apply(&cluster("demo", groups()));
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     let made = bed.containers();
-    let state = |state: &str| {
-        let patch = json!({"spec": {"state": state}}).to_string();
-        bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
-    };
+    let state = |state: &str| bed.change("eks/demo", &json!({"state": state}));
     state("Stopped");
     bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
     bed.until("nothing to run", CLUSTER, || (bed.running() == 0).then_some(()));

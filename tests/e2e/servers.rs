@@ -92,7 +92,7 @@ fn any_one_of_three_servers_may_go() {
     });
     assert_eq!(bed.get("eks/demo", "{.status.phase}"), "Active");
     while_asked(&child, "an upgrade", || {
-        bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", r#"{"spec":{"kubernetesVersion":"1.34"}}"#]).unwrap();
+        bed.change("eks/demo", &json!({"kubernetesVersion": "1.34"}));
         bed.wait("eks/demo", "{.status.version}", "1.34", ROLLED);
         all("v1.34");
     });
@@ -103,10 +103,7 @@ fn any_one_of_three_servers_may_go() {
     };
     bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     let node = nodes();
-    let state = |state: &str| {
-        let patch = json!({"spec": {"state": state}}).to_string();
-        bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
-    };
+    let state = |state: &str| bed.change("eks/demo", &json!({"state": state}));
     state("Stopped");
     bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
     assert_eq!(bed.running(), 0);
@@ -117,8 +114,7 @@ fn any_one_of_three_servers_may_go() {
     assert_eq!(nodes(), node, "the same node, with what was on it");
     assert_eq!(bed.get("eks/demo", ways_in), before, "the same endpoint and authority through all of it");
 
-    let closed = json!({"spec": {"publicAccess": false}}).to_string();
-    let refused = bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &closed]).unwrap_err();
+    let refused = bed.try_change("eks/demo", &json!({"publicAccess": false})).unwrap_err();
     assert!(refused.contains("need controlPlane.servers: 1"), "{refused}");
     bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();

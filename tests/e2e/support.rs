@@ -75,6 +75,15 @@ impl Bed {
         self.try_apply(object).unwrap();
     }
 
+    /// Changes these fields of a resource's spec.
+    pub fn try_change(&self, resource: &str, spec: &Value) -> Result<String, String> {
+        self.kubectl(&["patch", resource, "--type=merge", "-p", &json!({"spec": spec}).to_string()])
+    }
+
+    pub fn change(&self, resource: &str, spec: &Value) {
+        self.try_change(resource, spec).unwrap();
+    }
+
     pub fn get(&self, resource: &str, path: &str) -> String {
         self.kubectl(&["get", resource, "-o", &format!("jsonpath={path}")]).unwrap()
     }

@@ -10,8 +10,7 @@ const MESSAGE: &str = "{.status.conditions[?(@.type==\"Ready\")].message}";
 const REASON: &str = "{.status.conditions[?(@.type==\"Ready\")].reason}";
 
 fn upgrade(bed: &Bed, version: &str) {
-    let patch = json!({"spec": {"kubernetesVersion": version}}).to_string();
-    bed.kubectl(&["patch", "eks/demo", "--type=merge", "-p", &patch]).unwrap();
+    bed.change("eks/demo", &json!({"kubernetesVersion": version}));
 }
 
 fn runs(bed: &Bed) -> String {
@@ -68,7 +67,7 @@ fn nodes_follow(bed: &Bed) {
     child.apply(&pod);
     child.apply(&budget(1));
     child.kubectl(&["wait", "pod/held", "--for=condition=Ready", "--timeout=120s"]).unwrap();
-    bed.kubectl(&["patch", "ng/demo-workers", "--type=merge", "-p", r#"{"spec":{"version":"1.34"}}"#]).unwrap();
+    bed.change("ng/demo-workers", &json!({"version": "1.34"}));
     bed.until("the old node to be drained", CLUSTER, || {
         let words = bed.kubectl(&["get", "ng/demo-workers", "-o", &format!("jsonpath={MESSAGE}")]).ok()?;
         words.contains("evicting").then_some(())

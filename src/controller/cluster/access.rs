@@ -11,6 +11,7 @@ use super::argocd;
 use crate::controller::context::{Context, Settings};
 use crate::controller::error::Error;
 use crate::controller::owned::{Owned, WRITTEN_FROM, labels};
+use crate::crd::member::is_owned_by;
 use crate::crd::{EKSClusterConfig, keys, names};
 use crate::provider::Access;
 
@@ -101,7 +102,7 @@ where
         // What is written goes with the cluster, so it must not be anybody else's.
         let reading = Error::kubernetes(format!("reading {} {namespace}/{name}", K::kind(&())));
         let found = api.get_metadata_opt(name).await.map_err(reading)?;
-        if found.is_some_and(|found| found.owner_references().iter().all(|owner| owner.uid != uid)) {
+        if found.is_some_and(|found| !is_owned_by(&found, Some(uid))) {
             let owner = body["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or_default();
             let what = format!("{} {namespace}/{name}", K::kind(&()));
             return Err(Error::Taken { what, cluster: owner.to_owned() });

@@ -117,22 +117,16 @@ async fn watch(ctx: Arc<Context>) {
                 Some(provider) => provider.used(&id).await,
                 None => Ok(None),
             };
+            let mark = mark(&cluster, &ctx.nodegroups_of(&id));
             match used {
-                Ok(Some(packets)) => {
-                    let mark = mark(&cluster, &ctx.nodegroups_of(&id));
-                    ctx.idle.note(&id, packets, mark, Instant::now());
-                }
+                Ok(Some(packets)) => ctx.idle.note(&id, packets, mark.clone(), Instant::now()),
                 Ok(None) => ctx.idle.forget(&id),
                 Err(error) => {
                     tracing::debug!(cluster = %id, %error, "looking at how much the cluster is used");
                     ctx.idle.forget(&id);
                 }
             }
-            if ctx
-                .idle
-                .of(&id, &mark(&cluster, &ctx.nodegroups_of(&id)), Instant::now())
-                .is_some_and(|idle| idle >= limit)
-            {
+            if ctx.idle.of(&id, &mark, Instant::now()).is_some_and(|idle| idle >= limit) {
                 tracing::info!(cluster = %id, after = cluster.spec.hibernate_after, "nobody uses the cluster; it is stopped until the next change");
                 ctx.wake.cluster(&id);
             }

@@ -107,7 +107,9 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let task = ctx.tasks.view(&key);
     let at_work = |task: &TaskView| !matches!(task, TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..));
     let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::rests(group));
-    let idle = ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now());
+    // Of most clusters nobody asks for the mark.
+    let idle = hibernation::after(cluster)
+        .and_then(|_| ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
     let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
     Observed {
         now: Time(Timestamp::now()),

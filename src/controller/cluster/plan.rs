@@ -156,8 +156,7 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
         return Decision::new(Next::StartCreate(spec.clone()), phase, health);
     }
     if !running {
-        let asked = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Stopped);
-        let (reason, what) = if asked {
+        let (reason, what) = if was == Some(Phase::Stopped) {
             (Reason::Updating, "Starting")
         } else if answers {
             (Reason::Unreachable, "a server of the cluster is gone, the others answer; bringing it back")

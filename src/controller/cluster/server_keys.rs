@@ -15,6 +15,7 @@ use super::server::{self, CHECKING, SIGNING};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::owned::{Owned, labels};
+use crate::crd::member::is_owned_by;
 use crate::crd::{EKSClusterConfig, keys};
 use crate::provider::{FileKind, ServerFile};
 
@@ -47,9 +48,7 @@ pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Resu
     let wrong =
         |why: String| Error::Certificate { what: format!("the servers of cluster {}", cluster.name_any()), why };
     let secret = match found(cluster, ctx).await? {
-        Some(secret)
-            if secret.owner_references().iter().all(|owner| Some(&owner.uid) != cluster.metadata.uid.as_ref()) =>
-        {
+        Some(secret) if !is_owned_by(&secret, cluster.metadata.uid.as_deref()) => {
             return Err(wrong(format!(
                 "Secret {name} is there and isn't this cluster's; it is tried again until that one is gone"
             )));

@@ -27,7 +27,7 @@ use super::children::Child;
 use super::context::Context;
 use super::error::Error;
 use super::watch::{self, Source};
-use crate::crd::member::is_left_behind;
+use crate::crd::member::{is_left_behind, is_owned_by};
 use crate::crd::{
     AccessEntry, Addon, Capability, CertificateAuthority, EKSClusterConfig, FargateProfile, IdentityProviderConfig,
     PodIdentityAssociation, keys,
@@ -109,7 +109,7 @@ async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
 /// Makes the cluster its owner, so that it goes with the cluster.
 async fn tie<K: Kind>(member: &K, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
     let Some(owner) = cluster.owner_ref(&()) else { return Ok(()) };
-    let tied = member.owner_references().iter().any(|known| known.uid == owner.uid);
+    let tied = is_owned_by(member, Some(&owner.uid));
     // What a cluster of the same name left behind goes with that one.
     if tied || is_left_behind(member, cluster) {
         return Ok(());

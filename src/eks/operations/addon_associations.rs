@@ -21,7 +21,7 @@ pub(super) struct Wanted {
 }
 
 fn owned_by(association: &PodIdentityAssociation, addon: &Addon) -> bool {
-    association.owner_references().iter().any(|owner| Some(&owner.uid) == addon.metadata.uid.as_ref())
+    member::is_owned_by(association, addon.metadata.uid.as_deref())
 }
 
 fn of(store: &Store, addon: &Addon, cluster: &EKSClusterConfig) -> Vec<Arc<PodIdentityAssociation>> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use x509_parser::pem::parse_x509_pem;
 
 use super::token::Stamp;
-use super::updates::{Target, under_way};
+use super::updates::{Target, idle};
 use super::{Api, Cx, updates};
 use crate::crd::certificate_authority::CertificateAuthoritySpec;
 use crate::crd::names::Identity;
@@ -23,7 +23,6 @@ use crate::eks::convert::member::created;
 use crate::eks::convert::update::{self, Change};
 use crate::eks::error::{ApiError, ErrorCode};
 use crate::eks::registry::Registry;
-use crate::eks::store::StoreError;
 
 /// Certificate authorities of one cluster: the one in use, and one beside it.
 const LIMIT: usize = 2;
@@ -177,7 +176,7 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
         let text = format!("Cluster '{}' is not in ACTIVE status", request.cluster_name);
         return Err(named(ApiError::invalid_parameter(text)));
     }
-    idle(&cx, &cluster)?;
+    idle(&cx.state.store, &cluster, &Target::default(), TYPE)?;
     let mut authority = CertificateAuthority::new(
         "",
         CertificateAuthoritySpec { cluster_name: cluster.name_any(), ..CertificateAuthoritySpec::default() },
@@ -189,14 +188,6 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
     let made = store.create(&authority).await.map_err(|error| named(error.into()))?;
     let update = record(&cx, &cluster, &made, &stamp).await?;
     Ok(json!({"update": update, "certificateAuthority": summary(&cluster, &made)}))
-}
-
-/// Whether nothing of the cluster is being changed.
-fn idle(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
-    let Some(other) = under_way(&cx.state.store, cluster, &Target::default()) else { return Ok(()) };
-    let (name, id) = (Identity::of(cluster).name, other.name_any());
-    let text = format!("Cannot {TYPE} because cluster {name} currently has update {id} in progress");
-    Err(ApiError::resource_in_use(text).cluster(&name))
 }
 
 /// The update that follows the making of a certificate authority, or its deletion.
@@ -216,14 +207,7 @@ async fn record(
     };
     let mut update = Update::of(made, cluster, spec);
     update.metadata.annotations = Some(stamp.annotations());
-    match cx.state.store.create(&update).await {
-        Ok(update) => Ok(update::describe(&update)),
-        Err(StoreError::Exists) => {
-            let found = cx.state.store.get::<Update>(&update.namespace().unwrap_or_default(), &update.name_any());
-            Ok(update::describe(found.as_deref().unwrap_or(&update)))
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok(update::describe(&*updates::make(&cx.state.store, update).await?))
 }
 
 async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
@@ -325,7 +309,7 @@ async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
         let text = format!("Certificate authority {id} is in use and can not be deleted");
         return Err(ApiError::resource_in_use(text).cluster(&Identity::of(&cluster).name));
     };
-    idle(&cx, &cluster)?;
+    idle(&cx.state.store, &cluster, &Target::default(), TYPE)?;
     let mut summary = summary(&cluster, &found);
     summary["distributionStatus"] = "DELETING".into();
     cx.state.store.delete(&found).await?;

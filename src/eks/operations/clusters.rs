@@ -221,10 +221,8 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     }
     // Of a stopped cluster an update waits for its start, which may never come.
     let stopped = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Stopped);
-    if let Some(update) = updates::under_way(store, &cluster, &Target::default()).filter(|_| !stopped) {
-        let (name, id) = (&input.name, update.name_any());
-        let text = format!("Cannot delete because cluster {name} currently has update {id} in progress");
-        return refuse(ApiError::resource_in_use(text));
+    if !stopped {
+        updates::idle(store, &cluster, &Target::default(), "delete")?;
     }
     deleted(&cx, &cluster).await
 }

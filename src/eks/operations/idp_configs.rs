@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
-use super::updates::{Target, under_way};
+use super::updates::{Target, idle};
 use super::{Api, Cx, check_tags, updates};
 use crate::crd::idp::IdentityProviderConfigSpec;
 use crate::crd::names::Identity;
@@ -103,15 +103,7 @@ fn check(request: &Associate, cluster: &EKSClusterConfig, cx: &Cx) -> Result<(),
         return Err(ApiError::invalid_parameter("issuerUrl must begin with https://"));
     }
     check_ready(cluster)?;
-    idle(cx, cluster, "AssociateIdentityProviderConfig")
-}
-
-/// One update of a cluster at a time.
-fn idle(cx: &Cx, cluster: &EKSClusterConfig, what: &str) -> Result<(), ApiError> {
-    let Some(other) = under_way(&cx.state.store, cluster, &Target::default()) else { return Ok(()) };
-    let name = Identity::of(cluster).name;
-    let text = format!("Cannot {what} because cluster {name} currently has update {} in progress", other.name_any());
-    Err(ApiError::resource_in_use(text).cluster(&name))
+    idle(&cx.state.store, cluster, &Target::default(), "AssociateIdentityProviderConfig")
 }
 
 /// The update that stands for a change of the config, at this generation of it.
@@ -200,7 +192,7 @@ async fn disassociate(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let _turn = cx.state.turn.lock().await;
     let (cluster, config) = find(&cx, &input)?;
     let operation = "DisassociateIdentityProviderConfig";
-    idle(&cx, &cluster, operation)?;
+    idle(&cx.state.store, &cluster, &Target::default(), operation)?;
     cx.state.store.delete(&config).await?;
     let update = updates::done_by_deletion(&cx, &cluster, &*config, operation, params(&config)).await?;
     Ok(json!({"update": update}))

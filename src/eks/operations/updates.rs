@@ -105,6 +105,15 @@ pub(super) fn under_way(store: &Store, cluster: &EKSClusterConfig, target: &Targ
     of_target(store, cluster, target).into_iter().find(|update| update.state() == UpdateState::InProgress)
 }
 
+/// Refuses `what` while an update of the target is under way.
+pub(super) fn idle(store: &Store, cluster: &EKSClusterConfig, target: &Target, what: &str) -> Result<(), ApiError> {
+    let Some(other) = under_way(store, cluster, target) else { return Ok(()) };
+    let name = Identity::of(cluster).name;
+    let (words, id) = (target.words(&name), other.name_any());
+    let text = format!("Cannot {what} because {words} currently has update {id} in progress");
+    Err(target.name(ApiError::resource_in_use(text), &name))
+}
+
 /// The target's update that this very request made before.
 pub(super) fn made_by(
     store: &Store,
@@ -187,11 +196,7 @@ impl<K: Kind> Request<'_, K> {
         check_ready(&*store.now(self.cluster).ok_or(StoreError::Missing)?)?;
         let object = store.now(&**self.object).ok_or(StoreError::Missing)?;
         let change = decide(&mut K::clone(&object))?;
-        if let Some(other) = under_way(store, self.cluster, &self.target) {
-            let (words, id) = (self.target.words(&Identity::of(self.cluster).name), other.name_any());
-            let text = format!("Cannot {} because {words} currently has update {id} in progress", change.kind);
-            return Err(ApiError::resource_in_use(text));
-        }
+        idle(store, self.cluster, &self.target, change.kind)?;
         Ok(change)
     }
 
@@ -243,7 +248,7 @@ pub(super) async fn done<K: Kind>(
 }
 
 /// Makes the update, unless it is there already: a controller may have been faster, or the request came again.
-async fn make(store: &Store, update: Update) -> Result<Arc<Update>, StoreError> {
+pub(super) async fn make(store: &Store, update: Update) -> Result<Arc<Update>, StoreError> {
     match store.create(&update).await {
         Err(StoreError::Exists) => {
             let found = store.fetch(&update.namespace().unwrap_or_default(), &update.name_any()).await?;

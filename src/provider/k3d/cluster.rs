@@ -99,8 +99,7 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
 }
 
 async fn start_nodes(docker: &Docker, name: &str, doing: &str) -> Result<(), Error> {
-    let agents = [format!("k3d.cluster={name}"), "k3d.role=agent".to_owned()];
-    let agents = engine::list(docker, &agents).await.map_err(failed(doing))?;
+    let agents = engine::agents(docker, name).await.map_err(failed(doing))?;
     let started = agents.iter().filter_map(|agent| agent.id.as_deref()).map(|id| docker.start_container(id, None));
     for ended in futures::future::join_all(started).await {
         if let Err(error) = ended {
@@ -193,8 +192,7 @@ pub async fn delete(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     within(limit, &doing, async {
         let name = k3d.name_of(id);
         // k3d removes one container after the other, so the nodes, which may be many, go first and together.
-        let agents = [format!("k3d.cluster={name}"), "k3d.role=agent".to_owned()];
-        let agents = engine::list(&docker, &agents).await.map_err(failed(&doing))?;
+        let agents = engine::agents(&docker, &name).await.map_err(failed(&doing))?;
         let agents = agents.iter().filter_map(|agent| agent.id.as_deref());
         try_join_all(agents.map(|id| engine::remove(&docker, id))).await.map_err(failed(&doing))?;
         let arguments = ["cluster", "delete", &name];
@@ -263,8 +261,7 @@ pub fn never_ran(seen: &ContainerInspectResponse) -> bool {
 async fn keep_data(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, why: &str) -> Result<(), Error> {
     let doing = format!("looking for what is there of cluster {}", plan.id);
     let name = k3d.name_of(&plan.id);
-    let agents = [format!("k3d.cluster={name}"), "k3d.role=agent".to_owned()];
-    let agents = engine::list(docker, &agents).await.map_err(failed(&doing))?;
+    let agents = engine::agents(docker, &name).await.map_err(failed(&doing))?;
     if agents.is_empty() || !was_up(k3d, docker, plan).await? {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error as DockerError;
-use bollard::models::{ContainerInspectResponse, ContainerSummary};
+use bollard::models::{ContainerInspectResponse, ContainerSummary, SystemInfo};
 use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
 
 use crate::provider::Error;
@@ -117,9 +117,18 @@ pub async fn inspect(docker: &Docker, container: &str) -> Result<Option<Containe
 
 /// What time it is for Docker, which may run on another machine, in seconds since 1970.
 pub async fn now(docker: &Docker, doing: &str) -> Result<i64, Error> {
-    let info = docker.info().await.map_err(failed(doing))?;
+    docker.info().await.map(|info| time(&info)).map_err(failed(doing))
+}
+
+/// The same, as Docker said it among other things; this machine's time where it didn't.
+pub fn time(info: &SystemInfo) -> i64 {
     let now = info.system_time.as_deref().and_then(|time| chrono::DateTime::parse_from_rfc3339(time).ok());
-    Ok(now.map_or_else(|| chrono::Utc::now().timestamp(), |time| time.timestamp()))
+    now.map_or_else(|| chrono::Utc::now().timestamp(), |time| time.timestamp())
+}
+
+/// The nodes of the k3d cluster of this name, running or not.
+pub async fn agents(docker: &Docker, name: &str) -> Result<Vec<ContainerSummary>, DockerError> {
+    list(docker, &[format!("k3d.cluster={name}"), "k3d.role=agent".to_owned()]).await
 }
 
 /// All containers, running or not, that carry every one of `labels` (`key` or `key=value`).

@@ -143,9 +143,7 @@ impl World {
             .filter_map(|summary| Some((summary.id.clone()?, Container::from_summary(&self.instance, summary)?)));
         self.replace(Ok(Containers::new(known)));
         tracing::info!(containers = found.len(), "looked at the containers, following Docker's events");
-        let now = info.system_time.as_deref().and_then(|time| chrono::DateTime::parse_from_rfc3339(time).ok());
-        let now = now.map_or_else(|| chrono::Utc::now().timestamp(), |time| time.timestamp());
-        Ok((docker, (now - 1).to_string()))
+        Ok((docker, (engine::time(&info) - 1).to_string()))
     }
 
     /// Looks at the one container that an event is about.
