@@ -3,6 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 export K3EKS_CACHE ?= $(HOME)/.cache/k3eks
+export SAMPLE ?= yes
 export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
 
 export PATH := $(K3EKS_CACHE)/bin:$(PATH)
@@ -12,14 +13,14 @@ export PATH := $(K3EKS_CACHE)/bin:$(PATH)
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-up: ## Set up what is missing, then make the sample cluster from YAML
+up: ## Set up what is missing, then make the sample cluster from YAML; SAMPLE=no leaves that out
 	hack/up.sh
 
 down: ## Remove what `make up` made
 	hack/down.sh
 
-setup: ## Install what is missing: Docker, k3d, helm, node images
-	hack/setup.sh
+setup: ## Install what is missing: Docker, k3d, helm, kubectl, node images
+	hack/setup.sh test
 
 clean: down ## `make down`, and remove the caches
 	rm -rf "$(K3EKS_CACHE)"
@@ -30,8 +31,10 @@ lint: ## Formatting and lints
 	cargo fmt --check
 	cargo clippy --quiet --all-targets --all-features -- -D warnings
 	helm lint --quiet charts/k3eks-crd charts/k3eks
+	shellcheck hack/*.sh hack/node-image/build.sh
 
 unit: ## Tests that need no management cluster; those of the provider use Docker
+	bats tests/hack
 	cargo test --quiet
 
 e2e: ## Tests of the whole, with management clusters of their own

@@ -1,17 +1,10 @@
 #!/usr/bin/env bash
-# The operator's image: the binary, k3d, setpriv and the libraries they need. Prints its name. K3EKS_PROFILE names the
-# profile of cargo's that the binary is built with (release).
+# The operator's image: the binary (hack/binary.sh), k3d, setpriv and the libraries they need. Prints its name.
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 cd "$ROOT"
-profile=${K3EKS_PROFILE:-release}
-cargo build --profile "$profile" --quiet >&2
-built=$CARGO_TARGET_DIR/${profile/#dev/debug}/k3eks
-# People find it there as well, beside k3d and helm.
-binary=$K3EKS_BIN_DIR/k3eks
-strip -o "$binary.new" "$built"
-mv "$binary.new" "$binary"
+binary=$(hack/binary.sh)
 k3d=$(command -v k3d)
 content=$(sha256sum "$binary" "$k3d" hack/image.sh | sha256sum | cut -c1-12)
 image=k3eks:$content

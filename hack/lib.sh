@@ -10,6 +10,7 @@ export PATH=$K3EKS_BIN_DIR:$PATH
 mkdir -p "$K3EKS_BIN_DIR"
 
 # The releases that the test bed builds where no registry answers; each is in the operator's table of images.
+# shellcheck disable=SC2034
 NODE_RELEASES=(v1.33.5-k3s1 v1.34.1-k3s1)
 
 die() {
@@ -31,30 +32,102 @@ took() {
   mv "$times.$$" "$times"
 }
 
-# step NAME COMMAND...: says what is being done, how long that usually takes and how long it took; the output is shown only if it fails.
-step() {
-  local title=$1 log begun=$SECONDS
-  shift
-  log=$(mktemp)
-  printf '%-52s ' "$title ... $(usual "$title")"
+# how_far LOG: what a builder's output says of how far it is: the packages that Go named after their number, or cargo's count.
+how_far() {
+  awk '/^[0-9]+ packages$/ {total = $1; done = NR} END {if (total) print NR - done " of " total " packages"; exit !total}' "$1" ||
+    tail -c 4000 "$1" | grep -aoE '[0-9]+/[0-9]+: ' | tail -1 | sed -E 's,([0-9]+)/([0-9]+): ,\1 of \2 crates,'
+}
+
+# tell TITLE LOG BEGUN: how long a step has taken and how far it is, every second on a terminal, every minute elsewhere.
+tell() {
+  local pause=60 far silence
+  [ ! -t 1 ] || pause=1
+  # Nobody ever writes there: a pause without a process that would outlive this one.
+  exec {silence}<> <(:)
+  # The step that it tells of ends it; one that is killed can't, and then nobody is left to be told.
+  while ! read -rt "$pause" -u "$silence" && kill -0 $$ 2>/dev/null; do
+    far=$(how_far "$2" 2>/dev/null) || far=''
+    if [ -t 1 ]; then
+      printf '\r%-52s %s s%s\e[K' "$1" "$((SECONDS - $3))" "${far:+, $far}"
+    else
+      printf '\n  after %s s%s ... ' "$((SECONDS - $3))" "${far:+: $far}"
+    fi
+  done
+}
+
+# followed TITLE LOG BEGUN COMMAND...: runs it as a step: what is done, how long that usually takes, how far it is, how long it
+# took. The log is shown only if it fails.
+followed() {
+  local title=$1 log=$2 begun=$3 status=0 line teller
+  shift 3
+  line="$title ... $(usual "$title")"
+  printf '%-52s ' "$line"
+  tell "$line" "$log" "$begun" &
+  teller=$!
   # A shell of its own, outside any condition: the step ends at its first error, and what it said is shown here.
-  local status=0
   set +e
   (
     set -e
     "$@"
-  ) >"$log" 2>&1
+  ) >>"$log" 2>&1
   status=$?
   set -e
+  kill "$teller" 2>/dev/null && wait "$teller" 2>/dev/null || true
+  [ ! -t 1 ] || printf '\r%-52s ' "$line"
   if ((status == 0)); then
     took "$title" "$((SECONDS - begun))"
-    echo "$((SECONDS - begun)) s"
+    printf '%s s' "$((SECONDS - begun))"
+    [ ! -t 1 ] || printf '\e[K'
+    echo
     rm -f "$log"
   else
     echo "failed after $((SECONDS - begun)) s"
     tail -40 "$log" >&2
     die "$title failed; the whole output is in $log"
   fi
+}
+
+# step TITLE COMMAND...
+step() {
+  local title=$1
+  shift
+  followed "$title" "$(mktemp)" "$SECONDS" "$@"
+}
+
+# meanwhile TITLE COMMAND...: begins it beside the steps that follow; joined waits for it as a step. One at a time: it and the
+# step beside it use all cores that there are.
+meanwhile() {
+  meanwhile_title=$1 meanwhile_begun=$SECONDS meanwhile_log=$(mktemp)
+  shift
+  # A group of its own, so that all of it ends where this script does.
+  set -m
+  (
+    set +e
+    (
+      set -e
+      "$@"
+    )
+    echo $? >"$meanwhile_log.status"
+  ) >"$meanwhile_log" 2>&1 </dev/null &
+  meanwhile_pid=$!
+  set +m
+  trap 'kill -- -$meanwhile_pid 2>/dev/null || true' EXIT
+  echo "$meanwhile_title begins, beside the steps that follow"
+}
+
+joined() {
+  followed "$meanwhile_title" "$meanwhile_log" "$meanwhile_begun" meanwhile_ended
+  rm -f "$meanwhile_log.status"
+  trap - EXIT
+}
+
+# Its own exit code, once there is one.
+meanwhile_ended() {
+  until [ -s "$meanwhile_log.status" ]; do
+    kill -0 "$meanwhile_pid" 2>/dev/null || [ -s "$meanwhile_log.status" ] || die "it was ended from outside"
+    sleep 0.3
+  done
+  return "$(cat "$meanwhile_log.status")"
 }
 
 # until_ready SECONDS COMMAND...: repeats until the command succeeds.
@@ -72,12 +145,19 @@ key() {
   (cd "$ROOT" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-12
 }
 
+# go_build FOLDER OUTPUT PACKAGE LDFLAGS: a static program out of a module here; says what it compiles, after how much that is.
+go_build() {
+  cd "$1"
+  echo "$(go list -deps "$3" | wc -l) packages"
+  CGO_ENABLED=0 go build -v -trimpath -ldflags "-s -w ${4:-}" -o "$2" "$3"
+}
+
 # tool NAME PACKAGE LDFLAGS: builds a Go tool unless this very version is in the cache.
 tool() {
   local name=$1 package=$2 flags=${3:-} stamp
   stamp=$(key "hack/tools/$name")
   [ -x "$K3EKS_BIN_DIR/$name" ] && [ "$(cat "$K3EKS_BIN_DIR/.$name" 2>/dev/null)" = "$stamp" ] && return
-  step "Building $name" sh -c "cd '$ROOT/hack/tools/$name' && go build -o '$K3EKS_BIN_DIR/$name' -ldflags '-s -w $flags' $package"
+  step "Building $name" go_build "$ROOT/hack/tools/$name" "$K3EKS_BIN_DIR/$name" "$package" "$flags"
   echo "$stamp" >"$K3EKS_BIN_DIR/.$name"
 }
 

@@ -27,6 +27,15 @@ published() { # the port on the host, unless the cluster has it already
   fi
 }
 
+image() { # its name goes to a file: what it says while it is built is a step's output
+  if [ -n "${K3EKS_IMAGE:-}" ]; then
+    docker image inspect "$K3EKS_IMAGE" >/dev/null 2>&1 || docker pull "$K3EKS_IMAGE"
+    echo "$K3EKS_IMAGE" >"$ROOT/.k3eks/$name.image"
+  else
+    "$ROOT/hack/image.sh" >"$ROOT/.k3eks/$name.image"
+  fi
+}
+
 load() { # IMAGE: into the node, unless it is there
   local ctr="ctr -a /run/k3s/containerd/containerd.sock -n k8s.io"
   docker exec "k3d-$name-server-0" sh -c "$ctr images ls -q" | grep -q "/$1\$" && return
@@ -59,11 +68,8 @@ case $verb in
     published
     step "Creating management cluster $name" cluster -p "127.0.0.1:$api_port:$node_port@server:0:direct"
     step "Installing the definitions with Helm" definitions
-    begun=$SECONDS title="Building the operator's image"
-    printf '%-52s ' "$title ... $(usual "$title")"
-    image=$("$ROOT/hack/image.sh") || die "the operator's image can't be built"
-    took "$title" "$((SECONDS - begun))"
-    echo "$((SECONDS - begun)) s ($image)"
+    step "Building the operator's image" image
+    image=$(cat "$ROOT/.k3eks/$name.image")
     step "Loading the operator's image" load "$image"
     step "Installing the operator with Helm" operator "$image"
     ;;
@@ -77,7 +83,7 @@ case $verb in
     instance=$(instance)
     k3d cluster list "$name" >/dev/null 2>&1 && step "Deleting management cluster $name" k3d cluster delete "$name"
     for child in $(children "$instance"); do step "Deleting child cluster $child" k3d cluster delete "$child"; done
-    rm -f "$kubeconfig" "$ROOT/.k3eks/$name.instance"
+    rm -f "$kubeconfig" "$ROOT/.k3eks/$name".{instance,image}
     ;;
   *) die "usage: management.sh up|bare|down NAME" ;;
 esac

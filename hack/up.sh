@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# `make up`: everything set up, a management cluster with the operator, and the sample cluster made by it.
+# `make up`: everything set up, a management cluster with the operator, and the sample cluster made by it (SAMPLE=no: without).
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-name=${K3EKS_NAME:-k3eks}
-"$ROOT/hack/setup.sh"
+name=${K3EKS_NAME:-k3eks} SAMPLE=${SAMPLE:-yes}
+"$ROOT/hack/setup.sh" up
 "$ROOT/hack/management.sh" up "$name"
 export KUBECONFIG=$ROOT/.k3eks/$name.kubeconfig
 child=$ROOT/.k3eks/demo.kubeconfig
 
-kubectl apply -f "$ROOT/config/samples/"
 follow() { # shows each change of the clusters' and node groups' state until all are Active
   local deadline=$((SECONDS + 180)) before='' now
   while ((SECONDS < deadline)); do
@@ -21,24 +20,35 @@ follow() { # shows each change of the clusters' and node groups' state until all
   done
   return 1
 }
-begun=$SECONDS
-follow || die "the sample cluster isn't Active after 180 s: kubectl -n k3eks-system logs deploy/k3eks"
-echo "Cluster demo with its node groups is Active after $((SECONDS - begun)) s"
-kubectl get secret demo-kubeconfig -o 'jsonpath={.data.value}' | base64 -d >"$child"
-kubectl --kubeconfig "$child" apply -f "$ROOT/config/samples/workload/"
-step "Running the sample workload on two nodes" kubectl --kubeconfig "$child" wait --for=condition=Complete job/hello-check --timeout=120s
-kubectl get eks,ng
-kubectl --kubeconfig "$child" get nodes,pods -o wide
 
-cat <<EOF
+sample() {
+  local begun=$SECONDS
+  kubectl apply -f "$ROOT/config/samples/"
+  follow || die "the sample cluster isn't Active after 180 s: kubectl -n k3eks-system logs deploy/k3eks"
+  echo "Cluster demo with its node groups is Active after $((SECONDS - begun)) s"
+  kubectl get secret demo-kubeconfig -o 'jsonpath={.data.value}' | base64 -d >"$child"
+  kubectl --kubeconfig "$child" apply -f "$ROOT/config/samples/workload/"
+  step "Running the sample workload on two nodes" kubectl --kubeconfig "$child" wait --for=condition=Complete job/hello-check --timeout=120s
+  kubectl get eks,ng
+  kubectl --kubeconfig "$child" get nodes,pods -o wide
+}
+
+next() {
+  cat <<EOF
 
 Next:
   export KUBECONFIG=$KUBECONFIG PATH=$K3EKS_BIN_DIR:\$PATH
-  k3eks status
-  kubectl scale ng demo-workers --replicas 3
   export AWS_ENDPOINT_URL_EKS=http://127.0.0.1:${K3EKS_API_PORT:-4566} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
+  k3eks status
+EOF
+  [ "$SAMPLE" = no ] && echo "  kubectl apply -f $ROOT/config/samples/" || cat <<EOF
+  kubectl scale ng demo-workers --replicas 3
   aws eks list-clusters
   aws eks update-kubeconfig --name demo --kubeconfig $child.aws && kubectl --kubeconfig $child.aws get nodes
   kubectl --kubeconfig $child get nodes
-  make down
 EOF
+  echo "  make down"
+}
+
+[ "$SAMPLE" = no ] || sample
+next

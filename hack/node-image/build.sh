@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The node images: pulled where a registry answers, else built from package registries. Keyed by content.
+# build.sh RELEASE...: the node images of these releases: pulled where a registry answers, else built from package
+# registries. Keyed by content.
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$ROOT/hack/node-image
@@ -7,8 +8,12 @@ work=$K3EKS_CACHE/node-image
 want=$(key hack/node-image)
 base=k3eks/node-base:2
 
-have() { [ "$(docker image inspect -f '{{index .Config.Labels "k3eks.io/content"}}' "$1" 2>/dev/null)" = "$want" ]; }
-pulled() { docker image inspect "$1" >/dev/null 2>&1 && [ -e "$K3EKS_CACHE/pulled" ]; }
+# One that is built here says of which content it is; one that says nothing was pulled, or loaded by somebody.
+have() {
+  local content
+  content=$(docker image inspect -f '{{or (index .Config.Labels "k3eks.io/content") "not built here"}}' "$1" 2>/dev/null) || return 1
+  [ "$content" = "$want" ] || [ "$content" = "not built here" ]
+}
 
 scratch() { # IMAGE BINARY PATH-IN-IMAGE
   local folder
@@ -29,12 +34,12 @@ helpers() {
 
 # Under the name that k3d itself looks for, too.
 proxy() {
-  (cd "$here/proxy" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/proxy" .)
+  (go_build "$here/proxy" "$work/proxy" .)
   scratch ghcr.io/k3d-io/k3d-proxy:5.9.0 "$work/proxy" /k3d-proxy
 }
 
 dns() {
-  (cd "$here/coredns" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/coredns" .)
+  (go_build "$here/coredns" "$work/coredns" .)
   scratch rancher/mirrored-coredns-coredns:1.12.3 "$work/coredns" /coredns
 }
 
@@ -62,8 +67,7 @@ base() {
 kubernetes() { # RELEASE
   local git=${1/-/+} v=k8s.io/component-base/version minor
   minor=$(cut -d. -f2 <<<"$1")
-  cd "$here/kubernetes"
-  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $v.gitVersion=$git -X $v.gitMajor=1 -X $v.gitMinor=$minor" -o "$work/$1/hyperkube" .
+  go_build "$here/kubernetes" "$work/$1/hyperkube" . "-X $v.gitVersion=$git -X $v.gitMajor=1 -X $v.gitMinor=$minor"
 }
 
 node() { # RELEASE
@@ -76,18 +80,25 @@ node() { # RELEASE
   DOCKER_BUILDKIT=0 docker build -q --label "k3eks.io/content=$want" -t "rancher/k3s:$1" "$folder"
 }
 
+# What can't be pulled is no failure: it is built.
+pull() { # RELEASE
+  local said
+  said=$(timeout 600 docker pull -q "rancher/k3s:$1" 2>&1) && return
+  echo "$1" >>"$work/unpullable"
+  echo "${said##*$'\n'}" >"$work/why"
+}
+
 missing=()
-for release in "${NODE_RELEASES[@]}"; do
-  have "rancher/k3s:$release" || pulled "rancher/k3s:$release" || missing+=("$release")
+for release in "$@"; do
+  have "rancher/k3s:$release" || missing+=("$release")
 done
 ((${#missing[@]} == 0)) && exit
-if timeout 120 docker pull -q "rancher/k3s:${missing[0]}" >/dev/null 2>&1; then
-  touch "$K3EKS_CACHE/pulled"
-  for release in "${missing[@]}"; do step "Pulling rancher/k3s:$release" docker pull -q "rancher/k3s:$release"; done
-  exit
-fi
-echo "No container registry answers: building the node images from package registries (about 8 minutes the first time)"
 mkdir -p "$work"
+rm -f "$work/unpullable"
+for release in "${missing[@]}"; do step "Pulling rancher/k3s:$release" pull "$release"; done
+if [ ! -s "$work/unpullable" ]; then exit; fi
+mapfile -t missing <"$work/unpullable"
+echo "${missing[*]} can't be pulled ($(<"$work/why")): built from package registries"
 step "Building the helper images" helpers
 step "Building the node's file system" base
 step "Building k3d's proxy" proxy
