@@ -8,7 +8,8 @@ export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
 
 export PATH := $(K3EKS_CACHE)/bin:$(PATH)
 
-.PHONY: help up down setup clean test lint unit e2e chaos bench generate check-generated eks-model
+.PHONY: help up down setup clean test lint unit e2e chaos bench generate check-generated eks-model \
+	release-binary release-charts release-image release-sbom release-notes release-checksums release-publish
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -32,6 +33,7 @@ lint: ## Formatting and lints
 	cargo clippy --quiet --all-targets --all-features -- -D warnings
 	helm lint --quiet charts/k3eks-crd charts/k3eks
 	shellcheck hack/*.sh hack/node-image/build.sh
+	actionlint
 
 unit: ## Tests that need no management cluster; those of the provider use Docker
 	bats tests/hack
@@ -57,3 +59,28 @@ check-generated: ## Fail where generated files differ from what the code says
 
 eks-model: ## Write the EKS API's model anew from its published form
 	hack/eks-model/generate.py
+
+# The operator's image in a registry, which is where a released chart says that it is.
+IMAGE ?=
+
+release-binary: ## The program for Linux on this architecture, linked statically, into dist/
+	hack/release.sh binary
+
+release-charts: ## Both charts as files in dist/, naming the image that IMAGE names
+	hack/release.sh charts "$(IMAGE)"
+
+release-image: ## The operator's image for this architecture, as IMAGE:VERSION-ARCHITECTURE
+	hack/tools.sh
+	hack/release.sh image "$(IMAGE)"
+
+release-sbom: ## What the program is made of, in CycloneDX, into dist/
+	hack/release.sh sbom
+
+release-notes: ## What the changelog says of this version, into dist/
+	hack/release.sh notes
+
+release-checksums: ## Checksums of what is in dist/
+	hack/release.sh checksums
+
+release-publish: ## One image for both architectures out of two, and the charts in dist/, to the registry of IMAGE
+	hack/release.sh publish "$(IMAGE)"

@@ -123,6 +123,9 @@ export GOTOOLCHAIN=${GOTOOLCHAIN:-auto}
 docker info >/dev/null 2>&1 || step "Starting Docker" "$ROOT/hack/docker.sh" start
 limits
 have_tools
-[ "$mode" = up ] || tool health .
+[ "$mode" = up ] || {
+  tool health .
+  tool actionlint github.com/rhysd/actionlint/cmd/actionlint
+}
 "$ROOT/hack/node-image/build.sh" "${releases[@]}"
 [ -z "${meanwhile_pid:-}" ] || joined

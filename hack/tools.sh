@@ -1,5 +1,5 @@
+#!/usr/bin/env bash
 # k3d, helm and kubectl: from the PATH where they are new enough, else their releases, else built from Go modules.
-# shellcheck shell=bash
 # shellcheck source=hack/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -113,3 +113,6 @@ have_tools() {
   done
   for name in "${missing[@]}"; do have_tool "$name" || build_tool "$name"; done
 }
+
+# Called, not read: installs the tools.
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then have_tools; fi
