@@ -53,6 +53,7 @@ pub mod output;
 pub mod paging;
 pub mod registry;
 pub mod router;
+pub mod rules;
 pub mod service;
 pub mod sigv4;
 pub mod store;

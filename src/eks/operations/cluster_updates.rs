@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::access_entries::{self, check_mode};
-use super::clusters::{check_encryption, check_endpoints, check_lengths};
 use super::nodegroups::minor;
 use super::token::Stamp;
 use super::updates::{Request, Target};
@@ -18,6 +17,7 @@ use crate::eks::convert::cluster_change::{self, UpdateClusterConfig};
 use crate::eks::convert::update::Change;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::rules;
 
 /// Minor versions that a node may be behind its control plane.
 const NODE_SKEW: u32 = 3;
@@ -52,11 +52,13 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
 async fn update_config(cx: Cx, request: UpdateClusterConfig) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.name)?;
     let stamp = Stamp::new("UpdateClusterConfig", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let (settings, today) = (&cx.state.settings, chrono::Utc::now().date_naive());
     let decide = |cluster: &mut EKSClusterConfig| -> Result<Change, ApiError> {
-        let vpc = &request.resources_vpc_config;
-        check_lengths(vpc.security_group_ids.as_deref(), vpc.public_access_cidrs.as_deref())?;
+        let before = cluster.spec.clone();
         let change = cluster_change::apply(&request, cluster)?;
-        check_endpoints(cluster.spec.public_access, cluster.spec.private_access)?;
+        let version = version(cluster, &settings.default_version);
+        let facts = rules::cluster_update::Facts { before: &before, after: &cluster.spec, version, today };
+        rules::check(rules::cluster_update::CONFIG, &request, &facts)?;
         Ok(change)
     };
     let mut changed = EKSClusterConfig::clone(&cluster);
@@ -139,7 +141,7 @@ async fn associate_encryption(cx: Cx, request: Encrypt) -> Result<Value, ApiErro
             if request.encryption_config.is_empty() {
                 return Err(ApiError::invalid_parameter("encryptionConfig must have an entry"));
             }
-            check_encryption(&request.encryption_config)?;
+            rules::cluster::encryption_config(&request.encryption_config, &cx.caller.region)?;
             if cluster.spec.secrets_encryption.unwrap_or_default() {
                 return Err(ApiError::invalid_parameter("Cluster already has an encryption configuration"));
             }

@@ -8,22 +8,18 @@ use serde_json::{Value, json};
 
 use super::token::Stamp;
 use super::updates::{self, Target};
-use super::{Api, Cx, Settings, access_entries, check_tags};
-use crate::crd::cluster::IpFamily;
-use crate::crd::cluster_settings::AuthenticationMode;
+use super::{Api, Cx, Settings, access_entries};
 use crate::crd::names::{self, Identity};
 use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup, Phase};
-use crate::eks::convert::cluster::{self, CreateCluster, EncryptionConfig};
+use crate::eks::convert::cluster::{self, CreateCluster};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::rules;
+use crate::eks::rules::cluster::Facts;
 use crate::eks::store::{Store, StoreError, identity};
 
 /// Longest name of a cluster's resource: names of objects that belong to it are made from it.
 const NAME_LIMIT: usize = 50;
-/// Security groups of a control plane.
-const SECURITY_GROUPS: usize = 4;
-/// CIDR blocks of the public endpoint.
-const PUBLIC_CIDRS: usize = 40;
 
 /// A request that names a cluster.
 #[derive(Deserialize)]
@@ -66,13 +62,20 @@ async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
         }
         return Ok(answer(&cx.state, &found));
     }
-    check(&request, settings).map_err(|error| error.cluster(&request.name))?;
+    let facts = facts(&identity.region, settings);
+    rules::check(rules::cluster::CREATE, &request, &facts).map_err(|error| error.cluster(&request.name))?;
     check_quota(&cx)?;
     let mut spec = cluster::spec(&request, &identity.account, &identity.region);
     spec.kubernetes_version.get_or_insert_with(|| settings.default_version.clone());
     let made = make(store, settings, &identity, spec, &stamp).await?;
     access_entries::bootstrap(&cx, &made).await?;
     Ok(answer(&cx.state, &made))
+}
+
+/// What the rules of clusters know.
+pub(super) fn facts<'a>(region: &'a str, settings: &'a Settings) -> Facts<'a> {
+    let (versions, default_version) = (settings.versions.as_slice(), settings.default_version.as_str());
+    Facts { region, versions, default_version, today: chrono::Utc::now().date_naive() }
 }
 
 /// Refuses one cluster too many.
@@ -117,69 +120,6 @@ fn resource_names(identity: &Identity, settings: &Settings) -> Vec<String> {
     }
     let plain = names::object_name(name, NAME_LIMIT, &parts);
     if plain == hashed { vec![hashed] } else { vec![plain, hashed] }
-}
-
-/// What CreateCluster refuses.
-fn check(request: &CreateCluster, settings: &Settings) -> Result<(), ApiError> {
-    let refuse = |text: &str| Err(ApiError::invalid_parameter(text));
-    check_tags(&request.tags)?;
-    if let Some(version) = &request.version
-        && !settings.versions.contains(version)
-    {
-        return refuse("unsupported Kubernetes version");
-    }
-    if !request.role_arn.starts_with("arn:") {
-        return refuse("Invalid Role Arn: the value must be the ARN of an IAM role");
-    }
-    let vpc = &request.resources_vpc_config;
-    check_endpoints(vpc.endpoint_public_access, vpc.endpoint_private_access)?;
-    check_lengths(vpc.security_group_ids.as_deref(), vpc.public_access_cidrs.as_deref())?;
-    if let Some(network) = &request.kubernetes_network_config
-        && network.ip_family == Some(IpFamily::Ipv6)
-        && network.service_ipv4_cidr.is_some()
-    {
-        return refuse("serviceIpv4Cidr can not be specified when ipFamily is ipv6");
-    }
-    let access = request.settings.access_config.as_ref();
-    let mode = access.and_then(|access| access.authentication_mode).unwrap_or_default();
-    let bootstraps = access.and_then(|access| access.bootstrap_cluster_creator_admin_permissions);
-    if bootstraps == Some(false) && mode == AuthenticationMode::ConfigMap {
-        return refuse(
-            "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP",
-        );
-    }
-    check_encryption(&request.encryption_config)
-}
-
-/// A cluster that nobody reaches is of no use.
-pub(super) fn check_endpoints(public: Option<bool>, private: Option<bool>) -> Result<(), ApiError> {
-    if !public.unwrap_or(true) && !private.unwrap_or_default() {
-        return Err(ApiError::invalid_parameter("Private and public endpoint access cannot be false"));
-    }
-    Ok(())
-}
-
-pub(super) fn check_lengths(groups: Option<&[String]>, cidrs: Option<&[String]>) -> Result<(), ApiError> {
-    if groups.is_some_and(|groups| groups.len() > SECURITY_GROUPS) {
-        return Err(ApiError::invalid_parameter(format!("At most {SECURITY_GROUPS} security groups can be specified")));
-    }
-    if cidrs.is_some_and(|cidrs| cidrs.len() > PUBLIC_CIDRS) {
-        return Err(ApiError::invalid_parameter(format!(
-            "At most {PUBLIC_CIDRS} public access CIDRs can be specified"
-        )));
-    }
-    Ok(())
-}
-
-pub(super) fn check_encryption(configs: &[EncryptionConfig]) -> Result<(), ApiError> {
-    let Some(config) = configs.first() else { return Ok(()) };
-    if config.resources != ["secrets"] {
-        return Err(ApiError::invalid_parameter("The only resource that can be encrypted is secrets"));
-    }
-    if config.provider.key_arn.is_none() {
-        return Err(ApiError::invalid_parameter("encryptionConfig needs the ARN of a key in provider.keyArn"));
-    }
-    Ok(())
 }
 
 async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
@@ -254,13 +194,6 @@ mod tests {
         Identity { account: account.into(), region: "us-east-1".into(), name: name.into() }
     }
 
-    fn refusal(change: Value) -> Option<String> {
-        let mut request = json!({"name": "c", "roleArn": "arn:aws:iam::000000000000:role/r", "resourcesVpcConfig": {}});
-        request.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let request: CreateCluster = serde_json::from_value(request).unwrap();
-        check(&request, &settings()).err().map(|error| error.message().to_owned())
-    }
-
     #[test]
     fn the_default_world_has_plain_names_and_others_never_meet_it() {
         let names = |account: &str, name: &str| resource_names(&identity(account, name), &settings());
@@ -270,29 +203,5 @@ mod tests {
         assert_eq!(names("000000000000", "Demo_1").len(), 1);
         let long = "x".repeat(100);
         assert!(names("000000000000", &long).iter().all(|name| name.len() <= NAME_LIMIT));
-    }
-
-    #[test]
-    fn bad_requests_are_told_in_ekss_words() {
-        assert_eq!(refusal(json!({})), None);
-        assert_eq!(refusal(json!({"version": "9.99"})).unwrap(), "unsupported Kubernetes version");
-        let closed = json!({"resourcesVpcConfig": {"endpointPublicAccess": false}});
-        assert_eq!(refusal(closed).unwrap(), "Private and public endpoint access cannot be false");
-        let private = json!({"resourcesVpcConfig": {"endpointPublicAccess": false, "endpointPrivateAccess": true}});
-        assert_eq!(refusal(private), None);
-        assert!(refusal(json!({"tags": {"aws:x": "1"}})).is_some());
-        assert!(refusal(json!({"encryptionConfig": [{"resources": ["pods"]}]})).is_some());
-        assert!(refusal(json!({"roleArn": "admin"})).is_some());
-        let access = |mode: Option<&str>, bootstrap: bool| {
-            let access = json!({"authenticationMode": mode, "bootstrapClusterCreatorAdminPermissions": bootstrap});
-            refusal(json!({"accessConfig": access}))
-        };
-        let locked_out =
-            "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP";
-        assert_eq!(access(None, false).as_deref(), Some(locked_out));
-        assert_eq!(access(Some("CONFIG_MAP"), false).as_deref(), Some(locked_out));
-        assert_eq!((access(None, true), access(Some("API"), false)), (None, None));
-        let five = json!({"resourcesVpcConfig": {"securityGroupIds": ["1", "2", "3", "4", "5"]}});
-        assert!(refusal(five).is_some());
     }
 }

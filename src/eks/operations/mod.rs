@@ -8,9 +8,8 @@
 //!    `ResourceNotFoundException`.
 //! 2. *repeat*: a create whose token and digest stand on the resource already ([`token::Stamp::made`]), or an update whose
 //!    token stands on an Update, is answered as the first time.
-//! 3. *check*: pure functions from request and resources to `Result<(), ApiError>`, with EKS's codes and messages. The
-//!    model's own constraints hold already; what the resource's definition refuses becomes `InvalidParameterException` by
-//!    itself, so that only what has words of its own in EKS is checked here.
+//! 3. *check*: the [`rules`](super::rules) of the operation. The model's own constraints hold already; what the resource's
+//!    definition refuses becomes `InvalidParameterException` by itself.
 //! 4. *convert*: a function of [`convert`](super::convert) makes the spec.
 //! 5. *write*: `store.create`, `store.create_member`, `store.change` or `store.delete`, which the next request sees at once.
 //! 6. *answer*: `describe` of [`convert`](super::convert) on what was written.
@@ -48,12 +47,10 @@ mod tags;
 pub mod token;
 mod updates;
 
-use std::collections::BTreeMap;
-
 use tokio::sync::Mutex;
 
-use super::error::ApiError;
 use super::registry::{Context, Registry};
+use super::rules::values::tags as check_tags;
 use super::store::Store;
 
 /// What a handler knows besides its input.
@@ -136,14 +133,6 @@ pub fn registry() -> Registry<Api> {
         updates::register,
     ];
     all.into_iter().fold(Registry::new(), |registry, register| register(registry))
-}
-
-/// Refuses tags that nobody may set.
-fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    if tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
-        return Err(ApiError::invalid_parameter("Tag keys must not begin with aws:"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ async fn what_a_former_cluster_left_behind_is_not_seen_and_gives_way() {
     world.cluster("c").await;
     world.call("CreatePodIdentityAssociation", association("a", "b")).await.unwrap();
     world.call("CreateAddon", json!({"clusterName": "c", "addonName": "coredns"})).await.unwrap();
-    let change = json!({"name": "c", "upgradePolicy": {"supportType": "STANDARD"}});
+    let change = json!({"name": "c", "zonalShiftConfig": {"enabled": true}});
     let update = world.call("UpdateClusterConfig", change).await;
     let update = update.unwrap()["update"]["id"].clone();
     let end = |object: &mut Value| object["status"] = json!({"state": "Successful"});
