@@ -40,6 +40,7 @@
 //! The registry, a shared state and an [`Authenticator`](sigv4::Authenticator) make a
 //! [`Service`](service::Service), whose `into_router` gives an axum router.
 
+mod access_log;
 pub mod arn;
 pub mod beside;
 pub mod convert;

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
@@ -19,8 +19,8 @@ use super::metrics::{Exchange, Observer};
 use super::model::{self, Model};
 use super::registry::{Context, Registry};
 use super::router::Router;
-use super::sigv4::{Authenticator, Caller, SignedRequest};
-use super::{input, output, paging::PageRequest};
+use super::sigv4::{Authenticator, SignedRequest};
+use super::{access_log, input, output, paging::PageRequest};
 
 /// The header with a request's id.
 pub const REQUEST_ID: &str = "x-amzn-requestid";
@@ -110,7 +110,7 @@ impl<S: Send + Sync + 'static> Service<S> {
         }
         exchange.status = response.status().as_u16();
         exchange.elapsed = started.elapsed();
-        log(&exchange);
+        access_log::log(&exchange);
         self.observers.iter().for_each(|observer| observer.observe(&exchange));
         response
     }
@@ -178,19 +178,4 @@ fn refuse(error: ApiError, exchange: &mut Exchange) -> Response {
         error!(request_id = exchange.request_id, ?error, "the request failed");
     }
     error.into_response()
-}
-
-fn log(exchange: &Exchange) {
-    let caller = exchange.caller.as_ref();
-    info!(
-        target: "k3eks::access",
-        operation = exchange.operation.map_or("-", |operation| operation.name.as_str()),
-        resource = exchange.resource,
-        status = exchange.status,
-        error = exchange.error.map(ErrorCode::name),
-        ms = (exchange.elapsed.as_secs_f64() * 1e6).round() / 1e3,
-        request_id = exchange.request_id,
-        account = caller.map(|caller: &Caller| caller.account.as_str()),
-        region = caller.map(|caller| caller.region.as_str()),
-    );
 }
