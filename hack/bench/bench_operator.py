@@ -1,89 +1,21 @@
 #!/usr/bin/env python3
-"""The operator against bare k3d, as ratios within one run. Started by hack/bench.sh.
+"""The installed operator against bare k3d, as ratios within one run. Started by hack/bench.sh.
 
-Every figure is the median of K3EKS_BENCH_ROUNDS rounds (3), ours and bare k3d in turns. Goals are printed beside the
-figures; one that is missed is marked and doesn't fail the run, since the machine may be busy.
+Every figure is the median of K3EKS_BENCH_ROUNDS pairs (5), ours and bare k3d in turns, with the least and the most. Goals are
+printed beside the figures; one that is missed is marked and doesn't fail the run, since the machine may be busy.
 """
 import json
 import os
-import re
 import ssl
 import statistics
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
 
-IMAGE = os.environ["K3EKS_BENCH_IMAGE"]
-BINARY = os.environ["K3EKS_BENCH_BINARY"]
-ADMIN = "127.0.0.1:18080"
-ROUNDS = int(os.environ.get("K3EKS_BENCH_ROUNDS", "3"))
+from measure import IMAGE, ROUNDS, Installed, apply, cluster, group, in_turn, ratio, run, spread, timed, verdict, wait
+
 MANY = int(os.environ.get("K3EKS_BENCH_CLUSTERS", "500"))
-
-
-def run(*args, stdin=None, check=True):
-    done = subprocess.run(args, input=stdin, text=True, capture_output=True)
-    if check and done.returncode:
-        sys.exit(f"{' '.join(args)}\n{done.stderr}")
-    return done.stdout
-
-
-def apply(*objects):
-    run("kubectl", "apply", "-f", "-", stdin="\n---\n".join(json.dumps(o) for o in objects))
-
-
-def cluster(name, **spec):
-    return {"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": name, "namespace": "default"}, "spec": spec}
-
-
-def group(name, owner, size):
-    scaling = {"minSize": 0, "maxSize": size, "desiredSize": size}
-    return {"apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": name, "namespace": "default"},
-            "spec": {"clusterName": owner, "scalingConfig": scaling}}
-
-
-def wait(*resources):
-    """Until all are Active."""
-    args = ["kubectl", "wait", "--for=jsonpath={.status.phase}=Active", "--timeout=300s", *resources]
-    run(*args)
-
-
-def timed(work):
-    begun = time.monotonic()
-    work()
-    return time.monotonic() - begun
-
-
-class Operator:
-    def __init__(self, *options):
-        command = [BINARY, "operator", "--admin-address", ADMIN, "--log-level", "warn", *options]
-        self.process = subprocess.Popen(command)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                urllib.request.urlopen(f"http://{ADMIN}/readyz", timeout=1).read()
-                return
-            except OSError:
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    sys.exit("the operator didn't start")
-                time.sleep(0.1)
-
-    def metrics(self):
-        text = urllib.request.urlopen(f"http://{ADMIN}/metrics", timeout=5).read().decode()
-        return {m[1]: float(m[2]) for m in re.finditer(r"^(k3eks_\S+) (\S+)$", text, re.M)}
-
-    def total(self, prefix):
-        return sum(value for name, value in self.metrics().items() if name.startswith(prefix))
-
-    def memory(self):
-        """Resident, in MB."""
-        with open(f"/proc/{self.process.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]) / 1024
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
+VERSION, NEXT = os.environ["K3EKS_BENCH_VERSIONS"].split()
 
 
 def bare(name):
@@ -101,59 +33,60 @@ def side_by_side(work, names):
         thread.join()
 
 
-def report(what, ours, theirs, goal):
-    ours, theirs = statistics.median(ours), statistics.median(theirs)
-    ratio = ours / theirs
-    verdict = "" if ratio <= goal else "   MISSED"
-    print(f"{what:<58} {ours:6.1f} s  {theirs:6.1f} s  {ratio:5.2f}  (goal {goal}){verdict}", flush=True)
-
-
 def creation():
-    ours, theirs = [], []
-    for turn in range(ROUNDS):
-        theirs.append(timed(lambda: bare("bench-bare")))
-        run("k3d", "cluster", "delete", "bench-bare")
+    def ours():
+        took = timed(lambda: (apply(cluster("one")), wait("eks/one")))
+        run("kubectl", "delete", "eks/one")
+        return took
 
-        def make():
-            apply(cluster("one"))
-            wait("eks/one")
-        ours.append(timed(make))
-        if turn < ROUNDS - 1:
-            run("kubectl", "delete", "eks/one")
-    report("apply to Active : k3d cluster create --wait", ours, theirs, 0.85)
+    def theirs():
+        took = timed(lambda: bare("bench-bare"))
+        run("k3d", "cluster", "delete", "bench-bare")
+        return took
+    ratio("apply to Active : k3d cluster create --wait", in_turn(ours, theirs), 0.75)
 
 
 def nodes():
     bare("bench-bare")
-    one, four, theirs = [], [], []
-    for turn in range(ROUNDS):
-        theirs.append(timed(lambda: run("k3d", "node", "create", f"b{turn}", "--cluster", "bench-bare", "--replicas", "4", "--image", IMAGE, "--wait")))
-        run("k3d", "node", "delete", *(f"k3d-b{turn}-{n}" for n in range(4)))
-        for size, times in ((4, four), (1, one)):
-            def make():
-                apply(group("g", "one", size))
-                wait("ng/g")
-            times.append(timed(make))
-            run("kubectl", "delete", "ng/g")
+    apply(cluster("one"))
+    wait("eks/one")
+
+    def ours(size):
+        took = timed(lambda: (apply(group("g", "one", size)), wait("ng/g")))
+        run("kubectl", "delete", "ng/g")
+        return took
+
+    def theirs():
+        took = timed(lambda: run("k3d", "node", "create", "b", "--cluster", "bench-bare", "--replicas", "4", "--image", IMAGE, "--wait"))
+        run("k3d", "node", "delete", *(f"k3d-b-{n}" for n in range(4)))
+        return took
+
+    def grown():
+        apply(group("g", "one", 1))
+        wait("ng/g")
+        took = timed(lambda: (apply(group("g", "one", 5)), wait("ng/g", condition="jsonpath={.status.readyReplicas}=5")))
+        run("kubectl", "delete", "ng/g")
+        return took
+    ratio("node group of 4 Ready : k3d node create --replicas 4", in_turn(lambda: ours(4), theirs), 1.25)
+    ratio("node group of 4 Ready : node group of 1", in_turn(lambda: ours(4), lambda: ours(1)), 2.0)
+    ratio("node group from 1 to 5 : k3d node create --replicas 4", in_turn(grown, theirs), 1.25)
     run("k3d", "cluster", "delete", "bench-bare")
     run("kubectl", "delete", "eks/one")
-    report("node group of 4 Ready : k3d node create --replicas 4", four, theirs, 1.25)
-    report("node group of 4 Ready : node group of 1", four, one, 2.0)
 
 
 def four_at_once():
-    ours, theirs = [], []
     names = [f"four{n}" for n in range(4)]
-    for _ in range(max(1, ROUNDS - 1)):
-        theirs.append(timed(lambda: side_by_side(bare, [f"bench-{n}" for n in names])))
-        run("k3d", "cluster", "delete", *(f"bench-{n}" for n in names))
 
-        def make():
-            apply(*(cluster(n) for n in names))
-            wait(*(f"eks/{n}" for n in names))
-        ours.append(timed(make))
+    def ours():
+        took = timed(lambda: (apply(*(cluster(n) for n in names)), wait(*(f"eks/{n}" for n in names))))
         run("kubectl", "delete", "eks", *names)
-    report("4 clusters applied at once : 4 k3d at once", ours, theirs, 1.15)
+        return took
+
+    def theirs():
+        took = timed(lambda: side_by_side(bare, [f"bench-{n}" for n in names]))
+        run("k3d", "cluster", "delete", *(f"bench-{n}" for n in names))
+        return took
+    ratio("4 clusters applied at once : 4 k3d at once", in_turn(ours, theirs), 1.1)
 
 
 def phase(name, wanted):
@@ -198,81 +131,51 @@ def away(endpoint, work):
 
 
 def life():
-    ours, theirs, gaps = [], [], []
     bare("bench-bare")
-    for _ in range(ROUNDS):
-        theirs.append(timed(lambda: (run("k3d", "cluster", "stop", "bench-bare"), run("k3d", "cluster", "start", "bench-bare", "--wait"))))
-    for _ in range(ROUNDS):
-        apply(cluster("one", kubernetesVersion="1.33"))
-        # k3d as well has finished with it, as with the bare one.
-        run("kubectl", "wait", "--for=condition=Provisioned", "--timeout=120s", "eks/one")
+    apply(cluster("one", kubernetesVersion=VERSION))
+    # k3d as well has finished with it, as with the bare one.
+    wait("eks/one", condition="condition=Provisioned")
 
+    def ours():
         def stop_and_start():
             patch("eks/one", {"state": "Stopped"})
             phase("one", "Stopped")
             patch("eks/one", {"state": "Running"})
             phase("one", "Active")
-        ours.append(timed(stop_and_start))
-        endpoint = run("kubectl", "get", "eks/one", "-o", "jsonpath={.status.endpoint}")
+        return timed(stop_and_start)
 
-        def upgrade():
-            patch("eks/one", {"kubernetesVersion": "1.34"})
-            phase("one", "Active")
-        gaps.append(away(endpoint, upgrade))
-        run("kubectl", "delete", "eks/one")
-    report("stop and start : k3d cluster stop and start", ours, theirs, 1.1)
-    gap = statistics.median(gaps)
-    print(f"upgrade of a cluster: its API away for {gap:.1f} s (goal: under 5){'' if gap < 5 else '   MISSED'}", flush=True)
-    ours, theirs = [], []
-    apply(cluster("one"))
-    wait("eks/one")
-    for turn in range(ROUNDS):
-        theirs.append(timed(lambda: run("k3d", "node", "create", f"s{turn}", "--cluster", "bench-bare", "--replicas", "4", "--image", IMAGE, "--wait")))
-        run("k3d", "node", "delete", *(f"k3d-s{turn}-{n}" for n in range(4)))
-        apply(group("g", "one", 1))
-        wait("ng/g")
-
-        def scale():
-            apply(group("g", "one", 5))
-            run("kubectl", "wait", "--for=jsonpath={.status.readyReplicas}=5", "--timeout=300s", "ng/g")
-        ours.append(timed(scale))
-        run("kubectl", "delete", "ng/g")
+    def theirs():
+        return timed(lambda: (run("k3d", "cluster", "stop", "bench-bare"), run("k3d", "cluster", "start", "bench-bare", "--wait")))
+    ratio("stop and start : k3d cluster stop and start", in_turn(ours, theirs), 1.1)
     run("k3d", "cluster", "delete", "bench-bare")
     run("kubectl", "delete", "eks/one")
-    report("node group from 1 to 5 : k3d node create --replicas 4", ours, theirs, 1.25)
+
+    gaps = []
+    for _ in range(ROUNDS):
+        apply(cluster("one", kubernetesVersion=VERSION))
+        wait("eks/one", condition="condition=Provisioned")
+        endpoint = run("kubectl", "get", "eks/one", "-o", "jsonpath={.status.endpoint}")
+        gaps.append(away(endpoint, lambda: (patch("eks/one", {"kubernetesVersion": NEXT}), phase("one", "Active"))))
+        run("kubectl", "delete", "eks/one")
+    print(f"upgrade of a cluster: its API away for {spread(gaps)} s (goal: under 5){verdict(statistics.median(gaps) < 5)}", flush=True)
 
 
 def readopted(operator):
     names = [f"ten{n}" for n in range(10)]
     apply(*(cluster(n) for n in names))
     # k3d as well has finished with them.
-    run("kubectl", "wait", "--for=condition=Provisioned", "--timeout=300s", *(f"eks/{n}" for n in names))
+    wait(*(f"eks/{n}" for n in names), condition="condition=Provisioned")
 
     def containers():
         return run("docker", "ps", "--filter", "label=k3eks.io/cluster", "--format", "{{.ID}} {{.Names}}")
     before, calls, times = containers(), 0, []
     for _ in range(ROUNDS):
-        operator.stop()
-        operator = Operator("--provider", "k3d")
-        began, quiet = quiet_after(operator)
-        times.append(quiet - began)
+        began = operator.restart()
+        times.append(operator.quiet() - began)
         calls += operator.total("k3eks_provision_duration_seconds_count")
-    touched, median = containers() != before or calls > 0, statistics.median(times)
-    verdict = "" if median < 3 and not touched else "   MISSED"
-    print(f"restart with 10 running clusters: quiet after {median:.1f} s, containers {'touched' if touched else 'untouched'} (goal: under 3){verdict}", flush=True)
+    touched = containers() != before or calls > 0
+    print(f"restart with 10 running clusters: quiet after {spread(times)} s, containers {'touched' if touched else 'untouched'} (goal: under 3){verdict(statistics.median(times) < 3 and not touched)}", flush=True)
     run("kubectl", "delete", "eks", *names)
-    return operator
-
-
-def quiet_after(operator):
-    """When it was started, and when its reconciles came to rest."""
-    begun, last, since = time.monotonic(), -1.0, time.monotonic()
-    while time.monotonic() - since < 3:
-        now = operator.total("k3eks_reconciles_total")
-        if now != last:
-            last, since = now, time.monotonic()
-        time.sleep(0.1)
-    return begun, since
 
 
 def active(count):
@@ -283,6 +186,7 @@ def active(count):
 def many(operator):
     inline = [{"nodegroupName": n, "minSize": 1, "desiredSize": 2, "maxSize": 3} for n in ("a", "b")]
     objects = [cluster(f"many{n}", provider="metadata", nodeGroups=inline) for n in range(MANY)]
+    operator.restart()
     before = operator.total("k3eks_kubernetes_requests_total")
 
     def make():
@@ -293,29 +197,25 @@ def many(operator):
     requests = operator.total("k3eks_kubernetes_requests_total") - before
     print(f"{MANY} metadata clusters with 2 node groups each, all Active: {took:.1f} s, kubectl's own part included")
     print(f"  API requests per cluster, its node groups included: {requests / MANY:.1f}")
-    verdict = "" if operator.memory() < 60 else "   MISSED"
-    print(f"  resident memory: {operator.memory():.0f} MB (goal: under 60){verdict}")
-    operator.stop()
-    operator = Operator()
-    begun, since = quiet_after(operator)
-    writes = operator.total("k3eks_kubernetes_requests_total") - operator.metrics().get('k3eks_api_requests_total{method="GET"}', 0)
+    memory = operator.memory("operator")
+    print(f"  resident memory: {memory:.0f} MB (goal: under 60){verdict(memory < 60)}")
+    began = operator.restart()
+    quiet = operator.quiet()
+    writes = operator.total("k3eks_kubernetes_requests_total") - operator.metrics().get('k3eks_kubernetes_requests_total{method="GET"}', 0)
     calls = operator.total("k3eks_provision_duration_seconds_count")
-    print(f"  restart: quiet after {since - begun:.1f} s, {writes:.0f} writes, {calls:.0f} provider calls, {operator.memory():.0f} MB")
-    return operator
+    print(f"  restart: quiet after {quiet - began:.1f} s, {writes:.0f} writes, {calls:.0f} provider calls, {operator.memory('operator'):.0f} MB")
+    run("kubectl", "delete", "eks", "--all", "--timeout=300s")
 
 
 def main():
-    operator = Operator("--provider", "k3d")
-    try:
-        print(f"{'':<58} {'ours':>8}  {'bare':>8}  ratio")
-        creation()
-        nodes()
-        four_at_once()
-        life()
-        operator = readopted(operator)
-        operator = many(operator)
-    finally:
-        operator.stop()
+    operator = Installed()
+    print(f"{'median (least-most)':<56} {'ours':>19} {'bare':>19} {'ratio of pairs':>17}")
+    creation()
+    nodes()
+    four_at_once()
+    life()
+    readopted(operator)
+    many(operator)
 
 
 if __name__ == "__main__":
