@@ -11,7 +11,7 @@ mkdir -p "$K3EKS_BIN_DIR"
 
 # The releases that the test bed builds where no registry answers; each is in the operator's table of images.
 # shellcheck disable=SC2034
-NODE_RELEASES=(v1.33.5-k3s1 v1.34.1-k3s1)
+NODE_RELEASES=(v1.35.7-k3s1 v1.36.4-k3s1)
 
 die() {
   echo "error: $*" >&2

@@ -38,9 +38,20 @@ proxy() {
   scratch ghcr.io/k3d-io/k3d-proxy:5.9.0 "$work/proxy" /k3d-proxy
 }
 
-dns() {
-  (go_build "$here/coredns" "$work/coredns" .)
-  scratch rancher/mirrored-coredns-coredns:1.12.3 "$work/coredns" /coredns
+# One program under several names; each name is an image of its own, of the same layer.
+pods() {
+  local root=$work/pods
+  mkdir -p "$root"
+  (go_build "$here/pods" "$root/pods" .)
+  ln -sf pods "$root/coredns"
+  ln -sf pods "$root/metrics-server"
+  called rancher/mirrored-coredns-coredns:1.14.1 "$root" /coredns
+  called rancher/mirrored-metrics-server:v0.9.0 "$root" /metrics-server
+}
+
+called() { # IMAGE FOLDER PROGRAM
+  printf 'FROM scratch\nCOPY . /\nENTRYPOINT ["%s"]\n' "$3" >"$work/called.Dockerfile"
+  DOCKER_BUILDKIT=0 docker build -q -t "$1" -f "$work/called.Dockerfile" "$2"
 }
 
 # The node's file system, and out of it a busybox with its applets as the public image has them: the one that is
@@ -74,7 +85,7 @@ node() { # RELEASE
   local folder=$work/$1
   (cd "$here/k3s" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$folder/k3s" .)
   docker save -o "$folder/base.tar" k3eks/pause:1 busybox:1.36
-  docker save -o "$folder/coredns.tar" rancher/mirrored-coredns-coredns:1.12.3
+  docker save -o "$folder/coredns.tar" rancher/mirrored-coredns-coredns:1.14.1
   cp -r "$here"/{Dockerfile,config.toml,kubelet.yaml,manifests} "$folder"
   echo "${1/-/+}" >"$folder/k3s-version"
   DOCKER_BUILDKIT=0 docker build -q --label "k3eks.io/content=$want" -t "rancher/k3s:$1" "$folder"
@@ -102,9 +113,10 @@ echo "${missing[*]} can't be pulled ($(<"$work/why")): built from package regist
 step "Building the helper images" helpers
 step "Building the node's file system" base
 step "Building k3d's proxy" proxy
-step "Building CoreDNS" dns
 for release in "${missing[@]}"; do
   mkdir -p "$work/$release"
   step "Building Kubernetes as $release" kubernetes "$release"
-  step "Building rancher/k3s:$release" node "$release"
 done
+# Afterwards: most of it is compiled by then.
+step "Building CoreDNS and metrics-server" pods
+for release in "${missing[@]}"; do step "Building rancher/k3s:$release" node "$release"; done
