@@ -1,5 +1,5 @@
 # Shared by the scripts here: steps with their time, clear endings, the cache.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,8 +10,10 @@ export PATH=$K3EKS_BIN_DIR:$PATH
 mkdir -p "$K3EKS_BIN_DIR"
 
 # The releases that the test bed builds where no registry answers; each is in the operator's table of images.
-# shellcheck disable=SC2034
 NODE_RELEASES=(v1.35.7-k3s1 v1.36.4-k3s1)
+
+# Others, where they can be pulled: K3EKS_NODE_RELEASES="v1.24.17-k3s1 v1.25.16-k3s4".
+[ -z "${K3EKS_NODE_RELEASES:-}" ] || read -ra NODE_RELEASES <<<"$K3EKS_NODE_RELEASES"
 
 die() {
   echo "error: $*" >&2
@@ -72,7 +74,8 @@ followed() {
   ) >>"$log" 2>&1
   status=$?
   set -e
-  kill "$teller" 2>/dev/null && wait "$teller" 2>/dev/null || true
+  # Not asked to end: a shell that has only just begun would run what this script does at its own end.
+  kill -KILL "$teller" 2>/dev/null && wait "$teller" 2>/dev/null || true
   [ ! -t 1 ] || printf '\r%-52s ' "$line"
   if ((status == 0)); then
     took "$title" "$((SECONDS - begun))"

@@ -58,3 +58,9 @@ $1"
   [ "${lines[1]}" = "210 of 410 crates" ]
   [ "${#lines[@]}" = 2 ]
 }
+
+@test "what a script does at its end is done once, and not by what tells of its steps" {
+  script 'trap "echo ended >>$TMPDIR/endings" EXIT; for _ in {1..300}; do step "Quick" true; done'
+  [ "$status" = 0 ]
+  [ "$(wc -l <"$BATS_TEST_TMPDIR/endings")" = 1 ]
+}
