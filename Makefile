@@ -55,7 +55,7 @@ check-generated: ## Fail where generated files differ from what the code says
 	rm -rf "$(K3EKS_CACHE)/drift" && hack/generate.sh "$(K3EKS_CACHE)/drift"
 	diff -ru crds "$(K3EKS_CACHE)/drift/crds"
 	diff -ru charts/k3eks-crd/files "$(K3EKS_CACHE)/drift/charts/k3eks-crd/files"
-	for file in docs/yaml.md docs/eks-api.md config/operator/operator.yaml; do diff -u "$$file" "$(K3EKS_CACHE)/drift/$$file"; done
+	for file in docs/yaml.md docs/eks-api.md docs/kubernetes-versions.md config/operator/operator.yaml; do diff -u "$$file" "$(K3EKS_CACHE)/drift/$$file"; done
 
 eks-model: ## Write the EKS API's model anew from its published form
 	hack/eks-model/generate.py

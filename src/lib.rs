@@ -4,9 +4,10 @@
 //!
 //! | module | may import |
 //! | --- | --- |
-//! | [`crd`], [`provider`] | nothing else of the crate |
-//! | [`controller`] | `crd`, the port in `provider`, `metrics` |
-//! | [`eks`] | `crd`, `metrics` |
+//! | [`kubernetes_versions`] | nothing else of the crate |
+//! | [`crd`], [`provider`] | `kubernetes_versions` |
+//! | [`controller`] | `crd`, `kubernetes_versions`, the port in `provider`, `metrics` |
+//! | [`eks`] | `crd`, `kubernetes_versions`, `metrics` |
 //! | [`identity`] | `crd`, `eks` |
 //! | [`console`] | `crd`, `eks` |
 //! | `admin` | `metrics` |
@@ -20,6 +21,7 @@ pub mod crd;
 
 pub mod eks;
 pub mod identity;
+pub mod kubernetes_versions;
 pub mod metrics;
 pub mod provider;
 pub mod telemetry;

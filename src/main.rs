@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use k3eks::admin;
 use k3eks::controller::{self, Providers, Settings, leader::Leadership};
 use k3eks::crd::{self, cluster::ProviderName};
+use k3eks::kubernetes_versions;
 use k3eks::metrics::Metrics;
 use k3eks::provider::ClusterProvider;
 use k3eks::provider::k3d::{K3d as K3dProvider, K3dSettings, VersionImage};
@@ -88,7 +89,7 @@ struct Operator {
     #[arg(long, env = "K3EKS_PROVIDER", default_value = "auto", value_parser = provider_choice)]
     provider: ProviderChoice,
     /// Kubernetes minor version of clusters that name none.
-    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = "1.33")]
+    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
     default_version: String,
     /// Clusters and node groups that are made at once; more of them wait.
     #[arg(long, env = "K3EKS_MAX_CONCURRENT_PROVISIONS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]

@@ -297,7 +297,7 @@ fn a_node_group_with_every_field_survives_reading_and_writing() {
                    {"key": "old", "effect": "NO_EXECUTE"}, {"key": "slow", "effect": "PREFER_NO_SCHEDULE"}],
         "tags": {"cost": "x"}, "launchTemplate": {"name": "t", "version": "2"},
         "updateConfig": {"maxUnavailable": 2, "updateStrategy": "MINIMAL"}, "nodeRepairConfig": {"enabled": true},
-        "capacityType": "SPOT", "version": "1.33", "releaseVersion": "1.33.5-20260101",
+        "capacityType": "SPOT", "version": "1.35", "releaseVersion": "1.35.5-20260101",
         "warmPoolConfig": {"enabled": true, "minSize": 1, "maxGroupPreparedCapacity": 3, "poolState": "STOPPED",
                            "reuseOnScaleIn": true},
     });

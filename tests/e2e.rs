@@ -140,7 +140,7 @@ fn bad_input_is_refused_with_the_way_out() {
     bed.apply(&cluster("unknown", json!({"kubernetesVersion": "1.99"})));
     bed.wait("eks/unknown", "{.status.conditions[?(@.type==\"Stalled\")].status}", "True", SOON);
     let message = bed.get("eks/unknown", "{.status.failureMessage}");
-    assert!(message.contains("1.99") && message.contains("1.33, 1.34"), "{message}");
+    assert!(message.contains("1.99") && message.contains("1.35, 1.36"), "{message}");
     bed.kubectl(&["delete", "eks", "--all", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }

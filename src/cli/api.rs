@@ -16,8 +16,8 @@ use k3eks::eks::operations::{self, Api, Quotas, Settings};
 use k3eks::eks::service::Service;
 use k3eks::eks::sigv4::{Authenticator, Key, Mode};
 use k3eks::eks::store::Store;
-use k3eks::eks::versions;
 use k3eks::identity;
+use k3eks::kubernetes_versions;
 use k3eks::telemetry::{self, LogFormat};
 use kube::Client;
 use prometheus_client::registry::Registry;
@@ -68,7 +68,7 @@ pub struct Options {
     #[arg(long, env = "K3EKS_WATCH_NAMESPACE")]
     watch_namespace: Option<String>,
     /// Kubernetes minor version of clusters that name none.
-    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = "1.33")]
+    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
     default_version: String,
     /// A Kubernetes minor version beside the built-in ones; may be given several times.
     #[arg(long = "version-added", env = "K3EKS_API_VERSIONS", value_delimiter = ',')]
@@ -97,7 +97,7 @@ pub struct Options {
 
 impl Options {
     fn settings(&self) -> Settings {
-        let mut known: Vec<String> = versions::ALL.iter().map(|version| version.name.to_owned()).collect();
+        let mut known: Vec<String> = kubernetes_versions::all().iter().map(|version| version.name.clone()).collect();
         let added = self.versions.iter().chain([&self.default_version]).filter(|version| !version.is_empty());
         added.for_each(|version| {
             if !known.contains(version) {

@@ -8,6 +8,8 @@ use std::fmt::Write;
 use anyhow::bail;
 use clap::Args;
 
+use k3eks::kubernetes_versions;
+
 use super::find::Place;
 
 /// The arguments of `k3eks doctor`.
@@ -20,7 +22,7 @@ pub struct Options {
     #[arg(long, env = "AWS_ENDPOINT_URL_EKS")]
     endpoint: Option<String>,
     /// Kubernetes minor version whose image is looked for.
-    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = "1.33")]
+    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
     default_version: String,
     /// Only the namespace that the operator looks after.
     #[command(flatten)]

@@ -165,7 +165,7 @@ mod tests {
         let row = |name: &str, says: &str| Row {
             name: name.into(),
             phase: "Active".into(),
-            version: "1.33".into(),
+            version: "1.35".into(),
             done: (1, 1),
             says: says.into(),
         };

@@ -50,7 +50,7 @@ pub struct Child {
     pub ready: bool,
     /// Whether it was asked at least once.
     pub asked: bool,
-    /// Version that it says it has, such as `v1.33.5+k3s1`.
+    /// Version that it says it has, such as `v1.35.7+k3s1`.
     pub version: Option<String>,
     /// Public keys of its service accounts, as JSON; `None` without an identity service.
     pub jwks: Option<String>,

@@ -30,8 +30,8 @@ pub fn cluster(spec: Value, status: Value) -> EKSClusterConfig {
 
 /// Status of a cluster that works.
 pub fn active() -> Value {
-    json!({"phase": "Active", "activeSince": "2024-01-01T00:00:00Z", "version": "1.33",
-        "applied": {"provider": "k3d", "version": "1.33", "image": "image:1.33"}})
+    json!({"phase": "Active", "activeSince": "2024-01-01T00:00:00Z", "version": "1.35",
+        "applied": {"provider": "k3d", "version": "1.35", "image": "image:1.35"}})
 }
 
 /// The node group `workers` of `demo` with this spec beside the cluster's name; with our finalizer.
@@ -61,8 +61,8 @@ pub fn cluster_plan() -> ClusterPlan {
         id: id(),
         eks_name: "demo".into(),
         region: "us-east-1".into(),
-        version: "1.33".into(),
-        image: "image:1.33".into(),
+        version: "1.35".into(),
+        image: "image:1.35".into(),
         servers: 1,
         service_cidr: "10.100.0.0/16".into(),
         api_port: None,
@@ -75,7 +75,7 @@ pub fn cluster_plan() -> ClusterPlan {
 
 /// A server in this state.
 pub fn server(state: ContainerState) -> ClusterObservation {
-    let server = ServerObservation { name: "s".into(), state, image: "image:1.33".into() };
+    let server = ServerObservation { name: "s".into(), state, image: "image:1.35".into() };
     ClusterObservation { servers: vec![server], ..ClusterObservation::default() }
 }
 
@@ -108,7 +108,7 @@ pub fn machines(all: &[(&str, ContainerState)]) -> Vec<NodeObservation> {
     let one = |(name, state): &(&str, ContainerState)| NodeObservation {
         name: (*name).into(),
         state: *state,
-        image: "image:1.33".into(),
+        image: "image:1.35".into(),
         certified_by: None,
     };
     all.iter().map(one).collect()
@@ -120,7 +120,7 @@ pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
         cluster: id(),
         name: "workers".into(),
         desired,
-        image: "image:1.33".into(),
+        image: "image:1.35".into(),
         labels: std::collections::BTreeMap::new(),
         taints: Vec::new(),
         resources: Resources { cpus: 2, memory_mib: 4096 },

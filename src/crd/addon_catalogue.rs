@@ -184,6 +184,7 @@ impl Offer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubernetes_versions;
 
     #[test]
     fn every_addon_has_one_default_for_each_version_that_it_is_for() {
@@ -191,11 +192,10 @@ mod tests {
         for offer in all() {
             let known = ["object", "array", "string", "integer", "boolean"];
             assert!(offer.schema.values().all(|t| known.contains(&t.as_str())), "{}", offer.name);
-            for number in 24..=35 {
-                let kubernetes = format!("1.{number}");
-                let fit: Vec<_> = offer.versions.iter().filter(|v| v.fits(&kubernetes)).collect();
-                let defaults = offer.versions.iter().filter(|v| v.is_default(&kubernetes));
-                let defaults: Vec<_> = defaults.inspect(|v| assert!(v.fits(&kubernetes), "{v:?}")).collect();
+            for kubernetes in kubernetes_versions::all().iter().map(|version| version.name.as_str()) {
+                let fit: Vec<_> = offer.versions.iter().filter(|v| v.fits(kubernetes)).collect();
+                let defaults = offer.versions.iter().filter(|v| v.is_default(kubernetes));
+                let defaults: Vec<_> = defaults.inspect(|v| assert!(v.fits(kubernetes), "{v:?}")).collect();
                 assert_eq!(defaults.len(), usize::from(!fit.is_empty()), "{} for {kubernetes}", offer.name);
             }
         }
@@ -203,15 +203,15 @@ mod tests {
 
     #[test]
     fn an_addon_is_what_is_asked_for_or_the_default() {
-        assert_eq!(resolve("coredns", None, "1.33").unwrap().1, "v1.12.1-eksbuild.2");
-        assert_eq!(resolve("coredns", Some("v1.12.3-eksbuild.1"), "1.33").unwrap().1, "v1.12.3-eksbuild.1");
+        assert_eq!(resolve("coredns", None, "1.35").unwrap().1, "v1.12.4-eksbuild.1");
+        assert_eq!(resolve("coredns", Some("v1.12.3-eksbuild.1"), "1.35").unwrap().1, "v1.12.3-eksbuild.1");
         let text = |e: Unsupported| e.to_string();
         assert!(
-            text(resolve("coredns", Some("v9"), "1.33").unwrap_err()).starts_with("Addon version specified is not")
+            text(resolve("coredns", Some("v9"), "1.35").unwrap_err()).starts_with("Addon version specified is not")
         );
         assert_eq!(
-            text(resolve("nothing", None, "1.33").unwrap_err()),
-            "Addon nothing specified is not supported in 1.33 kubernetes version"
+            text(resolve("nothing", None, "1.35").unwrap_err()),
+            "Addon nothing specified is not supported in 1.35 kubernetes version"
         );
         assert!(resolve("cert-manager", None, "1.24").is_err(), "too old for it");
     }

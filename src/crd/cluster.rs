@@ -86,7 +86,7 @@ pub struct EKSClusterConfigSpec {
     #[schemars(length(max = 253))]
     pub kubeconfig_secret: Option<String>,
 
-    /// Kubernetes minor version such as `1.33`. Default: the operator's default version. Mutable, one minor version up at a time.
+    /// Kubernetes minor version such as `1.35`. Default: the operator's default version. Mutable, one minor version up at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^1\.[0-9]{1,2}$"))]
     pub kubernetes_version: Option<String>,

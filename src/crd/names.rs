@@ -134,7 +134,7 @@ pub fn nodegroup_resource(cluster: &str, group: &str) -> String {
     object_name(&format!("{cluster}-{group}"), 63, &[cluster, group])
 }
 
-/// The minor part of a Kubernetes version: 33 of `1.33`, `1.33.5` and `v1.33.5+k3s1`.
+/// The minor part of a Kubernetes version: 35 of `1.35`, `1.35.5` and `v1.35.7+k3s1`.
 pub fn minor(version: &str) -> Option<u32> {
     let rest = version.trim_start_matches('v').strip_prefix("1.")?;
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_minor_version_is_found_in_every_form() {
-        assert_eq!(["1.33", "1.33.5", "v1.33.5+k3s1", "v1.34"].map(minor), [Some(33), Some(33), Some(33), Some(34)]);
+        assert_eq!(["1.35", "1.35.5", "v1.35.7+k3s1", "v1.36"].map(minor), [Some(35), Some(35), Some(35), Some(36)]);
         assert_eq!(["", "2.1", "1.", "1.x"].map(minor), [None; 4]);
     }
 

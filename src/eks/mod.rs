@@ -59,4 +59,3 @@ pub mod service;
 pub mod sigv4;
 pub mod store;
 pub mod validate;
-pub mod versions;

@@ -52,7 +52,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// The provider's own name for the cluster.
     fn cluster_name(&self, id: &ClusterId) -> String;
 
-    /// Image that runs `version` (a minor version such as `1.33`).
+    /// Image that runs `version` (a minor version such as `1.35`).
     ///
     /// # Errors
     /// [`Error::UnknownVersion`] with the versions that are known.

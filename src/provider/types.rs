@@ -38,7 +38,7 @@ pub struct ClusterPlan {
     pub eks_name: String,
     /// AWS region.
     pub region: String,
-    /// Kubernetes minor version, such as `1.33`.
+    /// Kubernetes minor version, such as `1.35`.
     pub version: String,
     /// Image of the servers and, where a group names no version of its own, of the nodes.
     pub image: String,

@@ -24,7 +24,7 @@ const SHRINKING: Duration = Duration::from_secs(240);
 /// How long every call of the provider takes before its effect, and after it.
 const PACE: Duration = Duration::from_millis(15);
 /// Versions that clusters are made with, and brought to.
-const VERSIONS: [&str; 2] = ["1.32", "1.33"];
+const VERSIONS: [&str; 2] = ["1.34", "1.35"];
 /// Calls that may fail. One that brings a cluster to another version isn't repeated after its failure until somebody asks again.
 const CALLS: [&str; 6] =
     ["create_cluster", "start_cluster", "stop_cluster", "delete_cluster", "create_nodes", "delete_nodes"];

@@ -14,7 +14,7 @@ use crate::story::{self, CLUSTERS, End, GROUPS, Step};
 use crate::support::Bed;
 
 /// Versions that clusters are made with, and brought to.
-const VERSIONS: [&str; 2] = ["1.33", "1.34"];
+const VERSIONS: [&str; 2] = ["1.35", "1.36"];
 /// Clusters and nodes of a group at most: what a machine with two cores bears.
 const MOST: (usize, i32) = (2, 2);
 /// The longest that everything may take to come to rest.

@@ -49,7 +49,7 @@ def eks(request, records):
 @pytest.fixture(scope="module")
 def cluster(eks):
     name = f"ops-{'cli' if isinstance(eks.inner, Cli) else 'boto'}"
-    made = eks.create_cluster(name=name, roleArn=ROLE, resourcesVpcConfig=NETWORK, version="1.33", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    made = eks.create_cluster(name=name, roleArn=ROLE, resourcesVpcConfig=NETWORK, version="1.35", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
     assert made["cluster"]["name"] == name
     wait_for("the cluster", lambda: eks.describe_cluster(name=name)["cluster"]["status"] == "ACTIVE")
     return name
@@ -64,7 +64,7 @@ def test_clusters(eks, cluster):
     assert update["type"] == "EndpointAccessUpdate"
     assert eks.ended(update, name=cluster)["status"] == "Successful"
     assert eks.describe_cluster(name=cluster)["cluster"]["resourcesVpcConfig"]["endpointPrivateAccess"] is True
-    assert eks.refused("update_cluster_version", name=cluster, version="1.32") == "InvalidParameterException"
+    assert eks.refused("update_cluster_version", name=cluster, version="1.34") == "InvalidParameterException"
     keys = [{"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:us-east-1:000000000000:key/1"}}]
     update = eks.associate_encryption_config(clusterName=cluster, encryptionConfig=keys)["update"]
     assert eks.ended(update, name=cluster)["status"] == "Successful"
@@ -72,7 +72,12 @@ def test_clusters(eks, cluster):
     assert update["id"] in eks.list_updates(name=cluster)["updateIds"]
     assert eks.refused("cancel_update", name=cluster, updateId=update["id"]) == "InvalidStateException"
     versions = eks.describe_cluster_versions()["clusterVersions"]
-    assert any(v["clusterVersion"] == "1.33" for v in versions)
+    assert {"1.36", "1.35"} <= {v["clusterVersion"] for v in versions}
+    assert not any(v["versionStatus"] == "UNSUPPORTED" for v in versions)
+    gone = {v["clusterVersion"]: v for v in eks.describe_cluster_versions(includeAll=True)["clusterVersions"]}["1.31"]
+    assert (gone["versionStatus"], gone["kubernetesPatchVersion"], gone["defaultVersion"]) == ("UNSUPPORTED", "1.31.1", False)
+    default, = eks.describe_cluster_versions(defaultOnly=True)["clusterVersions"]
+    assert (default["clusterVersion"], default["versionStatus"]) == ("1.36", "STANDARD_SUPPORT")
 
 
 def test_authentication_modes(eks, cluster):
@@ -123,7 +128,7 @@ def test_nodegroups(eks, cluster):
     group = eks.describe_nodegroup(**names)["nodegroup"]
     assert group["labels"] == {"a": "b"} and group["modifiedAt"] > group["createdAt"]
     assert eks.refused("update_nodegroup_config", **names, scalingConfig={"desiredSize": 9}) == "InvalidParameterException"
-    assert eks.refused("update_nodegroup_version", **names, version="1.34") == "InvalidParameterException"
+    assert eks.refused("update_nodegroup_version", **names, version="1.36") == "InvalidParameterException"
     assert eks.refused("delete_cluster", name=cluster) == "ResourceInUseException"
     assert eks.delete_nodegroup(**names)["nodegroup"]["status"] == "DELETING"
     wait_for("its end", lambda: eks.list_nodegroups(clusterName=cluster)["nodegroups"] == [])
@@ -226,7 +231,7 @@ def test_identity_provider_configs(eks, cluster):
 
 def test_addons(eks, cluster):
     names = {"clusterName": cluster, "addonName": "coredns"}
-    offered = eks.describe_addon_versions(addonName="coredns", kubernetesVersion="1.33")["addons"][0]["addonVersions"]
+    offered = eks.describe_addon_versions(addonName="coredns", kubernetesVersion="1.35")["addons"][0]["addonVersions"]
     default = next(v["addonVersion"] for v in offered if v["compatibilities"][0]["defaultVersion"])
     other = next(v["addonVersion"] for v in offered if v["addonVersion"] != default)
     assert eks.describe_addon_versions(types=["networking"], owners=["nobody"])["addons"] == []
@@ -311,7 +316,7 @@ def test_insights(eks, cluster):
     names = {i["name"]: i for i in insights}
     assert names["Kubelet version skew"]["insightStatus"]["status"] == "UNKNOWN", "nothing runs"
     health = names["Cluster health issues"]
-    assert (health["category"], health["kubernetesVersion"], health["insightStatus"]["status"]) == ("UPGRADE_READINESS", "1.34", "PASSING")
+    assert (health["category"], health["kubernetesVersion"], health["insightStatus"]["status"]) == ("UPGRADE_READINESS", "1.36", "PASSING")
     assert eks.describe_insight(clusterName=cluster, id=health["id"])["insight"]["recommendation"]
     assert eks.refused("describe_insight", clusterName=cluster, id="none") == "ResourceNotFoundException"
     eks.create_addon(clusterName=cluster, addonName="kube-proxy")

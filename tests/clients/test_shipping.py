@@ -41,16 +41,16 @@ def test_the_chart_tests_itself(run):
 
 def test_every_option_makes_what_a_cluster_takes(run):
     sets = [part for option in OPTIONS for part in ("--set", option)]
-    objects = run("helm", "template", "k3eks", CHART, "--kube-version", "1.33", "-n", "k3eks-system", *sets)
+    objects = run("helm", "template", "k3eks", CHART, "--kube-version", "1.35", "-n", "k3eks-system", *sets)
     kinds = run("kubectl", "apply", "--dry-run=server", "--force-conflicts", "--server-side", "-f", "-", "-o", "jsonpath={.items[*].kind}", input=objects).split()
     assert {"NetworkPolicy", "PodDisruptionBudget", "ConfigMap"} <= set(kinds)
     made = {one["kind"]: one["spec"] for one in yaml.safe_load_all(objects) if one and one["kind"] in ("NetworkPolicy", "Deployment")}
     there = {port["name"] for container in made["Deployment"]["template"]["spec"]["containers"] for port in container.get("ports", [])}
     let_in = {port["port"] for rule in made["NetworkPolicy"]["ingress"] for port in rule["ports"]}
     assert let_in == there, "a port that the policy doesn't name, or one that nobody has"
-    monitor = run("helm", "template", "k3eks", CHART, "--kube-version", "1.33", "--set", "metrics.serviceMonitor.enabled=true", "-s", "templates/servicemonitor.yaml")
+    monitor = run("helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "metrics.serviceMonitor.enabled=true", "-s", "templates/servicemonitor.yaml")
     assert "kind: ServiceMonitor" in monitor and "port: eks" in monitor
-    refused = subprocess.run(["helm", "template", "k3eks", CHART, "--kube-version", "1.33", "--set", "networkPolicy.enable=true"], capture_output=True, text=True)
+    refused = subprocess.run(["helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "networkPolicy.enable=true"], capture_output=True, text=True)
     assert refused.returncode and "enable" in refused.stderr
 
 

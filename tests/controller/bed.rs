@@ -327,7 +327,7 @@ async fn work(
     }
     let client = ClientBuilder::try_from(config).unwrap().with_layer(&noted).build();
     let settings = Settings {
-        default_version: "1.33".into(),
+        default_version: "1.35".into(),
         max_concurrent_provisions: 4,
         watch_namespace: Some(namespace),
         orphan_grace: Duration::from_secs(300),

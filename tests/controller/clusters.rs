@@ -19,7 +19,7 @@ async fn a_cluster_becomes_active_and_says_so_everywhere() {
         let status = &cluster["status"];
         assert_eq!(status["observedGeneration"], cluster["metadata"]["generation"]);
         assert_eq!(status["arn"], "arn:aws:eks:us-east-1:000000000000:cluster/Demo_1");
-        assert_eq!(status["version"], "1.33");
+        assert_eq!(status["version"], "1.35");
         assert_eq!(status["applied"]["name"], "memory-demo");
         assert_eq!(status["kubeconfigSecret"], "demo-kubeconfig");
         let written = |o: Option<&Value>| o.is_some();
@@ -59,14 +59,14 @@ async fn an_unknown_version_stalls_and_names_the_known_ones_until_the_spec_is_ri
     run("version", async |bed| {
         bed.cluster("demo", json!({"kubernetesVersion": "1.99"})).await;
         let message = bed.reason("EKSClusterConfig", "demo", "InvalidSpec").await;
-        assert!(message.contains("1.99") && message.contains("1.32, 1.33"), "{message}");
+        assert!(message.contains("1.99") && message.contains("1.34, 1.35"), "{message}");
         let cluster = bed.phase("EKSClusterConfig", "demo", "Failed").await;
         assert_eq!(condition(&cluster, "Stalled")["status"], "True");
         assert_eq!(cluster["status"]["failureMessage"], message.as_str());
         assert_eq!(bed.world.calls(), Vec::<String>::new(), "nothing is begun");
-        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.34"})).await;
         let cluster = bed.phase("EKSClusterConfig", "demo", "Active").await;
-        assert_eq!(cluster["status"]["version"], "1.32");
+        assert_eq!(cluster["status"]["version"], "1.34");
         assert_eq!(cluster["status"]["failureMessage"], Value::Null);
     })
     .await;
@@ -94,7 +94,7 @@ async fn an_image_that_cannot_be_had_is_said_and_tried_again() {
         bed.world.fail("create_cluster", vec![no_image(), no_image()]);
         bed.cluster("demo", json!({})).await;
         let message = bed.reason("EKSClusterConfig", "demo", "ImageUnavailable").await;
-        assert!(message.contains("image:1.33") && message.contains("no such host"), "{message}");
+        assert!(message.contains("image:1.35") && message.contains("no such host"), "{message}");
         let cluster = bed.phase("EKSClusterConfig", "demo", "Active").await;
         assert_eq!(cluster["status"]["failureMessage"], Value::Null);
         assert_eq!(bed.world.count("create_cluster"), 3);
@@ -148,23 +148,23 @@ async fn an_engine_that_is_away_is_no_failure_of_the_cluster() {
 #[tokio::test]
 async fn the_next_version_is_an_upgrade_that_fails_once_and_is_asked_for_again() {
     run("upgrade", async |bed| {
-        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.34"})).await;
         bed.phase("EKSClusterConfig", "demo", "Active").await;
         bed.world.fail("upgrade_cluster", vec![refused()]);
-        bed.cluster("demo", json!({"kubernetesVersion": "1.33"})).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.35"})).await;
         let message = bed.reason("EKSClusterConfig", "demo", "UpgradeFailed").await;
-        assert!(message.contains("the cluster runs 1.32 as before") && message.contains("bad moment"), "{message}");
+        assert!(message.contains("the cluster runs 1.34 as before") && message.contains("bad moment"), "{message}");
         let cluster = bed.phase("EKSClusterConfig", "demo", "Active").await;
-        assert_eq!(cluster["status"]["version"], "1.32", "the version that runs");
-        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        assert_eq!(cluster["status"]["version"], "1.34", "the version that runs");
+        bed.cluster("demo", json!({"kubernetesVersion": "1.34"})).await;
         bed.reason("EKSClusterConfig", "demo", "Ready").await;
-        bed.cluster("demo", json!({"kubernetesVersion": "1.33"})).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.35"})).await;
         let upgraded =
-            |o: Option<&Value>| o.is_some_and(|o| o["status"]["version"] == "1.33" && o["status"]["phase"] == "Active");
+            |o: Option<&Value>| o.is_some_and(|o| o["status"]["version"] == "1.35" && o["status"]["phase"] == "Active");
         let cluster = bed.until("the version", "EKSClusterConfig", "demo", upgraded).await;
-        assert_eq!(cluster["status"]["applied"]["image"], "image:1.33");
+        assert_eq!(cluster["status"]["applied"]["image"], "image:1.35");
         assert_eq!(bed.world.count("upgrade_cluster"), 2);
-        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.34"})).await;
         let message = bed.reason("EKSClusterConfig", "demo", "InvalidSpec").await;
         assert!(message.contains("never down"), "{message}");
     })

@@ -161,11 +161,11 @@ async fn an_inline_group_that_was_scaled_from_outside_keeps_its_size_until_the_e
 #[tokio::test]
 async fn a_group_that_is_newer_than_its_cluster_is_refused_with_both_versions() {
     run("newer", async |bed| {
-        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.34"})).await;
         bed.phase("EKSClusterConfig", "demo", "Active").await;
-        bed.try_apply("Nodegroup", "own", json!({"clusterName": "demo", "version": "1.33"})).await.unwrap();
+        bed.try_apply("Nodegroup", "own", json!({"clusterName": "demo", "version": "1.35"})).await.unwrap();
         let message = bed.reason("Nodegroup", "own", "InvalidSpec").await;
-        assert!(message.contains("1.33") && message.contains("1.32"), "{message}");
+        assert!(message.contains("1.35") && message.contains("1.34"), "{message}");
         assert_eq!(bed.world.count("create_nodes"), 0);
         bed.delete("Nodegroup", "own").await;
         bed.gone("Nodegroup", "own").await;
@@ -176,16 +176,16 @@ async fn a_group_that_is_newer_than_its_cluster_is_refused_with_both_versions() 
 #[tokio::test]
 async fn a_group_follows_its_cluster_to_another_version_when_asked_one_node_after_the_other() {
     run("roll", async |bed| {
-        bed.cluster("demo", json!({"kubernetesVersion": "1.32"})).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.34"})).await;
         bed.nodegroup("own", "demo", 2).await;
         ready(bed, "own", 2).await;
-        bed.cluster("demo", json!({"kubernetesVersion": "1.33"})).await;
-        let upgraded = |o: Option<&Value>| o.is_some_and(|o| o["status"]["version"] == "1.33");
+        bed.cluster("demo", json!({"kubernetesVersion": "1.35"})).await;
+        let upgraded = |o: Option<&Value>| o.is_some_and(|o| o["status"]["version"] == "1.35");
         bed.until("the cluster's version", "EKSClusterConfig", "demo", upgraded).await;
         let group = ready(bed, "own", 2).await;
-        assert_eq!(group["status"]["version"], "1.32", "not before it is asked to");
+        assert_eq!(group["status"]["version"], "1.34", "not before it is asked to");
         let before = bed.world.nodes_of(&bed.id("demo"), "own");
-        bed.merge("Nodegroup", "own", json!({"spec": {"version": "1.33"}})).await;
+        bed.merge("Nodegroup", "own", json!({"spec": {"version": "1.35"}})).await;
         bed.until("the group's version", "Nodegroup", "own", upgraded).await;
         ready(bed, "own", 2).await;
         let after = bed.world.nodes_of(&bed.id("demo"), "own");

@@ -21,7 +21,7 @@ use tokio::sync::{broadcast, watch};
 use certified::Certified;
 
 /// Versions that there are images for.
-pub const KNOWN: [&str; 2] = ["1.32", "1.33"];
+pub const KNOWN: [&str; 2] = ["1.34", "1.35"];
 
 /// One cluster that exists.
 #[derive(Default)]
@@ -420,7 +420,7 @@ pub fn refused() -> Error {
 
 /// An image that isn't to be had.
 pub fn no_image() -> Error {
-    Error::ImageUnavailable { image: "image:1.33".into(), what: "cluster demo".into(), why: "no such host".into() }
+    Error::ImageUnavailable { image: "image:1.35".into(), what: "cluster demo".into(), why: "no such host".into() }
 }
 
 /// Long enough for anything that happens in memory, on a machine with much else to do.

@@ -149,10 +149,10 @@ fn docker_goes_away_while_a_cluster_is_made_and_comes_back() {
 fn an_image_that_cannot_be_had_is_named_until_it_is_there() {
     let bed = Bed::bare("image");
     let image = format!("localhost:1/{}:1", bed.namespace);
-    let _operator = Operator::start(&bed, &["--image", &format!("1.33={image}")], None);
-    bed.apply(&cluster("demo", json!({})));
+    let _operator = Operator::start(&bed, &["--image", &format!("1.35={image}")], None);
+    bed.apply(&cluster("demo", json!({"kubernetesVersion": "1.35"})));
     bed.wait_words("eks/demo", "ImageUnavailable", &image, CLUSTER);
-    bed.docker(&["tag", "rancher/k3s:v1.33.5-k3s1", &image]);
+    bed.docker(&["tag", "rancher/k3s:v1.35.7-k3s1", &image]);
     bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
     delete(&bed);
     bed.docker(&["rmi", &image]);

@@ -17,7 +17,7 @@ struct Foreign<'a> {
 impl<'a> Foreign<'a> {
     fn new(bed: &'a Bed, name: &str) -> Self {
         let name = format!("{name}-{}", std::process::id());
-        let image = "rancher/k3s:v1.33.5-k3s1";
+        let image = "rancher/k3s:v1.35.7-k3s1";
         let quiet = ["--kubeconfig-update-default=false", "--kubeconfig-switch-context=false"];
         bed.k3d(&[&["cluster", "create", &name, "--image", image, "--no-lb", "--wait"][..], &quiet].concat());
         Self { bed, name }
@@ -51,7 +51,7 @@ fn a_cluster_of_k3d_s_is_adopted_by_its_name_and_left_alone() {
     let before = foreign.networks();
     bed.apply(&cluster("dev", json!({"imported": true, "displayName": foreign.name})));
     bed.wait("eks/dev", "{.status.phase}", "Active", CLUSTER);
-    assert_eq!(bed.get("eks/dev", "{.status.version} {.status.applied.name}"), format!("1.33 {}", foreign.name));
+    assert_eq!(bed.get("eks/dev", "{.status.version} {.status.applied.name}"), format!("1.35 {}", foreign.name));
     bed.wait("eks/dev", "{.status.nodes.summary}", "1/1", SOON);
     assert_eq!(bed.child("dev").kubectl(&["get", "--raw", "/readyz"]).unwrap(), "ok");
     assert_ne!(foreign.networks(), before, "pods of the management cluster reach it");

@@ -93,9 +93,9 @@ async fn the_sdks_signatures_are_taken() {
 
 #[tokio::test]
 async fn what_was_changed_after_signing_is_refused() {
-    let signed = || Signer::default().request(&Method::POST, "/clusters/c/updates?a=1", b"{\"version\":\"1.33\"}");
+    let signed = || Signer::default().request(&Method::POST, "/clusters/c/updates?a=1", b"{\"version\":\"1.35\"}");
     let mut changed = [signed(), signed(), signed(), signed()];
-    *changed[0].body_mut() = Body::from("{\"version\":\"1.34\"}");
+    *changed[0].body_mut() = Body::from("{\"version\":\"1.36\"}");
     *changed[1].uri_mut() = "/clusters/d/updates?a=1".parse().unwrap();
     *changed[2].uri_mut() = "/clusters/c/updates?a=2".parse().unwrap();
     changed[3].headers_mut().insert("host", "elsewhere".parse().unwrap());

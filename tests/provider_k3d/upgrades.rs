@@ -7,7 +7,7 @@ use k3eks::provider::{Access, ClusterPlan, ClusterProvider, Progress};
 
 use crate::support::{Bed, docker, kubectl, value, volumes};
 
-const NEXT: &str = "1.34";
+const NEXT: &str = "1.36";
 
 /// An image that can start nothing.
 fn broken() -> String {
@@ -50,7 +50,7 @@ async fn an_upgrade_keeps_everything_and_one_that_fails_changes_nothing() {
     bed.k3d.upgrade_cluster(&next, &Progress::new().0).await.unwrap();
     let after = bed.access(&next).await;
     assert_eq!((&after.endpoint, &after.ca_pem), (&before.endpoint, &before.ca_pem));
-    assert!(runs(&after).starts_with("v1.34"), "{}", runs(&after));
+    assert!(runs(&after).starts_with("v1.36"), "{}", runs(&after));
     assert_eq!(value(&before, &["configmap", "kept"], "{.data.a}"), "b", "the old kubeconfig leads there too");
     let now = &bed.k3d.observe_cluster(&next).unwrap().servers;
     assert_eq!((now.len(), &now[0].image, &now[0].name), (1, &next.image, &server));

@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(status.endpoint.as_deref(), Some("https://host:16443"));
         assert_eq!(status.certificate_authority.map(|c| c.data), Some(STANDARD.encode("pem")));
         assert_eq!(status.service.as_deref(), Some("demo-api"));
-        assert_eq!(status.applied.map(|a| (a.version, a.api_port)), Some(("1.33".into(), Some(16443))));
+        assert_eq!(status.applied.map(|a| (a.version, a.api_port)), Some(("1.35".into(), Some(16443))));
         assert_eq!(status.active_since, Some(seen.now.0.to_string()));
     }
 

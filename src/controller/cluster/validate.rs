@@ -124,7 +124,7 @@ mod tests {
 
     fn of(cluster: &EKSClusterConfig) -> Result<ClusterPlan, Problem> {
         let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
-        validate(cluster, "1.33", Some(&provider))
+        validate(cluster, "1.35", Some(&provider))
     }
 
     fn stalled(problem: &Problem) -> (Reason, &str) {
@@ -137,13 +137,13 @@ mod tests {
         let problem = of(&cluster(json!({"kubernetesVersion": "9.99"}), json!(null))).unwrap_err();
         let (reason, message) = stalled(&problem);
         assert_eq!(reason, Reason::InvalidSpec);
-        assert!(message.contains("9.99") && message.contains("1.33") && message.contains("1.24"), "{message}");
+        assert!(message.contains("9.99") && message.contains("1.35") && message.contains("1.24"), "{message}");
     }
 
     #[test]
     fn what_the_spec_leaves_out_is_filled_in() {
         let plan = of(&cluster(json!({}), json!(null))).unwrap();
-        assert_eq!((plan.version.as_str(), plan.eks_name.as_str()), ("1.33", "demo"));
+        assert_eq!((plan.version.as_str(), plan.eks_name.as_str()), ("1.35", "demo"));
         assert_eq!((plan.service_cidr.as_str(), plan.api_port), (DEFAULT_SERVICE_CIDR, None));
         assert!(plan.tls_names.contains(&"demo-api.default.svc".to_owned()));
     }
@@ -153,7 +153,7 @@ mod tests {
         let mut status = active();
         status["applied"]["apiPort"] = 16500.into();
         let plan = of(&cluster(json!({"kubernetesVersion": "9.99"}), status)).unwrap();
-        assert_eq!((plan.version.as_str(), plan.image.as_str(), plan.api_port), ("1.33", "image:1.33", Some(16500)));
+        assert_eq!((plan.version.as_str(), plan.image.as_str(), plan.api_port), ("1.35", "image:1.35", Some(16500)));
     }
 
     #[test]
@@ -163,20 +163,20 @@ mod tests {
             let cluster = cluster(json!({"kubernetesVersion": wanted}), active());
             target(&cluster, Some(&provider), &of(&cluster).unwrap())
         };
-        assert!(to(None).is_none() && to(Some("1.33")).is_none());
-        let plan = to(Some("1.34")).unwrap().unwrap();
-        assert_eq!((plan.version.as_str(), plan.image.as_str()), ("1.34", "rancher/k3s:v1.34.1-k3s1"));
-        for wrong in ["1.32", "1.35", "9.99"] {
+        assert!(to(None).is_none() && to(Some("1.35")).is_none());
+        let plan = to(Some("1.36")).unwrap().unwrap();
+        assert_eq!((plan.version.as_str(), plan.image.as_str()), ("1.36", "rancher/k3s:v1.36.4-k3s1"));
+        for wrong in ["1.34", "1.37", "9.99"] {
             let problem = to(Some(wrong)).unwrap().unwrap_err();
             let (reason, message) = stalled(&problem);
             assert_eq!(reason, Reason::InvalidSpec);
-            assert!(message.contains("1.33") && message.contains(wrong), "{message}");
+            assert!(message.contains("1.35") && message.contains(wrong), "{message}");
         }
     }
 
     #[test]
     fn a_provider_that_is_turned_off_is_refused() {
-        let off = validate(&cluster(json!({}), json!(null)), "1.33", None).unwrap_err();
+        let off = validate(&cluster(json!({}), json!(null)), "1.35", None).unwrap_err();
         assert_eq!(stalled(&off).0, Reason::ProviderUnavailable);
     }
 }

@@ -6,6 +6,7 @@ use super::facts::{Child, DeprecatedUse, Facts, NodeVersions};
 use crate::crd::addon_catalogue;
 use crate::crd::insights::{AddonFit, Deprecation, Insight, InsightResource, InsightStatus};
 use crate::crd::names::minor;
+use crate::kubernetes_versions;
 
 /// How many minor versions a kubelet, or kube-proxy, may be behind the API server.
 const SKEW: u32 = 3;
@@ -79,7 +80,12 @@ fn addons(facts: &Facts, next: &str) -> Insight {
         .filter(|(version, fit)| version.as_ref().is_some_and(|version| !fit.compatible_versions.contains(version)))
         .map(|(_, fit)| fit)
         .collect();
-    let found = if wrong.is_empty() {
+    let found = if kubernetes_versions::find(next).is_none() {
+        (
+            InsightStatus::Unknown,
+            format!("EKS doesn't offer {next} yet: which versions of addons are for it isn't known"),
+        )
+    } else if wrong.is_empty() {
         (InsightStatus::Passing, format!("All {} addons have versions for {next}", facts.addons.len()))
     } else {
         let names: Vec<&str> = wrong.iter().map(|addon| addon.name.as_str()).collect();
@@ -160,7 +166,7 @@ mod tests {
     }
 
     fn with(child: Child) -> Facts {
-        Facts { version: "1.33".into(), child: Some(child), ..Facts::default() }
+        Facts { version: "1.35".into(), child: Some(child), ..Facts::default() }
     }
 
     fn status(all: &[Insight], name: &str) -> InsightStatus {
@@ -170,11 +176,11 @@ mod tests {
     #[test]
     fn old_nodes_are_warned_of_and_too_old_ones_are_errors() {
         for (kubelet, wanted) in [
-            ("v1.33.5+k3s1", InsightStatus::Passing),
-            ("v1.32.0", InsightStatus::Warning),
+            ("v1.35.7+k3s1", InsightStatus::Passing),
+            ("v1.34.0", InsightStatus::Warning),
             ("v1.30.0", InsightStatus::Error),
         ] {
-            let all = all(&with(Child { nodes: vec![node("v1.33.1"), node(kubelet)], ..Child::default() }));
+            let all = all(&with(Child { nodes: vec![node("v1.35.1"), node(kubelet)], ..Child::default() }));
             assert_eq!(status(&all, "Kubelet version skew"), wanted);
             assert_eq!(status(&all, "kube-proxy version skew"), wanted);
             assert_eq!(all[0].resources.len(), usize::from(wanted != InsightStatus::Passing));
@@ -193,6 +199,14 @@ mod tests {
     }
 
     #[test]
+    fn of_a_version_that_is_still_to_come_nothing_is_known_of_addons() {
+        let newest = kubernetes_versions::all()[0].name.clone();
+        let facts = Facts { version: newest, child: Some(Child::default()), ..Facts::default() };
+        assert_eq!(status(&all(&facts), "EKS add-on"), InsightStatus::Unknown);
+        assert_eq!(status(&all(&facts), "Cluster health"), InsightStatus::Passing);
+    }
+
+    #[test]
     fn apis_in_use_are_grouped_by_the_version_that_lacks_them() {
         let used = |version: &str, removed: &str| DeprecatedUse {
             group: "g".into(),
@@ -201,13 +215,13 @@ mod tests {
             removed: removed.into(),
         };
         let child = Child {
-            deprecated: vec![used("v1alpha1", "1.34"), used("v1beta1", "1.36"), used("v0", "1.22")],
+            deprecated: vec![used("v1alpha1", "1.36"), used("v1beta1", "1.38"), used("v0", "1.22")],
             preferred: [("g".to_owned(), "v1".to_owned())].into(),
             ..Child::default()
         };
         let all = all(&with(child));
-        assert_eq!(status(&all, "Deprecated APIs removed in Kubernetes v1.34"), InsightStatus::Error);
-        assert_eq!(status(&all, "Deprecated APIs removed in Kubernetes v1.36"), InsightStatus::Warning);
+        assert_eq!(status(&all, "Deprecated APIs removed in Kubernetes v1.36"), InsightStatus::Error);
+        assert_eq!(status(&all, "Deprecated APIs removed in Kubernetes v1.38"), InsightStatus::Warning);
         assert_eq!(all.len(), 6);
         let expected = ("/apis/g/v1alpha1/things", "/apis/g/v1/things");
         let found = &all[4].deprecations[0];
@@ -216,7 +230,7 @@ mod tests {
 
     #[test]
     fn of_a_record_nothing_is_known_and_a_problem_is_an_error() {
-        let facts = Facts { version: "1.33".into(), problem: Some("away".into()), ..Facts::default() };
+        let facts = Facts { version: "1.35".into(), problem: Some("away".into()), ..Facts::default() };
         let all = all(&facts);
         assert_eq!(status(&all, "Kubelet version skew"), InsightStatus::Unknown);
         assert_eq!(status(&all, "Deprecated APIs"), InsightStatus::Unknown);

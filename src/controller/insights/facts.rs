@@ -21,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// What is known of a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Kubernetes minor version that runs, such as `1.33`.
+    /// Kubernetes minor version that runs, such as `1.35`.
     pub version: String,
     /// What the cluster's Ready condition complains of.
     pub problem: Option<String>,
@@ -147,12 +147,12 @@ mod tests {
     #[test]
     fn deprecated_apis_that_will_be_removed_are_found() {
         let metrics = "# HELP apiserver_requested_deprecated_apis x\n\
-            apiserver_requested_deprecated_apis{group=\"flowcontrol.apiserver.k8s.io\",removed_release=\"1.32\",resource=\"flowschemas\",subresource=\"\",version=\"v1beta3\"} 1\n\
-            apiserver_requested_deprecated_apis{group=\"flowcontrol.apiserver.k8s.io\",removed_release=\"1.32\",resource=\"flowschemas\",subresource=\"status\",version=\"v1beta3\"} 1\n\
+            apiserver_requested_deprecated_apis{group=\"flowcontrol.apiserver.k8s.io\",removed_release=\"1.34\",resource=\"flowschemas\",subresource=\"\",version=\"v1beta3\"} 1\n\
+            apiserver_requested_deprecated_apis{group=\"flowcontrol.apiserver.k8s.io\",removed_release=\"1.34\",resource=\"flowschemas\",subresource=\"status\",version=\"v1beta3\"} 1\n\
             apiserver_requested_deprecated_apis{group=\"\",removed_release=\"\",resource=\"componentstatuses\",subresource=\"\",version=\"v1\"} 1\n\
             apiserver_request_total{code=\"200\"} 3\n";
         let found = deprecated(metrics);
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].resource.as_str(), found[0].removed.as_str()), ("flowschemas", "1.32"));
+        assert_eq!((found[0].resource.as_str(), found[0].removed.as_str()), ("flowschemas", "1.34"));
     }
 }

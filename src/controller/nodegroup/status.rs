@@ -96,7 +96,7 @@ mod tests {
         let decision = Decision::new(Next::Nothing, Phase::Active, Health::Ready);
         let status = status(&nodegroup(json!({}), json!(null)), &seen(), &decision);
         assert_eq!((status.replicas, status.ready_replicas, status.observed_generation), (2, 1, Some(2)));
-        assert_eq!(status.version.as_deref(), Some("1.33"));
+        assert_eq!(status.version.as_deref(), Some("1.35"));
         assert_eq!(status.selector.as_deref(), Some("eks.amazonaws.com/nodegroup=workers"));
         assert!(status.arn.unwrap().starts_with("arn:aws:eks:us-east-1:000000000000:nodegroup/demo/workers/"));
         assert_eq!(status.issues, []);
@@ -105,11 +105,11 @@ mod tests {
     #[test]
     fn what_was_known_stays_while_the_engine_or_the_cluster_is_away() {
         let group =
-            nodegroup(json!({}), json!({"arn": "arn", "version": "1.32", "nodes": [{"name": "a", "ready": true}]}));
+            nodegroup(json!({}), json!({"arn": "arn", "version": "1.34", "nodes": [{"name": "a", "ready": true}]}));
         let away = Error::Unavailable { engine: "Docker", doing: "looking".into(), why: "refused".into() };
         let seen = Observed { machines: Err(away), nodes: None, ..seen_group(1) };
         let status = status(&group, &seen, &failing(Reason::ProviderUnavailable));
-        assert_eq!((status.replicas, status.arn.as_deref(), status.version.as_deref()), (1, Some("arn"), Some("1.32")));
+        assert_eq!((status.replicas, status.arn.as_deref(), status.version.as_deref()), (1, Some("arn"), Some("1.34")));
     }
 
     #[test]

@@ -142,9 +142,9 @@ mod tests {
 
     #[test]
     fn a_group_may_be_older_than_its_cluster_but_not_newer() {
-        assert!(of(json!({"version": "1.34"})).unwrap_err().contains("newer than the cluster's 1.33"));
-        assert_eq!(of(json!({})).unwrap().image, "image:1.33", "the cluster's own");
-        assert_ne!(of(json!({"version": "1.32"})).unwrap().image, "image:1.33");
+        assert!(of(json!({"version": "1.36"})).unwrap_err().contains("newer than the cluster's 1.35"));
+        assert_eq!(of(json!({})).unwrap().image, "image:1.35", "the cluster's own");
+        assert_ne!(of(json!({"version": "1.34"})).unwrap().image, "image:1.35");
         assert!(of(json!({"version": "1.1"})).unwrap_err().contains("known versions"));
     }
 

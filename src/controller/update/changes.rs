@@ -108,14 +108,14 @@ mod tests {
 
     #[test]
     fn a_change_has_eks_words() {
-        let old = json!({"kubernetesVersion": "1.33", "publicAccess": true});
+        let old = json!({"kubernetesVersion": "1.35", "publicAccess": true});
         assert_eq!(of_cluster(&old, &old), None);
-        let (kind, params) = of_cluster(&old, &json!({"kubernetesVersion": "1.34", "publicAccess": true})).unwrap();
-        assert_eq!((kind, params[0].type_.as_str(), params[0].value.as_str()), ("VersionUpdate", "Version", "1.34"));
-        let new = json!({"kubernetesVersion": "1.33", "publicAccess": false, "privateAccess": true});
+        let (kind, params) = of_cluster(&old, &json!({"kubernetesVersion": "1.36", "publicAccess": true})).unwrap();
+        assert_eq!((kind, params[0].type_.as_str(), params[0].value.as_str()), ("VersionUpdate", "Version", "1.36"));
+        let new = json!({"kubernetesVersion": "1.35", "publicAccess": false, "privateAccess": true});
         let (kind, params) = of_cluster(&old, &new).unwrap();
         assert_eq!((kind, params.len()), ("EndpointAccessUpdate", 2));
-        assert_eq!(of_cluster(&old, &json!({"kubernetesVersion": "1.33", "publicAccess": true, "tags": {}})), None);
+        assert_eq!(of_cluster(&old, &json!({"kubernetesVersion": "1.35", "publicAccess": true, "tags": {}})), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::crd::names::{self, Identity};
 use crate::crd::nodegroup::UpdateConfig;
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, Nodegroup, NodegroupSpec, NodegroupStatus};
+use crate::kubernetes_versions;
 
 /// What CreateNodegroup asks for. Its members are those of the resource's spec; only `clusterName` means something
 /// else there: the cluster's name in EKS.
@@ -116,13 +117,14 @@ fn subnets(spec: &NodegroupSpec, cluster: &EKSClusterConfig, identity: &Identity
     if cluster.spec.subnets.is_empty() { identity.network().subnets } else { cluster.spec.subnets.clone() }
 }
 
-/// `<version>.0-<day of creation>` where the spec has none; an AMI of one's own has none at all.
+/// `<Kubernetes release>-<day of creation>` where the spec has none; an AMI of one's own has none at all.
 fn release_version(group: &Nodegroup, version: &str) -> Option<String> {
     if group.spec.ami_type.as_deref() == Some("CUSTOM") {
         return None;
     }
     let day = || group.creation_timestamp().map(|time| time.0.strftime("%Y%m%d").to_string()).unwrap_or_default();
-    Some(group.spec.release_version.clone().unwrap_or_else(|| format!("{version}.0-{}", day())))
+    let patch = || kubernetes_versions::find(version).map_or_else(|| format!("{version}.0"), |v| v.patch().to_owned());
+    Some(group.spec.release_version.clone().unwrap_or_else(|| format!("{}-{}", patch(), day())))
 }
 
 /// When anything about the resource but its status was last written.

@@ -43,7 +43,7 @@ fn complete(operation: &str, request: &Value) {
 fn create_cluster() -> Value {
     json!({
         "name": "Demo_1",
-        "version": "1.33",
+        "version": "1.35",
         "roleArn": ROLE,
         "resourcesVpcConfig": {
             "subnetIds": ["subnet-1", "subnet-2"],
@@ -108,7 +108,7 @@ fn everything_that_is_asked_of_a_cluster_is_answered() {
     complete("CreateCluster", &request);
     let cluster = cluster_of(&request);
     assert_eq!(cluster.spec.bootstrap_self_managed_addons, Some(false));
-    let answer = shaped("DescribeCluster", "cluster", cluster::describe(&cluster, false, "1.33"));
+    let answer = shaped("DescribeCluster", "cluster", cluster::describe(&cluster, false, "1.35"));
     // The answer has no member for the addons; the token stands in an annotation that the handler sets.
     assert_answered(&request, &answer, &["bootstrapSelfManagedAddons", "clientRequestToken"]);
 }
@@ -122,13 +122,13 @@ fn a_cluster_that_works_has_all_that_clients_read() {
         phase: Some(Phase::Active),
         endpoint: Some("https://127.0.0.1:16443".into()),
         certificate_authority: serde_json::from_value(json!({"data": "Q0E=", "id": "ca-1"})).unwrap(),
-        version: Some("1.33".into()),
+        version: Some("1.35".into()),
         ..EKSClusterConfigStatus::default()
     });
     let answer = shaped("DescribeCluster", "cluster", cluster::describe(&cluster, false, "1.30"));
     let text = |path: &str| answer.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("{path}")).to_owned();
     assert_eq!(answer["createdAt"], 1_767_323_045.0);
-    assert_eq!((text("/status"), text("/version")), ("ACTIVE".into(), "1.33".into()));
+    assert_eq!((text("/status"), text("/version")), ("ACTIVE".into(), "1.35".into()));
     assert_eq!(text("/arn"), "arn:aws:eks:us-east-1:000000000000:cluster/c");
     assert_eq!(
         (text("/endpoint"), text("/certificateAuthority/data")),
@@ -190,8 +190,8 @@ fn create_nodegroup() -> Value {
             }],
         },
         "capacityType": "SPOT",
-        "version": "1.32",
-        "releaseVersion": "1.32.1-20260101",
+        "version": "1.34",
+        "releaseVersion": "1.34.1-20260101",
         "warmPoolConfig": {
             "enabled": true, "minSize": 1, "maxGroupPreparedCapacity": 2, "poolState": "STOPPED", "reuseOnScaleIn": true,
         },
@@ -200,7 +200,7 @@ fn create_nodegroup() -> Value {
 
 fn nodegroup_of(request: &Value, cluster: &EKSClusterConfig) -> Nodegroup {
     let request: nodegroup::CreateNodegroup = serde_json::from_value(request.clone()).unwrap();
-    let spec = nodegroup::spec(&request, cluster, "1.33");
+    let spec = nodegroup::spec(&request, cluster, "1.35");
     let spec = serde_json::from_value(serde_json::to_value(&spec).unwrap()).unwrap();
     Nodegroup::new("demo-workers", spec)
 }
@@ -212,7 +212,7 @@ fn everything_that_is_asked_of_a_node_group_is_answered() {
     complete("CreateNodegroup", &request);
     let group = nodegroup_of(&request, &cluster);
     assert_eq!(group.spec.cluster_name, "demo", "the resource's name, not the cluster's");
-    let answer = nodegroup::describe(&group, &cluster, false, "1.33");
+    let answer = nodegroup::describe(&group, &cluster, false, "1.35");
     let answer = shaped("DescribeNodegroup", "nodegroup", answer);
     assert_answered(&request, &answer, &["clientRequestToken"]);
     assert!(answer["resources"]["autoScalingGroups"][0]["name"].as_str().unwrap().starts_with("eks-Workers-"));
@@ -223,9 +223,9 @@ fn a_node_group_keeps_the_version_that_its_cluster_had() {
     let cluster = cluster_of(&create_cluster());
     let request = json!({"clusterName": "Demo_1", "nodegroupName": "g", "subnets": [], "nodeRole": ROLE});
     let group = nodegroup_of(&request, &cluster);
-    assert_eq!(group.spec.version.as_deref(), Some("1.33"));
-    let answer = shaped("DescribeNodegroup", "nodegroup", nodegroup::describe(&group, &cluster, false, "1.34"));
-    assert_eq!((&answer["version"], &answer["instanceTypes"]), (&json!("1.33"), &json!(["t3.medium"])));
+    assert_eq!(group.spec.version.as_deref(), Some("1.35"));
+    let answer = shaped("DescribeNodegroup", "nodegroup", nodegroup::describe(&group, &cluster, false, "1.36"));
+    assert_eq!((&answer["version"], &answer["instanceTypes"]), (&json!("1.35"), &json!(["t3.medium"])));
     assert_eq!(answer["scalingConfig"], json!({"minSize": 1, "maxSize": 2, "desiredSize": 2}));
     assert_eq!((&answer["diskSize"], &answer["subnets"]), (&json!(20), &json!(["subnet-1", "subnet-2"])));
 }
@@ -240,7 +240,7 @@ fn what_is_wrong_with_a_node_group_is_told() {
             .unwrap(),
         ..NodegroupStatus::default()
     });
-    let answer = shaped("DescribeNodegroup", "nodegroup", nodegroup::describe(&group, &cluster, false, "1.33"));
+    let answer = shaped("DescribeNodegroup", "nodegroup", nodegroup::describe(&group, &cluster, false, "1.35"));
     assert_eq!(answer["status"], "CREATE_FAILED");
     assert_eq!(answer["health"]["issues"][0]["code"], "NodeCreationFailure");
     if let Some(status) = &mut group.status {

@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn only_versions_for_the_kubernetes_version_are_listed() {
         let coredns = addon_catalogue::find("coredns").unwrap();
-        let all = describe(coredns, &["1.33"]).unwrap();
+        let all = describe(coredns, &["1.35"]).unwrap();
         let versions = all["addonVersions"].as_array().unwrap();
         let default: Vec<_> = versions.iter().filter(|v| v["compatibilities"][0]["defaultVersion"] == true).collect();
         assert_eq!(default.len(), 1);

@@ -256,8 +256,8 @@ mod tests {
 
     #[test]
     fn what_eks_would_refuse_is_refused() {
-        let code = |more| check(&asked(more), "1.33");
-        assert_eq!(code(json!({})).unwrap(), "v1.12.1-eksbuild.2");
+        let code = |more| check(&asked(more), "1.35");
+        assert_eq!(code(json!({})).unwrap(), "v1.12.4-eksbuild.1");
         assert!(code(json!({"addonVersion": "v1.9.3-eksbuild.15"})).is_err(), "for older clusters");
         assert!(code(json!({"configurationValues": "{\"nothing\": 1}"})).is_err());
         assert!(code(json!({"podIdentityAssociations": [{"serviceAccount": "a", "roleArn": "r"}]})).is_err());

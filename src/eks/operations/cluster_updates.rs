@@ -173,8 +173,8 @@ mod tests {
         let settings = Settings {
             account: String::new(),
             region: String::new(),
-            default_version: "1.33".into(),
-            versions: (24..=34).map(|minor| format!("1.{minor}")).collect(),
+            default_version: "1.35".into(),
+            versions: (24..=36).map(|minor| format!("1.{minor}")).collect(),
             quotas: Quotas::default(),
         };
         let spec = EKSClusterConfigSpec { kubernetes_version: Some(present.into()), ..EKSClusterConfigSpec::default() };
@@ -184,17 +184,17 @@ mod tests {
 
     #[test]
     fn versions_go_one_minor_up() {
-        assert_eq!(refusal("1.32", "1.33", None), None);
-        for (from, to) in [("1.32", "1.34"), ("1.32", "1.31"), ("1.32", "1.32")] {
+        assert_eq!(refusal("1.34", "1.35", None), None);
+        for (from, to) in [("1.34", "1.36"), ("1.34", "1.31"), ("1.34", "1.34")] {
             let text = refusal(from, to, None).unwrap();
             assert_eq!(text, format!("Unsupported Kubernetes minor version update from {from} to {to}"));
         }
-        assert_eq!(refusal("1.34", "1.35", None).unwrap(), "unsupported Kubernetes version");
+        assert_eq!(refusal("1.36", "1.37", None).unwrap(), "unsupported Kubernetes version");
     }
 
     #[test]
     fn nodes_are_not_left_too_far_behind() {
-        assert_eq!(refusal("1.32", "1.33", Some(30)), None);
-        assert!(refusal("1.32", "1.33", Some(29)).is_some());
+        assert_eq!(refusal("1.34", "1.35", Some(32)), None);
+        assert!(refusal("1.34", "1.35", Some(31)).is_some());
     }
 }

@@ -8,7 +8,7 @@ use super::{Api, Cx, Settings};
 use crate::crd::keys::PLATFORM_VERSION;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
-use crate::eks::versions::{self, Version};
+use crate::kubernetes_versions::{self, Support, Version};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
@@ -41,8 +41,9 @@ fn list(filter: &Filter, settings: &Settings, today: NaiveDate) -> Vec<Value> {
     let named = |name: &String| filter.cluster_versions.is_empty() || filter.cluster_versions.contains(name);
     let all = settings.versions.iter().filter(|name| named(name));
     all.filter_map(|name| {
-        let facts = versions::find(name);
-        let status = support(facts, today);
+        let facts = kubernetes_versions::find(name);
+        // A version that EKS doesn't know is as good as a new one.
+        let status = facts.map_or(Support::Standard, |facts| facts.support(today)).as_str();
         let default = *name == settings.default_version;
         let shown = match &wanted {
             Some(wanted) => wanted == status,
@@ -60,27 +61,14 @@ fn list(filter: &Filter, settings: &Settings, today: NaiveDate) -> Vec<Value> {
                 "endOfExtendedSupportDate": facts.map(|facts| midnight(facts.extended_until)),
                 "status": status.to_lowercase().replace('_', "-"),
                 "versionStatus": status,
+                "kubernetesPatchVersion": facts.map(Version::patch),
             })
         })
     })
     .collect()
 }
 
-/// What support EKS gives a version on this day. One that EKS doesn't know is as good as a new one.
-fn support(facts: Option<&Version>, today: NaiveDate) -> &'static str {
-    let Some(facts) = facts else { return "STANDARD_SUPPORT" };
-    // Days in this form have the order of their text.
-    let today = today.to_string();
-    if today.as_str() <= facts.standard_until {
-        "STANDARD_SUPPORT"
-    } else if today.as_str() <= facts.extended_until {
-        "EXTENDED_SUPPORT"
-    } else {
-        "UNSUPPORTED"
-    }
-}
-
-fn midnight(day: &str) -> String {
+fn midnight(day: NaiveDate) -> String {
     format!("{day}T00:00:00Z")
 }
 
@@ -89,29 +77,49 @@ mod tests {
     use super::*;
     use crate::eks::operations::Quotas;
 
-    fn names(filter: &Filter) -> Vec<String> {
+    fn on(day: &str, filter: &Filter) -> Vec<Value> {
         let settings = Settings {
             account: String::new(),
             region: String::new(),
-            default_version: "1.33".into(),
-            versions: versions::ALL.iter().map(|version| version.name.to_owned()).collect(),
+            default_version: "1.35".into(),
+            versions: kubernetes_versions::all().iter().map(|version| version.name.clone()).collect(),
             quotas: Quotas::default(),
         };
-        let day = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
-        let listed = list(filter, &settings, day);
+        list(filter, &settings, day.parse().unwrap())
+    }
+
+    fn names(filter: &Filter) -> Vec<String> {
+        let listed = on("2026-11-27", filter);
         listed.iter().map(|version| version["clusterVersion"].as_str().unwrap().to_owned()).collect()
     }
 
     #[test]
     fn what_is_listed_depends_on_the_day_and_on_the_filter() {
-        assert_eq!(names(&Filter::default()), ["1.34", "1.33", "1.32", "1.31", "1.30", "1.29"]);
+        assert_eq!(names(&Filter::default()), ["1.36", "1.35", "1.34", "1.33", "1.32"]);
         let all = Filter { include_all: true, ..Filter::default() };
-        assert_eq!(names(&all).len(), versions::ALL.len());
+        assert_eq!(names(&all).len(), kubernetes_versions::all().len());
         let default = Filter { default_only: true, ..Filter::default() };
-        assert_eq!(names(&default), ["1.33"]);
+        assert_eq!(names(&default), ["1.35"]);
         let extended = Filter { status: Some("extended-support".into()), ..Filter::default() };
-        assert_eq!(names(&extended), ["1.31", "1.30", "1.29"]);
+        assert_eq!(names(&extended), ["1.33", "1.32"]);
+        let gone = Filter { version_status: Some("UNSUPPORTED".into()), ..Filter::default() };
+        assert_eq!(names(&gone).first().map(String::as_str), Some("1.31"));
         let one = Filter { cluster_versions: vec!["1.24".into()], ..Filter::default() };
         assert_eq!(names(&one), ["1.24"]);
+        let other = Filter { cluster_type: Some("other".into()), ..Filter::default() };
+        assert_eq!(names(&other), [""; 0]);
+        assert_eq!(on("2026-11-25", &Filter::default()).len(), 6, "1.31 is offered for one more day");
+    }
+
+    #[test]
+    fn a_version_is_told_with_its_days_and_its_patch() {
+        let one = Filter { cluster_versions: vec!["1.31".into()], ..Filter::default() };
+        let expected = json!([{
+            "clusterVersion": "1.31", "clusterType": "eks", "defaultPlatformVersion": PLATFORM_VERSION, "defaultVersion": false,
+            "releaseDate": "2024-09-26T00:00:00Z", "endOfStandardSupportDate": "2025-11-26T00:00:00Z",
+            "endOfExtendedSupportDate": "2026-11-26T00:00:00Z", "status": "unsupported", "versionStatus": "UNSUPPORTED",
+            "kubernetesPatchVersion": "1.31.1",
+        }]);
+        assert_eq!(Value::Array(on("2026-11-27", &one)), expected);
     }
 }

@@ -184,8 +184,8 @@ mod tests {
         Settings {
             account: "000000000000".into(),
             region: "us-east-1".into(),
-            default_version: "1.33".into(),
-            versions: vec!["1.32".into(), "1.33".into()],
+            default_version: "1.35".into(),
+            versions: vec!["1.34".into(), "1.35".into()],
             quotas: Quotas::default(),
         }
     }

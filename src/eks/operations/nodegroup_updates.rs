@@ -165,18 +165,18 @@ mod tests {
 
     #[test]
     fn a_group_follows_its_cluster_where_nothing_is_named() {
-        let mut group = spec("1.32");
-        let change = upgrade(&to(None), &mut group, None, "1.33").unwrap();
-        assert_eq!((group.version.as_deref(), change.params[0].value.as_str()), (Some("1.33"), "1.33"));
-        assert!(upgrade(&to(None), &mut group, None, "1.33").unwrap_err().message().starts_with("No changes needed"));
+        let mut group = spec("1.34");
+        let change = upgrade(&to(None), &mut group, None, "1.35").unwrap();
+        assert_eq!((group.version.as_deref(), change.params[0].value.as_str()), (Some("1.35"), "1.35"));
+        assert!(upgrade(&to(None), &mut group, None, "1.35").unwrap_err().message().starts_with("No changes needed"));
     }
 
     #[test]
     fn a_version_that_was_not_reached_can_be_asked_for_again() {
-        let mut group = Nodegroup::new("g", spec("1.33"));
-        group.status = serde_json::from_value(serde_json::json!({"version": "1.32"})).unwrap();
+        let mut group = Nodegroup::new("g", spec("1.35"));
+        group.status = serde_json::from_value(serde_json::json!({"version": "1.34"})).unwrap();
         back(&mut group);
-        assert!(upgrade(&to(Some("1.33")), &mut group.spec, Some("1.32"), "1.33").is_ok());
+        assert!(upgrade(&to(Some("1.35")), &mut group.spec, Some("1.34"), "1.35").is_ok());
         let mut follows = Nodegroup { spec: NodegroupSpec::default(), ..group };
         back(&mut follows);
         assert_eq!(follows.spec.version, None);
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn only_nodes_that_are_there_are_changed() {
         let refused = |status: serde_json::Value| {
-            let mut group = Nodegroup::new("g", spec("1.33"));
+            let mut group = Nodegroup::new("g", spec("1.35"));
             group.status = serde_json::from_value(status).unwrap();
             check_state(&group).err().map(|error| error.code())
         };
@@ -198,20 +198,20 @@ mod tests {
 
     #[test]
     fn a_group_is_never_newer_than_its_cluster_and_never_goes_back() {
-        assert!(upgrade(&to(Some("1.34")), &mut spec("1.32"), None, "1.33").is_err());
-        assert!(upgrade(&to(Some("1.31")), &mut spec("1.32"), None, "1.33").is_err());
-        assert!(upgrade(&to(Some("1.33")), &mut spec("1.31"), None, "1.33").is_ok());
+        assert!(upgrade(&to(Some("1.36")), &mut spec("1.34"), None, "1.35").is_err());
+        assert!(upgrade(&to(Some("1.31")), &mut spec("1.34"), None, "1.35").is_err());
+        assert!(upgrade(&to(Some("1.35")), &mut spec("1.31"), None, "1.35").is_ok());
     }
 
     #[test]
     fn a_group_keeps_its_template_and_gets_another_version_of_it() {
         let template =
             |id: &str, version: &str| LaunchTemplate { id: Some(id.into()), version: Some(version.into()), name: None };
-        let mut group = NodegroupSpec { launch_template: Some(template("lt-1", "1")), ..spec("1.33") };
+        let mut group = NodegroupSpec { launch_template: Some(template("lt-1", "1")), ..spec("1.35") };
         let request = |id, version| UpdateVersion { launch_template: Some(template(id, version)), ..to(None) };
-        upgrade(&request("lt-1", "2"), &mut group, None, "1.33").unwrap();
+        upgrade(&request("lt-1", "2"), &mut group, None, "1.35").unwrap();
         assert_eq!(group.launch_template, Some(template("lt-1", "2")));
-        assert!(upgrade(&request("lt-2", "2"), &mut group, None, "1.33").is_err());
-        assert!(upgrade(&request("lt-1", "2"), &mut spec("1.33"), None, "1.33").is_err());
+        assert!(upgrade(&request("lt-2", "2"), &mut group, None, "1.35").is_err());
+        assert!(upgrade(&request("lt-1", "2"), &mut spec("1.35"), None, "1.35").is_err());
     }
 }

@@ -171,7 +171,7 @@ pub(super) fn check_version(version: &str, cluster_version: &str) -> Result<(), 
     Ok(())
 }
 
-/// The minor part of a version such as `1.33`.
+/// The minor part of a version such as `1.35`.
 pub(super) fn minor(version: &str) -> Option<u32> {
     version.strip_prefix("1.")?.parse().ok()
 }
@@ -216,7 +216,7 @@ mod tests {
         let mut spec = json!({"clusterName": "c", "nodegroupName": "g"});
         spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let spec: NodegroupSpec = serde_json::from_value(spec).unwrap();
-        check(&spec, "1.33", Quotas::default()).err().map(|error| error.message().to_owned())
+        check(&spec, "1.35", Quotas::default()).err().map(|error| error.message().to_owned())
     }
 
     #[test]
@@ -244,9 +244,9 @@ mod tests {
 
     #[test]
     fn nodes_are_never_newer_than_the_control_plane() {
-        assert_eq!(refusal(json!({"version": "1.33"})), None);
+        assert_eq!(refusal(json!({"version": "1.35"})), None);
         assert_eq!(refusal(json!({"version": "1.9"})), None);
-        assert!(refusal(json!({"version": "1.34"})).is_some());
+        assert!(refusal(json!({"version": "1.36"})).is_some());
         assert!(refusal(json!({"version": "latest"})).is_some());
     }
 }

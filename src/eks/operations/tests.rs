@@ -157,13 +157,13 @@ async fn an_upgrade_that_failed_is_begun_again_only_if_it_may_be() {
     world.cluster("c").await;
     let failed = |phase: &'static str| {
         move |object: &mut Value| {
-            object["spec"]["kubernetesVersion"] = json!("1.34");
-            object["status"] = json!({"phase": phase, "version": "1.33"});
+            object["spec"]["kubernetesVersion"] = json!("1.36");
+            object["status"] = json!({"phase": phase, "version": "1.35"});
         }
     };
     let generation = || world.object("eksclusterconfigs", "c")["metadata"]["generation"].clone();
     world.edit::<EKSClusterConfig>("c", failed("Failed")).await;
-    let upgrade = json!({"name": "c", "version": "1.34"});
+    let upgrade = json!({"name": "c", "version": "1.36"});
     assert_eq!(refusal(world.call("UpdateClusterVersion", upgrade.clone()).await).0, ErrorCode::InvalidRequest);
     assert_eq!(generation(), 1, "a refused request changes nothing");
     world.edit::<EKSClusterConfig>("c", failed("Active")).await;

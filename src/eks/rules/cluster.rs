@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::{Verdict, auto_mode, invalid, network, values};
 use crate::crd::cluster_settings::{AuthenticationMode, SupportType};
 use crate::eks::convert::cluster::{CreateCluster, EncryptionConfig};
-use crate::eks::versions;
+use crate::kubernetes_versions::{self, Support};
 
 /// What is known when a cluster is to be made.
 #[derive(Clone, Copy, Debug)]
@@ -169,8 +169,7 @@ fn support(request: &CreateCluster, facts: &Facts<'_>) -> Verdict {
 /// # Errors
 /// `InvalidParameterException`.
 pub fn standard_support(policy: Option<SupportType>, version: &str, today: NaiveDate) -> Verdict {
-    // Days in this form have the order of their text.
-    let over = versions::find(version).is_some_and(|facts| *facts.standard_until < *today.to_string());
+    let over = kubernetes_versions::find(version).is_some_and(|facts| facts.support(today) != Support::Standard);
     if policy == Some(SupportType::Standard) && over {
         return invalid(format!(
             "supportType STANDARD can not be set: Kubernetes version {version} is in extended support already"

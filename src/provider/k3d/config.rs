@@ -7,22 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::kubernetes_versions;
 use crate::provider::Error;
-
-/// k3s releases that run a Kubernetes minor version where the settings name no other image.
-const DEFAULT_RELEASES: [&str; 11] = [
-    "1.24.17-k3s1",
-    "1.25.16-k3s4",
-    "1.26.15-k3s1",
-    "1.27.16-k3s1",
-    "1.28.13-k3s1",
-    "1.29.8-k3s1",
-    "1.30.4-k3s1",
-    "1.31.1-k3s1",
-    "1.32.9-k3s1",
-    "1.33.5-k3s1",
-    "1.34.1-k3s1",
-];
 
 /// Settings of the k3d provider.
 #[derive(Clone, Debug)]
@@ -91,12 +77,12 @@ impl Default for Limits {
     }
 }
 
-/// A Kubernetes minor version such as `1.33`, in order of age.
+/// A Kubernetes minor version such as `1.35`, in order of age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Minor(u16, u16);
 
 impl Minor {
-    /// The minor version that `text` begins with, `v1.33.5` as well as `1.33`.
+    /// The minor version that `text` begins with, `v1.35.7` as well as `1.35`.
     fn of(text: &str) -> Option<Self> {
         let mut parts = text.strip_prefix('v').unwrap_or(text).splitn(3, '.');
         Some(Self(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
@@ -114,22 +100,21 @@ impl std::fmt::Display for Minor {
 /// ```
 /// # use k3eks::provider::k3d::Images;
 /// let mut images = Images::default();
-/// assert_eq!(images.get("1.33").unwrap(), "rancher/k3s:v1.33.5-k3s1");
-/// images.set("1.33=registry.example/k3s:v1.33.9".parse().unwrap());
-/// assert_eq!(images.get("1.33").unwrap(), "registry.example/k3s:v1.33.9");
+/// assert_eq!(images.get("1.35").unwrap(), "rancher/k3s:v1.35.7-k3s1");
+/// images.set("1.35=registry.example/k3s:v1.35.9".parse().unwrap());
+/// assert_eq!(images.get("1.35").unwrap(), "registry.example/k3s:v1.35.9");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images(BTreeMap<Minor, String>);
 
 impl Default for Images {
     fn default() -> Self {
-        let entry = |release: &&str| Some((Minor::of(release)?, format!("rancher/k3s:v{release}")));
-        Self(DEFAULT_RELEASES.iter().filter_map(entry).collect())
+        Self(kubernetes_versions::all().iter().filter_map(|v| Some((Minor::of(&v.name)?, v.image()))).collect())
     }
 }
 
 impl Images {
-    /// The image that runs `version`, a minor version such as `1.33`.
+    /// The image that runs `version`, a minor version such as `1.35`.
     ///
     /// # Errors
     /// [`Error::UnknownVersion`] with the versions that are known.
@@ -147,7 +132,7 @@ impl Images {
     }
 }
 
-/// An entry of [`Images`], written `1.33=rancher/k3s:v1.33.5-k3s1`.
+/// An entry of [`Images`], written `1.35=rancher/k3s:v1.35.7-k3s1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionImage {
     version: Minor,
@@ -158,7 +143,7 @@ impl FromStr for VersionImage {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} isn't of the form VERSION=IMAGE, such as 1.33=rancher/k3s:v1.33.5-k3s1");
+        let wrong = || format!("{text:?} isn't of the form VERSION=IMAGE, such as 1.35=rancher/k3s:v1.35.7-k3s1");
         let (version, image) = text.split_once('=').ok_or_else(wrong)?;
         let minor = Minor::of(version).filter(|minor| minor.to_string() == version).ok_or_else(wrong)?;
         if image.is_empty() || image.contains(char::is_whitespace) {
@@ -175,10 +160,10 @@ mod tests {
     #[test]
     fn every_default_release_is_found_by_its_minor_version() {
         let images = Images::default();
-        assert_eq!(images.0.len(), DEFAULT_RELEASES.len());
+        assert_eq!(images.0.len(), kubernetes_versions::all().len());
         assert_eq!(images.get("1.24").unwrap(), "rancher/k3s:v1.24.17-k3s1");
         assert_eq!(images.get("1.25").unwrap(), "rancher/k3s:v1.25.16-k3s4");
-        assert_eq!(images.get("1.34").unwrap(), "rancher/k3s:v1.34.1-k3s1");
+        assert_eq!(images.get(kubernetes_versions::default()).unwrap(), "rancher/k3s:v1.36.4-k3s1");
     }
 
     #[test]
@@ -189,14 +174,14 @@ mod tests {
         let Error::UnknownVersion { version, known } = error else { panic!("{error}") };
         assert_eq!(version, "1.99");
         assert!(known.starts_with("1.9, 1.24, 1.25"), "{known}");
-        for text in ["", "1", "1.33.5", "v1.33", "latest", "01.33"] {
+        for text in ["", "1", "1.35.7", "v1.35", "latest", "01.35"] {
             assert!(images.get(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn entries_that_cannot_be_read_are_refused() {
-        for text in ["1.33", "=image", "1.33=", "1.33.5=image", "x=image", "1.33=a b"] {
+        for text in ["1.35", "=image", "1.35=", "1.35.5=image", "x=image", "1.35=a b"] {
             assert!(text.parse::<VersionImage>().is_err(), "{text}");
         }
     }

@@ -35,7 +35,7 @@ fn our_finalizer_comes_before_anything_is_made() {
 #[test]
 fn a_server_that_was_made_for_another_version_isn_t_used() {
     let mut other = server(ContainerState::Running);
-    other.servers[0].image = "image:1.32".into();
+    other.servers[0].image = "image:1.34".into();
     let seen = Observed { world: Ok(other), task: TaskView::Finished(Work::Create), child: ready(), ..seen_cluster() };
     assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen).next, Next::StartCreate(_)));
     assert!(
@@ -228,10 +228,10 @@ fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
 }
 
 fn asked_for_1_34(task: TaskView) -> Observed {
-    let target = ClusterPlan { version: "1.34".into(), image: "image:1.34".into(), ..cluster_plan() };
+    let target = ClusterPlan { version: "1.36".into(), image: "image:1.36".into(), ..cluster_plan() };
     Observed {
         world: Ok(server(ContainerState::Running)),
-        child: Child { version: Some("v1.33.5+k3s1".into()), ..ready() },
+        child: Child { version: Some("v1.35.7+k3s1".into()), ..ready() },
         target: Some(Ok(target)),
         task,
         ..seen_cluster()
@@ -243,21 +243,21 @@ fn the_next_version_is_an_upgrade_and_reached_when_the_api_server_says_so() {
     let demo = cluster(json!({}), active());
     let seen = asked_for_1_34(TaskView::Finished(Work::Create));
     let begun = plan(&demo, &seen);
-    assert!(matches!(&begun.next, Next::StartUpgrade(target) if target.version == "1.34"), "{begun:?}");
+    assert!(matches!(&begun.next, Next::StartUpgrade(target) if target.version == "1.36"), "{begun:?}");
     assert_eq!((begun.phase, reason(&begun)), (Phase::Updating, Some(Reason::Updating)));
-    assert_eq!(seen.running().unwrap().version, "1.33");
+    assert_eq!(seen.running().unwrap().version, "1.35");
     let step = Step { number: 3, of: 4, what: "starting".into() };
     let under_way = plan(&demo, &asked_for_1_34(TaskView::Running(Work::Upgrade, step)));
     assert_eq!((under_way.next, under_way.phase), (Next::Nothing, Phase::Updating));
 
     let mut seen = asked_for_1_34(TaskView::Finished(Work::Upgrade));
-    seen.world.as_mut().unwrap().servers[0].image = "image:1.34".into();
+    seen.world.as_mut().unwrap().servers[0].image = "image:1.36".into();
     let waiting = plan(&demo, &seen);
     assert_eq!((waiting.next, waiting.phase), (Next::Nothing, Phase::Updating), "the old server's word is no proof");
-    seen.child.version = Some("v1.34.1+k3s1".into());
+    seen.child.version = Some("v1.36.4+k3s1".into());
     let done = plan(&demo, &seen);
     assert_eq!((done.next, done.phase, done.health), (Next::Nothing, Phase::Active, Health::Ready));
-    assert_eq!(seen.running().unwrap().version, "1.34");
+    assert_eq!(seen.running().unwrap().version, "1.36");
 }
 
 /// A cluster that runs as it should.
@@ -296,7 +296,7 @@ fn a_failed_upgrade_is_told_and_tried_again_only_when_the_spec_changes() {
     status["observedGeneration"] = 3.into();
     let told = plan(&cluster(json!({}), status.clone()), &failed);
     let Health::Stalled(Reason::UpgradeFailed, message) = &told.health else { panic!("{told:?}") };
-    assert!(message.contains("1.33") && message.contains("1.34"), "{message}");
+    assert!(message.contains("1.35") && message.contains("1.36"), "{message}");
     assert_eq!((told.next, told.phase), (Next::Nothing, Phase::Active));
     status["observedGeneration"] = 2.into();
     assert!(matches!(plan(&cluster(json!({}), status), &failed).next, Next::StartUpgrade(_)));
@@ -305,7 +305,7 @@ fn a_failed_upgrade_is_told_and_tried_again_only_when_the_spec_changes() {
 #[test]
 fn an_upgrade_that_was_interrupted_while_the_new_server_came_up_is_finished() {
     let mut seen = asked_for_1_34(TaskView::Idle);
-    seen.world.as_mut().unwrap().servers[0].image = "image:1.34".into();
+    seen.world.as_mut().unwrap().servers[0].image = "image:1.36".into();
     seen.child = Child { asked: true, ..Child::default() };
     let plan = plan(&cluster(json!({}), active()), &seen);
     assert!(matches!(plan.next, Next::StartUpgrade(_)), "{plan:?}");

@@ -65,7 +65,7 @@ fn rolling(all: &[(&str, &str, bool)], desired: usize) -> Observed {
 fn a_new_node_is_ready_before_an_old_one_goes() {
     let next = |seen: &Observed| plan(&old_group(), seen).next;
     let patience = Patience { limit: drain::UPDATE, force: false };
-    let begun = rolling(&[("a", "1.32", true), ("b", "1.32", true)], 2);
+    let begun = rolling(&[("a", "1.34", true), ("b", "1.34", true)], 2);
     assert!(matches!(next(&begun), Next::AddNodes(_, 1)), "one at a time");
     assert!(
         matches!(
@@ -74,15 +74,15 @@ fn a_new_node_is_ready_before_an_old_one_goes() {
         ),
         "no more than there are"
     );
-    let waiting = rolling(&[("a", "1.32", true), ("b", "1.32", true), ("c", "1.33", false)], 2);
+    let waiting = rolling(&[("a", "1.34", true), ("b", "1.34", true), ("c", "1.35", false)], 2);
     assert_eq!(next(&waiting), Next::Nothing);
-    let ready = rolling(&[("a", "1.32", true), ("b", "1.32", true), ("c", "1.33", true)], 2);
+    let ready = rolling(&[("a", "1.34", true), ("b", "1.34", true), ("c", "1.35", true)], 2);
     assert_eq!(next(&ready), Next::Drain(vec!["b".into()], patience));
-    let half = rolling(&[("a", "1.32", true), ("c", "1.33", true)], 2);
+    let half = rolling(&[("a", "1.34", true), ("c", "1.35", true)], 2);
     assert!(matches!(next(&half), Next::AddNodes(_, 1)));
-    let fewer = rolling(&[("a", "1.32", true), ("b", "1.32", true), ("c", "1.32", true)], 1);
+    let fewer = rolling(&[("a", "1.34", true), ("b", "1.34", true), ("c", "1.34", true)], 1);
     assert_eq!(next(&fewer), Next::Drain(vec!["c".into(), "b".into()], patience), "old ones go first");
-    let done = rolling(&[("c", "1.33", true), ("d", "1.33", true)], 2);
+    let done = rolling(&[("c", "1.35", true), ("d", "1.35", true)], 2);
     assert_eq!(plan(&old_group(), &done).health, Health::Ready);
 }
 
@@ -95,7 +95,7 @@ fn another_image_of_the_same_version_replaces_nothing() {
 #[test]
 fn pods_that_stay_end_an_update_until_the_spec_changes() {
     let error = Error::PodsStay { node: "a".into(), seconds: 900, pods: "default/held".into() };
-    let all = [("a", "1.32", true), ("c", "1.33", true)];
+    let all = [("a", "1.34", true), ("c", "1.35", true)];
     let seen = Observed { task: TaskView::Failed(Work::Drain, error), ..rolling(&all, 1) };
     assert!(matches!(plan(&old_group(), &seen).health, Health::Stalled(Reason::PodEvictionFailure, _)));
     let passing = Error::Engine { doing: "draining".into(), why: "the API server is away".into() };

@@ -107,8 +107,8 @@ impl World {
         let settings = Settings {
             account: "000000000000".into(),
             region: "us-east-1".into(),
-            default_version: "1.33".into(),
-            versions: vec!["1.32".into(), "1.33".into(), "1.34".into()],
+            default_version: "1.35".into(),
+            versions: vec!["1.34".into(), "1.35".into(), "1.36".into()],
             quotas: Quotas::default(),
         };
         Self { objects, api: Arc::new(Api::new(store, settings)) }
