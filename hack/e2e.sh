@@ -50,3 +50,4 @@ suite cargo test --features e2e --test e2e -- --test-threads "${K3EKS_E2E_THREAD
 # The operators that tests killed had the machine to themselves for minutes; the one in the cluster may have to catch up.
 until_ready 120 curl -fsS "$K3EKS_E2E_ENDPOINT/_k3eks/health" || { echo "error: the EKS API at $K3EKS_E2E_ENDPOINT doesn't answer" >>"$said"; exit 1; }
 suite "$clients/bin/python" -m pytest -q -p no:cacheprovider --durations 12 tests/clients
+suite hack/registry.sh "$(cat "$ROOT/.k3eks/k3eks-test.image")"

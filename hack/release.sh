@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# release.sh binary|charts|image|sbom|notes|checksums|publish: one part of a release, into dist/. Each is for the architecture that it
+# release.sh binary|charts|image|sbom|notes|checksums|publish: one part of a release, into dist/
+# (K3EKS_DIST). Each is for the architecture that it
 # runs on; the image is the one that `make up` makes.
 # shellcheck source=hack/tools.sh
 source "$(dirname "$0")/tools.sh"
 
 cd "$ROOT"
-dist=$ROOT/dist
+dist=${K3EKS_DIST:-$ROOT/dist}
 mkdir -p "$dist"
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
