@@ -47,6 +47,11 @@ pods() {
   ln -sf pods "$root/metrics-server"
   called rancher/mirrored-coredns-coredns:1.14.1 "$root" /coredns
   called rancher/mirrored-metrics-server:v0.9.0 "$root" /metrics-server
+  # A program of its own: it can't be called from another.
+  root=$work/local-path-provisioner
+  mkdir -p "$root/usr/bin"
+  (go_build "$here/pods" "$root/usr/bin/local-path-provisioner" github.com/rancher/local-path-provisioner)
+  called rancher/local-path-provisioner:v0.0.30 "$root" /usr/bin/local-path-provisioner
 }
 
 called() { # IMAGE FOLDER PROGRAM
@@ -81,12 +86,73 @@ kubernetes() { # RELEASE
   go_build "$here/kubernetes" "$work/$1/hyperkube" . "-X $v.gitVersion=$git -X $v.gitMajor=1 -X $v.gitMinor=$minor"
 }
 
+# kine's own driver for sqlite is written in C.
+kine() {
+  cd "$here/kine"
+  CGO_ENABLED=1 go build -v -trimpath -tags netgo,osusergo -ldflags '-s -w -extldflags -static' -o "$work/kine" .
+}
+
+# helm as k3s's helm-controller starts it in pods.
+klipper_helm() {
+  local root=$work/klipper-helm helm
+  helm=$(command -v helm)
+  rm -rf "$root"
+  mkdir -p "$root"/{usr/local/bin,home/klipper-helm,etc}
+  install -m755 "$helm" "$here/helm/entry" "$root/usr/local/bin/"
+  # Where it isn't static: the loader and the libraries of this machine.
+  { ldd "$helm" 2>/dev/null || true; } | grep -oE '/[^ ]+' | while read -r library; do install -D "$library" "$root$library"; done
+  printf 'FROM busybox:1.36\nCOPY . /\nENV PATH=/usr/local/bin:/bin HOME=/home/klipper-helm\nUSER 1000\nENTRYPOINT ["entry"]\n' >"$work/klipper-helm.Dockerfile"
+  DOCKER_BUILDKIT=0 docker build -q -t rancher/klipper-helm:v0.10.0 -f "$work/klipper-helm.Dockerfile" "$root"
+}
+
+# blob FOLDER TYPE FILE: puts a file into an image layout; prints its descriptor.
+blob() {
+  local digest
+  digest=$(sha256sum "$3" | cut -d' ' -f1)
+  mkdir -p "$1/blobs/sha256"
+  cp -L "$3" "$1/blobs/sha256/$digest"
+  jq -cn --arg type "$2" --arg digest "sha256:$digest" --argjson size "$(stat -Lc %s "$3")" '{mediaType: $type, digest: $digest, size: $size}'
+}
+
+# layout FOLDER IMAGE...: an OCI image layout of images that Docker has.
+layout() {
+  local folder=$1 saved entry name oci=application/vnd.oci.image
+  shift
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  saved=$(mktemp -d)
+  docker save "$@" | tar -x -C "$saved"
+  jq -c '.[]' "$saved/manifest.json" | while read -r entry; do
+    jq -r '.Layers[]' <<<"$entry" | while read -r name; do
+      blob "$folder" $oci.layer.v1.tar "$saved/$name"
+    done >"$saved/layers"
+    jq -cs --argjson config "$(blob "$folder" $oci.config.v1+json "$saved/$(jq -r .Config <<<"$entry")")" --arg type $oci.manifest.v1+json \
+      '{schemaVersion: 2, mediaType: $type, config: $config, layers: .}' "$saved/layers" >"$saved/one"
+    # The name in full, as containerd asks for it.
+    name=$(jq -r '.RepoTags[0]' <<<"$entry")
+    [[ $name == */* ]] || name=library/$name
+    blob "$folder" $oci.manifest.v1+json "$saved/one" | jq -c --arg name "docker.io/$name" '.annotations = {"org.opencontainers.image.ref.name": $name}'
+  done | jq -s '{schemaVersion: 2, manifests: .}' >"$folder/index.json"
+  echo '{"imageLayoutVersion": "1.0.0"}' >"$folder/oci-layout"
+  rm -rf "$saved"
+}
+
+images() {
+  klipper_helm
+  layout "$work/images" k3eks/pause:1 busybox:1.36 rancher/mirrored-coredns-coredns:1.14.1 rancher/mirrored-metrics-server:v0.9.0 \
+    rancher/local-path-provisioner:v0.0.30 rancher/klipper-helm:v0.10.0
+}
+
+k3s() {
+  (go_build "$here/k3s" "$work/k3s" .)
+}
+
 node() { # RELEASE
   local folder=$work/$1
-  (cd "$here/k3s" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$folder/k3s" .)
-  docker save -o "$folder/base.tar" k3eks/pause:1 busybox:1.36
-  docker save -o "$folder/coredns.tar" rancher/mirrored-coredns-coredns:1.14.1
-  cp -r "$here"/{Dockerfile,config.toml,kubelet.yaml,manifests} "$folder"
+  rm -rf "$folder"/{*.tar,images,manifests,certs.d}
+  cp -rl "$work/images" "$folder/images"
+  cp -f "$work"/{k3s,kine} "$folder"
+  cp -r "$here"/{Dockerfile,config.toml,certs.d,kubelet.yaml,manifests} "$folder"
   echo "${1/-/+}" >"$folder/k3s-version"
   DOCKER_BUILDKIT=0 docker build -q --label "k3eks.io/content=$want" -t "rancher/k3s:$1" "$folder"
 }
@@ -118,5 +184,8 @@ for release in "${missing[@]}"; do
   step "Building Kubernetes as $release" kubernetes "$release"
 done
 # Afterwards: most of it is compiled by then.
-step "Building CoreDNS and metrics-server" pods
+step "Building CoreDNS, metrics-server and local-path-provisioner" pods
+step "Building kine" kine
+step "Building helm-controller and flannel into k3s" k3s
+step "Packing the nodes' own images" images
 for release in "${missing[@]}"; do step "Building rancher/k3s:$release" node "$release"; done

@@ -8,20 +8,17 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
-	"sync"
 	"time"
 )
 
 // get asks the API server with one of the server's own client certificates.
-func get(url, name string) error {
+func get(url, name string) ([]byte, error) {
 	cert, err := tls.LoadX509KeyPair(tlsDir+"/"+name+".crt", tlsDir+"/"+name+".key")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = fetch(url, "", &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}})
-	return err
+	return fetch(url, "", &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}})
 }
 
 // fetch doesn't check the server's certificate: a node learns the authority by this very call, holding the token.
@@ -54,11 +51,11 @@ type join struct {
 	Data map[string]string `json:"data"`
 }
 
-// joinCluster starts kubelet, kube-proxy and the routes to other nodes' pods.
+// joinCluster starts kubelet, kube-proxy and the network to other nodes' pods.
 func (n *node) joinCluster(url string) error {
 	facts := join{}
 	if n.role == "server" {
-		facts.Data = map[string]string{"ca.crt": string(n.ca.pem), "dns": n.clusterDNS, "cidr": n.clusterCIDR}
+		facts.Data = map[string]string{"ca.crt": string(n.ca.pem), "dns": n.clusterDNS, "cidr": n.clusterCIDR, "flannel": n.flannelBackend}
 	} else {
 		until(200*time.Millisecond, func() error {
 			body, err := fetch(url+"/api/v1/namespaces/kube-public/configmaps/k3s-join", n.token, &tls.Config{InsecureSkipVerify: true})
@@ -86,7 +83,6 @@ func (n *node) joinCluster(url string) error {
 			return err
 		}
 	}
-	go n.importImages(url)
 	config, err := os.ReadFile("/etc/kubelet.yaml")
 	if err != nil {
 		return err
@@ -101,7 +97,7 @@ func (n *node) joinCluster(url string) error {
 		return err
 	})
 	say("info", "Successfully registered node "+n.name)
-	n.routes(url, func() {
+	n.podNetwork(url, facts.Data["cidr"], facts.Data["flannel"], func() {
 		// As on EKS, where it is a pod: after the node is Ready.
 		until(100*time.Millisecond, func() error { return n.ready(url) })
 		supervisor.keep("kube-proxy", "--kubeconfig="+agentDir+"/proxy.kubeconfig", "--cluster-cidr="+facts.Data["cidr"],
@@ -125,33 +121,26 @@ func (n *node) kubeletFlags() []string {
 	return append(all, flags(n.kubeletArgs)...)
 }
 
-// importImages makes images known that nobody could pull. An agent takes the large one a while after it is Ready: nodes
-// that start side by side would else wait for each other's imports, and CoreDNS is mostly on the server.
-func (n *node) importImages(url string) {
-	load := func(name string) {
-		until(200*time.Millisecond, func() error {
-			return exec.Command("ctr", "-a", containerdSocket, "-n", "k8s.io", "images", "import", "/opt/images/"+name+".tar").Run()
-		})
+// ownNode is what this program wants to know of its Node object.
+type ownNode struct {
+	Spec   struct{ PodCIDR string }
+	Status struct {
+		Conditions []struct{ Type, Status string }
 	}
-	load("base")
-	if n.role != "server" {
-		until(500*time.Millisecond, func() error { return n.ready(url) })
-		time.Sleep(8 * time.Second)
+}
+
+func (n *node) own(url string) (ownNode, error) {
+	own := ownNode{}
+	body, err := fetch(url+"/api/v1/nodes/"+n.name, n.token, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		return own, err
 	}
-	load("coredns")
+	return own, json.Unmarshal(body, &own)
 }
 
 // ready is nil when the node's own Ready condition is True.
 func (n *node) ready(url string) error {
-	own := struct {
-		Status struct {
-			Conditions []struct{ Type, Status string }
-		}
-	}{}
-	body, err := fetch(url+"/api/v1/nodes/"+n.name, n.token, &tls.Config{InsecureSkipVerify: true})
-	if err == nil {
-		err = json.Unmarshal(body, &own)
-	}
+	own, err := n.own(url)
 	if err != nil {
 		return err
 	}
@@ -161,54 +150,4 @@ func (n *node) ready(url string) error {
 		}
 	}
 	return fmt.Errorf("node %s is not Ready", n.name)
-}
-
-type nodeList struct {
-	Items []struct {
-		Metadata struct{ Name string }
-		Spec     struct{ PodCIDR string }
-		Status   struct {
-			Addresses []struct{ Type, Address string }
-		}
-	}
-}
-
-// routes keeps the way to other nodes' pods, and the bridge for this node's own. A node may read no other Node
-// object with its own credentials, so those of kube-proxy serve. linked is called once, when the bridge is there.
-func (n *node) routes(url string, linked func()) {
-	var once sync.Once
-	for pause := 200 * time.Millisecond; ; time.Sleep(pause) {
-		nodes := nodeList{}
-		body, err := fetch(url+"/api/v1/nodes", n.token, &tls.Config{InsecureSkipVerify: true})
-		if err != nil || json.Unmarshal(body, &nodes) != nil {
-			continue
-		}
-		for _, other := range nodes.Items {
-			cidr := other.Spec.PodCIDR
-			if cidr == "" {
-				continue
-			}
-			if other.Metadata.Name == n.name {
-				n.bridge(cidr)
-				once.Do(func() { go linked() })
-				pause = 2 * time.Second
-				continue
-			}
-			for _, a := range other.Status.Addresses {
-				if a.Type == "InternalIP" {
-					_ = exec.Command("ip", "route", "replace", cidr, "via", a.Address).Run()
-				}
-			}
-		}
-	}
-}
-
-// bridge writes the CNI configuration in place: containerd doesn't notice a file that is moved there.
-func (n *node) bridge(cidr string) {
-	const path = "/etc/cni/net.d/10-bridge.conflist"
-	text := fmt.Sprintf(`{"cniVersion":"0.4.0","name":"k8s","plugins":[{"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":true,"hairpinMode":true,"ipam":{"type":"host-local","ranges":[[{"subnet":%q}]],"routes":[{"dst":"0.0.0.0/0"}]}},{"type":"portmap","capabilities":{"portMappings":true}}]}`, cidr)
-	if old, err := os.ReadFile(path); err == nil && string(old) == text {
-		return
-	}
-	_ = os.WriteFile(path, []byte(text), 0o644)
 }

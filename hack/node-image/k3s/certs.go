@@ -42,12 +42,12 @@ func serial() *big.Int {
 	return n
 }
 
-// loadAuthority reads the cluster's authority, or makes it on the first start.
-func loadAuthority() (*authority, error) {
-	certPath, keyPath := filepath.Join(tlsDir, "server-ca.crt"), filepath.Join(tlsDir, "server-ca.key")
+// loadAuthority reads one of the cluster's authorities, or makes it on the first start.
+func loadAuthority(name string) (*authority, error) {
+	certPath, keyPath := filepath.Join(tlsDir, name+".crt"), filepath.Join(tlsDir, name+".key")
 	text, err := os.ReadFile(certPath)
 	if err != nil {
-		return newAuthority()
+		return newAuthority(name)
 	}
 	keyText, err := os.ReadFile(keyPath)
 	if err != nil {
@@ -79,13 +79,13 @@ func parseAuthority(text, keyText []byte) (*authority, error) {
 	return a, nil
 }
 
-func newAuthority() (*authority, error) {
+func newAuthority(name string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: fmt.Sprintf("k3s-server-ca@%d", time.Now().Unix())},
+		SerialNumber: serial(), Subject: pkix.Name{CommonName: fmt.Sprintf("k3s-%s@%d", name, time.Now().Unix())},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(years), IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 	}
@@ -97,10 +97,10 @@ func newAuthority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := writePEM("server-ca.key", "EC PRIVATE KEY", keyDER); err != nil {
+	if _, err := writePEM(name+".key", "EC PRIVATE KEY", keyDER); err != nil {
 		return nil, err
 	}
-	text, err := writePEM("server-ca.crt", "CERTIFICATE", der)
+	text, err := writePEM(name+".crt", "CERTIFICATE", der)
 	if err != nil {
 		return nil, err
 	}

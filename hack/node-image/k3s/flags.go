@@ -11,20 +11,22 @@ type options struct {
 	tlsSANs, apiserverArgs, controllerArgs, schedulerArgs, kubeletArgs, labels, taints []string
 	serviceCIDR, clusterCIDR, clusterDNS, name, ip, token, server                      string
 	disabled                                                                           map[string]bool
-	clusterInit                                                                        bool
+	flannelBackend                                                                     string
+	clusterInit, disableHelm                                                           bool
 }
 
 // switches take no value.
 var switches = map[string]bool{
 	"--disable-agent": true, "--cluster-init": true, "--disable-cloud-controller": true,
 	"--disable-network-policy": true, "--disable-kube-proxy": true, "--secrets-encryption": true,
+	"--disable-helm-controller": true,
 }
 
 func parse(args []string) options {
 	host, _ := os.Hostname()
 	o := options{
 		serviceCIDR: "10.43.0.0/16", clusterCIDR: "10.42.0.0/16", name: host,
-		token: os.Getenv("K3S_TOKEN"), server: os.Getenv("K3S_URL"), disabled: map[string]bool{},
+		token: os.Getenv("K3S_TOKEN"), server: os.Getenv("K3S_URL"), disabled: map[string]bool{}, flannelBackend: "vxlan",
 	}
 	lists := map[string]*[]string{
 		"--tls-san": &o.tlsSANs, "--kube-apiserver-arg": &o.apiserverArgs, "--kube-controller-manager-arg": &o.controllerArgs,
@@ -33,10 +35,12 @@ func parse(args []string) options {
 	texts := map[string]*string{
 		"--service-cidr": &o.serviceCIDR, "--cluster-cidr": &o.clusterCIDR, "--cluster-dns": &o.clusterDNS,
 		"--node-name": &o.name, "--node-ip": &o.ip, "--token": &o.token, "--server": &o.server,
+		"--flannel-backend": &o.flannelBackend,
 	}
 	for i := 0; i < len(args); i++ {
 		flag, value, joined := strings.Cut(args[i], "=")
 		o.clusterInit = o.clusterInit || flag == "--cluster-init"
+		o.disableHelm = o.disableHelm || flag == "--disable-helm-controller"
 		if !strings.HasPrefix(flag, "--") || switches[flag] {
 			continue
 		}

@@ -13,6 +13,13 @@ import (
 )
 
 func main() {
+	if called() == helmController {
+		if err := runHelmController(os.Args); err != nil {
+			fmt.Fprintln(os.Stderr, helmController+":", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) < 2 {
 		fmt.Fprintln(os.Stderr, "usage: k3s server|agent|certificate|kubectl|ctr|--version")
 		os.Exit(2)
@@ -86,6 +93,14 @@ func prepare() error {
 		}
 	}
 	return exec.Command("mount", "--make-rshared", "/").Run()
+}
+
+// write writes a file and the folders that it is in.
+func write(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o600)
 }
 
 func logFile(name string) (*os.File, error) {

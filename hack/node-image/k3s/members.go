@@ -22,7 +22,7 @@ const (
 )
 
 // shared is what all servers of a cluster have in common.
-var shared = []string{"server-ca.crt", "server-ca.key", "sa.key"}
+var shared = []string{"server-ca.crt", "server-ca.key", "request-header-ca.crt", "request-header-ca.key", "sa.key"}
 
 // clustered says whether there may be more servers than this one.
 func (n *node) clustered() bool { return n.clusterInit || n.server != "" }

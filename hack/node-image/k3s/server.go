@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +30,9 @@ func newNode(role string, args []string) (*node, error) {
 	if n.token == "" {
 		n.token = "insecure"
 	}
+	if !flannelBackends[n.flannelBackend] {
+		return nil, fmt.Errorf("--flannel-backend=%s isn't among what this node image has: vxlan, host-gw and none", n.flannelBackend)
+	}
 	if role == "agent" && n.server == "" {
 		return nil, fmt.Errorf("an agent needs K3S_URL or --server")
 	}
@@ -39,6 +40,7 @@ func newNode(role string, args []string) (*node, error) {
 }
 
 func (n *node) start() error {
+	go serveImages()
 	supervisor.keep("containerd", "-c", "/etc/containerd/config.toml")
 	if n.role == "agent" {
 		return n.joinCluster(n.server)
@@ -49,7 +51,7 @@ func (n *node) start() error {
 	return n.joinCluster(local)
 }
 
-// controlPlane starts etcd, the API server and what works through it.
+// controlPlane starts the datastore, the API server and what works through it.
 func (n *node) controlPlane() error {
 	if err := n.inherit(); err != nil {
 		return err
@@ -60,12 +62,18 @@ func (n *node) controlPlane() error {
 	if n.clustered() {
 		go n.supervise()
 	}
-	supervisor.keep("etcd", n.etcdFlags()...)
-	supervisor.keep("kube-apiserver", n.apiserverFlags()...)
+	store, err := n.datastore()
+	if err != nil {
+		return err
+	}
+	supervisor.keep("kube-apiserver", n.apiserverFlags(store)...)
 	say("info", "Running kube-apiserver")
 	say("info", "Containerd is now running")
 	os.Setenv("KUBECONFIG", adminConfig)
-	until(50*time.Millisecond, func() error { return get(local+"/readyz", "admin") })
+	until(50*time.Millisecond, func() error {
+		_, err := get(local+"/readyz", "admin")
+		return err
+	})
 	say("info", "k3s is up and running")
 	elect := fmt.Sprintf("--leader-elect=%t", n.clustered())
 	supervisor.keep("kube-controller-manager", append([]string{
@@ -84,11 +92,16 @@ func (n *node) controlPlane() error {
 }
 
 func (n *node) certificates() error {
-	ca, err := loadAuthority()
+	ca, err := loadAuthority("server-ca")
 	if err != nil {
 		return err
 	}
 	n.ca = ca
+	// Signs but what the API server shows to the servers behind it, such as metrics-server.
+	front, err := loadAuthority("request-header-ca")
+	if err != nil {
+		return err
+	}
 	if err := ca.signing(); err != nil {
 		return err
 	}
@@ -97,15 +110,17 @@ func (n *node) certificates() error {
 	wanted := []struct {
 		name, user, group string
 		names             []string
+		by                *authority
 	}{
-		{"serving", "k3s", "", names}, {"admin", "system:admin", "system:masters", nil},
-		{"controller", "system:kube-controller-manager", "", nil}, {"scheduler", "system:kube-scheduler", "", nil},
+		{"serving", "k3s", "", names, ca}, {"admin", "system:admin", "system:masters", nil, ca},
+		{"controller", "system:kube-controller-manager", "", nil, ca}, {"scheduler", "system:kube-scheduler", "", nil, ca},
+		{"client-auth-proxy", "system:auth-proxy", "", nil, front},
 	}
 	var work sync.WaitGroup
 	failures := make(chan error, len(wanted)+1)
 	for _, w := range wanted {
 		work.Add(1)
-		go func() { defer work.Done(); failures <- ca.issue(w.name, w.user, w.group, w.names) }()
+		go func() { defer work.Done(); failures <- w.by.issue(w.name, w.user, w.group, w.names) }()
 	}
 	work.Add(1)
 	go func() { defer work.Done(); failures <- serviceAccountKey() }()
@@ -133,15 +148,19 @@ func (n *node) certificates() error {
 	return nil
 }
 
-func (n *node) apiserverFlags() []string {
+func (n *node) apiserverFlags(store string) []string {
 	own := []string{
-		"--etcd-servers=http://127.0.0.1:2379", "--service-cluster-ip-range=" + n.serviceCIDR, "--advertise-address=" + n.ip,
+		"--etcd-servers=" + store, "--service-cluster-ip-range=" + n.serviceCIDR, "--advertise-address=" + n.ip,
 		"--secure-port=6443", "--tls-cert-file=" + tlsDir + "/serving.crt", "--tls-private-key-file=" + tlsDir + "/serving.key",
 		"--client-ca-file=" + tlsDir + "/server-ca.crt", "--kubelet-client-certificate=" + tlsDir + "/admin.crt",
 		"--kubelet-client-key=" + tlsDir + "/admin.key", "--kubelet-preferred-address-types=InternalIP",
 		"--service-account-key-file=" + tlsDir + "/sa.key", "--service-account-signing-key-file=" + tlsDir + "/sa.key",
 		"--authorization-mode=Node,RBAC", "--token-auth-file=" + tlsDir + "/tokens.csv", "--allow-privileged=true",
-		"--enable-admission-plugins=NodeRestriction",
+		"--enable-admission-plugins=NodeRestriction", "--enable-aggregator-routing=true",
+		"--requestheader-client-ca-file=" + tlsDir + "/request-header-ca.crt", "--requestheader-allowed-names=system:auth-proxy",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-", "--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-username-headers=X-Remote-User", "--proxy-client-cert-file=" + tlsDir + "/client-auth-proxy.crt",
+		"--proxy-client-key-file=" + tlsDir + "/client-auth-proxy.key",
 	}
 	issuer := false
 	for _, a := range n.apiserverArgs {
@@ -153,50 +172,8 @@ func (n *node) apiserverFlags() []string {
 	return append(own, flags(n.apiserverArgs)...)
 }
 
-// deploy applies the manifests, and again whenever one of them changes, as k3s's deploy controller does.
-func (n *node) deploy() {
-	bundled, _ := filepath.Glob("/opt/manifests/*.yaml")
-	for _, path := range bundled {
-		if n.disabled[strings.TrimSuffix(filepath.Base(path), ".yaml")] {
-			continue
-		}
-		text, err := os.ReadFile(path)
-		target := filepath.Join(manifestsDir, filepath.Base(path))
-		if _, exists := os.Stat(target); err == nil && exists != nil {
-			text := strings.ReplaceAll(string(text), "%{CLUSTER_DNS}%", n.clusterDNS)
-			_ = os.WriteFile(target, []byte(text), 0o600)
-		}
-	}
-	applied := map[string]time.Time{}
-	until(200*time.Millisecond, n.publish)
-	for first := true; ; first = false {
-		for _, path := range manifests() {
-			info, err := os.Stat(path)
-			if err != nil || applied[path].Equal(info.ModTime()) {
-				continue
-			}
-			if exec.Command("kubectl", "apply", "-f", path).Run() == nil {
-				applied[path] = info.ModTime()
-			}
-		}
-		if first {
-			say("info", "Cluster dns configmap has been set successfully")
-		}
-		time.Sleep(time.Second)
-	}
-}
-
-func manifests() []string {
-	yaml, _ := filepath.Glob(manifestsDir + "/*.yaml")
-	yml, _ := filepath.Glob(manifestsDir + "/*.yml")
-	return append(yaml, yml...)
-}
-
 // publish tells agents the authority and the address of the cluster's DNS.
 func (n *node) publish() error {
-	text := fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"k3s-join","namespace":"kube-public"},"data":{"ca.crt":%q,"dns":%q,"cidr":%q}}`,
-		string(n.ca.pem), n.clusterDNS, n.clusterCIDR)
-	command := exec.Command("kubectl", "apply", "-f", "-")
-	command.Stdin = strings.NewReader(text)
-	return command.Run()
+	return kubectlApply(fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"k3s-join","namespace":"kube-public"},"data":{"ca.crt":%q,"dns":%q,"cidr":%q,"flannel":%q}}`,
+		string(n.ca.pem), n.clusterDNS, n.clusterCIDR, n.flannelBackend))
 }
