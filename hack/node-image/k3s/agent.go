@@ -47,6 +47,8 @@ func call(method, url, token string, config *tls.Config) ([]byte, error) {
 	return body, err
 }
 
+const kubeletConfig = agentDir + "/kubelet.kubeconfig"
+
 type join struct {
 	Data map[string]string `json:"data"`
 }
@@ -91,6 +93,12 @@ func (n *node) joinCluster(url string) error {
 	if err := os.WriteFile("/run/k3s/kubelet.yaml", []byte(text), 0o644); err != nil {
 		return err
 	}
+	if n.role == "server" {
+		// It need not ask for a certificate, and wait until a controller signs it.
+		if err := n.ca.kubeconfig(kubeletConfig, url, "client-kubelet"); err != nil {
+			return err
+		}
+	}
 	supervisor.keep("kubelet", n.kubeletFlags()...)
 	until(100*time.Millisecond, func() error {
 		_, err := fetch(url+"/api/v1/nodes/"+n.name, n.token, &tls.Config{InsecureSkipVerify: true})
@@ -108,9 +116,11 @@ func (n *node) joinCluster(url string) error {
 
 func (n *node) kubeletFlags() []string {
 	all := []string{
-		"--config=/run/k3s/kubelet.yaml", "--bootstrap-kubeconfig=" + agentDir + "/bootstrap.kubeconfig",
-		"--kubeconfig=" + agentDir + "/kubelet.kubeconfig", "--cert-dir=" + agentDir + "/pki", "--hostname-override=" + n.name,
-		"--node-ip=" + n.ip,
+		"--config=/run/k3s/kubelet.yaml", "--kubeconfig=" + kubeletConfig, "--cert-dir=" + agentDir + "/pki",
+		"--hostname-override=" + n.name, "--node-ip=" + n.ip,
+	}
+	if n.role != "server" {
+		all = append(all, "--bootstrap-kubeconfig="+agentDir+"/bootstrap.kubeconfig")
 	}
 	if len(n.labels) > 0 {
 		all = append(all, "--node-labels="+strings.Join(n.labels, ","))

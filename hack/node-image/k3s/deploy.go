@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"os/exec"
@@ -22,10 +23,21 @@ func (n *node) deploy() {
 	apply(applied)
 	say("info", "Cluster dns configmap has been set successfully")
 	go n.charts()
+	settled()
 	n.stage(bundled())
 	for {
 		apply(applied)
 		time.Sleep(time.Second)
+	}
+}
+
+// settled waits, but not for long, until names resolve: what else there is would hold that up.
+func settled() {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
+		dns, err := get(local+"/apis/apps/v1/namespaces/kube-system/deployments/coredns", "admin")
+		if err != nil || bytes.Contains(dns, []byte(`"availableReplicas":`)) {
+			return
+		}
 	}
 }
 

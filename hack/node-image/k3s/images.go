@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,7 +13,8 @@ import (
 
 const (
 	imagesDir = "/opt/images"
-	// What /etc/containerd/certs.d names as the first place to ask for every image.
+	hostsDir  = "/etc/containerd/certs.d"
+	// What is named there as the first place to ask for every image.
 	imagesAddress = "127.0.0.1:6446"
 )
 
@@ -45,6 +47,13 @@ func serveImages() {
 	})
 	server := http.Server{Addr: imagesAddress, Handler: routes, ReadHeaderTimeout: 5 * time.Second}
 	say("error", "serving images ended: "+server.ListenAndServe().Error())
+}
+
+// fetchImage takes an image before a pod needs it.
+func fetchImage(name string) {
+	until(200*time.Millisecond, func() error {
+		return exec.Command("ctr", "-a", containerdSocket, "-n", "k8s.io", "images", "pull", "--hosts-dir", hostsDir, name).Run()
+	})
 }
 
 // find looks up a tag, or a digest, among the images of the layout.

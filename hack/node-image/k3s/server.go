@@ -16,6 +16,7 @@ const (
 	containerdSocket = "/run/k3s/containerd/containerd.sock"
 	adminConfig      = "/etc/rancher/k3s/k3s.yaml"
 	local            = "https://127.0.0.1:6443"
+	dnsImage         = "docker.io/rancher/mirrored-coredns-coredns:1.14.1"
 )
 
 // node is one server or agent.
@@ -88,6 +89,9 @@ func (n *node) controlPlane() error {
 		"--authorization-kubeconfig=" + tlsDir + "/scheduler.kubeconfig", elect,
 	}, flags(n.schedulerArgs)...)...)
 	go n.deploy()
+	if !n.disabled["coredns"] {
+		go fetchImage(dnsImage)
+	}
 	return nil
 }
 
@@ -115,6 +119,7 @@ func (n *node) certificates() error {
 		{"serving", "k3s", "", names, ca}, {"admin", "system:admin", "system:masters", nil, ca},
 		{"controller", "system:kube-controller-manager", "", nil, ca}, {"scheduler", "system:kube-scheduler", "", nil, ca},
 		{"client-auth-proxy", "system:auth-proxy", "", nil, front},
+		{"client-kubelet", "system:node:" + n.name, "system:nodes", nil, ca},
 	}
 	var work sync.WaitGroup
 	failures := make(chan error, len(wanted)+1)
