@@ -1,17 +1,17 @@
 //! `k3eks kubeconfig`: the way into a cluster.
 
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use k3eks::crd::{EKSClusterConfig, keys};
+use k3eks::crd::{EKSClusterConfig, keys, kubeconfig};
+use k3eks::words;
 use k8s_openapi::api::core::v1::Secret;
-use kube::config::Kubeconfig;
 use kube::{Api, Client, ResourceExt};
 
 use super::find::{Which, management};
+use super::merge::merge;
 
 /// The arguments of `k3eks kubeconfig`.
 #[derive(Args)]
@@ -22,8 +22,10 @@ pub struct Options {
     #[arg(long)]
     internal: bool,
     /// Add it to this kubeconfig and make it the current context, instead of printing it. Default: ~/.kube/config.
-    #[arg(long, num_args = 0..=1, default_missing_value = "")]
-    merge: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    // The outer says whether it was given, the inner whether a file was.
+    #[allow(clippy::option_option)]
+    merge: Option<Option<PathBuf>>,
 }
 
 /// Prints the kubeconfig, or adds it to another one.
@@ -34,13 +36,15 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let Some(file) = options.merge else {
         return std::io::stdout().write_all(text.as_bytes()).context("writing the kubeconfig");
     };
-    let file = if file.as_os_str().is_empty() { usual()? } else { file };
-    let context = merge(&file, &text)?;
+    let file = file.map_or_else(usual, Ok)?;
+    let owner = format!("{}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any());
+    let context = merge(&file, &text, &owner)?;
+    let context = words::fit(&context, words::MESSAGE);
     println!("{} has the context {context} now, and it is the current one", file.display());
     Ok(())
 }
 
-/// The kubeconfig in the cluster's Secret.
+/// The kubeconfig in the cluster's Secret: of what is in there, the current context and what it needs.
 pub async fn read(client: &Client, cluster: &EKSClusterConfig, internal: bool) -> anyhow::Result<String> {
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     let secret = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
@@ -52,7 +56,8 @@ pub async fn read(client: &Client, cluster: &EKSClusterConfig, internal: bool) -
     })?;
     let key = if internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
     let bytes = data.get(key).with_context(|| format!("Secret {namespace}/{secret} has no key {key}"))?;
-    String::from_utf8(bytes.0.clone()).with_context(|| format!("key {key} of Secret {namespace}/{secret} isn't text"))
+    let own = kubeconfig::own_entries(&String::from_utf8_lossy(&bytes.0));
+    own.map_err(|why| anyhow::anyhow!("key {key} of Secret {namespace}/{secret} can't be used: {why}"))
 }
 
 fn usual() -> anyhow::Result<PathBuf> {
@@ -60,58 +65,25 @@ fn usual() -> anyhow::Result<PathBuf> {
     Ok(Path::new(&home).join(".kube/config"))
 }
 
-/// Puts the only context of `text` into `file`, in place of one of the same name; that name.
-fn merge(file: &Path, text: &str) -> anyhow::Result<String> {
-    let new = Kubeconfig::from_yaml(text).context("reading the cluster's kubeconfig")?;
-    let name = new.current_context.clone().context("the cluster's kubeconfig has no current context")?;
-    let mut all = if file.exists() {
-        Kubeconfig::read_from(file).with_context(|| format!("reading {}", file.display()))?
-    } else {
-        Kubeconfig::default()
-    };
-    all.clusters.retain(|other| !new.clusters.iter().any(|c| c.name == other.name));
-    all.contexts.retain(|other| !new.contexts.iter().any(|c| c.name == other.name));
-    all.auth_infos.retain(|other| !new.auth_infos.iter().any(|c| c.name == other.name));
-    let mut all = all.merge(new).context("putting both together")?;
-    all.current_context = Some(name.clone());
-    let doing = || format!("writing {}", file.display());
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).with_context(doing)?;
-    }
-    // Written beside it and renamed: nothing is lost if this ends halfway.
-    let beside = file.with_extension(format!("k3eks-{}", std::process::id()));
-    let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
-    let text = serde_yaml::to_string(&all).with_context(doing)?;
-    written.and_then(|mut open| open.write_all(text.as_bytes())).with_context(doing)?;
-    std::fs::rename(&beside, file).with_context(doing)?;
-    Ok(name)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use clap::Parser;
+
     use super::*;
 
-    fn kubeconfig(name: &str, server: &str) -> String {
-        format!(
-            "{{apiVersion: v1, kind: Config, current-context: {name}, clusters: [{{name: {name}, cluster: {{server: '{server}'}}}}], users: [{{name: {name}, user: {{token: t}}}}], contexts: [{{name: {name}, context: {{cluster: {name}, user: {name}}}}}]}}"
-        )
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: Options,
     }
 
     #[test]
-    fn another_context_is_added_the_same_one_replaced_and_nothing_lost() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("new/config");
-        assert_eq!(merge(&file, &kubeconfig("a", "https://a:1")).unwrap(), "a");
-        assert_eq!(merge(&file, &kubeconfig("b", "https://b:1")).unwrap(), "b");
-        merge(&file, &kubeconfig("a", "https://a:2")).unwrap();
-        let all = Kubeconfig::read_from(&file).unwrap();
-        let servers: Vec<_> = all.clusters.iter().map(|c| c.cluster.clone().unwrap().server.unwrap()).collect();
-        assert_eq!(
-            (all.current_context.as_deref(), servers),
-            (Some("a"), vec!["https://b:1".to_owned(), "https://a:2".into()])
-        );
-        assert_eq!((all.contexts.len(), all.auth_infos.len()), (2, 2));
-        assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
+    fn merge_takes_a_file_or_none() {
+        let merge = |args: &[&str]| Command::try_parse_from([&["kubeconfig"], args].concat()).unwrap().options.merge;
+        assert_eq!(merge(&["demo"]), None);
+        assert_eq!(merge(&["demo", "--merge"]), Some(None));
+        assert_eq!(merge(&["demo", "--merge", "-n", "dev"]), Some(None));
+        assert_eq!(merge(&["demo", "--merge", "file"]), Some(Some("file".into())));
     }
 }

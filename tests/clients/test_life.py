@@ -53,7 +53,11 @@ def asked_on_the_command_line(kubeconfig, management):
     k3eks("logs", code=2)
     with tempfile.TemporaryDirectory() as folder:
         k3eks("kubeconfig", "Life_1", "--merge", f"{folder}/config")
-        ready = subprocess.run(["kubectl", "--kubeconfig", f"{folder}/config", "get", "--raw", "/readyz"], capture_output=True, text=True)
+        # As the README has it: into the usual file.
+        home = {**os.environ, "KUBECONFIG": management, "HOME": folder}
+        subprocess.run([os.environ["K3EKS_BINARY"], "kubeconfig", "Life_1", "--merge"], env=home, check=True, capture_output=True)
+        assert os.stat(f"{folder}/.kube/config").st_mode & 0o777 == 0o600
+        ready = subprocess.run(["kubectl", "--kubeconfig", f"{folder}/.kube/config", "get", "--raw", "/readyz"], capture_output=True, text=True)
         assert ready.stdout == "ok"
 
 

@@ -5,17 +5,16 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
-use kube::config::Kubeconfig;
 use kube::{Api, Client, ResourceExt};
 
 use super::observe::Observed;
 use super::plan::{Next, begun};
 use crate::controller::decision::{Decision, Problem};
 use crate::crd::conditions::{Health, Reason};
-use crate::crd::kubeconfig::{REACHES_OUT, reaches_out};
 use crate::crd::phase::Phase;
-use crate::crd::{EKSClusterConfig, keys};
+use crate::crd::{EKSClusterConfig, keys, kubeconfig};
 use crate::provider::{Access, ClusterId, Import};
+use crate::words;
 
 /// Keys of the Secret that may have the kubeconfig, in the order in which they are looked for.
 const SECRET_KEYS: [&str; 3] = [keys::KUBECONFIG_KEY, "kubeconfig", "config"];
@@ -81,7 +80,10 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Decision<Next> {
 /// In words for people: there is no such Secret, or its kubeconfig can't be used.
 pub async fn access(client: &Client, id: &ClusterId, secret: &str) -> Result<Access, String> {
     let api = Api::<Secret>::namespaced(client.clone(), &id.namespace);
-    let found = api.get_opt(secret).await.map_err(|e| format!("reading Secret {}/{secret}: {e}", id.namespace))?;
+    let found = api
+        .get_opt(secret)
+        .await
+        .map_err(|e| format!("reading Secret {}/{secret}: {}", id.namespace, words::sentence(&e)))?;
     let waiting = || {
         format!(
             "waiting for Secret {}/{secret} with the cluster's kubeconfig: kubectl -n {} create secret generic {secret} --from-file={}=KUBECONFIG",
@@ -95,27 +97,19 @@ pub async fn access(client: &Client, id: &ClusterId, secret: &str) -> Result<Acc
     let bytes = bytes
         .ok_or_else(|| format!("Secret {}/{secret} has none of the keys {}", id.namespace, SECRET_KEYS.join(", ")))?;
     let text = String::from_utf8_lossy(&bytes.0);
-    let kubeconfig =
-        Kubeconfig::from_yaml(&text).map_err(|e| format!("the kubeconfig in Secret {secret} can't be read: {e}"))?;
-    of(kubeconfig).map_err(|why| format!("the kubeconfig in Secret {secret} can't be used: {why}"))
+    of(&text).map_err(|why| format!("the kubeconfig in Secret {secret} can't be used: {why}"))
 }
 
-/// The way in that a kubeconfig's current context gives. Whatever would make this process run a program or read a file of its own is refused:
+/// The way in that a kubeconfig's current context gives; nothing else of it is kept, and what reaches out of it is refused:
 /// the Secret is somebody else's.
-fn of(kubeconfig: Kubeconfig) -> Result<Access, String> {
-    let current = kubeconfig.current_context.clone().ok_or("it has no current-context")?;
-    let named = kubeconfig.contexts.iter().find(|c| c.name == current).and_then(|c| c.context.clone());
-    let context = named.ok_or_else(|| format!("it has no context {current}"))?;
-    let cluster = kubeconfig.clusters.iter().find(|c| c.name == context.cluster).and_then(|c| c.cluster.clone());
-    let cluster = cluster.ok_or_else(|| format!("it has no cluster {}", context.cluster))?;
-    if reaches_out(&kubeconfig) {
-        return Err(REACHES_OUT.into());
-    }
+fn of(text: &str) -> Result<Access, String> {
+    let own = kubeconfig::read(text)?;
+    let cluster = own.clusters.first().and_then(|named| named.cluster.clone()).unwrap_or_default();
     let endpoint = cluster.server.ok_or("its cluster has no server")?;
     let ca = cluster.certificate_authority_data.unwrap_or_default();
     let ca = STANDARD.decode(ca.trim()).ok().and_then(|ca| String::from_utf8(ca).ok());
     Ok(Access {
-        kubeconfig: serde_yaml::to_string(&kubeconfig).map_err(|e| e.to_string())?,
+        kubeconfig: serde_yaml::to_string(&own).map_err(|e| e.to_string())?,
         endpoint,
         internal: None,
         api_port: None,
@@ -135,10 +129,10 @@ mod tests {
         let text = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
             "clusters": [{"name": "k", "cluster": cluster}],
-            "users": [{"name": "u", "user": user}],
+            "users": [{"name": "u", "user": user}, {"name": "prod-admin", "user": {"exec": {"command": "sh"}}}],
             "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
         });
-        of(Kubeconfig::from_yaml(&text.to_string()).unwrap())
+        of(&text.to_string())
     }
 
     #[test]
@@ -146,7 +140,11 @@ mod tests {
         let server = json!({"server": "https://there:6443", "certificate-authority-data": STANDARD.encode("PEM")});
         let access = kubeconfig(server, json!({"token": "t"})).unwrap();
         assert_eq!((access.endpoint.as_str(), access.ca_pem.as_str()), ("https://there:6443", "PEM"));
-        assert!(access.kubeconfig.contains("token"));
+        assert!(
+            access.kubeconfig.contains("token") && !access.kubeconfig.contains("prod-admin"),
+            "{}",
+            access.kubeconfig
+        );
     }
 
     #[test]
