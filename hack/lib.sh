@@ -143,6 +143,11 @@ until_ready() {
   done
 }
 
+# private FILE: writes standard input where nobody but its owner can read it, also where the file is there already.
+private() {
+  (umask 077 && : >>"$1") && chmod 600 "$1" && cat >"$1"
+}
+
 # key FILE|FOLDER...: a short digest of their content.
 key() {
   (cd "$ROOT" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-12

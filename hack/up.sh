@@ -26,7 +26,7 @@ sample() {
   kubectl apply -f "$ROOT/config/samples/"
   follow || die "the sample cluster isn't Active after 180 s: kubectl -n k3eks-system logs deploy/k3eks"
   echo "Cluster demo with its node groups is Active after $((SECONDS - begun)) s"
-  kubectl get secret demo-kubeconfig -o 'jsonpath={.data.value}' | base64 -d >"$child"
+  kubectl get secret demo-kubeconfig -o 'jsonpath={.data.value}' | base64 -d | private "$child"
   kubectl --kubeconfig "$child" apply -f "$ROOT/config/samples/workload/"
   step "Running the sample workload on two nodes" kubectl --kubeconfig "$child" wait --for=condition=Complete job/hello-check --timeout=120s
   kubectl get eks,ng
@@ -38,7 +38,7 @@ next() {
 
 Next:
   export KUBECONFIG=$KUBECONFIG PATH=$K3EKS_BIN_DIR:\$PATH
-  export AWS_ENDPOINT_URL_EKS=http://127.0.0.1:${K3EKS_API_PORT:-4566} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
+  source $ROOT/.k3eks/$name.env
   k3eks status
 EOF
   [ "$SAMPLE" = no ] && echo "  kubectl apply -f $ROOT/config/samples/" || cat <<EOF

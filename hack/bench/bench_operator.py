@@ -21,7 +21,7 @@ VERSION, NEXT = os.environ["K3EKS_BENCH_VERSIONS"].split()
 def bare(name):
     # What the operator asks of k3d.
     arguments = ["--disable=traefik", "--service-cidr=10.100.0.0/16", "--cluster-dns=10.100.0.10", "--tls-san=127.0.0.1", f"--tls-san=k3d-{name}-server-0"]
-    run("k3d", "cluster", "create", name, "--image", IMAGE, "--no-lb", "--wait", "--timeout", "120s", "--kubeconfig-update-default=false",
+    run("k3d", "cluster", "create", name, "--image", IMAGE, "--no-lb", "--wait", "--timeout", "120s", "--kubeconfig-update-default=false", "--api-port", "127.0.0.1:random",
         *(part for a in arguments for part in ("--k3s-arg", f"{a}@server:*")))
 
 
