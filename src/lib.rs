@@ -5,13 +5,15 @@
 //! | module | may import |
 //! | --- | --- |
 //! | [`kubernetes_versions`] | nothing else of the crate |
-//! | [`crd`], [`provider`] | `kubernetes_versions` |
-//! | [`controller`] | `crd`, `kubernetes_versions`, the port in `provider`, `metrics` |
-//! | [`eks`] | `crd`, `kubernetes_versions`, `metrics` |
-//! | [`identity`] | `crd`, `eks` |
+//! | [`crd`] | `kubernetes_versions`, `words` |
+//! | [`provider`] | `kubernetes_versions` |
+//! | [`controller`] | `crd`, `kubernetes_versions`, the port in `provider`, `metrics`, `words` |
+//! | [`eks`] | `crd`, `kubernetes_versions`, `metrics`, `words` |
+//! | [`identity`] | `crd`, `eks`, `words` |
 //! | [`console`] | `crd`, `eks` |
 //! | `admin` | `metrics` |
-//! | `metrics`, `telemetry` | nothing else of the crate |
+//! | `telemetry` | `words` |
+//! | `metrics`, [`words`] | nothing else of the crate |
 //! | `main` | everything |
 
 pub mod admin;
@@ -25,3 +27,4 @@ pub mod kubernetes_versions;
 pub mod metrics;
 pub mod provider;
 pub mod telemetry;
+pub mod words;

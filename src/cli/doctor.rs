@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use anyhow::bail;
 use clap::Args;
+use k3eks::words;
 
 use k3eks::kubernetes_versions;
 
@@ -100,7 +101,7 @@ fn report(findings: &[Finding]) -> String {
             State::Problem => "PROBLEM",
         };
         // Writing to a String doesn't fail.
-        let _ = writeln!(text, "{state:8} {what:20} {says}");
+        let _ = writeln!(text, "{state:8} {what:20} {}", words::fit(says, words::MESSAGE));
         if let Some(mend) = mend {
             let _ = writeln!(text, "{:8} {:20}   {mend}", "", "");
         }

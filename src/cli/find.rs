@@ -5,7 +5,8 @@ use clap::Args;
 use k3eks::crd::EKSClusterConfig;
 use k3eks::crd::names::Identity;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
+use kube::config::KubeConfigOptions;
+use kube::{Api, Client, Config, ResourceExt};
 
 /// Which cluster is meant.
 #[derive(Args)]
@@ -39,7 +40,14 @@ impl Place {
 
 /// A client of the management cluster: that of the current kubeconfig, or the one that this runs in.
 pub async fn management() -> anyhow::Result<Client> {
-    Client::try_default().await.context("finding the management cluster: set KUBECONFIG (`make up` says to what)")
+    let config = match Config::infer().await {
+        Ok(config) => config,
+        // Most who run this aren't pods: what stands in the way of being one is of no use to them.
+        Err(_) => Config::from_kubeconfig(&KubeConfigOptions::default())
+            .await
+            .context("finding the management cluster: set KUBECONFIG (`make up` says to what)")?,
+    };
+    Client::try_from(config).context("reading the management cluster's kubeconfig")
 }
 
 impl Which {
@@ -49,7 +57,7 @@ impl Which {
     /// There is none of that name, with the names that there are; or several, with where they are.
     pub async fn find(&self, client: &Client) -> anyhow::Result<EKSClusterConfig> {
         let all = self.place.api::<EKSClusterConfig>(client).list(&ListParams::default()).await;
-        let all = all.context("listing the clusters; are the definitions installed (helm list -A)?")?.items;
+        let all = all.context("listing the clusters")?.items;
         pick(all, &self.name)
     }
 }

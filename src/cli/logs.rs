@@ -10,11 +10,12 @@ use clap::Args;
 use futures::StreamExt;
 use k3eks::crd::EKSClusterConfig;
 use k3eks::crd::cluster::LoggingType;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use k3eks::crd::kubeconfig;
+use k3eks::words;
+use kube::config::KubeConfigOptions;
 use kube::{Client, Config, ResourceExt};
 
 use super::find::{Which, management};
-use super::kubeconfig;
 
 /// The arguments of `k3eks logs`.
 #[derive(Args)]
@@ -65,7 +66,7 @@ async fn server(cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result
     while let Some(line) = lines.next().await {
         let line: LogOutput = line.with_context(|| format!("reading the log of container {container}"))?;
         // Whoever reads this may have heard enough.
-        if out.write_all(&line.into_bytes()).is_err() {
+        if out.write_all(words::fit_lines(&String::from_utf8_lossy(&line.into_bytes())).as_bytes()).is_err() {
             break;
         }
     }
@@ -79,8 +80,8 @@ async fn audit(client: &Client, cluster: &EKSClusterConfig, options: &Options) -
         cluster.spec.logging_types.contains(&LoggingType::Audit),
         "cluster {name} writes no audit log; turn it on with kubectl patch eks {name} --type merge -p '{{\"spec\":{{\"loggingTypes\":[\"audit\"]}}}}'"
     );
-    let text = kubeconfig::read(client, cluster, false).await?;
-    let kubeconfig = Kubeconfig::from_yaml(&text).context("reading the cluster's kubeconfig")?;
+    let text = super::kubeconfig::read(client, cluster, false).await?;
+    let kubeconfig = kubeconfig::read(&text).map_err(anyhow::Error::msg).context("reading the cluster's kubeconfig")?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     let applied = cluster.status.as_ref().and_then(|status| status.applied.clone()).unwrap_or_default();
     let path = format!("/api/v1/nodes/k3d-{}-server-{}/proxy/logs/k3eks/audit.log", applied.name, options.server);
@@ -90,7 +91,7 @@ async fn audit(client: &Client, cluster: &EKSClusterConfig, options: &Options) -
     let skipped = options.tail.parse::<usize>().map_or(0, |tail| text.lines().count().saturating_sub(tail));
     let mut out = std::io::stdout().lock();
     for line in text.lines().skip(skipped) {
-        if writeln!(out, "{line}").is_err() {
+        if writeln!(out, "{}", words::fit_lines(line)).is_err() {
             break;
         }
     }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use k3eks::crd::names;
 use k3eks::crd::{EKSClusterConfig, Nodegroup};
+use k3eks::words;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::ListParams;
 use kube::{Client, ResourceExt};
@@ -67,7 +68,7 @@ struct Row {
 async fn look(client: &Client, place: &Place) -> anyhow::Result<Vec<Row>> {
     let all = ListParams::default();
     let clusters = place.api::<EKSClusterConfig>(client).list(&all).await;
-    let clusters = clusters.context("listing the clusters; are the definitions installed (helm list -A)?")?;
+    let clusters = clusters.context("listing the clusters")?;
     let groups = place.api::<Nodegroup>(client).list(&all).await.context("listing the node groups")?;
     let mut rows = Vec::new();
     for cluster in &clusters {
@@ -134,6 +135,7 @@ fn table(rows: &[Row]) -> String {
     }
     let lines: Vec<[String; 5]> = std::iter::once(["CLUSTER", "PHASE", "VERSION", "DONE", "SAYS"].map(str::to_owned))
         .chain(rows.iter().map(|r| [r.name.clone(), r.phase.clone(), r.version.clone(), bar(r.done), r.says.clone()]))
+        .map(|line| line.map(|cell| words::fit(&cell, words::MESSAGE)))
         .collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..5).map(width).collect();
@@ -175,5 +177,8 @@ mod tests {
         assert_eq!((places.len(), places[0]), (3, Some(15)), "{text}");
         assert!(places.iter().all(|place| *place == places[0]), "{text}");
         assert!(table(&[]).contains("no clusters"));
+        let hostile = table(&[row("demo", "\u{1b}]0;title\u{7}\nPHASE")]);
+        assert_eq!(hostile.lines().count(), 2, "{hostile:?}");
+        assert!(!hostile.contains(['\u{1b}', '\u{7}']), "{hostile:?}");
     }
 }

@@ -22,6 +22,7 @@ use super::way::{self, ANSWER};
 use crate::crd::keys;
 use crate::crd::nodegroup::NodeMarks;
 use crate::provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Import};
+use crate::words;
 
 /// Between two questions to an API server that isn't ready yet.
 const SOON: Duration = Duration::from_millis(100);
@@ -29,6 +30,8 @@ const SOON: Duration = Duration::from_millis(100);
 const LATER: Duration = Duration::from_secs(5);
 /// The longest wait for an API server whose container was changed.
 const AGAIN: Duration = Duration::from_secs(60);
+/// Most characters of a version.
+const VERSION: usize = 64;
 
 /// A Node object, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -249,10 +252,15 @@ impl Run {
         let access = self.access().await?;
         let ways = way::ways(self.by_network, self.guarded.load(Ordering::Relaxed));
         let client = way::first(&access, ways).await?;
-        let version =
-            client.apiserver_version().await.map_err(|e| format!("the API server doesn't say its version: {e}"))?;
-        let jwks = self.lead(&client).await.map_err(|e| format!("the API server can't be led to its users: {e}"))?;
-        Ok(Found { access, client, version: version.git_version, jwks })
+        let version = client
+            .apiserver_version()
+            .await
+            .map_err(|e| format!("the API server doesn't say its version: {}", words::sentence(&e)))?;
+        let jwks = self
+            .lead(&client)
+            .await
+            .map_err(|e| format!("the API server can't be led to its users: {}", words::sentence(&e)))?;
+        Ok(Found { access, client, version: words::fit(&version.git_version, VERSION), jwks })
     }
 
     async fn access(&self) -> Result<Access, String> {
@@ -305,7 +313,7 @@ impl Run {
                     child.nodes.get_or_insert_default().remove(&node.name_any());
                 }),
                 Err(error) => {
-                    tracing::debug!(cluster = %self.plan.id, %error, "watching nodes");
+                    tracing::debug!(cluster = %self.plan.id, error = words::sentence(&error), "watching nodes");
                     failures += 1;
                     if failures > 1 {
                         return;
@@ -336,7 +344,7 @@ impl Run {
         tracing::trace!(cluster = %self.plan.id, problem, "asking the API server");
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let first = !std::mem::replace(&mut state.0.asked, true);
-        state.0.problem = problem;
+        state.0.problem = words::fit(&problem, words::MESSAGE);
         drop(state);
         if first {
             self.wake.all_of(&self.plan.id);

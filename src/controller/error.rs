@@ -1,13 +1,13 @@
 //! What can go wrong in a reconcile, and when it is tried again.
 
 use crate::crd::conditions::{Health, Reason};
-use crate::provider;
+use crate::{provider, words};
 
 /// What can go wrong in a reconcile. Every text says what was being done to which resource.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The management cluster's API refused or didn't answer.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {}", words::sentence(.source.as_ref()))]
     Kubernetes {
         /// What was being done, to what.
         doing: String,

@@ -6,6 +6,8 @@ use kube::Client;
 use kube_leader_election::{Error as LeaseError, LeaseLock, LeaseLockParams, LeaseLockResult};
 use tokio_util::sync::CancellationToken;
 
+use crate::words;
+
 /// Name of the Lease.
 const LEASE: &str = "k3eks-operator";
 /// How long a leader that falls silent is still taken for alive.
@@ -66,7 +68,7 @@ impl Leadership {
                 Ok(LeaseLockResult::NotAcquired(_)) => seen = 0,
                 Err(error) => {
                     seen = 0;
-                    tracing::warn!(%error, lease = LEASE, "asking for leadership");
+                    tracing::warn!(error = words::sentence(&error), lease = LEASE, "asking for leadership");
                 }
             }
         }
@@ -91,7 +93,7 @@ impl Leadership {
                     return true;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, lease = LEASE, "renewing leadership");
+                    tracing::warn!(error = words::sentence(&error), lease = LEASE, "renewing leadership");
                     if renewed.elapsed() + TICK > TTL {
                         tracing::error!(lease = LEASE, "leadership couldn't be renewed in time");
                         return true;
@@ -104,7 +106,7 @@ impl Leadership {
     /// Gives leadership up.
     pub async fn release(&self) {
         if let Err(error) = self.lock.step_down().await {
-            tracing::warn!(%error, lease = LEASE, "giving up leadership");
+            tracing::warn!(error = words::sentence(&error), lease = LEASE, "giving up leadership");
         }
     }
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::Context;
 use super::owned::Owned;
 use crate::crd::{EKSClusterConfig, keys};
+use crate::words;
 
 /// A watch: its triggers, and the store that they keep true.
 pub struct Source<K: Resource<DynamicType = ()> + Clone + 'static> {
@@ -61,7 +62,7 @@ where
             match event {
                 Ok(event) => readable(event).map(Ok),
                 Err(error) => {
-                    tracing::warn!(kind = %K::kind(&()), %error, "watching");
+                    tracing::warn!(kind = %K::kind(&()), error = words::sentence(&error), "watching");
                     Some(Err(error))
                 }
             }

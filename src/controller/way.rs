@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::KubeConfigOptions;
 use kube::{Client, Config};
 
 use super::error::Error;
+use crate::crd::kubeconfig;
 use crate::provider::{Access, OPERATOR_PORT};
+use crate::words;
 
 /// The longest wait for one answer.
 pub const ANSWER: Duration = Duration::from_secs(5);
@@ -39,7 +41,7 @@ pub async fn first(access: &Access, ways: &[Way]) -> Result<Client, String> {
         let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
         match client.request_text(request).await {
             Ok(_) => return Ok(client),
-            Err(error) => problem = format!("the API server isn't ready: {error}"),
+            Err(error) => problem = format!("the API server isn't ready: {}", words::sentence(&error)),
         }
     }
     Err(problem)
@@ -48,7 +50,7 @@ pub async fn first(access: &Access, ways: &[Way]) -> Result<Client, String> {
 /// A client for `access`; on the Docker network the certificate is checked against a name that every API server has.
 async fn client(access: &Access, way: Way) -> Result<Client, Error> {
     let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
-    let kubeconfig = Kubeconfig::from_yaml(&access.kubeconfig).map_err(|e| unusable(e.to_string()))?;
+    let kubeconfig = kubeconfig::read(&access.kubeconfig).map_err(unusable)?;
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .map_err(|e| unusable(e.to_string()))?;
@@ -61,5 +63,5 @@ async fn client(access: &Access, way: Way) -> Result<Client, Error> {
         config.tls_server_name = Some("kubernetes".into());
     }
     config.connect_timeout = Some(ANSWER);
-    Client::try_from(config).map_err(|e| unusable(e.to_string()))
+    Client::try_from(config).map_err(|e| unusable(words::sentence(&e)))
 }

@@ -2,6 +2,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use crate::words;
+
 /// The resource is as the spec asks. False or Unknown while anything is missing.
 pub const READY: &str = "Ready";
 /// Work towards the spec is under way.
@@ -97,13 +99,14 @@ pub fn conditions(health: &Health, generation: Option<i64>, now: &Time, old: &[C
         Health::Stalled(r, m) => ("False", "False", "True", *r, m.as_str()),
         Health::Failing(r, m) => ("False", "True", "False", *r, m.as_str()),
     };
+    let message = words::fit(message, words::MESSAGE);
     [(READY, ready), (RECONCILING, reconciling), (STALLED, stalled)]
         .into_iter()
         .map(|(type_, status)| Condition {
             type_: type_.into(),
             status: status.into(),
             reason: reason.as_str().into(),
-            message: message.into(),
+            message: message.clone(),
             observed_generation: generation,
             last_transition_time: old
                 .iter()

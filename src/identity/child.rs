@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::KubeConfigOptions;
 use kube::{Api, Client, Config, ResourceExt};
 
 use super::token::Refusal;
-use crate::crd::kubeconfig::{REACHES_OUT, reaches_out};
-use crate::crd::{EKSClusterConfig, keys};
+use crate::crd::{EKSClusterConfig, keys, kubeconfig};
 use crate::eks::store::Store;
+use crate::words;
 
 /// How long an answer is good.
 const FRESH: Duration = Duration::from_secs(1);
@@ -84,16 +84,14 @@ impl Children {
         let namespace = cluster.namespace().unwrap_or_default();
         let text = store.secret(&namespace, secret, key).await.map_err(|e| away(e.to_string()))?;
         let text = text.ok_or_else(|| away("it has no kubeconfig yet".into()))?;
-        let kubeconfig = Kubeconfig::from_yaml(&String::from_utf8_lossy(&text)).map_err(|e| away(e.to_string()))?;
         // The Secret may have been changed since it was written.
-        if reaches_out(&kubeconfig) {
-            return Err(away(format!("its kubeconfig can't be used: {REACHES_OUT}")));
-        }
+        let kubeconfig = kubeconfig::read(&String::from_utf8_lossy(&text))
+            .map_err(|why| away(format!("its kubeconfig can't be used: {why}")))?;
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
             .await
             .map_err(|e| away(e.to_string()))?;
         config.connect_timeout = Some(ANSWER);
-        let client = Client::try_from(config).map_err(|e| away(e.to_string()))?;
+        let client = Client::try_from(config).map_err(|e| away(words::sentence(&e)))?;
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, (endpoint, client.clone()));
         Ok(client)
     }
@@ -101,7 +99,9 @@ impl Children {
 
 async fn within<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Refusal> {
     match tokio::time::timeout(ANSWER, question).await {
-        Ok(answer) => answer.map_err(|e| Refusal::new(format!("the cluster's API server didn't answer: {e}"))),
+        Ok(answer) => {
+            answer.map_err(|e| Refusal::new(format!("the cluster's API server didn't answer: {}", words::sentence(&e))))
+        }
         Err(_) => Err(Refusal::new("the cluster's API server takes too long to answer")),
     }
 }

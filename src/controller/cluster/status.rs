@@ -16,6 +16,7 @@ use crate::crd::names::Identity;
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, EKSClusterConfigStatus, keys};
 use crate::provider::Import;
+use crate::words;
 
 /// The provider has finished all that goes on beside an Active cluster (k3d's host records).
 pub const PROVISIONED: &str = "Provisioned";
@@ -100,7 +101,7 @@ fn provided_network(cluster: &EKSClusterConfig, identity: &Identity, status: &mu
 fn failure(health: &Health) -> String {
     match health {
         Health::Ready | Health::Progressing(..) => String::new(),
-        Health::Stalled(_, message) | Health::Failing(_, message) => message.clone(),
+        Health::Stalled(_, message) | Health::Failing(_, message) => words::fit(message, words::MESSAGE),
     }
 }
 
@@ -131,7 +132,7 @@ fn provisioned(seen: &Observed, old: &EKSClusterConfigStatus, generation: Option
         type_: PROVISIONED.into(),
         status: status.into(),
         reason: reason.into(),
-        message,
+        message: words::fit(&message, words::MESSAGE),
         observed_generation: generation,
         last_transition_time: before
             .filter(|c| c.status == status)

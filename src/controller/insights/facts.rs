@@ -14,6 +14,7 @@ use crate::controller::context::Context;
 use crate::crd::conditions::READY;
 use crate::crd::{Addon, EKSClusterConfig};
 use crate::provider::ClusterId;
+use crate::words;
 
 /// The longest wait for the child's answers.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -73,14 +74,15 @@ pub async fn gather(cluster: &EKSClusterConfig, id: &ClusterId, ctx: &Context) -
         return Err("the cluster hasn't been Active yet".into());
     }
     let addons = Api::<Addon>::namespaced(ctx.client.clone(), &id.namespace);
-    let addons = addons.list(&ListParams::default()).await.map_err(|e| format!("listing addons: {e}"))?;
+    let addons =
+        addons.list(&ListParams::default()).await.map_err(|e| format!("listing addons: {}", words::sentence(&e)))?;
     let addons = addons.items.into_iter().filter(|addon| addon.spec.cluster_name == id.name);
     let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
     let child = if has_api_server {
         let client = ctx.children.client(id).ok_or("the cluster's API server can't be reached")?;
         let asked = tokio::time::timeout(ANSWER, ask(&client)).await;
         let child = asked.map_err(|_| "the cluster's API server takes too long to answer".to_owned())?;
-        Some(child.map_err(|e| format!("asking the cluster's API server: {e}"))?)
+        Some(child.map_err(|e| format!("asking the cluster's API server: {}", words::sentence(&e)))?)
     } else {
         None
     };

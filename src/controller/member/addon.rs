@@ -15,6 +15,7 @@ use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::addon_catalogue::{self, StandIn};
 use crate::crd::{Addon, EKSClusterConfig, MemberIssue, keys};
+use crate::words;
 
 /// Namespace of what k3s brings along.
 const NAMESPACE: &str = "kube-system";
@@ -70,7 +71,7 @@ fn replicas(stand_in: &StandIn, configuration: &Value) -> Option<i32> {
 async fn answer(question: impl Future<Output = Result<Verdict, kube::Error>>) -> Verdict {
     match tokio::time::timeout(ANSWER, question).await {
         Ok(Ok(verdict)) => verdict,
-        Ok(Err(error)) => unreachable(&error.to_string()),
+        Ok(Err(error)) => unreachable(&words::sentence(&error)),
         Err(_) => unreachable("its API server takes too long to answer"),
     }
 }
@@ -81,7 +82,11 @@ pub fn unreachable(why: &str) -> Verdict {
 }
 
 fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> Verdict {
-    Verdict::Impaired(vec![MemberIssue { code: code.into(), message, resource_ids }])
+    Verdict::Impaired(vec![MemberIssue {
+        code: code.into(),
+        message: words::fit(&message, words::MESSAGE),
+        resource_ids,
+    }])
 }
 
 /// Gives the Deployment the number of replicas that is asked for, and looks whether they are all available.

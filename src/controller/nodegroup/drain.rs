@@ -8,6 +8,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 use crate::provider::Error;
+use crate::words;
 
 /// Between two looks at the pods that are left.
 const LOOK: Duration = Duration::from_millis(500);
@@ -74,7 +75,7 @@ pub async fn least_busy(client: &Client, mut among: Vec<String>, count: usize) -
 }
 
 fn failed(doing: String) -> impl FnOnce(kube::Error) -> Error {
-    move |error| Error::Engine { doing, why: error.to_string() }
+    move |error| Error::Engine { doing, why: words::sentence(&error) }
 }
 
 /// The answer, if it comes in time: an API server that is stuck says nothing at all.
@@ -116,7 +117,9 @@ async fn empty(client: &Client, node: &str, deadline: Instant) -> Result<Vec<Str
                 Ok(_) => {}
                 Err(error) if missing(&error) => {}
                 // A budget holds it for now, or two do, or somebody's webhook: it may be let go later.
-                Err(error @ kube::Error::Api(_)) => tracing::debug!(pod = name(pod), %error, "a pod doesn't go yet"),
+                Err(error @ kube::Error::Api(_)) => {
+                    tracing::debug!(pod = name(pod), error = words::sentence(&error), "a pod doesn't go yet")
+                }
                 Err(error) => return Err(failed(format!("evicting pod {}", name(pod)))(error)),
             }
         }

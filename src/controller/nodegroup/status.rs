@@ -9,6 +9,7 @@ use crate::crd::names::Identity;
 use crate::crd::nodegroup::{Issue, NodeStatus};
 use crate::crd::phase::Phase;
 use crate::crd::{Nodegroup, NodegroupStatus, keys, names};
+use crate::words;
 
 /// The status to report.
 pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> NodegroupStatus {
@@ -64,7 +65,7 @@ fn issues(health: &Health, nodes: &[NodeStatus]) -> Vec<Issue> {
         _ => "InternalFailure",
     };
     let resource_ids = nodes.iter().filter(|n| !n.ready).map(|n| n.name.clone()).collect();
-    vec![Issue { code: code.into(), message: message.clone(), resource_ids }]
+    vec![Issue { code: code.into(), message: words::fit(message, words::MESSAGE), resource_ids }]
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use kube::core::Status;
 
 use crate::eks::error::ApiError;
+use crate::words;
 
 /// Why the management cluster didn't do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +21,10 @@ pub enum StoreError {
     #[error("{0}")]
     Invalid(String),
     /// The management cluster can't be reached.
-    #[error("the management cluster's API can't be reached: {0}")]
+    #[error("the management cluster's API can't be reached: {said}", said = words::sentence(.0))]
     Unreachable(#[source] kube::Error),
     /// Anything else, such as a right that is missing.
-    #[error("the management cluster's API refused: {0}")]
+    #[error("the management cluster's API refused: {said}", said = words::sentence(.0))]
     Refused(#[source] kube::Error),
 }
 

@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::{Cache, Kind};
 use crate::crd::Nodegroup;
+use crate::words;
 
 /// What is watched, and until when.
 pub struct Watch {
@@ -42,7 +43,9 @@ impl Watch {
                     fed.observe(&event);
                     changed.send_modify(|number| *number += 1);
                 }
-                Err(error) => warn!(kind = %K::kind(&()), %error, "watching failed and is tried again"),
+                Err(error) => {
+                    warn!(kind = %K::kind(&()), error = words::sentence(&error), "watching failed and is tried again")
+                }
             }
             std::future::ready(())
         });
