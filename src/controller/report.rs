@@ -5,6 +5,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use crate::crd::conditions::{READY, Reason};
 use crate::crd::phase::Phase;
+use crate::words;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -25,14 +26,14 @@ impl Seen<'_> {
 
 /// Writes log lines and Events.
 pub struct Reports {
-    recorder: Recorder,
+    client: kube::Client,
+    reporter: Reporter,
 }
 
 impl Reports {
     /// Reports under the operator's name and, where given, the pod's.
     pub fn new(client: kube::Client, pod: Option<String>) -> Self {
-        let reporter = Reporter { controller: "k3eks".into(), instance: pod };
-        Self { recorder: Recorder::new(client, reporter) }
+        Self { client, reporter: Reporter { controller: "k3eks".into(), instance: pod } }
     }
 
     /// Reports the step from `before` to `after`, if there is one.
@@ -53,17 +54,18 @@ impl Reports {
 
     /// Writes one Event. A failure to write it is logged and stops nothing.
     pub async fn event<K: Resource<DynamicType = ()>>(&self, resource: &K, bad: bool, reason: &str, note: &str) {
-        const MOST: usize = 1000;
         let event = Event {
             type_: if bad { EventType::Warning } else { EventType::Normal },
             reason: reason.into(),
-            note: Some(note.chars().take(MOST).collect()),
+            note: Some(words::fit(note, words::MESSAGE)),
             action: "Reconcile".into(),
             secondary: None,
         };
         let reference: ObjectReference = resource.object_ref(&());
-        if let Err(error) = self.recorder.publish(&event, &reference).await {
-            tracing::warn!(%error, reason, "writing an Event");
+        // A recorder that lives on counts what has the same reason as one thing, and keeps the words of the first.
+        let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
+        if let Err(error) = recorder.publish(&event, &reference).await {
+            tracing::warn!(error = words::sentence(&error), reason, "writing an Event");
         }
     }
 }
@@ -77,3 +79,63 @@ const TROUBLE: [Reason; 6] = [
     Reason::ProvisionFailed,
     Reason::Unreachable,
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http_body_util::BodyExt;
+    use kube::client::Body;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::controller::fixtures::cluster;
+    use crate::crd::conditions::{Health, conditions};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+
+    /// A client that keeps what it is asked and agrees to everything.
+    fn listening() -> (kube::Client, Arc<Mutex<Vec<(String, Value)>>>) {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let keeps = heard.clone();
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let keeps = keeps.clone();
+            async move {
+                let method = request.method().to_string();
+                let body = request.into_body().collect().await?.to_bytes();
+                keeps.lock().unwrap().push((method, serde_json::from_slice(&body).unwrap()));
+                Ok::<_, kube::Error>(http::Response::new(Body::from(body.to_vec())))
+            }
+        });
+        (kube::Client::new(service, "default"), heard)
+    }
+
+    #[tokio::test]
+    async fn every_step_is_an_event_with_its_own_words_in_order() {
+        let (client, heard) = listening();
+        let reports = Reports::new(client, None);
+        let cluster = cluster(json!({}), Value::Null);
+        let steps = [
+            "the cluster was accepted",
+            "1/3: making\u{1b}[2J servers",
+            "2/3: starting",
+            "1/3: making\u{1b}[2J servers",
+        ];
+        let mut before = Vec::new();
+        for step in steps {
+            let health = Health::Progressing(Reason::Creating, step.into());
+            let after = conditions(&health, None, &Time(Timestamp::UNIX_EPOCH), &before);
+            let seen = |conditions| Seen { phase: Some(Phase::Creating), conditions };
+            reports.transition(&cluster, seen(&before), seen(&after)).await;
+            before = after;
+        }
+        let heard = heard.lock().unwrap();
+        assert!(heard.iter().all(|(method, _)| method == "POST"), "{heard:?}");
+        let notes: Vec<&str> = heard.iter().map(|(_, event)| event["note"].as_str().unwrap()).collect();
+        let making = "1/3: making\\u{1b}[2J servers";
+        assert_eq!(notes, ["the cluster was accepted", making, "2/3: starting", making]);
+        // A list is in the order of the names.
+        let names: Vec<&str> = heard.iter().map(|(_, event)| event["metadata"]["name"].as_str().unwrap()).collect();
+        assert!(names.is_sorted() && names.iter().all(|name| name.starts_with("demo.")), "{names:?}");
+    }
+}
