@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::children::Children;
+use super::cluster::grant::Account;
 use super::cluster::server::IdentityService;
 use super::owned::Owned;
 use super::report::Reports;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub argocd_namespace: Option<String>,
     /// Whether child API servers are reached by their address on the Docker network instead of the host's port.
     pub children_by_network: bool,
+    /// The service account of the EKS API, which is let read the clusters' kubeconfigs; `None`: nobody is.
+    pub reader: Option<Account>,
     /// Where child clusters reach the identity service; `None`: they only know certificates.
     pub identity: Option<IdentityService>,
 }

@@ -21,6 +21,7 @@ mod update;
 mod watch;
 mod way;
 
+pub use cluster::grant::Account;
 pub use cluster::server::IdentityService;
 pub use context::{Providers, Settings};
 pub use error::Error;

@@ -40,6 +40,9 @@ pub const ANNOTATION_WAKE: &str = "k3eks.io/wake";
 /// On a cluster: whenever its value changes, the cluster's service accounts get another key.
 pub const ANNOTATION_ROTATE: &str = "k3eks.io/rotate-service-account-keys";
 
+/// On a CertificateAuthority: its certificate, PEM. The Secret beside it has the key as well.
+pub const ANNOTATION_CERTIFICATE: &str = "k3eks.io/certificate";
+
 /// On what the EKS API made: the `clientRequestToken` of the request.
 pub const ANNOTATION_TOKEN: &str = "k3eks.io/client-request-token";
 /// On what the EKS API made: ARN of the IAM principal that asked for it.

@@ -2,6 +2,7 @@
 //! webhooks, and the key that sessions are signed with. Whoever needs them first makes them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -11,6 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use uuid::Uuid;
 
 use crate::crd::identity_service::{SECRET, SERVER_NAME};
+use crate::words;
 
 const CA: &str = "ca.crt";
 const CERT: &str = "tls.crt";
@@ -34,7 +36,7 @@ pub struct Secrets {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
     /// The management cluster doesn't give or take them.
-    #[error("reading or making Secret {0}/{SECRET}: {1}")]
+    #[error("reading or making Secret {0}/{SECRET}: {said}", said = words::sentence(.1.as_ref()))]
     Kubernetes(String, Box<kube::Error>),
     /// The Secret isn't one of ours.
     #[error(
@@ -46,7 +48,12 @@ pub enum SecretsError {
     Certificate(#[from] rcgen::Error),
 }
 
-/// Reads the Secret of `namespace`, or makes it.
+/// Between two looks for a Secret that somebody else makes.
+const LOOK: Duration = Duration::from_millis(500);
+/// The longest wait for it.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Reads the Secret of `namespace`, or makes it; waits for it where it can be read and somebody else has to make it.
 ///
 /// # Errors
 /// [`SecretsError`]
@@ -60,9 +67,26 @@ pub async fn ensure(client: &Client, namespace: &str) -> Result<Secrets, Secrets
     secret.metadata.name = Some(SECRET.into());
     match api.create(&PostParams::default(), &secret).await {
         Ok(made) => read(&made, namespace),
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            tracing::info!("waiting for Secret {namespace}/{SECRET}, which the operator makes");
+            let made = tokio::time::timeout(PATIENCE, made(&api)).await;
+            let made =
+                made.map_err(|_| SecretsError::Kubernetes(namespace.to_owned(), Box::new(kube::Error::Api(status))))?;
+            read(&made.map_err(failed)?, namespace)
+        }
         // Somebody else was faster: theirs is the one.
         Err(kube::Error::Api(status)) if status.code == 409 => read(&api.get(SECRET).await.map_err(failed)?, namespace),
         Err(error) => Err(failed(error)),
+    }
+}
+
+/// The Secret, as soon as somebody has made it.
+async fn made(api: &Api<Secret>) -> Result<Secret, kube::Error> {
+    loop {
+        if let Some(found) = api.get_opt(SECRET).await? {
+            return Ok(found);
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -453,7 +453,7 @@ def test_certificates_go_on_while_nobody_answers_for_tokens(real, eks, admin, ma
     with open(path, "wb") as file:
         file.write(certificate)
     token = token_of(admin)
-    scale = ["kubectl", "--kubeconfig", management, "-n", "k3eks-system", "scale", "deploy/k3eks"]
+    scale = ["kubectl", "--kubeconfig", management, "-n", "k3eks-system", "scale", "deploy/k3eks", "deploy/k3eks-api"]
     subprocess.run([*scale, "--replicas", "0"], check=True, capture_output=True)
     try:
         def refused():

@@ -44,19 +44,23 @@ def test_every_option_makes_what_a_cluster_takes(run):
     objects = run("helm", "template", "k3eks", CHART, "--kube-version", "1.35", "-n", "k3eks-system", *sets)
     kinds = run("kubectl", "apply", "--dry-run=server", "--force-conflicts", "--server-side", "-f", "-", "-o", "jsonpath={.items[*].kind}", input=objects).split()
     assert {"NetworkPolicy", "PodDisruptionBudget", "ConfigMap"} <= set(kinds)
-    made = {one["kind"]: one["spec"] for one in yaml.safe_load_all(objects) if one and one["kind"] in ("NetworkPolicy", "Deployment")}
-    there = {port["name"] for container in made["Deployment"]["template"]["spec"]["containers"] for port in container.get("ports", [])}
-    let_in = {port["port"] for rule in made["NetworkPolicy"]["ingress"] for port in rule["ports"]}
-    assert let_in == there, "a port that the policy doesn't name, or one that nobody has"
+    made = {(one["kind"], one["metadata"]["name"]): one["spec"] for one in yaml.safe_load_all(objects) if one}
+    for name in ("k3eks", "k3eks-api"):
+        there = {port["name"] for container in made["Deployment", name]["template"]["spec"]["containers"] for port in container.get("ports", [])}
+        let_in = {port["port"] for rule in made["NetworkPolicy", name]["ingress"] for port in rule["ports"]}
+        assert let_in == there, "a port that the policy doesn't name, or one that nobody has"
+        assert made["NetworkPolicy", name]["podSelector"] == made["Deployment", name]["selector"]
     monitor = run("helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "metrics.serviceMonitor.enabled=true", "-s", "templates/servicemonitor.yaml")
     assert "kind: ServiceMonitor" in monitor and "port: eks" in monitor
+    opened = subprocess.run(["helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "api.service.type=NodePort"], capture_output=True, text=True)
+    assert opened.returncode and "api.sources" in opened.stderr, "a port that children reach, permissive and open to all of them"
     refused = subprocess.run(["helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "networkPolicy.enable=true"], capture_output=True, text=True)
     assert refused.returncode and "enable" in refused.stderr
 
 
 def test_kustomize_makes_everything(run):
     made = run("kubectl", "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-k", f"{CHART}/../../config/default", "-o", "name").split()
-    assert {"deployment.apps/k3eks", "service/k3eks-eks", "customresourcedefinition.apiextensions.k8s.io/eksclusterconfigs.eks.cattle.io"} <= set(made)
+    assert {"deployment.apps/k3eks", "deployment.apps/k3eks-api", "service/k3eks-eks", "customresourcedefinition.apiextensions.k8s.io/eksclusterconfigs.eks.cattle.io"} <= set(made)
     listed = {f"customresourcedefinition.apiextensions.k8s.io/{name.split('_')[1].removesuffix('.yaml')}.{name.split('_')[0]}" for name in os.listdir(f"{CHART}/../../crds") if "_" in name}
     assert listed == {name for name in made if name.startswith("customresourcedefinition")}
 

@@ -166,6 +166,8 @@ impl Bed {
             "CertificateAuthority" => ("k3eks.io/v1alpha1", "certificateauthorities"),
             "Secret" => ("v1", "secrets"),
             "Service" => ("v1", "services"),
+            "Role" => ("rbac.authorization.k8s.io/v1", "roles"),
+            "RoleBinding" => ("rbac.authorization.k8s.io/v1", "rolebindings"),
             "EndpointSlice" => ("discovery.k8s.io/v1", "endpointslices"),
             "Event" => ("events.k8s.io/v1", "events"),
             other => panic!("no kind {other}"),
@@ -333,6 +335,7 @@ async fn work(
         orphan_grace: Duration::from_secs(300),
         argocd_namespace: None,
         children_by_network: false,
+        reader: Some("k3eks-system/k3eks-api".parse().unwrap()),
         identity: None,
     };
     let providers = Providers {

@@ -31,12 +31,24 @@ async fn a_cluster_becomes_active_and_says_so_everywhere() {
         assert_eq!(service["spec"]["ports"][0]["port"], 6443);
         let slice = bed.until("the EndpointSlice", "EndpointSlice", "demo-api", written).await;
         assert_eq!(slice["endpoints"][0]["addresses"], json!(["10.0.0.2"]));
-        for owned in [&secret, &rancher, &service, &slice] {
+        let role = bed.until("leave to read the kubeconfig", "Role", "demo-kubeconfig", written).await;
+        let rule = json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["demo-kubeconfig"], "verbs": ["get"]}]);
+        assert_eq!(role["rules"], rule);
+        let binding = bed.until("who has it", "RoleBinding", "demo-kubeconfig", written).await;
+        assert_eq!(binding["subjects"].as_array().map(Vec::len), Some(1));
+        assert_eq!(binding["subjects"][0]["name"], "k3eks-api");
+        for owned in [&secret, &rancher, &service, &slice, &role, &binding] {
             assert_eq!(owned["metadata"]["ownerReferences"][0]["uid"], cluster["metadata"]["uid"]);
         }
         for step in ["Creating", "Ready"] {
             bed.told(step, "demo").await;
         }
+        // In the order of their names, as a list has them, every one with words of its own.
+        let events = bed.all("Event").await;
+        let notes: Vec<&str> = events.iter().filter(|e| e["regarding"]["name"] == "demo").map(|e| e["note"].as_str().unwrap()).collect();
+        assert!(notes.len() > 2 && notes.windows(2).all(|pair| pair[0] != pair[1]), "{notes:?}");
+        assert_eq!(notes.last(), Some(&"Active: everything is as the spec asks"), "{notes:?}");
+        assert!(events.iter().all(|e| e["series"].is_null()), "{events:?}");
     })
     .await;
 }

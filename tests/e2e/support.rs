@@ -184,7 +184,9 @@ impl Drop for Bed {
             };
             show("resources", self.kubectl(&["get", "eks,ng", "-o", "yaml", "--show-managed-fields=false"]));
             show("events", self.kubectl(&["get", "events", "--sort-by=.lastTimestamp"]));
-            show("operator", self.cluster_wide(&["-n", "k3eks-system", "logs", "deploy/k3eks", "--tail=120"]));
+            for (what, deployment) in [("operator", "deploy/k3eks"), ("EKS API", "deploy/k3eks-api")] {
+                show(what, self.cluster_wide(&["-n", "k3eks-system", "logs", deployment, "--tail=120"]));
+            }
             show("docker ps", run("docker", &["ps", "-a"], None));
         }
         // What a failed test leaves must not disturb the others; its own operator is gone by now.

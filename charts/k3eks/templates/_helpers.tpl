@@ -29,7 +29,37 @@ app.kubernetes.io/component: operator
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{- /* Name of the ServiceAccount. */ -}}
+{{- /* Labels of the EKS API's pods: no selector of the operator's finds them, nor the other way round. */ -}}
+{{- define "k3eks.apiSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "k3eks.name" . }}-api
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- /* Labels of the EKS API's own objects. */ -}}
+{{- define "k3eks.apiLabels" -}}
+{{ mergeOverwrite (include "k3eks.labels" . | fromYaml) (include "k3eks.apiSelectorLabels" . | fromYaml) (dict "app.kubernetes.io/component" "api") | toYaml }}
+{{- end }}
+
+{{- /* Name of the EKS API's Deployment, and of what is its alone. */ -}}
+{{- define "k3eks.apiName" -}}
+{{- printf "%s-api" (include "k3eks.fullname" . | trunc 59 | trimSuffix "-") }}
+{{- end }}
+
+{{- /* Name of the EKS API's ServiceAccount. */ -}}
+{{- define "k3eks.apiServiceAccountName" -}}
+{{- if .Values.api.serviceAccount.create }}
+{{- default (include "k3eks.apiName" .) .Values.api.serviceAccount.name }}
+{{- else }}
+{{- required "api.serviceAccount.name is needed where api.serviceAccount.create is false" .Values.api.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- /* "true" where the API server has validating admission policies. */ -}}
+{{- define "k3eks.policies" -}}
+{{- if and .Values.admissionPolicies.enabled (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) }}true{{ end }}
+{{- end }}
+
+{{- /* Name of the operator's ServiceAccount. */ -}}
 {{- define "k3eks.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "k3eks.fullname" .) .Values.serviceAccount.name }}
@@ -104,9 +134,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- if .Values.api.enabled }}
+# Leave for the EKS API to read one kubeconfig after the other. What isn't the operator's own it can't give.
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, create, patch]
+{{- end }}
 {{- end }}
 
-{{- /* What the EKS API does beside that: it reads what the operator reads, and writes what its callers ask for. */ -}}
+{{- /* What the EKS API does: it reads the resources and writes what its callers ask for. It has no right on Secrets here: the operator lets
+it read kubeconfigs one by one. */ -}}
 {{- define "k3eks.apiRules" -}}
 - apiGroups: [eks.cattle.io]
   resources: [eksclusterconfigs]
@@ -118,16 +155,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [updates]
   verbs: [get, list, watch, create, update]
 - apiGroups: [k3eks.io]
-  resources: [fargateprofiles, podidentityassociations, accessentries, identityproviderconfigs, eksanywheresubscriptions, addons, capabilities, certificateauthorities, clusterinsights]
+  resources: [fargateprofiles, podidentityassociations, accessentries, identityproviderconfigs, eksanywheresubscriptions, addons, capabilities, certificateauthorities]
   verbs: [get, list, watch, create, update, delete]
+- apiGroups: [k3eks.io]
+  resources: [clusterinsights]
+  verbs: [get, list, watch, create, update]
 # The page shows a cluster's Events.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [list]
-# Kubeconfigs are handed out one by one.
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [get]
 {{- end }}
 
 {{- /* Namespace that the EKS API makes clusters in. */ -}}

@@ -1,13 +1,16 @@
 //! The ways into a child cluster, as objects: the kubeconfig Secret, Rancher's Secret, and a Service for pods of the
 //! management cluster.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use super::argocd;
+use super::grant::READER;
+use super::{argocd, grant};
 use crate::controller::context::{Context, Settings};
 use crate::controller::error::Error;
 use crate::controller::owned::{Owned, WRITTEN_FROM, labels};
@@ -25,7 +28,9 @@ const SERVICE_PORT: u16 = 6443;
 pub fn written(cluster: &EKSClusterConfig, access: &Access, settings: &Settings, owned: &Owned) -> bool {
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     let digest = digest(cluster, access);
-    owned.secret(&namespace, &format!("{name}{}", keys::KUBECONFIG_SUFFIX), &digest)
+    let kubeconfig = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
+    owned.secret(&namespace, &kubeconfig, &digest)
+        && readable(owned.secret_annotations(&namespace, &kubeconfig), settings)
         && owned.secret(&namespace, &name, &digest)
         && (access.internal.is_none() || owned.service(&namespace, &format!("{name}{}", keys::SERVICE_SUFFIX), &digest))
         && argocd::written(cluster, access, settings, owned)
@@ -43,11 +48,17 @@ pub async fn write(cluster: &EKSClusterConfig, access: &Access, ctx: &Context) -
     });
     argocd::write(cluster, access, internal.as_ref().unwrap_or(&access.kubeconfig), ctx).await?;
     let kubeconfig = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
+    let mut of_secret = meta(&kubeconfig);
+    // Before the Secret, which says that it was done.
+    if let Some(reader) = &ctx.settings.reader {
+        grant::write(cluster, reader, meta, ctx).await?;
+        of_secret["annotations"][READER] = reader.to_string().into();
+    }
     let mut data = json!({keys::KUBECONFIG_KEY: access.kubeconfig});
     if let Some(internal) = internal {
         data[keys::KUBECONFIG_INTERNAL_KEY] = internal.into();
     }
-    let secret = json!({"type": "cluster.x-k8s.io/secret", "metadata": meta(&kubeconfig), "stringData": data});
+    let secret = json!({"type": "cluster.x-k8s.io/secret", "metadata": of_secret, "stringData": data});
     apply::<Secret>(ctx, &namespace, &kubeconfig, secret).await?;
     let data = json!({"endpoint": access.endpoint, "ca": STANDARD.encode(&access.ca_pem)});
     let secret = json!({"type": "Opaque", "metadata": meta(&name), "stringData": data});
@@ -64,6 +75,12 @@ pub async fn write(cluster: &EKSClusterConfig, access: &Access, ctx: &Context) -
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
     });
     apply::<EndpointSlice>(ctx, &namespace, &service, body).await
+}
+
+/// Whether whoever is to be let read a Secret with these annotations is.
+fn readable(annotations: Option<BTreeMap<String, String>>, settings: &Settings) -> bool {
+    let reader = annotations.and_then(|mut annotations| annotations.remove(READER));
+    settings.reader.as_ref().is_none_or(|wanted| reader == Some(wanted.to_string()))
 }
 
 /// What tells what is written for this `access` from what was written before.

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod argocd;
 pub mod authority;
 pub mod endpoint_access;
+pub mod grant;
 pub mod hibernation;
 pub mod import;
 pub mod inline;

@@ -7,7 +7,7 @@ use super::verdict::{Kind, Verdict};
 use crate::controller::cluster::authority::{FINGERPRINT, MOST, apply};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, MemberIssue, MemberPhase};
+use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, MemberIssue, MemberPhase, keys};
 use crate::provider::{Authority, KeyPair};
 
 /// How long a certificate authority is good for, in days, as k3s has it.
@@ -59,8 +59,12 @@ impl CertificateAuthority {
     async fn keyed(&self, ctx: &Context) -> Result<Option<Verdict>, Error> {
         let (namespace, secret) = (self.namespace().unwrap_or_default(), self.secret_name());
         let known = ctx.owned.secret_annotations(&namespace, &secret);
+        let has_key = known.is_some_and(|known| known.contains_key(FINGERPRINT));
+        if has_key && !self.annotations().contains_key(keys::ANNOTATION_CERTIFICATE) {
+            apply::publish(self, ctx).await?;
+        }
         // The cluster's own has its key from the cluster.
-        if known.is_some_and(|known| known.contains_key(FINGERPRINT)) || self.is_first() {
+        if has_key || self.is_first() {
             return Ok(None);
         }
         let never = self.status.as_ref().is_none_or(|s| matches!(s.phase, MemberPhase::Creating | MemberPhase::Failed));
@@ -74,6 +78,9 @@ impl CertificateAuthority {
         })?;
         let authority = Authority { server: made.clone(), client: made };
         let ours = apply::write(&apply::secret(self, &authority), ctx).await?;
+        if ours {
+            apply::publish(self, ctx).await?;
+        }
         let why = || format!("Secret {secret} is there and isn't this resource's; delete or rename that one");
         Ok((!ours).then(|| Verdict::Refused(why())))
     }

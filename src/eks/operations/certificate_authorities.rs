@@ -17,7 +17,7 @@ use super::{Api, Cx, updates};
 use crate::crd::certificate_authority::CertificateAuthoritySpec;
 use crate::crd::names::Identity;
 use crate::crd::update::{Update, UpdateParam, UpdateSpec};
-use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, MemberPhase, member};
+use crate::crd::{CertificateAuthority, EKSClusterConfig, Member, MemberPhase, keys, member};
 use crate::eks::convert::cluster::wire_status as cluster_status;
 use crate::eks::convert::member::created;
 use crate::eks::convert::update::{self, Change};
@@ -216,9 +216,8 @@ async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
         return Ok(detailed(own.summary(), Some(&own.certificate)));
     }
     let found = find(&cx, &cluster, &input)?;
-    let namespace = found.namespace().unwrap_or_default();
-    let pem = cx.state.store.secret(&namespace, &found.secret_name(), "tls.crt").await?;
-    Ok(detailed(summary(&cluster, &found), pem.and_then(|pem| Certificate::read(&pem)).as_ref()))
+    let pem = found.annotations().get(keys::ANNOTATION_CERTIFICATE);
+    Ok(detailed(summary(&cluster, &found), pem.and_then(|pem| Certificate::read(pem.as_bytes())).as_ref()))
 }
 
 async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {

@@ -74,7 +74,7 @@ pub async fn adopt(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context
         made.map_err(Error::kubernetes(format!("writing CertificateAuthority {name} of cluster {}", plan.id)))?;
     let secret = secret(&made, &found);
     if write(&secret, ctx).await? {
-        return Ok(());
+        return publish(&made, ctx).await;
     }
     let why = format!("Secret {} is there and isn't its own; delete or rename that one", secret.name_any());
     Err(Error::Certificate { what: format!("CertificateAuthority {name}"), why })
@@ -93,6 +93,20 @@ pub async fn write(secret: &Secret, ctx: &Context) -> Result<bool, Error> {
         }
         Err(e) => Err(Error::kubernetes(format!("writing Secret {name}"))(e)),
     }
+}
+
+/// Shows the certificate to those who may read the resource but not its Secret.
+pub async fn publish(of: &CertificateAuthority, ctx: &Context) -> Result<(), Error> {
+    let (namespace, name, secret) = (of.namespace().unwrap_or_default(), of.name_any(), of.secret_name());
+    let found = Api::<Secret>::namespaced(ctx.client.clone(), &namespace).get(&secret).await;
+    let found = found.map_err(Error::kubernetes(format!("reading Secret {namespace}/{secret}")))?;
+    let Some(certificate) = found.data.as_ref().and_then(|data| data.get(KEYS[0].0)) else { return Ok(()) };
+    let certificate = String::from_utf8_lossy(&certificate.0);
+    let body = json!({"metadata": {"annotations": {keys::ANNOTATION_CERTIFICATE: certificate}}});
+    let api = Api::<CertificateAuthority>::namespaced(ctx.client.clone(), &namespace);
+    let patched = api.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&body)).await;
+    patched.map_err(Error::kubernetes(format!("annotating CertificateAuthority {namespace}/{name}")))?;
+    Ok(())
 }
 
 /// Begins to have the cluster's servers trust what is wanted.
