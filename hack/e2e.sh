@@ -8,7 +8,8 @@ cd "$ROOT"
 finish() {
   local status=$?
   if ((status != 0)); then
-    echo "--- operator" && kubectl --kubeconfig "$ROOT/.k3eks/k3eks-test.kubeconfig" -n k3eks-system logs deploy/k3eks --all-containers --tail 60 || true
+    echo "--- operator" && kubectl --kubeconfig "$ROOT/.k3eks/k3eks-test.kubeconfig" -n k3eks-system logs deploy/k3eks --tail 60 || true
+    kubectl --kubeconfig "$ROOT/.k3eks/k3eks-test.kubeconfig" -n k3eks-system logs deploy/k3eks-api --tail 60 || true
     kubectl --kubeconfig "$ROOT/.k3eks/k3eks-test.kubeconfig" get nodes,pods,events -A || true
     docker ps -a || true
   fi
@@ -37,7 +38,8 @@ free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1
 K3EKS_API_PORT=$(free_port)
 export K3EKS_API_PORT
 # The binary that the tests have already: optimizing it would take minutes and prove nothing more.
-K3EKS_PROFILE=dev "$ROOT/hack/management.sh" up k3eks-test
+# Its tests sign with the keys that everybody knows.
+K3EKS_WELL_KNOWN_KEYS=true K3EKS_PROFILE=dev "$ROOT/hack/management.sh" up k3eks-test
 "$ROOT/hack/management.sh" bare k3eks-bare
 export K3EKS_E2E_KUBECONFIG=$ROOT/.k3eks/k3eks-test.kubeconfig K3EKS_E2E_BARE_KUBECONFIG=$ROOT/.k3eks/k3eks-bare.kubeconfig
 export K3EKS_E2E_ENDPOINT=http://127.0.0.1:$K3EKS_API_PORT K3EKS_BINARY=$CARGO_TARGET_DIR/debug/k3eks

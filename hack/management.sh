@@ -13,10 +13,10 @@ export KUBECONFIG=$kubeconfig
 
 cluster() { # K3D-ARGUMENT...
   k3d cluster list "$name" >/dev/null 2>&1 || k3d cluster create "$name" "$@" --image "rancher/k3s:${NODE_RELEASES[0]}" --no-lb --wait --timeout 120s \
-    --kubeconfig-update-default=false --volume /var/run/docker.sock:/var/run/docker.sock@server:0 \
+    --api-port 127.0.0.1:random --kubeconfig-update-default=false --volume /var/run/docker.sock:/var/run/docker.sock@server:0 \
     --k3s-arg '--disable=traefik@server:*'
   mkdir -p "$ROOT/.k3eks"
-  k3d kubeconfig get "$name" >"$kubeconfig"
+  k3d kubeconfig get "$name" | private "$kubeconfig"
   until_ready 60 kubectl get --raw /readyz
 }
 
@@ -47,15 +47,51 @@ definitions() {
   helm upgrade --install k3eks-crd "$ROOT/charts/k3eks-crd" -n k3eks-system --create-namespace --wait
 }
 
+# Who may use the EKS API: this host, by its address on the cluster's network, and the management cluster's pods; not the node's own
+# address among those, behind which whoever has it forward is hidden. Child clusters are on the network as well, and whoever
+# may use the API rules them all.
+sources() {
+  local cidrs='{.items[*].spec.podCIDR}'
+  # A node that has just come has none yet.
+  until_ready 60 sh -c "kubectl get nodes -o 'jsonpath=$cidrs' | grep -q /" || die "the node of $name doesn't register"
+  {
+    docker network inspect "k3d-$name" -f '{{range .IPAM.Config}}{{.Gateway}} {{end}}'
+    kubectl get nodes -o "jsonpath=$cidrs"
+  } | jq -Rsc '[scan("\\S+") | ., (select(endswith(".0/24")) | "!" + sub("0/24$"; "1"))]'
+}
+
+# A key of this installation's own, and the variables with which the aws CLI uses it. With the keys that everybody knows a pod of any
+# child cluster could sign in to all others.
+key_of_its_own() {
+  local own id secret
+  own=$(kubectl -n k3eks-system get secret k3eks-make-up -o json 2>/dev/null || true)
+  if [ -z "$own" ]; then
+    id=AKIA$(head -c 10 /dev/urandom | base32)
+    secret=$(head -c 30 /dev/urandom | base64 | tr '+/' 'pq')
+    printf '{"secretAccessKey": "%s"}' "$secret" |
+      kubectl -n k3eks-system create secret generic k3eks-make-up --from-file="$id=/dev/stdin"
+    own=$(kubectl -n k3eks-system get secret k3eks-make-up -o json)
+  fi
+  jq -r --arg endpoint "http://127.0.0.1:$api_port" '.data | to_entries[0] |
+    "export AWS_ENDPOINT_URL=\($endpoint) AWS_DEFAULT_REGION=us-east-1",
+    "export AWS_ACCESS_KEY_ID=\(.key) AWS_SECRET_ACCESS_KEY=\(.value | @base64d | fromjson.secretAccessKey)"' \
+    <<<"$own" | private "$ROOT/.k3eks/$name.env"
+}
+
 operator() { # IMAGE
+  local sources
+  key_of_its_own
+  sources=$(sources)
   helm upgrade --install k3eks "$ROOT/charts/k3eks" -n k3eks-system --reset-then-reuse-values --wait --timeout 120s \
-    --set "api.service.type=NodePort,api.service.nodePort=$node_port" \
+    --set "api.service.type=NodePort,api.service.nodePort=$node_port" --set-json "api.sources=$sources" \
+    --set "api.keysSecret=k3eks-make-up,identity.wellKnownKeys=${K3EKS_WELL_KNOWN_KEYS:-false}" \
+    --set "docker.group=$(stat -c %g /var/run/docker.sock)" \
     --set "image.repository=${1%%:*},image.tag=${1##*:},image.pullPolicy=IfNotPresent,operator.network=k3d-$name"
 }
 
 # Child clusters carry the uid of this cluster's kube-system namespace.
 instance() {
-  [ -e "$kubeconfig" ] || { mkdir -p "$ROOT/.k3eks" && k3d kubeconfig get "$name" >"$kubeconfig" 2>/dev/null; } || true
+  [ -e "$kubeconfig" ] || { mkdir -p "$ROOT/.k3eks" && k3d kubeconfig get "$name" 2>/dev/null | private "$kubeconfig"; } || true
   kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' --request-timeout=5s 2>/dev/null || cat "$ROOT/.k3eks/$name.instance" 2>/dev/null || true
 }
 
@@ -83,7 +119,7 @@ case $verb in
     instance=$(instance)
     k3d cluster list "$name" >/dev/null 2>&1 && step "Deleting management cluster $name" k3d cluster delete "$name"
     for child in $(children "$instance"); do step "Deleting child cluster $child" k3d cluster delete "$child"; done
-    rm -f "$kubeconfig" "$ROOT/.k3eks/$name".{instance,image}
+    rm -f "$kubeconfig" "$ROOT/.k3eks/$name".{instance,image,env}
     ;;
   *) die "usage: management.sh up|bare|down NAME" ;;
 esac

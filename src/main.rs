@@ -19,6 +19,7 @@ use k3eks::provider::ClusterProvider;
 use k3eks::provider::k3d::{K3d as K3dProvider, K3dSettings, VersionImage};
 use k3eks::provider::metadata::Metadata;
 use k3eks::telemetry::{self, LogFormat};
+use k3eks::words;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::client::ClientBuilder;
 use kube::{Api, Client, Config, ResourceExt};
@@ -100,6 +101,9 @@ struct Operator {
     /// Seconds after which containers of a cluster that has no resource are removed.
     #[arg(long, env = "K3EKS_ORPHAN_GRACE", default_value_t = 300)]
     orphan_grace: u64,
+    /// Service account of the EKS API, as NAMESPACE/NAME: it is let read the kubeconfigs of clusters, one by one. Default: none.
+    #[arg(long, env = "K3EKS_API_SERVICE_ACCOUNT")]
+    api_service_account: Option<controller::Account>,
     /// Argo CD's namespace, where clusters with `argocd.register` are made known to it. Default: none, and nobody may ask for it.
     #[arg(long, env = "K3EKS_ARGOCD_NAMESPACE")]
     argocd_namespace: Option<String>,
@@ -167,7 +171,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("k3eks: {error:#}");
+            eprintln!("k3eks: {}", words::sentence(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -258,6 +262,7 @@ async fn lead(
 ) -> anyhow::Result<()> {
     let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let providers = providers(&options, &instance).await?;
+    let for_api = options.api_service_account.is_some();
     let settings = Settings {
         default_version: options.default_version,
         max_concurrent_provisions: usize::from(options.max_concurrent_provisions),
@@ -265,7 +270,8 @@ async fn lead(
         orphan_grace: std::time::Duration::from_secs(options.orphan_grace),
         argocd_namespace: options.argocd_namespace.filter(|namespace| !namespace.is_empty()),
         children_by_network: in_pod,
-        identity: options.identity.service(&client, &options.pod_namespace).await?,
+        reader: options.api_service_account,
+        identity: options.identity.service(&client, &options.pod_namespace, for_api).await?,
     };
     let holder = options.pod_name.clone().unwrap_or_else(|| format!("k3eks-{}", std::process::id()));
     let leadership = options

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::folder::Folder;
 use super::keys;
 use super::listen::{self, Port};
+use super::sources::{self, Source};
 
 /// Whether signatures are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,6 +43,10 @@ pub struct Options {
     /// Address of the EKS API.
     #[arg(long, env = "K3EKS_API_LISTEN", default_value = "127.0.0.1:4566")]
     listen: SocketAddr,
+    /// Address or network that may use the EKS API, beside this host, or with a `!` before it one that may not; may be given several
+    /// times. Default: everybody who reaches it.
+    #[arg(long, env = "K3EKS_API_ALLOW_FROM", value_delimiter = ',')]
+    allow_from: Vec<Source>,
     /// Certificate chain, PEM; with it the API speaks HTTPS.
     #[arg(long, env = "K3EKS_API_TLS_CERT", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -118,6 +123,30 @@ impl Options {
         }
     }
 
+    /// Says loudly where nobody is asked who they are.
+    fn warn(&self) {
+        if self.auth == Auth::Strict {
+            return;
+        }
+        let who = if self.allow_from.is_empty() {
+            "whoever reaches".to_owned()
+        } else {
+            let all: Vec<String> = self.allow_from.iter().map(ToString::to_string).collect();
+            format!("{} and this host, which may use", all.join(", "))
+        };
+        tracing::warn!(
+            "permissive: no signature is checked; {who} {} rules all clusters and gets their kubeconfigs; --auth strict (chart: api.auth) \
+             ends that",
+            self.listen
+        );
+        if self.identity.well_known_keys {
+            tracing::warn!(
+                "permissive: whoever reaches a child's API server, its own pods and other clusters' included, signs in with the keys that \
+                 everybody knows; --well-known-keys=false (chart: identity.wellKnownKeys) ends that"
+            );
+        }
+    }
+
     fn mode(&self) -> Mode {
         match self.auth {
             Auth::Permissive => Mode::Permissive,
@@ -157,6 +186,8 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let beside = Arc::new(Beside { api, authenticator, metrics, events, ready });
     let eks = identity::serve::beside(&desk, service.into_router());
     let routes = beside::routes(eks, console::routes(Arc::clone(&beside)), beside);
+    let routes = sources::guard(routes, &options.allow_from);
+    options.warn();
     tokio::try_join!(
         serve(&options, routes, shutdown.clone()),
         options.identity.serve(prepared, &desk, shutdown.clone()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum_server::tls_rustls::RustlsConfig;
-use clap::Args;
+use clap::{ArgAction, Args};
 use k3eks::controller::IdentityService;
 use k3eks::eks::operations::Api;
 use k3eks::eks::sigv4::{KeyStore, Mode};
@@ -41,10 +41,19 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// What the controllers are told.
-    pub async fn service(&self, client: &Client, namespace: &str) -> anyhow::Result<Option<IdentityService>> {
-        let Some(host) = self.identity_host.clone().filter(|host| !host.is_empty()) else { return Ok(None) };
+    /// What the controllers are told. With `for_api` the Secret is made in any case: the API waits for it.
+    pub async fn service(
+        &self,
+        client: &Client,
+        namespace: &str,
+        for_api: bool,
+    ) -> anyhow::Result<Option<IdentityService>> {
+        let host = self.identity_host.clone().filter(|host| !host.is_empty());
+        if host.is_none() && !for_api {
+            return Ok(None);
+        }
         let Secrets { ca_pem, .. } = secrets::ensure(client, namespace).await?;
+        let Some(host) = host else { return Ok(None) };
         Ok(Some(IdentityService { host, webhook_port: self.identity_port, pods_port: self.pods_port, ca_pem }))
     }
 }
@@ -61,6 +70,10 @@ pub struct Serving {
     /// Folder with a file for each role: `roleArn`, `assumeRolePolicyDocument` and `maxSessionDuration` stand in it.
     #[arg(long, env = "K3EKS_ROLES")]
     roles: Option<PathBuf>,
+    /// Whether the keys that everybody knows sign people in while the API is permissive: `test` and, for an account's root user, its
+    /// twelve digits, both with the secret `test`. Pods of child clusters know them too.
+    #[arg(long, env = "K3EKS_WELL_KNOWN_KEYS", default_value_t = true, action = ArgAction::Set)]
+    pub well_known_keys: bool,
     /// Another STS that is asked instead of the one here, such as `http://127.0.0.1:5000`; of keys that aren't known here, its word
     /// is taken for who they belong to.
     #[arg(long, env = "K3EKS_STS_ENDPOINT")]
@@ -93,7 +106,8 @@ impl Serving {
     ) -> anyhow::Result<Prepared> {
         let secrets = secrets::ensure(client, &self.pod_namespace).await?;
         let sessions = Arc::new(Sessions::new(&secrets.session_key));
-        let well_known = (mode == Mode::Permissive).then(|| (account.to_owned(), region.to_owned()));
+        let well_known = mode == Mode::Permissive && self.well_known_keys;
+        let well_known = well_known.then(|| (account.to_owned(), region.to_owned()));
         Ok(Prepared { secrets, keys: Arc::new(Keys { given, sessions, well_known }) })
     }
 

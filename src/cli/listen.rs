@@ -35,7 +35,9 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Port { address, what, argument } = port;
-    let (handle, app) = (Handle::new(), app.layer(middleware::from_fn(host)).into_make_service());
+    let (handle, app) = (Handle::new(), app.layer(middleware::from_fn(host)));
+    // Who may use a port is told by their address.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let ending = handle.clone();
     tokio::spawn(async move {
         shutdown.cancelled().await;

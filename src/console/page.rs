@@ -1,14 +1,21 @@
 //! The page itself: one document without requests to anywhere else.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Redirect};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::eks::beside::Beside;
+use crate::eks::sigv4::Mode;
+
 const FRAME: &str = include_str!("page/page.html");
+/// Where the page says how the API was started.
+const MODE: &str = "<!--MODE-->";
+const PERMISSIVE: &str = r#"<p id="mode" role="note">Permissive: no credentials are checked. Whoever reaches this port rules all clusters.</p>"#;
 const STYLE: &str = include_str!("page/page.css");
 const FIRST: &str = include_str!("page/first.js");
 /// In the order in which they are read.
@@ -34,15 +41,16 @@ static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
 });
 
 /// The document.
-pub async fn page() -> impl IntoResponse {
+pub async fn page(State(beside): State<Arc<Beside>>) -> impl IntoResponse {
     let (page, policy) = &*PAGE;
+    let page = page.replace(MODE, if beside.authenticator.mode() == Mode::Permissive { PERMISSIVE } else { "" });
     let headers = [
         (header::CONTENT_SECURITY_POLICY, policy.as_str()),
         (header::CACHE_CONTROL, "no-cache"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    (headers, Html(page.as_str()))
+    (headers, Html(page))
 }
 
 /// Without its slash.
@@ -58,6 +66,7 @@ mod tests {
     fn the_page_is_whole_small_and_asks_nobody_else() {
         let page = &PAGE.0;
         assert!(!page.contains("/*FIRST*/") && !page.contains("/*STYLE*/") && !page.contains("/*SCRIPT*/"));
+        assert_eq!(page.matches(MODE).count(), 1);
         assert!(page.len() < 150_000, "{} bytes", page.len());
         for outside in ["http://", "https://", "//cdn", "@import", "url("] {
             assert!(!page.contains(outside), "{outside}");

@@ -19,8 +19,8 @@ use serde_json::json;
 use super::error::ApiError;
 use super::events::EventLog;
 use super::operations::Api;
-use super::sigv4::{Authenticator, Caller, SignedRequest};
-use crate::crd::keys;
+use super::sigv4::{Authenticator, Caller, Mode, SignedRequest};
+use crate::crd::{keys, kubeconfig as kubeconfigs};
 
 /// What these routes need.
 pub struct Beside {
@@ -91,7 +91,9 @@ async fn health(State(beside): State<Arc<Beside>>) -> impl IntoResponse {
     let ready = beside.ready.load(Ordering::Relaxed);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let words = if ready { "running" } else { "waiting for the management cluster's API" };
-    let body = json!({"status": words, "services": {"eks": words}, "version": env!("CARGO_PKG_VERSION")});
+    let auth = if beside.authenticator.mode() == Mode::Strict { "strict" } else { "permissive" };
+    let version = env!("CARGO_PKG_VERSION");
+    let body = json!({"status": words, "services": {"eks": words}, "auth": auth, "version": version});
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string())
 }
 
@@ -128,7 +130,10 @@ async fn kubeconfig(
     let secret = secret.ok_or_else(missing)?;
     let key = if which.internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
     let text = beside.api.store.secret(&cluster.namespace().unwrap_or_default(), secret, key).await?;
-    let text = text.ok_or_else(missing)?;
+    // The Secret may have been changed since it was written.
+    let text = kubeconfigs::own_entries(&String::from_utf8_lossy(&text.ok_or_else(missing)?)).map_err(|why| {
+        ApiError::invalid_request(format!("The kubeconfig of cluster '{name}' can't be used: {why}")).cluster(&name)
+    })?;
     Ok(([(header::CONTENT_TYPE, "application/yaml")], text).into_response())
 }
 

@@ -30,6 +30,10 @@ def shell(real, management, tmp_path):
     (tmp_path / ".cache/k3eks").mkdir(parents=True)
     (tmp_path / ".cache/k3eks/bin").symlink_to(os.path.dirname(shutil.which("k3d")))
 
+    (tmp_path / ".k3eks").mkdir()
+    (tmp_path / ".k3eks/k3eks.env").write_text(
+        f"export AWS_ENDPOINT_URL={real} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1\n")
+
     def shell(*scripts):
         kubeconfig = tmp_path / "kubeconfig"
         shutil.copy(management, kubeconfig)
@@ -61,7 +65,7 @@ def test_the_eks_api(shell, real):
 
 
 def test_who_you_are(shell, real):
-    variables = next(line for line in blocks("The EKS API")[0].splitlines() if line.startswith("export "))
+    variables = next(line for line in blocks("The EKS API")[0].splitlines() if line.startswith("source "))
     people, *objects = blocks("Who you are")
     said = shell(variables, people)
     assert "yes" in said and "serviceaccount/app annotated" in said
@@ -91,7 +95,7 @@ def test_where_nothing_can_be_downloaded(shell, tmp_path):
     page = "docs/air-gapped.md"
     carry, install = blocks("Where nothing can be downloaded", page)
     try:
-        said = shell(carry, install, "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks --timeout=60s", "kubectl apply -f - <<'E'", '{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "far"}, "spec": {}}', "E",
+        said = shell(carry, install, "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks deployment/k3eks-api --timeout=60s", "kubectl apply -f - <<'E'", '{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "far"}, "spec": {}}', "E",
                      "kubectl wait --for=condition=Ready eks/far --timeout=120s", *blocks("Uninstalling"))
         assert "far condition met" in said and 'release "k3eks" uninstalled' in said
         left = subprocess.run(["docker", "ps", "-aq", "--filter", "name=eks-far"], capture_output=True, text=True, check=True).stdout
@@ -101,6 +105,6 @@ def test_where_nothing_can_be_downloaded(shell, tmp_path):
         build.parent.mkdir()
         build.write_text("#!/bin/sh\ndocker image ls --format '{{.Repository}}:{{.Tag}}' k3eks | head -1\n")
         build.chmod(0o755)
-        shell("export KUBECONFIG=$PWD/mgmt.kubeconfig", *blocks("Installing with Helm"), "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks --timeout=90s")
+        shell("export KUBECONFIG=$PWD/mgmt.kubeconfig", *blocks("Installing with Helm"), "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks deployment/k3eks-api --timeout=90s")
     finally:
         subprocess.run(["k3d", "cluster", "delete", "mgmt"], capture_output=True)

@@ -3,20 +3,25 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use http_body_util::{BodyExt, Limited};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use k3eks::crd::conditions::Reason;
 use k3eks::crd::{EKSClusterConfig, definitions};
+use k3eks::words;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
 
-use super::super::find::Place;
+use super::super::find::{self, Place};
 use super::Finding;
 
 /// The longest wait for an answer.
 const ANSWER: Duration = Duration::from_secs(5);
+/// Most bytes of the API's answer.
+const LARGEST: usize = 64 * 1024;
 
 /// The management cluster, the definitions, the operator, the clusters.
 pub async fn management(place: &Place) -> Vec<Finding> {
@@ -24,9 +29,10 @@ pub async fn management(place: &Place) -> Vec<Finding> {
     const MEND: &str =
         "set KUBECONFIG to that of a running cluster; `make up` makes one and says where its kubeconfig is";
     let asked = async {
-        let client = Client::try_default().await.map_err(|e| e.to_string())?;
+        let client = find::management().await.map_err(|e| words::sentence(e.as_ref()))?;
         let version = tokio::time::timeout(ANSWER, client.apiserver_version()).await;
-        let version = version.map_err(|_| "it takes too long to answer".to_owned())?.map_err(|e| e.to_string())?;
+        let version = version.map_err(|_| "it takes too long to answer".to_owned())?;
+        let version = version.map_err(|e| words::sentence(&e))?;
         Ok::<_, String>((client, version.git_version))
     };
     let (client, version) = match asked.await {
@@ -46,7 +52,11 @@ async fn installed(client: &Client) -> Finding {
     let there = match Api::<CustomResourceDefinition>::all(client.clone()).list_metadata(&ListParams::default()).await {
         Ok(there) => there,
         Err(error) => {
-            return Finding::note(WHAT, format!("can't be listed: {error}"), "use a kubeconfig that may list them");
+            return Finding::note(
+                WHAT,
+                format!("can't be listed: {}", words::sentence(&error)),
+                "use a kubeconfig that may list them",
+            );
         }
     };
     let wanted = definitions();
@@ -70,7 +80,7 @@ async fn operator(client: &Client) -> Finding {
         Err(error) => {
             return Finding::note(
                 WHAT,
-                format!("can't be looked for: {error}"),
+                format!("can't be looked for: {}", words::sentence(&error)),
                 "use a kubeconfig that may list Deployments",
             );
         }
@@ -97,7 +107,7 @@ async fn clusters(client: &Client, place: &Place) -> Finding {
         Err(error) => {
             return Finding::problem(
                 WHAT,
-                format!("can't be listed: {error}"),
+                format!("can't be listed: {}", words::sentence(&error)),
                 "install the definitions, or ask for the right to list them",
             );
         }
@@ -136,11 +146,21 @@ pub async fn api(named: Option<&str>) -> Finding {
         let request = http::Request::get(&url).body(Body::empty()).map_err(|e| e.to_string())?;
         let client = HttpClient::builder(TokioExecutor::new()).build_http();
         let answer = tokio::time::timeout(ANSWER, client.request(request)).await;
-        answer.map_err(|_| "it takes too long".to_owned())?.map_err(|e| e.to_string())
+        let answer = answer.map_err(|_| "it takes too long".to_owned())?.map_err(|e| words::sentence(&e))?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, LARGEST).collect().await.map_err(|_| "its answer is too long".to_owned())?;
+        Ok::<_, String>((head.status, serde_json::from_slice::<Value>(&body.to_bytes()).unwrap_or_default()))
     };
     match asked.await {
-        Ok(answer) if answer.status().is_success() => Finding::well(WHAT, format!("answers at {endpoint}")),
-        Ok(answer) => Finding::problem(WHAT, format!("{url} answers {}", answer.status()), mend),
+        Ok((status, said)) if status.is_success() && said["auth"] == "permissive" => Finding::note(
+            WHAT,
+            format!(
+                "answers at {endpoint}, permissive: it checks no credentials, and whoever reaches it rules all clusters"
+            ),
+            "helm upgrade with api.auth=strict and api.keysSecret ends that; docs/security.md says what permissive means",
+        ),
+        Ok((status, _)) if status.is_success() => Finding::well(WHAT, format!("answers at {endpoint}")),
+        Ok((status, _)) => Finding::problem(WHAT, format!("{url} answers {status}"), mend),
         Err(error) if named.is_some() => Finding::problem(WHAT, format!("doesn't answer at {endpoint}: {error}"), mend),
         Err(error) => Finding::note(WHAT, format!("doesn't answer at {endpoint}: {error}"), mend),
     }

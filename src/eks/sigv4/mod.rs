@@ -89,6 +89,11 @@ impl Authenticator {
         Self { mode, keys, account: account.to_owned(), region: region.to_owned() }
     }
 
+    /// Whether signatures are checked.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// Says who sent the request, or why that can't be believed. `now` is a parameter for the sake of tests.
     pub fn authenticate(&self, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
         match self.mode {

@@ -1,0 +1,120 @@
+"""What a management cluster that `make up` made lets whom do: its ports, its files, and the rights of the two service accounts in it."""
+import json
+import os
+import subprocess
+import urllib.request
+
+import pytest
+from conftest import boto, wait_for
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+NAMESPACE = "k3eks-system"
+API, OPERATOR = (f"system:serviceaccount:{NAMESPACE}:{name}" for name in ("k3eks-api", "k3eks"))
+WAYS_UP = ["create pods", "create pods/exec", "create deployments.apps", "create daemonsets.apps", "create jobs.batch", "create serviceaccounts/token",
+           "impersonate serviceaccounts", "impersonate users", "impersonate groups", "escalate roles.rbac.authorization.k8s.io",
+           "bind roles.rbac.authorization.k8s.io", "escalate clusterroles.rbac.authorization.k8s.io", "bind clusterroles.rbac.authorization.k8s.io",
+           "create clusterrolebindings.rbac.authorization.k8s.io", "get nodes/proxy", "create mutatingwebhookconfigurations.admissionregistration.k8s.io",
+           "delete validatingadmissionpolicies.admissionregistration.k8s.io", "update certificatesigningrequests.certificates.k8s.io/approval"]
+
+
+@pytest.fixture(scope="module")
+def kubectl(management):
+    def kubectl(*args, code=0, **options):
+        done = subprocess.run(["kubectl", "--kubeconfig", management, *args], capture_output=True, text=True, **options)
+        assert code is None or (done.returncode == 0) == (code == 0), (args, done.stdout, done.stderr)
+        return done.stdout + done.stderr
+    return kubectl
+
+
+@pytest.fixture(scope="module")
+def node(management):
+    return f"k3d-{os.path.basename(management).removesuffix('.kubeconfig')}-server-0"
+
+
+@pytest.fixture(scope="module")
+def child(real, tmp_path_factory):
+    """kubectl of a child cluster, in whose nodes pods can run."""
+    eks = boto(real)
+    eks.create_cluster(name="walls", roleArn=ROLE, resourcesVpcConfig={})
+    wait_for("the cluster", lambda: eks.describe_cluster(name="walls")["cluster"]["status"] == "ACTIVE", 180)
+    kubeconfig = tmp_path_factory.mktemp("walls") / "kubeconfig"
+    kubeconfig.write_bytes(urllib.request.urlopen(f"{real}/_k3eks/clusters/walls/kubeconfig").read())
+
+    def kubectl(*args):
+        return subprocess.run(["kubectl", "--kubeconfig", kubeconfig, *args], capture_output=True, text=True)
+    yield kubectl
+    eks.delete_cluster(name="walls")
+
+
+def docker(*args):
+    return subprocess.run(["docker", *args], capture_output=True, text=True)
+
+
+def test_everything_is_published_on_this_host_alone_and_nobody_else_reads_the_way_in(management, node):
+    ports = json.loads(docker("inspect", "-f", "{{json .NetworkSettings.Ports}}", node).stdout)
+    addresses = {binding["HostIp"] for bindings in ports.values() for binding in bindings or []}
+    assert addresses == {"127.0.0.1"}
+    for file in (management, management.removesuffix(".kubeconfig") + ".env"):
+        assert os.stat(file).st_mode & 0o777 == 0o600, file
+
+
+@pytest.mark.parametrize("account", [API, OPERATOR])
+def test_no_way_leads_up_from_an_account(kubectl, account):
+    open_ways = [way for way in WAYS_UP if kubectl("auth", "can-i", *way.split(), "-A", f"--as={account}", code=None).splitlines()[0:1] == ["yes"]]
+    assert open_ways == []
+
+
+def test_the_api_reads_the_kubeconfigs_that_it_was_given_and_no_other_secret(kubectl, child):
+    namespace, name = "default", kubectl("get", "eks", "-o", "jsonpath={.items[?(@.spec.displayName=='walls')].metadata.name}")
+    may = lambda secret, space, verb="get": kubectl("auth", "can-i", verb, f"secrets/{secret}", "-n", space, f"--as={API}", code=None).startswith("yes")  # noqa: E731
+    assert may(f"{name}-kubeconfig", namespace) and may("k3eks-identity", NAMESPACE)
+    assert not may(f"{name}-kubeconfig", namespace, "delete") and not may(name, namespace) and not may("k3eks-make-up", NAMESPACE)
+    assert "forbidden" in kubectl("get", "secrets", "-A", f"--as={API}", code=1)
+
+
+def test_no_account_makes_the_token_of_another_one(kubectl):
+    secret = json.dumps({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+                         "metadata": {"name": "way-up", "namespace": "kube-system", "annotations": {"kubernetes.io/service-account.name": "default"}}})
+    assert "makes no Secrets of this type" in kubectl("create", "-f", "-", f"--as={OPERATOR}", code=1, input=secret)
+    assert "makes no Secrets of this type" in kubectl("apply", "--server-side", "-f", "-", f"--as={OPERATOR}", code=1, input=secret)
+    assert "forbidden" in kubectl("create", "-f", "-", f"--as={API}", code=1, input=secret)
+    kubectl("-n", "default", "create", "secret", "generic", "somebody-s", "--from-literal=a=b")
+    try:
+        patch = ["-n", "default", "patch", "secret", "somebody-s", "-p", '{"stringData": {"a": "c"}}', f"--as={OPERATOR}"]
+        assert "only Secrets of its clusters" in kubectl(*patch, code=1)
+    finally:
+        kubectl("-n", "default", "delete", "secret", "somebody-s")
+
+
+def test_the_api_imports_nothing_by_name(kubectl):
+    for spec in ({"imported": True, "displayName": "k3eks-test"}, {"imported": True, "kubeconfigSecret": "somebody-s"}):
+        cluster = json.dumps({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "way-up", "namespace": "default"}, "spec": spec})
+        assert "the EKS API" in kubectl("create", "-f", "-", f"--as={API}", code=1, input=cluster)
+
+
+def asked(command, address):
+    """What is told to somebody who asks for the clusters, and for a kubeconfig, without any credentials; and what is open to them."""
+    def get(path, port):
+        script = f"printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' | $(command -v nc || echo busybox nc) -w 5 {address} {port}"
+        return command("sh", "-c", script).stdout
+    paths = ("/clusters", "/_k3eks/clusters/walls/kubeconfig?internal=true", "/_k3eks/")
+    return [get(path, 30456).split("\r\n")[0] for path in paths], get("/", 30458)
+
+
+def test_the_port_is_closed_to_child_clusters_and_to_other_containers(real, node, child):
+    network = node.removesuffix("-server-0")
+    address = docker("inspect", "-f", f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}', node).stdout.strip()
+    pod = child("run", "asks", "--image=busybox:1.36", "--image-pull-policy=IfNotPresent", "--restart=Never", "--command", "--", "sleep", "600")
+    assert pod.returncode == 0, pod.stderr
+    ready = child("wait", "--for=condition=Ready", "pod/asks", "--timeout=120s")
+    assert ready.returncode == 0, ready.stderr
+    server = docker("ps", "-q", "--filter", "label=k3eks.io/cluster", "--filter", "name=eks-walls").stdout.split()[0]
+    for who, command in {
+        "a pod": lambda *args: child("exec", "asks", "--", *args),
+        "a node": lambda *args: docker("exec", server, *args),
+        "a container": lambda *args: docker("run", "--rm", "--network", network, "busybox:1.36", *args),
+    }.items():
+        told, sts = asked(command, address)
+        assert told == ["HTTP/1.0 403 Forbidden"] * 3, (who, told)
+        assert sts.startswith("HTTP/1.0 "), (who, "STS is there for them", sts)
+    assert "walls" in boto(real).list_clusters()["clusters"], "this host is let in"
