@@ -13,7 +13,8 @@ const (
 // datastore starts what the API server keeps its state in, and says where that is: kine on sqlite for a server that is
 // alone, etcd where there may be several.
 func (n *node) datastore() (string, error) {
-	if n.clustered() {
+	// A server that was one of several, or that has been on etcd so far, stays there.
+	if _, err := os.Stat(etcdData + "/member"); err == nil || n.clustered() {
 		if _, err := os.Stat(kineDatabase); err == nil {
 			return "", errors.New("this server has its state in sqlite, and this node image can't move it to etcd: make the cluster anew")
 		}
