@@ -174,7 +174,9 @@ mkdir -p "$work"
 rm -f "$work/unpullable"
 for release in "${missing[@]}"; do step "Pulling rancher/k3s:$release" pull "$release"; done
 if [ ! -s "$work/unpullable" ]; then exit; fi
-mapfile -t missing <"$work/unpullable"
+# Another release is the same code with another stamp, and takes seconds: all are built, so that the default version is there
+# and one that it can be upgraded to or from.
+mapfile -t missing < <(for release in "${NODE_RELEASES[@]}"; do have "rancher/k3s:$release" || echo "$release"; done)
 echo "${missing[*]} can't be pulled ($(<"$work/why")): built from package registries"
 step "Building the helper images" helpers
 step "Building the node's file system" base
