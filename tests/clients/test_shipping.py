@@ -44,7 +44,7 @@ def test_every_option_makes_what_a_cluster_takes(run):
     objects = run("helm", "template", "k3eks", CHART, "--kube-version", "1.35", "-n", "k3eks-system", *sets)
     kinds = run("kubectl", "apply", "--dry-run=server", "--force-conflicts", "--server-side", "-f", "-", "-o", "jsonpath={.items[*].kind}", input=objects).split()
     assert {"NetworkPolicy", "PodDisruptionBudget", "ConfigMap"} <= set(kinds)
-    made = {(one["kind"], one["metadata"]["name"]): one["spec"] for one in yaml.safe_load_all(objects) if one}
+    made = {(one["kind"], one["metadata"]["name"]): one.get("spec") for one in yaml.safe_load_all(objects) if one}
     for name in ("k3eks", "k3eks-api"):
         there = {port["name"] for container in made["Deployment", name]["template"]["spec"]["containers"] for port in container.get("ports", [])}
         let_in = {port["port"] for rule in made["NetworkPolicy", name]["ingress"] for port in rule["ports"]}
