@@ -46,8 +46,8 @@ toolchain() {
 toolchains() {
   local has
   has=$(cargo --version 2>/dev/null | grep -m1 -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' || true)
-  # rustup brings any version: it only has to be there.
-  if ! command -v rustup >/dev/null && ! at_least "$has" "$rust"; then
+  # rustup brings any version: it only has to be there. An operator's image that is there already needs none.
+  if [ -z "${K3EKS_IMAGE:-}" ] && ! command -v rustup >/dev/null && ! at_least "$has" "$rust"; then
     if [ -n "$(offered rustup)" ]; then missing+=("rustup"); else toolchain Rust "$has" "$rust" cargo "with rustup (https://rustup.rs)"; fi
   fi
   go_needed || return 0

@@ -39,8 +39,8 @@ next() {
 Next:
   export KUBECONFIG=$KUBECONFIG PATH=$K3EKS_BIN_DIR:\$PATH
   source $ROOT/.k3eks/$name.env
-  k3eks status
 EOF
+  ! command -v k3eks >/dev/null || echo "  k3eks status"
   [ "$SAMPLE" = no ] && echo "  kubectl apply -f $ROOT/config/samples/" || cat <<EOF
   kubectl scale ng demo-workers --replicas 3
   aws eks list-clusters

@@ -112,3 +112,11 @@ bare_machine() {
   [[ $output == *"sudo apt-get install"*rustup*golang-go* ]]
   [[ $output != *"Go is"* && $output != *"Rust is"* ]]
 }
+
+@test "with a registry, and an operator's image out of it, neither Rust nor Go is asked for" {
+  bare_machine
+  program curl 'exit 0'
+  K3EKS_IMAGE=somewhere/k3eks:1 run env PATH="$fakes" timeout 20 "$BATS_TEST_DIRNAME/../../hack/setup.sh" up
+  [ "$status" = 1 ]
+  [[ $output == *"Docker doesn't answer"* && $output != *"Go is"* && $output != *"Rust is"* ]]
+}
