@@ -17,7 +17,9 @@ import (
 
 const (
 	// The image that k3s's helm-controller runs helm in.
-	klipperHelm    = "rancher/klipper-helm:v0.10.0"
+	klipperHelm = "rancher/klipper-helm:v0.10.0"
+	// No limits: those of the controller's own are more than most nodes have, which cgroup v1 refuses.
+	jobResources   = `{"requests": {"cpu": "100m", "memory": "10M"}}`
 	helmController = "helm-controller"
 )
 
@@ -51,7 +53,7 @@ func (n *node) charts() {
 		return errors.New("no charts yet")
 	})
 	supervisor.keep(helmController, "--kubeconfig="+adminConfig, "--node-name="+n.name, "--default-job-image="+klipperHelm,
-		"--controller-name="+helmController, "--job-cluster-role=cluster-admin")
+		"--controller-name="+helmController, "--job-cluster-role=cluster-admin", "--job-resources="+jobResources)
 }
 
 // kinds applies the definitions that the controller brings.
