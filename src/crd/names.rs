@@ -100,6 +100,16 @@ fn owns_name(conditions: &[Condition]) -> bool {
     conditions.iter().any(|c| c.type_ == READY && c.reason != Reason::Conflict.as_str())
 }
 
+/// Account of the IAM role that an ARN names; `None` where it names no role.
+pub fn role_account(arn: &str) -> Option<&str> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts[..] else { return None };
+    let partition = partition == "aws" || partition.starts_with("aws-");
+    let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    let name = resource.strip_prefix("role/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'));
+    (partition && digits && name).then_some(account)
+}
+
 /// AWS partition of a region.
 pub fn partition(region: &str) -> &'static str {
     const PREFIXES: [(&str, &str); 6] = [

@@ -1,6 +1,7 @@
 //! What stands behind an addon: the part of k3s that does the same.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -14,7 +15,7 @@ use crate::controller::cluster::validate;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::addon_catalogue::{self, StandIn};
-use crate::crd::{Addon, EKSClusterConfig, MemberIssue, keys};
+use crate::crd::{Addon, EKSClusterConfig, FargateProfile, MemberIssue, keys};
 use crate::words;
 
 /// Namespace of what k3s brings along.
@@ -56,11 +57,31 @@ impl Kind for Addon {
         };
         // In an imported cluster nothing is changed.
         let replicas = replicas(stand_in, &configuration).filter(|_| !cluster.spec.imported);
-        Ok(match &stand_in.deployment {
-            Some(name) => answer(deployment(&client, name, replicas)).await,
-            None => every_node(&child),
-        })
+        let Some(name) = &stand_in.deployment else { return Ok(every_node(&child)) };
+        let found = answer(deployment(&client, name, replicas)).await;
+        let profiles = ctx.members.of::<FargateProfile>(&id);
+        Ok(if has_place(cluster, &child, &profiles) { found } else { homeless(name) })
     }
+}
+
+/// Whether EKS would have somewhere to run an addon's pods: a node of a node group, Fargate, or Auto Mode's nodes, which come
+/// when they are needed. The control plane isn't one, though it runs them here for as long as there is no other.
+fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateProfile>]) -> bool {
+    let auto_mode = cluster.spec.compute_config.as_ref().is_some_and(|compute| compute.enabled == Some(true));
+    let Some(nodes) = &child.nodes else { return true };
+    let fargate = profiles.iter().flat_map(|p| &p.spec.selectors).any(|s| s.namespace.as_deref() == Some(NAMESPACE));
+    cluster.spec.imported || auto_mode || fargate || nodes.values().any(|node| node.ready && node.nodegroup.is_some())
+}
+
+/// The addon has nowhere to run.
+fn homeless(name: &str) -> Verdict {
+    let text = "The add-on is unhealthy because it doesn't have the desired number of replicas: the cluster has no node \
+                that is ready; make a node group. Until then the control plane runs it, unlike EKS's";
+    Verdict::Homeless(MemberIssue {
+        code: "InsufficientNumberOfReplicas".into(),
+        message: text.into(),
+        resource_ids: vec![format!("{NAMESPACE}/{name}")],
+    })
 }
 
 /// What the configuration says of the number of replicas.
@@ -153,6 +174,31 @@ mod tests {
             let Verdict::Impaired(issues) = availability(&lacking, "coredns") else { panic!("{lacking:?}") };
             assert_eq!(issues[0].code, "InsufficientNumberOfReplicas");
         }
+    }
+
+    #[test]
+    fn an_addon_s_place_is_a_node_of_a_group_or_fargate_or_auto_mode() {
+        use crate::controller::fixtures::{active, cluster};
+        let node = |nodegroup: Option<&str>, ready| ChildNode {
+            nodegroup: nodegroup.map(str::to_owned),
+            ready,
+            marks: crate::crd::nodegroup::NodeMarks::default(),
+        };
+        let of = |node: ChildNode| Child { nodes: Some([("n".to_owned(), node)].into()), ..Child::default() };
+        let plain = cluster(json!({}), active());
+        let server = of(node(None, true));
+        assert!(!has_place(&plain, &server, &[]), "the control plane alone");
+        assert!(!has_place(&plain, &of(node(Some("g"), false)), &[]), "a node that isn't ready");
+        assert!(has_place(&plain, &of(node(Some("g"), true)), &[]));
+        assert!(has_place(&plain, &Child::default(), &[]), "nobody has looked yet");
+        assert!(has_place(&cluster(json!({"computeConfig": {"enabled": true}}), active()), &server, &[]));
+        assert!(has_place(&cluster(json!({"imported": true}), active()), &server, &[]));
+        let profile = |namespace: &str| {
+            let spec = json!({"clusterName": "demo", "fargateProfileName": "p", "podExecutionRoleArn": "r",
+                "selectors": [{"namespace": namespace}]});
+            vec![Arc::new(FargateProfile::new("p", serde_json::from_value(spec).unwrap()))]
+        };
+        assert!(has_place(&plain, &server, &profile("kube-system")) && !has_place(&plain, &server, &profile("web")));
     }
 
     #[test]

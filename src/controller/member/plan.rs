@@ -73,6 +73,10 @@ pub fn plan(member: &impl Member, verdict: Verdict, now: &Time) -> Decision {
                 (MemberPhase::Degraded, Health::Failing(Reason::Degraded, why), issues, SOON)
             }
         }
+        Verdict::Homeless(issue) => {
+            let why = issue.message.clone();
+            (MemberPhase::Degraded, Health::Failing(Reason::Degraded, why), vec![issue], SOON)
+        }
         Verdict::Refused(why) => {
             let begun = !matches!(old, MemberPhase::Creating | MemberPhase::Failed);
             let phase = if begun { MemberPhase::Degraded } else { MemberPhase::Failed };
@@ -132,6 +136,14 @@ mod tests {
         let old = planned(MemberPhase::Creating, PATIENCE);
         assert_eq!((old.phase, old.issues.len()), (MemberPhase::Degraded, 1));
         assert_eq!(planned(MemberPhase::Active, 1).phase, MemberPhase::Degraded);
+        assert_eq!(plan(&addon(MemberPhase::Degraded), Verdict::Working, &at(1)).phase, MemberPhase::Active);
+    }
+
+    #[test]
+    fn what_has_no_place_is_degraded_at_once_and_works_when_there_is_one() {
+        let issue = MemberIssue { code: "InsufficientNumberOfReplicas".into(), ..MemberIssue::default() };
+        let new = plan(&addon(MemberPhase::Creating), Verdict::Homeless(issue), &at(0));
+        assert_eq!((new.phase, new.issues[0].code.as_str()), (MemberPhase::Degraded, "InsufficientNumberOfReplicas"));
         assert_eq!(plan(&addon(MemberPhase::Degraded), Verdict::Working, &at(1)).phase, MemberPhase::Active);
     }
 

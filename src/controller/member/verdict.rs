@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
+use crate::crd::names::{Identity, role_account};
 use crate::crd::{Capability, EKSClusterConfig, FargateProfile, Member, MemberIssue, PodIdentityAssociation};
 
 /// What a look at a cluster says of a member.
@@ -20,6 +21,8 @@ pub enum Verdict {
     Followed,
     /// What stands behind it doesn't work, or not yet.
     Impaired(Vec<MemberIssue>),
+    /// The cluster has no place for it, and nothing is to be waited for.
+    Homeless(MemberIssue),
     /// It can't be as the spec asks; the text says why and what to do.
     Refused(String),
 }
@@ -40,5 +43,36 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
 }
 
 impl Kind for FargateProfile {}
-impl Kind for PodIdentityAssociation {}
+
+impl Kind for PodIdentityAssociation {
+    /// Pods get no credentials of another account's role, and whoever wrote the resource is told so.
+    async fn verdict(&self, cluster: &EKSClusterConfig, _: &Context) -> Result<Verdict, Error> {
+        Ok(of_own_account(&self.spec.role_arn, &Identity::of(cluster).account))
+    }
+}
+
+fn of_own_account(role: &str, account: &str) -> Verdict {
+    if role_account(role) == Some(account) {
+        return Verdict::Record;
+    }
+    Verdict::Refused(format!(
+        "roleArn {role} isn't a role of the cluster's account {account}, and pods don't get it; \
+         set spec.roleArn to one that is, and the other account's as spec.targetRoleArn"
+    ))
+}
+
 impl Kind for Capability {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_association_s_role_is_of_the_cluster_s_own_account() {
+        let of = |role: &str| of_own_account(role, "000000000000");
+        assert_eq!(of("arn:aws:iam::000000000000:role/app"), Verdict::Record);
+        for other in ["arn:aws:iam::111122223333:role/app", "app", "arn:aws:iam::000000000000:user/ann"] {
+            assert!(matches!(of(other), Verdict::Refused(why) if why.contains("targetRoleArn")), "{other}");
+        }
+    }
+}
