@@ -87,6 +87,22 @@ pub struct Options {
     /// Nodes of one node group.
     #[arg(long, env = "K3EKS_QUOTA_NODES", default_value_t = Quotas::default().nodes)]
     quota_nodes: i32,
+    /// Fargate profiles of one cluster.
+    #[arg(long, env = "K3EKS_QUOTA_FARGATE_PROFILES", default_value_t = Quotas::default().fargate_profiles)]
+    quota_fargate_profiles: usize,
+    /// Selectors of one Fargate profile.
+    #[arg(long, env = "K3EKS_QUOTA_FARGATE_SELECTORS", default_value_t = Quotas::default().fargate_selectors)]
+    quota_fargate_selectors: usize,
+    /// Labels of one selector of a Fargate profile.
+    #[arg(long, env = "K3EKS_QUOTA_FARGATE_LABEL_PAIRS", default_value_t = Quotas::default().fargate_label_pairs)]
+    quota_fargate_label_pairs: usize,
+    /// Pod identity associations of one cluster.
+    #[arg(
+        long,
+        env = "K3EKS_QUOTA_POD_IDENTITY_ASSOCIATIONS",
+        default_value_t = Quotas::default().pod_identity_associations
+    )]
+    quota_pod_identity_associations: usize,
     /// Calls that `/_k3eks/events` remembers.
     #[arg(long, env = "K3EKS_API_EVENTS", default_value_t = 1000)]
     events: usize,
@@ -118,7 +134,10 @@ impl Options {
                 clusters: self.quota_clusters,
                 nodegroups: self.quota_nodegroups,
                 nodes: self.quota_nodes,
-                ..Quotas::default()
+                fargate_profiles: self.quota_fargate_profiles,
+                fargate_selectors: self.quota_fargate_selectors,
+                fargate_label_pairs: self.quota_fargate_label_pairs,
+                pod_identity_associations: self.quota_pod_identity_associations,
             },
         }
     }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use jsonschema::ValidationError;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -173,11 +175,42 @@ impl Offer {
     pub fn configuration(&self, text: &str) -> Result<Value, Unsupported> {
         let wrong = |why: String| Unsupported::Configuration(why);
         let value: Value = serde_yaml::from_str(text).map_err(|e| wrong(e.to_string()))?;
-        let value = if value.is_null() { json!({}) } else { value };
+        let value = if text.trim().is_empty() { json!({}) } else { value };
         let schema = jsonschema::validator_for(&self.schema()).map_err(|e| wrong(e.to_string()))?;
-        let problems: Vec<String> =
-            schema.iter_errors(&value).map(|e| format!("$.{}: {e}", e.instance_path())).collect();
+        let problems: Vec<String> = schema.iter_errors(&value).flat_map(|error| explain(&error)).collect();
         if problems.is_empty() { Ok(value) } else { Err(wrong(problems.join(", "))) }
+    }
+}
+
+/// What is wrong with a configuration, in the words of EKS's own validator.
+fn explain(error: &ValidationError<'_>) -> Vec<String> {
+    let path = format!("${}", error.instance_path().as_str().replace('/', "."));
+    match error.kind() {
+        ValidationErrorKind::Type { kind: TypeKind::Single(expected) } => {
+            vec![format!("{path}: {} found, {expected} expected", kind_of(error.instance()))]
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
+            .iter()
+            .map(|name| {
+                format!(
+                    "{path}.{name}: is not defined in the schema and the schema does not allow additional properties"
+                )
+            })
+            .collect(),
+        _ => vec![format!("{path}: {error}")],
+    }
+}
+
+/// JSON's word for the kind of a value.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 
@@ -226,5 +259,8 @@ mod tests {
         let error = coredns.configuration("{\"replicas\": 3}").unwrap_err().to_string();
         assert!(error.contains("Json schema validation failed") && error.contains("replicas"), "{error}");
         assert!(coredns.configuration("{").is_err());
+        for none in ["null", "~", "[]", "\"text\"", "# nothing"] {
+            assert!(coredns.configuration(none).unwrap_err().to_string().contains("object expected"), "{none}");
+        }
     }
 }

@@ -35,7 +35,7 @@ pub struct FargateProfileSpec {
     /// ARN of the role that pods' kubelets would have. Required. Immutable.
     #[schemars(length(min = 1, max = 2048))]
     pub pod_execution_role_arn: String,
-    /// Ids of subnets. Default: none. Mutable here, though not through the EKS API.
+    /// Ids of subnets. Default: the cluster's. Mutable here, though not through the EKS API.
     #[serde(default)]
     pub subnets: Vec<String>,
     /// Which pods; one selector that fits is enough. Default: none. Mutable here, though not through the

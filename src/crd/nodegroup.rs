@@ -36,6 +36,7 @@ use super::phase::Phase;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
+    validation = Rule::new("!has(self.updateConfig) || !has(self.updateConfig.maxUnavailable) || !has(self.scalingConfig) || self.updateConfig.maxUnavailable <= self.scalingConfig.maxSize").message("updateConfig.maxUnavailable must not be greater than scalingConfig.maxSize").field_path(".updateConfig.maxUnavailable"),
     validation = Rule::new("has(self.nodegroupName) == has(oldSelf.nodegroupName) && (!has(self.nodegroupName) || self.nodegroupName == oldSelf.nodegroupName)").message("nodegroupName can't be changed: make a new resource instead").field_path(".nodegroupName"),
     validation = Rule::new("has(self.instanceTypes) == has(oldSelf.instanceTypes) && (!has(self.instanceTypes) || self.instanceTypes == oldSelf.instanceTypes)").message("instanceTypes can't be changed: make a new node group instead").field_path(".instanceTypes"),
     validation = Rule::new("has(self.capacityType) == has(oldSelf.capacityType) && (!has(self.capacityType) || self.capacityType == oldSelf.capacityType)").message("capacityType can't be changed: make a new node group instead").field_path(".capacityType"),
@@ -56,7 +57,7 @@ pub struct NodegroupSpec {
     /// How many nodes there are and may be. Default: 1 to 2, of which 2. Mutable.
     #[serde(default)]
     pub scaling_config: ScalingConfig,
-    /// Size of a node's disk in GiB. Kept and reported: nodes have the machine's. Default: 20. Immutable.
+    /// Size of a node's disk in GiB. Kept and reported: nodes have the machine's. Default: 20, of Windows 50. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub disk_size: Option<i32>,
@@ -66,7 +67,7 @@ pub struct NodegroupSpec {
     /// Instance types; the first one sets the CPU and memory that a node has. Default: t3.medium. Immutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instance_types: Vec<String>,
-    /// AMI type. Kept and reported. Default: `AL2023_x86_64_STANDARD`. Immutable.
+    /// AMI type. Kept and reported. Default: `AL2023_x86_64_STANDARD`, and `AL2_x86_64` up to Kubernetes 1.29. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami_type: Option<String>,
     /// SSH access. Kept and reported; nodes have no SSH server. Default: none. Immutable through the EKS API.
@@ -230,7 +231,7 @@ pub struct LaunchTemplate {
     /// Name of the template. Default: found by id. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Version of the template. Default: the template's own default. Mutable.
+    /// Version of the template: a number, `$Latest` or `$Default`, which are reported as a number. Default: 1. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Id of the template. Default: found by name. Immutable through the EKS API.
@@ -241,7 +242,7 @@ pub struct LaunchTemplate {
 /// How many nodes may be away during an update.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!(has(self.maxUnavailable) && has(self.maxUnavailablePercentage))").message("give maxUnavailable or maxUnavailablePercentage, not both"))]
+#[x_kube(validation = Rule::new("has(self.maxUnavailable) != has(self.maxUnavailablePercentage)").message("give either maxUnavailable or maxUnavailablePercentage"))]
 pub struct UpdateConfig {
     /// Number of nodes, 1 to 100. Default: 1. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,8 @@ use super::model::{Bounds, Kind, Location, Member, Model, ShapeId, TextRules};
 
 /// The shape whose pattern EKS explains in words of its own.
 const CLUSTER_NAME: &str = "ClusterName";
+/// The shape of whose values EKS says in words of its own which there are.
+const TAINT_EFFECT: &str = "TaintEffect";
 
 /// The constraints that a request breaks.
 #[derive(Debug, Default)]
@@ -32,7 +34,7 @@ impl Violations {
     /// All of them in one sentence.
     pub fn message(&self) -> String {
         match self.0.as_slice() {
-            [only] if only.starts_with("The parameter ") => only.clone(),
+            [only] if only.starts_with("The parameter ") || only.starts_with("Invalid taint effect") => only.clone(),
             all => {
                 let plural = if all.len() == 1 { "" } else { "s" };
                 format!("{} validation error{plural} detected: {}", all.len(), all.join("; "))
@@ -177,8 +179,12 @@ impl<'m> Validator<'m> {
             }
         }
         if !rules.values.is_empty() && !rules.values.iter().any(|value| value == text) {
-            let constraint = format!("satisfy enum value set: [{}]", rules.values.join(", "));
-            self.violations.add(&quoted(text), path, &constraint);
+            let values = rules.values.join(", ");
+            if shape == TAINT_EFFECT {
+                self.violations.0.push(format!("Invalid taint effect: {text}, must be one of these [{values}]"));
+            } else {
+                self.violations.add(&quoted(text), path, &format!("satisfy enum value set: [{values}]"));
+            }
         }
     }
 

@@ -9,9 +9,6 @@ use crate::crd::NodegroupSpec;
 use crate::crd::nodegroup::{NodeRepairConfig, Taint, UpdateConfig, WarmPoolConfig};
 use crate::eks::error::ApiError;
 
-/// Taints of a node group.
-const TAINTS: usize = 50;
-
 /// What UpdateNodegroupConfig asks for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,12 +77,9 @@ pub fn apply(request: &UpdateNodegroupConfig, spec: &mut NodegroupSpec) -> Resul
     label(&request.labels, spec, &mut change)?;
     taint(&request.taints, spec, &mut change)?;
     if let Some(config) = &request.update_config {
-        if config.max_unavailable.is_some() && config.max_unavailable_percentage.is_some() {
-            return Err(ApiError::invalid_parameter(
-                "Only one of maxUnavailable and maxUnavailablePercentage can be specified",
-            ));
-        }
-        spec.update_config = Some(config.clone());
+        let strategy = spec.update_config.take().and_then(|present| present.update_strategy);
+        let strategy = config.update_strategy.clone().or(strategy);
+        spec.update_config = Some(UpdateConfig { update_strategy: strategy, ..config.clone() });
         change.push_some("MaxUnavailable", config.max_unavailable.as_ref());
         change.push_some("MaxUnavailablePercentage", config.max_unavailable_percentage.as_ref());
         change.push_some("UpdateStrategy", config.update_strategy.as_ref());
@@ -143,6 +137,11 @@ fn label(wanted: &Labels, spec: &mut NodegroupSpec, change: &mut Change) -> Resu
 /// A taint is told from others by its key and effect.
 fn taint(wanted: &Taints, spec: &mut NodegroupSpec, change: &mut Change) -> Result<(), ApiError> {
     let same = |a: &Taint, b: &Taint| a.key == b.key && a.effect == b.effect;
+    let both =
+        wanted.remove_taints.iter().find(|gone| wanted.add_or_update_taints.iter().any(|added| same(added, gone)));
+    if let Some(Taint { key, .. }) = both {
+        return Err(ApiError::invalid_parameter(format!("Taint {key} can not be added and removed at once")));
+    }
     for taint in &wanted.remove_taints {
         spec.taints.retain(|present| !same(present, taint));
     }
@@ -151,9 +150,6 @@ fn taint(wanted: &Taints, spec: &mut NodegroupSpec, change: &mut Change) -> Resu
             Some(present) => present.value.clone_from(&taint.value),
             None => spec.taints.push(taint.clone()),
         }
-    }
-    if spec.taints.len() > TAINTS {
-        return Err(ApiError::invalid_parameter(format!("A node group can have at most {TAINTS} taints")));
     }
     if !wanted.add_or_update_taints.is_empty() {
         change.push("TaintsToAdd", &wanted.add_or_update_taints);
@@ -213,9 +209,8 @@ mod tests {
         assert!(
             applied(&mut spec, json!({"labels": {"addOrUpdateLabels": {"a": "1"}, "removeLabels": ["a"]}})).is_err()
         );
-        assert!(
-            applied(&mut spec, json!({"updateConfig": {"maxUnavailable": 1, "maxUnavailablePercentage": 1}})).is_err()
-        );
+        let taint = json!([{"key": "k", "effect": "NO_SCHEDULE"}]);
+        assert!(applied(&mut spec, json!({"taints": {"addOrUpdateTaints": taint, "removeTaints": taint}})).is_err());
         assert!(applied(&mut spec, json!({})).is_err());
     }
 }

@@ -200,7 +200,7 @@ fn create_nodegroup() -> Value {
 
 fn nodegroup_of(request: &Value, cluster: &EKSClusterConfig) -> Nodegroup {
     let request: nodegroup::CreateNodegroup = serde_json::from_value(request.clone()).unwrap();
-    let spec = nodegroup::spec(&request, cluster, "1.35");
+    let spec = nodegroup::spec(&request, cluster, "1.35", 1);
     let spec = serde_json::from_value(serde_json::to_value(&spec).unwrap()).unwrap();
     Nodegroup::new("demo-workers", spec)
 }

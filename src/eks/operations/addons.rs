@@ -11,7 +11,7 @@ use super::addon_associations::{self, Wanted};
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Request, Target, under_way};
-use super::{Api, Cx, check_tags};
+use super::{Api, Cx};
 use crate::crd::addon::{AddonSpec, NamespaceConfig, ResolveConflicts};
 use crate::crd::addon_catalogue;
 use crate::crd::names::Identity;
@@ -21,6 +21,8 @@ use crate::eks::convert::member::{changing_status, created, gone, issues, modifi
 use crate::eks::convert::update::Change;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::rules::addon::{self, Association, CREATE, FORM, Facts, UPDATE};
+use crate::eks::rules::check;
 use crate::eks::store::Store;
 
 #[derive(Deserialize)]
@@ -102,24 +104,48 @@ fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Ar
     Ok((found, addon))
 }
 
-/// What CreateAddon and UpdateAddon refuse. Gives the version that the addon gets if the request names none.
-fn check(asked: &Asked, kubernetes: &str) -> Result<&'static str, ApiError> {
-    let wrong = |why: addon_catalogue::Unsupported| ApiError::invalid_parameter(why.to_string());
-    let (offer, version) =
-        addon_catalogue::resolve(&asked.addon_name, asked.addon_version.as_deref(), kubernetes).map_err(wrong)?;
-    if let Some(text) = &asked.configuration_values {
-        offer.configuration(text).map_err(wrong)?;
-    }
-    for association in asked.pod_identity_associations.iter().flatten() {
-        if !offer.pod_identity.iter().any(|known| known.service_account == association.service_account) {
-            let text = format!(
-                "Service account {} is not supported for pod identity associations of addon {}",
-                association.service_account, offer.name
-            );
-            return Err(ApiError::invalid_parameter(text));
+impl Asked {
+    /// What is asked for, as a spec: of an update only what it names.
+    fn spec(&self, cluster: &EKSClusterConfig) -> AddonSpec {
+        AddonSpec {
+            cluster_name: cluster.name_any(),
+            addon_name: self.addon_name.clone(),
+            addon_version: self.addon_version.clone(),
+            service_account_role_arn: self.service_account_role_arn.clone(),
+            resolve_conflicts: self.resolve_conflicts,
+            configuration_values: self.configuration_values.clone(),
+            namespace_config: self.namespace_config.clone(),
+            tags: self.tags.clone(),
         }
     }
-    Ok(version)
+
+    /// Refuses associations that the addon can't have. Gives the version that it gets if the request names none.
+    fn check_associations(&self, spec: &AddonSpec, facts: &Facts) -> Result<&'static str, ApiError> {
+        let (offer, version) = addon::resolve(spec, facts)?;
+        let wanted = self.pod_identity_associations.iter().flatten();
+        let wanted: Vec<_> =
+            wanted.map(|one| Association { service_account: &one.service_account, role_arn: &one.role_arn }).collect();
+        addon::associations(offer, version, &wanted, &facts.account)?;
+        Ok(version)
+    }
+}
+
+/// What is known beside a request about an addon of this cluster.
+fn facts(cx: &Cx, cluster: &EKSClusterConfig) -> Facts {
+    let kubernetes = cluster_version(cluster, &cx.state.settings.default_version).to_owned();
+    Facts { account: Identity::of(cluster).account, kubernetes }
+}
+
+/// An addon that is only coming, or going, isn't changed.
+fn check_state(cx: &Cx, cluster: &EKSClusterConfig, addon: &Addon) -> Result<(), ApiError> {
+    let updating = under_way(&cx.state.store, cluster, &Target::addon(&addon.spec.addon_name)).is_some();
+    let status = changing_status(addon, updating);
+    if matches!(status, "CREATING" | "DELETING") {
+        let name = addon.eks_name();
+        let text = format!("Addon {name} cannot be updated as it is currently in {status} state");
+        return Err(ApiError::resource_in_use(text));
+    }
+    Ok(())
 }
 
 async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
@@ -129,6 +155,8 @@ async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
     let wanted = request.pod_identity_associations.as_deref().unwrap_or_default();
     let _turn = cx.state.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
+    let (asked, facts) = (request.spec(&cluster), facts(&cx, &cluster));
+    check(FORM, &asked, &facts).map_err(named)?;
     if let Some(found) = store.member::<Addon>(&cluster, &request.addon_name) {
         if !stamp.made(&*found) {
             return Err(named(ApiError::resource_in_use("Addon already exists.")));
@@ -139,19 +167,9 @@ async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
         return Ok(answer(&cx, &found, &cluster));
     }
     check_ready(&cluster).map_err(named)?;
-    check_tags(&request.tags).map_err(named)?;
-    let kubernetes = cluster_version(&cluster, &cx.state.settings.default_version);
-    let version = check(&request, kubernetes).map_err(named)?;
-    let spec = AddonSpec {
-        cluster_name: cluster.name_any(),
-        addon_name: request.addon_name.clone(),
-        addon_version: Some(version.to_owned()),
-        service_account_role_arn: request.service_account_role_arn.clone(),
-        resolve_conflicts: request.resolve_conflicts,
-        configuration_values: request.configuration_values.clone(),
-        namespace_config: request.namespace_config.clone(),
-        tags: request.tags.clone(),
-    };
+    check(CREATE, &asked, &facts).map_err(named)?;
+    let version = request.check_associations(&asked, &facts).map_err(named)?;
+    let spec = AddonSpec { addon_version: Some(version.to_owned()), ..asked };
     addon_associations::check_free(store, &cluster, None, namespace(&spec), wanted).map_err(named)?;
     let mut addon = Addon::new("", spec);
     addon.metadata = member::metadata(&cluster, "addon", &request.addon_name);
@@ -220,8 +238,11 @@ async fn update(cx: Cx, request: Asked) -> Result<Value, ApiError> {
     let (cluster, addon) = find(&cx, &request.cluster_name, &request.addon_name)?;
     let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
     let stamp = Stamp::new("UpdateAddon", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let kubernetes = cluster_version(&cluster, &cx.state.settings.default_version);
-    check(&request, kubernetes).map_err(named)?;
+    let (asked, facts) = (request.spec(&cluster), facts(&cx, &cluster));
+    check(FORM, &asked, &facts).map_err(named)?;
+    check(UPDATE, &asked, &facts).map_err(named)?;
+    request.check_associations(&asked, &facts).map_err(named)?;
+    check_state(&cx, &cluster, &addon).map_err(named)?;
     if let Some(wanted) = &request.pod_identity_associations {
         addon_associations::check_free(store, &cluster, Some(&addon), namespace(&addon.spec), wanted).map_err(named)?;
     }
@@ -252,16 +273,6 @@ mod tests {
         let mut all = json!({"clusterName": "c", "addonName": "coredns"});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serde_json::from_value(all).unwrap()
-    }
-
-    #[test]
-    fn what_eks_would_refuse_is_refused() {
-        let code = |more| check(&asked(more), "1.35");
-        assert_eq!(code(json!({})).unwrap(), "v1.12.4-eksbuild.1");
-        assert!(code(json!({"addonVersion": "v1.9.3-eksbuild.15"})).is_err(), "for older clusters");
-        assert!(code(json!({"configurationValues": "{\"nothing\": 1}"})).is_err());
-        assert!(code(json!({"podIdentityAssociations": [{"serviceAccount": "a", "roleArn": "r"}]})).is_err());
-        assert!(code(json!({"addonName": "nothing"})).is_err());
     }
 
     #[test]

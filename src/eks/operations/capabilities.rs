@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Request, Target, under_way};
-use super::{Api, Cx, check_tags};
+use super::{Api, Cx};
 use crate::crd::capability::{
     Ack, CapabilityConfiguration, CapabilitySpec, CapabilityType, DeletePropagationPolicy, NetworkAccess, RoleMapping,
 };
@@ -21,6 +21,8 @@ use crate::eks::convert::member::{changing_status, created, gone, modified};
 use crate::eks::convert::update::Change;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::rules::capability::{CREATE, FORM, Facts, UPDATE};
+use crate::eks::rules::check;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -139,29 +141,23 @@ fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Ar
     Ok((found, capability))
 }
 
-/// What CreateCapability refuses.
-fn check(request: &Create) -> Result<(), ApiError> {
-    check_tags(&request.tags)?;
-    let configuration = request.configuration.clone().unwrap_or_default();
-    let refuse = |text: &str| Err(ApiError::invalid_parameter(text));
-    if request.type_ == CapabilityType::ArgoCd && configuration.argo_cd.is_none() {
-        return refuse("configuration.argoCd is required for capabilities of type ARGOCD");
-    }
-    if request.type_ != CapabilityType::ArgoCd && configuration.argo_cd.is_some() {
-        return refuse("configuration.argoCd is only for capabilities of type ARGOCD");
-    }
-    if request.type_ != CapabilityType::Ack && configuration.ack.is_some() {
-        return refuse("configuration.ack is only for capabilities of type ACK");
-    }
-    Ok(())
-}
-
 async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let _turn = cx.state.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
+    let facts = Facts { account: Identity::of(&cluster).account };
+    let spec = CapabilitySpec {
+        cluster_name: cluster.name_any(),
+        capability_name: request.capability_name.clone(),
+        type_: request.type_,
+        role_arn: request.role_arn.clone(),
+        delete_propagation_policy: Some(request.delete_propagation_policy),
+        configuration: request.configuration.clone(),
+        tags: request.tags.clone(),
+    };
+    check(FORM, &spec, &facts).map_err(named)?;
     let all = store.members::<Capability>(&cluster);
     if let Some(found) = all.iter().find(|c| c.eks_name() == request.capability_name) {
         let taken =
@@ -173,16 +169,7 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
         return Err(named(ApiError::resource_in_use(text)));
     }
     check_ready(&cluster).map_err(named)?;
-    check(&request).map_err(named)?;
-    let spec = CapabilitySpec {
-        cluster_name: cluster.name_any(),
-        capability_name: request.capability_name.clone(),
-        type_: request.type_,
-        role_arn: request.role_arn.clone(),
-        delete_propagation_policy: Some(request.delete_propagation_policy),
-        configuration: request.configuration.clone(),
-        tags: request.tags.clone(),
-    };
+    check(CREATE, &spec, &facts).map_err(named)?;
     let mut capability = Capability::new("", spec);
     capability.metadata = member::metadata(&cluster, "capability", &request.capability_name);
     capability.metadata.annotations = Some(stamp.annotations());
@@ -263,7 +250,15 @@ async fn update(cx: Cx, request: Update) -> Result<Value, ApiError> {
     let stamp = Stamp::new("UpdateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let target = Target::capability(&request.capability_name);
     let begin = Request { cluster: &cluster, target, object: &capability, stamp };
-    begin.begin(&cx, |capability| apply(&request, &mut capability.spec)).await
+    let facts = Facts { account: Identity::of(&cluster).account };
+    begin
+        .begin(&cx, |capability| {
+            let change = apply(&request, &mut capability.spec)?;
+            check(FORM, &capability.spec, &facts)?;
+            check(UPDATE, &capability.spec, &facts)?;
+            Ok(change)
+        })
+        .await
 }
 
 async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
@@ -279,20 +274,6 @@ mod tests {
     fn mapping(role: &str, ids: &[&str]) -> Value {
         let identities: Vec<Value> = ids.iter().map(|id| json!({"id": id, "type": "SSO_USER"})).collect();
         json!({"role": role, "identities": identities})
-    }
-
-    #[test]
-    fn a_configuration_is_of_the_capability_s_own_type() {
-        let refused = |type_: &str, configuration: Value| {
-            let request = json!({"clusterName": "c", "capabilityName": "n", "type": type_, "roleArn": "r",
-                "deletePropagationPolicy": "RETAIN", "configuration": configuration});
-            check(&serde_json::from_value(request).unwrap()).is_err()
-        };
-        assert!(!refused("ACK", Value::Null));
-        assert!(!refused("ACK", json!({"ack": {"enableCrossNamespace": true}})));
-        assert!(refused("KRO", json!({"ack": {}})));
-        assert!(refused("ARGOCD", Value::Null));
-        assert!(!refused("ARGOCD", json!({"argoCd": {"awsIdc": {"idcInstanceArn": "a"}}})));
     }
 
     #[test]

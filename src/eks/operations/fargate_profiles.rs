@@ -9,18 +9,17 @@ use serde_json::{Value, json};
 
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
-use super::{Api, Cx, check_tags};
+use super::{Api, Cx};
 use crate::crd::fargate::{FargateProfileSpec, FargateSelector};
 use crate::crd::names::Identity;
 use crate::crd::{EKSClusterConfig, FargateProfile, Member, member};
 use crate::eks::convert::member::{created, gone, issues, wire_status};
+use crate::eks::convert::nodegroup::cluster_subnets;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
-
-/// Selectors of one profile.
-const SELECTORS: usize = 5;
-/// Labels of one selector.
-const LABELS: usize = 5;
+use crate::eks::rules::check;
+use crate::eks::rules::fargate_profile::{CREATE, FORM, Facts};
+use crate::eks::store::Store;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,7 +73,7 @@ fn answer(profile: &FargateProfile, cluster: &EKSClusterConfig) -> Value {
         "clusterName": Identity::of(cluster).name,
         "createdAt": created(profile.meta()),
         "podExecutionRoleArn": spec.pod_execution_role_arn,
-        "subnets": spec.subnets,
+        "subnets": subnets(&spec.subnets, cluster),
         "selectors": spec.selectors,
         "status": wire_status(profile),
         "tags": spec.tags,
@@ -91,23 +90,35 @@ fn find(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Arc<FargatePr
     Ok((cluster, found))
 }
 
-/// What CreateFargateProfile refuses.
-fn check(request: &Create) -> Result<(), ApiError> {
-    check_tags(&request.tags)?;
-    let refuse = |text: String| Err(ApiError::invalid_parameter(text));
-    if request.fargate_profile_name.starts_with("eks-") {
-        return refuse("fargateProfileName must not begin with the reserved prefix eks-".into());
+/// The spec of the profile that is asked for. Its subnets are written down: the cluster's may change.
+fn spec(request: &Create, cluster: &EKSClusterConfig) -> FargateProfileSpec {
+    FargateProfileSpec {
+        cluster_name: kube::ResourceExt::name_any(cluster),
+        fargate_profile_name: request.fargate_profile_name.clone(),
+        pod_execution_role_arn: request.pod_execution_role_arn.clone(),
+        subnets: subnets(&request.subnets, cluster),
+        selectors: request.selectors.clone(),
+        tags: request.tags.clone(),
     }
-    if request.selectors.is_empty() || request.selectors.len() > SELECTORS {
-        return refuse(format!("A Fargate profile must have 1 to {SELECTORS} selectors"));
-    }
-    if request.selectors.iter().any(|s| s.namespace.as_deref().is_none_or(str::is_empty)) {
-        return refuse("Every selector of a Fargate profile must have a namespace".into());
-    }
-    if request.selectors.iter().any(|s| s.labels.len() > LABELS) {
-        return refuse(format!("A selector of a Fargate profile can have at most {LABELS} labels"));
-    }
-    Ok(())
+}
+
+/// The subnets that are named, else the cluster's.
+fn subnets(named: &[String], cluster: &EKSClusterConfig) -> Vec<String> {
+    if named.is_empty() { cluster_subnets(cluster) } else { named.to_vec() }
+}
+
+/// One profile of a cluster comes or goes at a time.
+fn alone(store: &Store, cluster: &EKSClusterConfig, name: &str, what: &str) -> Result<(), ApiError> {
+    let all = store.members::<FargateProfile>(cluster);
+    let moving = |profile: &&Arc<FargateProfile>| {
+        profile.eks_name() != name && matches!(wire_status(&***profile), "CREATING" | "DELETING")
+    };
+    let Some(other) = all.iter().find(moving) else { return Ok(()) };
+    let (of, status) = (Identity::of(cluster).name, wire_status(&**other));
+    Err(ApiError::resource_in_use(format!(
+        "Cannot {what} Fargate Profile {name} because cluster {of} currently has Fargate profile {} in status {status}",
+        other.eks_name()
+    )))
 }
 
 async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
@@ -116,25 +127,21 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let stamp = Stamp::new("CreateFargateProfile", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let _turn = api.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
+    let spec = spec(&request, &cluster);
+    let facts = Facts { account: Identity::of(&cluster).account, quotas: api.settings.quotas };
+    check(FORM, &spec, &facts).map_err(named)?;
     if let Some(found) = store.member::<FargateProfile>(&cluster, &request.fargate_profile_name) {
         let taken = || ApiError::resource_in_use("A Fargate Profile already exists with this name in this cluster.");
         return if stamp.made(&*found) { Ok(answer(&found, &cluster)) } else { Err(named(taken())) };
     }
     check_ready(&cluster).map_err(named)?;
-    check(&request).map_err(named)?;
+    check(CREATE, &spec, &facts).map_err(named)?;
+    alone(store, &cluster, &request.fargate_profile_name, "create").map_err(named)?;
     let quota = api.settings.quotas.fargate_profiles;
     if store.members::<FargateProfile>(&cluster).len() >= quota {
         let text = format!("You've reached your quota of {quota} Fargate profiles in this cluster.");
         return Err(named(ApiError::limit_exceeded(text)));
     }
-    let spec = FargateProfileSpec {
-        cluster_name: kube::ResourceExt::name_any(&*cluster),
-        fargate_profile_name: request.fargate_profile_name.clone(),
-        pod_execution_role_arn: request.pod_execution_role_arn.clone(),
-        subnets: request.subnets.clone(),
-        selectors: request.selectors.clone(),
-        tags: request.tags.clone(),
-    };
     let mut profile = FargateProfile::new("", spec);
     profile.metadata = member::metadata(&cluster, "fargate", &request.fargate_profile_name);
     profile.metadata.annotations = Some(stamp.annotations());
@@ -159,27 +166,8 @@ async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
 
 async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let (cluster, profile) = find(&cx, &input)?;
+    let named = |error: ApiError| error.cluster(&input.cluster_name).fargate_profile(&input.fargate_profile_name);
+    alone(&cx.state.store, &cluster, &input.fargate_profile_name, "delete").map_err(named)?;
     let left = cx.state.store.delete(&profile).await?;
     Ok(answer(&gone(&*left), &cluster))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(selectors: Value) -> bool {
-        let request =
-            json!({"clusterName": "c", "fargateProfileName": "p", "podExecutionRoleArn": "r", "selectors": selectors});
-        check(&serde_json::from_value(request).unwrap()).is_err()
-    }
-
-    #[test]
-    fn selectors_have_a_namespace_and_few_labels() {
-        assert!(!refused(json!([{"namespace": "a"}])));
-        assert!(refused(json!([])));
-        assert!(refused(json!([{"labels": {"a": "b"}}])));
-        assert!(refused(json!([{"namespace": "a", "labels": {"a": "", "b": "", "c": "", "d": "", "e": "", "f": ""}}])));
-        let many: Vec<Value> = (0..6).map(|n| json!({"namespace": n.to_string()})).collect();
-        assert!(refused(Value::Array(many)));
-    }
 }

@@ -99,13 +99,25 @@ pub struct Quotas {
     pub nodes: i32,
     /// Fargate profiles of one cluster.
     pub fargate_profiles: usize,
+    /// Selectors of one Fargate profile.
+    pub fargate_selectors: usize,
+    /// Labels of one selector of a Fargate profile.
+    pub fargate_label_pairs: usize,
     /// Pod identity associations of one cluster.
     pub pod_identity_associations: usize,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { clusters: 100, nodegroups: 30, nodes: 450, fargate_profiles: 10, pod_identity_associations: 1000 }
+        Self {
+            clusters: 100,
+            nodegroups: 30,
+            nodes: 450,
+            fargate_profiles: 10,
+            fargate_selectors: 5,
+            fargate_label_pairs: 5,
+            pod_identity_associations: 1000,
+        }
     }
 }
 

@@ -4,19 +4,21 @@ use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::nodegroups::{check_scaling, check_template, check_version, find, minor};
+use super::nodegroups::{facts, find, newest_template};
 use super::token::Stamp;
 use super::updates::{Request, Target};
 use super::{Api, Cx};
 use crate::crd::keys::ANNOTATION_FORCE;
+use crate::crd::names::minor;
 use crate::crd::nodegroup::LaunchTemplate;
 use crate::crd::{Nodegroup, NodegroupSpec};
-use crate::eks::convert::cluster::version as cluster_version;
-use crate::eks::convert::nodegroup::wire_status;
+use crate::eks::convert::nodegroup::{template_version, wire_status};
 use crate::eks::convert::nodegroup_change::{self, UpdateNodegroupConfig};
 use crate::eks::convert::update::Change;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::rules::nodegroup::{UPDATE_CONFIG, UPDATE_VERSION, custom_takes_no_version, not_newer, template_form};
+use crate::eks::rules::{check, marks};
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,13 +42,16 @@ async fn update_config(cx: Cx, request: UpdateNodegroupConfig) -> Result<Value, 
     let (cluster, group) = find(&cx, &request.cluster_name, &request.nodegroup_name)?;
     let stamp = Stamp::new("UpdateNodegroupConfig", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let target = Target::nodegroup(&request.nodegroup_name);
-    let quotas = cx.state.settings.quotas;
+    let facts = facts(&cx.state, &cluster);
+    let named = |error: ApiError| error.cluster(&request.cluster_name).nodegroup(&request.nodegroup_name);
+    marks::labels(&request.labels.add_or_update_labels).map_err(named)?;
+    marks::taints(&request.taints.add_or_update_taints).map_err(named)?;
     let begin = Request { cluster: &cluster, target, object: &group, stamp };
     begin
         .begin(&cx, |group| {
             check_state(group)?;
             let change = nodegroup_change::apply(&request, &mut group.spec)?;
-            check_scaling(&group.spec.scaling_config, quotas)?;
+            check(UPDATE_CONFIG, &group.spec, &facts)?;
             Ok(change)
         })
         .await
@@ -56,7 +61,9 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
     let (cluster, group) = find(&cx, &request.cluster_name, &request.nodegroup_name)?;
     let stamp = Stamp::new("UpdateNodegroupVersion", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let target = Target::nodegroup(&request.nodegroup_name);
-    let cluster_version = cluster_version(&cluster, &cx.state.settings.default_version);
+    let facts = facts(&cx.state, &cluster);
+    let newest =
+        request.launch_template.as_ref().map_or(1, |wanted| newest_template(&cx.state.store, &cluster, wanted));
     let begin = Request { cluster: &cluster, target, object: &group, stamp };
     begin
         .begin_again(&cx, back, |group| {
@@ -67,7 +74,9 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
                 annotations.insert(ANNOTATION_FORCE.to_owned(), "true".to_owned());
             }
             let runs = group.status.as_ref().and_then(|status| status.version.clone());
-            upgrade(&request, &mut group.spec, runs.as_deref(), cluster_version)
+            let change = upgrade(&request, &mut group.spec, runs.as_deref(), &facts.cluster_version, newest)?;
+            check(UPDATE_VERSION, &group.spec, &facts)?;
+            Ok(change)
         })
         .await
 }
@@ -96,21 +105,19 @@ fn upgrade(
     spec: &mut NodegroupSpec,
     runs: Option<&str>,
     cluster_version: &str,
+    newest: u64,
 ) -> Result<Change, ApiError> {
     let before = spec.clone();
     let mut change = Change::new("VersionUpdate");
     if let Some(wanted) = &request.launch_template {
-        retemplate(wanted, spec, &mut change)?;
+        retemplate(wanted, newest, spec, &mut change)?;
     }
+    custom_takes_no_version(spec, request.version.as_deref(), request.release_version.as_deref())?;
     let custom = spec.ami_type.as_deref() == Some("CUSTOM");
-    if custom && (request.version.is_some() || request.release_version.is_some()) {
-        let text = "You cannot specify the field version or releaseVersion with a custom AMI.";
-        return Err(ApiError::invalid_parameter(text));
-    }
     let neither = request.launch_template.is_none() && request.release_version.is_none();
     let implied = (neither && !custom).then(|| cluster_version.to_owned());
     if let Some(version) = request.version.clone().or(implied) {
-        check_version(&version, cluster_version)?;
+        not_newer(&version, cluster_version)?;
         let present = runs.or(spec.version.as_deref()).unwrap_or(cluster_version);
         if minor(&version) < minor(present) {
             let text = format!("Unsupported Kubernetes minor version update from {present} to {version}");
@@ -134,20 +141,26 @@ fn upgrade(
 }
 
 /// A group keeps its template and gets another version of it.
-fn retemplate(wanted: &LaunchTemplate, spec: &mut NodegroupSpec, change: &mut Change) -> Result<(), ApiError> {
-    check_template(wanted)?;
+fn retemplate(
+    wanted: &LaunchTemplate,
+    newest: u64,
+    spec: &mut NodegroupSpec,
+    change: &mut Change,
+) -> Result<(), ApiError> {
+    template_form(wanted)?;
     let Some(present) = &mut spec.launch_template else {
         let text = "A launch template can not be given to a node group that was created without one.";
         return Err(ApiError::invalid_request(text));
     };
-    let other = |wanted: &Option<String>, present: &Option<String>| matches!((wanted, present), (Some(wanted), Some(present)) if wanted != present);
+    let other = |wanted: &Option<String>, present: &Option<String>| matches!((wanted, present), (Some(wanted), Some(present)) if !wanted.is_empty() && wanted != present);
     if other(&wanted.id, &present.id) || other(&wanted.name, &present.name) {
         let text = "The launch template of a node group can not be changed, only its version can.";
         return Err(ApiError::invalid_request(text));
     }
-    present.version.clone_from(&wanted.version);
+    let version = template_version(wanted.version.as_deref(), newest);
     change.push_some("LaunchTemplateName", wanted.name.as_ref());
-    change.push_some("LaunchTemplateVersion", wanted.version.as_ref());
+    change.push("LaunchTemplateVersion", &version);
+    present.version = Some(version);
     Ok(())
 }
 
@@ -166,9 +179,11 @@ mod tests {
     #[test]
     fn a_group_follows_its_cluster_where_nothing_is_named() {
         let mut group = spec("1.34");
-        let change = upgrade(&to(None), &mut group, None, "1.35").unwrap();
+        let change = upgrade(&to(None), &mut group, None, "1.35", 1).unwrap();
         assert_eq!((group.version.as_deref(), change.params[0].value.as_str()), (Some("1.35"), "1.35"));
-        assert!(upgrade(&to(None), &mut group, None, "1.35").unwrap_err().message().starts_with("No changes needed"));
+        assert!(
+            upgrade(&to(None), &mut group, None, "1.35", 1).unwrap_err().message().starts_with("No changes needed")
+        );
     }
 
     #[test]
@@ -176,7 +191,7 @@ mod tests {
         let mut group = Nodegroup::new("g", spec("1.35"));
         group.status = serde_json::from_value(serde_json::json!({"version": "1.34"})).unwrap();
         back(&mut group);
-        assert!(upgrade(&to(Some("1.35")), &mut group.spec, Some("1.34"), "1.35").is_ok());
+        assert!(upgrade(&to(Some("1.35")), &mut group.spec, Some("1.34"), "1.35", 1).is_ok());
         let mut follows = Nodegroup { spec: NodegroupSpec::default(), ..group };
         back(&mut follows);
         assert_eq!(follows.spec.version, None);
@@ -198,9 +213,9 @@ mod tests {
 
     #[test]
     fn a_group_is_never_newer_than_its_cluster_and_never_goes_back() {
-        assert!(upgrade(&to(Some("1.36")), &mut spec("1.34"), None, "1.35").is_err());
-        assert!(upgrade(&to(Some("1.31")), &mut spec("1.34"), None, "1.35").is_err());
-        assert!(upgrade(&to(Some("1.35")), &mut spec("1.31"), None, "1.35").is_ok());
+        assert!(upgrade(&to(Some("1.36")), &mut spec("1.34"), None, "1.35", 1).is_err());
+        assert!(upgrade(&to(Some("1.31")), &mut spec("1.34"), None, "1.35", 1).is_err());
+        assert!(upgrade(&to(Some("1.35")), &mut spec("1.31"), None, "1.35", 1).is_ok());
     }
 
     #[test]
@@ -209,9 +224,9 @@ mod tests {
             |id: &str, version: &str| LaunchTemplate { id: Some(id.into()), version: Some(version.into()), name: None };
         let mut group = NodegroupSpec { launch_template: Some(template("lt-1", "1")), ..spec("1.35") };
         let request = |id, version| UpdateVersion { launch_template: Some(template(id, version)), ..to(None) };
-        upgrade(&request("lt-1", "2"), &mut group, None, "1.35").unwrap();
+        upgrade(&request("lt-1", "2"), &mut group, None, "1.35", 1).unwrap();
         assert_eq!(group.launch_template, Some(template("lt-1", "2")));
-        assert!(upgrade(&request("lt-2", "2"), &mut group, None, "1.35").is_err());
-        assert!(upgrade(&request("lt-1", "2"), &mut spec("1.35"), None, "1.35").is_err());
+        assert!(upgrade(&request("lt-2", "2"), &mut group, None, "1.35", 1).is_err());
+        assert!(upgrade(&request("lt-1", "2"), &mut spec("1.35"), None, "1.35", 1).is_err());
     }
 }

@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use super::ready::check_ready;
 use super::token::Stamp;
 use super::updates::{self, Target};
-use super::{Api, Cx, Quotas, check_tags};
-use crate::crd::nodegroup::{LaunchTemplate, ScalingConfig};
-use crate::crd::{EKSClusterConfig, Nodegroup, NodegroupSpec, member, names};
+use super::{Api, Cx};
+use crate::crd::names::Identity;
+use crate::crd::nodegroup::LaunchTemplate;
+use crate::crd::{EKSClusterConfig, Nodegroup, member, names};
 use crate::eks::convert::cluster::version as cluster_version;
 use crate::eks::convert::nodegroup::{self, CreateNodegroup};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
-use crate::eks::store::StoreError;
-
-/// Longest name of a node group.
-const NAME_LIMIT: usize = 63;
+use crate::eks::rules::check;
+use crate::eks::rules::nodegroup::{CREATE, FORM, Facts};
+use crate::eks::store::{Store, StoreError};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,19 +72,21 @@ async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
     };
     let _turn = api.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &cluster_name)?;
+    let facts = facts(api, &cluster);
+    check(FORM, &request.spec, &facts).map_err(named)?;
     if let Some(found) = store.member::<Nodegroup>(&cluster, &name) {
         return if stamp.made(&*found) { Ok(answer(api, &found, &cluster)) } else { Err(taken()) };
     }
     check_ready(&cluster).map_err(named)?;
-    let version = cluster_version(&cluster, &api.settings.default_version);
-    check(&request.spec, version, api.settings.quotas).map_err(named)?;
+    check(CREATE, &request.spec, &facts).map_err(named)?;
     let quota = api.settings.quotas.nodegroups;
     if store.members::<Nodegroup>(&cluster).len() >= quota {
         let text = format!("You've reached your quota of {quota} managed node groups in this cluster.");
         return Err(named(ApiError::limit_exceeded(text)));
     }
     let resource = names::nodegroup_resource(&cluster.name_any(), &name);
-    let mut group = Nodegroup::new(&resource, nodegroup::spec(&request, &cluster, version));
+    let newest = request.spec.launch_template.as_ref().map_or(1, |wanted| newest_template(store, &cluster, wanted));
+    let mut group = Nodegroup::new(&resource, nodegroup::spec(&request, &cluster, &facts.cluster_version, newest));
     group.metadata.namespace = cluster.namespace();
     group.metadata.annotations = Some(stamp.annotations());
     let other = member::other_name(&cluster, "nodegroup", &[&name]);
@@ -94,81 +96,23 @@ async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
     }
 }
 
-/// What CreateNodegroup refuses.
-fn check(spec: &NodegroupSpec, cluster_version: &str, quotas: Quotas) -> Result<(), ApiError> {
-    let refuse = |text: &str| Err(ApiError::invalid_parameter(text));
-    check_tags(&spec.tags)?;
-    let name = spec.nodegroup_name.as_deref().unwrap_or_default();
-    if name.len() > NAME_LIMIT {
-        return refuse("nodegroupName can't be longer than 63 characters!");
+/// What is known beside a request about a node group of this cluster.
+pub(super) fn facts(api: &Api, cluster: &EKSClusterConfig) -> Facts {
+    Facts {
+        account: Identity::of(cluster).account,
+        cluster_version: cluster_version(cluster, &api.settings.default_version).to_owned(),
+        quotas: api.settings.quotas,
     }
-    check_scaling(&spec.scaling_config, quotas)?;
-    if let Some(version) = &spec.version {
-        check_version(version, cluster_version)?;
-    }
-    let custom = spec.ami_type.as_deref() == Some("CUSTOM");
-    let Some(template) = &spec.launch_template else {
-        return if custom {
-            refuse("Launch template details can't be null for Custom ami type node group")
-        } else {
-            Ok(())
-        };
+}
+
+/// The highest known version of a launch template that the cluster's node groups have.
+pub(super) fn newest_template(store: &Store, cluster: &EKSClusterConfig, template: &LaunchTemplate) -> u64 {
+    let all = store.members::<Nodegroup>(cluster);
+    let same = |known: &&LaunchTemplate| {
+        (known.id.is_some() && known.id == template.id) || (known.name.is_some() && known.name == template.name)
     };
-    check_template(template)?;
-    if spec.disk_size.is_some() {
-        return refuse("Disk size must be specified within the launch template.");
-    }
-    if spec.remote_access.is_some() {
-        return refuse("Remote access configuration cannot be specified with a launch template.");
-    }
-    if custom && (spec.version.is_some() || spec.release_version.is_some()) {
-        return refuse("You cannot specify the field version or releaseVersion with a custom AMI.");
-    }
-    Ok(())
-}
-
-/// Refuses sizes that contradict each other or the quota.
-pub(super) fn check_scaling(scaling: &ScalingConfig, quotas: Quotas) -> Result<(), ApiError> {
-    let ScalingConfig { min_size: min, max_size: max, desired_size: desired } = *scaling;
-    if min > desired {
-        return Err(ApiError::invalid_parameter(format!(
-            "Minimum capacity {min} can't be greater than desired size {desired}"
-        )));
-    }
-    if desired > max {
-        return Err(ApiError::invalid_parameter(format!(
-            "desired capacity {desired} can't be greater than max size {max}"
-        )));
-    }
-    if max > quotas.nodes {
-        let quota = quotas.nodes;
-        return Err(ApiError::limit_exceeded(format!(
-            "You've reached your quota of {quota} nodes in a managed node group."
-        )));
-    }
-    Ok(())
-}
-
-/// A template is named by its id or by its name.
-pub(super) fn check_template(template: &LaunchTemplate) -> Result<(), ApiError> {
-    match (&template.id, &template.name) {
-        (Some(_), Some(_)) => Err(ApiError::invalid_parameter(
-            "Either the launch template's id or its name can be specified, but not both.",
-        )),
-        (None, None) => Err(ApiError::invalid_parameter("The launch template's id or its name must be specified.")),
-        _ => Ok(()),
-    }
-}
-
-/// Nodes are never newer than their control plane.
-pub(super) fn check_version(version: &str, cluster_version: &str) -> Result<(), ApiError> {
-    let Some(minor) = minor(version) else { return Err(ApiError::invalid_parameter("unsupported Kubernetes version")) };
-    if Some(minor) > self::minor(cluster_version) {
-        return Err(ApiError::invalid_parameter(format!(
-            "Nodegroup Kubernetes version should be equal to Cluster kubernetes version {cluster_version}"
-        )));
-    }
-    Ok(())
+    let versions = all.iter().filter_map(|group| group.spec.launch_template.as_ref()).filter(same);
+    versions.filter_map(|known| known.version.as_ref()?.parse().ok()).max().unwrap_or(1)
 }
 
 /// The minor part of a version such as `1.35`.
@@ -206,47 +150,4 @@ async fn disown(cx: &Cx, cluster: &Arc<EKSClusterConfig>, name: &str) -> Result<
         Ok(())
     };
     cx.state.store.change(cluster, forget).await.map(|_| ())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(change: Value) -> Option<String> {
-        let mut spec = json!({"clusterName": "c", "nodegroupName": "g"});
-        spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let spec: NodegroupSpec = serde_json::from_value(spec).unwrap();
-        check(&spec, "1.35", Quotas::default()).err().map(|error| error.message().to_owned())
-    }
-
-    #[test]
-    fn sizes_must_agree() {
-        let sizes = |min, max, desired| {
-            refusal(json!({"scalingConfig": {"minSize": min, "maxSize": max, "desiredSize": desired}}))
-        };
-        assert_eq!(sizes(1, 3, 2), None);
-        assert_eq!(sizes(0, 1, 0), None);
-        assert_eq!(sizes(3, 4, 2).unwrap(), "Minimum capacity 3 can't be greater than desired size 2");
-        assert_eq!(sizes(1, 2, 3).unwrap(), "desired capacity 3 can't be greater than max size 2");
-        assert!(sizes(1, 451, 1).unwrap().contains("quota"));
-    }
-
-    #[test]
-    fn a_launch_template_takes_over() {
-        assert_eq!(refusal(json!({"launchTemplate": {"id": "lt-1"}})), None);
-        assert!(refusal(json!({"launchTemplate": {"id": "lt-1", "name": "x"}})).is_some());
-        assert!(refusal(json!({"launchTemplate": {"version": "1"}})).is_some());
-        assert!(refusal(json!({"launchTemplate": {"id": "lt-1"}, "diskSize": 5})).is_some());
-        assert!(refusal(json!({"launchTemplate": {"id": "lt-1"}, "remoteAccess": {}})).is_some());
-        assert!(refusal(json!({"amiType": "CUSTOM"})).is_some());
-        assert_eq!(refusal(json!({"amiType": "CUSTOM", "launchTemplate": {"name": "x"}})), None);
-    }
-
-    #[test]
-    fn nodes_are_never_newer_than_the_control_plane() {
-        assert_eq!(refusal(json!({"version": "1.35"})), None);
-        assert_eq!(refusal(json!({"version": "1.9"})), None);
-        assert!(refusal(json!({"version": "1.36"})).is_some());
-        assert!(refusal(json!({"version": "latest"})).is_some());
-    }
 }

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::token::Stamp;
-use super::{Api, Cx, addon_associations, addons, check_tags};
+use super::{Api, Cx, addon_associations, addons};
 use crate::crd::names::Identity;
 use crate::crd::pod_identity::PodIdentityAssociationSpec;
 use crate::crd::{EKSClusterConfig, Member, PodIdentityAssociation, member};
 use crate::eks::convert::member::{created, modified};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::rules::check;
+use crate::eks::rules::pod_identity::{ALWAYS, CREATE, Facts};
 use crate::eks::store::{Store, StoreError};
 
 #[derive(Deserialize)]
@@ -114,9 +116,20 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "CreatePodIdentityAssociation";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    check_tags(&request.tags).map_err(named)?;
     let _turn = api.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
+    let facts = facts(&cluster);
+    let spec = PodIdentityAssociationSpec {
+        cluster_name: cluster.name_any(),
+        namespace: request.namespace.clone(),
+        service_account: request.service_account.clone(),
+        role_arn: request.role_arn.clone(),
+        target_role_arn: request.target_role_arn.clone().filter(|target| !target.is_empty()),
+        disable_session_tags: request.disable_session_tags,
+        policy: request.policy.clone().filter(|policy| !policy.is_empty()),
+        tags: request.tags.clone(),
+    };
+    check(ALWAYS, &spec, &facts).and_then(|()| check(CREATE, &spec, &facts)).map_err(named)?;
     let all = store.members::<PodIdentityAssociation>(&cluster);
     let same = |a: &&Arc<PodIdentityAssociation>| {
         a.spec.namespace == request.namespace && a.spec.service_account == request.service_account
@@ -130,16 +143,6 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
         let text = format!("You've reached your quota of {quota} pod identity associations in this cluster.");
         return Err(named(ApiError::limit_exceeded(text)));
     }
-    let spec = PodIdentityAssociationSpec {
-        cluster_name: cluster.name_any(),
-        namespace: request.namespace.clone(),
-        service_account: request.service_account.clone(),
-        role_arn: request.role_arn.clone(),
-        target_role_arn: request.target_role_arn.clone(),
-        disable_session_tags: request.disable_session_tags,
-        policy: request.policy.clone(),
-        tags: request.tags.clone(),
-    };
     let mut association = PodIdentityAssociation::new("", spec);
     let name = format!("{}-{}", request.namespace, request.service_account);
     association.metadata = member::metadata(&cluster, "pod-identity", &name);
@@ -178,6 +181,14 @@ async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
 
 async fn update(cx: Cx, input: Update) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
+    let named = |error: ApiError| error.cluster(&input.cluster_name);
+    unowned(&cx, &association, &cluster).map_err(named)?;
+    let Update { role_arn, target_role_arn, disable_session_tags, policy, .. } = &input;
+    if role_arn.is_none() && target_role_arn.is_none() && disable_session_tags.is_none() && policy.is_none() {
+        let text = "At least one of roleArn, targetRoleArn, disableSessionTags and policy must be specified";
+        return Err(named(ApiError::invalid_parameter(text)));
+    }
+    let facts = facts(&cluster);
     let change = |association: &mut PodIdentityAssociation| {
         let spec = &mut association.spec;
         if let Some(role) = &input.role_arn {
@@ -191,22 +202,26 @@ async fn update(cx: Cx, input: Update) -> Result<Value, ApiError> {
             spec.policy = (!policy.is_empty()).then(|| policy.clone());
         }
         spec.disable_session_tags = input.disable_session_tags.or(spec.disable_session_tags);
-        Ok(())
+        check(ALWAYS, spec, &facts).map_err(named)
     };
     let (changed, _) = cx.state.store.change(&association, change).await?;
     Ok(answer(&cx, &changed, &cluster))
 }
 
+/// An addon's own association goes with the addon.
+fn unowned(cx: &Cx, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
+    let Some(addon) = addon_associations::owner(&cx.state.store, association, cluster) else { return Ok(()) };
+    let (id, name) = (association.eks_name(), addon.eks_name());
+    Err(ApiError::invalid_request(format!("The association {id} is owned by addon {name}: change it with UpdateAddon")))
+}
+
+fn facts(cluster: &EKSClusterConfig) -> Facts {
+    Facts { account: Identity::of(cluster).account }
+}
+
 async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
-    if let Some(addon) = addon_associations::owner(&cx.state.store, &association, &cluster) {
-        let text = format!(
-            "The association {} is owned by addon {}: change it with UpdateAddon",
-            input.association_id,
-            addon.eks_name()
-        );
-        return Err(ApiError::invalid_request(text).cluster(&input.cluster_name));
-    }
+    unowned(&cx, &association, &cluster).map_err(|error| error.cluster(&input.cluster_name))?;
     cx.state.store.delete(&association).await?;
     Ok(answer(&cx, &association, &cluster))
 }

@@ -9,16 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::token::Stamp;
-use super::{Api, Cx, check_tags};
+use super::{Api, Cx};
 use crate::crd::subscription::{EksAnywhereSubscriptionSpec, SubscriptionTerm};
 use crate::crd::{EksAnywhereSubscription, names};
 use crate::eks::arn::{EksArn, EksResource};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::rules::check;
+use crate::eks::rules::subscription::CREATE;
 use crate::eks::store::Store;
-
-/// Terms that can be had, in months.
-const TERMS: [i32; 2] = [12, 36];
 
 #[derive(Deserialize)]
 struct ById {
@@ -126,10 +125,16 @@ fn find(cx: &Cx, wanted: &str) -> Result<Arc<EksAnywhereSubscription>, ApiError>
 
 async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let store = &cx.state.store;
-    check_tags(&request.tags)?;
-    if !TERMS.contains(&request.term.duration) {
-        return Err(ApiError::invalid_parameter("The duration of a subscription's term must be 12 or 36 months"));
-    }
+    let spec = EksAnywhereSubscriptionSpec {
+        account_id: cx.caller.account.clone(),
+        region: cx.caller.region.clone(),
+        subscription_name: request.name.clone(),
+        term: SubscriptionTerm { duration: request.term.duration },
+        license_quantity: request.license_quantity,
+        auto_renew: request.auto_renew,
+        tags: request.tags.clone(),
+    };
+    check(CREATE, &spec, &())?;
     let operation = "CreateEksAnywhereSubscription";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
     let _turn = cx.state.turn.lock().await;
@@ -141,15 +146,6 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
             Err(ApiError::resource_in_use(text))
         };
     }
-    let spec = EksAnywhereSubscriptionSpec {
-        account_id: cx.caller.account.clone(),
-        region: cx.caller.region.clone(),
-        subscription_name: request.name.clone(),
-        term: SubscriptionTerm { duration: request.term.duration },
-        license_quantity: request.license_quantity,
-        auto_renew: request.auto_renew,
-        tags: request.tags.clone(),
-    };
     let name = names::hashed(&request.name, 63, &[&cx.caller.account, &cx.caller.region, &request.name]);
     let mut subscription = EksAnywhereSubscription::new(&name, spec);
     subscription.metadata.namespace = Some(store.namespace().to_owned());

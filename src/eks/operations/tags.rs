@@ -76,6 +76,8 @@ async fn tag(cx: Cx, input: Input) -> Result<Value, ApiError> {
 }
 
 async fn untag(cx: Cx, input: Input) -> Result<Value, ApiError> {
+    let keys = input.tag_keys.iter().map(|key| (key.clone(), String::new())).collect();
+    check_tags(&keys).map_err(|error| ApiError::bad_request(error.message()))?;
     let fewer = |tags: &mut Tags| {
         tags.retain(|key, _| !input.tag_keys.contains(key));
         Ok(())

@@ -1,4 +1,5 @@
 mod fake;
+mod rules;
 
 use fake::{MAKER, World};
 use serde_json::{Value, json};
@@ -7,17 +8,20 @@ use super::registry;
 use crate::crd::{Addon, EKSClusterConfig, Nodegroup};
 use crate::eks::error::{ApiError, ErrorCode};
 
+/// A role of the callers' account.
+const ROLE: &str = "arn:aws:iam::000000000000:role/r";
+
 fn refusal(result: Result<Value, ApiError>) -> (ErrorCode, String) {
     let error = result.unwrap_err();
     (error.code(), error.message().to_owned())
 }
 
 fn group(cluster: &str, name: &str) -> Value {
-    json!({"clusterName": cluster, "nodegroupName": name, "nodeRole": "r", "subnets": []})
+    json!({"clusterName": cluster, "nodegroupName": name, "nodeRole": ROLE, "subnets": []})
 }
 
 fn association(namespace: &str, account: &str) -> Value {
-    json!({"clusterName": "c", "namespace": namespace, "serviceAccount": account, "roleArn": "r"})
+    json!({"clusterName": "c", "namespace": namespace, "serviceAccount": account, "roleArn": ROLE})
 }
 
 #[test]
@@ -36,13 +40,13 @@ async fn names_that_come_to_one_text_are_all_to_be_had() {
     }
     assert_eq!(world.names("nodegroups").len(), 2);
     for (cluster, name) in [("dev", "eu-web"), ("dev-eu", "web")] {
-        let profile = json!({"clusterName": cluster, "fargateProfileName": name, "podExecutionRoleArn": "r",
+        let profile = json!({"clusterName": cluster, "fargateProfileName": name, "podExecutionRoleArn": ROLE,
             "selectors": [{"namespace": "a"}]});
         world.call("CreateFargateProfile", profile).await.unwrap();
     }
     assert_eq!(world.names("fargateprofiles").len(), 2);
     world.cluster("c").await;
-    for (namespace, account) in [("prod", "api-worker"), ("prod-api", "worker"), ("a.b", "c"), ("a", "b.c")] {
+    for (namespace, account) in [("prod", "api-worker"), ("prod-api", "worker"), ("a-b", "c"), ("a", "b.c")] {
         world.call("CreatePodIdentityAssociation", association(namespace, account)).await.unwrap();
     }
     let (code, _) = refusal(world.call("CreatePodIdentityAssociation", association("prod-api", "worker")).await);
@@ -83,14 +87,14 @@ async fn a_create_that_was_interrupted_is_completed_by_the_same_request() {
     assert_eq!(refusal(world.create_cluster("c", more()).await).0, ErrorCode::ServiceUnavailable);
     world.active::<EKSClusterConfig>("c").await;
     assert_eq!(world.names("accessentries").len(), 0);
-    let request = json!({"name": "c", "roleArn": "arn:aws:iam::000000000000:role/r", "resourcesVpcConfig": {},
+    let request = json!({"name": "c", "roleArn": ROLE, "resourcesVpcConfig": {},
         "clientRequestToken": "t", "accessConfig": {"authenticationMode": "API"}});
     world.call_as("arn:aws:iam::000000000000:role/other", "CreateCluster", request).await.unwrap();
     let entries = world.call("ListAccessEntries", json!({"clusterName": "c"})).await.unwrap();
     assert_eq!(entries["accessEntries"], json!([MAKER]), "of who made it, whoever asks");
 
     let addon = json!({"clusterName": "c", "addonName": "vpc-cni", "clientRequestToken": "u",
-        "podIdentityAssociations": [{"serviceAccount": "aws-node", "roleArn": "r"}]});
+        "podIdentityAssociations": [{"serviceAccount": "aws-node", "roleArn": ROLE}]});
     world.refuse("podidentityassociations");
     assert_eq!(refusal(world.call("CreateAddon", addon.clone()).await).0, ErrorCode::ServiceUnavailable);
     let made = world.call("CreateAddon", addon).await.unwrap();
@@ -139,6 +143,7 @@ async fn each_update_has_an_id_of_its_own_though_the_spec_stays() {
     let mut ids = std::collections::BTreeSet::new();
     for role in ["a", "b", "c"] {
         let mut input = named.clone();
+        let role = format!("arn:aws:iam::000000000000:role/{role}");
         input["podIdentityAssociations"] = json!([{"serviceAccount": "aws-node", "roleArn": role}]);
         let update = world.call("UpdateAddon", input).await.unwrap()["update"].clone();
         assert_eq!(world.call("DescribeAddon", named.clone()).await.unwrap()["addon"]["status"], "UPDATING");

@@ -15,10 +15,19 @@
 //! What a resource's definition can say as well, it says: YAML is refused by `kubectl apply`. What the model says is checked
 //! before any handler runs.
 
+pub mod addon;
 mod auto_mode;
+pub mod capability;
 pub mod cluster;
 pub mod cluster_update;
+pub mod fargate_profile;
+pub mod instances;
+pub mod marks;
 mod network;
+pub mod nodegroup;
+pub mod pod_identity;
+pub mod roles;
+pub mod subscription;
 pub mod values;
 
 use super::error::ApiError;
