@@ -36,9 +36,11 @@ pub struct PodIdentityAssociationSpec {
     /// Name of the service account in the child cluster. Required. Immutable.
     #[schemars(length(min = 1, max = 253))]
     pub service_account: String,
-    /// ARN of the role. Required. Mutable.
+    /// ARN of the role, which is one of the cluster's own account. Required. Mutable.
+    #[x_kube(validation = Rule::new("self.matches('^arn:aws[a-z-]*:iam::[0-9]{12}:role/.*[^/]$')").message("roleArn must be the ARN of an IAM role, such as arn:aws:iam::000000000000:role/app"))]
     pub role_arn: String,
-    /// ARN of a role in another account that is assumed with the first one. Default: none. Mutable.
+    /// ARN of a role, which may be another account's, that is assumed with the first one. Default: none. Mutable.
+    #[x_kube(validation = Rule::new("self.matches('^arn:aws[a-z-]*:iam::[0-9]{12}:role/.*[^/]$')").message("targetRoleArn must be the ARN of an IAM role, such as arn:aws:iam::111122223333:role/app"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_role_arn: Option<String>,
     /// Whether sessions carry no tags about the pod. Default: false. Mutable.

@@ -18,6 +18,7 @@ use crate::crd::identity_service::POD_IDENTITY_AUDIENCE;
 use crate::crd::names::Identity;
 use crate::crd::{EKSClusterConfig, Member, PodIdentityAssociation};
 use crate::eks::arn::Arn;
+use crate::eks::rules::roles::is_of;
 
 /// How long the credentials of a pod are good.
 const LIFE: Duration = Duration::from_secs(6 * 60 * 60);
@@ -63,7 +64,7 @@ pub fn grant(desk: &Desk, token: &str, cluster: Option<&str>) -> Result<Granted,
     let name: String = format!("eks-{}-{}", identity.name, pod.name).chars().take(27).collect();
     let name = format!("{name}-{}", Uuid::new_v4());
     let source = [("aws:SourceAccount", identity.account.clone()), ("aws:SourceArn", identity.arn())];
-    let (who, credentials) = assume(desk, &association, &name, &tags, &source)?;
+    let (who, credentials) = assume(desk, &association, &identity.account, &name, &tags, &source)?;
     let arn = identity.arn_of("podidentityassociation", &format!("{}/{}", identity.name, association.eks_name()));
     Ok(Granted { association, arn, claims, who, credentials })
 }
@@ -81,15 +82,21 @@ pub fn association(
     })
 }
 
-/// The association's role, and then the target role with it, if there is one.
+/// The association's role, which is one of the cluster's own account, and then the target role with it, if there is one.
 fn assume(
     desk: &Desk,
     association: &PodIdentityAssociation,
+    account: &str,
     name: &str,
     tags: &BTreeMap<String, String>,
     source: &[(&str, String)],
 ) -> Result<(Principal, Credentials), Refusal> {
     let role = role(&association.spec.role_arn)?;
+    if !is_of(&association.spec.role_arn, account) {
+        return Err(Refusal::new(format!(
+            "the association's role {role} isn't of the cluster's account {account}; only its target role may be another account's"
+        )));
+    }
     let tagged = sts::request_tags(tags);
     let mut keys: Vec<(&str, &str)> = tagged.iter().map(|(k, v)| (k.as_str(), *v)).collect();
     keys.push(("sts:RoleSessionName", name));
@@ -106,6 +113,11 @@ fn assume(
         return sts::open(desk, &role, name, LIFE, tags.clone()).map_err(failed);
     };
     let target = self::role(target)?;
+    if !sts::within_reach(desk, &target, &role.account) {
+        return Err(Refusal::new(format!(
+            "role {target} is another account's and has no trust policy, so that it trusts nobody"
+        )));
+    }
     let (by, root) = (role.to_string(), format!("arn:aws:iam::{}:root", role.account));
     // It is the first role that asks for the second one.
     keys.retain(|(key, _)| !key.starts_with("aws:Source"));

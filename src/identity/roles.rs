@@ -82,6 +82,11 @@ impl Role {
         Self { trust: Some(Vec::new()), longest: longest.unwrap_or(LONGEST) }
     }
 
+    /// Whether somebody wrote down who may have it.
+    pub const fn has_trust_policy(&self) -> bool {
+        self.trust.is_some()
+    }
+
     /// Whether the role may be had by any of `askers`, who are the same one seen differently, by this action, with these
     /// condition keys. A statement that can't be evaluated refuses.
     pub fn trusts(&self, askers: &[Asker<'_>], action: &str, keys: &[(&str, &str)]) -> bool {

@@ -20,6 +20,7 @@ use super::roles::{Asker, LONGEST, Role};
 use super::sessions::{Credentials, Session};
 use super::token::form;
 use super::{Desk, issuer};
+use crate::crd::names::Identity;
 use crate::eks::arn::Arn;
 use crate::eks::error::ErrorCode;
 use crate::eks::sigv4::{Key, Mode, Purpose, SignedRequest, verify};
@@ -199,13 +200,17 @@ fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
     let invalid = |text: String| Error::new("InvalidIdentityToken", text);
     let (cluster, claims) = issuer::check(desk, token, AUDIENCE).map_err(|refusal| invalid(refusal.to_string()))?;
     let role = role_arn(input)?;
+    let action = "sts:AssumeRoleWithWebIdentity";
+    if !within_reach(desk, &role, &Identity::of(&cluster).account) {
+        return Err(denied(&claims.sub, action, &role));
+    }
     let host = claims.iss.trim_start_matches("https://");
     let provider = format!("arn:{}:iam::{}:oidc-provider/{host}", role.partition, role.account);
     let (sub, aud) = (format!("{host}:sub"), format!("{host}:aud"));
     let keys = [(sub.as_str(), claims.sub.as_str()), (aud.as_str(), AUDIENCE)];
     tracing::debug!(issuer = claims.iss, subject = claims.sub, cluster = ?cluster.metadata.name, "web identity");
     let asker = [Asker::Federated(&provider)];
-    let mut begun = begin(desk, input, &asker, "sts:AssumeRoleWithWebIdentity", &keys, (&claims.sub, u64::MAX))?;
+    let mut begun = begin(desk, input, &asker, action, &keys, (&claims.sub, u64::MAX))?;
     begun.subject_from_web_identity_token = Some(claims.sub);
     begun.audience = Some(AUDIENCE.into());
     begun.provider = Some(provider);
@@ -273,6 +278,12 @@ pub fn trusting(
     let open = || (desk.mode == Mode::Permissive).then(|| Role::new(None, Some(ROLE_LIMIT)).ok().map(Arc::new))?;
     let role = desk.roles.role(&arn.to_string()).or_else(open)?;
     role.trusts(askers, action, keys).then_some(role)
+}
+
+/// Whether pods of a cluster of `account` may ask for the role at all: another account's only where its trust policy says who
+/// may have it.
+pub fn within_reach(desk: &Desk, role: &Arn, account: &str) -> bool {
+    role.account == account || desk.roles.role(&role.to_string()).is_some_and(|role| role.has_trust_policy())
 }
 
 /// A session of a role: whose it is, and its credentials.
