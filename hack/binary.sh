@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The program k3eks, in the cache's bin beside k3d and helm, where people find it. Prints its path. K3EKS_PROFILE names the
-# profile of cargo's that it is built with (release).
+# profile of cargo's that it is built with (quick).
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 cd "$ROOT"
-profile=${K3EKS_PROFILE:-release}
+profile=${K3EKS_PROFILE:-quick}
 # With cargo's own count of how far it is, also where that goes to a file.
 CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=100 cargo build --profile "$profile" >&2
 binary=$K3EKS_BIN_DIR/k3eks

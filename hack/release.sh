@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # release.sh binary|charts|image|sbom|notes|checksums|publish: one part of a release, into dist/
-# (K3EKS_DIST). Each is for the architecture that it
-# runs on; the image is the one that `make up` makes.
+# (K3EKS_DIST). Each is for the architecture that it runs on.
 # shellcheck source=hack/tools.sh
 source "$(dirname "$0")/tools.sh"
 
@@ -29,7 +28,7 @@ charts() { # REPOSITORY of the operator's image, which the chart then names
 }
 
 image() { # REPOSITORY
-  docker tag "$(hack/image.sh)" "$1:$version-$(architecture)"
+  docker tag "$(K3EKS_PROFILE=release hack/image.sh)" "$1:$version-$(architecture)"
 }
 
 sbom() {

@@ -78,11 +78,11 @@ class Installed:
     """The Deployment that the chart made."""
 
     def pod(self):
-        return json.loads(run("kubectl", "-n", NAMESPACE, "get", "pods", "-l", "app.kubernetes.io/name=k3eks", "-o", "json"))["items"][0]
+        return json.loads(run("kubectl", "-n", NAMESPACE, "get", "pods", "-l", "app.kubernetes.io/component=operator", "-o", "json"))["items"][0]
 
     def restart(self):
         """Another pod in its place; gives when its operator began."""
-        run("kubectl", "-n", NAMESPACE, "delete", "pod", "-l", "app.kubernetes.io/name=k3eks")
+        run("kubectl", "-n", NAMESPACE, "delete", "pod", "-l", "app.kubernetes.io/component=operator")
         run("kubectl", "-n", NAMESPACE, "rollout", "status", "deployment/k3eks", "--timeout=120s")
         began = [c["state"]["running"]["startedAt"] for c in self.pod()["status"]["containerStatuses"]]
         return max(datetime.fromisoformat(b).timestamp() for b in began)
