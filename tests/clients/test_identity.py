@@ -206,6 +206,38 @@ def test_the_agent_s_own_operation_gives_the_same_credentials(real, eks, admin):
             agent.assume_role_for_pod_identity(clusterName=NAME, token=bad)
 
 
+def test_pods_get_no_role_of_another_account_that_has_not_said_so(real, eks, admin, management):
+    foreign = ROLE.format("app").replace("000000000000", "111122223333")
+    admin.kubectl("create", "serviceaccount", "far")
+    made = eks.create_pod_identity_association(clusterName=NAME, namespace="default", serviceAccount="far", roleArn=ROLE.format("pods"))["association"]
+    token = admin.kubectl("create", "token", "far", "--audience", "pods.eks.amazonaws.com").strip()
+    agent = client(real, "eks-auth")
+
+    def refused():
+        try:
+            agent.assume_role_for_pod_identity(clusterName=NAME, token=token)
+        except agent.exceptions.ClientError as error:
+            return error.response["Error"]["Message"]
+
+    # Past the EKS API, which takes no such role: as YAML.
+    kubectl = ["kubectl", "--kubeconfig", management]
+    all = json.loads(subprocess.run([*kubectl, "get", "podidentityassociations", "-A", "-o", "json"], check=True, capture_output=True).stdout)["items"]
+    meta = next(a["metadata"] for a in all if a["spec"]["serviceAccount"] == "far")
+
+    def patch(**spec):
+        subprocess.run([*kubectl, "patch", "podidentityassociation", meta["name"], "-n", meta["namespace"], "--type", "merge", "-p", json.dumps({"spec": spec})], check=True, capture_output=True)
+    assert agent.assume_role_for_pod_identity(clusterName=NAME, token=token)["podIdentityAssociation"]["associationId"] == made["associationId"]
+    patch(roleArn=foreign)
+    assert "isn't of the cluster's account" in wait_for("the role to be refused", refused)
+    patch(roleArn=ROLE.format("pods"), targetRoleArn=foreign)
+    wait_for("the target to be refused", lambda: "has no trust policy" in (refused() or ""))
+    sts = client(real, "sts")
+    web = admin.kubectl("create", "token", "far", "--audience", "sts.amazonaws.com").strip()
+    with pytest.raises(sts.exceptions.ClientError) as error:
+        sts.assume_role_with_web_identity(RoleArn=foreign, RoleSessionName="web", WebIdentityToken=web)
+    assert error.value.response["Error"]["Code"] == "AccessDenied"
+
+
 def assume(sts, token):
     return sts.assume_role_with_web_identity(RoleArn=ROLE.format("app"), RoleSessionName="web", WebIdentityToken=token)
 
