@@ -12,6 +12,8 @@ mod endpoint;
 mod faults;
 #[path = "e2e/imports.rs"]
 mod imports;
+#[path = "e2e/node_parts.rs"]
+mod node_parts;
 #[path = "e2e/operator.rs"]
 mod operator;
 #[path = "e2e/relay.rs"]
