@@ -3,6 +3,7 @@
 K3EKS_E2E_ENDPOINT          the API of the operator in a management cluster, with real clusters behind it
 K3EKS_E2E_BARE_KUBECONFIG   a management cluster with the definitions alone
 K3EKS_BINARY                the program, for an operator and an API of the tests' own
+K3EKS_E2E_VERSIONS          the Kubernetes version that clusters begin with and the one after it, where those aren't the newest
 """
 import json
 import os
@@ -19,6 +20,7 @@ import botocore
 import pytest
 from botocore.config import Config
 
+VERSION, NEXT = os.environ.get("K3EKS_E2E_VERSIONS", "1.35 1.36").split()
 AWS = os.path.join(os.path.dirname(sys.executable), "aws")
 
 

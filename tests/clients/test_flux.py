@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import boto, wait_for
+from conftest import NEXT, VERSION, boto, wait_for
 from flux import ROOT, Flux
 from git_http import Repository, serve
 
@@ -64,7 +64,7 @@ def team(flux, git):
     for there, here in {"https://git.example.com/team/clusters.git": git.url, "demo-kubeconfig, key: internal": "demo-git-kubeconfig, key: value", "interval: 1m": "interval: 10m"}.items():
         assert there in example
         example = example.replace(there, here)
-    git.first = git.commit("a cluster", {DEMO: CLUSTER.format(version="1.35", size=1), "workloads/demo/greeting.yaml": WORKLOAD})
+    git.first = git.commit("a cluster", {DEMO: CLUSTER.format(version=VERSION, size=1), "workloads/demo/greeting.yaml": WORKLOAD})
     flux.kubectl("apply", "-f", "-", input=example)
     return git
 
@@ -96,14 +96,14 @@ def test_a_cluster_its_workload_and_every_change_come_out_of_git(flux, team, rea
     assert len(nodes()) == 1
     assert in_child("get", "configmap", "greeting")["data"] == {"hello": "world"}
 
-    carry_out(flux, team.commit("two nodes", {DEMO: CLUSTER.format(version="1.35", size=2)}))
+    carry_out(flux, team.commit("two nodes", {DEMO: CLUSTER.format(version=VERSION, size=2)}))
     assert len(nodes()) == 2
-    carry_out(flux, team.commit("another version", {DEMO: CLUSTER.format(version="1.36", size=2)}))
+    carry_out(flux, team.commit("another version", {DEMO: CLUSTER.format(version=NEXT, size=2)}))
     version = in_child("version")["serverVersion"]["gitVersion"]
-    assert version.startswith("v1.36."), version
+    assert version.startswith(f"v{NEXT}."), version
 
     # What the API server refuses, and what only the operator can tell: of that Flux names the resource, which says why.
-    for bad, says in [(CLUSTER.format(version="1.36", size=-2), "desiredSize"), (CLUSTER.format(version="1.35", size=2), "EKSClusterConfig/default/demo-git status: 'Failed'")]:
+    for bad, says in [(CLUSTER.format(version=NEXT, size=-2), "desiredSize"), (CLUSTER.format(version=VERSION, size=2), "EKSClusterConfig/default/demo-git status: 'Failed'")]:
         commit = team.commit("a mistake", {DEMO: bad})
         flux.reconcile("gitrepository", "clusters")
         assert says in flux.failed("clusters", commit)

@@ -7,7 +7,7 @@ import urllib.request
 
 import botocore.exceptions
 import pytest
-from conftest import boto, wait_for
+from conftest import NEXT, VERSION, boto, wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 
@@ -108,7 +108,7 @@ def certified_by_another(eks, real, kubeconfig):
 
 def test_a_cluster_lives(real, management):
     eks = boto(real)
-    made = eks.create_cluster(name="Life_1", version="1.35", roleArn=ROLE, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]}, tags={"team": "a"})["cluster"]
+    made = eks.create_cluster(name="Life_1", version=VERSION, roleArn=ROLE, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]}, tags={"team": "a"})["cluster"]
     assert (made["status"], made["arn"]) == ("CREATING", "arn:aws:eks:us-east-1:000000000000:cluster/Life_1")
     with pytest.raises(eks.exceptions.ResourceInUseException) as taken:
         eks.create_cluster(name="Life_1", roleArn=ROLE, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]})
@@ -183,17 +183,17 @@ def test_a_cluster_lives(real, management):
     with pytest.raises(eks.exceptions.ResourceInUseException) as attached:
         eks.delete_cluster(name="Life_1")
     assert "nodegroups attached" in attached.value.response["Error"]["Message"]
-    update = eks.update_cluster_version(name="Life_1", version="1.36")["update"]
+    update = eks.update_cluster_version(name="Life_1", version=NEXT)["update"]
     ended = wait_for("the update", lambda: (u := eks.describe_update(name="Life_1", updateId=update["id"])["update"])["status"] != "InProgress" and u, 240)
     upgraded = eks.describe_cluster(name="Life_1")["cluster"]
-    assert (ended["status"], ended["errors"], upgraded["version"]) == ("Successful", [], "1.36")
+    assert (ended["status"], ended["errors"], upgraded["version"]) == ("Successful", [], NEXT)
     assert (upgraded["endpoint"], upgraded["certificateAuthority"]) == (cluster["endpoint"], cluster["certificateAuthority"])
     names = {"clusterName": "Life_1", "nodegroupName": "workers"}
-    assert eks.describe_nodegroup(**names)["nodegroup"]["version"] == "1.35"
+    assert eks.describe_nodegroup(**names)["nodegroup"]["version"] == VERSION
     update = eks.update_nodegroup_version(**names)["update"]
     follow = {"name": "Life_1", "nodegroupName": "workers", "updateId": update["id"]}
     ended = wait_for("the update", lambda: (u := eks.describe_update(**follow)["update"])["status"] != "InProgress" and u, 240)
-    assert (ended["status"], eks.describe_nodegroup(**names)["nodegroup"]["version"]) == ("Successful", "1.36")
+    assert (ended["status"], eks.describe_nodegroup(**names)["nodegroup"]["version"]) == ("Successful", NEXT)
 
     certified_by_another(eks, real, kubeconfig)
     eks.delete_nodegroup(clusterName="Life_1", nodegroupName="workers")

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Bed, Child};
+use crate::support::{Bed, Child, next_version, version};
 use crate::{CLUSTER, cluster};
 
 /// Nobody waits longer than this for an answer: what is being asked when a server dies is asked once more.
@@ -66,13 +66,15 @@ fn any_one_of_three_servers_may_go() {
     let bed = Bed::new("servers");
     bed.apply(&cluster(
         "demo",
-        json!({"displayName": "three", "controlPlane": {"servers": 3}, "kubernetesVersion": "1.35", "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
+        json!({"displayName": "three", "controlPlane": {"servers": 3}, "kubernetesVersion": version(), "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
     ));
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", ROLLED);
     let child = bed.child("demo");
     child.kubectl(&["create", "configmap", "kept"]).unwrap();
-    let all = |version: &'static str| bed.until("all servers", ROLLED, || (ready(&child, version) == 3).then_some(()));
-    all("v1.35");
+    let all = |version: &str| {
+        bed.until("all servers", ROLLED, || (ready(&child, &format!("v{version}.")) == 3).then_some(()))
+    };
+    all(version());
     let made = servers(&bed);
     assert_eq!(made.len(), 3, "{made:?}");
     let ways_in = "{.status.endpoint} {.status.certificateAuthority.data}";
@@ -83,18 +85,18 @@ fn any_one_of_three_servers_may_go() {
         bed.until("it to run again", CLUSTER, || (bed.running() == 5).then_some(()));
     });
     bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
-    all("v1.35");
+    all(version());
     while_asked(&child, "a server is removed with its data", || {
         bed.docker(&["rm", "-f", "-v", &made[1]]);
         bed.until("another in its place", CLUSTER, || (servers(&bed) == made && bed.running() == 5).then_some(()));
         bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
-        all("v1.35");
+        all(version());
     });
     assert_eq!(bed.get("eks/demo", "{.status.phase}"), "Active");
     while_asked(&child, "an upgrade", || {
-        bed.change("eks/demo", &json!({"kubernetesVersion": "1.36"}));
-        bed.wait("eks/demo", "{.status.version}", "1.36", ROLLED);
-        all("v1.36");
+        bed.change("eks/demo", &json!({"kubernetesVersion": next_version()}));
+        bed.wait("eks/demo", "{.status.version}", next_version(), ROLLED);
+        all(next_version());
     });
 
     let nodes = || {

@@ -2,12 +2,30 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 const POLL: Duration = Duration::from_millis(250);
+
+/// A Kubernetes version and the one after it: `K3EKS_E2E_VERSIONS`, else the newest.
+static VERSIONS: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let versions = std::env::var("K3EKS_E2E_VERSIONS").unwrap_or_else(|_| "1.35 1.36".to_owned());
+    let (first, next) = versions.split_once(' ').expect("K3EKS_E2E_VERSIONS has two versions");
+    [first.to_owned(), next.to_owned()]
+});
+
+/// The Kubernetes version that clusters begin with.
+pub fn version() -> &'static str {
+    &VERSIONS[0]
+}
+
+/// The one that they are upgraded to.
+pub fn next_version() -> &'static str {
+    &VERSIONS[1]
+}
 
 /// Runs a command; standard error on failure.
 fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<String, String> {

@@ -3,25 +3,27 @@
 use serde_json::json;
 
 use crate::operator::Operator;
-use crate::support::Bed;
+use crate::support::{Bed, next_version, version};
 use crate::{CLUSTER, SOON, cluster};
 
 const MESSAGE: &str = "{.status.conditions[?(@.type==\"Ready\")].message}";
 const REASON: &str = "{.status.conditions[?(@.type==\"Ready\")].reason}";
 
-fn upgrade(bed: &Bed, version: &str) {
-    bed.change("eks/demo", &json!({"kubernetesVersion": version}));
+fn upgrade(bed: &Bed, to: &str) {
+    bed.change("eks/demo", &json!({"kubernetesVersion": to}));
 }
 
+/// The version that runs, such as `1.36.4+k3s1`.
 fn runs(bed: &Bed) -> String {
-    let version = bed.child("demo").kubectl(&["get", "--raw", "/version"]).unwrap();
-    serde_json::from_str::<serde_json::Value>(&version).unwrap()["gitVersion"].as_str().unwrap().to_owned()
+    let said = bed.child("demo").kubectl(&["get", "--raw", "/version"]).unwrap();
+    let said = serde_json::from_str::<serde_json::Value>(&said).unwrap();
+    said["gitVersion"].as_str().unwrap().trim_start_matches('v').to_owned()
 }
 
 fn demo() -> serde_json::Value {
     cluster(
         "demo",
-        json!({"kubernetesVersion": "1.35", "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
+        json!({"kubernetesVersion": version(), "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
     )
 }
 
@@ -39,15 +41,15 @@ fn a_cluster_goes_one_version_up_with_all_that_it_has() {
 
     upgrade(&bed, "1.37");
     bed.wait("eks/demo", REASON, "InvalidSpec", SOON);
-    upgrade(&bed, "1.36");
-    bed.wait("eks/demo", "{.status.version}", "1.36", CLUSTER);
+    upgrade(&bed, next_version());
+    bed.wait("eks/demo", "{.status.version}", next_version(), CLUSTER);
     bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
-    assert!(runs(&bed).starts_with("v1.36"), "the version in status is the one that runs");
+    assert!(runs(&bed).starts_with(next_version()), "the version in status is the one that runs");
     assert_eq!(bed.get("eks/demo", ways_in), before);
     child.kubectl(&["get", "configmap", "kept"]).unwrap();
     bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
-    assert_eq!(bed.get("ng/demo-workers", "{.status.version}"), "1.35", "node groups follow when they are asked to");
+    assert_eq!(bed.get("ng/demo-workers", "{.status.version}"), version(), "node groups follow when they are asked to");
     nodes_follow(&bed);
     bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     bed.nothing_left();
@@ -67,20 +69,20 @@ fn nodes_follow(bed: &Bed) {
     child.apply(&pod);
     child.apply(&budget(1));
     child.kubectl(&["wait", "pod/held", "--for=condition=Ready", "--timeout=120s"]).unwrap();
-    bed.change("ng/demo-workers", &json!({"version": "1.36"}));
+    bed.change("ng/demo-workers", &json!({"version": next_version()}));
     bed.until("the old node to be drained", CLUSTER, || {
         let words = bed.kubectl(&["get", "ng/demo-workers", "-o", &format!("jsonpath={MESSAGE}")]).ok()?;
         words.contains("evicting").then_some(())
     });
     let cordoned = child.kubectl(&["get", node.trim(), "-o", "jsonpath={.spec.unschedulable}"]).unwrap();
-    assert_eq!((cordoned.as_str(), bed.get("ng/demo-workers", "{.status.version}").as_str()), ("true", "1.35"));
+    assert_eq!((cordoned.as_str(), bed.get("ng/demo-workers", "{.status.version}").as_str()), ("true", version()));
     child.kubectl(&["get", "pod", "held"]).unwrap();
     child.apply(&budget(0));
-    bed.wait("ng/demo-workers", "{.status.version}", "1.36", CLUSTER);
+    bed.wait("ng/demo-workers", "{.status.version}", next_version(), CLUSTER);
     bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     let kubelets = "-o=jsonpath={.items[*].status.nodeInfo.kubeletVersion}";
     let kubelets = child.kubectl(&["get", "nodes", "-leks.amazonaws.com/nodegroup=workers", kubelets]).unwrap();
-    assert!(kubelets.starts_with("v1.36") && !kubelets.contains(' '), "{kubelets}");
+    assert!(kubelets.starts_with(&format!("v{}.", next_version())) && !kubelets.contains(' '), "{kubelets}");
 }
 
 #[test]
@@ -89,16 +91,16 @@ fn killed_at_any_moment_of_an_upgrade_it_is_finished_by_the_next() {
     // The last two may be told as one: a step that is over before anybody looks isn't said.
     for moments in [&["Upgrading 2/4"][..], &["Upgrading 3/4", "Upgrading 4/4"], &["Upgrading 4/4"]] {
         let operator = Operator::start(&bed, &[], None);
-        bed.apply(&cluster("demo", json!({"kubernetesVersion": "1.35"})));
+        bed.apply(&cluster("demo", json!({"kubernetesVersion": version()})));
         bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
         bed.child("demo").kubectl(&["create", "configmap", "kept"]).unwrap();
-        upgrade(&bed, "1.36");
+        upgrade(&bed, next_version());
         bed.until(moments[0], CLUSTER, || moments.iter().any(|moment| operator.said(moment)).then_some(()));
         operator.kill(&bed);
         let _operator = Operator::start(&bed, &[], None);
-        bed.wait("eks/demo", "{.status.version}", "1.36", CLUSTER);
+        bed.wait("eks/demo", "{.status.version}", next_version(), CLUSTER);
         bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
-        assert!(runs(&bed).starts_with("v1.36"), "{moments:?}");
+        assert!(runs(&bed).starts_with(next_version()), "{moments:?}");
         bed.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
         bed.until("one server", CLUSTER, || (bed.containers().len() == 1).then_some(()));
         bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
