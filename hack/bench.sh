@@ -12,7 +12,7 @@ case ${1:-} in
 esac
 name=${K3EKS_BENCH_NAME:-k3eks-bench}
 finish() {
-  for cluster in bench-bare bench-four0 bench-four1 bench-four2 bench-four3; do k3d cluster delete "$cluster" >/dev/null 2>&1 || true; done
+  [[ ${parts[*]} != *operator* ]] || for cluster in bench-bare bench-four{0..3}; do k3d cluster delete "$cluster" >/dev/null 2>&1 || true; done
   "$ROOT/hack/management.sh" down "$name"
 }
 trap finish EXIT

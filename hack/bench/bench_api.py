@@ -76,6 +76,8 @@ def wrk(url, connections, *arguments):
     text = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", *arguments, url], check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in text:
         sys.exit(f"{url} answers with errors:\n{text}")
+    if re.search(r"Requests/sec:\s+0\.00", text):
+        sys.exit(f"{url} answered nothing in {SECONDS} s: the machine is too busy to measure")
     value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()
     return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
