@@ -185,7 +185,6 @@ for release in "${missing[@]}"; do
   mkdir -p "$work/$release"
   step "Building Kubernetes as $release" kubernetes "$release"
 done
-# Afterwards: most of it is compiled by then.
 step "Building CoreDNS, metrics-server and local-path-provisioner" pods
 step "Building kine" kine
 step "Building helm-controller and flannel into k3s" k3s

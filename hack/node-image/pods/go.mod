@@ -131,7 +131,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-// What Kubernetes needs as well, in the very versions of ../kubernetes/go.mod: it is compiled once for both.
+// What Kubernetes needs as well, in the very versions of ../kubernetes/go.mod.
 replace (
 	cel.dev/expr => cel.dev/expr v0.25.1
 	cyphar.com/go-pathrs => cyphar.com/go-pathrs v0.2.2
