@@ -34,8 +34,12 @@ helpers() {
 
 # Under the name that k3d itself looks for, too.
 proxy() {
-  (go_build "$here/proxy" "$work/proxy" .)
-  scratch ghcr.io/k3d-io/k3d-proxy:5.9.0 "$work/proxy" /k3d-proxy
+  local root=$work/balancer
+  mkdir -p "$root/usr/sbin"
+  (go_build "$here/proxy" "$root/k3d-proxy" .)
+  # By this name it is told to read its configuration again.
+  ln -sf /k3d-proxy "$root/usr/sbin/nginx"
+  called ghcr.io/k3d-io/k3d-proxy:5.9.0 "$root" /k3d-proxy
 }
 
 # One program under several names; each name is an image of its own, of the same layer.

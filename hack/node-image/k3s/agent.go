@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
@@ -23,14 +24,21 @@ func get(url, name string) ([]byte, error) {
 
 // fetch doesn't check the server's certificate: a node learns the authority by this very call, holding the token.
 func fetch(url, token string, config *tls.Config) ([]byte, error) {
-	return call(http.MethodGet, url, token, config)
+	return call(http.MethodGet, url, token, config, nil)
 }
 
-func call(method, url, token string, config *tls.Config) ([]byte, error) {
+func call(method, url, token string, config *tls.Config, body []byte) ([]byte, error) {
+	return callAs(method, url, token, "", config, body)
+}
+
+func callAs(method, url, token, kind string, config *tls.Config, sent []byte) ([]byte, error) {
 	client := http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
-	request, err := http.NewRequest(method, url, nil)
+	request, err := http.NewRequest(method, url, bytes.NewReader(sent))
 	if err != nil {
 		return nil, err
+	}
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
@@ -41,7 +49,7 @@ func call(method, url, token string, config *tls.Config) ([]byte, error) {
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
+	if err == nil && answer.StatusCode/100 != 2 {
 		err = fmt.Errorf("%s: %s %.200s", url, answer.Status, body)
 	}
 	return body, err

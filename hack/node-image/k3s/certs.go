@@ -42,7 +42,7 @@ func serial() *big.Int {
 	return n
 }
 
-// loadAuthority reads one of the cluster's authorities, or makes it on the first start.
+// loadAuthority reads an authority of the cluster, or makes it on the first start.
 func loadAuthority(name string) (*authority, error) {
 	certPath, keyPath := filepath.Join(tlsDir, name+".crt"), filepath.Join(tlsDir, name+".key")
 	text, err := os.ReadFile(certPath)

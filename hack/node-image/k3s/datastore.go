@@ -18,7 +18,11 @@ func (n *node) datastore() (string, error) {
 		if _, err := os.Stat(kineDatabase); err == nil {
 			return "", errors.New("this server has its state in sqlite, and this node image can't move it to etcd: make the cluster anew")
 		}
-		supervisor.keep("etcd", n.etcdFlags()...)
+		arguments, err := n.etcdFlags()
+		if err != nil {
+			return "", err
+		}
+		supervisor.keep("etcd", arguments...)
 		return etcdURL, nil
 	}
 	supervisor.keep("kine", "-database", kineDatabase, "-socket", kineSocket)

@@ -63,7 +63,8 @@ func (n *node) stage(names []string) {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(bundledDir, name+".yaml"))
-		if err == nil && missing != nil {
+		// Anew at each start, whatever somebody wrote there.
+		if err == nil {
 			text := strings.ReplaceAll(string(text), "%{CLUSTER_DNS}%", n.clusterDNS)
 			_ = os.WriteFile(target, []byte(text), 0o600)
 		}

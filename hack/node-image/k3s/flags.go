@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -15,14 +16,7 @@ type options struct {
 	clusterInit, disableHelm                                                           bool
 }
 
-// switches take no value.
-var switches = map[string]bool{
-	"--disable-agent": true, "--cluster-init": true, "--disable-cloud-controller": true,
-	"--disable-network-policy": true, "--disable-kube-proxy": true, "--secrets-encryption": true,
-	"--disable-helm-controller": true,
-}
-
-func parse(args []string) options {
+func parse(role string, args []string) (options, error) {
 	host, _ := os.Hostname()
 	o := options{
 		serviceCIDR: "10.43.0.0/16", clusterCIDR: "10.42.0.0/16", name: host,
@@ -37,15 +31,32 @@ func parse(args []string) options {
 		"--node-name": &o.name, "--node-ip": &o.ip, "--token": &o.token, "--server": &o.server,
 		"--flannel-backend": &o.flannelBackend,
 	}
+	if err := checkEnvironment(); err != nil {
+		return o, err
+	}
+	more, err := configured(role)
+	if err != nil {
+		return o, err
+	}
+	args = append(more, args...)
 	for i := 0; i < len(args); i++ {
 		flag, value, joined := strings.Cut(args[i], "=")
-		o.clusterInit = o.clusterInit || flag == "--cluster-init"
+		if !strings.HasPrefix(flag, "-") {
+			return o, fmt.Errorf("invalid argument %q", args[i])
+		}
+		bare, err := isSwitch(role, flag)
+		if err != nil {
+			return o, err
+		}
+		o.clusterInit = o.clusterInit || flag == "--cluster-init" && value != "false"
 		o.disableHelm = o.disableHelm || flag == "--disable-helm-controller"
-		if !strings.HasPrefix(flag, "--") || switches[flag] {
+		if bare {
 			continue
 		}
-		if !joined && i+1 < len(args) {
-			i++
+		if !joined {
+			if i++; i == len(args) {
+				return o, fmt.Errorf("flag needs an argument: %s", flag)
+			}
 			value = args[i]
 		}
 		switch list, text := lists[flag], texts[flag]; {
@@ -58,7 +69,7 @@ func parse(args []string) options {
 				o.disabled[name] = true
 			}
 		default:
-			say("warning", "flag "+flag+" isn't known here and is left out")
+			say("warning", "flag "+flag+" has no effect here")
 		}
 	}
 	if o.ip == "" {
@@ -67,7 +78,7 @@ func parse(args []string) options {
 	if o.clusterDNS == "" {
 		o.clusterDNS = nth(o.serviceCIDR, 10)
 	}
-	return o
+	return o, nil
 }
 
 // nth is the nth address of a network.

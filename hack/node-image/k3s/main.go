@@ -87,7 +87,7 @@ func version() string {
 
 // prepare makes the folders and the mount propagation that kubelet wants.
 func prepare() error {
-	for _, folder := range []string{tlsDir, agentDir, manifestsDir, "/run/k3s/containerd", "/etc/rancher/k3s", "/var/log", "/etc/cni/net.d"} {
+	for _, folder := range []string{tlsDir, agentDir, filepath.Dir(containerdLog), manifestsDir, "/run/k3s/containerd", "/etc/rancher/k3s", "/var/log", "/etc/cni/net.d"} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return err
 		}
@@ -101,8 +101,4 @@ func write(path string, text []byte) error {
 		return err
 	}
 	return os.WriteFile(path, text, 0o600)
-}
-
-func logFile(name string) (*os.File, error) {
-	return os.OpenFile(filepath.Join("/var/log", name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 }

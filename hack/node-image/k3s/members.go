@@ -2,14 +2,18 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/subtle"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,80 +25,127 @@ const (
 	supervisorPort = "9345"
 )
 
-// shared is what all servers of a cluster have in common.
-var shared = []string{"server-ca.crt", "server-ca.key", "request-header-ca.crt", "request-header-ca.key", "sa.key"}
+var errDuplicate = errors.New("duplicate node name found, please use a unique name for this node")
 
 // clustered says whether there may be more servers than this one.
 func (n *node) clustered() bool { return n.clusterInit || n.server != "" }
 
-// peer is where other members find this one's etcd. A name: addresses change when a container starts again.
-func (n *node) peer() string { return "https://" + n.name + ":2380" }
+// peer is where other members find this one's etcd: by its address, which is its identity for as long as it lives.
+func (n *node) peer() string { return "https://" + n.ip + ":2380" }
 
-// etcdFlags joins the etcd of the server that is named by K3S_URL, unless that was done before.
-func (n *node) etcdFlags() []string {
-	listen, peer, state := "http://127.0.0.1:2380", "http://127.0.0.1:2380", "new"
-	members := n.name + "=" + peer
-	var secure []string
-	if n.clustered() {
-		listen, peer = "https://0.0.0.0:2380", n.peer()
-		members = n.name + "=" + peer
-		ca := tlsDir + "/server-ca.crt"
-		secure = []string{
-			"--peer-cert-file=" + tlsDir + "/serving.crt", "--peer-key-file=" + tlsDir + "/serving.key",
-			"--peer-client-cert-auth", "--peer-trusted-ca-file=" + ca,
-		}
+// member is the name of this server in etcd: its node's, and something that a server made anew doesn't have.
+func (n *node) member() (string, error) {
+	path := etcdData + "/name"
+	text, err := os.ReadFile(path)
+	if err == nil {
+		return string(text), nil
 	}
-	if _, err := os.Stat(etcdData + "/member"); err != nil && n.server != "" {
-		state = "existing"
-		until(500*time.Millisecond, func() error {
-			query := url.Values{"name": {n.name}, "peer": {peer}}
-			text, err := n.ask(http.MethodPost, "/join?"+query.Encode())
-			if err != nil {
-				say("info", "Waiting to join: "+err.Error())
-			}
-			members = string(text)
-			return err
-		})
+	random := make([]byte, 4)
+	if _, err := rand.Read(random); err != nil {
+		return "", err
 	}
-	return append([]string{
-		"--name", n.name, "--data-dir", etcdData, "--listen-client-urls", etcdURL, "--advertise-client-urls", etcdURL,
-		"--listen-peer-urls", listen, "--initial-advertise-peer-urls", peer, "--initial-cluster", members,
-		"--initial-cluster-state", state, "--unsafe-no-fsync", "--log-level", "warn",
-	}, secure...)
+	name := n.name + "-" + hex.EncodeToString(random)
+	if err := os.MkdirAll(etcdData, 0o700); err != nil {
+		return "", err
+	}
+	return name, os.WriteFile(path, []byte(name), 0o600)
 }
 
-// inherit gets the authority and the keys of the cluster that is joined.
-func (n *node) inherit() error {
-	if _, err := os.Stat(tlsDir + "/server-ca.key"); err == nil || n.server == "" {
-		return nil
+// nodeOf is the node of a member of this name.
+func nodeOf(member string) string {
+	if i := strings.LastIndex(member, "-"); i > 1 {
+		return member[:i]
 	}
-	files := map[string]string{}
-	until(500*time.Millisecond, func() error {
-		text, err := n.ask(http.MethodGet, "/bootstrap")
-		if err != nil {
-			say("info", "Waiting for the first server: "+err.Error())
-			return err
-		}
-		return json.Unmarshal(text, &files)
-	})
-	for name, content := range files {
-		if err := os.WriteFile(tlsDir+"/"+name, []byte(content), 0o600); err != nil {
-			return err
+	return member
+}
+
+// etcdFlags joins the etcd of the server that is named by K3S_URL, unless that was done before.
+func (n *node) etcdFlags() ([]string, error) {
+	name, err := n.member()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.peerCertificate(); err != nil {
+		return nil, err
+	}
+	members, state := name+"="+n.peer(), "new"
+	if _, err := os.Stat(etcdData + "/member"); err != nil && n.server != "" {
+		state = "existing"
+		if members, err = n.join(name); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	ca := tlsDir + "/etcd-ca.crt"
+	return []string{
+		"--name", name, "--data-dir", etcdData, "--listen-client-urls", etcdURL, "--advertise-client-urls", etcdURL,
+		"--listen-peer-urls", n.peer() + ",https://127.0.0.1:2380", "--initial-advertise-peer-urls", n.peer(),
+		"--initial-cluster", members, "--initial-cluster-state", state, "--unsafe-no-fsync", "--log-level", "warn",
+		"--peer-cert-file=" + tlsDir + "/etcd-peer.crt", "--peer-key-file=" + tlsDir + "/etcd-peer.key", "--peer-client-cert-auth",
+		"--peer-trusted-ca-file=" + ca,
+	}, nil
+}
+
+// peerCertificate is of an authority that is etcd's alone.
+func (n *node) peerCertificate() error {
+	ca, err := loadAuthority("etcd-ca")
+	if err != nil {
+		return err
+	}
+	return ca.issue("etcd-peer", "etcd-peer", "", []string{n.ip, "127.0.0.1", "localhost", n.name})
+}
+
+// join makes this server a member; who the members are. A server whose node has a member already can't be one.
+func (n *node) join(name string) (string, error) {
+	query := url.Values{"name": {name}, "peer": {n.peer()}, "node": {n.name}}
+	for {
+		text, err := n.ask(http.MethodPost, "/join?"+query.Encode(), nil)
+		if err == nil {
+			return string(text), nil
+		}
+		if strings.Contains(err.Error(), errDuplicate.Error()) {
+			_ = os.Remove(etcdData + "/name")
+			return "", fmt.Errorf("etcd cluster join failed: %w", errDuplicate)
+		}
+		say("info", "Waiting to join: "+err.Error())
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+// tested waits until this server is a member by exactly its name and its present address.
+func (n *node) tested() error {
+	name, err := n.member()
+	if err != nil || !n.clustered() {
+		return err
+	}
+	for pause := 200 * time.Millisecond; ; time.Sleep(pause) {
+		known := members{}
+		if err := etcd("cluster/member/list", map[string]any{}, &known); err != nil {
+			continue
+		}
+		var found []string
+		for _, m := range known.Members {
+			for _, at := range m.PeerURLs {
+				if m.Name == name && at == n.peer() {
+					return nil
+				}
+				found = append(found, m.Name+"="+at)
+			}
+		}
+		say("error", fmt.Sprintf("Failed to test etcd connection: this server is a not a member of the etcd cluster. Found %v, expect: %s=%s", found, name, n.peer()))
+		pause = 5 * time.Second
+	}
 }
 
 // ask asks the supervisor of the server that is joined.
-func (n *node) ask(method, path string) ([]byte, error) {
+func (n *node) ask(method, path string, body []byte) ([]byte, error) {
 	joined, err := url.Parse(n.server)
 	if err != nil {
 		return nil, err
 	}
-	return call(method, "https://"+joined.Hostname()+":"+supervisorPort+path, n.token, &tls.Config{InsecureSkipVerify: true})
+	return call(method, "https://"+joined.Hostname()+":"+supervisorPort+path, n.token, &tls.Config{InsecureSkipVerify: true}, body)
 }
 
-// supervise serves those who join, to who knows the token.
+// supervise serves those who join, and `k3s certificate`, to who knows the token.
 func (n *node) supervise() {
 	checked := func(handle func(*http.Request) ([]byte, error)) http.HandlerFunc {
 		return func(answer http.ResponseWriter, request *http.Request) {
@@ -112,18 +163,21 @@ func (n *node) supervise() {
 	}
 	routes := http.NewServeMux()
 	routes.Handle("GET /bootstrap", checked(func(*http.Request) ([]byte, error) {
-		files := map[string]string{}
-		for _, name := range shared {
-			text, err := os.ReadFile(tlsDir + "/" + name)
-			if err != nil {
-				return nil, err
-			}
-			files[name] = string(text)
+		files, err := onDisk(tlsDir)
+		if err != nil {
+			return nil, err
 		}
 		return json.Marshal(files)
 	}))
 	routes.Handle("POST /join", checked(func(request *http.Request) ([]byte, error) {
-		return admit(request.FormValue("name"), request.FormValue("peer"))
+		return admit(request.FormValue("name"), request.FormValue("peer"), request.FormValue("node"))
+	}))
+	routes.Handle("PUT /cacerts", checked(func(request *http.Request) ([]byte, error) {
+		text, err := io.ReadAll(request.Body)
+		if err != nil {
+			return nil, err
+		}
+		return nil, n.replace(text, request.FormValue("force") == "true")
 	}))
 	server := http.Server{Addr: ":" + supervisorPort, Handler: routes, ReadHeaderTimeout: 5 * time.Second}
 	say("error", "the supervisor ended: "+server.ListenAndServeTLS(tlsDir+"/serving.crt", tlsDir+"/serving.key").Error())
@@ -139,25 +193,28 @@ type members struct {
 	Members []member `json:"members"`
 }
 
-// admit makes a server a member of etcd, in place of one that had its name; says who the members are.
-func admit(name, peer string) ([]byte, error) {
-	if name == "" || peer == "" {
-		return nil, errors.New("name and peer are needed")
+// admit makes a server a member of etcd; says who the members are.
+func admit(name, peer, node string) ([]byte, error) {
+	if name == "" || peer == "" || node == "" {
+		return nil, errors.New("name, peer and node are needed")
 	}
 	known := members{}
-	if err := etcd("member/list", map[string]any{}, &known); err != nil {
+	if err := etcd("cluster/member/list", map[string]any{}, &known); err != nil {
 		return nil, err
 	}
+	now, there := known, false
 	for _, m := range known.Members {
-		if m.Name == name || len(m.PeerURLs) == 1 && m.PeerURLs[0] == peer {
-			if err := etcd("member/remove", map[string]any{"ID": m.ID}, nil); err != nil {
-				return nil, err
-			}
+		// One that hasn't started yet has no name; where it has the address of who asks, it is that one.
+		there = there || slices.Contains(m.PeerURLs, peer) && (m.Name == "" || m.Name == name)
+		if m.Name != name && nodeOf(m.Name) == node {
+			return nil, errDuplicate
 		}
 	}
-	now := members{}
-	if err := etcd("member/add", map[string]any{"peerURLs": []string{peer}}, &now); err != nil {
-		return nil, err
+	if !there {
+		now = members{}
+		if err := etcd("cluster/member/add", map[string]any{"peerURLs": []string{peer}}, &now); err != nil {
+			return nil, err
+		}
 	}
 	var all []string
 	for _, m := range now.Members {
@@ -171,6 +228,20 @@ func admit(name, peer string) ([]byte, error) {
 	return []byte(strings.Join(all, ",")), nil
 }
 
+// expel takes a node's member out of etcd.
+func expel(node string) error {
+	known := members{}
+	if err := etcd("cluster/member/list", map[string]any{}, &known); err != nil {
+		return err
+	}
+	for _, m := range known.Members {
+		if nodeOf(m.Name) == node {
+			return etcd("cluster/member/remove", map[string]any{"ID": m.ID}, nil)
+		}
+	}
+	return nil
+}
+
 // etcd asks this server's own member, through etcd's JSON gateway.
 func etcd(what string, request, answer any) error {
 	body, err := json.Marshal(request)
@@ -178,7 +249,7 @@ func etcd(what string, request, answer any) error {
 		return err
 	}
 	client := http.Client{Timeout: 10 * time.Second}
-	response, err := client.Post(etcdURL+"/v3/cluster/"+what, "application/json", bytes.NewReader(body))
+	response, err := client.Post(etcdURL+"/v3/"+what, "application/json", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ const (
 	tlsDir           = dataDir + "/server/tls"
 	manifestsDir     = dataDir + "/server/manifests"
 	agentDir         = dataDir + "/agent"
+	containerdLog    = dataDir + "/agent/containerd/containerd.log"
 	containerdSocket = "/run/k3s/containerd/containerd.sock"
 	adminConfig      = "/etc/rancher/k3s/k3s.yaml"
 	local            = "https://127.0.0.1:6443"
@@ -27,7 +28,11 @@ type node struct {
 }
 
 func newNode(role string, args []string) (*node, error) {
-	n := &node{options: parse(args), role: role}
+	options, err := parse(role, args)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{options: options, role: role}
 	if n.token == "" {
 		n.token = "insecure"
 	}
@@ -57,16 +62,23 @@ func (n *node) controlPlane() error {
 	if err := n.inherit(); err != nil {
 		return err
 	}
-	if err := n.certificates(); err != nil {
-		return err
-	}
-	if n.clustered() {
-		go n.supervise()
-	}
 	store, err := n.datastore()
 	if err != nil {
 		return err
 	}
+	if err := n.tested(); err != nil {
+		return err
+	}
+	if err := n.reconcile(); err != nil {
+		return err
+	}
+	if err := n.certificates(); err != nil {
+		return err
+	}
+	if err := n.save(); err != nil {
+		return err
+	}
+	go n.supervise()
 	supervisor.keep("kube-apiserver", n.apiserverFlags(store)...)
 	say("info", "Running kube-apiserver")
 	say("info", "Containerd is now running")
@@ -92,7 +104,13 @@ func (n *node) controlPlane() error {
 	if !n.disabled["coredns"] {
 		go fetchImage(dnsImage)
 	}
-	return nil
+	if n.clustered() {
+		go n.watchNodes()
+	}
+	if !n.disabled["servicelb"] {
+		go n.balance()
+	}
+	return n.admitted()
 }
 
 func (n *node) certificates() error {
@@ -167,12 +185,17 @@ func (n *node) apiserverFlags(store string) []string {
 		"--requestheader-username-headers=X-Remote-User", "--proxy-client-cert-file=" + tlsDir + "/client-auth-proxy.crt",
 		"--proxy-client-key-file=" + tlsDir + "/client-auth-proxy.key",
 	}
-	issuer := false
+	issuer, configured := false, false
 	for _, a := range n.apiserverArgs {
+		configured = configured || strings.HasPrefix(a, "authentication-config=")
 		issuer = issuer || strings.HasPrefix(a, "service-account-issuer=")
 	}
 	if !issuer {
 		own = append(own, "--service-account-issuer=https://kubernetes.default.svc.cluster.local")
+	}
+	// k3s leaves it to who gives a configuration to say what nobody in particular may do.
+	if !configured {
+		own = append(own, "--anonymous-auth=false")
 	}
 	return append(own, flags(n.apiserverArgs)...)
 }

@@ -34,20 +34,24 @@ func (p *processes) keep(name string, args ...string) {
 
 // once runs a component until it ends; false where the node is going down.
 func (p *processes) once(name string, args []string) bool {
-	file, err := logFile(name)
-	if err != nil {
-		say("error", err.Error())
-		return true
-	}
-	defer file.Close()
 	command := exec.Command(name, args...)
-	command.Stdout, command.Stderr = file, file
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	// As k3s has it: all parts speak here, containerd into a file.
+	if name == "containerd" {
+		file, err := os.OpenFile(containerdLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			say("error", err.Error())
+			return true
+		}
+		defer file.Close()
+		command.Stdout, command.Stderr = file, file
+	}
 	p.mu.Lock()
 	if p.stopped {
 		p.mu.Unlock()
 		return false
 	}
-	err = command.Start()
+	err := command.Start()
 	if err == nil {
 		p.running = append(p.running, command)
 	}

@@ -1,5 +1,6 @@
 // What k3d puts before several servers, where no container registry has its own image: forwards TCP as the configuration
-// says that k3d writes into the container, each connection to the first server that answers.
+// says that k3d writes into the container, each connection to the first server that answers. As nginx does, it asks for the
+// servers' addresses once: when it starts, where one name that nobody knows ends it, and when it reads its configuration again.
 package main
 
 import (
@@ -8,6 +9,8 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,33 +41,108 @@ type backends struct {
 }
 
 func main() {
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	var err error
+	if filepath.Base(os.Args[0]) == "nginx" {
+		err = control(os.Args[1:])
+	} else {
+		err = run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "k3d-proxy:", err)
+		os.Exit(1)
+	}
+}
+
+// control is `nginx -s reload`: the configuration is tried here, and read again by the one that runs.
+func control(args []string) error {
+	if !slices.Equal(args, []string{"-s", "reload"}) {
+		return fmt.Errorf("only -s reload is known, not %v", args)
+	}
+	if _, err := load(); err != nil {
+		return err
+	}
+	return syscall.Kill(1, syscall.SIGHUP)
+}
+
+// load reads which port leads to which addresses.
+func load() (map[string][]string, error) {
 	text, err := os.ReadFile(configPath)
 	read := config{}
 	if err == nil {
 		err = yaml.Unmarshal(text, &read)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "k3d-proxy: reading", configPath+":", err)
-		os.Exit(1)
+		return nil, fmt.Errorf("reading %s: %w", configPath, err)
 	}
+	all := map[string][]string{}
 	for name, hosts := range read.Ports {
 		port, protocol, _ := strings.Cut(name, ".")
 		if protocol != "tcp" {
-			fmt.Fprintln(os.Stderr, "k3d-proxy: only TCP is forwarded, not", name)
-			continue
+			return nil, fmt.Errorf("only TCP is forwarded, not %s", name)
 		}
+		for _, host := range hosts {
+			addresses, err := net.LookupHost(host)
+			if err != nil {
+				return nil, fmt.Errorf("host not found in upstream %q: %w", host, err)
+			}
+			all[port] = append(all[port], addresses...)
+		}
+	}
+	return all, nil
+}
+
+func run() error {
+	stop, again := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(again, syscall.SIGHUP)
+	ports, err := load()
+	if err != nil {
+		return err
+	}
+	all := map[string]*backends{}
+	for port, hosts := range ports {
 		listener, err := net.Listen("tcp", ":"+port)
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "k3d-proxy:", err)
-			os.Exit(1)
+			return err
 		}
-		go serve(listener, &backends{hosts: hosts, port: port, failed: map[string]time.Time{}})
+		all[port] = &backends{hosts: hosts, port: port, failed: map[string]time.Time{}}
+		go serve(listener, all[port])
 	}
-	// k3d waits for these words, which are nginx's.
-	fmt.Fprintln(os.Stderr, "start worker processes")
-	<-stop
+	go watch(again)
+	for {
+		// k3d waits for these words, which are nginx's.
+		fmt.Fprintln(os.Stderr, "start worker processes")
+		select {
+		case <-stop:
+			return nil
+		case <-again:
+		}
+		ports, err := load()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "k3d-proxy:", err)
+			continue
+		}
+		for port, servers := range all {
+			servers.mu.Lock()
+			servers.hosts = ports[port]
+			servers.mu.Unlock()
+		}
+	}
+}
+
+// watch has a configuration read that somebody wrote, as confd does.
+func watch(again chan<- os.Signal) {
+	var last time.Time
+	for ; ; time.Sleep(time.Second) {
+		info, err := os.Stat(configPath)
+		if err != nil || info.ModTime().Equal(last) {
+			continue
+		}
+		if !last.IsZero() {
+			again <- syscall.SIGHUP
+		}
+		last = info.ModTime()
+	}
 }
 
 func serve(listener net.Listener, servers *backends) {
@@ -105,9 +183,12 @@ func join(client, server net.Conn) {
 }
 
 func (b *backends) connect() (net.Conn, error) {
-	first := int(b.next.Add(1) % uint64(len(b.hosts)))
 	var good, bad []string
 	b.mu.Lock()
+	first := 0
+	if len(b.hosts) > 0 {
+		first = int(b.next.Add(1) % uint64(len(b.hosts)))
+	}
 	for i := range b.hosts {
 		host := b.hosts[(first+i)%len(b.hosts)]
 		if time.Since(b.failed[host]) < shunned {
@@ -117,7 +198,7 @@ func (b *backends) connect() (net.Conn, error) {
 		}
 	}
 	b.mu.Unlock()
-	var last error
+	last := error(fmt.Errorf("port %s leads to nobody", b.port))
 	for _, host := range append(good, bad...) {
 		connection, err := net.DialTimeout("tcp", net.JoinHostPort(host, b.port), patience)
 		b.mu.Lock()
