@@ -61,16 +61,19 @@ async fn image(docker: &Docker, version: &str) -> Finding {
 /// The k3d that makes clusters where the operator runs on this host.
 pub async fn k3d() -> Finding {
     const WHAT: &str = "k3d";
-    let mend = "install k3d 5 (https://k3d.io), or make setup in a clone; the operator's image has its own";
+    let mend =
+        "install k3d 5.9.0 or newer (https://k3d.io), or make setup in a clone; the operator's image has its own";
     let said = Command::new("k3d").arg("version").output().await;
     match said {
         Ok(output) if output.status.success() => {
             let text = String::from_utf8_lossy(&output.stdout);
             let version = text.lines().next().unwrap_or_default().trim().trim_start_matches("k3d version ").to_owned();
-            if version.starts_with("v5.") {
+            if is_new_enough(&version) {
                 Finding::well(WHAT, version)
             } else {
-                Finding::problem(WHAT, format!("is {version}, and 5 is needed"), mend)
+                let says =
+                    format!("is {version}, and 5.9.0 is needed: nodes of older ones don't hear that they are to end");
+                Finding::problem(WHAT, says, mend)
             }
         }
         Ok(output) => {
@@ -78,6 +81,13 @@ pub async fn k3d() -> Finding {
         }
         Err(error) => Finding::note(WHAT, format!("isn't on the path: {error}"), mend),
     }
+}
+
+/// Whether k3d of this version, such as `v5.9.0`, is 5.9.0 or newer and still 5.
+fn is_new_enough(version: &str) -> bool {
+    let mut parts = version.trim_start_matches('v').split('.');
+    let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
+    number() == Some(5) && number().is_some_and(|minor| minor >= 9)
 }
 
 /// Ports for API servers.
@@ -165,6 +175,14 @@ mod tests {
         assert_eq!(ports("16443").state, State::Problem);
         drop(held);
         assert_eq!(ports(&format!("{port}-{port}")).state, State::Well);
+    }
+
+    #[test]
+    fn a_k3d_whose_nodes_don_t_hear_is_a_problem() {
+        for (version, fine) in [("v5.8.3", false), ("v5.9.0", true), ("v5.10.1", true), ("v6.0.0", false), ("", false)]
+        {
+            assert_eq!(is_new_enough(version), fine, "{version}");
+        }
     }
 
     #[test]
