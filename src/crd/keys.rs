@@ -58,6 +58,8 @@ pub const NODE_CAPACITY_TYPE: &str = "eks.amazonaws.com/capacityType";
 pub const NODE_IMAGE: &str = "eks.amazonaws.com/nodegroup-image";
 /// Well-known node label with the instance type.
 pub const NODE_INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
+/// The same under its older name, which Kubernetes takes for the truth where the two differ.
+pub const NODE_INSTANCE_TYPE_BETA: &str = "beta.kubernetes.io/instance-type";
 /// Well-known node label with the availability zone.
 pub const NODE_ZONE: &str = "topology.kubernetes.io/zone";
 /// Well-known node label with the region.

@@ -100,6 +100,7 @@ fn labels(group: &Nodegroup, region: &str) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::from([
         (keys::NODE_NODEGROUP.to_owned(), names::nodegroup_name(group)),
         (keys::NODE_INSTANCE_TYPE.to_owned(), instance_type(group).to_owned()),
+        (keys::NODE_INSTANCE_TYPE_BETA.to_owned(), instance_type(group).to_owned()),
         (keys::NODE_CAPACITY_TYPE.to_owned(), group.spec.capacity_type.unwrap_or_default().as_str().to_owned()),
         (keys::NODE_REGION.to_owned(), region.to_owned()),
     ]);
@@ -156,6 +157,7 @@ mod tests {
         for (label, value) in [
             (keys::NODE_NODEGROUP, "workers"),
             (keys::NODE_INSTANCE_TYPE, "m5.large"),
+            (keys::NODE_INSTANCE_TYPE_BETA, "m5.large"),
             (keys::NODE_CAPACITY_TYPE, "SPOT"),
             (keys::NODE_REGION, "us-east-1"),
             ("team", "a"),
