@@ -56,6 +56,11 @@ fn a_cluster_from_yaml_lives_scales_heals_and_goes() {
     // The way in that the Secret gives is a real one.
     let child = bed.child("demo");
     assert_eq!(child.kubectl(&["get", "--raw", "/readyz"]).unwrap(), "ok");
+    let endpoint = bed.get("eks/demo", "{.status.endpoint}");
+    let nobody =
+        ["--kubeconfig=/dev/null", "--server", &endpoint, "--insecure-skip-tls-verify", "get", "--raw", "/version"];
+    let refused = child.kubectl(&nobody).unwrap_err();
+    assert!(refused.contains("provide credentials") || refused.contains("Unauthorized"), "{refused}");
     let selector = "-leks.amazonaws.com/nodegroup=workers,team=a,node.kubernetes.io/instance-type=t3.medium,eks.amazonaws.com/capacityType=ON_DEMAND";
     let node = child.kubectl(&["get", "nodes", selector, "-o", "jsonpath={.items[*].metadata.name}"]).unwrap();
     assert!(node.starts_with("k3d-"), "one node with EKS's labels, not {node:?}");
@@ -107,20 +112,70 @@ fn a_cluster_stops_and_starts_with_all_that_it_has() {
     let before = bed.get("eks/demo", ways_in);
     let node = bed.get("ng/demo-workers", "{.status.nodes[0].name}");
     bed.child("demo").kubectl(&["create", "configmap", "kept"]).unwrap();
+    let server = server(&bed);
+    let hosts = || hosts(&bed, &server);
+    let resolved = bed.until("the names of hosts", SOON, hosts);
+    a_pod_that_takes_its_time(&bed, &server);
     let state = |state: &str| bed.change("eks/demo", &json!({"state": state}));
     state("Stopped");
     bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
     bed.until("nothing to run", SOON, || (bed.running() == 0).then_some(()));
     bed.wait("ng/demo-workers", "{.status.phase}", "Stopped", SOON);
+    let said = bed.try_docker_all(&["logs", "--tail", "5000", &server]);
+    assert!(said.contains("Waiting for k3s to close"), "the server's node was drained before k3s ended: {said}");
     state("Running");
     bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
     bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     assert_eq!(bed.get("eks/demo", ways_in), before);
     assert_eq!(bed.get("ng/demo-workers", "{.status.nodes[0].name}"), node, "the same node");
+    bed.until("the names of hosts to be back", SOON, || (hosts()? == resolved).then_some(()));
     bed.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
     bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     bed.nothing_left();
+}
+
+/// The container of the cluster's only server.
+pub fn server(bed: &Bed) -> String {
+    let all = bed.containers();
+    let mut names = all.iter().filter_map(|line| line.split(' ').next_back());
+    names.find(|name| name.ends_with("-server-0")).unwrap().to_owned()
+}
+
+/// Where `host.k3d.internal` is, for the server's own programs and for the cluster's DNS.
+pub fn hosts(bed: &Bed, server: &str) -> Option<Vec<String>> {
+    let known = bed.try_docker(&["exec", server, "cat", "/etc/hosts"]).ok()?;
+    let dns = [
+        "exec",
+        server,
+        "kubectl",
+        "get",
+        "configmap",
+        "coredns",
+        "-n",
+        "kube-system",
+        "-o",
+        "jsonpath={.data.NodeHosts}",
+    ];
+    let dns = bed.try_docker(&dns).ok()?;
+    let of = |text: &str| {
+        let mut all: Vec<String> =
+            text.lines().filter(|line| line.contains("host.k3d.internal")).map(str::to_owned).collect();
+        all.sort();
+        all.dedup();
+        all
+    };
+    let (known, dns) = (of(&known), of(&dns));
+    (!known.is_empty() && !dns.is_empty()).then(|| [known, dns].concat())
+}
+
+/// On the server's node: longer than Docker waits by itself.
+fn a_pod_that_takes_its_time(bed: &Bed, server: &str) {
+    let child = bed.child("demo");
+    child.apply(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "slow", "namespace": "default"}, "spec": {
+        "nodeName": server, "terminationGracePeriodSeconds": 14,
+        "containers": [{"name": "c", "image": "busybox:1.36", "command": ["sh", "-c", "trap : TERM; while true; do sleep 1; done"], "imagePullPolicy": "IfNotPresent"}]}}));
+    child.kubectl(&["wait", "pod/slow", "--for=condition=Ready", "--timeout=60s"]).unwrap();
 }
 
 #[test]

@@ -19,6 +19,7 @@ use super::context::{Settings, Wake};
 use super::error::Error;
 use super::nodegroup::marks;
 use super::way::{self, ANSWER};
+use crate::crd::identity_service::POD_ADDRESS;
 use crate::crd::keys;
 use crate::crd::nodegroup::NodeMarks;
 use crate::provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Import};
@@ -28,6 +29,8 @@ use crate::words;
 const SOON: Duration = Duration::from_millis(100);
 /// The longest pause between two questions to one that stays away.
 const LATER: Duration = Duration::from_secs(5);
+/// How often it is tried to lead nodes to where their pods find credentials, each time that the API server is found.
+const TRIES: usize = 5;
 /// The longest wait for an API server whose container was changed.
 const AGAIN: Duration = Duration::from_secs(60);
 /// Most characters of a version.
@@ -213,7 +216,7 @@ impl Run {
         loop {
             let client = self.find().await;
             tokio::select! {
-                () = self.watch_nodes(client) => {}
+                ((), ()) = async { tokio::join!(self.watch_nodes(client), self.lead_pods()) } => {}
                 () = self.again.notified() => {}
             }
             self.update(|child, _| {
@@ -287,6 +290,20 @@ impl Run {
         }
         let request = http::Request::get("/openid/v1/jwks").body(Vec::new()).map_err(kube::Error::HttpError)?;
         client.request_text(request).await.map(Some)
+    }
+
+    /// Leads the cluster's nodes to where their pods find credentials.
+    async fn lead_pods(&self) {
+        let (Some(identity), WayIn::Provider(provider), None) = (&self.identity, &self.way_in, &self.plan.import)
+        else {
+            return;
+        };
+        for _ in 0..TRIES {
+            let to = (identity.host.as_str(), identity.pods_port);
+            let Err(error) = provider.lead_pods(&self.plan.id, POD_ADDRESS, to).await else { return };
+            tracing::warn!(cluster = %self.plan.id, %error, "pods find no credentials by EKS Pod Identity yet");
+            tokio::time::sleep(LATER).await;
+        }
     }
 
     /// Follows the nodes until the watch fails for good.

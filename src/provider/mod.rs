@@ -102,6 +102,15 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(false)
     }
 
+    /// Has what pods of the cluster ask at `address`, port 80, answered at `to`, an address and a port; nodes that are added later do the same.
+    /// Where nothing runs: nothing to do.
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn lead_pods(&self, _id: &ClusterId, _address: &str, _to: (&str, u16)) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The certificate authority that signs for the cluster. `None` where nothing runs.
     ///
     /// # Errors

@@ -61,6 +61,32 @@ fn ready(child: &Child, version: &str) -> usize {
     nodes.lines().filter(good).count()
 }
 
+/// By which addresses the nodes of the servers are known.
+fn addresses(child: &Child) -> String {
+    let path = "jsonpath={range .items[*]}{.metadata.name} {.status.addresses[?(@.type==\"InternalIP\")].address}{\"\\n\"}{end}";
+    let nodes = child.kubectl(&["get", "nodes", "-o", path]).unwrap_or_default();
+    nodes.lines().filter(|line| line.contains("-server-")).collect::<Vec<_>>().join("\n")
+}
+
+/// Containers that took the addresses which Docker gave the servers before. They go with the test.
+struct Squatters<'a>(&'a Bed, Vec<String>);
+
+impl<'a> Squatters<'a> {
+    fn new(bed: &'a Bed, network: &str, count: usize) -> Self {
+        let image = ["busybox:1.36", "sleep", "600"];
+        let one = |_| bed.docker(&[&["run", "-d", "--network", network][..], &image].concat());
+        Self(bed, (0..count).map(one).collect())
+    }
+}
+
+impl Drop for Squatters<'_> {
+    fn drop(&mut self) {
+        for one in &self.1 {
+            let _ = self.0.try_docker(&["rm", "-f", one]);
+        }
+    }
+}
+
 #[test]
 fn any_one_of_three_servers_may_go() {
     let bed = Bed::new("servers");
@@ -78,7 +104,9 @@ fn any_one_of_three_servers_may_go() {
     let made = servers(&bed);
     assert_eq!(made.len(), 3, "{made:?}");
     let ways_in = "{.status.endpoint} {.status.certificateAuthority.data}";
-    let before = bed.get("eks/demo", ways_in);
+    let known = addresses(&child);
+    assert_eq!(known.lines().count(), 3, "{known}");
+    let network = bed.docker(&["inspect", "-f", "{{index .Config.Labels \"k3d.cluster.network\"}}", &made[0]]);
 
     while_asked(&child, "the first server is killed", || {
         bed.docker(&["kill", &made[0]]);
@@ -93,6 +121,18 @@ fn any_one_of_three_servers_may_go() {
         all(version());
     });
     assert_eq!(bed.get("eks/demo", "{.status.phase}"), "Active");
+    assert_eq!(addresses(&child), known, "etcd knows its members by their addresses");
+    // All servers take another certificate authority, from where they keep everything.
+    bed.apply(&json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "CertificateAuthority", "metadata": {"name": "next"}, "spec": {"clusterName": "demo"}}));
+    while_asked(&child, "another certificate authority", || {
+        bed.wait("certificateauthority/next", "{.status.phase}", "Active", ROLLED);
+        bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
+    });
+    let trusts = |server: &String| {
+        bed.docker(&["exec", server, "grep", "-c", "BEGIN", "/var/lib/rancher/k3s/server/tls/server-ca.crt"])
+    };
+    assert_eq!(made.iter().map(trusts).collect::<Vec<_>>(), ["2", "2", "2"]);
+    let before = bed.get("eks/demo", ways_in);
     while_asked(&child, "an upgrade", || {
         bed.change("eks/demo", &json!({"kubernetesVersion": next_version()}));
         bed.wait("eks/demo", "{.status.version}", next_version(), ROLLED);
@@ -109,8 +149,15 @@ fn any_one_of_three_servers_may_go() {
     state("Stopped");
     bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
     assert_eq!(bed.running(), 0);
+    // Docker gives the servers other addresses.
+    let squatters = Squatters::new(&bed, &network, 6);
     state("Running");
     bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    bed.until("the servers' own addresses", CLUSTER, || (addresses(&child) == known).then_some(()));
+    for _ in 0..9 {
+        child.kubectl(&["get", "--raw", "/readyz"]).expect("the balancer leads to every server");
+    }
+    drop(squatters);
     bed.until("what was kept", CLUSTER, || child.kubectl(&["get", "--raw", KEPT]).ok());
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     assert_eq!(nodes(), node, "the same node, with what was on it");

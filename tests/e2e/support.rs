@@ -114,6 +114,12 @@ impl Bed {
         run("docker", args, None)
     }
 
+    /// What a docker command prints, on standard error too.
+    pub fn try_docker_all(&self, args: &[&str]) -> String {
+        let output = Command::new("docker").args(args).output().unwrap();
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+    }
+
     pub fn k3d(&self, args: &[&str]) -> String {
         self.try_k3d(args).unwrap()
     }

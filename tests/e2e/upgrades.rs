@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::operator::Operator;
 use crate::support::{Bed, next_version, version};
-use crate::{CLUSTER, SOON, cluster};
+use crate::{CLUSTER, SOON, cluster, hosts, server};
 
 const MESSAGE: &str = "{.status.conditions[?(@.type==\"Ready\")].message}";
 const REASON: &str = "{.status.conditions[?(@.type==\"Ready\")].reason}";
@@ -38,6 +38,9 @@ fn a_cluster_goes_one_version_up_with_all_that_it_has() {
     let before = bed.get("eks/demo", ways_in);
     let child = bed.child("demo");
     child.kubectl(&["create", "configmap", "kept"]).unwrap();
+    let server = server(&bed);
+    let resolved = bed.until("the names of hosts", SOON, || hosts(&bed, &server));
+    let old = child.kubectl(&["get", "node", &server, "-o", "jsonpath={.status.nodeInfo.kubeletVersion}"]).unwrap();
 
     upgrade(&bed, "1.37");
     bed.wait("eks/demo", REASON, "InvalidSpec", SOON);
@@ -47,6 +50,12 @@ fn a_cluster_goes_one_version_up_with_all_that_it_has() {
     assert!(runs(&bed).starts_with(next_version()), "the version in status is the one that runs");
     assert_eq!(bed.get("eks/demo", ways_in), before);
     child.kubectl(&["get", "configmap", "kept"]).unwrap();
+    bed.until("the server's node to be the one that it was", CLUSTER, || {
+        let path = "jsonpath={.status.nodeInfo.kubeletVersion} {.status.conditions[?(@.type==\"Ready\")].status}";
+        let seen = child.kubectl(&["get", "node", &server, "-o", path]).ok()?;
+        (!seen.starts_with(&old) && seen.ends_with("True")).then_some(())
+    });
+    bed.until("the names of hosts to be back", CLUSTER, || (hosts(&bed, &server)? == resolved).then_some(()));
     bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     assert_eq!(bed.get("ng/demo-workers", "{.status.version}"), version(), "node groups follow when they are asked to");

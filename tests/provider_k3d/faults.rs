@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::relay::Relay;
 use crate::support::{Bed, docker, group, kubectl, until};
-use k3eks::provider::k3d::{K3d, K3dSettings};
+use k3eks::provider::k3d::{K3d, K3dSettings, Limits};
 use k3eks::provider::{ClusterId, ClusterPlan, ClusterProvider, Error, Progress, Retry};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,6 +140,37 @@ async fn docker_may_be_away_for_a_while() {
     assert!(k3d.access(&plan).await.unwrap().is_some());
     k3d.delete_cluster(&id).await.unwrap();
     assert!(docker(&["ps", "-aq", "--filter", &format!("name={}", k3d.cluster_name(&id))]).is_empty());
+}
+
+/// k3s writes its kubeconfig before anything works: a server that never did is made anew, not started for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_never_came_up_is_made_anew() {
+    let limits = Limits { create: Duration::from_secs(60), wait: Duration::from_secs(15), ..Limits::default() };
+    let bed = Bed::with("never", |settings| K3dSettings { limits, ..settings }).await;
+    let image = format!("k3eks-test/late:{}", std::process::id());
+    let plan = ClusterPlan { image: image.clone(), ..bed.plan("never") };
+    let folder = tempfile::tempdir().unwrap();
+    let k3s = folder.path().join("k3s");
+    script(
+        &k3s,
+        "mkdir -p \"$(dirname \"$K3S_KUBECONFIG_OUTPUT\")\"; echo {} >\"$K3S_KUBECONFIG_OUTPUT\"; sleep 1; exit 1",
+    );
+    let good = bed.plan("never").image;
+    let container = docker(&["create", &good]).remove(0);
+    docker(&["cp", &k3s.display().to_string(), &format!("{container}:/bin/k3s")]);
+    docker(&["commit", &container, &image]);
+    docker(&["rm", "-fv", &container]);
+    bed.create(&plan).await.expect_err("it ends at once");
+    docker(&["tag", &good, &image]);
+    let again = async {
+        while let Err(error) = bed.create(&plan).await {
+            eprintln!("{error}");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), again).await.expect("a cluster that works");
+    assert_eq!(kubectl(&bed.access(&plan).await, &["get", "--raw", "/readyz"]).unwrap(), "ok");
+    bed.k3d.delete_cluster(&plan.id).await.unwrap();
+    docker(&["rmi", "-f", &image]);
 }
 
 #[tokio::test]

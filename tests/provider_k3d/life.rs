@@ -27,7 +27,13 @@ async fn a_cluster_lives_and_leaves_nothing() {
     assert_eq!(bed.k3d.clusters().unwrap(), std::slice::from_ref(&plan.id));
 
     nodes_are_what_their_group_says(&bed, &plan, &access).await;
+    pods_are_led_to_their_credentials(&bed, &plan).await;
     a_stopped_cluster_comes_back_with_its_data(&bed, &plan).await;
+    let said = docker(&["logs", &bed.k3d.observe_cluster(&plan).unwrap().servers[0].name]).join("\n");
+    assert!(
+        said.contains("controller") && said.contains(".go:"),
+        "the parts of the control plane speak in Docker's log"
+    );
 
     let left = volumes(&bed.k3d.observe_cluster(&plan).unwrap().servers[0].name);
     assert!(!left.is_empty());
@@ -108,6 +114,29 @@ async fn nodes_are_what_their_group_says(
     bed.add(&large, 1).await.expect("a node may be asked to be larger than the machine");
 
     a_killed_node_is_seen_and_removed(bed, plan, &workers).await;
+}
+
+/// Where AWS SDKs look for credentials somebody answers: on nodes that are there, after a restart of theirs, and on new ones.
+async fn pods_are_led_to_their_credentials(bed: &Bed, plan: &k3eks::provider::ClusterPlan) {
+    let network = format!("k3d-{}", bed.k3d.cluster_name(&plan.id));
+    let serving = ["run", "-d", "--network", &network, "busybox:1.36", "httpd", "-f", "-p", "9080", "-h", "/etc"];
+    let answering = docker(&serving).remove(0);
+    let address =
+        docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &answering]).remove(0);
+    bed.k3d.lead_pods(&plan.id, "169.254.170.23", (&address, 9080)).await.unwrap();
+    let workers = group(plan, "plain");
+    let asked =
+        |node: &str| docker(&["exec", node, "busybox", "wget", "-qO-", "-T", "5", "http://169.254.170.23/passwd"]);
+    let node = bed.k3d.observe_nodes(&workers).unwrap()[0].name.clone();
+    assert!(asked(&node)[0].starts_with("root"));
+    docker(&["restart", &node]);
+    until(30, "the same after a restart", || asked(&node).first().is_some_and(|line| line.starts_with("root"))).await;
+    bed.add(&workers, 1).await.unwrap();
+    until(30, "the world sees the new node", || bed.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
+    for node in bed.k3d.observe_nodes(&workers).unwrap() {
+        assert!(asked(&node.name).first().is_some_and(|line| line.starts_with("root")), "{}", node.name);
+    }
+    docker(&["rm", "-f", &answering]);
 }
 
 async fn a_killed_node_is_seen_and_removed(

@@ -64,6 +64,8 @@ pub fn settings(
         "audit-log-maxsize=10".to_owned(),
         "audit-log-maxbackup=2".to_owned(),
         format!("encryption-provider-config={ENCRYPTION}"),
+        // k3s says so itself, but not where it is given a configuration of who is who.
+        "anonymous-auth=false".to_owned(),
     ] {
         settings.arguments.push(format!("--kube-apiserver-arg={argument}"));
     }
@@ -189,8 +191,8 @@ fn webhook(id: &ClusterId, address: &str, ca_pem: &str) -> Value {
     })
 }
 
-/// The objects in the child cluster that lead to the identity service: path of the API, name, body. The Service's address for
-/// pods is that where AWS SDKs look for credentials; every node's kube-proxy takes it to be there.
+/// The objects in the child cluster that lead to the identity service: path of the API, body. Its addresses are told twice, as kube-proxy reads
+/// them and as the API server does up to Kubernetes 1.33, which calls its webhooks where they are and not by their Service.
 pub fn objects(plan: &ClusterPlan, wanted: &IdentityService) -> Vec<(String, Value)> {
     let Some(address) = nth_address(&plan.service_cidr, service::ADDRESS) else { return Vec::new() };
     let (name, namespace) = (service::SERVICE, service::NAMESPACE);
@@ -199,17 +201,18 @@ pub fn objects(plan: &ClusterPlan, wanted: &IdentityService) -> Vec<(String, Val
     let in_cluster = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {
-            "type": "LoadBalancer", "loadBalancerClass": "k3eks.io/identity", "allocateLoadBalancerNodePorts": false,
-            "clusterIP": address,
+            "type": "ClusterIP", "clusterIP": address,
             "ports": [
                 {"name": "https", "port": 443, "protocol": "TCP", "targetPort": wanted.webhook_port},
                 {"name": "http", "port": 80, "protocol": "TCP", "targetPort": wanted.pods_port},
             ],
         },
     });
-    let status = json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
-        "status": {"loadBalancer": {"ingress": [{"ip": service::POD_ADDRESS}]}},
+    let mut unmirrored = labels.clone();
+    unmirrored["endpointslice.kubernetes.io/skip-mirror"] = "true".into();
+    let endpoints = json!({
+        "apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": name, "namespace": namespace, "labels": unmirrored},
+        "subsets": [{"addresses": [{"ip": wanted.host}], "ports": ports(wanted)}],
     });
     let mut labelled = labels.clone();
     labelled["kubernetes.io/service-name"] = name.into();
@@ -218,10 +221,7 @@ pub fn objects(plan: &ClusterPlan, wanted: &IdentityService) -> Vec<(String, Val
         "metadata": {"name": name, "namespace": namespace, "labels": labelled},
         "addressType": "IPv4",
         "endpoints": [{"addresses": [wanted.host], "conditions": {"ready": true}}],
-        "ports": [
-            {"name": "https", "port": wanted.webhook_port, "protocol": "TCP"},
-            {"name": "http", "port": wanted.pods_port, "protocol": "TCP"},
-        ],
+        "ports": ports(wanted),
     });
     let admission = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
@@ -242,12 +242,49 @@ pub fn objects(plan: &ClusterPlan, wanted: &IdentityService) -> Vec<(String, Val
         }],
     });
     vec![
-        (core.clone(), in_cluster),
-        (format!("{core}/status"), status),
+        (core, in_cluster),
+        (format!("/api/v1/namespaces/{namespace}/endpoints/{name}"), endpoints),
         (format!("/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices/{name}"), slice),
         (
             "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook".to_owned(),
             admission,
         ),
     ]
+}
+
+/// Where the identity service listens.
+fn ports(wanted: &IdentityService) -> Value {
+    json!([
+        {"name": "https", "port": wanted.webhook_port, "protocol": "TCP"},
+        {"name": "http", "port": wanted.pods_port, "protocol": "TCP"},
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::fixtures;
+
+    fn service() -> IdentityService {
+        IdentityService { host: "172.18.0.2".into(), webhook_port: 9443, pods_port: 9080, ca_pem: "CA".into() }
+    }
+
+    #[test]
+    fn the_identity_service_is_found_by_both_kinds_of_endpoints_and_is_no_load_balancer() {
+        let all = objects(&fixtures::cluster_plan(), &service());
+        let of = |kind: &str| &all.iter().find(|(_, body)| body["kind"] == kind).unwrap().1;
+        let endpoints = of("Endpoints");
+        assert_eq!(endpoints["subsets"][0]["addresses"], json!([{"ip": "172.18.0.2"}]));
+        assert_eq!(endpoints["subsets"][0]["ports"], of("EndpointSlice")["ports"]);
+        assert_eq!(endpoints["metadata"]["labels"]["endpointslice.kubernetes.io/skip-mirror"], "true");
+        assert_eq!(of("Service")["spec"]["type"], "ClusterIP", "k3s's own load balancer serves every other type");
+        assert!(all.iter().all(|(path, _)| !path.ends_with("/status")));
+    }
+
+    #[test]
+    fn nobody_is_let_in_without_a_name() {
+        let settings =
+            settings(&fixtures::cluster_plan(), &fixtures::cluster(json!({}), json!({})), Some(&service()), &[]);
+        assert!(settings.arguments.contains(&"--kube-apiserver-arg=anonymous-auth=false".to_owned()));
+    }
 }

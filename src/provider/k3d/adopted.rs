@@ -1,7 +1,7 @@
 //! Clusters that somebody else made with k3d: found by their name, looked at, and otherwise left alone.
 
-use bollard::Docker;
 use bollard::models::{ContainerInspectResponse, EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
+use bollard::{ClientVersion, Docker};
 
 use super::access::{self, Place};
 use super::cluster::is_running;
@@ -9,8 +9,12 @@ use super::engine::{self, failed};
 use super::{K3d, archive, names};
 use crate::provider::{Access, ClusterPlan, Error};
 
+/// The first version of Docker's API that can be told which of a container's networks leads out of it.
+const ORDERED: ClientVersion = ClientVersion { major_version: 1, minor_version: 48 };
+
 /// How to reach the API server of k3d's cluster `name`; `None` while it doesn't run. Where clusters join a network, its server
-/// joins it too: pods of the management cluster reach it there.
+/// joins it too: pods of the management cluster reach it there. Where that network would lead out of the server from its next start on, k3s
+/// would take its node's address from there: then it is left alone, and they reach it by the port that it is published on.
 ///
 /// # Errors
 /// [`Error::Unavailable`]; [`Error::Engine`] where there is no such cluster.
@@ -26,6 +30,7 @@ pub async fn access(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<Option<
     }
     if let Some(network) = k3d.joined()
         && !is_on(&seen, network)
+        && stays_second(network, own_network(&seen), docker.client_version())
     {
         join(&docker, network, &server).await.map_err(failed(&doing))?;
         seen = look(&server).await?.unwrap_or(seen);
@@ -37,7 +42,26 @@ pub async fn access(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<Option<
     let address = k3d.joined().and_then(|network| address(&seen, network)).or_else(|| Place::of(&seen)?.address);
     let kubeconfig = archive::read(&docker, &server, access::KUBECONFIG).await?;
     let place = Place { port, address };
-    Ok(kubeconfig.and_then(|file| access::access(plan, &k3d.settings.endpoint_host, &place, &file)))
+    let mut access = kubeconfig.and_then(|file| access::access(plan, &k3d.settings.endpoint_host, &place, &file));
+    if let (Some(access), Some(network)) = (&mut access, k3d.joined())
+        && !is_on(&seen, network)
+    {
+        access.internal = gateway(&docker, network).await.map_err(failed(&doing))?.map(|gateway| (gateway, port));
+    }
+    Ok(access)
+}
+
+/// The address of the machine in a network.
+async fn gateway(docker: &Docker, network: &str) -> Result<Option<String>, bollard::errors::Error> {
+    let seen = docker.inspect_network(network, None).await?;
+    let configs = seen.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    Ok(configs.into_iter().find_map(|config| config.gateway))
+}
+
+/// Whether another network beside its own doesn't become the one that leads out of a container: without being told, Docker takes the first
+/// by name.
+fn stays_second(other: &str, own: Option<&str>, version: ClientVersion) -> bool {
+    version >= ORDERED || own.is_some_and(|own| own < other)
 }
 
 /// Takes the cluster's server off the network that it was made to join.
@@ -58,8 +82,8 @@ pub async fn release(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<(), Er
 }
 
 async fn join(docker: &Docker, network: &str, server: &str) -> Result<(), bollard::errors::Error> {
-    let request =
-        NetworkConnectRequest { container: server.to_owned(), endpoint_config: Some(EndpointSettings::default()) };
+    let last = EndpointSettings { gw_priority: Some(-1), ..EndpointSettings::default() };
+    let request = NetworkConnectRequest { container: server.to_owned(), endpoint_config: Some(last) };
     docker.connect_network(network, request).await
 }
 
@@ -74,4 +98,17 @@ fn is_on(seen: &ContainerInspectResponse, network: &str) -> bool {
 
 fn address(seen: &ContainerInspectResponse, network: &str) -> Option<String> {
     super::containers::address(seen.network_settings.as_ref()?.networks.as_ref()?, network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_would_lead_out_of_the_server_is_not_joined() {
+        let old = ClientVersion { major_version: 1, minor_version: 41 };
+        assert!(stays_second("k3d-k3eks", Some("k3d-dev"), old));
+        assert!(!stays_second("k3d-k3eks", Some("k3d-web"), old), "it comes first by name");
+        assert!(stays_second("k3d-k3eks", Some("k3d-web"), ORDERED), "Docker is told");
+    }
 }

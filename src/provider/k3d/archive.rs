@@ -79,11 +79,19 @@ async fn download(docker: &Docker, container: &str, path: &str) -> Result<Option
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn write(docker: &Docker, container: &str, files: &[File]) -> Result<(), Error> {
+    write_as_of(docker, container, files, chrono::Utc::now().timestamp()).await
+}
+
+/// The same, for who compares times: the files were changed at `time`, in seconds since 1970.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn write_as_of(docker: &Docker, container: &str, files: &[File], time: i64) -> Result<(), Error> {
     if files.is_empty() {
         return Ok(());
     }
     let doing = || format!("writing files into container {container}");
-    let archive = pack(files).map_err(|e| Error::Engine { doing: doing(), why: e.to_string() })?;
+    let archive = pack(files, time).map_err(|e| Error::Engine { doing: doing(), why: e.to_string() })?;
     let options = UploadToContainerOptions { path: "/".to_owned(), ..Default::default() };
     docker.upload_to_container(container, Some(options), body_full(archive.into())).await.map_err(failed(doing()))
 }
@@ -154,12 +162,13 @@ fn all(archive: &[u8], above: &str) -> std::io::Result<HashMap<String, Vec<u8>>>
     Ok(all)
 }
 
-fn pack(files: &[File]) -> std::io::Result<Vec<u8>> {
+fn pack(files: &[File], time: i64) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for file in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(file.content.len() as u64);
         header.set_mode(file.mode);
+        header.set_mtime(time.try_into().unwrap_or_default());
         archive.append_data(&mut header, file.path.trim_start_matches('/'), file.content.as_slice())?;
     }
     archive.into_inner()
@@ -172,10 +181,17 @@ mod tests {
     #[test]
     fn what_is_packed_is_read_again() {
         let file = File::program("/bin/k3d-entrypoint.sh", "#!/bin/sh\n");
-        let archive = pack(std::slice::from_ref(&file)).unwrap();
+        let archive = pack(std::slice::from_ref(&file), 0).unwrap();
         assert_eq!(first(&archive).unwrap(), Some(file.content));
         assert_eq!(all(&archive, "/a").unwrap()["/a/bin/k3d-entrypoint.sh"], b"#!/bin/sh\n");
-        assert_eq!(first(&pack(&[]).unwrap()).unwrap(), None);
+        assert_eq!(first(&pack(&[], 0).unwrap()).unwrap(), None);
         assert!(first(b"no archive, but longer than nothing").is_err());
+    }
+    #[test]
+    fn files_are_as_new_as_they_are() {
+        let archive = pack(&[File::secret("/etc/a", "")], 1_800_000_000).unwrap();
+        let mut archive = tar::Archive::new(archive.as_slice());
+        let times = archive.entries().unwrap().map(|entry| entry.unwrap().header().mtime().unwrap());
+        assert_eq!(times.collect::<Vec<_>>(), [1_800_000_000]);
     }
 }

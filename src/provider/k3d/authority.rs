@@ -14,7 +14,7 @@ use x509_parser::prelude::X509Certificate;
 
 use super::archive::File;
 use super::nodes::within;
-use super::{K3d, archive, names, upgrade};
+use super::{K3d, archive, balancer, engine, names, upgrade};
 use crate::provider::{Authorities, Authority, ClusterPlan, Error, KeyPair, Progress, fingerprints, is_self_signed};
 
 /// Where k3s keeps its certificate authorities.
@@ -38,39 +38,59 @@ pub async fn read(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Authority>, Er
     Ok(None)
 }
 
-/// Has every server take the authorities, and restarts it.
+/// Has the cluster take the authorities, and restarts every server. What an earlier attempt did isn't done again: a restart costs its
+/// clients something.
 pub async fn certify(k3d: &K3d, plan: &ClusterPlan, to: &Authorities, progress: &Progress) -> Result<(), Error> {
     let doing = format!("giving cluster {} its certificate authorities", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
+    let name = k3d.name_of(&plan.id);
+    let servers = names::servers(&name, plan.servers);
+    within(k3d.settings.limits.create, &doing, take(&docker, &servers, to)).await?;
     // The first one, which is asked how things stand, last: while one has to follow, it isn't done.
-    for server in names::servers(&k3d.name_of(&plan.id), plan.servers).into_iter().rev() {
-        within(k3d.settings.limits.create, &doing, certify_one(&docker, &server, to, progress)).await?;
+    for server in servers.iter().rev() {
+        if archive::read(&docker, server, &format!("{STAGE}/{OWED}")).await?.is_none() {
+            continue;
+        }
+        let restarted = async {
+            // What was signed before is signed anew when it starts again.
+            archive::run(&docker, server, &["k3s", "certificate", "rotate"]).await?;
+            upgrade::restart_one(&docker, server, progress).await?;
+            archive::run(&docker, server, &["rm", "-r", STAGE]).await
+        };
+        within(k3d.settings.limits.create, &doing, restarted).await?;
+        balancer::follow(&docker, plan, &name).await?;
     }
     Ok(())
 }
 
-/// Has one server take the authorities. What an earlier attempt did isn't done again: a restart costs its clients something.
-async fn certify_one(docker: &Docker, server: &str, to: &Authorities, progress: &Progress) -> Result<(), Error> {
-    let owed = format!("{STAGE}/{OWED}");
-    let (files, changed) = files(docker, server, to).await?;
-    if changed {
-        let owed = File::secret(owed, "");
-        archive::write(docker, server, &[files, vec![owed]].concat()).await?;
-        let taken = take(docker, server).await;
-        // No key stays behind, whatever came of it.
-        archive::run(docker, server, &["rm", "-r", &format!("{STAGE}/tls")]).await?;
-        taken?;
-    } else if archive::read(docker, server, &owed).await?.is_none() {
+/// Has k3s take the authorities, once for all servers: it keeps them where it keeps everything. Owes each server a restart.
+async fn take(docker: &Docker, servers: &[String], to: &Authorities) -> Result<(), Error> {
+    let Some((first, others)) = servers.split_first() else { return Ok(()) };
+    let (files, changed) = files(docker, first, to).await?;
+    if !changed {
         return Ok(());
     }
-    upgrade::restart_one(docker, server, progress).await?;
-    archive::run(docker, server, &["rm", "-r", STAGE]).await.map(drop)
-}
-
-async fn take(docker: &Docker, server: &str) -> Result<(), Error> {
-    archive::run(docker, server, &["k3s", "certificate", "rotate-ca", "--path", STAGE, "--force"]).await?;
-    // What was signed before is signed anew when it starts again.
-    archive::run(docker, server, &["k3s", "certificate", "rotate"]).await.map(drop)
+    for server in servers {
+        archive::write(docker, server, &[File::secret(format!("{STAGE}/{OWED}"), "")]).await?;
+    }
+    // k3s compares these times with those of the files that it has, and refuses to start where its own are newer.
+    let now = engine::now(docker, "reading Docker's clock").await?;
+    let staged: Vec<File> =
+        files.iter().map(|(name, content)| File::secret(format!("{STAGE}/tls/{name}"), content.as_str())).collect();
+    archive::write_as_of(docker, first, &staged, now).await?;
+    let address = "--server=https://127.0.0.1:6443";
+    let path = format!("--path={STAGE}");
+    let taken = archive::run(docker, first, &["k3s", "certificate", "rotate-ca", &path, address, "--force"]).await;
+    // No key stays behind, whatever came of it.
+    archive::run(docker, first, &["rm", "-r", &format!("{STAGE}/tls")]).await?;
+    taken?;
+    // A server that starts again asks the one that it joined what it has before it asks the datastore.
+    let own: Vec<File> =
+        files.iter().map(|(name, content)| File::secret(format!("{TLS}/{name}"), content.as_str())).collect();
+    for server in others.iter().chain((!others.is_empty()).then_some(first)) {
+        archive::write_as_of(docker, server, &own, now).await?;
+    }
+    Ok(())
 }
 
 async fn pair(docker: &Docker, server: &str, of: &str) -> Result<Option<KeyPair>, Error> {
@@ -80,8 +100,8 @@ async fn pair(docker: &Docker, server: &str, of: &str) -> Result<Option<KeyPair>
     Ok(certificate.zip(key).map(|(certificate, key)| KeyPair { certificate: text(certificate), key: text(key) }))
 }
 
-/// What the server is to take, and whether it has anything else now.
-async fn files(docker: &Docker, server: &str, to: &Authorities) -> Result<(Vec<File>, bool), Error> {
+/// What the server is to take, by the name of the file, and whether it has anything else now.
+async fn files(docker: &Docker, server: &str, to: &Authorities) -> Result<(Vec<(String, String)>, bool), Error> {
     let doing = || format!("signing certificate authorities of server {server}");
     let unusable = |why: Unusable| Error::Engine { doing: doing(), why: why.0 };
     let missing = || Error::Engine { doing: doing(), why: format!("it has no certificate authority in {TLS}") };
@@ -96,9 +116,8 @@ async fn files(docker: &Docker, server: &str, to: &Authorities) -> Result<(Vec<F
         changed |= bundled != now.certificate;
         all.push(("client", bundled, &to.signer.client.key));
     }
-    let file = |name: String, content: &str| File::secret(format!("{STAGE}/tls/{name}"), content);
     let both = |(of, bundle, key): (&str, String, &String)| {
-        [file(format!("{of}-ca.crt"), &bundle), file(format!("{of}-ca.key"), key)]
+        [(format!("{of}-ca.crt"), bundle), (format!("{of}-ca.key"), key.clone())]
     };
     Ok((all.into_iter().flat_map(both).collect(), changed))
 }

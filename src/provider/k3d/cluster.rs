@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary};
 use futures::future::{Either, select, try_join_all};
 use tokio::time::sleep;
 
@@ -17,7 +17,7 @@ use super::ports::is_taken;
 use super::runner::Call;
 use super::sweep::{Care, sweep};
 use super::upgrade::{self, image, recover};
-use super::{K3d, archive, endpoint, images, names, rejoin};
+use super::{K3d, addresses, archive, balancer, endpoint, images, logs, names, rejoin};
 use crate::provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile, ServerSettings};
 
 /// Ports that are tried for one cluster before it is left to the next attempt.
@@ -45,13 +45,14 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
     progress.tell(1, 4, "checking the image");
     let what = format!("cluster {}", plan.id);
     images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
+    images::helpers(k3d, &docker, plan).await;
     within(k3d.settings.limits.create, &doing, async {
         progress.tell(2, 4, "looking for what an earlier attempt left");
         recover_all(k3d, &docker, plan).await?;
         match left(k3d, &docker, plan).await? {
             Left::Running => {
                 if came_up(k3d, &docker, plan).await? {
-                    return Ok(());
+                    return balancer::follow(&docker, plan, &k3d.name_of(&plan.id)).await;
                 }
             }
             Left::Stopped => return Box::pin(start(k3d, plan, progress)).await,
@@ -59,7 +60,8 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
         }
         let name = k3d.name_of(&plan.id);
         sweep(&docker, &name, k3d.joined(), Care::Once).await?;
-        make(k3d, &docker, plan, progress).await
+        make(k3d, &docker, plan, progress).await?;
+        balancer::follow(&docker, plan, &name).await
     })
     .await
 }
@@ -87,6 +89,7 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
     // k3d gives up at the first container that doesn't come back, and where the servers take long. One that is left behind stopped would be
     // taken for a dead node and be replaced, and its data with it.
     start_nodes(&docker, &name, &doing).await?;
+    balancer::follow(&docker, plan, &name).await?;
     let Err(error) = ended else { return Ok(()) };
     for server in k3d.own_containers(plan) {
         let seen = engine::inspect(&docker, &server).await.map_err(failed(&doing))?;
@@ -116,16 +119,24 @@ async fn recover_all(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(
     Ok(())
 }
 
-/// Stops what runs of the cluster.
+/// Stops what runs of the cluster, side by side. k3d would end one after the other in the middle of what they do last. Of several servers those
+/// that are no majority go at the end: nobody would answer them while they drain their nodes.
 pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
-    let name = k3d.name_of(id);
-    let call = Call {
-        doing: format!("stopping cluster {id}"),
-        arguments: &["cluster", "stop", &name],
-        input: None,
-        limit: k3d.settings.limits.delete,
-    };
-    k3d.runner.run(call, |_| {}).await
+    let doing = format!("stopping cluster {id}");
+    let docker = k3d.engine.docker(&doing).await?;
+    let label = format!("k3d.cluster={}", k3d.name_of(id));
+    let all = engine::list(&docker, &[label]).await.map_err(failed(&doing))?;
+    let named =
+        |c: &ContainerSummary| c.names.iter().flatten().next().map(|name| name.trim_start_matches('/').to_owned());
+    let (mut servers, mut first): (Vec<String>, Vec<String>) =
+        all.iter().filter_map(named).partition(|name| name.starts_with(&names::server_prefix(&k3d.name_of(id))));
+    servers.sort();
+    let last = servers.split_off(servers.len() / 2 + usize::from(!servers.is_empty()));
+    first.extend(servers);
+    for (names, grace) in [(first, engine::GRACE), (last, engine::SHORT)] {
+        try_join_all(names.iter().map(|name| engine::stop(&docker, name, grace))).await.map_err(failed(&doing))?;
+    }
+    Ok(())
 }
 
 /// Gives the servers files that they haven't got; whether a restart is owed to one. That outlives this process in a file of its own.
@@ -271,11 +282,15 @@ async fn keep_data(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, why: &str) ->
     Err(Error::Engine { doing, why })
 }
 
-/// Whether a server's API ever answered. k3s writes the kubeconfig when it first does; without it there is no data
-/// that could be lost.
+/// Whether a server's API ever answered; if not, there is no data that could be lost. k3s says so; its kubeconfig, which it writes earlier, tells
+/// only where Docker keeps nothing of what it says.
 async fn was_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool, Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
-        if archive::read(docker, &server, access::KUBECONFIG).await?.is_some() {
+        let up = match logs::said(docker, &server, upgrade::UP).await? {
+            Some(said) => said,
+            None => archive::read(docker, &server, access::KUBECONFIG).await?.is_some(),
+        };
+        if up {
             return Ok(true);
         }
     }
@@ -314,13 +329,14 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progres
     let mut attempt = 0;
     loop {
         attempt += 1;
+        let place = addresses::choose(k3d, docker, plan).await?;
         let lease = k3d.ports.lease(&plan.id, plan.api_port, &used);
         let lease = lease.ok_or_else(|| Error::NoPort { what: plan.id.to_string(), range: k3d.ports.range() })?;
         progress.tell(3, 4, format!("starting the server, its API on port {}", lease.port));
         let call = Call {
             doing: format!("making cluster {}", plan.id),
             arguments: &["cluster", "create", "--config", "-"],
-            input: Some(document(&k3d.settings, plan, lease.port).to_string()),
+            input: Some(document(&k3d.settings, plan, lease.port, place.as_ref()).to_string()),
             limit: k3d.settings.limits.create,
         };
         let heard = |line: &str| {
@@ -328,8 +344,8 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progres
                 progress.tell(4, 4, "telling the cluster's DNS about its hosts");
             }
         };
-        let first = names::server(&name);
-        let made = match select(pin!(k3d.runner.run(call, heard)), pin!(rejoin::equip(docker, &first, plan))).await {
+        let equipped = rejoin::equip(docker, &name, plan, place.as_ref().map(|(_, all)| all.as_slice()));
+        let made = match select(pin!(k3d.runner.run(call, heard)), pin!(equipped)).await {
             Either::Left((made, _)) => made,
             Either::Right((equipped, making)) => making.await.and(equipped),
         };

@@ -110,6 +110,13 @@ impl Container {
     }
 }
 
+impl Container {
+    /// Whether it is a server or a node.
+    pub const fn runs_k3s(&self) -> bool {
+        matches!(self.role, Role::Server | Role::Node { .. })
+    }
+}
+
 /// A container's address on `network`.
 pub fn address(networks: &HashMap<String, EndpointSettings>, network: &str) -> Option<String> {
     networks.get(network)?.ip_address.clone().filter(|address| !address.is_empty())

@@ -1,22 +1,36 @@
 //! k3d's configuration file for a cluster (`k3d.io/v1alpha5`), handed over on standard input.
 
+use std::net::Ipv4Addr;
+
 use serde_json::{Value, json};
 
 use super::config::K3dSettings;
-use super::names;
+use super::{addresses, names};
 use crate::provider::{ClusterPlan, ServerFile};
 
-/// The configuration of `plan`'s cluster, its API server on host port `port`. JSON, which k3d reads as YAML.
-pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value {
+/// The configuration of `plan`'s cluster, its API server on host port `port`. Several servers have the network and addresses of `place`. JSON,
+/// which k3d reads as YAML.
+pub fn document(
+    settings: &K3dSettings,
+    plan: &ClusterPlan,
+    port: u16,
+    place: Option<&(String, Vec<Ipv4Addr>)>,
+) -> Value {
     let name = names::cluster(&settings.instance, &plan.id);
     let labels = names::labels(&settings.instance, &plan.id, &plan.image);
     let several = plan.servers > 1;
     let on = if several { vec!["server:*", "loadbalancer"] } else { vec!["server:*"] };
-    let labels: Vec<Value> =
+    let mut labels: Vec<Value> =
         labels.into_iter().map(|(k, v)| json!({"label": format!("{k}={v}"), "nodeFilters": on})).collect();
     let arguments = server_arguments(settings, plan, &name);
-    let arguments: Vec<Value> =
+    let mut arguments: Vec<Value> =
         arguments.into_iter().map(|arg| json!({"arg": arg, "nodeFilters": ["server:*"]})).collect();
+    if let Some((_, all)) = place {
+        let label = format!("{}={}", addresses::LABEL, addresses::label(all));
+        labels.push(json!({"label": label, "nodeFilters": ["server:*"]}));
+        let own = |(number, address): (usize, &Ipv4Addr)| json!({"arg": format!("{}{address}", addresses::ARGUMENT), "nodeFilters": [format!("server:{number}")]});
+        arguments.extend(all.iter().enumerate().map(own));
+    }
     let mut document = json!({
         "apiVersion": "k3d.io/v1alpha5",
         "kind": "Simple",
@@ -47,7 +61,7 @@ pub fn document(settings: &K3dSettings, plan: &ClusterPlan, port: u16) -> Value 
         let file = |f: &ServerFile| json!({"source": f.content, "destination": f.path, "nodeFilters": ["server:*"]});
         document["files"] = files.iter().map(file).collect();
     }
-    if let Some(network) = &settings.network {
+    if let Some(network) = place.map(|(network, _)| network).or(settings.network.as_ref()) {
         document["network"] = json!(network);
     }
     document
@@ -98,7 +112,7 @@ mod tests {
     #[test]
     fn the_document_says_what_k3d_is_to_make() {
         let settings = K3dSettings::new("me");
-        let document = document(&settings, &plan(), 16500);
+        let document = document(&settings, &plan(), 16500, None);
         let name = names::cluster("me", &plan().id);
         assert_eq!(document["metadata"]["name"], name);
         assert_eq!(document["kubeAPI"], json!({"host": "127.0.0.1", "hostIP": "127.0.0.1", "hostPort": "16500"}));
@@ -120,15 +134,29 @@ mod tests {
 
     #[test]
     fn several_servers_get_a_balancer_whose_name_their_certificates_have() {
-        let three = document(&K3dSettings::new("me"), &ClusterPlan { servers: 3, ..plan() }, 16500);
+        let place = ("net".to_owned(), [7, 8, 9].map(|n| Ipv4Addr::new(10, 0, 0, n)).to_vec());
+        let three = document(&K3dSettings::new("me"), &ClusterPlan { servers: 3, ..plan() }, 16500, Some(&place));
         let name = names::cluster("me", &plan().id);
         assert_eq!((&three["servers"], &three["options"]["k3d"]["disableLoadbalancer"]), (&json!(3), &json!(false)));
         for host in ["server-0", "server-1", "server-2", "serverlb"] {
             let wanted = format!("--tls-san=k3d-{name}-{host}");
             assert!(arguments(&three).contains(&wanted.as_str()), "{wanted}");
         }
+        assert_eq!(three["network"], "net");
+        let addresses: Vec<&Value> =
+            three["options"]["k3s"]["extraArgs"].as_array().unwrap().iter().rev().take(3).rev().collect();
+        assert_eq!(
+            *addresses[1],
+            json!({"arg": "--node-ip=10.0.0.8", "nodeFilters": ["server:1"]}),
+            "each has its own, which stays"
+        );
+        let label = json!({"label": "k3eks.io/addresses=10.0.0.7-10.0.0.8-10.0.0.9", "nodeFilters": ["server:*"]});
+        assert!(three["options"]["runtime"]["labels"].as_array().unwrap().contains(&label));
         assert_eq!(three["options"]["runtime"]["labels"][0]["nodeFilters"], json!(["server:*", "loadbalancer"]));
-        assert_eq!(document(&K3dSettings::new("me"), &plan(), 16500)["options"]["k3d"]["disableLoadbalancer"], true);
+        assert_eq!(
+            document(&K3dSettings::new("me"), &plan(), 16500, None)["options"]["k3d"]["disableLoadbalancer"],
+            true
+        );
     }
 
     #[test]
@@ -137,7 +165,7 @@ mod tests {
         let file =
             ServerFile { path: "/etc/k3eks/a.yaml".into(), content: "a: 1\nb: 2\n".into(), kind: FileKind::Read };
         let plan = ClusterPlan { server: ServerSettings { files: vec![file], ..ServerSettings::default() }, ..plan() };
-        let document = document(&settings, &plan, 1);
+        let document = document(&settings, &plan, 1, None);
         assert_eq!(document["network"], "mgmt");
         assert_eq!(document["files"][0]["destination"], "/etc/k3eks/a.yaml");
     }

@@ -7,12 +7,16 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::errors::Error as DockerError;
 use bollard::models::{ContainerInspectResponse, ContainerSummary, SystemInfo};
-use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
+use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions, StopContainerOptions};
 
 use crate::provider::Error;
 
-/// How long Docker may take to begin an answer.
-const ANSWER: Duration = Duration::from_secs(60);
+/// How long Docker may take to begin an answer: longer than a container has to end.
+const ANSWER: Duration = Duration::from_secs(90);
+/// Seconds that a container has to end by itself. A server drains its node before it ends k3s.
+pub const GRACE: i32 = 60;
+/// Seconds for one that has nobody left to talk to: a drain would only wait for an answer.
+pub const SHORT: i32 = 10;
 
 /// The connection to Docker: made when it is first needed, made anew after Docker was away.
 #[derive(Debug, Default)]
@@ -135,6 +139,12 @@ pub async fn agents(docker: &Docker, name: &str) -> Result<Vec<ContainerSummary>
 pub async fn list(docker: &Docker, labels: &[String]) -> Result<Vec<ContainerSummary>, DockerError> {
     let filters = (!labels.is_empty()).then(|| HashMap::from([("label".to_owned(), labels.to_vec())]));
     docker.list_containers(Some(ListContainersOptions { all: true, filters, ..Default::default() })).await
+}
+
+/// Stops a container, and gives it so many seconds to end what it does. One that is gone is stopped.
+pub async fn stop(docker: &Docker, container: &str, grace: i32) -> Result<(), DockerError> {
+    let options = StopContainerOptions { t: Some(grace), ..Default::default() };
+    optional(docker.stop_container(container, Some(options)).await).map(drop)
 }
 
 /// Removes a container with its anonymous volumes, running or not. Says whether it was Docker's to remove: gone, or

@@ -5,19 +5,24 @@
 //! operator finds it again. Nothing is remembered elsewhere.
 
 mod access;
+mod addresses;
 mod adopted;
 mod archive;
 mod authority;
+mod balancer;
 mod cluster;
 mod config;
 mod containers;
+mod dns;
 mod document;
 mod endpoint;
 mod engine;
 mod images;
+mod logs;
 mod names;
 mod node;
 mod nodes;
+mod pods;
 mod ports;
 mod rejoin;
 mod runner;
@@ -28,7 +33,7 @@ mod world;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
+use tokio::sync::{OnceCell, broadcast};
 use tokio::task::JoinHandle;
 
 pub use config::{Images, K3dSettings, Limits, VersionImage};
@@ -59,6 +64,8 @@ pub struct K3d {
     world: Arc<World>,
     runner: Runner,
     ports: Arc<Ports>,
+    /// Tag of k3d's own images, once it was asked.
+    helper_tag: OnceCell<Option<String>>,
     /// Follows Docker's events.
     follower: JoinHandle<()>,
 }
@@ -72,7 +79,7 @@ impl K3d {
         let follower = tokio::spawn(world.clone().follow(engine.clone()));
         let runner = Runner::new(settings.binary.clone(), settings.docker_host.clone());
         let ports = Ports::new(settings.api_ports.clone());
-        Arc::new(Self { settings, engine, world, runner, ports, follower })
+        Arc::new(Self { settings, engine, world, runner, ports, helper_tag: OnceCell::new(), follower })
     }
 
     /// Whether Docker answers and its containers are known.
@@ -198,6 +205,10 @@ impl ClusterProvider for K3d {
 
     async fn configure_cluster(&self, id: &ClusterId, settings: &ServerSettings) -> Result<bool, Error> {
         cluster::configure(self, id, settings).await
+    }
+
+    async fn lead_pods(&self, id: &ClusterId, address: &str, to: (&str, u16)) -> Result<(), Error> {
+        pods::lead(self, id, address, to.0, to.1).await
     }
 
     async fn authority(&self, plan: &ClusterPlan) -> Result<Option<Authority>, Error> {

@@ -43,7 +43,17 @@ pub fn servers(cluster: &str, count: usize) -> Vec<String> {
 }
 
 fn server_number(cluster: &str, number: usize) -> String {
-    format!("k3d-{cluster}-server-{number}")
+    format!("{}{number}", server_prefix(cluster))
+}
+
+/// What the names of all servers begin with.
+pub fn server_prefix(cluster: &str) -> String {
+    format!("k3d-{cluster}-server-")
+}
+
+/// Which of the servers a container is, by its name.
+pub fn number(server: &str) -> usize {
+    server.rsplit_once('-').and_then(|(_, number)| number.parse().ok()).unwrap_or_default()
 }
 
 /// Container of the balancer before several servers.
@@ -140,6 +150,12 @@ mod tests {
         assert_ne!(cluster("i", &id("a", "b.c")), cluster("i", &id("a", "b-c")));
         assert_eq!(name, cluster("one", &id("default", &long)));
         assert!(cluster("one", &id("default", "dev")).starts_with("eks-dev-"));
+    }
+
+    #[test]
+    fn a_server_s_name_has_its_number() {
+        let all = servers("eks-dev-1f", 12);
+        assert_eq!(all.iter().map(|name| number(name)).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
     }
 
     #[test]

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::{CreateContainerOptions, LogsOptions};
-use futures::StreamExt;
+use bollard::query_parameters::CreateContainerOptions;
 use futures::future::{join_all, try_join_all};
 use tokio::time::timeout;
 
@@ -13,18 +12,20 @@ use super::archive::{self, File};
 use super::cluster::is_running;
 use super::containers::{Container, Role};
 use super::engine::{self, failed, words};
+use super::logs::says;
 use super::node::{self, Machine, Pattern};
-use super::{K3d, images, names};
+use super::{K3d, images, names, pods};
 use crate::provider::{ClusterId, ContainerState, Error, NodegroupPlan, Progress};
 
 /// Between two looks at a container that is going.
 const LOOK: Duration = Duration::from_millis(100);
-/// Scripts that k3d may have put into a server; those that are there are needed in a node too.
-const SCRIPTS: [&str; 4] = [
+/// Scripts that k3d and others may have put into a server; those that are there are needed in a node too.
+const SCRIPTS: [&str; 5] = [
     "/bin/k3d-entrypoint.sh",
     "/bin/k3d-entrypoint-dns.sh",
     "/bin/k3d-entrypoint-cgroupv2.sh",
     "/bin/k3d-entrypoint-mounts.sh",
+    pods::SCRIPT,
 ];
 /// What k3s says when a node has joined, in lower case.
 const JOINED: &str = "successfully registered node";
@@ -110,7 +111,7 @@ async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) 
     Ok(pattern)
 }
 
-/// k3d's scripts in a container.
+/// The scripts in a container.
 pub async fn scripts(docker: &Docker, container: &str) -> Result<Vec<File>, Error> {
     let read = SCRIPTS.map(|path| archive::read(docker, container, path));
     let read = try_join_all(read).await?.into_iter().zip(SCRIPTS);
@@ -154,34 +155,4 @@ pub async fn start(docker: &Docker, name: &str, body: ContainerCreateBody, scrip
         tracing::warn!(container = name, error = words(&e), "a container that didn't start couldn't be removed");
     }
     result
-}
-
-/// Waits until the container says `text`, in lower case; an end before that is an error.
-pub async fn says(docker: &Docker, name: &str, text: &str, doing: impl Fn() -> String) -> Result<(), Error> {
-    says_since(docker, name, text, 0, doing).await
-}
-
-/// The same for what it says after `since`, in seconds since 1970.
-pub async fn says_since(
-    docker: &Docker,
-    name: &str,
-    text: &str,
-    since: i64,
-    doing: impl Fn() -> String,
-) -> Result<(), Error> {
-    let since = i32::try_from(since).unwrap_or_default();
-    let options =
-        LogsOptions { follow: true, stdout: true, stderr: true, tail: "all".into(), since, ..Default::default() };
-    let mut lines = std::pin::pin!(docker.logs(name, Some(options)));
-    let mut last = String::new();
-    while let Some(line) = lines.next().await {
-        let line = line.map_err(failed(doing()))?.to_string();
-        if line.to_ascii_lowercase().contains(text) {
-            return Ok(());
-        }
-        if !line.trim().is_empty() {
-            last = line.trim().chars().take(300).collect();
-        }
-    }
-    Err(Error::Engine { doing: doing(), why: format!("it ended; its last words: {last}") })
 }

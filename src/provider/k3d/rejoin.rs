@@ -1,39 +1,47 @@
 //! Makes those of several servers anew whose containers are gone. The cluster's data is with the others.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkingConfig};
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use tokio::time::sleep;
 
 use super::archive::File;
 use super::cluster::{is_running, never_ran};
 use super::engine::{self, failed};
-use super::nodes::{says, says_since, scripts, start, within};
+use super::logs::{says, says_since};
+use super::nodes::{scripts, start, within};
 use super::upgrade::{UP, copy};
-use super::{K3d, archive, names};
+use super::{K3d, addresses, archive, balancer, dns, names};
 use crate::provider::{ClusterPlan, Error};
 
 /// Between two looks for a container that k3d is about to make.
 const LOOK: Duration = Duration::from_millis(50);
+/// Between two looks at a server that ended.
+const AGAIN: Duration = Duration::from_secs(1);
 
-/// Gives the first of several servers its files while k3d makes the others: k3d gives them to all but the first. One that is started
-/// without them ends, and Docker starts it again. Never ends where there is nothing to give.
+/// Gives each of several servers its address while k3d makes them, and the first its files: k3d gives them to all but that one. One that is
+/// started without them ends, and Docker starts it again. Never ends where there is nothing to give.
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn equip(docker: &Docker, server: &str, plan: &ClusterPlan) -> Result<(), Error> {
-    if plan.servers == 1 {
-        return std::future::pending().await;
+pub async fn equip(docker: &Docker, name: &str, plan: &ClusterPlan, own: Option<&[Ipv4Addr]>) -> Result<(), Error> {
+    let Some(own) = own else { return std::future::pending().await };
+    for (number, server) in names::servers(name, plan.servers).iter().enumerate() {
+        let doing = || format!("giving server {server} its files");
+        while engine::inspect(docker, server).await.map_err(failed(doing()))?.is_none() {
+            sleep(LOOK).await;
+        }
+        let mut files: Vec<File> = addresses::script(own, number).into_iter().collect();
+        if number == 0 {
+            files.extend(plan.server.files.iter().map(File::from));
+        }
+        archive::write(docker, server, &files).await?;
     }
-    let doing = || format!("giving server {server} its files");
-    while engine::inspect(docker, server).await.map_err(failed(doing()))?.is_none() {
-        sleep(LOOK).await;
-    }
-    let files: Vec<File> = plan.server.files.iter().map(File::from).collect();
-    archive::write(docker, server, &files).await
+    Ok(())
 }
 
 /// Refuses where what is left of several servers can never answer, or nobody could reach it.
@@ -85,17 +93,36 @@ pub async fn missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(
     }
     // Where none runs, those that are there are started first.
     let Some((other, seen)) = pattern else { return Ok(()) };
+    let name = k3d.name_of(&plan.id);
+    let hosts = dns::hosts(docker, &names::servers(&name, plan.servers)).await?;
     for server in missing {
         tracing::warn!(cluster = %plan.id, server, "a server is gone; it is made anew and joins the others");
+        let begun = engine::now(docker, &doing).await?;
         join(docker, &server, &other, &seen, plan).await?;
-        let waiting = || format!("waiting for server {server} to join the others of cluster {}", plan.id);
-        within(k3d.settings.limits.wait, &waiting(), says(docker, &server, UP, waiting)).await?;
+        let waiting = format!("waiting for server {server} to join the others of cluster {}", plan.id);
+        within(k3d.settings.limits.wait, &waiting, joined(docker, &server, &waiting)).await?;
+        dns::restore(docker, &server, hosts.as_deref(), begun).await;
+        balancer::follow(docker, plan, &name).await?;
     }
     Ok(())
 }
 
-/// Starts those of several servers that are stopped, and the balancer, all at once. k3d, which starts one after the other, would wait in
-/// vain: no server answers before a majority is there, and no node joins without the balancer.
+/// Waits until a server answers, also where its first starts fail: its place in etcd is free only when the others have seen that its Node object
+/// is gone.
+async fn joined(docker: &Docker, server: &str, waiting: &str) -> Result<(), Error> {
+    loop {
+        let Err(error) = says(docker, server, UP, || waiting.to_owned()).await else { return Ok(()) };
+        let seen = engine::inspect(docker, server).await.map_err(failed(waiting))?;
+        if !matches!(error, Error::Engine { .. }) || seen.is_none() {
+            return Err(error);
+        }
+        tracing::info!(server, %error, "a server that joins the others ended; Docker starts it again");
+        sleep(AGAIN).await;
+    }
+}
+
+/// Starts those of several servers that are stopped, all at once, then the balancer. k3d, which starts one after the other, would wait in
+/// vain: no server answers before a majority is there, and no node joins without the balancer, which may want to know where all servers are.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Engine`] and [`Error::Timeout`].
@@ -104,22 +131,25 @@ pub async fn wake(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), 
         return Ok(());
     }
     let doing = format!("starting the servers of cluster {}", plan.id);
+    let name = k3d.name_of(&plan.id);
+    let servers = names::servers(&name, plan.servers);
+    let hosts = dns::hosts(docker, &servers).await?;
     let begun = engine::now(docker, &doing).await?;
     let mut stopped = Vec::new();
-    for container in k3d.own_containers(plan) {
-        let seen = engine::inspect(docker, &container).await.map_err(failed(&doing))?;
+    for server in servers {
+        let seen = engine::inspect(docker, &server).await.map_err(failed(&doing))?;
         // One that never ran hasn't got its files; it is made anew beside the others.
         if seen.is_some_and(|seen| !is_running(&seen) && !never_ran(&seen)) {
-            docker.start_container(&container, None).await.map_err(failed(&doing))?;
-            stopped.push(container);
+            docker.start_container(&server, None).await.map_err(failed(&doing))?;
+            stopped.push(server);
         }
     }
-    let balancer = names::balancer(&k3d.name_of(&plan.id));
-    stopped.retain(|container| *container != balancer);
     let up = stopped
         .iter()
         .map(|server| says_since(docker, server, UP, begun, move || format!("waiting for server {server}")));
-    within(k3d.settings.limits.wait, &doing, try_join_all(up)).await.map(drop)
+    within(k3d.settings.limits.wait, &doing, try_join_all(up)).await?;
+    join_all(stopped.iter().map(|server| dns::restore(docker, server, hosts.as_deref(), begun))).await;
+    balancer::follow(docker, plan, &name).await
 }
 
 async fn join(
@@ -134,8 +164,9 @@ async fn join(
     let body = twin(seen, server, other).ok_or_else(unfit)?;
     let mut files = scripts(docker, other).await?;
     files.extend(plan.server.files.iter().map(File::from));
-    // Its node's name and its place in etcd are free again with its Node object.
-    archive::run(docker, other, &["kubectl", "delete", "node", server, "--ignore-not-found", "--wait=false"]).await?;
+    files.extend(addresses::script(&addresses::of(seen), names::number(server)));
+    // Its node's name, its password and its place in etcd are free again with its Node object, which goes when the others have seen to that.
+    archive::run(docker, other, &["kubectl", "delete", "node", server, "--ignore-not-found", "--timeout=60s"]).await?;
     start(docker, server, body, &files).await
 }
 
@@ -143,7 +174,10 @@ async fn join(
 fn twin(seen: &ContainerInspectResponse, server: &str, other: &str) -> Option<ContainerCreateBody> {
     let mut body = copy(seen)?;
     body.hostname = Some(server.to_owned());
-    body.cmd.get_or_insert_default().retain(|argument| argument != "--cluster-init");
+    let command = body.cmd.get_or_insert_default();
+    command.retain(|argument| argument != "--cluster-init" && !argument.starts_with(addresses::ARGUMENT));
+    let own = addresses::of(seen).get(names::number(server)).copied();
+    command.extend(own.map(|own| format!("{}{own}", addresses::ARGUMENT)));
     let environment = body.env.get_or_insert_default();
     environment.retain(|variable| !variable.starts_with("K3S_URL="));
     environment.push(format!("K3S_URL=https://{other}:6443"));
@@ -168,15 +202,15 @@ mod tests {
     fn a_twin_joins_under_its_own_name_with_volumes_of_its_own() {
         let first: ContainerInspectResponse = serde_json::from_value(json!({
             "Id": "abc",
-            "Config": {"Hostname": "a", "Image": "k3s:1", "Cmd": ["server", "--cluster-init", "--tls-san", "b"], "Env": ["K3S_TOKEN=t", "K3S_URL=https://old:6443"],
-                "Labels": {"k3d.role": "server", "k3d.server.init": "true"}},
+            "Config": {"Hostname": "a", "Image": "k3s:1", "Cmd": ["server", "--cluster-init", "--tls-san", "b", "--node-ip=10.0.0.7"], "Env": ["K3S_TOKEN=t", "K3S_URL=https://old:6443"],
+                "Labels": {"k3d.role": "server", "k3d.server.init": "true", "k3eks.io/addresses": "10.0.0.7-10.0.0.8"}},
             "HostConfig": {"Privileged": true, "VolumesFrom": ["before"]},
             "NetworkSettings": {"Networks": {"net": {"IPAddress": "172.18.0.3", "Aliases": ["a"]}}},
         }))
         .unwrap();
         let twin = twin(&first, "a-server-1", "a").unwrap();
         assert_eq!(twin.hostname.as_deref(), Some("a-server-1"));
-        assert_eq!(twin.cmd.unwrap(), ["server", "--tls-san", "b"]);
+        assert_eq!(twin.cmd.unwrap(), ["server", "--tls-san", "b", "--node-ip=10.0.0.8"], "the address that it had");
         assert_eq!(twin.env.unwrap(), ["K3S_TOKEN=t", "K3S_URL=https://a:6443"]);
         assert_eq!(twin.labels.unwrap()["k3d.server.init"], "false");
         let host = twin.host_config.unwrap();

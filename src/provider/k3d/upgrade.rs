@@ -5,23 +5,22 @@ use std::collections::HashMap;
 
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkingConfig};
-use bollard::query_parameters::{
-    CreateContainerOptions, RemoveContainerOptions, RenameContainerOptions, StopContainerOptions,
-};
+use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, RenameContainerOptions};
 
 use super::cluster::{OWED, is_running};
 use super::engine::{self, failed};
+use super::logs::{says, says_since};
 use super::names::{self, LABEL_IMAGE};
-use super::nodes::{says, says_since, scripts, within};
-use super::{K3d, archive, endpoint, images};
+use super::nodes::{scripts, within};
+use super::{K3d, addresses, archive, balancer, dns, endpoint, images};
 use crate::provider::{ClusterPlan, Error, Progress};
 
 /// Behind the name of a server that stands aside.
 const ASIDE: &str = "-old";
 /// What k3s says when its API server answers, in lower case.
 pub const UP: &str = "k3s is up and running";
-/// Seconds that a server has to end by itself.
-const GRACE: i32 = 10;
+/// What a node shows to be the one that it was. It isn't in a volume.
+const PASSWORD: &str = "/etc/rancher/node/password";
 
 /// Whether this container stands aside for another one.
 pub fn is_aside(name: &str) -> bool {
@@ -34,8 +33,15 @@ pub async fn upgrade(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resu
     let docker = k3d.engine.docker(&doing).await?;
     progress.tell(1, 4, "checking the image");
     images::ensure(&docker, &plan.image, &format!("cluster {}", plan.id), k3d.settings.limits.pull).await?;
-    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
-        upgrade_one(k3d, &docker, &server, plan, progress).await?;
+    let name = k3d.name_of(&plan.id);
+    let servers = names::servers(&name, plan.servers);
+    let hosts = dns::hosts(&docker, &servers).await?;
+    for server in &servers {
+        let begun = engine::now(&docker, &doing).await?;
+        let ended = upgrade_one(k3d, &docker, server, plan, progress).await;
+        balancer::follow(&docker, plan, &name).await?;
+        ended?;
+        dns::restore(&docker, server, hosts.as_deref(), begun).await;
     }
     Ok(())
 }
@@ -78,8 +84,10 @@ async fn upgrade_one(
 pub async fn restart(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
     let doing = format!("restarting the servers of cluster {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
-    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
+    let name = k3d.name_of(&plan.id);
+    for server in names::servers(&name, plan.servers) {
         within(k3d.settings.limits.create, &doing, restart_one(&docker, &server, progress)).await?;
+        balancer::follow(&docker, plan, &name).await?;
     }
     Ok(())
 }
@@ -88,12 +96,13 @@ pub async fn restart(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resu
 pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> Result<(), Error> {
     let doing = || format!("restarting server {server}");
     progress.tell(1, 2, doing());
+    let hosts = dns::hosts(docker, &[server.to_owned()]).await?;
+    engine::stop(docker, server, engine::GRACE).await.map_err(failed(doing()))?;
     let begun = engine::now(docker, &doing()).await?;
-    let stop = StopContainerOptions { t: Some(GRACE), ..Default::default() };
-    docker.stop_container(server, Some(stop)).await.map_err(failed(doing()))?;
     docker.start_container(server, None).await.map_err(failed(doing()))?;
     progress.tell(2, 2, "waiting for the API server");
     says_since(docker, server, UP, begun, || format!("waiting for server {server}")).await?;
+    dns::restore(docker, server, hosts.as_deref(), begun).await;
     archive::write(docker, server, &[archive::File::secret(OWED, "")]).await
 }
 
@@ -152,8 +161,7 @@ pub fn image(seen: &ContainerInspectResponse) -> Option<&str> {
 }
 
 async fn aside(docker: &Docker, server: &str, doing: &str) -> Result<(), Error> {
-    let stop = StopContainerOptions { t: Some(GRACE), ..Default::default() };
-    docker.stop_container(server, Some(stop)).await.map_err(failed(doing))?;
+    engine::stop(docker, server, engine::GRACE).await.map_err(failed(doing))?;
     let options = RenameContainerOptions { name: old_name(server) };
     docker.rename_container(server, options).await.map_err(failed(doing))
 }
@@ -169,6 +177,9 @@ async fn replace(
     let body = successor(old, &plan.image).ok_or_else(unfit)?;
     let mut files = scripts(docker, &old_name(server)).await?;
     files.extend(plan.server.files.iter().map(archive::File::from));
+    let password = archive::read(docker, &old_name(server), PASSWORD).await?;
+    files.extend(password.map(|password| archive::File::secret(PASSWORD, password)));
+    files.extend(addresses::script(&addresses::of(old), names::number(server)));
     files.extend(plan.server.endpoint.has_rules().then(|| endpoint::script(&plan.server.endpoint)));
     let options = CreateContainerOptions { name: Some(server.to_owned()), ..Default::default() };
     docker.create_container(Some(options), body).await.map_err(failed(doing))?;
