@@ -33,6 +33,14 @@ sample() {
   kubectl --kubeconfig "$child" get nodes,pods -o wide
 }
 
+# Whether the sample cluster keeps what it promises on this machine. What doesn't hold is shown with what to do.
+verified() {
+  command -v k3eks >/dev/null || return 0
+  echo
+  # shellcheck source=/dev/null
+  (source "$ROOT/.k3eks/$name.env" && k3eks verify demo)
+}
+
 next() {
   cat <<EOF
 
@@ -50,5 +58,10 @@ EOF
   echo "  make down"
 }
 
-[ "$SAMPLE" = no ] || sample
+status=0
+if [ "$SAMPLE" != no ]; then
+  sample
+  verified || status=1
+fi
 next
+exit "$status"

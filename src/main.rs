@@ -52,6 +52,8 @@ enum Command {
     Wake(cli::wake::Options),
     /// Check Docker, k3d, images, ports, limits, the operator and the EKS API; say what mends what is wrong.
     Doctor(cli::doctor::Options),
+    /// Check one running cluster with real pods: DNS, network, sign-in, credentials of pods, volumes and more.
+    Verify(cli::verify::Options),
     /// Print what completes these commands in a shell.
     Completion(cli::shell::Completion),
     /// Print the manual page.
@@ -164,6 +166,7 @@ fn main() -> ExitCode {
         Command::Logs(options) => ask(cli::logs::run(options)),
         Command::Wake(options) => ask(cli::wake::run(options)),
         Command::Doctor(options) => ask(cli::doctor::run(options)),
+        Command::Verify(options) => ask(cli::verify::run(options)),
         Command::Completion(options) => cli::shell::completion(Cli::command(), &options),
         Command::Reference(options) => cli::reference::run(&options),
         Command::Man => cli::shell::man(Cli::command()),

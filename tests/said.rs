@@ -21,7 +21,7 @@ fn said(output: &Output) -> String {
 #[test]
 fn a_kubeconfig_that_is_missing_is_said_once() {
     let missing = Path::new("/nonexistent/kubeconfig");
-    for args in [&["status"][..], &["kubeconfig", "demo"], &["logs", "demo"], &["wake", "demo"]] {
+    for args in [&["status"][..], &["kubeconfig", "demo"], &["logs", "demo"], &["wake", "demo"], &["verify", "demo"]] {
         let output = k3eks(missing, args);
         let said = said(&output);
         assert_eq!(output.status.code(), Some(1), "{said}");
@@ -44,7 +44,7 @@ async fn another_cluster_s_kubeconfig_is_said_to_be_one() {
         "{{apiVersion: v1, kind: Config, current-context: a, clusters: [{{name: a, cluster: {{server: '{server}'}}}}], users: [{{name: a, user: {{}}}}], contexts: [{{name: a, context: {{cluster: a, user: a}}}}]}}"
     );
     std::fs::write(&file, text).unwrap();
-    for args in [&["status"][..], &["kubeconfig", "demo"], &["wake", "demo"]] {
+    for args in [&["status"][..], &["kubeconfig", "demo"], &["wake", "demo"], &["verify", "demo"]] {
         let output = tokio::task::block_in_place(|| k3eks(&file, args));
         let said = said(&output);
         assert_eq!(output.status.code(), Some(1), "{said}");

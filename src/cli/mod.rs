@@ -14,4 +14,5 @@ pub mod reference;
 pub mod shell;
 mod sources;
 pub mod status;
+pub mod verify;
 pub mod wake;
