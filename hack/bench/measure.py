@@ -28,7 +28,7 @@ def timed(work):
 
 
 def apply(*objects):
-    run("kubectl", "apply", "-f", "-", stdin="\n---\n".join(json.dumps(o) for o in objects))
+    run("kubectl", "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
 
 def cluster(name, **spec):
