@@ -57,7 +57,7 @@ pub async fn restore(docker: &Docker, server: &str, hosts: Option<&str>, begun: 
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(server, %error, "the cluster's DNS doesn't know the names of hosts any more"),
         Err(_) => {
-            tracing::warn!(server, "k3s wrote no manifest for its DNS; it doesn't know the names of hosts any more")
+            tracing::warn!(server, "k3s wrote no manifest for its DNS; it doesn't know the names of hosts any more");
         }
     }
 }
