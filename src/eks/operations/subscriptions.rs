@@ -16,7 +16,7 @@ use crate::eks::arn::{EksArn, EksResource};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
 use crate::eks::rules::check;
-use crate::eks::rules::subscription::CREATE;
+use crate::eks::rules::subscription::{CREATE, Facts};
 use crate::eks::store::Store;
 
 #[derive(Deserialize)]
@@ -134,7 +134,7 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
         auto_renew: request.auto_renew,
         tags: request.tags.clone(),
     };
-    check(CREATE, &spec, &())?;
+    check(CREATE, &spec, &Facts)?;
     let operation = "CreateEksAnywhereSubscription";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
     let _turn = cx.state.turn.lock().await;

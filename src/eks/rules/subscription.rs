@@ -8,25 +8,28 @@ const TERMS: [i32; 2] = [12, 36];
 /// Most licences of a subscription.
 const LICENSES: i32 = 100;
 
-type Rule = fn(&EksAnywhereSubscriptionSpec, &()) -> Verdict;
+/// Nothing is known beside the request.
+pub struct Facts;
+
+type Rule = fn(&EksAnywhereSubscriptionSpec, &Facts) -> Verdict;
 
 /// What a new subscription is asked.
 pub const CREATE: &[Rule] = &[name, tags, term, licenses];
 
 /// `name` begins with a letter.
-fn name(spec: &EksAnywhereSubscriptionSpec, (): &()) -> Verdict {
+fn name(spec: &EksAnywhereSubscriptionSpec, _: &Facts) -> Verdict {
     if !spec.subscription_name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return invalid("The name of a subscription must start with an alphabetic character");
     }
     Ok(())
 }
 
-fn tags(spec: &EksAnywhereSubscriptionSpec, (): &()) -> Verdict {
+fn tags(spec: &EksAnywhereSubscriptionSpec, _: &Facts) -> Verdict {
     values::tags(&spec.tags)
 }
 
 /// `term.duration` is 12 or 36 months.
-fn term(spec: &EksAnywhereSubscriptionSpec, (): &()) -> Verdict {
+fn term(spec: &EksAnywhereSubscriptionSpec, _: &Facts) -> Verdict {
     if !TERMS.contains(&spec.term.duration) {
         return invalid("The duration of a subscription's term must be 12 or 36 months");
     }
@@ -34,7 +37,7 @@ fn term(spec: &EksAnywhereSubscriptionSpec, (): &()) -> Verdict {
 }
 
 /// `licenseQuantity` is 1 to 100.
-fn licenses(spec: &EksAnywhereSubscriptionSpec, (): &()) -> Verdict {
+fn licenses(spec: &EksAnywhereSubscriptionSpec, _: &Facts) -> Verdict {
     if !(1..=LICENSES).contains(&spec.license_quantity) {
         return invalid(format!("The license quantity of a subscription must be between 1 and {LICENSES}"));
     }
@@ -53,7 +56,7 @@ mod tests {
             "term": {"duration": 12}, "licenseQuantity": 1});
         spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let spec: EksAnywhereSubscriptionSpec = serde_json::from_value(spec).unwrap();
-        check(CREATE, &spec, &()).is_err()
+        check(CREATE, &spec, &Facts).is_err()
     }
 
     #[test]

@@ -161,8 +161,8 @@ pub(super) fn instance_types(spec: &NodegroupSpec, _: &Facts) -> Verdict {
 
 /// The AMI runs on the instance types, `t3.medium` where neither the request nor a launch template names any.
 pub(super) fn instances_of_ami(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
-    let type_ = ami_type(spec, &facts.cluster_version);
-    let Some(ami) = instances::ami(type_) else { return Ok(()) };
+    let requested = ami_type(spec, &facts.cluster_version);
+    let Some(ami) = instances::ami(requested) else { return Ok(()) };
     let default = ["t3.medium".to_owned()];
     let implied = spec.instance_types.is_empty() && spec.launch_template.is_none();
     let types: &[String] = if implied { &default } else { &spec.instance_types };
@@ -170,7 +170,7 @@ pub(super) fn instances_of_ami(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
     if wrong.is_empty() {
         return Ok(());
     }
-    invalid(format!("[{}] is not a valid instance type for requested amiType {type_}", wrong.join(", ")))
+    invalid(format!("[{}] is not a valid instance type for requested amiType {requested}", wrong.join(", ")))
 }
 
 /// `capacityType` CAPACITY_BLOCK needs a launch template, which names the reservation.
