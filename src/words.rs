@@ -3,6 +3,7 @@
 
 use std::error::Error;
 
+use kube::config::KubeconfigError;
 use kube::core::Status;
 
 /// Most characters of a message.
@@ -12,8 +13,7 @@ pub const MESSAGE: usize = 1000;
 /// act on instead of showing it is escaped.
 pub fn fit(text: &str, most: usize) -> String {
     let mut fit = String::with_capacity(text.len().min(most));
-    let mut length = 0;
-    for c in text.trim_end().chars() {
+    for (length, c) in text.trim_end().chars().enumerate() {
         if length >= most {
             fit.push('…');
             break;
@@ -23,7 +23,6 @@ pub fn fit(text: &str, most: usize) -> String {
             '\r' => {}
             c => push(&mut fit, c),
         }
-        length += 1;
     }
     fit
 }
@@ -63,6 +62,9 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     }
     if let Some(status) = error.downcast_ref::<Status>() {
         return answer(status);
+    }
+    if let Some(KubeconfigError::ReadConfig(why, path)) = error.downcast_ref() {
+        return format!("{} can't be read: {why}", path.display());
     }
     let own = match error.downcast_ref() {
         Some(kube::Error::Service(_) | kube::Error::HyperError(_)) => "there is no answer".to_owned(),
@@ -141,6 +143,8 @@ mod tests {
         assert_eq!(sentence(&api(404, "secrets \"a\" not found", "a")), "secrets \"a\" not found");
         assert!(sentence(&api(401, "Unauthorized", "")).contains("credentials"));
         assert_eq!(sentence(&api(500, " ", "")), "the API server answered 500");
+        let missing = KubeconfigError::ReadConfig(std::io::Error::other("not there"), "/a/config".into());
+        assert_eq!(sentence(&missing), "/a/config can't be read: not there");
         let io = std::io::Error::other("connection refused");
         let away = Outer(kube::Error::Service(Box::new(io)));
         assert_eq!(sentence(&away), "failed to list: there is no answer: connection refused");

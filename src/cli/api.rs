@@ -148,15 +148,14 @@ impl Options {
             return;
         }
         let who = if self.allow_from.is_empty() {
-            "whoever reaches".to_owned()
+            format!("whoever reaches {}", self.listen)
         } else {
             let all: Vec<String> = self.allow_from.iter().map(ToString::to_string).collect();
-            format!("{} and this host, which may use", all.join(", "))
+            format!("whoever asks from {} or this host", all.join(", "))
         };
         tracing::warn!(
-            "permissive: no signature is checked; {who} {} rules all clusters and gets their kubeconfigs; --auth strict (chart: api.auth) \
-             ends that",
-            self.listen
+            "permissive: no signature is checked; {who} rules all clusters and gets their kubeconfigs; --auth strict (chart: api.auth) \
+             ends that"
         );
         if self.identity.well_known_keys {
             tracing::warn!(

@@ -43,14 +43,18 @@ fn read(file: &Path) -> anyhow::Result<Mapping> {
     };
     let own: Value = serde_yaml::from_str(&text).with_context(doing)?;
     match own {
-        Value::Null => Ok(Mapping::from_iter([
-            ("apiVersion".into(), "v1".into()),
-            ("kind".into(), "Config".into()),
-            ("preferences".into(), Value::Mapping(Mapping::new())),
+        Value::Null => Ok(mapping([
+            ("apiVersion", "v1".into()),
+            ("kind", "Config".into()),
+            ("preferences", Value::Mapping(Mapping::new())),
         ])),
         Value::Mapping(own) => Ok(own),
         _ => bail!("{} isn't a kubeconfig; give --merge another file", file.display()),
     }
+}
+
+fn mapping<const N: usize>(entries: [(&str, Value); N]) -> Mapping {
+    entries.into_iter().map(|(key, value)| (Value::from(key), value)).collect()
 }
 
 /// Puts one entry into its list.
@@ -73,10 +77,8 @@ fn put(all: &mut Mapping, list: &str, body: &str, mut entry: Value, owner: &str)
     }
     there.retain(|other| !same(other));
     if let Some(map) = entry[body].as_mapping_mut() {
-        let mark = Mapping::from_iter([
-            ("name".into(), MARK.into()),
-            ("extension".into(), Value::Mapping(Mapping::from_iter([("cluster".into(), owner.into())]))),
-        ]);
+        let whose = mapping([("cluster", owner.into())]);
+        let mark = mapping([("name", MARK.into()), ("extension", Value::Mapping(whose))]);
         map.insert("extensions".into(), Value::Sequence(vec![Value::Mapping(mark)]));
     }
     there.push(entry);

@@ -94,9 +94,12 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
 
+    /// Method and body of each request.
+    type Heard = Arc<Mutex<Vec<(String, Value)>>>;
+
     /// A client that keeps what it is asked and agrees to everything.
-    fn listening() -> (kube::Client, Arc<Mutex<Vec<(String, Value)>>>) {
-        let heard = Arc::new(Mutex::new(Vec::new()));
+    fn listening() -> (kube::Client, Heard) {
+        let heard = Heard::default();
         let keeps = heard.clone();
         let service = tower::service_fn(move |request: http::Request<Body>| {
             let keeps = keeps.clone();

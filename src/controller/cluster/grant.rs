@@ -59,11 +59,11 @@ pub async fn write(
 }
 
 fn objects(secret: &str, reader: &Account, metadata: Value) -> (Value, Value) {
-    let rule = json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get"]});
+    let reads = json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get"]});
     let subject = json!({"kind": "ServiceAccount", "name": reader.name, "namespace": reader.namespace});
     let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": secret});
     (
-        json!({"metadata": metadata, "rules": [rule]}),
+        json!({"metadata": metadata, "rules": [reads]}),
         json!({"metadata": metadata, "roleRef": role, "subjects": [subject]}),
     )
 }

@@ -118,7 +118,7 @@ async fn empty(client: &Client, node: &str, deadline: Instant) -> Result<Vec<Str
                 Err(error) if missing(&error) => {}
                 // A budget holds it for now, or two do, or somebody's webhook: it may be let go later.
                 Err(error @ kube::Error::Api(_)) => {
-                    tracing::debug!(pod = name(pod), error = words::sentence(&error), "a pod doesn't go yet")
+                    tracing::debug!(pod = name(pod), error = words::sentence(&error), "a pod doesn't go yet");
                 }
                 Err(error) => return Err(failed(format!("evicting pod {}", name(pod)))(error)),
             }

@@ -44,7 +44,7 @@ impl Watch {
                     changed.send_modify(|number| *number += 1);
                 }
                 Err(error) => {
-                    warn!(kind = %K::kind(&()), error = words::sentence(&error), "watching failed and is tried again")
+                    warn!(kind = %K::kind(&()), error = words::sentence(&error), "watching failed and is tried again");
                 }
             }
             std::future::ready(())
