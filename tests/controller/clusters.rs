@@ -32,8 +32,8 @@ async fn a_cluster_becomes_active_and_says_so_everywhere() {
         let slice = bed.until("the EndpointSlice", "EndpointSlice", "demo-api", written).await;
         assert_eq!(slice["endpoints"][0]["addresses"], json!(["10.0.0.2"]));
         let role = bed.until("leave to read the kubeconfig", "Role", "demo-kubeconfig", written).await;
-        let rule = json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["demo-kubeconfig"], "verbs": ["get"]}]);
-        assert_eq!(role["rules"], rule);
+        let reads = json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["demo-kubeconfig"], "verbs": ["get"]}]);
+        assert_eq!(role["rules"], reads);
         let binding = bed.until("who has it", "RoleBinding", "demo-kubeconfig", written).await;
         assert_eq!(binding["subjects"].as_array().map(Vec::len), Some(1));
         assert_eq!(binding["subjects"][0]["name"], "k3eks-api");
