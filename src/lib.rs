@@ -7,16 +7,17 @@
 //! | [`kubernetes_versions`] | nothing else of the crate |
 //! | [`crd`] | `kubernetes_versions`, `words` |
 //! | [`provider`] | `kubernetes_versions` |
-//! | [`controller`] | `crd`, `kubernetes_versions`, the port in `provider`, `metrics`, `words` |
+//! | [`controller`] | `bounded`, `crd`, `kubernetes_versions`, the port in `provider`, `metrics`, `words` |
 //! | [`eks`] | `crd`, `kubernetes_versions`, `metrics`, `words` |
-//! | [`identity`] | `crd`, `eks`, `words` |
+//! | [`identity`] | `bounded`, `crd`, `eks`, `words` |
 //! | [`console`] | `crd`, `eks` |
-//! | `admin` | `metrics` |
+//! | `admin` | `metrics`, `port` |
 //! | `telemetry` | `words` |
-//! | `metrics`, [`words`] | nothing else of the crate |
+//! | [`bounded`], `metrics`, [`port`], [`words`] | nothing else of the crate |
 //! | `main` | everything |
 
 pub mod admin;
+pub mod bounded;
 pub mod console;
 pub mod controller;
 pub mod crd;
@@ -25,6 +26,7 @@ pub mod eks;
 pub mod identity;
 pub mod kubernetes_versions;
 pub mod metrics;
+pub mod port;
 pub mod provider;
 pub mod telemetry;
 pub mod words;

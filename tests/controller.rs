@@ -13,6 +13,8 @@ mod bed;
 mod clusters;
 #[path = "controller/deletion.rs"]
 mod deletion;
+#[path = "controller/hostile.rs"]
+mod hostile;
 #[path = "controller/nodegroups.rs"]
 mod nodegroups;
 #[path = "controller/refusals.rs"]

@@ -13,15 +13,16 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::child_nodes;
+pub use super::child_nodes::ChildNode;
 use super::cluster::import;
 use super::cluster::server::{self, IdentityService};
 use super::context::{Settings, Wake};
 use super::error::Error;
-use super::nodegroup::marks;
 use super::way::{self, ANSWER};
+use crate::bounded;
 use crate::crd::identity_service::POD_ADDRESS;
 use crate::crd::keys;
-use crate::crd::nodegroup::NodeMarks;
 use crate::provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Import};
 use crate::words;
 
@@ -31,21 +32,16 @@ const SOON: Duration = Duration::from_millis(100);
 const LATER: Duration = Duration::from_secs(5);
 /// How often it is tried to lead nodes to where their pods find credentials, each time that the API server is found.
 const TRIES: usize = 5;
+/// Characters of why an API server isn't ready.
+const LONGEST_PROBLEM: usize = 1024;
+/// Nodes that are read at a time.
+const PAGE: u32 = 100;
+/// How long one that floods is left alone.
+const ALONE: Duration = Duration::from_secs(60);
 /// The longest wait for an API server whose container was changed.
 const AGAIN: Duration = Duration::from_secs(60);
 /// Most characters of a version.
 const VERSION: usize = 64;
-
-/// A Node object, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChildNode {
-    /// Name of the node group, from EKS's label.
-    pub nodegroup: Option<String>,
-    /// Whether its Ready condition is True.
-    pub ready: bool,
-    /// Its labels and taints.
-    pub marks: NodeMarks,
-}
 
 /// What is known of a child's API server.
 #[derive(Clone, Debug, Default)]
@@ -215,14 +211,18 @@ impl Run {
     async fn forever(self) {
         loop {
             let client = self.find().await;
-            tokio::select! {
-                ((), ()) = async { tokio::join!(self.watch_nodes(client), self.lead_pods()) } => {}
-                () = self.again.notified() => {}
-            }
+            let ended = tokio::select! {
+                (ended, ()) = async { tokio::join!(self.watch_nodes(client), self.lead_pods()) } => ended,
+                () = self.again.notified() => None,
+            };
+            let flooded = ended.is_some();
             self.update(|child, _| {
                 child.ready = false;
-                child.problem = "the connection to the API server was lost".into();
+                child.problem = ended.unwrap_or_else(|| "the connection to the API server was lost".into());
             });
+            if flooded {
+                tokio::select! { () = tokio::time::sleep(ALONE) => {}, () = self.again.notified() => {} }
+            }
         }
     }
 
@@ -258,11 +258,11 @@ impl Run {
         let version = client
             .apiserver_version()
             .await
-            .map_err(|e| format!("the API server doesn't say its version: {}", words::sentence(&e)))?;
+            .map_err(|e| format!("the API server doesn't say its version: {}", way::why(&e)))?;
         let jwks = self
             .lead(&client)
             .await
-            .map_err(|e| format!("the API server can't be led to its users: {}", words::sentence(&e)))?;
+            .map_err(|e| format!("the API server can't be led to its users: {}", way::why(&e)))?;
         Ok(Found { access, client, version: words::fit(&version.git_version, VERSION), jwks })
     }
 
@@ -308,37 +308,43 @@ impl Run {
 
     /// Follows the nodes until the watch fails for good.
     async fn watch_nodes(&self, client: Client) {
+    /// Follows the nodes until the watch fails for good; what the API server did, if it sent more than it should.
+    async fn watch_nodes(&self, client: Client) -> Option<String> {
         let mut failures = 0;
-        let stream = watcher(Api::<Node>::all(client), watcher::Config::default());
+        let stream = watcher(Api::<Node>::all(client), watcher::Config::default().page_size(PAGE));
         let mut stream = std::pin::pin!(stream.into_stream());
         let mut listed = BTreeMap::new();
         while let Some(event) = stream.next().await {
+            let mut told = Ok(());
             match event {
                 Ok(watcher::Event::Init) => listed.clear(),
-                Ok(watcher::Event::InitApply(node)) => {
-                    listed.insert(node.name_any(), describe(&node));
-                }
+                Ok(watcher::Event::InitApply(node)) => told = child_nodes::add(&mut listed, &node),
                 Ok(watcher::Event::InitDone) => {
                     failures = 0;
                     let all = std::mem::take(&mut listed);
                     self.update(|child, _| child.nodes = Some(all));
                 }
                 Ok(watcher::Event::Apply(node)) => self.update(|child, _| {
-                    child.nodes.get_or_insert_default().insert(node.name_any(), describe(&node));
+                    told = child_nodes::add(child.nodes.get_or_insert_default(), &node);
                 }),
                 Ok(watcher::Event::Delete(node)) => self.update(|child, _| {
                     child.nodes.get_or_insert_default().remove(&node.name_any());
                 }),
                 Err(error) => {
                     tracing::debug!(cluster = %self.plan.id, error = words::sentence(&error), "watching nodes");
+                    told = bounded::too_much(&error).map_or(Ok(()), |why| Err(format!("watching the nodes: {why}")));
                     failures += 1;
-                    if failures > 1 {
-                        return;
+                    if failures > 1 && told.is_ok() {
+                        return None;
                     }
                     tokio::time::sleep(SOON).await;
                 }
             }
+            if let Err(why) = told {
+                return Some(why);
+            }
         }
+        None
     }
 
     /// Changes what is known and wakes the cluster and its node groups if anything is different.
@@ -357,7 +363,11 @@ impl Run {
         }
     }
 
-    fn note(&self, problem: String) {
+    fn note(&self, mut problem: String) {
+        // It may quote the API server, which says what it likes.
+        if let Some((end, _)) = problem.char_indices().nth(LONGEST_PROBLEM) {
+            problem.truncate(end);
+        }
         tracing::trace!(cluster = %self.plan.id, problem, "asking the API server");
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let first = !std::mem::replace(&mut state.0.asked, true);
@@ -366,15 +376,6 @@ impl Run {
         if first {
             self.wake.all_of(&self.plan.id);
         }
-    }
-}
-
-fn describe(node: &Node) -> ChildNode {
-    let conditions = node.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default();
-    ChildNode {
-        nodegroup: node.labels().get(keys::NODE_NODEGROUP).cloned(),
-        ready: conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
-        marks: marks::of(node),
     }
 }
 

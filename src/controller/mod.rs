@@ -1,6 +1,7 @@
 //! The controllers: one per kind, level-triggered. Observe, compare, do one thing, say so.
 
 mod backoff;
+mod child_nodes;
 mod children;
 pub mod cluster;
 mod context;

@@ -6,6 +6,7 @@ use kube::config::KubeConfigOptions;
 use kube::{Client, Config};
 
 use super::error::Error;
+use crate::bounded;
 use crate::crd::kubeconfig;
 use crate::provider::{Access, OPERATOR_PORT};
 use crate::words;
@@ -41,10 +42,15 @@ pub async fn first(access: &Access, ways: &[Way]) -> Result<Client, String> {
         let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
         match client.request_text(request).await {
             Ok(_) => return Ok(client),
-            Err(error) => problem = format!("the API server isn't ready: {}", words::sentence(&error)),
+            Err(error) => problem = format!("the API server isn't ready: {}", why(&error)),
         }
     }
     Err(problem)
+}
+
+/// What an API server did wrong.
+pub fn why(error: &kube::Error) -> String {
+    bounded::too_much(error).map_or_else(|| words::sentence(error), |why| why.to_string())
 }
 
 /// A client for `access`; on the Docker network the certificate is checked against a name that every API server has.
@@ -63,5 +69,5 @@ async fn client(access: &Access, way: Way) -> Result<Client, Error> {
         config.tls_server_name = Some("kubernetes".into());
     }
     config.connect_timeout = Some(ANSWER);
-    Client::try_from(config).map_err(|e| unusable(words::sentence(&e)))
+    bounded::client(config, bounded::Limits::default()).map_err(|e| unusable(words::sentence(&e)))
 }

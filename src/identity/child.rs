@@ -10,6 +10,7 @@ use kube::config::KubeConfigOptions;
 use kube::{Api, Client, Config, ResourceExt};
 
 use super::token::Refusal;
+use crate::bounded;
 use crate::crd::{EKSClusterConfig, keys, kubeconfig};
 use crate::eks::store::Store;
 use crate::words;
@@ -18,6 +19,9 @@ use crate::words;
 const FRESH: Duration = Duration::from_secs(1);
 /// The longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// A ConfigMap or a service account is no larger.
+const SMALL: bounded::Limits = bounded::Limits { answer: 2 * 1024 * 1024, event: 0 };
 
 type Answers<T> = Mutex<HashMap<String, (Instant, T)>>;
 
@@ -91,7 +95,7 @@ impl Children {
             .await
             .map_err(|e| away(e.to_string()))?;
         config.connect_timeout = Some(ANSWER);
-        let client = Client::try_from(config).map_err(|e| away(words::sentence(&e)))?;
+        let client = bounded::client(config, SMALL).map_err(|e| away(words::sentence(&e)))?;
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, (endpoint, client.clone()));
         Ok(client)
     }
@@ -105,3 +109,6 @@ async fn within<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Re
         Err(_) => Err(Refusal::new("the cluster's API server takes too long to answer")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+const SMALL: Limits = Limits { answer: 64 * 1024, event: 16 * 1024 };
+/// What the floods below would send: nobody takes it all.
+const FLOOD: usize = 64 * 1024 * 1024;
+
+/// An API server that answers everything with `body`, and goes on with `flood` for long; how much it could send.
+async fn hostile(body: String, flood: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, sent) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let count = sent.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer(stream, body.clone(), flood, count.clone()));
+        }
+    });
+    (address, sent)
+}
+
+async fn answer(mut stream: TcpStream, body: String, flood: &'static str, sent: Arc<AtomicUsize>) -> Option<()> {
+    let mut question = [0; 8192];
+    stream.read(&mut question).await.ok()?;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.ok()?;
+    stream.write_all(body.as_bytes()).await.ok()?;
+    let block = flood.repeat(8192 / flood.len().max(1));
+    while !flood.is_empty() && sent.load(Ordering::Relaxed) < FLOOD {
+        stream.write_all(block.as_bytes()).await.ok()?;
+        sent.fetch_add(block.len(), Ordering::Relaxed);
+    }
+    Some(())
+}
+
+fn nodes(address: SocketAddr) -> Api<Node> {
+    let config = Config::new(format!("http://{address}").parse().unwrap());
+    Api::all(client(config, SMALL).unwrap())
+}
+
+fn said(error: &kube::Error) -> String {
+    too_much(error).expect("it was too much").to_string()
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_an_error_after_a_little_of_it() {
+    let (address, sent) = hostile(r#"{"items": [{"x": ""#.into(), "a").await;
+    let listed = tokio::time::timeout(Duration::from_secs(20), nodes(address).list(&ListParams::default())).await;
+    let error = said(&listed.expect("it ends").unwrap_err());
+    assert!(error.contains("longer than 65536 bytes"), "{error}");
+    assert!(sent.load(Ordering::Relaxed) < FLOOD / 2, "it was let send {sent:?} bytes");
+}
+
+#[tokio::test]
+async fn a_watch_may_be_long_but_none_of_its_events() {
+    let event = |size: usize| {
+        let node = serde_json::json!({"metadata": {"name": "n", "labels": {"x": "a".repeat(size)}}});
+        format!("{}\n", serde_json::json!({"type": "ADDED", "object": node}))
+    };
+    let many = event(4000).repeat(50);
+    assert!(many.len() > 3 * SMALL.answer);
+    let (address, sent) = hostile(many + &event(SMALL.event), "a").await;
+    let watched = nodes(address).watch(&WatchParams::default(), "0").await.unwrap();
+    let all: Vec<Result<WatchEvent<Node>, kube::Error>> =
+        tokio::time::timeout(Duration::from_secs(20), watched.take(60).collect::<Vec<_>>()).await.expect("it ends");
+    assert_eq!(all.iter().filter(|event| event.is_ok()).count(), 50);
+    let error = said(&all.into_iter().find_map(Result::err).expect("the large one is an error"));
+    assert!(error.contains("longer than 16384 bytes"), "{error}");
+    assert!(sent.load(Ordering::Relaxed) < FLOOD / 2);
+}
+
+#[tokio::test]
+async fn one_that_answers_as_it_should_is_heard() {
+    let (address, _) = hostile(r#"{"metadata": {}, "items": [{"metadata": {"name": "n"}}]}"#.into(), "").await;
+    let listed = nodes(address).list(&ListParams::default()).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
+    let (address, _) = hostile(String::new(), "").await;
+    let watched = nodes(address).watch(&WatchParams::default(), "0").await.unwrap();
+    assert!(watched.try_collect::<Vec<_>>().await.unwrap().is_empty());
+}

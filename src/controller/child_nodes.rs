@@ -1,0 +1,77 @@
+//! The nodes that a child's API server tells of, as far as they matter here, and no more of them than a cluster can have.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Node;
+use kube::ResourceExt;
+
+use super::nodegroup::marks;
+use crate::crd::keys;
+use crate::crd::nodegroup::NodeMarks;
+
+/// Nodes of one cluster: Kubernetes has no more.
+const MOST: usize = 5_000;
+/// Bytes of one node's name, labels and taints.
+const LARGEST: usize = 64 * 1024;
+
+/// A Node object, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildNode {
+    /// Name of the node group, from EKS's label.
+    pub nodegroup: Option<String>,
+    /// Whether its Ready condition is True.
+    pub ready: bool,
+    /// Its labels and taints.
+    pub marks: NodeMarks,
+}
+
+/// Adds a node.
+///
+/// # Errors
+/// In words for people: there are more nodes, or more of one, than a cluster can have.
+pub fn add(nodes: &mut BTreeMap<String, ChildNode>, node: &Node) -> Result<(), String> {
+    let (name, described) = (node.name_any(), describe(node));
+    let marks = &described.marks;
+    let labels: usize = marks.labels.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if name.len() + labels + marks.taints.iter().map(String::len).sum::<usize>() > LARGEST {
+        return Err(format!("the API server tells of a node with more than {LARGEST} bytes of labels and taints"));
+    }
+    if nodes.len() >= MOST && !nodes.contains_key(&name) {
+        return Err(format!("the API server tells of more than {MOST} nodes"));
+    }
+    nodes.insert(name, described);
+    Ok(())
+}
+
+fn describe(node: &Node) -> ChildNode {
+    let conditions = node.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default();
+    ChildNode {
+        nodegroup: node.labels().get(keys::NODE_NODEGROUP).cloned(),
+        ready: conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
+        marks: marks::of(node),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, label: usize) -> Node {
+        let mut node = Node::default();
+        node.metadata.name = Some(name.to_owned());
+        node.labels_mut().insert("x".into(), "a".repeat(label));
+        node
+    }
+
+    #[test]
+    fn no_cluster_fills_the_memory_with_nodes() {
+        let mut nodes = BTreeMap::new();
+        assert!(add(&mut nodes, &node("large", LARGEST)).unwrap_err().contains("labels"));
+        for number in 0..MOST {
+            add(&mut nodes, &node(&format!("n{number}"), 1)).unwrap();
+        }
+        assert!(add(&mut nodes, &node("one-more", 1)).unwrap_err().contains("more than 5000"));
+        add(&mut nodes, &node("n7", 2)).unwrap();
+        assert_eq!(nodes["n7"].marks.labels["x"], "aa");
+    }
+}
