@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # `make bench`: speed and memory of what the chart installs, as ratios within one run, in a management cluster of its own.
-# bench.sh operator|api|flux measures that part alone, and prepares nothing but that.
+# bench.sh operator|flood|api|flux measures that part alone, and prepares nothing but that.
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 cd "$ROOT"
 case ${1:-} in
-  '') parts=(operator api flux) ;;
-  operator | api | flux) parts=("$1") ;;
-  *) die "usage: bench.sh [operator|api|flux]" ;;
+  '') parts=(operator flood api flux) ;;
+  operator | flood | api | flux) parts=("$1") ;;
+  *) die "usage: bench.sh [operator|flood|api|flux]" ;;
 esac
 name=${K3EKS_BENCH_NAME:-k3eks-bench}
 finish() {
@@ -27,6 +27,13 @@ export K3EKS_BENCH_VERSIONS
 
 operator() {
   hack/bench/bench_operator.py
+}
+
+# An API of its own on the host, so that the memory is the API's alone.
+flood() {
+  local clients
+  clients=$(python_with tests/clients/requirements.txt "boto3 and the aws CLI")
+  K3EKS_BENCH_BINARY=$(hack/binary.sh) "$clients/bin/python" hack/bench/bench_flood.py
 }
 
 # With records alone behind it, and more of them than an account may have.

@@ -12,6 +12,7 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
+use crate::port::Port;
 
 /// What the port shows.
 #[derive(Clone)]
@@ -32,8 +33,8 @@ pub async fn serve(admin: Admin, address: SocketAddr, shutdown: CancellationToke
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(admin);
-    let listener = tokio::net::TcpListener::bind(address).await?;
-    axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    // Probes and scrapers are all the same here.
+    Port::bind(address, |_| false)?.serve(app, shutdown).await
 }
 
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {

@@ -6,18 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use axum::response::Response;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::{Args, ValueEnum};
 use k3eks::console;
 use k3eks::eks::beside::{self, Beside};
+use k3eks::eks::body::Bodies;
 use k3eks::eks::events::EventLog;
 use k3eks::eks::metrics::ApiMetrics;
 use k3eks::eks::operations::{self, Api, Quotas, Settings};
 use k3eks::eks::service::Service;
-use k3eks::eks::sigv4::{Authenticator, Key, Mode};
+use k3eks::eks::sigv4::{Authenticator, Caller, Key, Mode};
 use k3eks::eks::store::Store;
 use k3eks::identity;
 use k3eks::kubernetes_versions;
+use k3eks::port::enable_tls;
 use k3eks::telemetry::{self, LogFormat};
 use kube::Client;
 use prometheus_client::registry::Registry;
@@ -27,6 +30,9 @@ use super::folder::Folder;
 use super::keys;
 use super::listen::{self, Port};
 use super::sources::{self, Source};
+
+/// Memory for bodies of what isn't EKS's.
+const BODIES: usize = 256 * 1024;
 
 /// Whether signatures are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -106,6 +112,9 @@ pub struct Options {
     /// Calls that `/_k3eks/events` remembers.
     #[arg(long, env = "K3EKS_API_EVENTS", default_value_t = 1000)]
     events: usize,
+    /// Address of `/metrics` for who can't sign requests, HTTP; with none it is only served beside the API, to whoever may use that.
+    #[arg(long, env = "K3EKS_API_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
     #[command(flatten)]
     identity: super::identity::Serving,
     /// Form of the log.
@@ -189,11 +198,11 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let watched = options.watch_namespace.as_deref().filter(|namespace| !namespace.is_empty());
     let (mode, account, region) = (options.mode(), &options.account, &options.region);
     let given = options.given_keys(&shutdown)?;
-    let prepared = options.identity.prepare(&client, given, mode, account, region).await?;
+    let prepared = options.identity.prepare(&client, given, mode, (account, region), &shutdown).await?;
     let store = Store::start(client, &options.namespace, watched, shutdown.clone());
     let api = Arc::new(Api::new(store, options.settings()));
     let authenticator = Authenticator::new(mode, prepared.keys.clone(), account, region);
-    let desk = options.identity.desk(&prepared, Arc::clone(&api), mode, &shutdown)?;
+    let desk = options.identity.desk(&prepared, Arc::clone(&api), mode)?;
     let mut metrics = Registry::with_prefix("k3eks");
     let events = Arc::new(EventLog::new(options.events));
     let service = Service::new(operations::registry(), Arc::clone(&api), authenticator.clone())?
@@ -201,12 +210,14 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         .observed_by(events.clone());
     let ready = Arc::new(AtomicBool::new(false));
     fill(Arc::clone(&api), Arc::clone(&ready), shutdown.clone());
-    let beside = Arc::new(Beside { api, authenticator, metrics, events, ready });
+    let beside = Arc::new(Beside { api, authenticator, metrics, events, ready, bodies: Bodies::new(BODIES) });
     let eks = identity::serve::beside(&desk, service.into_router());
+    let counters = beside::scraped(Arc::clone(&beside));
     let routes = beside::routes(eks, console::routes(Arc::clone(&beside)), beside);
     let routes = sources::guard(routes, &options.allow_from);
     options.warn();
     tokio::try_join!(
+        scraped(options.metrics_listen, counters, shutdown.clone()),
         serve(&options, routes, shutdown.clone()),
         options.identity.serve(prepared, &desk, shutdown.clone()),
     )?;
@@ -223,18 +234,29 @@ fn fill(api: Arc<Api>, ready: Arc<AtomicBool>, shutdown: CancellationToken) {
     });
 }
 
+async fn scraped(
+    address: Option<SocketAddr>,
+    counters: axum::Router,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let Some(address) = address else { return Ok(()) };
+    let port = Port { address, what: "the counters", argument: "--metrics-listen", known: |_| false };
+    listen::serve(port, None, counters, shutdown).await
+}
+
 async fn serve(options: &Options, router: axum::Router, shutdown: CancellationToken) -> anyhow::Result<()> {
     let tls =
         match options.tls_cert.as_ref().zip(options.tls_key.as_ref()) {
             None => None,
             Some((cert, key)) => {
-                listen::enable_tls();
+                enable_tls();
                 let read = RustlsConfig::from_pem_file(cert, key).await;
                 Some(read.with_context(|| {
                     format!("reading the certificate {} and its key {}", cert.display(), key.display())
                 })?)
             }
         };
-    let port = Port { address: options.listen, what: "the EKS API", argument: "--listen" };
+    let known = |response: &Response| response.extensions().get::<Caller>().is_some_and(|caller| caller.verified);
+    let port = Port { address: options.listen, what: "the EKS API", argument: "--listen", known };
     listen::serve(port, tls, router, shutdown).await
 }

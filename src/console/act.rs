@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use kube::ResourceExt;
 use serde::Deserialize;
@@ -32,10 +31,11 @@ pub async fn state(
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
     let (head, body) = request.into_parts();
-    let body = to_bytes(body, LARGEST).await.map_err(|_| ApiError::invalid_parameter("The body is too large"))?;
-    let caller = beside.caller_with(&head, &body)?;
+    let arrived = beside.bodies.read(body, LARGEST).await?;
+    let body = arrived.bytes.as_ref();
+    let caller = beside.caller_with(&head, body)?;
     let cluster = view::find(&beside, &caller, &namespace, &name)?;
-    let Wanted { state } = serde_json::from_slice(&body).map_err(|_| {
+    let Wanted { state } = serde_json::from_slice(body).map_err(|_| {
         ApiError::invalid_parameter("The body must be {\"state\": \"Stopped\"} or {\"state\": \"Running\"}")
     })?;
     let change = |cluster: &mut EKSClusterConfig| {

@@ -132,11 +132,7 @@ pub async fn one(
     updates.sort_by_key(|update| std::cmp::Reverse(update.creation_timestamp()));
     updates.truncate(UPDATES);
     let eks_name = Identity::of(&cluster).name;
-    let mut calls = beside.events.records();
-    calls.retain(|call| {
-        call["recipientAccountId"] == cluster.spec.account_id
-            && ["name", "clusterName"].iter().any(|field| call["requestParameters"][field] == eks_name)
-    });
+    let mut calls = beside.events.about(&cluster.spec.account_id, &eks_name);
     calls.reverse();
     Ok(Json(json!({
         "summary": summary(&cluster, &store.members(&cluster)),

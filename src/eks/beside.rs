@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::body::Bodies;
 use super::error::ApiError;
 use super::events::EventLog;
 use super::operations::Api;
@@ -26,7 +27,7 @@ use crate::crd::{keys, kubeconfig as kubeconfigs};
 pub struct Beside {
     /// The resources.
     pub api: Arc<Api>,
-    /// Who may read kubeconfigs and the log of calls: whoever may use the API.
+    /// Who may read kubeconfigs, counters and the log of calls: whoever may use the API.
     pub authenticator: Authenticator,
     /// The counters.
     pub metrics: Registry,
@@ -34,6 +35,8 @@ pub struct Beside {
     pub events: Arc<EventLog>,
     /// Whether the resources have been read once.
     pub ready: Arc<AtomicBool>,
+    /// Memory for bodies.
+    pub bodies: Bodies,
 }
 
 #[derive(Deserialize)]
@@ -97,19 +100,21 @@ async fn health(State(beside): State<Arc<Beside>>) -> impl IntoResponse {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string())
 }
 
-async fn metrics(State(beside): State<Arc<Beside>>) -> impl IntoResponse {
-    let mut text = String::new();
-    // Writing to a String can't fail.
-    let _ = prometheus_client::encoding::text::encode(&mut text, &beside.metrics);
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+/// The counters, for a port of their own.
+pub fn scraped(beside: Arc<Beside>) -> Router {
+    Router::new().route("/metrics", get(|| async move { beside.counters() }))
+}
+
+async fn metrics(State(beside): State<Arc<Beside>>, request: Request) -> Result<Response, ApiError> {
+    beside.caller(&request)?;
+    Ok(beside.counters())
 }
 
 async fn events(State(beside): State<Arc<Beside>>, request: Request) -> Result<Response, ApiError> {
     let caller = beside.caller(&request)?;
-    let mut records = beside.events.records();
     // A checked caller sees its own account; where nothing is checked there is nothing to keep apart.
-    records.retain(|record| !caller.verified || record["recipientAccountId"] == caller.account);
-    let body = json!({"Records": records}).to_string();
+    let records = beside.events.json(caller.verified.then_some(caller.account.as_str()));
+    let body = format!("{{\"Records\":{records}}}");
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
@@ -134,10 +139,18 @@ async fn kubeconfig(
     let text = kubeconfigs::own_entries(&String::from_utf8_lossy(&text.ok_or_else(missing)?)).map_err(|why| {
         ApiError::invalid_request(format!("The kubeconfig of cluster '{name}' can't be used: {why}")).cluster(&name)
     })?;
-    Ok(([(header::CONTENT_TYPE, "application/yaml")], text).into_response())
+    // It has an administrator's key in it: nobody on the way is to keep it.
+    Ok(([(header::CONTENT_TYPE, "application/yaml"), (header::CACHE_CONTROL, "no-store")], text).into_response())
 }
 
 impl Beside {
+    fn counters(&self) -> Response {
+        let mut text = String::new();
+        // Writing to a String can't fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.metrics);
+        ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    }
+
     /// Who asks, in a request without a body.
     ///
     /// # Errors

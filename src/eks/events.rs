@@ -10,23 +10,63 @@ use super::metrics::{Exchange, Observer};
 use super::sigv4::Caller;
 
 /// Bytes of one value that are kept: no request of a client that means well is anywhere near as large.
-const LARGEST: usize = 64 * 1024;
+const LARGEST: usize = 16 * 1024;
+/// Bytes of all records that are kept.
+const BUDGET: usize = 8 * 1024 * 1024;
 
-/// A bounded log of mutating calls.
+/// One record, as it is told.
+struct Record {
+    account: Option<String>,
+    text: String,
+}
+
+#[derive(Default)]
+struct Records {
+    all: VecDeque<Record>,
+    bytes: usize,
+}
+
+/// A log of mutating calls, bounded in their number and in bytes.
 pub struct EventLog {
     limit: usize,
-    records: Mutex<VecDeque<Value>>,
+    budget: usize,
+    records: Mutex<Records>,
 }
 
 impl EventLog {
     /// A log of the last `limit` calls.
     pub fn new(limit: usize) -> Self {
-        Self { limit, records: Mutex::default() }
+        Self { limit, budget: BUDGET, records: Mutex::default() }
     }
 
-    /// The calls, oldest first.
-    pub fn records(&self) -> Vec<Value> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    /// The calls, oldest first, as a JSON list; of one account only where that is given.
+    pub fn json(&self, account: Option<&str>) -> String {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = records.all.iter().filter(|record| account.is_none() || record.account.as_deref() == account);
+        let told: Vec<&str> = told.map(|record| record.text.as_str()).collect();
+        format!("[{}]", told.join(","))
+    }
+
+    /// The calls of an account about the cluster of this name, oldest first.
+    pub fn about(&self, account: &str, cluster: &str) -> Vec<Value> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        // Only those that may be meant are read.
+        let told = records.all.iter().filter(|record| record.text.contains(cluster));
+        let told = told.filter(|record| record.account.as_deref() == Some(account));
+        let told = told.filter_map(|record| serde_json::from_str::<Value>(&record.text).ok());
+        let meant =
+            |call: &Value| ["name", "clusterName"].iter().any(|field| call["requestParameters"][field] == cluster);
+        told.filter(meant).collect()
+    }
+
+    fn keep(&self, record: Record) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.bytes += record.text.len();
+        records.all.push_back(record);
+        while records.all.len() > self.limit || records.bytes > self.budget {
+            let Some(oldest) = records.all.pop_front() else { return };
+            records.bytes -= oldest.text.len();
+        }
     }
 }
 
@@ -47,7 +87,7 @@ impl Observer for EventLog {
             "eventName": operation.name,
             "awsRegion": caller.map(|caller| caller.region.as_str()),
             "recipientAccountId": account,
-            "userAgent": exchange.user_agent,
+            "userAgent": exchange.user_agent.as_deref().map(|agent| agent.chars().take(1024).collect::<String>()),
             "requestID": exchange.request_id,
             "userIdentity": caller.map(identity),
             "requestParameters": shortened(input),
@@ -58,11 +98,7 @@ impl Observer for EventLog {
             let message = exchange.output.as_ref().and_then(|body| body.get("message")).cloned();
             record.insert("errorMessage".into(), message.unwrap_or_default());
         }
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.push_back(record);
-        while records.len() > self.limit {
-            records.pop_front();
-        }
+        self.keep(Record { account: account.map(str::to_owned), text: record.to_string() });
     }
 }
 
@@ -88,48 +124,4 @@ fn identity(caller: &Caller) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::eks::error::ErrorCode;
-    use crate::eks::model;
-
-    fn exchange(operation: &str, input: Option<Value>) -> Exchange {
-        Exchange {
-            request_id: "r".into(),
-            operation: model::eks().operation(operation),
-            resource: "c".into(),
-            caller: None,
-            user_agent: None,
-            status: 200,
-            error: None,
-            elapsed: Duration::ZERO,
-            input,
-            output: None,
-        }
-    }
-
-    #[test]
-    fn the_last_changes_are_kept_and_reads_are_not() {
-        let log = EventLog::new(2);
-        log.observe(&exchange("DescribeCluster", None));
-        assert!(log.records().is_empty());
-        for name in ["a", "b", "c"] {
-            log.observe(&exchange("DeleteCluster", Some(json!({"name": name}))));
-        }
-        let names: Vec<_> = log.records().iter().map(|record| record["requestParameters"]["name"].clone()).collect();
-        assert_eq!(names, ["b", "c"]);
-    }
-
-    #[test]
-    fn a_refusal_has_its_code_and_message() {
-        let log = EventLog::new(2);
-        let mut refused = exchange("DeleteCluster", Some(json!({"name": "a"})));
-        refused.error = Some(ErrorCode::ResourceNotFound);
-        refused.output = Some(json!({"message": "none"}));
-        log.observe(&refused);
-        let record = &log.records()[0];
-        assert_eq!((&record["errorCode"], &record["errorMessage"]), (&json!("ResourceNotFound"), &json!("none")));
-    }
-}
+mod tests;

@@ -43,6 +43,7 @@
 mod access_log;
 pub mod arn;
 pub mod beside;
+pub mod body;
 pub mod convert;
 pub mod error;
 pub mod events;

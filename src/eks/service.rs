@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use axum::Router as HttpRouter;
-use axum::body::{self, Body};
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
@@ -14,19 +14,22 @@ use serde_json::Value;
 use tracing::{error, warn};
 use uuid::Uuid;
 
+use super::body::{Bodies, Held};
 use super::error::{ApiError, ErrorCode};
 use super::metrics::{Exchange, Observer};
 use super::model::{self, Model};
 use super::registry::{Context, Registry};
 use super::router::Router;
-use super::sigv4::{Authenticator, SignedRequest};
+use super::sigv4::{Authenticator, Proven, SignedRequest};
 use super::{access_log, input, output, paging::PageRequest};
 
 /// The header with a request's id.
 pub const REQUEST_ID: &str = "x-amzn-requestid";
 
-/// The largest body that is read unless told otherwise.
-pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// The largest body that is read unless told otherwise: what is made of a larger one, Kubernetes would refuse to keep.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+/// Memory for the bodies of requests whose headers prove who sent them, and as much for those of others.
+const BODIES: usize = 4 * BODY_LIMIT;
 
 const URI_LIMIT: usize = 16 * 1024;
 
@@ -47,6 +50,10 @@ pub struct Service<S> {
     authenticator: Authenticator,
     observers: Vec<Arc<dyn Observer>>,
     body_limit: usize,
+    /// Of requests whose headers prove who sent them.
+    proven: Bodies,
+    /// Of others.
+    unproven: Bodies,
 }
 
 impl<S: Send + Sync + 'static> Service<S> {
@@ -58,7 +65,17 @@ impl<S: Send + Sync + 'static> Service<S> {
         }
         let model = model::eks();
         let router = Router::new(model);
-        Ok(Self { model, router, registry, state, authenticator, observers: Vec::new(), body_limit: BODY_LIMIT })
+        Ok(Self {
+            model,
+            router,
+            registry,
+            state,
+            authenticator,
+            observers: Vec::new(),
+            body_limit: BODY_LIMIT,
+            proven: Bodies::new(BODIES),
+            unproven: Bodies::new(BODIES),
+        })
     }
 
     /// Adds someone who is told of every exchange.
@@ -84,7 +101,7 @@ impl<S: Send + Sync + 'static> Service<S> {
         })
     }
 
-    /// Answers one request.
+    /// Answers one request. The answer has the [`Caller`](super::sigv4::Caller) among its extensions, where there is one.
     pub async fn handle(&self, request: Request) -> Response {
         let started = Instant::now();
         let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
@@ -108,6 +125,9 @@ impl<S: Send + Sync + 'static> Service<S> {
         if let Ok(id) = HeaderValue::from_str(&exchange.request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        if let Some(caller) = &exchange.caller {
+            response.extensions_mut().insert(caller.clone());
+        }
         exchange.status = response.status().as_u16();
         exchange.elapsed = started.elapsed();
         access_log::log(&exchange);
@@ -124,11 +144,14 @@ impl<S: Send + Sync + 'static> Service<S> {
         let route = self.router.route(&head.method, path)?;
         exchange.operation = Some(route.operation);
         exchange.resource = route.resource().into_owned();
-        let bytes = self.read(body).await?;
-        let signed = SignedRequest { method: head.method.as_str(), path, query, headers: &head.headers, body: &bytes };
+        let signed = SignedRequest { method: head.method.as_str(), path, query, headers: &head.headers, body: b"" };
+        let proven = self.authenticator.admit(&signed, body.size_hint().exact(), SystemTime::now())?;
+        // Held until the answer is there: what is made of a body is larger than the body.
+        let arrived = self.read(body, proven).await?;
+        let signed = SignedRequest { body: &arrived.bytes, ..signed };
         let caller = self.authenticator.authenticate(&signed, SystemTime::now())?;
         exchange.caller = Some(caller.clone());
-        let input = input::build(self.model, &route, query, &signed.content()?)?;
+        let input = input::build(self.model, &route, query, &arrived.bytes)?;
         let operation = route.operation;
         let page = if operation.paged {
             PageRequest::new(&[&operation.name, &caller.account, &caller.region], &input)?
@@ -144,10 +167,9 @@ impl<S: Send + Sync + 'static> Service<S> {
         self.answer(value, exchange)
     }
 
-    async fn read(&self, body: Body) -> Result<body::Bytes, ApiError> {
-        body::to_bytes(body, self.body_limit)
-            .await
-            .map_err(|error| ApiError::new(ErrorCode::RequestTooLarge, "Request Too Long").caused_by(error))
+    async fn read(&self, body: Body, proven: Proven) -> Result<Held, ApiError> {
+        let bodies = if proven == Proven::ByHeaders { &self.proven } else { &self.unproven };
+        bodies.read(body, self.body_limit).await.map_err(ApiError::from)
     }
 
     fn answer(&self, value: Value, exchange: &mut Exchange) -> Result<Response, ApiError> {

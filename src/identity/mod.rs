@@ -25,6 +25,7 @@ pub mod token;
 
 use std::sync::Arc;
 
+use crate::eks::body::Bodies;
 use crate::eks::operations::Api;
 use crate::eks::sigv4::{KeyStore, Mode};
 
@@ -46,4 +47,20 @@ pub struct Desk {
     pub remote: Option<remote::Remote>,
     /// Hosts, with their ports, that tokens may be signed for beside AWS's own.
     pub sts_hosts: Vec<String>,
+    /// Memory for bodies.
+    pub memory: Memory,
+}
+
+/// Memory for the bodies of requests.
+pub struct Memory {
+    /// Of those of strangers.
+    pub strangers: Bodies,
+    /// Of those of API servers of child clusters.
+    pub children: Bodies,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { strangers: Bodies::new(4 * 1024 * 1024), children: Bodies::new(16 * 1024 * 1024) }
+    }
 }

@@ -8,16 +8,25 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use k8s_openapi::api::authentication::v1::TokenReview;
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use tower::ServiceExt;
 
 use super::token::Refusal;
 use super::{Desk, admission, issuer, login, pods, sts};
+use crate::crd::EKSClusterConfig;
+use crate::eks::body::{Bodies, Held};
 use crate::eks::error::ApiError;
+
+/// The longest question whose token somebody is.
+const LARGEST_REVIEW: usize = 64 * 1024;
+/// The longest question about a pod.
+const LARGEST_POD: usize = 1024 * 1024;
 
 /// The EKS API with STS and the issuers' documents beside it.
 pub fn beside(desk: &Arc<Desk>, eks: Router) -> Router {
@@ -81,22 +90,65 @@ async fn token_service(State(desk): State<Arc<Desk>>, request: Request<Body>) ->
 async fn review(
     State(desk): State<Arc<Desk>>,
     Path((namespace, name)): Path<(String, String)>,
-    Json(asked): Json<TokenReview>,
-) -> Json<TokenReview> {
-    Json(login::review(&desk, &namespace, &name, asked).await)
+    request: Request,
+) -> Response {
+    if !asks(&desk, &namespace, &name, request.headers()) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match read(&desk.memory.children, LARGEST_REVIEW, request).await {
+        Ok((asked, _memory)) => Json(login::review(&desk, &namespace, &name, asked).await).into_response(),
+        Err(refused) => refused.into_response(),
+    }
 }
 
 async fn admit(
     State(desk): State<Arc<Desk>>,
     Path((namespace, name)): Path<(String, String)>,
-    Json(asked): Json<AdmissionReview<Pod>>,
+    request: Request,
 ) -> Response {
+    if !asks(&desk, &namespace, &name, request.headers()) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let (asked, _memory) = match read::<AdmissionReview<Pod>>(&desk.memory.children, LARGEST_POD, request).await {
+        Ok(read) => read,
+        Err(refused) => return refused.into_response(),
+    };
     let request: Result<AdmissionRequest<Pod>, _> = asked.try_into();
     let response = match request {
         Ok(request) => admission::admit(&desk, &namespace, &name, &request).await,
         Err(error) => AdmissionResponse::invalid(error.to_string()),
     };
     Json(response.into_review()).into_response()
+}
+
+/// Whether it is the cluster's API server that asks.
+fn asks(desk: &Desk, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
+    let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return false };
+    let known = cluster.status.as_ref().map_or(&[][..], |status| &status.webhook_tokens);
+    let asks = shows(headers, known);
+    if !asks {
+        tracing::warn!(
+            resource = format!("{namespace}/{name}"),
+            "somebody else than the cluster's API server asked a webhook"
+        );
+    }
+    asks
+}
+
+/// Whether the headers show one of the tokens of these digests. Servers that are older than such tokens have none to show.
+fn shows(headers: &HeaderMap, known: &[String]) -> bool {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let digest = format!("{:x}", Sha256::digest(shown.unwrap_or_default()));
+    let same = |known: &String| bool::from(known.as_bytes().ct_eq(digest.as_bytes()));
+    // Each is compared, whichever it is.
+    known.is_empty() || known.iter().fold(false, |found, known| found | same(known))
+}
+
+/// What a body says in JSON, and the memory that it takes.
+async fn read<T: DeserializeOwned>(bodies: &Bodies, limit: usize, request: Request) -> Result<(T, Held), ApiError> {
+    let held = bodies.read(request.into_body(), limit).await?;
+    let value = serde_json::from_slice(&held.bytes).map_err(|error| ApiError::serialization(error.to_string()))?;
+    Ok((value, held))
 }
 
 async fn credentials(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
@@ -115,11 +167,11 @@ struct ForPod {
     token: String,
 }
 
-async fn assume_for_pod(
-    State(desk): State<Arc<Desk>>,
-    Path(cluster): Path<String>,
-    Json(asked): Json<ForPod>,
-) -> Response {
+async fn assume_for_pod(State(desk): State<Arc<Desk>>, Path(cluster): Path<String>, request: Request) -> Response {
+    let asked: ForPod = match read(&desk.memory.strangers, sts::LARGEST, request).await {
+        Ok((asked, _memory)) => asked,
+        Err(refused) => return refused.into_response(),
+    };
     match pods::grant(&desk, &asked.token, Some(&cluster)) {
         Ok(granted) => Json(granted.for_agent()).into_response(),
         Err(Refusal(message)) => {
@@ -152,3 +204,6 @@ fn found(desk: &Desk, id: &str) -> Result<(String, String), ApiError> {
         .and_then(|status| Some((status.oidc_issuer?, status.service_account_keys?)))
         .ok_or_else(|| ApiError::resource_not_found(format!("No issuer has the id {id}")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -17,17 +17,18 @@ use uuid::Uuid;
 
 use super::principal::{Principal, assumed};
 use super::roles::{Asker, LONGEST, Role};
-use super::sessions::{Credentials, Session};
+use super::sessions::{Credentials, Origin, Session};
 use super::token::form;
 use super::{Desk, issuer};
 use crate::crd::names::Identity;
 use crate::eks::arn::Arn;
+use crate::eks::body::Unread;
 use crate::eks::error::ErrorCode;
 use crate::eks::sigv4::{Key, Mode, Purpose, SignedRequest, verify};
 pub use answer::Error;
 
 /// The longest body that is read.
-const LARGEST: usize = 256 * 1024;
+pub const LARGEST: usize = 64 * 1024;
 /// The audience of web identity tokens.
 pub const AUDIENCE: &str = "sts.amazonaws.com";
 /// The shortest session, in seconds.
@@ -45,8 +46,13 @@ type Form = BTreeMap<String, String>;
 pub async fn handle(desk: &Desk, request: Request<Body>) -> Response {
     let id = Uuid::new_v4().to_string();
     let (head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST).await else {
-        return answer::failure(&Error::new("ValidationError", "The request is too large"), &id);
+    let body = match desk.memory.strangers.read(body, LARGEST).await {
+        Ok(arrived) => arrived.bytes,
+        Err(Unread::Busy) => {
+            let refused = Error::unavailable("Too many requests are under way. Please try again.");
+            return answer::failure(&refused, &id);
+        }
+        Err(unread) => return answer::failure(&Error::new("ValidationError", unread.to_string()), &id),
     };
     let query = head.uri.query().unwrap_or_default();
     if let Some(remote) = &desk.remote {
@@ -191,7 +197,8 @@ fn assume_role(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> {
     let askers = [Asker::Aws(&who.arn), Asker::Aws(&who.identity), Asker::Aws(&root)];
     // A session that was begun by another one lasts an hour at most.
     let most = if key.role_arn().is_some() { LONGEST } else { u64::MAX };
-    let begun = begin(desk, input, &askers, "sts:AssumeRole", &keys, (&who.arn, most))?;
+    let origin = desk.sessions.origin(key);
+    let begun = begin(desk, input, &askers, "sts:AssumeRole", &keys, (&who.arn, most, origin))?;
     answer::part("AssumeRoleResult", &begun)
 }
 
@@ -210,7 +217,7 @@ fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
     let keys = [(sub.as_str(), claims.sub.as_str()), (aud.as_str(), AUDIENCE)];
     tracing::debug!(issuer = claims.iss, subject = claims.sub, cluster = ?cluster.metadata.name, "web identity");
     let asker = [Asker::Federated(&provider)];
-    let mut begun = begin(desk, input, &asker, action, &keys, (&claims.sub, u64::MAX))?;
+    let mut begun = begin(desk, input, &asker, action, &keys, (&claims.sub, u64::MAX, Origin::default()))?;
     begun.subject_from_web_identity_token = Some(claims.sub);
     begun.audience = Some(AUDIENCE.into());
     begun.provider = Some(provider);
@@ -223,20 +230,24 @@ fn session_token(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> 
         return Err(Error::forbidden("AccessDenied", text));
     }
     let life = duration(input, ROLE_LIMIT, 129_600)?;
-    let session =
-        Session { principal: key.principal_arn().to_owned(), account: key.account().to_owned(), ..Session::default() };
+    let session = Session {
+        principal: key.principal_arn().to_owned(),
+        account: key.account().to_owned(),
+        origin: desk.sessions.origin(key),
+        ..Session::default()
+    };
     let credentials = Shown::of(desk.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?);
     answer::part("GetSessionTokenResult", &SessionTokenResult { credentials })
 }
 
-/// Begins a session of the role that the request names, for who is called so and for at most so many seconds.
+/// Begins a session of the role that the request names, for who is called so and comes from there, and for at most so many seconds.
 fn begin(
     desk: &Desk,
     input: &Form,
     askers: &[Asker<'_>],
     action: &str,
     keys: &[(&str, &str)],
-    (name, most): (&str, u64),
+    (name, most, origin): (&str, u64, Origin),
 ) -> Result<AssumeRoleResult, Error> {
     let arn = role_arn(input)?;
     let session = required(input, "RoleSessionName")?;
@@ -252,7 +263,7 @@ fn begin(
         return Err(denied(name, "sts:TagSession", &arn));
     }
     let life = duration(input, LONGEST, role.longest.min(most))?;
-    let (who, credentials) = open(desk, &arn, session, life, tags)?;
+    let (who, credentials) = open(desk, &arn, session, life, tags, origin)?;
     Ok(AssumeRoleResult {
         credentials: Shown::of(credentials),
         assumed_role_user: AssumedRoleUser { assumed_role_id: who.id, arn: who.arn },
@@ -286,7 +297,7 @@ pub fn within_reach(desk: &Desk, role: &Arn, account: &str) -> bool {
     role.account == account || desk.roles.role(&role.to_string()).is_some_and(|role| role.has_trust_policy())
 }
 
-/// A session of a role: whose it is, and its credentials.
+/// A session of a role, for who comes from `origin`: whose it is, and its credentials.
 ///
 /// # Errors
 /// Only if the session can't be written.
@@ -296,6 +307,7 @@ pub fn open(
     name: &str,
     life: Duration,
     tags: BTreeMap<String, String>,
+    origin: Origin,
 ) -> Result<(Principal, Credentials), Error> {
     let arn = assumed(role, name);
     let session = Session {
@@ -303,6 +315,7 @@ pub fn open(
         role: Some(role.to_string()),
         account: role.account.clone(),
         tags,
+        origin: origin.then(&role.to_string()),
         ..Session::default()
     };
     let credentials = desk.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?;

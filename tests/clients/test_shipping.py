@@ -51,7 +51,7 @@ def test_every_option_makes_what_a_cluster_takes(run):
         assert let_in == there, "a port that the policy doesn't name, or one that nobody has"
         assert made["NetworkPolicy", name]["podSelector"] == made["Deployment", name]["selector"]
     monitor = run("helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "metrics.serviceMonitor.enabled=true", "-s", "templates/servicemonitor.yaml")
-    assert "kind: ServiceMonitor" in monitor and "port: eks" in monitor
+    assert "kind: ServiceMonitor" in monitor and "port: api-metrics" in monitor
     opened = subprocess.run(["helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "api.service.type=NodePort"], capture_output=True, text=True)
     assert opened.returncode and "api.sources" in opened.stderr, "a port that children reach, permissive and open to all of them"
     refused = subprocess.run(["helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "networkPolicy.enable=true"], capture_output=True, text=True)

@@ -79,7 +79,7 @@ prop_compose! {
 
 fn check(service: &Service<()>, request: Option<Request<Body>>) -> Result<(), TestCaseError> {
     let Some(request) = request else { return Ok(()) };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let shown = format!("{request:?}");
     let answer = runtime.block_on(answer(service, request));
     prop_assert!(answer.status < 500, "{} for {shown}", answer.status);

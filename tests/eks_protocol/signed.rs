@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -235,7 +236,7 @@ fn botocores_presigned_urls_are_taken_while_they_last() {
 }
 
 /// Signs with the crate's own pieces what its high-level function doesn't offer: a hash that stands in for the body.
-fn signed_by_hand(hash: &str) -> (String, String) {
+fn signed_by_hand(hash: &str) -> String {
     let canonical = format!(
         "POST\n/clusters\n\nhost:{HOST}\nx-amz-content-sha256:{hash}\nx-amz-date:20260102T030405Z\n\n\
          host;x-amz-content-sha256;x-amz-date\n{hash}"
@@ -244,36 +245,68 @@ fn signed_by_hand(hash: &str) -> (String, String) {
     let text = format!("AWS4-HMAC-SHA256\n20260102T030405Z\n20260102/us-east-1/eks/aws4_request\n{digest}");
     let key = v4::generate_signing_key(SECRET, then(), "us-east-1", "eks");
     let signature = v4::calculate_signature(key, text.as_bytes());
-    (authorization("us-east-1", "host;x-amz-content-sha256;x-amz-date", &signature), signature)
+    authorization("us-east-1", "host;x-amz-content-sha256;x-amz-date", &signature)
 }
 
 fn with_hash(hash: &str, body: &[u8]) -> Result<Caller, ApiError> {
-    let (authorization, _) = signed_by_hand(hash);
+    let authorization = signed_by_hand(hash);
     let headers =
         [("x-amz-date", "20260102T030405Z"), ("x-amz-content-sha256", hash), ("authorization", &authorization)];
     example(&permanent(), ("POST", "/clusters", body), &headers, then())
 }
 
 #[test]
-fn the_body_may_be_unsigned_or_signed_in_chunks() {
-    assert!(with_hash("UNSIGNED-PAYLOAD", b"anything").is_ok());
+fn the_body_is_signed_whatever_its_headers_say() {
     assert!(with_hash(&format!("{:x}", Sha256::digest(b"body")), b"body").is_ok());
     assert!(with_hash(&format!("{:x}", Sha256::digest(b"body")), b"other").is_err());
-    let streaming = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
-    let mut previous = signed_by_hand(streaming).1;
-    let mut body = String::new();
-    for chunk in ["{\"name\":", "\"c\"}", ""] {
-        let hash = format!("{:x}", Sha256::digest(chunk));
-        let nothing = format!("{:x}", Sha256::digest(""));
-        let text = format!(
-            "AWS4-HMAC-SHA256-PAYLOAD\n20260102T030405Z\n20260102/us-east-1/eks/aws4_request\n{previous}\n{nothing}\n{hash}"
-        );
-        let key = v4::generate_signing_key(SECRET, then(), "us-east-1", "eks");
-        previous = v4::calculate_signature(key, text.as_bytes());
-        let framed = [&format!("{:x};chunk-signature={previous}", chunk.len()), chunk, ""].join("\r\n");
-        body.push_str(&framed);
+    for word in [
+        "UNSIGNED-PAYLOAD",
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "STREAMING-X",
+        "unsigned",
+    ] {
+        assert_eq!(with_hash(word, b"anything").unwrap_err().code().name(), "InvalidSignatureException", "{word}");
+        assert!(with_hash(word, b"0\r\n\r\n").is_err(), "{word}");
     }
-    assert!(with_hash(streaming, body.as_bytes()).is_ok());
-    assert!(with_hash(streaming, body.replace("\"c\"", "\"d\"").as_bytes()).is_err());
-    assert!(with_hash(streaming, b"0\r\n\r\n").is_err());
+}
+
+/// A body that tells whether anybody looked at it.
+fn watched() -> (Body, Arc<AtomicBool>) {
+    let looked = Arc::new(AtomicBool::new(false));
+    let seen = looked.clone();
+    let parts = futures::stream::once(async move {
+        seen.store(true, Ordering::Relaxed);
+        Ok::<_, std::io::Error>("{}".to_owned())
+    });
+    (Body::from_stream(parts), looked)
+}
+
+#[tokio::test]
+async fn the_body_of_a_stranger_is_not_read() {
+    let signed = |signer: Signer, hash: Option<&str>| {
+        let mut request = signer.request(&Method::POST, "/clusters/c/node-groups/n/update-config", b"{}");
+        hash.map(|hash| request.headers_mut().insert("x-amz-content-sha256", hash.parse().unwrap()));
+        request
+    };
+    let mut anonymous = signed(Signer::default(), None);
+    anonymous.headers_mut().remove("authorization");
+    let mut unknown = signed(Signer::default(), None);
+    let other = unknown.headers()["authorization"].to_str().unwrap().replace(KEY_ID, "AKIDOTHER");
+    unknown.headers_mut().insert("authorization", other.parse().unwrap());
+    let late = signed(Signer { age: 400, ..Signer::default() }, None);
+    let digest = format!("{:x}", Sha256::digest(b"{}"));
+    let wrong = signed(Signer { secret: "guess", ..Signer::default() }, Some(&digest));
+    let word = signed(Signer::default(), Some("UNSIGNED-PAYLOAD"));
+    for mut request in [anonymous, unknown, late, wrong, word] {
+        let (body, looked) = watched();
+        *request.body_mut() = body;
+        refused(request).await;
+        assert!(!looked.load(Ordering::Relaxed));
+    }
+    let mut good = signed(Signer::default(), None);
+    let (body, looked) = watched();
+    *good.body_mut() = body;
+    assert_eq!(outcome(good).await.0, 200);
+    assert!(looked.load(Ordering::Relaxed));
 }

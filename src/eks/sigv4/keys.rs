@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// Finds the key behind an access key id.
@@ -22,6 +24,7 @@ impl<S: BuildHasher + Send + Sync> KeyStore for HashMap<String, Arc<Key>, S> {
 }
 
 /// A secret key and whom it belongs to. Its `Debug` form shows no secret.
+#[derive(Clone)]
 pub struct Key {
     credentials: Credentials,
     account: String,
@@ -30,6 +33,7 @@ pub struct Key {
     session: Option<Session>,
 }
 
+#[derive(Clone)]
 struct Session {
     token: String,
     expires: SystemTime,
@@ -64,6 +68,23 @@ impl Key {
     /// Whether it is of a session.
     pub fn is_temporary(&self) -> bool {
         self.session.is_some()
+    }
+
+    /// The session token that it is only good with.
+    pub fn session_token(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.token.as_str())
+    }
+
+    /// What changes when the secret, the account or the owner does. Who doesn't have `key` learns nothing of the secret by it.
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    pub fn fingerprint(&self, key: &[u8]) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
+        let secret = self.credentials.secret_access_key();
+        for part in ["fingerprint", self.access_key_id(), secret, &self.account, &self.principal_arn] {
+            mac.update(part.as_bytes());
+            mac.update(b"\0");
+        }
+        mac.finalize().into_bytes()[..12].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The role that the session is of.

@@ -3,25 +3,25 @@
 //! [`Mode::Permissive`] takes any credentials or none, and only reads from them which account and region are meant.
 //! [`Mode::Strict`] signs each request again with the key that it claims to be signed with, and compares.
 
-mod chunked;
 mod keys;
 mod presented;
 mod verify;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
+use serde::{Deserialize, Serialize};
 
 use super::arn::account_root;
 use super::error::ApiError;
 pub use keys::{Key, KeyStore};
 use presented::Presented;
-pub use verify::Purpose;
+pub use verify::{Proven, Purpose};
 
 /// Whether signatures are checked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Any credentials or none.
     #[default]
@@ -66,12 +66,6 @@ impl<'a> SignedRequest<'a> {
     fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
-
-    /// The body without the framing of `aws-chunked` uploads.
-    pub fn content(&self) -> Result<Cow<'a, [u8]>, ApiError> {
-        let framed = self.header(verify::CONTENT_HASH).is_some_and(|hash| hash.starts_with(chunked::STREAMING));
-        if framed { chunked::decode(self.body).map(Cow::Owned) } else { Ok(Cow::Borrowed(self.body)) }
-    }
 }
 
 /// Turns credentials into a [`Caller`].
@@ -114,6 +108,22 @@ impl Authenticator {
         }
     }
 
+    /// Refuses, before the body of this `length` is read, a request that can't be good whatever the body is. The body of `request` isn't
+    /// looked at; whoever sent it is known only after [`authenticate`](Self::authenticate).
+    ///
+    /// # Errors
+    /// As those of [`authenticate`](Self::authenticate).
+    pub fn admit(&self, request: &SignedRequest<'_>, length: Option<u64>, now: SystemTime) -> Result<Proven, ApiError> {
+        match self.mode {
+            Mode::Permissive => Ok(Proven::NotYet),
+            Mode::Strict => {
+                let presented = Presented::find(request)?;
+                let purpose = Purpose { service: "eks", presigned: None };
+                verify::verify_head(request, length, &presented, self.keys.as_ref(), (purpose, now))
+            }
+        }
+    }
+
     fn believe(&self, presented: Option<&Presented<'_>>) -> Caller {
         let id = presented.map(|presented| presented.access_key_id.as_ref());
         let token = presented.and_then(|presented| presented.session_token.as_deref());
@@ -151,6 +161,11 @@ pub fn verify(
     let presented = Presented::find(request)?;
     let key = verify::verify(request, &presented, keys, purpose, now)?;
     Ok((key, presented.region.into_owned()))
+}
+
+/// Seconds, as `X-Amz-Expires` has them: digits and nothing else.
+pub fn seconds(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether this is an account: twelve digits.

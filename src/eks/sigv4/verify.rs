@@ -12,10 +12,9 @@ use subtle::ConstantTimeEq;
 
 use crate::eks::error::{ApiError, ErrorCode};
 
-use super::chunked;
 use super::keys::{Key, KeyStore};
 use super::presented::{Presented, unsigned_query};
-use super::{SignedRequest, is_region};
+use super::{SignedRequest, is_region, seconds};
 
 /// The header with the body's hash, or with a word that says why there is none.
 pub const CONTENT_HASH: &str = "x-amz-content-sha256";
@@ -46,6 +45,53 @@ pub fn verify(
     purpose: Purpose<'_>,
     now: SystemTime,
 ) -> Result<Arc<Key>, ApiError> {
+    let known = check_head(request, presented, keys, purpose, now)?;
+    if known.key.expired(now) {
+        // Only who has the secret is told.
+        known.check(request.body)?;
+        let message = "The security token included in the request is expired";
+        return Err(ApiError::new(ErrorCode::ExpiredToken, message));
+    }
+    known.check(request.body)?;
+    Ok(known.key)
+}
+
+/// Checks what can be checked before the body is read. With a `length` of 0, or where the headers say what the body's digest is, that is
+/// everything but whether it is; else a signature can't be checked yet, and only a key that isn't known or a time that isn't good is found.
+pub fn verify_head(
+    request: &SignedRequest<'_>,
+    length: Option<u64>,
+    presented: &Presented<'_>,
+    keys: &dyn KeyStore,
+    (purpose, now): (Purpose<'_>, SystemTime),
+) -> Result<Proven, ApiError> {
+    let known = check_head(request, presented, keys, purpose, now)?;
+    let declared = request.header(CONTENT_HASH);
+    match (declared, length) {
+        (Some(hash), _) => known.check_signature(&known.allowed(hash)?)?,
+        (None, Some(0)) => known.check(b"")?,
+        (None, _) => return Ok(Proven::NotYet),
+    }
+    Ok(Proven::ByHeaders)
+}
+
+/// What the headers of a request prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proven {
+    /// Who sent it.
+    ByHeaders,
+    /// Nothing but that somebody knows an access key id: the signature covers a body that they don't describe.
+    NotYet,
+}
+
+/// Checks everything but the signature.
+fn check_head<'a>(
+    request: &'a SignedRequest<'a>,
+    presented: &'a Presented<'a>,
+    keys: &dyn KeyStore,
+    purpose: Purpose<'_>,
+    now: SystemTime,
+) -> Result<Signing<'a>, ApiError> {
     let service = purpose.service;
     if presented.service != service {
         return Err(invalid(format!("Credential should be scoped to correct service: '{service}'.")));
@@ -65,13 +111,9 @@ pub fn verify(
     if !key.takes_token(presented.session_token.as_deref()) {
         return Err(unknown());
     }
-    let signing = Signing { request, presented, key: &key, time, expires };
-    signing.check()?;
-    if key.expired(now) {
-        let message = "The security token included in the request is expired";
-        return Err(ApiError::new(ErrorCode::ExpiredToken, message));
-    }
-    Ok(key)
+    // The one service whose presigned URLs may leave the body out.
+    let unsigned = service == "sts" && expires.is_some();
+    Ok(Signing { request, presented, key, time, expires, unsigned })
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -105,8 +147,8 @@ fn signing_time(presented: &Presented<'_>) -> Result<SystemTime, ApiError> {
 
 fn lifetime(presented: &Presented<'_>, shortest: u64) -> Result<Option<Duration>, ApiError> {
     let Some(text) = &presented.expires else { return Ok(None) };
-    match text.parse::<u64>() {
-        Ok(seconds) if (shortest..=LONGEST_LIFE).contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
+    match seconds(text) {
+        Some(seconds) if (shortest..=LONGEST_LIFE).contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
         _ => Err(invalid(format!("X-Amz-Expires must be between {shortest} and {LONGEST_LIFE} seconds"))),
     }
 }
@@ -139,37 +181,39 @@ fn check_clock(
 struct Signing<'a> {
     request: &'a SignedRequest<'a>,
     presented: &'a Presented<'a>,
-    key: &'a Key,
+    key: Arc<Key>,
     time: SystemTime,
     expires: Option<Duration>,
+    /// Whether the body may be left out of the signature.
+    unsigned: bool,
 }
 
 impl Signing<'_> {
-    fn check(&self) -> Result<(), ApiError> {
-        let declared = self.request.header(CONTENT_HASH);
-        let hash = match declared {
-            Some(word) if word == UNSIGNED || word.starts_with(chunked::STREAMING) => Cow::Borrowed(word),
-            _ => Cow::Owned(format!("{:x}", Sha256::digest(self.request.body))),
+    fn check(&self, body: &[u8]) -> Result<(), ApiError> {
+        let computed = || format!("{:x}", Sha256::digest(body));
+        let hash = match self.request.header(CONTENT_HASH) {
+            Some(declared) => {
+                let allowed = self.allowed(declared)?;
+                if allowed != UNSIGNED && allowed != computed() {
+                    return Err(invalid(MISMATCH));
+                }
+                allowed
+            }
+            None => computed(),
         };
-        if declared.is_some_and(|declared| declared != hash) {
-            return Err(invalid(MISMATCH));
-        }
-        let expected = self.signature(self.signed_headers()?, hash.as_ref()).ok_or_else(|| invalid(MISMATCH))?;
-        if !bool::from(expected.as_bytes().ct_eq(self.presented.signature.as_bytes())) {
-            return Err(invalid(MISMATCH));
-        }
-        if hash.starts_with(chunked::SIGNED) {
-            let seed = chunked::Seed {
-                secret: self.key.credentials().secret_access_key(),
-                time: self.time,
-                date: &self.presented.date,
-                region: &self.presented.region,
-                service: &self.presented.service,
-                signature: &self.presented.signature,
-            };
-            chunked::verify(self.request.body, &seed).ok_or_else(|| invalid(MISMATCH))?;
-        }
-        Ok(())
+        self.check_signature(&hash)
+    }
+
+    /// What the headers say that the body's digest is: a digest, or a word in place of one where that is allowed.
+    fn allowed(&self, declared: &str) -> Result<String, ApiError> {
+        let digest = declared.len() == 64 && declared.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if digest || self.unsigned && declared == UNSIGNED { Ok(declared.to_owned()) } else { Err(invalid(MISMATCH)) }
+    }
+
+    fn check_signature(&self, hash: &str) -> Result<(), ApiError> {
+        let expected = self.signature(self.signed_headers()?, hash).ok_or_else(|| invalid(MISMATCH))?;
+        let same = bool::from(expected.as_bytes().ct_eq(self.presented.signature.as_bytes()));
+        if same { Ok(()) } else { Err(invalid(MISMATCH)) }
     }
 
     /// Names and values of the headers that were signed, which have to be there and have to include `host`.

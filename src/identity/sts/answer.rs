@@ -28,6 +28,11 @@ impl Error {
         Self { code, message: message.into(), status: StatusCode::FORBIDDEN }
     }
 
+    /// What may be tried again.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { code: "ServiceUnavailable", message: message.into(), status: StatusCode::SERVICE_UNAVAILABLE }
+    }
+
     /// What shouldn't happen.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "STS failed");

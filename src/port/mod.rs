@@ -1,0 +1,157 @@
+//! A port that strangers reach: how many connections it holds, how long each may take, and how much of it is read.
+//!
+//! What a stranger can take is bounded without regard to who asks; who has shown that it is somebody comes first. When there are
+//! too many connections, the one that was used longest ago is closed, of strangers' before others', so that a flood of them
+//! keeps nobody out. HTTP/1.1 is all that is spoken: one request at a time on each connection.
+
+mod connections;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum_server::Handle;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::TokioTimer;
+use tokio_util::sync::CancellationToken;
+
+use connections::{Connections, Guard, Place};
+
+/// How long requests under way have to end when the process stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What strangers may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections at once from one address.
+    pub per_address: usize,
+    /// Bytes of a request's line and headers.
+    pub head_bytes: usize,
+    /// Headers of a request.
+    pub headers: usize,
+    /// For the next request's head to arrive, from the connection's begin or the last answer.
+    pub head_time: Duration,
+    /// From a request's head to the head of its answer: for its body to arrive and to be worked on.
+    pub request_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            per_address: 256,
+            head_bytes: 32 * 1024,
+            headers: 64,
+            head_time: Duration::from_secs(20),
+            request_time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A port to be served.
+pub struct Port {
+    /// Where.
+    pub listener: std::net::TcpListener,
+    /// With a certificate it speaks HTTPS.
+    pub tls: Option<RustlsConfig>,
+    /// What strangers may take.
+    pub limits: Limits,
+    /// Whether the answer shows that who asked is known.
+    pub known: fn(&Response) -> bool,
+}
+
+impl Port {
+    /// A port for HTTP at `address`.
+    ///
+    /// # Errors
+    /// The address can't be bound.
+    pub fn bind(address: SocketAddr, known: fn(&Response) -> bool) -> std::io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener, tls: None, limits: Limits::default(), known })
+    }
+
+    /// Serves `app` until `shutdown`.
+    ///
+    /// # Errors
+    /// The listener can't be used.
+    pub async fn serve(self, app: Router, shutdown: CancellationToken) -> std::io::Result<()> {
+        let Self { listener, tls, limits, known } = self;
+        let app = app.layer(middleware::from_fn(host)).layer(middleware::from_fn_with_state((limits, known), bounded));
+        let handle = Handle::new();
+        let ending = handle.clone();
+        tokio::spawn(async move {
+            shutdown.cancelled().await;
+            ending.graceful_shutdown(Some(GRACE));
+        });
+        let guard = Guard::new(Arc::new(Connections::new(limits)));
+        let mut server = axum_server::from_tcp(listener)?;
+        server
+            .http_builder()
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head_time)
+            .max_headers(limits.headers)
+            .max_buf_size(limits.head_bytes);
+        let server = server.handle(handle);
+        // Who may use a port is told by their address.
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        match tls {
+            // An acceptor makes a server forget what it is to speak.
+            None => server.acceptor(guard).http1_only().serve(app).await,
+            Some(tls) => {
+                let acceptor = RustlsAcceptor::new(only_http1(&tls)).acceptor(guard);
+                server.acceptor(acceptor).http1_only().serve(app).await
+            }
+        }
+    }
+}
+
+fn only_http1(tls: &RustlsConfig) -> RustlsConfig {
+    let mut config = (*tls.get_inner()).clone();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    RustlsConfig::from_config(Arc::new(config))
+}
+
+/// Answers within the time, and remembers who is known.
+async fn bounded(
+    State((limits, known)): State<(Limits, fn(&Response) -> bool)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let place = request.extensions().get::<Arc<Place>>().cloned();
+    let response = tokio::time::timeout(limits.request_time, next.run(request)).await;
+    let response = response.unwrap_or_else(|_| {
+        let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
+        (StatusCode::REQUEST_TIMEOUT, close, "the request took too long\n").into_response()
+    });
+    if let Some(place) = place {
+        place.used(known(&response));
+    }
+    response
+}
+
+/// A request's line may name the host instead of the headers; whoever looks at signatures looks for it among them.
+async fn host(mut request: Request, next: Next) -> Response {
+    let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(authority) = authority.filter(|_| !request.headers().contains_key(header::HOST)) {
+        request.headers_mut().insert(header::HOST, authority);
+    }
+    next.run(request).await
+}
+
+/// Makes TLS possible; to be called before a certificate is read.
+pub fn enable_tls() {
+    // The only error is that a provider is installed already, and then TLS works as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+#[cfg(test)]
+mod tests;
