@@ -50,6 +50,8 @@ enum Command {
     Logs(cli::logs::Options),
     /// Have a cluster come back that was stopped because nobody used it (`hibernateAfter`).
     Wake(cli::wake::Options),
+    /// End sessions before their time: those of an identity, or all.
+    Revoke(cli::revoke::Options),
     /// Check Docker, k3d, images, ports, limits, the operator and the EKS API; say what mends what is wrong.
     Doctor(cli::doctor::Options),
     /// Check one running cluster with real pods: DNS, network, sign-in, credentials of pods, volumes and more.
@@ -165,6 +167,7 @@ fn main() -> ExitCode {
         Command::Kubeconfig(options) => ask(cli::kubeconfig::run(options)),
         Command::Logs(options) => ask(cli::logs::run(options)),
         Command::Wake(options) => ask(cli::wake::run(options)),
+        Command::Revoke(options) => ask(cli::revoke::run(options)),
         Command::Doctor(options) => ask(cli::doctor::run(options)),
         Command::Verify(options) => ask(cli::verify::run(options)),
         Command::Completion(options) => cli::shell::completion(Cli::command(), &options),

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use axum::response::Response;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::{ArgAction, Args};
 use k3eks::controller::IdentityService;
 use k3eks::eks::operations::Api;
 use k3eks::eks::sigv4::{KeyStore, Mode};
-use k3eks::identity::Desk;
 use k3eks::identity::child::Children;
 use k3eks::identity::keys::Keys;
 use k3eks::identity::remote::Remote;
@@ -18,11 +18,13 @@ use k3eks::identity::roles::{Role, RoleStore};
 use k3eks::identity::secrets::{self, Secrets};
 use k3eks::identity::serve;
 use k3eks::identity::sessions::Sessions;
+use k3eks::identity::{Desk, Memory};
+use k3eks::port::enable_tls;
 use kube::Client;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::folder::{self, Entries, Folder};
+use super::folder::{self, Contents, Folder};
 use super::listen::{self, Port};
 
 /// Where child clusters reach the identity service: arguments of `k3eks operator`.
@@ -92,6 +94,7 @@ pub struct Prepared {
     secrets: Secrets,
     /// Every key that requests may be signed with.
     pub keys: Arc<Keys>,
+    roles: Arc<dyn RoleStore>,
 }
 
 impl Serving {
@@ -101,31 +104,24 @@ impl Serving {
         client: &Client,
         given: Arc<dyn KeyStore>,
         mode: Mode,
-        account: &str,
-        region: &str,
+        (account, region): (&str, &str),
+        shutdown: &CancellationToken,
     ) -> anyhow::Result<Prepared> {
         let secrets = secrets::ensure(client, &self.pod_namespace).await?;
-        let sessions = Arc::new(Sessions::new(&secrets.session_key));
+        let sessions = Arc::new(Sessions::new(secrets.sessions.clone(), mode));
+        secrets::follow(client, &self.pod_namespace, sessions.clone(), shutdown.clone());
+        let roles: Arc<dyn RoleStore> = match self.roles.clone() {
+            Some(path) => Folder::open("role", move || read(&path), shutdown.clone())?,
+            None => Folder::<Role>::none(),
+        };
         let well_known = mode == Mode::Permissive && self.well_known_keys;
         let well_known = well_known.then(|| (account.to_owned(), region.to_owned()));
-        Ok(Prepared { secrets, keys: Arc::new(Keys { given, sessions, well_known }) })
+        let known = (mode == Mode::Strict).then(|| roles.clone());
+        Ok(Prepared { secrets, keys: Arc::new(Keys { given, sessions, well_known, roles: known }), roles })
     }
 
     /// What the whole service shares.
-    pub fn desk(
-        &self,
-        prepared: &Prepared,
-        api: Arc<Api>,
-        mode: Mode,
-        shutdown: &CancellationToken,
-    ) -> anyhow::Result<Arc<Desk>> {
-        let roles = match &self.roles {
-            Some(path) => {
-                let path = path.clone();
-                Folder::open("role", move || read(&path), shutdown.clone())?
-            }
-            None => Folder::none(),
-        };
+    pub fn desk(&self, prepared: &Prepared, api: Arc<Api>, mode: Mode) -> anyhow::Result<Arc<Desk>> {
         let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(Remote::new).transpose();
         Ok(Arc::new(Desk {
             remote: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,
@@ -133,26 +129,29 @@ impl Serving {
             mode,
             keys: prepared.keys.clone(),
             sessions: prepared.keys.sessions.clone(),
-            roles,
+            roles: prepared.roles.clone(),
             children: Children::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()),
             sts_hosts: self.sts_hosts.iter().filter(|host| !host.is_empty()).cloned().collect(),
+            memory: Memory::default(),
         }))
     }
 
     /// Serves the two ports of child clusters until `shutdown`.
     pub async fn serve(&self, prepared: Prepared, desk: &Arc<Desk>, shutdown: CancellationToken) -> anyhow::Result<()> {
+        // Who isn't, is refused on both ports.
+        let known = |response: &Response| response.status().is_success();
         let of_webhooks = async {
             let Some(address) = self.identity_listen else { return Ok(()) };
-            listen::enable_tls();
+            enable_tls();
             let Secrets { cert_pem, key_pem, .. } = prepared.secrets;
             let tls = RustlsConfig::from_pem(cert_pem.into_bytes(), key_pem.into_bytes()).await;
             let tls = tls.context("reading the certificate of the identity service")?;
-            let port = Port { address, what: "the webhooks of child clusters", argument: "--identity-listen" };
+            let port = Port { address, what: "the webhooks of child clusters", argument: "--identity-listen", known };
             listen::serve(port, Some(tls), serve::webhooks(desk), shutdown.clone()).await
         };
         let of_pods = async {
             let Some(address) = self.pods_listen else { return Ok(()) };
-            let port = Port { address, what: "the pods of child clusters", argument: "--pods-listen" };
+            let port = Port { address, what: "the pods of child clusters", argument: "--pods-listen", known };
             listen::serve(port, None, serve::pods(desk), shutdown.clone()).await
         };
         tokio::try_join!(of_webhooks, of_pods).map(|_| ())
@@ -175,8 +174,8 @@ impl RoleStore for Folder<Role> {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<Entries<Role>> {
-    folder::read(path, "role", |_, text| {
+fn read(path: &Path) -> anyhow::Result<Contents<Role>> {
+    let entry = |_: &str, text: &str| {
         let file: File = serde_yaml::from_str(text)?;
         let trust = match file.assume_role_policy_document {
             Some(serde_json::Value::String(text)) => Some(serde_json::from_str(&text)?),
@@ -193,28 +192,10 @@ fn read(path: &Path) -> anyhow::Result<Entries<Role>> {
             Role::of_nobody(file.max_session_duration)
         });
         Ok((file.role_arn, role))
-    })
+    };
+    // Where any role may be had, one that several files describe mustn't be.
+    folder::read(path, "role", entry, Some(&Role::of_nobody(None)))
 }
 
 #[cfg(test)]
-mod tests {
-    use k3eks::identity::roles::Asker;
-
-    use super::*;
-
-    #[test]
-    fn a_folder_of_roles_is_read_and_a_wrong_one_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = "roleArn: arn:aws:iam::444455556666:role/a\nassumeRolePolicyDocument: '{\"Statement\": {\"Effect\": \"Allow\", \
-            \"Principal\": {\"AWS\": \"arn:aws:iam::444455556666:user/me\"}, \"Action\": \"sts:AssumeRole\"}}'\n";
-        std::fs::write(folder.path().join("a"), text).unwrap();
-        let roles = read(folder.path()).unwrap();
-        let role = &roles["arn:aws:iam::444455556666:role/a"];
-        assert!(role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]));
-        assert!(!role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/you")], "sts:AssumeRole", &[]));
-        std::fs::write(folder.path().join("b"), "roleArn: x\n").unwrap();
-        assert!(!read(folder.path()).unwrap()["x"].trusts(&[Asker::Aws("me")], "sts:AssumeRole", &[]), "by default");
-        std::fs::write(folder.path().join("b"), "roleArn: x\ntrust: y\n").unwrap();
-        assert!(format!("{:#}", read(folder.path()).unwrap_err()).contains("/b"));
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ mod listen;
 pub mod logs;
 mod merge;
 pub mod reference;
+pub mod revoke;
 pub mod shell;
 mod sources;
 pub mod status;

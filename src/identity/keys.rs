@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::sessions::Sessions;
+use super::roles::RoleStore;
+use super::sessions::{Session, Sessions};
 use crate::eks::arn::account_root;
 use crate::eks::sigv4::{Key, KeyStore, is_account};
 
@@ -18,13 +19,13 @@ pub struct Keys {
     /// Account and region of the key `test`, and whether the keys are known that everybody knows: `test` and, for the root
     /// user of an account, its twelve digits, both with the secret `test`.
     pub well_known: Option<(String, String)>,
+    /// The roles that there are; `None` where any may be had.
+    pub roles: Option<Arc<dyn RoleStore>>,
 }
 
-impl KeyStore for Keys {
-    fn lookup(&self, access_key_id: &str, session_token: Option<&str>) -> Option<Arc<Key>> {
-        if let Some(token) = session_token {
-            return self.sessions.key(access_key_id, token).map(Arc::new);
-        }
+impl Keys {
+    /// A key without an end.
+    fn lasting(&self, access_key_id: &str) -> Option<Arc<Key>> {
         self.given.lookup(access_key_id, None).or_else(|| {
             let (account, region) = self.well_known.as_ref()?;
             let account = if access_key_id == WELL_KNOWN { account } else { access_key_id };
@@ -32,32 +33,25 @@ impl KeyStore for Keys {
                 .then(|| Arc::new(Key::new(access_key_id, WELL_KNOWN, account, &account_root(region, account))))
         })
     }
+
+    /// Whether what the session comes from is still there, and still the same.
+    fn stands(&self, session: &Session) -> bool {
+        let origin = &session.origin;
+        let same = |key: Arc<Key>, generation: &str| self.sessions.generation(&key) == generation;
+        let key = origin.key.as_ref();
+        let key = key.is_none_or(|of| self.lasting(&of.id).is_some_and(|key| same(key, &of.generation)));
+        let known = |roles: &Arc<dyn RoleStore>| origin.roles.iter().all(|role| roles.role(role).is_some());
+        key && self.roles.as_ref().is_none_or(known)
+    }
+}
+
+impl KeyStore for Keys {
+    fn lookup(&self, access_key_id: &str, session_token: Option<&str>) -> Option<Arc<Key>> {
+        let Some(token) = session_token else { return self.lasting(access_key_id) };
+        let session = self.sessions.find(access_key_id, token).filter(|session| self.stands(session))?;
+        Some(Arc::new(self.sessions.key(&session, token)))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-
-    fn keys(well_known: bool) -> Keys {
-        let mine = Arc::new(Key::new("AKIA1", "s", "111111111111", "arn:aws:iam::111111111111:user/me"));
-        let given: HashMap<String, Arc<Key>> = [("AKIA1".to_owned(), mine)].into();
-        Keys {
-            given: Arc::new(given),
-            sessions: Arc::new(Sessions::new(b"k")),
-            well_known: well_known.then(|| ("000000000000".into(), "us-east-1".into())),
-        }
-    }
-
-    #[test]
-    fn well_known_keys_are_root_users_and_only_known_where_that_is_wanted() {
-        let open = keys(true);
-        let arn = |id: &str| open.lookup(id, None).map(|key| key.principal_arn().to_owned());
-        assert_eq!(arn("test").as_deref(), Some("arn:aws:iam::000000000000:root"));
-        assert_eq!(arn("222222222222").as_deref(), Some("arn:aws:iam::222222222222:root"));
-        assert_eq!(arn("AKIA1").as_deref(), Some("arn:aws:iam::111111111111:user/me"));
-        assert_eq!(arn("AKIA2"), None);
-        assert!(keys(false).lookup("test", None).is_none() && keys(false).lookup("AKIA1", None).is_some());
-    }
-}
+mod tests;

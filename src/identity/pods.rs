@@ -11,7 +11,7 @@ use super::Desk;
 use super::issuer::{self, Claims};
 use super::principal::Principal;
 use super::roles::Asker;
-use super::sessions::Credentials;
+use super::sessions::{Credentials, Origin};
 use super::sts::{self, time};
 use super::token::Refusal;
 use crate::crd::identity_service::POD_IDENTITY_AUDIENCE;
@@ -110,7 +110,7 @@ fn assume(
     }
     let failed = |error: sts::Error| Refusal::new(error.message);
     let Some(target) = &association.spec.target_role_arn else {
-        return sts::open(desk, &role, name, LIFE, tags.clone()).map_err(failed);
+        return sts::open(desk, &role, name, LIFE, tags.clone(), Origin::default()).map_err(failed);
     };
     let target = self::role(target)?;
     if !sts::within_reach(desk, &target, &role.account) {
@@ -128,7 +128,8 @@ fn assume(
         }
     }
     // A session that was begun by another one lasts an hour at most.
-    sts::open(desk, &target, name, Duration::from_secs(3600), tags.clone()).map_err(failed)
+    let origin = Origin::default().then(&by);
+    sts::open(desk, &target, name, Duration::from_secs(3600), tags.clone(), origin).map_err(failed)
 }
 
 fn role(arn: &str) -> Result<Arn, Refusal> {

@@ -2,15 +2,19 @@
 //! webhooks, and the key that sessions are signed with. Whoever needs them first makes them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
-use kube::{Api, Client};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client, ResourceExt};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::sessions::{Keyring, Sessions};
 use crate::crd::identity_service::{SECRET, SERVER_NAME};
 use crate::words;
 
@@ -18,6 +22,12 @@ const CA: &str = "ca.crt";
 const CERT: &str = "tls.crt";
 const KEY: &str = "tls.key";
 const SESSIONS: &str = "session.key";
+/// Whose sessions are over before their time: JSON, from an identity to seconds since 1970.
+const REVOKED: &str = "revoked.json";
+/// The longest session, in seconds: what was revoked before that is forgotten.
+const LONGEST: u64 = 129_600;
+/// How long a revocation may go unseen.
+const EVERY: Duration = Duration::from_secs(5);
 
 /// What the Secret holds.
 #[derive(Clone)]
@@ -29,7 +39,7 @@ pub struct Secrets {
     /// Its key, PEM.
     pub key_pem: String,
     /// What sessions are signed with.
-    pub session_key: Vec<u8>,
+    pub sessions: Keyring,
 }
 
 /// Why there are none.
@@ -96,7 +106,56 @@ fn read(secret: &Secret, namespace: &str) -> Result<Secrets, SecretsError> {
         value.map(|v| v.0.clone()).ok_or_else(|| SecretsError::Incomplete(namespace.to_owned(), key))
     };
     let text = |key| bytes(key).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    Ok(Secrets { ca_pem: text(CA)?, cert_pem: text(CERT)?, key_pem: text(KEY)?, session_key: bytes(SESSIONS)? })
+    let revoked = match bytes(REVOKED) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| SecretsError::Incomplete(namespace.into(), REVOKED))?,
+        Err(_) => BTreeMap::new(),
+    };
+    let (ca_pem, cert_pem, key_pem) = (text(CA)?, text(CERT)?, text(KEY)?);
+    Ok(Secrets { ca_pem, cert_pem, key_pem, sessions: Keyring { key: bytes(SESSIONS)?, revoked } })
+}
+
+/// Keeps `sessions` to what the Secret says, until `shutdown`.
+pub fn follow(client: &Client, namespace: &str, sessions: Arc<Sessions>, shutdown: CancellationToken) {
+    let (api, namespace) = (Api::<Secret>::namespaced(client.clone(), namespace), namespace.to_owned());
+    let run = async move {
+        let mut tick = tokio::time::interval(EVERY);
+        loop {
+            tick.tick().await;
+            let found = api.get(SECRET).await.map_err(|e| SecretsError::Kubernetes(namespace.clone(), Box::new(e)));
+            match found.and_then(|found| read(&found, &namespace)) {
+                Ok(secrets) => sessions.renew(secrets.sessions),
+                Err(error) => tracing::warn!(%error, "sessions stay what they were"),
+            }
+        }
+    };
+    tokio::spawn(async move { shutdown.run_until_cancelled(run).await.unwrap_or(()) });
+}
+
+/// Ends the sessions of these identities; all sessions where none is given.
+///
+/// # Errors
+/// There is no Secret in the namespace, or it can't be changed.
+pub async fn revoke(client: &Client, namespace: &str, identities: &[String]) -> Result<(), SecretsError> {
+    let failed = |error: kube::Error| SecretsError::Kubernetes(namespace.to_owned(), Box::new(error));
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+    let found = api.get(SECRET).await.map_err(failed)?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let mut data = BTreeMap::new();
+    if identities.is_empty() {
+        data.insert(SESSIONS, ByteString(session_key()));
+    } else {
+        let mut revoked = read(&found, namespace)?.sessions.revoked;
+        revoked.retain(|_, since| *since + LONGEST > now);
+        revoked.extend(identities.iter().map(|identity| (identity.clone(), now)));
+        data.insert(REVOKED, ByteString(json!(revoked).to_string().into_bytes()));
+    }
+    // Somebody else may be revoking as well.
+    let body = json!({"metadata": {"resourceVersion": found.resource_version()}, "data": data});
+    api.patch(SECRET, &PatchParams::default(), &Patch::Merge(&body)).await.map(drop).map_err(failed)
+}
+
+fn session_key() -> Vec<u8> {
+    [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|id| *id.as_bytes()).collect()
 }
 
 fn make() -> Result<BTreeMap<String, ByteString>, rcgen::Error> {
@@ -110,13 +169,11 @@ fn make() -> Result<BTreeMap<String, ByteString>, rcgen::Error> {
     let mut own = CertificateParams::new([SERVER_NAME.to_owned()])?;
     own.distinguished_name.push(DnType::CommonName, SERVER_NAME);
     let cert = own.signed_by(&key, &Issuer::new(ca, ca_key))?;
-    let session: Vec<u8> =
-        [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|id| *id.as_bytes()).collect();
     let entries = [
         (CA, ca_pem.into_bytes()),
         (CERT, cert.pem().into_bytes()),
         (KEY, key.serialize_pem().into_bytes()),
-        (SESSIONS, session),
+        (SESSIONS, session_key()),
     ];
     Ok(entries.into_iter().map(|(name, value)| (name.to_owned(), ByteString(value))).collect())
 }
@@ -130,8 +187,8 @@ mod tests {
         let secret = |data| Secret { data: Some(data), ..Secret::default() };
         let one = read(&secret(make().unwrap()), "default").unwrap();
         assert!(one.ca_pem.contains("BEGIN CERTIFICATE") && one.key_pem.contains("PRIVATE KEY"));
-        assert_eq!(one.session_key.len(), 48);
-        assert_ne!(one.session_key, read(&secret(make().unwrap()), "default").unwrap().session_key);
+        assert_eq!(one.sessions.key.len(), 48);
+        assert_ne!(one.sessions.key, read(&secret(make().unwrap()), "default").unwrap().sessions.key);
         let error = read(&Secret::default(), "default").err().unwrap().to_string();
         assert!(error.contains("default/k3eks-identity") && error.contains("ca.crt"), "{error}");
     }
