@@ -1,6 +1,6 @@
 //! A folder with a file for each of something, as a mounted Secret or ConfigMap is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,12 +11,17 @@ use tokio_util::sync::CancellationToken;
 /// How long a change of a folder may go unseen.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// What stands in a folder.
-pub type Entries<T> = HashMap<String, Arc<T>>;
-
 /// What stands in a folder, read again every few seconds.
 pub struct Folder<T> {
-    entries: RwLock<Entries<T>>,
+    entries: RwLock<HashMap<String, Arc<T>>>,
+}
+
+/// What was read of a folder.
+pub struct Contents<T> {
+    /// What stands in it, by name.
+    pub entries: HashMap<String, Arc<T>>,
+    /// What is wrong with the files that were left out.
+    pub problems: BTreeSet<String>,
 }
 
 impl<T: Send + Sync + 'static> Folder<T> {
@@ -25,20 +30,27 @@ impl<T: Send + Sync + 'static> Folder<T> {
         Arc::new(Self { entries: RwLock::default() })
     }
 
-    /// Reads now and every few seconds until `shutdown`. What can't be read again stays as it was; `what` says of what that is.
+    /// Reads now and every few seconds until `shutdown`. A file that can't be read is left out, and said; if the folder itself can't be
+    /// read again, all stays as it was. `what` says of what it is.
     pub fn open(
         what: &'static str,
-        read: impl Fn() -> anyhow::Result<Entries<T>> + Send + 'static,
+        read: impl Fn() -> anyhow::Result<Contents<T>> + Send + 'static,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Arc<Self>> {
-        let folder = Arc::new(Self { entries: RwLock::new(read()?) });
+        let Contents { entries, mut problems } = read()?;
+        say(what, &problems, &BTreeSet::new());
+        let folder = Arc::new(Self { entries: RwLock::new(entries) });
         let watched = Arc::clone(&folder);
         let again = async move {
             let mut tick = tokio::time::interval(EVERY);
             loop {
                 tick.tick().await;
                 match read() {
-                    Ok(entries) => *watched.entries.write().unwrap_or_else(PoisonError::into_inner) = entries,
+                    Ok(contents) => {
+                        *watched.entries.write().unwrap_or_else(PoisonError::into_inner) = contents.entries;
+                        say(what, &contents.problems, &problems);
+                        problems = contents.problems;
+                    }
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "the {what}s stay as they were"),
                 }
             }
@@ -53,24 +65,50 @@ impl<T: Send + Sync + 'static> Folder<T> {
     }
 }
 
-/// Reads a folder of `what`s. `entry` makes one out of a file's name and text, and says by which name it is found.
-pub fn read<T>(
+/// Says what is wrong and wasn't said before.
+fn say(what: &str, problems: &BTreeSet<String>, said: &BTreeSet<String>) {
+    for problem in problems.difference(said) {
+        tracing::error!(problem, "a {what} doesn't count until its file is right");
+    }
+}
+
+/// Reads a folder of `what`s. `entry` makes one out of a file's name and text, and says by which name it is found. Where several files
+/// have one name, none of them counts, and `refused` stands for them if there is such a thing.
+///
+/// # Errors
+/// The folder can't be read.
+pub fn read<T: Clone>(
     path: &Path,
     what: &str,
     entry: impl Fn(&str, &str) -> anyhow::Result<(String, T)>,
-) -> anyhow::Result<Entries<T>> {
-    let mut entries = HashMap::new();
+    refused: Option<&T>,
+) -> anyhow::Result<Contents<T>> {
+    let (mut problems, mut found) = (BTreeSet::new(), HashMap::<String, Vec<(String, T)>>::new());
     for file in std::fs::read_dir(path).with_context(|| format!("reading the {what}s in {}", path.display()))? {
         let path = file?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         // A mounted Secret or ConfigMap keeps its versions in hidden folders.
-        if name.starts_with('.') || !path.is_file() {
+        if name.starts_with('.') || path.is_dir() {
             continue;
         }
-        let doing = || format!("reading the {what} {}", path.display());
-        let text = std::fs::read_to_string(&path).with_context(doing)?;
-        let (name, made) = entry(name, &text).with_context(doing)?;
-        entries.insert(name, Arc::new(made));
+        let read = std::fs::read_to_string(&path).map_err(anyhow::Error::from).and_then(|text| entry(name, &text));
+        match read.with_context(|| format!("reading the {what} {}", path.display())) {
+            Ok((by, made)) => found.entry(by).or_default().push((name.to_owned(), made)),
+            Err(error) => drop(problems.insert(format!("{error:#}"))),
+        }
     }
-    Ok(entries)
+    let mut entries = HashMap::new();
+    for (by, mut files) in found {
+        let one = if let [_] = files[..] { files.pop().map(|(_, made)| made) } else { refused.cloned() };
+        if files.len() > 1 {
+            let mut names: Vec<String> = files.into_iter().map(|(name, _)| name).collect();
+            names.sort();
+            problems.insert(format!("the files {} are all {what} {by}; keep one", names.join(", ")));
+        }
+        entries.extend(one.map(|one| (by, Arc::new(one))));
+    }
+    Ok(Contents { entries, problems })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use k3eks::eks::sigv4::{Key, KeyStore};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::folder::{self, Entries, Folder};
+use super::folder::{self, Contents, Folder};
 
 /// One file. The access key id is its name.
 #[derive(Deserialize)]
@@ -36,15 +36,16 @@ pub fn open(
     Folder::open("key", move || read(&path, &account, &region), shutdown)
 }
 
-fn read(path: &Path, account: &str, region: &str) -> anyhow::Result<Entries<Key>> {
-    folder::read(path, "key", |id, text| {
+fn read(path: &Path, account: &str, region: &str) -> anyhow::Result<Contents<Key>> {
+    let entry = |id: &str, text: &str| {
         // What serde says of a text may quote it, and this one is secret.
         let file: File = serde_yaml::from_str(text)
             .map_err(|_| anyhow::anyhow!("give secretAccessKey, and account and principalArn where needed"))?;
         let account = file.account.as_deref().unwrap_or(account);
         let principal = file.principal_arn.unwrap_or_else(|| account_root(region, account));
         Ok((id.to_owned(), Key::new(id, &file.secret_access_key, account, &principal)))
-    })
+    };
+    folder::read(path, "key", entry, None)
 }
 
 #[cfg(test)]
@@ -57,7 +58,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("..data")).unwrap();
         std::fs::write(folder.path().join("AKIA1"), "secretAccessKey: s1\n").unwrap();
         std::fs::write(folder.path().join("AKIA2"), r#"{"secretAccessKey": "s2", "account": "111111111111"}"#).unwrap();
-        let keys = read(folder.path(), "000000000000", "us-east-1").unwrap();
+        let keys = read(folder.path(), "000000000000", "us-east-1").unwrap().entries;
         assert_eq!(keys.len(), 2);
         assert_eq!(keys["AKIA1"].account(), "000000000000");
         assert_eq!(keys["AKIA2"].principal_arn(), "arn:aws:iam::111111111111:root");
@@ -67,7 +68,8 @@ mod tests {
     fn what_is_wrong_with_a_key_is_told_without_the_key() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("AKIA1"), "hunter2").unwrap();
-        let error = format!("{:#}", read(folder.path(), "0", "us-east-1").unwrap_err());
+        let contents = read(folder.path(), "0", "us-east-1").unwrap();
+        let error = contents.problems.into_iter().collect::<String>();
         assert!(error.contains("AKIA1") && !error.contains("hunter2"), "{error}");
     }
 }
