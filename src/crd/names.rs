@@ -150,6 +150,16 @@ pub fn minor(version: &str) -> Option<u32> {
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
+/// Whether Kubernetes takes the text for the name of an object.
+pub fn is_object_name(text: &str) -> bool {
+    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.len() <= 253
+        && !text.contains("..")
+        && text.starts_with(alphanumeric)
+        && text.ends_with(alphanumeric)
+        && text.chars().all(|c| alphanumeric(c) || matches!(c, '-' | '.'))
+}
+
 /// A name for a Kubernetes object or a container: `text` itself where it can serve, else a slug of it and a short hash of `parts`.
 pub fn object_name(text: &str, most: usize, parts: &[&str]) -> String {
     let slug = slug(text);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Desk, pods};
 use crate::crd::EKSClusterConfig;
 use crate::crd::identity_service::{ADDRESS, POD_ADDRESS, POD_IDENTITY_AUDIENCE, nth_address};
-use crate::crd::names::Identity;
+use crate::crd::names::{Identity, is_object_name};
 
 /// Prefix of the annotations.
 const PREFIX: &str = "eks.amazonaws.com/";
@@ -45,7 +45,7 @@ pub async fn admit(desk: &Desk, namespace: &str, name: &str, request: &Admission
     let space = request.namespace.clone().or_else(|| pod.namespace()).unwrap_or_default();
     let account = pod.spec.as_ref().and_then(|s| s.service_account_name.clone()).unwrap_or_else(|| "default".into());
     // Nobody is asked who they are here, and both become a part of a URL.
-    if !is_name(&space) || !is_name(&account) {
+    if !is_object_name(&space) || !is_object_name(&account) {
         return response.deny("the pod's namespace or service account isn't a name");
     }
     let gift = if pods::association(desk, &cluster, &space, &account).is_some() {
@@ -71,12 +71,6 @@ pub async fn admit(desk: &Desk, namespace: &str, name: &str, request: &Admission
             response
         }
     }
-}
-
-/// Whether Kubernetes takes it as a name.
-fn is_name(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-    !text.is_empty() && text.len() <= 253 && text.chars().all(plain) && !text.contains("..")
 }
 
 /// What both ways say of the region.

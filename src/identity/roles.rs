@@ -51,6 +51,11 @@ pub enum TrustError {
     /// A condition that is overlooked would let everybody in.
     #[error("the trust policy has {0}, which isn't known here; known are {known}", known = MEMBERS.concat().join(", "))]
     UnknownMember(String),
+    /// IAM has no patterns in a principal, and one that is taken literally elsewhere must not be taken for more here.
+    #[error(
+        "the trust policy names the principal {0}: a principal is * alone or has no * and no ? in it; give the ARN, or a condition on aws:PrincipalArn"
+    )]
+    Wildcard(String),
     /// What is never said of who asks can't be compared.
     #[error("a condition of the trust policy asks for {0}, which isn't known here; known are an issuer's :sub and :aud, aws:RequestTag/, {known}", known = CONDITIONS.join(", "))]
     UnknownCondition(String),
@@ -120,6 +125,18 @@ fn known(object: &Value, members: &[&str]) -> Result<(), TrustError> {
     unknown.map_or(Ok(()), |name| Err(TrustError::UnknownMember(name.clone())))
 }
 
+/// Whether a principal of one kind has no patterns in it.
+fn literal(principal: &Value) -> Result<(), TrustError> {
+    let ids = principal.as_object().into_iter().flat_map(|kinds| kinds.values());
+    for id in ids.flat_map(|ids| ids.as_array().map_or(std::slice::from_ref(ids), Vec::as_slice)) {
+        let text = id.as_str().unwrap_or_default();
+        if text != "*" && text.contains(['*', '?']) {
+            return Err(TrustError::Wildcard(text.to_owned()));
+        }
+    }
+    Ok(())
+}
+
 fn conditions(all: &Value) -> Result<(), TrustError> {
     let keys = all.as_object().into_iter().flat_map(|all| all.values()).filter_map(Value::as_object);
     for key in keys.flat_map(|of| of.keys()) {
@@ -149,6 +166,7 @@ fn policies(document: &Value) -> Result<Vec<IAMPolicy>, TrustError> {
             _ => return Err(TrustError::NoPrincipal),
         };
         for principal in principals {
+            literal(&principal)?;
             let mut one = statement.clone();
             one["Principal"] = principal;
             policies.push(serde_json::from_value(json!({"Version": "2012-10-17", "Statement": [one]}))?);
@@ -158,87 +176,4 @@ fn policies(document: &Value) -> Result<Vec<IAMPolicy>, TrustError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PROVIDER: &str = "arn:aws:iam::444455556666:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/AB";
-
-    fn role(statement: Value) -> Role {
-        Role::new(Some(&json!({"Version": "2012-10-17", "Statement": statement})), None).unwrap()
-    }
-
-    #[test]
-    fn a_role_of_pods_honours_subject_and_audience() {
-        let role = role(json!({
-            "Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {"StringEquals": {
-                "oidc.eks.us-east-1.amazonaws.com/id/AB:sub": "system:serviceaccount:default:app",
-                "oidc.eks.us-east-1.amazonaws.com/id/AB:aud": "sts.amazonaws.com"}}}));
-        let asks = |provider: &str, sub: &str, aud: &str| {
-            let issuer = provider.split_once("oidc-provider/").unwrap().1;
-            let (s, a) = (format!("{issuer}:sub"), format!("{issuer}:aud"));
-            role.trusts(&[Asker::Federated(provider)], "sts:AssumeRoleWithWebIdentity", &[(&s, sub), (&a, aud)])
-        };
-        assert!(asks(PROVIDER, "system:serviceaccount:default:app", "sts.amazonaws.com"));
-        assert!(!asks(PROVIDER, "system:serviceaccount:default:other", "sts.amazonaws.com"));
-        assert!(!asks(PROVIDER, "system:serviceaccount:default:app", "other"));
-        assert!(!asks(&format!("{PROVIDER}CD"), "system:serviceaccount:default:app", "sts.amazonaws.com"));
-        assert!(!role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]));
-    }
-
-    #[test]
-    fn wildcards_lists_accounts_and_denials() {
-        let like = role(json!([
-            {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root", "Service": "pods.eks.amazonaws.com"},
-             "Action": ["sts:AssumeRole", "sts:TagSession"]},
-            {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:user/eve"}, "Action": "sts:*"}]));
-        let user = |name: &str| {
-            let arn = format!("arn:aws:iam::111122223333:user/{name}");
-            like.trusts(&[Asker::Aws(&arn), Asker::Aws("arn:aws:iam::111122223333:root")], "sts:AssumeRole", &[])
-        };
-        assert!(user("ann") && !user("eve"));
-        assert!(like.trusts(&[Asker::Service("pods.eks.amazonaws.com")], "sts:TagSession", &[]));
-        assert!(!like.trusts(&[Asker::Service("ec2.amazonaws.com")], "sts:AssumeRole", &[]));
-        let pattern = role(json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole",
-            "Condition": {"StringLike": {"sts:ExternalId": "team-*"}}}));
-        let with = |id: &str| {
-            pattern.trusts(
-                &[Asker::Aws("arn:aws:iam::444455556666:user/a")],
-                "sts:AssumeRole",
-                &[("sts:ExternalId", id)],
-            )
-        };
-        assert!(with("team-a") && !with("other"));
-        assert!(!pattern.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/a")], "sts:AssumeRole", &[]));
-    }
-
-    #[test]
-    fn what_would_be_overlooked_is_refused() {
-        let read = |more: Value| {
-            let mut statement = json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"});
-            statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            Role::new(Some(&json!({"Statement": statement})), None)
-        };
-        assert!(read(json!({"Sid": "one", "Condition": {"StringLike": {"aws:RequestTag/team": "a*"}}})).is_ok());
-        let elsewhere = json!({"StringEquals": {"token.actions.githubusercontent.com:sub": "repo:a/b"}});
-        assert!(read(json!({"Condition": elsewhere})).is_ok());
-        assert!(!Role::of_nobody(None).trusts(&[Asker::Aws("x")], "sts:AssumeRole", &[]));
-        let misspelt = read(json!({"Conditions": {"StringEquals": {"sts:ExternalId": "a"}}})).unwrap_err();
-        assert!(matches!(&misspelt, TrustError::UnknownMember(name) if name == "Conditions"), "{misspelt}");
-        let unknown = read(json!({"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}}));
-        assert!(matches!(unknown, Err(TrustError::UnknownCondition(key)) if key == "aws:CurrentTime"));
-        let eve = "arn:aws:iam::111122223333:user/eve";
-        let but = read(json!({"Condition": {"ArnNotEquals": {"aws:PrincipalArn": eve}}})).unwrap();
-        let asks = |arn: &str| but.trusts(&[Asker::Aws(arn)], "sts:AssumeRole", &[("aws:PrincipalArn", arn)]);
-        assert!(asks("arn:aws:iam::111122223333:user/ann") && !asks(eve));
-    }
-
-    #[test]
-    fn who_is_trusted_must_be_said() {
-        assert!(matches!(
-            Role::new(Some(&json!({"Statement": {"Effect": "Allow", "Action": "*"}})), None),
-            Err(TrustError::NoPrincipal)
-        ));
-        assert!(Role::new(None, None).unwrap().trusts(&[Asker::Aws("x")], "sts:AssumeRole", &[]));
-    }
-}
+mod tests;

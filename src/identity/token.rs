@@ -13,7 +13,7 @@ use regex::Regex;
 use std::sync::LazyLock;
 
 use super::principal::Principal;
-use crate::eks::sigv4::{KeyStore, Purpose, SignedRequest, verify};
+use crate::eks::sigv4::{KeyStore, Purpose, SignedRequest, seconds, verify};
 
 /// What such a token begins with.
 pub const PREFIX: &str = "k8s-aws-v1.";
@@ -128,10 +128,17 @@ fn decode(token: &str) -> Result<Uri, Refusal> {
     let url = GeneralPurpose::new(&URL_SAFE, config).decode(rest);
     let url = url.map_err(|_| Refusal::new("the token isn't base64"))?;
     let url = String::from_utf8(url).map_err(|_| Refusal::new("the token holds no text"))?;
+    if url.contains('#') {
+        return Err(Refusal::new("the token's URL has a fragment"));
+    }
     url.parse().map_err(|_| Refusal::new("the token holds no URL"))
 }
 
 fn check_address(uri: &Uri, host: &str, own: &[String]) -> Result<(), Refusal> {
+    // Clients read what stands before an @ differently.
+    if host.contains('@') {
+        return Err(Refusal::new("the token's URL names a user"));
+    }
     let ours = own.iter().any(|o| o == host) || is_loopback(uri.host().unwrap_or_default());
     let secure = uri.scheme_str() == Some("https");
     if !(secure || ours && uri.scheme_str() == Some("http")) {
@@ -163,7 +170,7 @@ fn check_query(query: &str) -> Result<(), Refusal> {
             "action" if value != "GetCallerIdentity" => {
                 return Err(Refusal::new("the token's URL has another action than GetCallerIdentity"));
             }
-            "x-amz-expires" if !value.parse::<u64>().is_ok_and(|n| n <= LIFE.as_secs()) => {
+            "x-amz-expires" if !seconds(&value).is_some_and(|n| n <= LIFE.as_secs()) => {
                 return Err(Refusal::new("the token's URL is good for longer than 15 minutes"));
             }
             "x-amz-signedheaders" => signed = value,

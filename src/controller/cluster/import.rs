@@ -11,6 +11,7 @@ use super::observe::Observed;
 use super::plan::{Next, begun};
 use crate::controller::decision::{Decision, Problem};
 use crate::crd::conditions::{Health, Reason};
+use crate::crd::names::is_object_name;
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, keys, kubeconfig};
 use crate::provider::{Access, ClusterId, Import};
@@ -40,6 +41,13 @@ pub fn source(cluster: &EKSClusterConfig) -> Result<Option<Import>, Problem> {
     let Some(secret) = cluster.spec.kubeconfig_secret.clone().or(connector) else {
         return Ok(Some(Import::Named(cluster.spec.display_name.clone().unwrap_or(name))));
     };
+    // The name becomes a part of a URL, and definitions of before don't check it.
+    if !is_object_name(&secret) {
+        let text = format!(
+            "kubeconfigSecret {secret:?} isn't a name: give that of a Secret in the cluster's namespace, of lower-case letters, digits, - and ."
+        );
+        return Err(Problem::stalled(Reason::InvalidSpec, text));
+    }
     let written = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
     if secret == name || secret == written {
         let text = format!(
@@ -172,7 +180,9 @@ mod tests {
         let connector = json!({"roleArn": "arn:aws:iam::000000000000:role/r", "provider": "EKS_ANYWHERE"});
         let registered = of(json!({"imported": true, "connectorConfig": connector}));
         assert_eq!(registered, Ok(Some(Import::Secret("demo-connector".into()))));
-        assert!(of(json!({"imported": true, "kubeconfigSecret": "demo-kubeconfig"})).is_err());
+        for wrong in ["demo-kubeconfig", "../../other/secrets/x", "a/b", "a?b", "A", "", "..", "-a"] {
+            assert!(of(json!({"imported": true, "kubeconfigSecret": wrong})).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::*;
 use crate::eks::sigv4::Key;
@@ -123,9 +125,20 @@ fn a_token_that_leads_elsewhere_is_refused() {
     for host in ["evil.example", "sts.amazonaws.com.evil.example", "s3.amazonaws.com", "stsx.amazonaws.com"] {
         assert!(refused(&Recipe { host, ..Recipe::default() }).contains("isn't STS"), "{host}");
     }
+    for host in ["evil.example@127.0.0.1", "me:secret@localhost:4566", "x@sts.eu-west-1.amazonaws.com"] {
+        // Signed for the host as it stands there, and for what is behind the @.
+        let bare = host.rsplit('@').next().unwrap();
+        let url = Recipe { host: bare, ..Recipe::default() }.url().replace(bare, host);
+        for url in [Recipe { host, ..Recipe::default() }.url(), url] {
+            assert!(check_url(&url).unwrap_err().0.contains("names a user"), "{host}");
+        }
+    }
     assert!(refused(&Recipe { scheme: "http", ..Recipe::default() }).contains("HTTPS"));
     let moved = Recipe::default().url().replace("eu-west-1.amazonaws.com", "us-east-1.amazonaws.com");
     assert!(check_url(&moved).unwrap_err().0.contains("signature"));
+    let plus = Recipe::default().url().replace("X-Amz-Expires=60", "X-Amz-Expires=%2B60");
+    assert!(check_url(&plus).unwrap_err().0.contains("15 minutes"));
+    assert!(Recipe { behind: "#x", ..Recipe::default() }.check().unwrap_err().0.contains("fragment"));
     let path = Recipe::default().url().replace("/?Action", "/path?Action");
     assert!(check_url(&path).unwrap_err().0.contains("path"));
 }
@@ -145,5 +158,35 @@ fn what_is_no_token_is_refused() {
     let keys: HashMap<String, Arc<Key>> = HashMap::new();
     for text in ["", "k8s-aws-v1.", "k8s-aws-v1.***", "k8s-aws-v1.aGVsbG8", "Bearer x", &"x".repeat(LONGEST + 1)] {
         assert!(check(text, "demo", &keys, &[], SystemTime::now()).is_err(), "{text}");
+    }
+}
+
+/// What a URL says, however it is written.
+fn meaning(url: &str) -> (String, String, Vec<(String, String)>) {
+    let uri: Uri = url.parse().unwrap();
+    (uri.authority().unwrap().to_string(), uri.path().to_owned(), form(uri.query().unwrap_or_default()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_url_that_was_changed_is_refused_unless_it_says_the_same(at in any::<Index>(), cut in 0..3_usize, text in "[ -~]{0,2}") {
+        let url = Recipe::default().url();
+        let at = at.index(url.len());
+        let mut changed = url.clone();
+        changed.replace_range(at..(at + cut).min(url.len()), &text);
+        if check_url(&changed).is_ok() {
+            prop_assert_eq!(meaning(&changed), meaning(&url), "{}", changed);
+        }
+    }
+
+    #[test]
+    fn no_url_is_good_that_nobody_signed(
+        scheme in "https?|ftp|", host in "(a@)?(sts|sts\\.eu-west-1|x)\\.(amazonaws\\.com|evil\\.example)|127\\.0\\.0\\.1(:[0-9]{1,6})?|\\[::1\\]|[ -~]{0,12}",
+        query in "((Action|action|X-Amz-(Credential|Date|Expires|SignedHeaders|Signature|Algorithm|Security-Token))=[!-~]{0,20}&?){0,9}",
+    ) {
+        let url = format!("{scheme}://{host}/?{query}");
+        prop_assert!(check_url(&url).is_err());
     }
 }
