@@ -54,7 +54,11 @@ networks() { ip -4 route show scope link | sed -n 's/^\\([0-9.]*\\/[0-9]*\\) .*/
 fn inside(chain: &str) -> String {
     format!(
         "new {chain}
-once nat PREROUTING -p tcp --dport {OPERATOR_PORT} -j REDIRECT --to-ports 6443
+old=\"PREROUTING -p tcp --dport {OPERATOR_PORT} -j REDIRECT --to-ports 6443\"
+rules -t nat -D $old 2>/dev/null || true
+for gateway in $gateways; do
+  once nat PREROUTING -p tcp -s \"$gateway\" --dport {OPERATOR_PORT} -j REDIRECT --to-ports 6443
+done
 rules -A {chain} -i lo -j RETURN
 rules -A {chain} -m conntrack --ctorigdstport {OPERATOR_PORT} -j RETURN
 rules -A {chain} -s {PODS} -j RETURN
@@ -104,27 +108,4 @@ once filter INPUT -p tcp --dport 6443 -j K3EKS-ENDPOINT
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(sources: &[&str], counted: bool) -> String {
-        let sources = sources.iter().map(|source| source.parse().unwrap()).collect();
-        String::from_utf8(script(&PublicEndpoint { sources, counted }).content).unwrap()
-    }
-
-    #[test]
-    fn this_machine_is_a_source_like_others() {
-        assert!(of(&["127.0.0.0/8"], false).contains("-s \"$gateway\" -j RETURN"));
-        assert!(of(&["203.0.113.0/24"], false).contains("-s \"$gateway\" -j REJECT"));
-        assert!(of(&["203.0.113.0/24"], false).contains("for source in 203.0.113.0/24; do"));
-        assert!(of(&[], false).contains("for source in ; do"));
-    }
-
-    #[test]
-    fn use_is_counted_where_somebody_wants_to_know() {
-        let counting = of(&["0.0.0.0/0"], true);
-        assert!(counting.contains("--comment used") && !counting.contains("REJECT"));
-        let table = "Chain K3EKS-USED (1 references)\n    pkts      bytes target\n      12     700 RETURN  all  --  lo\n       5     300  all  /* used */\n       2     100  all  /* used */\n";
-        assert_eq!(packets(table), 7);
-    }
-}
+mod tests;
