@@ -96,6 +96,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         nodegroups: Vec::new(),
         twin: None,
         inline: Vec::new(),
+        webhook_tokens: Vec::new(),
         rotation: None,
         authorities: cluster::authority::Seen::default(),
         configured: Some(true),

@@ -45,6 +45,10 @@ pub struct EKSClusterConfigStatus {
     /// Public keys that tokens of the cluster's service accounts are signed with, a JWKS as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_keys: Option<String>,
+    /// SHA-256 digests of the tokens by which the identity service knows the cluster's API server. Default: none, for a cluster whose
+    /// servers are older than such tokens; then nobody is asked for one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhook_tokens: Vec<String>,
     /// When the cluster first became Active, RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_since: Option<String>,

@@ -138,9 +138,14 @@ async fn sign(cluster: &EKSClusterConfig, plan: &mut ClusterPlan, new: bool, ctx
 }
 
 fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {
-    let owner = ctx.clone();
+    let (owner, resource) = (ctx.clone(), cluster.clone());
     start(cluster, Work::Upgrade, ctx, move |provider, progress| async move {
         let ended = provider.upgrade_cluster(&plan, &progress).await;
+        if ended.is_ok()
+            && let Err(error) = server_keys::shows(&resource, &owner).await
+        {
+            tracing::warn!(cluster = %plan.id, %error, "the identity service isn't told yet that the servers show who they are");
+        }
         // Another server answers now, with another version and perhaps another address.
         owner.children.answers_again(&plan.id).await;
         ended

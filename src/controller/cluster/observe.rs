@@ -45,6 +45,8 @@ pub struct Observed {
     pub twin: Option<String>,
     /// Inline node groups that differ from the resources made of them.
     pub inline: Vec<inline::Change>,
+    /// Digests of the tokens by which the identity service knows its API server.
+    pub webhook_tokens: Vec<String>,
     /// The wish for another key of its service accounts.
     pub rotation: Option<String>,
     /// Its certificate authorities.
@@ -121,6 +123,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         task,
         sleeps: hibernation::sleeps(cluster, &nodegroups, idle, is_busy),
         wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
+        webhook_tokens: server_keys::shown(cluster, &ctx.owned),
         rotation: server_keys::wish(cluster, &ctx.owned),
         configured: match (&plan, &child.configured) {
             (Ok(plan), _) if plan.server.files.is_empty() => Some(true),

@@ -28,6 +28,12 @@ pub struct IdentityService {
 
 /// The API server's configuration for tokens.
 const WEBHOOK: &str = "/etc/k3eks/token-webhook.yaml";
+/// The API server's configuration for admission, which leads to the next one.
+const ADMISSION: &str = "/etc/k3eks/admission.yaml";
+/// What it shows to webhooks of admission.
+const ADMISSION_WEBHOOKS: &str = "/etc/k3eks/admission-webhooks.yaml";
+/// The token by which the identity service knows the API server.
+pub const WEBHOOK_TOKEN: &str = "/etc/k3eks/webhook-token";
 /// The key that tokens of service accounts are signed with.
 pub const SIGNING: &str = "/etc/k3eks/service-account.key";
 /// How the API server keeps Secrets.
@@ -80,6 +86,7 @@ pub fn settings(
     argument(format!("authentication-token-webhook-config-file={WEBHOOK}"));
     argument("authentication-token-webhook-version=v1".into());
     argument(format!("authentication-token-webhook-cache-ttl={REMEMBERED}"));
+    argument(format!("admission-control-config-file={ADMISSION}"));
     argument(format!("service-account-issuer={issuer}"));
     argument(format!("service-account-jwks-uri={issuer}/keys"));
     argument(format!("api-audiences={AUDIENCES}"));
@@ -87,6 +94,8 @@ pub fn settings(
     argument(format!("service-account-key-file={CHECKING}"));
     settings.arguments.push(format!("--kube-controller-manager-arg=service-account-private-key-file={SIGNING}"));
     settings.files.push(file(WEBHOOK, &webhook(&plan.id, &address, &wanted.ca_pem)));
+    settings.files.push(file(ADMISSION, &admission()));
+    settings.files.push(file(ADMISSION_WEBHOOKS, &admission_webhooks()));
     if is_structured(&plan.version) {
         settings.arguments.push(format!("--kube-apiserver-arg=authentication-config={AUTHENTICATION}"));
         let jwt: Vec<Value> = providers.iter().map(|provider| authenticator(provider)).collect();
@@ -185,14 +194,37 @@ fn webhook(id: &ClusterId, address: &str, ca_pem: &str) -> Value {
             "certificate-authority-data": STANDARD.encode(ca_pem),
             "tls-server-name": service::SERVER_NAME,
         }}],
-        "users": [{"name": "k3eks", "user": {}}],
+        "users": [{"name": "k3eks", "user": {"tokenFile": WEBHOOK_TOKEN}}],
         "contexts": [{"name": "k3eks", "context": {"cluster": "k3eks", "user": "k3eks"}}],
         "current-context": "k3eks",
     })
 }
 
+<<<<<<< HEAD
 /// The objects in the child cluster that lead to the identity service: path of the API, body. Its addresses are told twice, as kube-proxy reads
 /// them and as the API server does up to Kubernetes 1.33, which calls its webhooks where they are and not by their Service.
+=======
+/// The API server's configuration for admission.
+fn admission() -> Value {
+    let webhooks = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1", "kind": "WebhookAdmissionConfiguration",
+        "kubeConfigFile": ADMISSION_WEBHOOKS,
+    });
+    let plugins = json!([{"name": "MutatingAdmissionWebhook", "configuration": webhooks}]);
+    json!({"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration", "plugins": plugins})
+}
+
+/// A kubeconfig with what the API server shows to the identity service, and to no other webhook.
+fn admission_webhooks() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Config",
+        "users": [{"name": service::SERVER_NAME, "user": {"tokenFile": WEBHOOK_TOKEN}}],
+    })
+}
+
+/// The objects in the child cluster that lead to the identity service: path of the API, name, body. The Service's address for
+/// pods is that where AWS SDKs look for credentials; every node's kube-proxy takes it to be there.
+>>>>>>> f1e3d24 (Have API servers show the webhooks who they are)
 pub fn objects(plan: &ClusterPlan, wanted: &IdentityService) -> Vec<(String, Value)> {
     let Some(address) = nth_address(&plan.service_cidr, service::ADDRESS) else { return Vec::new() };
     let (name, namespace) = (service::SERVICE, service::NAMESPACE);

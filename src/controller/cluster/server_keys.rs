@@ -23,6 +23,10 @@ use crate::provider::{FileKind, ServerFile};
 const SIGNERS: &str = "service-account.pem";
 /// Key of the Secret with what Secrets are encrypted with: 32 bytes, in base64.
 const ENCRYPTION: &str = "encryption.key";
+/// Key of the Secret with the tokens by which the identity service knows the API server, a line each: the present one, then the one before.
+const TOKENS: &str = "webhook.tokens";
+/// On the Secret: digests of the tokens that the API server surely shows.
+const SHOWN: &str = "k3eks.io/webhook-tokens";
 /// On the Secret: for which wish the first of its keys was made.
 const MADE_FOR: &str = "k3eks.io/made-for";
 /// On the Secret: which wish was last carried out.
@@ -39,6 +43,28 @@ pub fn wish(cluster: &EKSClusterConfig, owned: &Owned) -> Option<String> {
     let wanted = cluster.annotations().get(keys::ANNOTATION_ROTATE)?;
     let annotations = owned.secret_annotations(&cluster.namespace()?, &secret_name(cluster))?;
     (annotations.get(DONE_FOR) != Some(wanted)).then(|| wanted.clone())
+}
+
+/// Digests of the tokens that the cluster's API server shows to the identity service; none where it may not have any.
+pub fn shown(cluster: &EKSClusterConfig, owned: &Owned) -> Vec<String> {
+    let annotations = cluster.namespace().and_then(|n| owned.secret_annotations(&n, &secret_name(cluster)));
+    let digests = annotations.unwrap_or_default().remove(SHOWN).unwrap_or_default();
+    digests.split(',').filter(|digest| !digest.is_empty()).map(str::to_owned).collect()
+}
+
+/// The API server was started anew: from now on it shows its token to all that it asks.
+pub async fn shows(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+    let Some(secret) = found(cluster, ctx).await? else { return Ok(()) };
+    let digests = digests(&text(&secret, TOKENS));
+    if digests.is_empty() || secret.annotations().contains_key(SHOWN) {
+        return Ok(());
+    }
+    patch(cluster, &json!({"metadata": {"annotations": {SHOWN: digests}}}), ctx).await
+}
+
+fn digests(tokens: &str) -> String {
+    let digests: Vec<String> = tokens.lines().map(|token| format!("{:x}", Sha256::digest(token))).collect();
+    digests.join(",")
 }
 
 /// The files with the cluster's keys. They are made where there are none and the cluster is `new`: for one that has data other keys would make
@@ -61,6 +87,13 @@ pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Resu
             )));
         }
     };
+    let mut secret = secret;
+    // Those of before had none.
+    if text(&secret, TOKENS).is_empty() {
+        let token = format!("{}\n", random());
+        patch(cluster, &json!({"stringData": {TOKENS: token}}), ctx).await?;
+        secret.data.get_or_insert_default().insert(TOKENS.into(), ByteString(token.into_bytes()));
+    }
     written(cluster, &secret)
 }
 
@@ -76,6 +109,12 @@ fn written(cluster: &EKSClusterConfig, secret: &Secret) -> Result<Vec<ServerFile
     Ok(vec![
         ServerFile { path: SIGNING.into(), content: first, kind: FileKind::Read },
         ServerFile { path: CHECKING.into(), content: public, kind: FileKind::Read },
+        // k3d takes text of one line for the name of a file; the API server leaves out what is around the token.
+        ServerFile {
+            path: server::WEBHOOK_TOKEN.into(),
+            content: format!("\n{}\n", text(secret, TOKENS).lines().next().unwrap_or_default()),
+            kind: FileKind::Read,
+        },
         server::encryption(server::is_encrypted(cluster).then_some(encryption.as_str())),
     ])
 }
@@ -94,9 +133,16 @@ pub async fn renew(cluster: &EKSClusterConfig, wish: &str, ctx: &Context) -> Res
     let old = text(&secret, SIGNERS);
     let current = old.split_inclusive(END).next().unwrap_or_default();
     let content = format!("{}{current}", key(cluster)?);
+    let tokens = text(&secret, TOKENS);
+    let tokens: Vec<String> = std::iter::once(random()).chain(tokens.lines().take(1).map(str::to_owned)).collect();
+    let tokens = tokens.join("\n");
+    let mut annotations = json!({MADE_FOR: wish});
+    if secret.annotations().contains_key(SHOWN) {
+        annotations[SHOWN] = digests(&tokens).into();
+    }
     let body = json!({
-        "metadata": {"annotations": {MADE_FOR: wish}, "resourceVersion": secret.resource_version()},
-        "stringData": {SIGNERS: content},
+        "metadata": {"annotations": annotations, "resourceVersion": secret.resource_version()},
+        "stringData": {SIGNERS: content, TOKENS: tokens},
     });
     patch(cluster, &body, ctx).await
 }
@@ -131,8 +177,9 @@ async fn make(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Secret, Error
     if let Some(wanted) = cluster.annotations().get(keys::ANNOTATION_ROTATE) {
         secret.annotations_mut().insert(DONE_FOR.into(), wanted.clone());
     }
-    let random = Sha256::digest([Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes).concat());
-    let data = [(SIGNERS, key(cluster)?), (ENCRYPTION, STANDARD.encode(random))];
+    let tokens = random();
+    secret.annotations_mut().insert(SHOWN.into(), digests(&tokens));
+    let data = [(SIGNERS, key(cluster)?), (ENCRYPTION, random()), (TOKENS, tokens)];
     secret.data = Some(data.map(|(name, value)| (name.to_owned(), ByteString(value.into_bytes()))).into());
     let params = PostParams { field_manager: Some(keys::CLUSTER_MANAGER.into()), ..PostParams::default() };
     let made = api(cluster, ctx).create(&params, &secret).await;
@@ -142,6 +189,11 @@ async fn make(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Secret, Error
 fn text(secret: &Secret, key: &str) -> String {
     let bytes = secret.data.as_ref().and_then(|data| data.get(key));
     bytes.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned()).unwrap_or_default()
+}
+
+/// 32 bytes, in base64.
+fn random() -> String {
+    STANDARD.encode(Sha256::digest([Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes).concat()))
 }
 
 fn key(cluster: &EKSClusterConfig) -> Result<String, Error> {
@@ -158,14 +210,18 @@ mod tests {
         let mut cluster = EKSClusterConfig::new("demo", crate::crd::EKSClusterConfigSpec::default());
         let (one, two) = (key(&cluster).unwrap(), key(&cluster).unwrap());
         assert!(one.ends_with(END) && one != two);
-        let data = [(SIGNERS, format!("{one}{two}")), (ENCRYPTION, "a2V5".to_owned())];
+        let tokens = format!("{}\n{}", random(), random());
+        let data = [(SIGNERS, format!("{one}{two}")), (ENCRYPTION, "a2V5".to_owned()), (TOKENS, tokens.clone())];
         let data = data.map(|(name, value)| (name.to_owned(), ByteString(value.into_bytes()))).into();
         let secret = Secret { data: Some(data), ..Secret::default() };
         let files = written(&cluster, &secret).unwrap();
         assert_eq!(files[0].content, one);
         assert_eq!(files[1].content.matches("BEGIN PUBLIC KEY").count(), 2);
-        assert!(!files[2].content.contains("a2V5"), "nobody asked for encryption");
+        let (first, second) = tokens.split_once('\n').unwrap();
+        assert_eq!(files[2].content.trim(), first);
+        assert!(first.len() == 44 && first != second && digests(&tokens).len() == 2 * 64 + 1);
+        assert!(!files[3].content.contains("a2V5"), "nobody asked for encryption");
         cluster.spec.secrets_encryption = Some(true);
-        assert!(written(&cluster, &secret).unwrap()[2].content.contains("a2V5"));
+        assert!(written(&cluster, &secret).unwrap()[3].content.contains("a2V5"));
     }
 }

@@ -45,6 +45,10 @@ pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<N
     if active {
         running(cluster, seen, &mut status);
     }
+    // What is lost must not open what was closed.
+    if !seen.webhook_tokens.is_empty() {
+        status.webhook_tokens.clone_from(&seen.webhook_tokens);
+    }
     if seen.child.jwks.is_some() {
         status.service_account_keys.clone_from(&seen.child.jwks);
     }
