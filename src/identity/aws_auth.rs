@@ -52,42 +52,4 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::eks::sigv4::Key;
-
-    fn map(data: &[(&str, &str)]) -> ConfigMap {
-        let data = data.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        ConfigMap { data: Some(data), ..ConfigMap::default() }
-    }
-
-    fn who(arn: &str) -> Principal {
-        Principal::of(&Key::new("AKIA1", "s", "111122223333", arn))
-    }
-
-    const ROLES: &str = "- rolearn: arn:aws:iam::111122223333:role/Dev\n  username: dev:{{SessionName}}\n  groups: [devs, 'a-{{AccountID}}']\n";
-
-    #[test]
-    fn roles_users_and_accounts_are_mapped() {
-        let map = map(&[
-            ("mapRoles", ROLES),
-            (
-                "mapUsers",
-                "- userarn: arn:aws:iam::111122223333:user/Ann\n  username: ann\n  groups: [system:masters]\n",
-            ),
-            ("mapAccounts", "- \"111122223333\"\n"),
-        ]);
-        let dev = user(&map, &who("arn:aws:sts::111122223333:assumed-role/dev/me@home")).unwrap();
-        assert_eq!((dev.name.as_str(), dev.groups), ("dev:me-home", vec!["devs".into(), "a-111122223333".into()]));
-        assert_eq!(user(&map, &who("arn:aws:iam::111122223333:user/Ann")).unwrap().groups, ["system:masters"]);
-        let other = user(&map, &who("arn:aws:iam::111122223333:user/bob")).unwrap();
-        assert_eq!((other.name.as_str(), other.groups.len()), ("arn:aws:iam::111122223333:user/bob", 0));
-    }
-
-    #[test]
-    fn what_cannot_be_read_lets_nobody_in() {
-        let map = map(&[("mapRoles", "no: list"), ("mapUsers", "")]);
-        assert_eq!(user(&map, &who("arn:aws:iam::111122223333:user/Ann")), None);
-        assert_eq!(user(&ConfigMap::default(), &who("arn:aws:iam::111122223333:user/Ann")), None);
-    }
-}
+mod tests;

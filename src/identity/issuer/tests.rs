@@ -3,6 +3,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{EncodingKey, Header};
+use proptest::prelude::*;
+use proptest::sample::Index;
 use rcgen::KeyPair;
 use serde_json::Map;
 
@@ -84,5 +86,32 @@ fn the_key_says_how_it_signs_and_not_the_token() {
     for secret in [signer.pair.public_key_raw().to_vec(), keys.clone().into_bytes()] {
         let token = jsonwebtoken::encode(&header, &claims(json!({})), &EncodingKey::from_secret(&secret)).unwrap();
         assert!(good(&token, &keys).unwrap_err().0.contains("another algorithm"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_token_that_was_changed_is_refused(at in any::<Index>(), cut in 0..3_usize, text in "[A-Za-z0-9_.=-]{0,2}") {
+        thread_local!(static SIGNER: Signer = Signer::new());
+        let (token, keys) = SIGNER.with(|signer| (signer.token(json!({})), signer.keys()));
+        let at = at.index(token.len());
+        let mut changed = token.clone();
+        changed.replace_range(at..(at + cut).min(token.len()), &text);
+        prop_assert!(changed == token || good(&changed, &keys).is_err(), "{}", changed);
+    }
+
+    #[test]
+    fn what_nobody_signed_is_refused(alg in "none|None|HS256|RS256|ES256|PS256|", kid in prop::option::of("k|[ -~]{0,9}"), tail in "[A-Za-z0-9_-]{0,90}") {
+        thread_local!(static SIGNER: Signer = Signer::new());
+        let mut header = json!({"alg": alg});
+        if let Some(kid) = kid {
+            header["kid"] = kid.into();
+        }
+        let text = [header.to_string(), json!(claims(json!({}))).to_string()].map(|part| BASE64.encode(part)).join(".");
+        let token = format!("{text}.{tail}");
+        prop_assert!(good(&token, &SIGNER.with(Signer::keys)).is_err());
+        let _ = unchecked_issuer(&tail);
     }
 }
