@@ -32,8 +32,6 @@ const SOON: Duration = Duration::from_millis(100);
 const LATER: Duration = Duration::from_secs(5);
 /// How often it is tried to lead nodes to where their pods find credentials, each time that the API server is found.
 const TRIES: usize = 5;
-/// Characters of why an API server isn't ready.
-const LONGEST_PROBLEM: usize = 1024;
 /// Nodes that are read at a time.
 const PAGE: u32 = 100;
 /// How long one that floods is left alone.
@@ -363,11 +361,7 @@ impl Run {
         }
     }
 
-    fn note(&self, mut problem: String) {
-        // It may quote the API server, which says what it likes.
-        if let Some((end, _)) = problem.char_indices().nth(LONGEST_PROBLEM) {
-            problem.truncate(end);
-        }
+    fn note(&self, problem: String) {
         tracing::trace!(cluster = %self.plan.id, problem, "asking the API server");
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let first = !std::mem::replace(&mut state.0.asked, true);

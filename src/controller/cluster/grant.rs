@@ -61,15 +61,10 @@ pub async fn write(
 fn objects(secret: &str, reader: &Account, metadata: Value) -> (Value, Value) {
     let reads = json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get"]});
     let subject = json!({"kind": "ServiceAccount", "name": reader.name, "namespace": reader.namespace});
-    let reference = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": secret});
+    let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": secret});
     (
-<<<<<<< HEAD
         json!({"metadata": metadata, "rules": [reads]}),
         json!({"metadata": metadata, "roleRef": role, "subjects": [subject]}),
-=======
-        json!({"metadata": metadata, "rules": [rule]}),
-        json!({"metadata": metadata, "roleRef": reference, "subjects": [subject]}),
->>>>>>> f1e3d24 (Have API servers show the webhooks who they are)
     )
 }
 

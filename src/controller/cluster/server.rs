@@ -200,10 +200,6 @@ fn webhook(id: &ClusterId, address: &str, ca_pem: &str) -> Value {
     })
 }
 
-<<<<<<< HEAD
-/// The objects in the child cluster that lead to the identity service: path of the API, body. Its addresses are told twice, as kube-proxy reads
-/// them and as the API server does up to Kubernetes 1.33, which calls its webhooks where they are and not by their Service.
-=======
 /// The API server's configuration for admission.
 fn admission() -> Value {
     let webhooks = json!({
@@ -222,9 +218,8 @@ fn admission_webhooks() -> Value {
     })
 }
 
-/// The objects in the child cluster that lead to the identity service: path of the API, name, body. The Service's address for
-/// pods is that where AWS SDKs look for credentials; every node's kube-proxy takes it to be there.
->>>>>>> f1e3d24 (Have API servers show the webhooks who they are)
+/// The objects in the child cluster that lead to the identity service: path of the API, body. Its addresses are told twice, as kube-proxy reads
+/// them and as the API server does up to Kubernetes 1.33, which calls its webhooks where they are and not by their Service.
 pub fn objects(plan: &ClusterPlan, wanted: &IdentityService) -> Vec<(String, Value)> {
     let Some(address) = nth_address(&plan.service_cidr, service::ADDRESS) else { return Vec::new() };
     let (name, namespace) = (service::SERVICE, service::NAMESPACE);
