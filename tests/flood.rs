@@ -61,7 +61,8 @@ async fn describe(address: SocketAddr) -> Duration {
     let headers = [("host", host.as_str())];
     let signable = SignableRequest::new("GET", &url, headers.into_iter(), SignableBody::Bytes(b"")).unwrap();
     let (instructions, _) = sign(signable, &params.build().unwrap().into()).unwrap().into_parts();
-    let signed: String = instructions.headers().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let signed: Vec<String> = instructions.headers().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let signed = signed.concat();
     let begun = Instant::now();
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET /clusters/c HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{signed}\r\n");

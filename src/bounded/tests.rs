@@ -31,7 +31,7 @@ async fn hostile(body: String, flood: &'static str) -> (SocketAddr, Arc<AtomicUs
 
 async fn answer(mut stream: TcpStream, body: String, flood: &'static str, sent: Arc<AtomicUsize>) -> Option<()> {
     let mut question = [0; 8192];
-    stream.read(&mut question).await.ok()?;
+    let _ = stream.read(&mut question).await.ok()?;
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await.ok()?;
     stream.write_all(body.as_bytes()).await.ok()?;

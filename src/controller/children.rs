@@ -304,8 +304,6 @@ impl Run {
         }
     }
 
-    /// Follows the nodes until the watch fails for good.
-    async fn watch_nodes(&self, client: Client) {
     /// Follows the nodes until the watch fails for good; what the API server did, if it sent more than it should.
     async fn watch_nodes(&self, client: Client) -> Option<String> {
         let mut failures = 0;

@@ -67,7 +67,7 @@ impl Bodies {
         let bytes = tokio::time::timeout(self.time, to_bytes(body, limit)).await.map_err(|_| Unread::Broken)?;
         let too_large = |error: axum::Error| {
             let source = std::error::Error::source(&error);
-            if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+            if source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>) {
                 Unread::TooLarge
             } else {
                 Unread::Broken

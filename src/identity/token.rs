@@ -170,7 +170,7 @@ fn check_query(query: &str) -> Result<(), Refusal> {
             "action" if value != "GetCallerIdentity" => {
                 return Err(Refusal::new("the token's URL has another action than GetCallerIdentity"));
             }
-            "x-amz-expires" if !seconds(&value).is_some_and(|n| n <= LIFE.as_secs()) => {
+            "x-amz-expires" if seconds(&value).is_none_or(|n| n > LIFE.as_secs()) => {
                 return Err(Refusal::new("the token's URL is good for longer than 15 minutes"));
             }
             "x-amz-signedheaders" => signed = value,

@@ -68,7 +68,9 @@ impl Connections {
     /// one of the address that has most.
     fn one_too_many(&self, all: &HashMap<u64, Held>, address: IpAddr) -> Option<u64> {
         let mut by_address: HashMap<IpAddr, usize> = HashMap::new();
-        all.values().for_each(|held| *by_address.entry(held.address).or_default() += 1);
+        for held in all.values() {
+            *by_address.entry(held.address).or_default() += 1;
+        }
         let crowded = if by_address.get(&address).is_some_and(|count| *count >= self.limits.per_address) {
             address
         } else if all.len() >= self.limits.connections {

@@ -55,6 +55,9 @@ impl Default for Limits {
     }
 }
 
+/// Says of an answer whether it shows that who asked is known.
+pub type Known = fn(&Response) -> bool;
+
 /// A port to be served.
 pub struct Port {
     /// Where.
@@ -64,7 +67,7 @@ pub struct Port {
     /// What strangers may take.
     pub limits: Limits,
     /// Whether the answer shows that who asked is known.
-    pub known: fn(&Response) -> bool,
+    pub known: Known,
 }
 
 impl Port {
@@ -72,7 +75,7 @@ impl Port {
     ///
     /// # Errors
     /// The address can't be bound.
-    pub fn bind(address: SocketAddr, known: fn(&Response) -> bool) -> std::io::Result<Self> {
+    pub fn bind(address: SocketAddr, known: Known) -> std::io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         Ok(Self { listener, tls: None, limits: Limits::default(), known })
@@ -121,11 +124,7 @@ fn only_http1(tls: &RustlsConfig) -> RustlsConfig {
 }
 
 /// Answers within the time, and remembers who is known.
-async fn bounded(
-    State((limits, known)): State<(Limits, fn(&Response) -> bool)>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn bounded(State((limits, known)): State<(Limits, Known)>, request: Request, next: Next) -> Response {
     let place = request.extensions().get::<Arc<Place>>().cloned();
     let response = tokio::time::timeout(limits.request_time, next.run(request)).await;
     let response = response.unwrap_or_else(|_| {

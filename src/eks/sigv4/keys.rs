@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -76,7 +78,7 @@ impl Key {
     }
 
     /// What changes when the secret, the account or the owner does. Who doesn't have `key` learns nothing of the secret by it.
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
     pub fn fingerprint(&self, key: &[u8]) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
         let secret = self.credentials.secret_access_key();
@@ -84,7 +86,7 @@ impl Key {
             mac.update(part.as_bytes());
             mac.update(b"\0");
         }
-        mac.finalize().into_bytes()[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+        STANDARD.encode(&mac.finalize().into_bytes()[..12])
     }
 
     /// The role that the session is of.
