@@ -311,3 +311,67 @@ fn a_node_group_with_every_field_survives_reading_and_writing() {
     .unwrap();
     assert_eq!(json!(group)["spec"], spec);
 }
+
+/// Every place of `schema` where a text may be left out, as a JSON pointer; `0` is the first entry of a list.
+fn optional_texts(schema: &Value, at: &str, found: &mut Vec<String>) {
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let at = format!("{at}/{name}");
+        match property["type"].as_str() {
+            Some("string") if !required.contains(&json!(name)) => found.push(at),
+            Some("object") => optional_texts(property, &at, found),
+            Some("array") => optional_texts(&property["items"], &format!("{at}/0"), found),
+            _ => {}
+        }
+    }
+}
+
+/// A spec with this value at the pointer, and what is required beside it.
+fn spec_with(schema: &Value, pointer: &str, value: &Value) -> Value {
+    let (name, rest) = pointer[1..].split_once('/').unwrap_or((&pointer[1..], ""));
+    let filler = |schema: &Value| match schema["type"].as_str() {
+        Some("array") => json!([]),
+        Some("integer") => json!(1),
+        Some("boolean") => json!(false),
+        _ => json!("x"),
+    };
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut spec: serde_json::Map<String, Value> =
+        required.map(|name| (name.to_owned(), filler(&schema["properties"][name]))).collect();
+    let property = &schema["properties"][name];
+    let inner = match rest {
+        "" => value.clone(),
+        _ if property["type"] == "array" => json!([spec_with(&property["items"], &rest[1..], value)]),
+        _ => spec_with(property, &format!("/{rest}"), value),
+    };
+    spec.insert(name.to_owned(), inner);
+    Value::Object(spec)
+}
+
+#[test]
+fn an_empty_text_is_none_wherever_there_may_be_one() {
+    let schema = &schema(&definition("EKSClusterConfig"))["properties"]["spec"];
+    let mut texts = Vec::new();
+    optional_texts(schema, "", &mut texts);
+    for known in ["/kmsKey", "/serviceRole", "/ipFamily", "/nodeGroups/0/nodeRole", "/nodeGroups/0/launchTemplate/id"] {
+        assert!(texts.iter().any(|text| text == known), "{known} is among {texts:?}");
+    }
+    for text in &texts {
+        let read = |value: Value| -> k3eks::crd::EKSClusterConfigSpec {
+            let spec = spec_with(schema, text, &value);
+            serde_json::from_value(spec.clone()).unwrap_or_else(|error| panic!("{spec}: {error}"))
+        };
+        assert_eq!(read(json!("")), read(Value::Null), "{text}");
+        let property = schema.pointer(&property_of(text)).unwrap();
+        assert!(property["minLength"].as_u64().is_none_or(|length| length == 0), "{text}");
+        assert!(property["enum"].as_array().is_none_or(|words| words.contains(&json!(""))), "{text}");
+        assert!(property["pattern"].as_str().is_none_or(|pattern| pattern.starts_with("^$|")), "{text}");
+    }
+}
+
+/// Where in the schema the property at this place of a spec is.
+fn property_of(text: &str) -> String {
+    let parts =
+        text[1..].split('/').map(|part| if part == "0" { "/items".into() } else { format!("/properties/{part}") });
+    parts.collect()
+}

@@ -194,10 +194,10 @@ fn bad_input_is_refused_with_the_way_out() {
     bed.apply(&cluster("old", json!({"provider": "metadata", "region": "eu-west-1"})));
     refused(&cluster("old", json!({"provider": "metadata", "region": "eu-west-2"})), "region can't be changed");
 
-    bed.apply(&cluster("unknown", json!({"kubernetesVersion": "1.99"})));
+    bed.apply(&cluster("unknown", json!({"kubernetesVersion": "1.39"})));
     bed.wait("eks/unknown", "{.status.conditions[?(@.type==\"Stalled\")].status}", "True", SOON);
     let message = bed.get("eks/unknown", "{.status.failureMessage}");
-    assert!(message.contains("1.99") && message.contains("1.35, 1.36"), "{message}");
+    assert!(message.contains("1.39") && message.contains("1.35, 1.36"), "{message}");
     bed.kubectl(&["delete", "eks", "--all", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }

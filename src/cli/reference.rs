@@ -140,8 +140,8 @@ fn fields(text: &mut String, prefix: &str, schema: &JSONSchemaProps) -> std::fmt
 
 fn type_of(field: &JSONSchemaProps) -> String {
     if let Some(values) = &field.enum_ {
-        let words: Vec<String> =
-            values.iter().filter_map(|value| value.0.as_str().map(|word| format!("`{word}`"))).collect();
+        let words = values.iter().filter_map(|value| value.0.as_str()).filter(|word| !word.is_empty());
+        let words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
         return words.join(", ");
     }
     match (&field.items, &field.additional_properties) {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::cluster_settings::{
     AccessConfig, ArgoCd, ComputeConfig, ConnectorConfig, ControlPlane, ControlPlaneScalingConfig,
     ElasticLoadBalancing, Enabled, InlineLaunchTemplate, KubeApiServerConfig, KubeControllerManagerConfig,
     KubeSchedulerConfig, OutpostConfig, RemoteNetworkConfig, StorageConfig, UpgradePolicy,
 };
+use super::given::{account, default_account, default_region, given, or_empty, region};
 
 /// An EKS cluster: a control plane of its own, reachable with kubectl, with the node groups that belong to it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,42 +37,42 @@ use super::cluster_settings::{
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.displayName) == has(oldSelf.displayName) && (!has(self.displayName) || self.displayName == oldSelf.displayName)").message("displayName can't be changed: it is the cluster's name in EKS; make a new resource instead").field_path(".displayName"),
-    validation = Rule::new("has(self.provider) == has(oldSelf.provider) && (!has(self.provider) || self.provider == oldSelf.provider)").message("provider can't be changed after creation").field_path(".provider"),
-    validation = Rule::new("has(self.ipFamily) == has(oldSelf.ipFamily) && (!has(self.ipFamily) || self.ipFamily == oldSelf.ipFamily)").message("ipFamily can't be changed after creation").field_path(".ipFamily"),
-    validation = Rule::new("has(self.serviceRole) == has(oldSelf.serviceRole) && (!has(self.serviceRole) || self.serviceRole == oldSelf.serviceRole)").message("serviceRole can't be changed after creation").field_path(".serviceRole"),
+    validation = Rule::new("(has(self.displayName) ? self.displayName : '') == (has(oldSelf.displayName) ? oldSelf.displayName : '')").message("displayName can't be changed: it is the cluster's name in EKS; make a new resource instead").field_path(".displayName"),
+    validation = Rule::new("(has(self.provider) ? self.provider : '') == (has(oldSelf.provider) ? oldSelf.provider : '')").message("provider can't be changed after creation").field_path(".provider"),
+    validation = Rule::new("(has(self.ipFamily) && self.ipFamily != '' ? self.ipFamily : 'ipv4') == (has(oldSelf.ipFamily) && oldSelf.ipFamily != '' ? oldSelf.ipFamily : 'ipv4')").message("ipFamily can't be changed after creation").field_path(".ipFamily"),
+    validation = Rule::new("(has(self.serviceRole) ? self.serviceRole : '') == (has(oldSelf.serviceRole) ? oldSelf.serviceRole : '')").message("serviceRole can't be changed after creation").field_path(".serviceRole"),
     validation = Rule::new("(has(self.kubernetesNetworkConfig) && has(self.kubernetesNetworkConfig.serviceIpv4Cidr) ? self.kubernetesNetworkConfig.serviceIpv4Cidr : '') == (has(oldSelf.kubernetesNetworkConfig) && has(oldSelf.kubernetesNetworkConfig.serviceIpv4Cidr) ? oldSelf.kubernetesNetworkConfig.serviceIpv4Cidr : '')").message("serviceIpv4Cidr can't be changed after creation").field_path(".kubernetesNetworkConfig"),
     validation = Rule::new("(has(self.controlPlane) ? self.controlPlane.servers : 1) == (has(oldSelf.controlPlane) ? oldSelf.controlPlane.servers : 1)").message("controlPlane.servers can't be changed after creation").field_path(".controlPlane"),
     validation = Rule::new("!has(self.controlPlane) || self.controlPlane.servers == 1 || (!has(self.hibernateAfter) && (!has(self.publicAccess) || self.publicAccess) && (!has(self.publicAccessSources) || self.publicAccessSources.all(s, s == '0.0.0.0/0')))").message("with several servers, clients come by a balancer that hides who they are: hibernateAfter, publicAccess: false and publicAccessSources need controlPlane.servers: 1").field_path(".controlPlane"),
-    validation = Rule::new("!has(oldSelf.kmsKey) || (has(self.kmsKey) && self.kmsKey == oldSelf.kmsKey)").message("kmsKey can't be changed once it is set").field_path(".kmsKey"),
+    validation = Rule::new("!has(oldSelf.kmsKey) || oldSelf.kmsKey == '' || (has(self.kmsKey) && self.kmsKey == oldSelf.kmsKey)").message("kmsKey can't be changed once it is set").field_path(".kmsKey"),
     validation = Rule::new("!(has(oldSelf.secretsEncryption) && oldSelf.secretsEncryption) || (has(self.secretsEncryption) && self.secretsEncryption)").message("secretsEncryption can't be turned off").field_path(".secretsEncryption")
 )]
 pub struct EKSClusterConfigSpec {
     /// The AWS credential of Rancher's users, as `namespace:name`. Kept for compatibility and not read: nothing here calls AWS. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub amazon_credential_secret: Option<String>,
 
     /// The cluster's name in EKS: 1 to 100 letters, digits, `-` and `_`, beginning with a letter or digit.
     /// Default: the resource's own name. Immutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100), regex(pattern = r"^[0-9A-Za-z][A-Za-z0-9_-]*$"))]
     pub display_name: Option<String>,
 
     /// AWS account that the cluster belongs to, 12 digits. Default: 000000000000. Immutable.
-    #[serde(default = "default_account", rename = "accountID")]
+    #[serde(default = "default_account", deserialize_with = "account", rename = "accountID")]
     #[schemars(regex(pattern = r"^[0-9]{12}$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("accountID can't be changed after creation"))]
+    #[x_kube(validation = Rule::new("(self == '' ? '000000000000' : self) == (oldSelf == '' ? '000000000000' : oldSelf)").message("accountID can't be changed after creation"))]
     pub account_id: String,
 
     /// AWS region that the cluster belongs to. Default: us-east-1. Immutable.
-    #[serde(default = "default_region")]
+    #[serde(default = "default_region", deserialize_with = "region")]
     #[schemars(length(max = 32), regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]+$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("region can't be changed after creation"))]
+    #[x_kube(validation = Rule::new("(self == '' ? 'us-east-1' : self) == (oldSelf == '' ? 'us-east-1' : oldSelf)").message("region can't be changed after creation"))]
     pub region: String,
 
     /// `ipv4` or `ipv6`. Kept and reported: networks here are IPv4. Default: ipv4. Immutable.
     // Of a nullable enum Kubernetes refuses null all the same; with a default it takes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "IpFamily", extend("default" = "ipv4"))]
     pub ip_family: Option<IpFamily>,
 
@@ -82,13 +83,13 @@ pub struct EKSClusterConfigSpec {
 
     /// With `imported`: the Secret in the same namespace whose key `value` is the cluster's kubeconfig, complete in itself.
     /// Default: none; then a cluster that k3d made under the name `displayName` is adopted. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), regex(pattern = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"))]
     pub kubeconfig_secret: Option<String>,
 
     /// Kubernetes minor version such as `1.35`. Default: the operator's default version. Mutable, one minor version up at a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^1\.[0-9]{1,2}$"))]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^1\.(2[4-9]|3[0-9])$"))]
     pub kubernetes_version: Option<String>,
 
     /// Tags of the cluster, at most 50. Kept and reported. Default: none. Mutable.
@@ -101,7 +102,7 @@ pub struct EKSClusterConfigSpec {
     pub secrets_encryption: Option<bool>,
 
     /// ARN of the key for `secretsEncryption`. Kept and reported: what encrypts is a key of the cluster's own. Default: none. Can be set once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
 
     /// Whether the API server answers outside the cluster's Docker network: at its endpoint, to `publicAccessSources`. Default: true. Mutable.
@@ -113,7 +114,7 @@ pub struct EKSClusterConfigSpec {
     pub private_access: Option<bool>,
 
     /// The CertificateAuthority resource that signs for the cluster. Default: the one that signs already. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub certificate_authority: Option<String>,
 
@@ -123,7 +124,8 @@ pub struct EKSClusterConfigSpec {
 
     /// CIDR blocks that may use the public endpoint, at most 40; this machine is 127.0.0.1 to it. Default: 0.0.0.0/0. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 40), extend("nullable" = true))]
+    #[schemars(length(max = 40), inner(length(max = 43)), extend("nullable" = true))]
+    #[x_kube(validation = Rule::new("self.all(s, s.matches('^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])[.]){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/(3[0-2]|[12]?[0-9])$') || s.matches('^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$'))").message("every one of publicAccessSources must be a CIDR block, an address and a length, such as 203.0.113.0/24"))]
     pub public_access_sources: Vec<String>,
 
     /// Control-plane log types: api, audit, authenticator, controllerManager, scheduler. `audit` is written where the server node's
@@ -143,7 +145,7 @@ pub struct EKSClusterConfigSpec {
     pub security_groups: Vec<String>,
 
     /// Name or ARN of the cluster's role. Kept and reported. Default: a generated ARN. Immutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub service_role: Option<String>,
 
     /// Node groups written inline, made into Nodegroup resources that this cluster owns.
@@ -155,11 +157,11 @@ pub struct EKSClusterConfigSpec {
     pub node_groups: Option<Vec<InlineNodegroup>>,
 
     /// What runs the cluster: `k3d` (containers) or `metadata` (nothing runs). Default: what the operator was started with. Immutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderName>,
 
     /// `Running`, or `Stopped`: its containers are stopped, all data is kept, and memory is free. Default: `Running`. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub state: Option<PowerState>,
 
     /// What runs the control plane. Default: as its fields say. Immutable.
@@ -167,7 +169,7 @@ pub struct EKSClusterConfigSpec {
     pub control_plane: Option<ControlPlane>,
 
     /// How long nobody may use the public endpoint before the cluster is stopped, until something of it is changed or `k3eks wake`: `90s`, `30m`, `8h`. Default: for ever. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[1-9][0-9]{0,5}[smh]$"))]
     pub hibernate_after: Option<String>,
 
@@ -220,7 +222,7 @@ pub struct EKSClusterConfigSpec {
     pub control_plane_scaling_config: Option<ControlPlaneScalingConfig>,
 
     /// How the control plane reaches the network: `AWS_MANAGED`, `CUSTOMER_ROUTED` or `CUSTOMER_ISOLATED`. Kept and reported. Default: `AWS_MANAGED`. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub control_plane_egress_mode: Option<String>,
 
     /// Settings of the API server. Kept and reported. Default: Kubernetes's. Mutable.
@@ -238,19 +240,6 @@ pub struct EKSClusterConfigSpec {
     /// How a cluster of another make is connected; with `imported`. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connector_config: Option<ConnectorConfig>,
-}
-
-/// Reads null as empty: YAML that Rancher's users have may say `tags: null`.
-fn or_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or_default())
-}
-
-fn default_account() -> String {
-    "000000000000".into()
-}
-
-fn default_region() -> String {
-    "us-east-1".into()
 }
 
 /// IP family of Pods and Services, `ipv4` or `ipv6`. Kept and reported: networks here are IPv4. Default: ipv4. Immutable.
@@ -304,8 +293,9 @@ pub enum LoggingType {
 #[serde(rename_all = "camelCase")]
 pub struct KubernetesNetworkConfig {
     /// CIDR of Service addresses, /24 to /12, in a private range. Default: 10.100.0.0/16. Immutable.
-    #[serde(default, rename = "serviceIpv4Cidr", skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("self.matches('^(10|172|192)[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}/(1[2-9]|2[0-4])$')").message("serviceIpv4Cidr must be a private IPv4 network between /24 and /12, such as 10.100.0.0/16"))]
+    #[serde(default, rename = "serviceIpv4Cidr", deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 18))]
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^(10[.](25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])|172[.](1[6-9]|2[0-9]|3[01]))([.](25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){2}/(1[2-9]|2[0-4])$') || self.matches('^192[.]168([.](25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){2}/(1[6-9]|2[0-4])$')").message("serviceIpv4Cidr must be a network of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16, between /24 and /12, such as 10.100.0.0/16"))]
     pub service_ipv4_cidr: Option<String>,
     /// EKS Auto Mode's load balancing. Kept and reported. Default: off. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -330,20 +320,20 @@ pub struct InlineNodegroup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<bool>,
     /// Id of an AMI of one's own. Kept for compatibility, without effect. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub image_id: Option<String>,
     /// Size of a node's disk in GiB. Kept and reported: nodes have the machine's. Default: 20. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_size: Option<i32>,
     /// Instance type; it sets the CPU and memory that a node has. Default: t3.medium. Immutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
     /// Labels of the nodes. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub labels: BTreeMap<String, String>,
     /// Name of the EC2 key pair for SSH. Kept and reported; nodes have no SSH server. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub ec2_ssh_key: Option<String>,
     /// Number of nodes wanted. Default: 2. Mutable; a value set from outside (an autoscaler, `kubectl scale`) stays until this one is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -370,11 +360,11 @@ pub struct InlineNodegroup {
     #[schemars(extend("nullable" = true))]
     pub resource_tags: BTreeMap<String, String>,
     /// User data of the instances. Kept for compatibility and not run. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub user_data: Option<String>,
     /// Kubernetes minor version of the nodes. Default: the cluster's when the group was made; it stays when the cluster goes on. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^1\.[0-9]{1,2}$"))]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^1\.(2[4-9]|3[0-9])$"))]
     pub version: Option<String>,
     /// Launch template of the instances. Kept and reported. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -387,7 +377,7 @@ pub struct InlineNodegroup {
     #[schemars(extend("nullable" = true))]
     pub spot_instance_types: Vec<String>,
     /// Name or ARN of the nodes' role. Kept and reported. Default: a generated ARN. Immutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub node_role: Option<String>,
 }
 

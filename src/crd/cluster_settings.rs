@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::EKSClusterConfigSpec;
+use super::given::given;
 
 /// Network of a cluster's Services where the spec names none, as on EKS.
 pub const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
@@ -45,7 +46,7 @@ pub struct AccessConfig {
     pub bootstrap_cluster_creator_admin_permissions: Option<bool>,
     /// Where it is written who may do what: `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`. Default: `CONFIG_MAP`, as on EKS.
     /// Mutable, through the EKS API only towards `API`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub authentication_mode: Option<AuthenticationMode>,
 }
 
@@ -71,7 +72,7 @@ pub enum AuthenticationMode {
 #[serde(rename_all = "camelCase")]
 pub struct UpgradePolicy {
     /// `STANDARD` or `EXTENDED`. Default: `EXTENDED`. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub support_type: Option<SupportType>,
 }
 
@@ -138,7 +139,7 @@ pub struct ComputeConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_pools: Option<Vec<String>>,
     /// ARN of the nodes' role. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub node_role_arn: Option<String>,
 }
 
@@ -193,7 +194,7 @@ pub struct OutpostConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_plane_placement: Option<Placement>,
     /// Instance type of etcd. Default: none. Immutable through the EKS API.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub etcd_instance_type: Option<String>,
     /// Placement of etcd. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,10 +206,10 @@ pub struct OutpostConfig {
 #[serde(rename_all = "camelCase")]
 pub struct Placement {
     /// Name of the placement group. Default: none. Immutable through the EKS API.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub group_name: Option<String>,
     /// `host` or `rack`. Default: none. Immutable through the EKS API.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub spread_level: Option<String>,
 }
 
@@ -231,10 +232,10 @@ fn one_server() -> usize {
 #[serde(rename_all = "camelCase")]
 pub struct InlineLaunchTemplate {
     /// Id of the template. Default: found by name. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Name of the template. Default: found by id. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Version of the template. Default: the template's own default. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,7 +247,7 @@ pub struct InlineLaunchTemplate {
 #[serde(rename_all = "camelCase")]
 pub struct ControlPlaneScalingConfig {
     /// `standard`, `tier-xl`, `tier-2xl`, `tier-4xl` or `tier-8xl`. Default: `standard`. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
 }
 
@@ -255,7 +256,7 @@ pub struct ControlPlaneScalingConfig {
 #[serde(rename_all = "camelCase")]
 pub struct KubeApiServerConfig {
     /// How long Events are kept, such as `60m`. Default: Kubernetes's. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub event_ttl: Option<String>,
     /// Ports of NodePort Services. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -297,7 +298,7 @@ pub struct NodeResourcesFit {
 #[serde(rename_all = "camelCase")]
 pub struct ScoringStrategy {
     /// `LeastAllocated` or `MostAllocated`. Default: Kubernetes's. Mutable.
-    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "type", deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub type_: Option<String>,
     /// Weights of the resources. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -309,7 +310,7 @@ pub struct ScoringStrategy {
 #[serde(rename_all = "camelCase")]
 pub struct ResourceWeight {
     /// Name of the resource, such as `cpu`. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Weight, 1 to 100. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -342,7 +343,7 @@ pub struct PodGcControllerConfig {
 #[serde(rename_all = "camelCase")]
 pub struct HorizontalPodAutoscalerConfig {
     /// The interval, such as `15s`. Default: Kubernetes's. Mutable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub horizontal_pod_autoscaler_sync_period: Option<String>,
 }
 
@@ -355,9 +356,9 @@ pub struct ConnectorConfig {
     /// Make of the cluster, such as `GKE`. Required. Immutable through the EKS API.
     pub provider: String,
     /// Id of the activation. Default: none. Immutable through the EKS API.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub activation_id: Option<String>,
     /// Until when the activation can be used, RFC 3339 in UTC. Default: none. Immutable through the EKS API.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub activation_expiry: Option<String>,
 }

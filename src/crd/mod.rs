@@ -11,6 +11,7 @@ pub mod cluster_settings;
 mod cluster_status;
 pub mod conditions;
 pub mod fargate;
+mod given;
 pub mod identity_service;
 pub mod idp;
 pub mod insights;
@@ -42,7 +43,7 @@ pub use update::{Update, UpdateSpec, UpdateStatus};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionVersion, JSON, JSONSchemaProps,
 };
-use kube::CustomResourceExt;
+use kube::{CustomResourceExt, Resource};
 
 /// Every definition, in the order in which they are written and installed.
 pub fn definitions() -> Vec<CustomResourceDefinition> {
@@ -61,7 +62,18 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         ClusterInsights::crd(),
     ];
     all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(unseen);
+    // The only kind that people wrote for another operator before.
+    let cluster = all.iter_mut().find(|definition| definition.spec.names.kind == EKSClusterConfig::kind(&()));
+    cluster.into_iter().flat_map(|definition| &mut definition.spec.versions).for_each(blank_spec);
     all
+}
+
+/// Lets the spec have empty texts.
+fn blank_spec(version: &mut CustomResourceDefinitionVersion) {
+    let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+    if let Some(spec) = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("spec")) {
+        given::blank(spec);
+    }
 }
 
 /// Says of an object whose status nobody has written yet that nobody has: kstatus, and with it Flux and Helm, would else take it for

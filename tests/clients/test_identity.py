@@ -39,7 +39,7 @@ def client(endpoint, service, key="test", secret="test", token=None):
 def eks(real):
     """The EKS API, after a cluster with one node became Active."""
     eks = client(real, "eks")
-    eks.create_cluster(name=NAME, roleArn=ROLE.format("r"), resourcesVpcConfig={"subnetIds": ["subnet-1"]},
+    eks.create_cluster(name=NAME, roleArn=ROLE.format("r"), resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]},
                        accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
     wait_for("the cluster", lambda: eks.describe_cluster(name=NAME)["cluster"]["status"] == "ACTIVE", 120)
     yield eks

@@ -69,9 +69,9 @@ async fn what_was_written_beside_a_cluster_is_written_again_when_it_is_lost() {
 #[tokio::test]
 async fn an_unknown_version_stalls_and_names_the_known_ones_until_the_spec_is_right() {
     run("version", async |bed| {
-        bed.cluster("demo", json!({"kubernetesVersion": "1.99"})).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.39"})).await;
         let message = bed.reason("EKSClusterConfig", "demo", "InvalidSpec").await;
-        assert!(message.contains("1.99") && message.contains("1.34, 1.35"), "{message}");
+        assert!(message.contains("1.39") && message.contains("1.34, 1.35"), "{message}");
         let cluster = bed.phase("EKSClusterConfig", "demo", "Failed").await;
         assert_eq!(condition(&cluster, "Stalled")["status"], "True");
         assert_eq!(cluster["status"]["failureMessage"], message.as_str());

@@ -63,7 +63,7 @@ async fn a_protected_cluster_stays_until_the_protection_is_lifted() {
 #[tokio::test]
 async fn a_spec_that_cannot_be_carried_out_does_not_stand_in_the_way() {
     run("invalid", async |bed| {
-        bed.cluster("demo", json!({"kubernetesVersion": "1.99"})).await;
+        bed.cluster("demo", json!({"kubernetesVersion": "1.39"})).await;
         bed.cluster("foreign", json!({"imported": true, "kubeconfigSecret": "foreign-kubeconfig"})).await;
         bed.reason("EKSClusterConfig", "demo", "InvalidSpec").await;
         bed.reason("EKSClusterConfig", "foreign", "InvalidSpec").await;

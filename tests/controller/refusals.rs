@@ -88,7 +88,15 @@ async fn a_bad_value_is_refused_with_what_is_wrong() {
             ("EKSClusterConfig", json!({"region": "nowhere"}), "region"),
             ("EKSClusterConfig", json!({"loggingTypes": ["kubelet"]}), "loggingTypes"),
             ("EKSClusterConfig", json!({"provider": "kind"}), "provider"),
-            ("EKSClusterConfig", json!({"kubernetesNetworkConfig": {"serviceIpv4Cidr": "8.8.0.0/16"}}), "private IPv4 network"),
+            ("EKSClusterConfig", json!({"kubernetesNetworkConfig": {"serviceIpv4Cidr": "8.8.0.0/16"}}), "172.16.0.0/12"),
+            ("EKSClusterConfig", json!({"kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.200.0.0/16"}}), "172.16.0.0/12"),
+            ("EKSClusterConfig", json!({"kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.300.0.0/16"}}), "172.16.0.0/12"),
+            ("EKSClusterConfig", json!({"kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.96.0.0/25"}}), "between /24 and /12"),
+            ("EKSClusterConfig", json!({"kubernetesVersion": "1.99"}), "kubernetesVersion"),
+            ("EKSClusterConfig", inline(json!({"nodegroupName": "a", "version": "1.99"})), "version"),
+            ("EKSClusterConfig", json!({"publicAccessSources": ["10.0.0.0/8", "300.1.1.1/33"]}), "must be a CIDR block"),
+            ("EKSClusterConfig", json!({"publicAccessSources": ["everybody"]}), "must be a CIDR block"),
+            ("EKSClusterConfig", json!({"publicAccessSources": ["2001:db8::/129"]}), "must be a CIDR block"),
             ("EKSClusterConfig", inline(json!({"nodegroupName": "a", "minSize": 3})), "minSize must not be greater"),
             ("EKSClusterConfig", inline(json!({"nodegroupName": "a", "desiredSize": 5})), "desiredSize must not be greater"),
             ("EKSClusterConfig", inline(json!({"desiredSize": 1})), "nodegroupName"),
@@ -118,6 +126,38 @@ async fn nulls_as_rancher_writes_them_are_taken() {
         bed.cluster("demo", spec.clone()).await;
         bed.phase("Nodegroup", "demo-a", "Active").await;
         bed.cluster("demo", spec).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn empty_texts_as_rancher_writes_them_say_nothing() {
+    run("empty", async |bed| {
+        let spec = json!({
+            "amazonCredentialSecret": "", "displayName": "", "region": "", "accountID": "", "ipFamily": "",
+            "kubernetesVersion": "", "kmsKey": "", "secretsEncryption": false, "serviceRole": "", "provider": "", "state": "",
+            "hibernateAfter": "", "certificateAuthority": "", "kubeconfigSecret": "",
+            "kubernetesNetworkConfig": {"serviceIpv4Cidr": ""}, "accessConfig": {"authenticationMode": ""},
+            "publicAccessSources": ["203.0.113.5/32", "2001:db8::/32", "0.0.0.0/0"],
+            "nodeGroups": [{
+                "nodegroupName": "a", "imageId": "", "instanceType": "", "ec2SshKey": "", "userData": "", "version": "",
+                "launchTemplate": {"id": "", "name": "", "version": 1}, "nodeRole": "",
+            }],
+        });
+        bed.cluster("demo", spec.clone()).await;
+        bed.phase("Nodegroup", "demo-a", "Active").await;
+        let group = bed.get("Nodegroup", "demo-a").await.unwrap();
+        for field in ["nodeRole", "remoteAccess", "launchTemplate", "instanceTypes"] {
+            assert_eq!(group["spec"][field], Value::Null, "{field} of {group}");
+        }
+        // What was empty may be left out, and be said once it was empty.
+        let mut later = spec;
+        let fields = later.as_object_mut().unwrap();
+        fields.retain(|_, value| *value != json!(""));
+        fields.insert("region".into(), json!("us-east-1"));
+        fields.insert("kmsKey".into(), json!("arn:aws:kms:us-east-1:000000000000:key/1"));
+        fields.insert("secretsEncryption".into(), json!(true));
+        bed.try_apply("EKSClusterConfig", "demo", later).await.unwrap();
     })
     .await;
 }

@@ -96,7 +96,7 @@ fn object(
         "nodeRole": entry.node_role,
         "version": entry.version,
         "remoteAccess": entry.ec2_ssh_key.as_ref().map(|key| json!({"ec2SshKey": key})),
-        "launchTemplate": entry.launch_template.as_ref().map(|t| json!({
+        "launchTemplate": entry.launch_template.as_ref().filter(|t| t.id.is_some() || t.name.is_some()).map(|t| json!({
             "id": t.id, "name": t.name.as_ref().filter(|_| t.id.is_none()), "version": t.version.map(|v| v.to_string()),
         })),
     });

@@ -80,7 +80,7 @@ fn change(request: &UpdateClusterConfig, spec: &EKSClusterConfigSpec) -> Result<
     note(component, "KubeControllerManagerConfig", json(settings.kube_controller_manager_config.as_ref()));
     match changes.len() {
         1 => Ok(changes.remove(0)),
-        0 => Err(ApiError::invalid_parameter("The request names nothing to change")),
+        0 => Err(ApiError::invalid_parameter("The type for cluster update was not provided.")),
         _ => Err(ApiError::invalid_parameter("Only one type of update can be allowed.")),
     }
 }

@@ -3,9 +3,11 @@
 //! A request's members that the resource has under the same name are read straight into the resource's own types; what
 //! differs is written out here, once, with a round-trip test beside it.
 
+pub mod access_entry;
 pub mod cluster;
 pub mod cluster_change;
 mod cluster_request;
+pub mod idp_config;
 pub mod member;
 pub mod nodegroup;
 pub mod nodegroup_change;

@@ -6,22 +6,15 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access_entries::{check_mode, find};
+use super::access_entries::find;
 use super::{Api, Cx};
 use crate::crd::AccessEntry;
-use crate::crd::access_entry::{AccessScope, AssociatedPolicy, POLICIES};
+use crate::crd::access_entry::{AssociatedPolicy, POLICIES};
 use crate::eks::arn::access_policy;
+use crate::eks::convert::access_entry::AssociateAccessPolicy;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Associate {
-    cluster_name: String,
-    principal_arn: String,
-    policy_arn: String,
-    access_scope: AccessScope,
-}
+use crate::eks::rules::{access_entry as rules, check};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,29 +49,8 @@ async fn list(cx: Cx, _: Value) -> Result<Value, ApiError> {
     Ok(json!({"accessPolicies": page.items, "nextToken": page.next_token}))
 }
 
-/// What AssociateAccessPolicy refuses.
-fn check(input: &Associate, entry: &AccessEntry, region: &str) -> Result<(), ApiError> {
-    if !POLICIES.iter().any(|name| access_policy(region, name) == input.policy_arn) {
-        let text = format!(
-            "The policyArn parameter is not valid: {}; list-access-policies shows those that exist",
-            input.policy_arn
-        );
-        return Err(ApiError::invalid_parameter(text));
-    }
-    let scope = &input.access_scope;
-    if (scope.type_ == "namespace") == scope.namespaces.is_empty() {
-        let text = "The accessScope of the type namespace must name namespaces, and that of the type cluster none";
-        return Err(ApiError::invalid_parameter(text));
-    }
-    if !entry.spec.takes_policies() {
-        let text = "Access policies can only be associated with access entries whose type is STANDARD or EC2";
-        return Err(ApiError::invalid_request(text));
-    }
-    Ok(())
-}
-
 /// Adds the policy, or changes the scope of one that is there.
-fn put(entry: &mut AccessEntry, input: &Associate, now: &str) {
+fn put(entry: &mut AccessEntry, input: &AssociateAccessPolicy, now: &str) {
     let policies = &mut entry.spec.access_policies;
     if let Some(known) = policies.iter_mut().find(|p| p.policy_arn == input.policy_arn) {
         if known.access_scope != input.access_scope {
@@ -95,10 +67,11 @@ fn put(entry: &mut AccessEntry, input: &Associate, now: &str) {
     });
 }
 
-async fn associate(cx: Cx, input: Associate) -> Result<Value, ApiError> {
-    let (cluster, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
+async fn associate(cx: Cx, input: AssociateAccessPolicy) -> Result<Value, ApiError> {
+    let (_, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     let named = |error: ApiError| error.cluster(&input.cluster_name);
-    check_mode(&cluster).and_then(|()| check(&input, &entry, &cx.caller.region)).map_err(named)?;
+    rules::policy(&input.policy_arn, &cx.caller.region).map_err(named)?;
+    check(rules::ASSOCIATE, &input, &*entry).map_err(named)?;
     let now = Timestamp::now().to_string();
     let change = |entry: &mut AccessEntry| {
         put(entry, &input, &now);
@@ -139,6 +112,7 @@ async fn list_associated(cx: Cx, input: ByPolicy) -> Result<Value, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crd::access_entry::AccessScope;
 
     #[test]
     fn a_policy_is_associated_once_and_its_scope_can_change() {
@@ -146,16 +120,12 @@ mod tests {
             "e",
             crate::crd::access_entry::AccessEntrySpec { type_: "STANDARD".into(), ..Default::default() },
         );
-        let mut input = Associate {
+        let mut input = AssociateAccessPolicy {
             cluster_name: "c".into(),
             principal_arn: "p".into(),
             policy_arn: access_policy("us-east-1", "AmazonEKSViewPolicy"),
             access_scope: AccessScope { type_: "cluster".into(), namespaces: vec![] },
         };
-        for (type_, takes) in [("EC2_LINUX", false), ("EC2", true), ("STANDARD", true)] {
-            entry.spec.type_ = type_.into();
-            assert_eq!(check(&input, &entry, "us-east-1").is_ok(), takes, "{type_}");
-        }
         put(&mut entry, &input, "1");
         put(&mut entry, &input, "2");
         assert_eq!(entry.spec.access_policies[0].modified_at.as_deref(), Some("1"));
@@ -163,9 +133,5 @@ mod tests {
         put(&mut entry, &input, "3");
         assert_eq!(entry.spec.access_policies.len(), 1);
         assert_eq!(entry.spec.access_policies[0].modified_at.as_deref(), Some("3"));
-        input.access_scope.namespaces.clear();
-        assert!(check(&input, &entry, "us-east-1").is_err(), "a namespace is missing");
-        input.policy_arn = "arn:aws:eks::aws:cluster-access-policy/None".into();
-        assert!(check(&input, &entry, "us-east-1").is_err());
     }
 }

@@ -10,7 +10,7 @@ use super::token::Stamp;
 use super::updates::{self, Target};
 use super::{Api, Cx, Settings, access_entries};
 use crate::crd::names::{self, Identity};
-use crate::crd::{EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup, Phase};
+use crate::crd::{Capability, EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup, Phase};
 use crate::eks::convert::cluster::{self, CreateCluster};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -62,7 +62,7 @@ async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
         }
         return Ok(answer(&cx.state, &found));
     }
-    let facts = facts(&identity.region, settings);
+    let facts = facts(&identity, settings);
     rules::check(rules::cluster::CREATE, &request, &facts).map_err(|error| error.cluster(&request.name))?;
     check_quota(&cx)?;
     let mut spec = cluster::spec(&request, &identity.account, &identity.region);
@@ -73,9 +73,10 @@ async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
 }
 
 /// What the rules of clusters know.
-pub(super) fn facts<'a>(region: &'a str, settings: &'a Settings) -> Facts<'a> {
+pub(super) fn facts<'a>(identity: &'a Identity, settings: &'a Settings) -> Facts<'a> {
     let (versions, default_version) = (settings.versions.as_slice(), settings.default_version.as_str());
-    Facts { region, versions, default_version, today: chrono::Utc::now().date_naive() }
+    let (account, region) = (identity.account.as_str(), identity.region.as_str());
+    Facts { account, region, versions, default_version, today: chrono::Utc::now().date_naive() }
 }
 
 /// Refuses one cluster too many.
@@ -144,21 +145,15 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let _turn = cx.state.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &input.name)?;
-    let refuse = |error: ApiError| Err(error.cluster(&input.name));
-    if cluster.spec.connector_config.is_some() {
-        return refuse(ApiError::invalid_request("A connected cluster is removed with DeregisterCluster"));
-    }
-    if !store.members::<Nodegroup>(&cluster).is_empty() {
-        return refuse(ApiError::resource_in_use("Cluster has nodegroups attached"));
-    }
-    if !store.members::<FargateProfile>(&cluster).is_empty() {
-        return refuse(ApiError::resource_in_use("Cluster has fargate profiles attached"));
-    }
-    if cluster.spec.deletion_protection.unwrap_or_default() {
-        let text =
-            format!("Cluster '{}' has deletion protection enabled; disable it before deleting the cluster", input.name);
-        return refuse(ApiError::invalid_request(text));
-    }
+    let facts = rules::cluster_delete::Facts {
+        connected: cluster.spec.connector_config.is_some(),
+        nodegroups: store.members::<Nodegroup>(&cluster).len(),
+        fargate_profiles: store.members::<FargateProfile>(&cluster).len(),
+        capabilities: store.members::<Capability>(&cluster).len(),
+        protected: cluster.spec.deletion_protection.unwrap_or_default(),
+    };
+    let asked = rules::check(rules::cluster_delete::DELETE, &*input.name, &facts);
+    asked.map_err(|error| error.cluster(&input.name))?;
     // Of a stopped cluster an update waits for its start, which may never come.
     let stopped = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Stopped);
     if !stopped {

@@ -16,6 +16,7 @@ use crate::crd::EKSClusterConfigSpec;
 use crate::crd::cluster_settings::ConnectorConfig;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::rules::values::is_role;
 use crate::eks::store::identity;
 
 /// Days that an activation can be used.
@@ -46,6 +47,10 @@ async fn connect(cx: Cx, request: Register) -> Result<Value, ApiError> {
         return if same { Ok(answer(&cx.state, &found)) } else { Err(ApiError::cluster_exists(&request.name)) };
     }
     check_tags(&request.tags)?;
+    if !is_role(&request.connector_config.role_arn) {
+        let text = format!("Invalid roleArn: {} is not the ARN of an IAM role", request.connector_config.role_arn);
+        return Err(ApiError::invalid_parameter(text).cluster(&request.name));
+    }
     check_quota(&cx)?;
     let expiry = Utc::now() + Duration::days(ACTIVATION_DAYS);
     let connector = ConnectorConfig {

@@ -1,6 +1,5 @@
 //! Identity provider configs: associate, describe, list, disassociate.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -10,15 +9,18 @@ use serde_json::{Value, json};
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Target, idle};
-use super::{Api, Cx, check_tags, updates};
+use super::{Api, Cx, updates};
 use crate::crd::idp::IdentityProviderConfigSpec;
 use crate::crd::names::Identity;
 use crate::crd::update::UpdateParam;
 use crate::crd::{EKSClusterConfig, IdentityProviderConfig, Member, member};
 use crate::eks::arn::{EksArn, NamedKind};
+use crate::eks::convert::cluster::version;
+use crate::eks::convert::idp_config::AssociateIdentityProviderConfig;
 use crate::eks::convert::member::wire_status;
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
+use crate::eks::rules::{check, idp_config as rules};
 
 /// The only type that there is.
 const OIDC: &str = "oidc";
@@ -44,33 +46,6 @@ struct InCluster {
     cluster_name: String,
 }
 
-/// An OIDC identity provider, as a request has it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Oidc {
-    identity_provider_config_name: String,
-    issuer_url: String,
-    client_id: String,
-    username_claim: Option<String>,
-    username_prefix: Option<String>,
-    groups_claim: Option<String>,
-    groups_prefix: Option<String>,
-    #[serde(default)]
-    required_claims: BTreeMap<String, String>,
-}
-
-/// What AssociateIdentityProviderConfig asks for.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Associate {
-    cluster_name: String,
-    oidc: Oidc,
-    #[serde(default)]
-    tags: BTreeMap<String, String>,
-    #[serde(skip_serializing)]
-    client_request_token: Option<String>,
-}
-
 pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
     registry
         .on("AssociateIdentityProviderConfig", associate)
@@ -91,19 +66,11 @@ fn find(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Arc<IdentityP
     let name = &input.identity_provider_config;
     let found = cx.state.store.member::<IdentityProviderConfig>(&cluster, &name.name);
     let found = found.filter(|_| name.type_ == OIDC).ok_or_else(|| {
-        let text = format!("No identity provider config found with type {} and name {}.", name.type_, name.name);
+        let (cluster, type_, name) = (&input.cluster_name, &name.type_, &name.name);
+        let text = format!("No config found for cluster: {cluster}, config type: {type_}, config name: {name}");
         ApiError::resource_not_found(text).cluster(&input.cluster_name)
     })?;
     Ok((cluster, found))
-}
-
-fn check(request: &Associate, cluster: &EKSClusterConfig, cx: &Cx) -> Result<(), ApiError> {
-    check_tags(&request.tags)?;
-    if !request.oidc.issuer_url.starts_with("https://") {
-        return Err(ApiError::invalid_parameter("issuerUrl must begin with https://"));
-    }
-    check_ready(cluster)?;
-    idle(&cx.state.store, cluster, &Target::default(), "AssociateIdentityProviderConfig")
 }
 
 /// The update that stands for a change of the config, at this generation of it.
@@ -121,21 +88,22 @@ fn params(config: &IdentityProviderConfig) -> Vec<UpdateParam> {
     vec![UpdateParam { type_: "IdentityProviderConfig".into(), value }]
 }
 
-async fn associate(cx: Cx, request: Associate) -> Result<Value, ApiError> {
+async fn associate(cx: Cx, request: AssociateIdentityProviderConfig) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "AssociateIdentityProviderConfig";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
     let _turn = cx.state.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
-    if let Some(found) = store.members::<IdentityProviderConfig>(&cluster).first() {
-        if stamp.made(&**found) {
-            return Ok(json!({"update": record(&cx, &cluster, found, operation).await?, "tags": found.spec.tags}));
-        }
-        let text = "Identity provider config is already associated with the cluster; a cluster has one at most";
-        return Err(named(ApiError::resource_in_use(text)));
+    let all = store.members::<IdentityProviderConfig>(&cluster);
+    if let Some(found) = all.iter().find(|found| stamp.made(&***found)) {
+        return Ok(json!({"update": record(&cx, &cluster, found, operation).await?, "tags": found.spec.tags}));
     }
-    check(&request, &cluster, &cx).map_err(named)?;
+    let others: Vec<&IdentityProviderConfig> = all.iter().map(|other| &**other).collect();
+    let version = version(&cluster, &cx.state.settings.default_version);
+    check(rules::ASSOCIATE, &request, &rules::Facts { cluster: &cluster, version, others: &others }).map_err(named)?;
+    check_ready(&cluster).map_err(named)?;
+    idle(store, &cluster, &Target::default(), operation)?;
     let oidc = request.oidc.clone();
     let spec = IdentityProviderConfigSpec {
         cluster_name: cluster.name_any(),

@@ -115,11 +115,6 @@ pub(super) fn newest_template(store: &Store, cluster: &EKSClusterConfig, templat
     versions.filter_map(|known| known.version.as_ref()?.parse().ok()).max().unwrap_or(1)
 }
 
-/// The minor part of a version such as `1.35`.
-pub(super) fn minor(version: &str) -> Option<u32> {
-    version.strip_prefix("1.")?.parse().ok()
-}
-
 async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &input.cluster_name, &input.nodegroup_name)?;
     Ok(answer(&cx.state, &group, &cluster))

@@ -209,3 +209,130 @@ async fn a_cluster_that_is_let_go_is_being_deleted() {
     let gone = world.call("DeregisterCluster", json!({"name": "far"})).await.unwrap();
     assert_eq!(gone["cluster"]["status"], "DELETING");
 }
+
+#[tokio::test]
+async fn every_operation_on_access_entries_needs_a_mode_that_knows_them() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    let who = json!({"clusterName": "c", "principalArn": "arn:aws:iam::000000000000:role/ann"});
+    let with = |more: Value| {
+        let mut input = who.clone();
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    let policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy";
+    for (operation, input) in [
+        ("CreateAccessEntry", with(json!({}))),
+        ("DescribeAccessEntry", with(json!({}))),
+        ("ListAccessEntries", json!({"clusterName": "c"})),
+        ("UpdateAccessEntry", with(json!({"kubernetesGroups": ["a"]}))),
+        ("DeleteAccessEntry", with(json!({}))),
+        ("AssociateAccessPolicy", with(json!({"policyArn": policy, "accessScope": {"type": "cluster"}}))),
+        ("DisassociateAccessPolicy", with(json!({"policyArn": policy}))),
+        ("ListAssociatedAccessPolicies", with(json!({}))),
+    ] {
+        let (code, text) = refusal(world.call(operation, input).await);
+        assert_eq!(code, ErrorCode::InvalidRequest, "{operation}");
+        assert!(text.contains("[API, API_AND_CONFIG_MAP]"), "{operation}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn updates_of_clusters_are_checked_as_their_creation_is() {
+    let world = World::new().await;
+    let mode = json!({"accessConfig": {"authenticationMode": "API"}});
+    world.create_cluster("c", mode).await.unwrap();
+    world.active::<EKSClusterConfig>("c").await;
+    let vpc = |config: Value| json!({"resourcesVpcConfig": config});
+    let auto = |compute: Value, others: bool| {
+        json!({"computeConfig": compute, "storageConfig": {"blockStorage": {"enabled": others}},
+            "kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": others}}})
+    };
+    let role = "arn:aws:iam::000000000000:role/auto";
+    let remote = |cidr: &str| json!({"remoteNetworkConfig": {"remoteNodeNetworks": [{"cidrs": [cidr]}]}});
+    for (wrong, words) in [
+        (json!({}), "The type for cluster update was not provided."),
+        (vpc(json!({"publicAccessCidrs": ["invalid-block"]})), "invalid in publicAccessCidrs: [invalid-block]"),
+        (vpc(json!({"subnetIds": ["a"]})), "at least two different AZs"),
+        (vpc(json!({"securityGroupIds": ["1", "2", "3", "4", "5"]})), "At most 4"),
+        (vpc(json!({"endpointPublicAccess": false})), "cannot be false"),
+        (json!({"computeConfig": {"enabled": true}}), "fully enabled or fully disabled"),
+        (auto(json!({"enabled": false}), true), "fully enabled or fully disabled"),
+        (auto(json!({"enabled": true, "nodeRoleArn": role}), true), "nodePool value(s) must be provided"),
+        (auto(json!({"enabled": true, "nodePools": ["system"]}), true), "cannot be populated"),
+        (
+            json!({"kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.1.0.0/16",
+            "elasticLoadBalancing": {"enabled": false, "gatewayApi": {"crds": {"managed": true}}}}}),
+            "serviceIpv4Cidr",
+        ),
+        (remote("8.8.8.0/24"), "must be within"),
+    ] {
+        let mut input = json!({"name": "c"});
+        input.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        let (code, text) = refusal(world.call("UpdateClusterConfig", input).await);
+        assert!(code == ErrorCode::InvalidParameter && text.contains(words), "{wrong}: {text}");
+    }
+    let on = auto(json!({"enabled": true, "nodePools": ["system"], "nodeRoleArn": role}), true);
+    let other = auto(json!({"enabled": true, "nodePools": ["system"], "nodeRoleArn": format!("{role}2")}), true);
+    for (right, kind) in [
+        (vpc(json!({"publicAccessCidrs": ["203.0.113.5/32"]})), "EndpointAccessUpdate"),
+        (vpc(json!({"subnetIds": ["a", "b"], "securityGroupIds": ["1"]})), "VpcConfigUpdate"),
+        (on, "AutoModeUpdate"),
+        (remote("10.200.0.0/16"), "RemoteNetworkConfigUpdate"),
+    ] {
+        let mut input = json!({"name": "c"});
+        input.as_object_mut().unwrap().extend(right.as_object().unwrap().clone());
+        let update = world.call("UpdateClusterConfig", input).await.unwrap()["update"].clone();
+        assert_eq!(update["type"], kind);
+        let end = |update: &mut Value| update["status"] = json!({"state": "Successful"});
+        world.edit::<crate::crd::Update>(update["id"].as_str().unwrap(), end).await;
+    }
+    let mut input = json!({"name": "c"});
+    input.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    assert!(
+        refusal(world.call("UpdateClusterConfig", input).await).1.contains("can not be changed"),
+        "the nodes' role"
+    );
+}
+
+#[tokio::test]
+async fn an_update_is_of_one_thing_that_is_there() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    world.call("CreateNodegroup", group("c", "g")).await.unwrap();
+    let list = |target: Value| {
+        let mut input = json!({"name": "c"});
+        input.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
+        world.call("ListUpdates", input)
+    };
+    assert_eq!(list(json!({})).await.unwrap()["updateIds"], json!([]));
+    assert_eq!(list(json!({"nodegroupName": "g"})).await.unwrap()["updateIds"], json!([]));
+    let (code, text) = refusal(list(json!({"nodegroupName": "h"})).await);
+    assert_eq!((code, text.as_str()), (ErrorCode::ResourceNotFound, "No node group found for name: h."));
+    assert_eq!(refusal(list(json!({"addonName": "coredns"})).await).0, ErrorCode::ResourceNotFound);
+    let both = json!({"nodegroupName": "g", "addonName": "coredns"});
+    assert_eq!(refusal(list(both).await).0, ErrorCode::InvalidParameter);
+}
+
+#[tokio::test]
+async fn a_cluster_goes_on_once_its_node_groups_are_where_it_is() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    world.call("CreateNodegroup", group("c", "behind")).await.unwrap();
+    let at = |version: &'static str| {
+        move |object: &mut Value| {
+            object["status"] = json!({"phase": "Active", "observedGeneration": 1, "version": version});
+        }
+    };
+    world.edit::<Nodegroup>("c-behind", at("1.30")).await;
+    let running = world.call("DescribeCluster", json!({"name": "c"})).await.unwrap()["cluster"]["version"].clone();
+    let running = running.as_str().unwrap().to_owned();
+    let next = format!("1.{}", crate::crd::names::minor(&running).unwrap() + 1);
+    let upgrade = json!({"name": "c", "version": next});
+    let (code, text) = refusal(world.call("UpdateClusterVersion", upgrade.clone()).await);
+    let words = format!("Nodegroups behind must be updated to match cluster version {running} before");
+    assert!(code == ErrorCode::InvalidRequest && text.contains(&words), "{text}");
+    let running: &'static str = Box::leak(running.into_boxed_str());
+    world.edit::<Nodegroup>("c-behind", at(running)).await;
+    world.call("UpdateClusterVersion", upgrade).await.unwrap();
+}

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::{Api, Cx};
-use crate::crd::EKSClusterConfig;
 use crate::crd::member::is_left_behind;
 use crate::crd::names::{self, Identity};
 use crate::crd::update::{Update, UpdateParam, UpdateSpec, UpdateState};
+use crate::crd::{Addon, Capability, EKSClusterConfig, Nodegroup};
 use crate::eks::convert::update::{self, Change};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -51,6 +51,11 @@ impl Target {
         self.nodegroup_name == spec.nodegroup_name
             && self.addon_name == spec.addon_name
             && self.capability_name == spec.capability_name
+    }
+
+    /// How many things it names: an update is of one, and of the cluster where it names none.
+    fn named(&self) -> usize {
+        [&self.nodegroup_name, &self.addon_name, &self.capability_name].into_iter().flatten().count()
     }
 
     /// What it is called in messages.
@@ -275,7 +280,31 @@ fn answer(update: &Update) -> Value {
     json!({"update": update::describe(update)})
 }
 
+/// An update is of one thing, which is there.
+fn check_target(cx: &Cx, cluster: &EKSClusterConfig, target: &Target) -> Result<(), ApiError> {
+    let store = &cx.state.store;
+    let name = Identity::of(cluster).name;
+    if target.named() > 1 {
+        let text = "Only one of nodegroupName, addonName and capabilityName can be specified";
+        return Err(target.name(ApiError::invalid_parameter(text), &name));
+    }
+    let there = match target {
+        Target { nodegroup_name: Some(name), .. } => store.member::<Nodegroup>(cluster, name).is_some(),
+        Target { addon_name: Some(name), .. } => store.member::<Addon>(cluster, name).is_some(),
+        Target { capability_name: Some(name), .. } => store.member::<Capability>(cluster, name).is_some(),
+        _ => true,
+    };
+    let missing = || match target {
+        Target { nodegroup_name: Some(group), .. } => format!("No node group found for name: {group}."),
+        Target { addon_name: Some(addon), .. } => format!("No addon: {addon} found in cluster: {name}"),
+        _ => format!("No {} found in cluster: {name}", target.words(&name)),
+    };
+    let missing = || ApiError::resource_not_found(missing());
+    if there { Ok(()) } else { Err(target.name(missing(), &name)) }
+}
+
 fn find(cx: &Cx, cluster: &EKSClusterConfig, input: &ById) -> Result<Arc<Update>, ApiError> {
+    check_target(cx, cluster, &input.target)?;
     let found = cx.state.store.get::<Update>(&cluster.namespace().unwrap_or_default(), &input.update_id);
     let is_it = |update: &Arc<Update>| {
         update.spec.cluster_name == cluster.name_any()
@@ -295,6 +324,7 @@ async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
 
 async fn list(cx: Cx, input: OfTarget) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
+    check_target(&cx, &cluster, &input.target)?;
     let updates = of_target(&cx.state.store, &cluster, &input.target);
     let page = cx.page(updates.iter().map(|update| update.name_any()).collect(), String::clone);
     Ok(json!({"updateIds": page.items, "nextToken": page.next_token}))

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{Verdict, auto_mode, invalid, network, values};
+use super::{Verdict, auto_mode, invalid, network, roles, values};
 use crate::crd::cluster_settings::{AuthenticationMode, SupportType};
 use crate::eks::convert::cluster::{CreateCluster, EncryptionConfig};
 use crate::kubernetes_versions::{self, Support};
@@ -10,6 +10,8 @@ use crate::kubernetes_versions::{self, Support};
 /// What is known when a cluster is to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
+    /// Account that it is made in.
+    pub account: &'a str,
     /// Region that it is made in.
     pub region: &'a str,
     /// Versions that clusters can have.
@@ -51,10 +53,10 @@ fn version(request: &CreateCluster, facts: &Facts<'_>) -> Verdict {
     }
 }
 
-/// The role is an IAM role's ARN.
-fn role(request: &CreateCluster, _: &Facts<'_>) -> Verdict {
+/// The role is an IAM role of the cluster's account.
+fn role(request: &CreateCluster, facts: &Facts<'_>) -> Verdict {
     if values::is_role(&request.role_arn) {
-        return Ok(());
+        return roles::passed(&request.role_arn, facts.account);
     }
     invalid(format!("Invalid Role Arn: {} is not the ARN of an IAM role", request.role_arn))
 }

@@ -15,12 +15,16 @@
 //! What a resource's definition can say as well, it says: YAML is refused by `kubectl apply`. What the model says is checked
 //! before any handler runs.
 
+pub mod access_entry;
 pub mod addon;
 mod auto_mode;
 pub mod capability;
 pub mod cluster;
+pub mod cluster_delete;
 pub mod cluster_update;
+pub mod cluster_version;
 pub mod fargate_profile;
+pub mod idp_config;
 pub mod instances;
 pub mod marks;
 mod network;
@@ -39,7 +43,7 @@ pub type Verdict = Result<(), ApiError>;
 ///
 /// # Errors
 /// What the first rule that objects says.
-pub fn check<R, F>(rules: &[fn(&R, &F) -> Verdict], request: &R, facts: &F) -> Verdict {
+pub fn check<R: ?Sized, F: ?Sized>(rules: &[fn(&R, &F) -> Verdict], request: &R, facts: &F) -> Verdict {
     rules.iter().try_for_each(|rule| rule(request, facts))
 }
 

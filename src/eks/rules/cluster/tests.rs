@@ -17,7 +17,13 @@ fn request(change: &Value) -> CreateCluster {
 
 fn refusal(change: &Value) -> Option<String> {
     let versions: Vec<String> = (24..=34).map(|minor| format!("1.{minor}")).collect();
-    let facts = Facts { region: "us-east-1", versions: &versions, default_version: "1.33", today: today() };
+    let facts = Facts {
+        account: "000000000000",
+        region: "us-east-1",
+        versions: &versions,
+        default_version: "1.33",
+        today: today(),
+    };
     check(CREATE, &request(change), &facts).err().map(|error| error.message().to_owned())
 }
 
@@ -33,8 +39,9 @@ fn what_is_wrong_is_told_and_what_is_right_is_taken() {
     for (wrong, words, right) in [
         (json!({"tags": {"AWS:x": "1"}}), "Tag keys must not begin with aws:", json!({"tags": {"my-aws:x": "1"}})),
         (json!({"version": "9.99"}), "unsupported Kubernetes version", json!({"version": "1.32"})),
-        (json!({"roleArn": "admin"}), "Invalid Role Arn", json!({"roleArn": "arn:aws:iam::1:role/path/r"})),
+        (json!({"roleArn": "admin"}), "Invalid Role Arn", json!({"roleArn": "arn:aws:iam::000000000000:role/path/r"})),
         (json!({"roleArn": "arn:aws:iam::1:user/u"}), "Invalid Role Arn", json!({})),
+        (json!({"roleArn": "arn:aws:iam::111111111111:role/r"}), "pass role", json!({})),
         (vpc(json!({"subnetIds": ["a"]})), "at least two different AZs", vpc(json!({"subnetIds": ["a", "b"]}))),
         (
             vpc(json!({"securityGroupIds": ["1", "2", "3", "4", "5"]})),
