@@ -136,7 +136,7 @@ fn a_cluster_stops_and_starts_with_all_that_it_has() {
 }
 
 /// The container of the cluster's only server.
-pub fn server(bed: &Bed) -> String {
+fn server(bed: &Bed) -> String {
     let all = bed.containers();
     let mut names = all.iter().filter_map(|line| line.split(' ').next_back());
     names.find(|name| name.ends_with("-server-0")).unwrap().to_owned()

@@ -84,7 +84,7 @@ pub struct EKSClusterConfigSpec {
     /// With `imported`: the Secret in the same namespace whose key `value` is the cluster's kubeconfig, complete in itself.
     /// Default: none; then a cluster that k3d made under the name `displayName` is adopted. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253), regex(pattern = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"))]
+    #[schemars(length(max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     pub kubeconfig_secret: Option<String>,
 
     /// Kubernetes minor version such as `1.35`. Default: the operator's default version. Mutable, one minor version up at a time.

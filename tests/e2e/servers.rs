@@ -98,7 +98,7 @@ fn any_one_of_three_servers_may_go() {
     let child = bed.child("demo");
     child.kubectl(&["create", "configmap", "kept"]).unwrap();
     let all = |version: &str| {
-        bed.until("all servers", ROLLED, || (ready(&child, &format!("v{version}.")) == 3).then_some(()))
+        bed.until("all servers", ROLLED, || (ready(&child, &format!("v{version}.")) == 3).then_some(()));
     };
     all(version());
     let made = servers(&bed);

@@ -80,7 +80,7 @@ fn of_node(group: &Nodegroup, node: &Node, region: &str) -> Vec<String> {
         .map(|(key, value)| format!("label {key} is {}, not {value}", has.get(key).map_or("missing", String::as_str)))
         .collect();
     let zone = has.get(keys::NODE_ZONE).map_or("missing", String::as_str);
-    if !zone.strip_prefix(region).is_some_and(|letter| letter.len() == 1) {
+    if zone.strip_prefix(region).is_none_or(|letter| letter.len() != 1) {
         wrong.push(format!("label {} is {zone}, not a zone of {region}", keys::NODE_ZONE));
     }
     let taints: Vec<_> = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten()).collect();

@@ -110,8 +110,11 @@ fn ended(pod: &Pod) -> Option<Ended> {
         Some("Failed") => false,
         _ => return None,
     };
-    let states = status.container_statuses.iter().flatten().filter_map(|container| container.state.as_ref());
-    let said = states.filter_map(|state| state.terminated.as_ref()?.message.clone()).collect::<Vec<_>>().join(" ");
+    let containers = status.container_statuses.iter().flatten();
+    let said = containers
+        .filter_map(|container| container.state.as_ref()?.terminated.as_ref()?.message.clone())
+        .collect::<Vec<_>>()
+        .join(" ");
     let said = if said.is_empty() { status.message.clone().unwrap_or_default() } else { said };
     Some(Ended { said: said.trim().to_owned(), well })
 }
