@@ -177,10 +177,11 @@ mod tests {
         assert_eq!(of(json!({"imported": true})), Ok(Some(Import::Named("demo".into()))));
         assert_eq!(of(json!({"imported": true, "displayName": "dev"})), Ok(Some(Import::Named("dev".into()))));
         assert_eq!(of(json!({"imported": true, "kubeconfigSecret": "s"})), Ok(Some(Import::Secret("s".into()))));
+        assert_eq!(of(json!({"imported": true, "kubeconfigSecret": ""})), Ok(Some(Import::Named("demo".into()))));
         let connector = json!({"roleArn": "arn:aws:iam::000000000000:role/r", "provider": "EKS_ANYWHERE"});
         let registered = of(json!({"imported": true, "connectorConfig": connector}));
         assert_eq!(registered, Ok(Some(Import::Secret("demo-connector".into()))));
-        for wrong in ["demo-kubeconfig", "../../other/secrets/x", "a/b", "a?b", "A", "", "..", "-a"] {
+        for wrong in ["demo-kubeconfig", "../../other/secrets/x", "a/b", "a?b", "A", "..", "-a"] {
             assert!(of(json!({"imported": true, "kubeconfigSecret": wrong})).is_err(), "{wrong}");
         }
     }
