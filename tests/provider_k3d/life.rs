@@ -126,9 +126,9 @@ async fn pods_are_led_to_their_credentials(bed: &Bed, plan: &k3eks::provider::Cl
     bed.k3d.lead_pods(&plan.id, "169.254.170.23", (&address, 9080)).await.unwrap();
     let workers = group(plan, "plain");
     let asked =
-        |node: &str| docker(&["exec", node, "busybox", "wget", "-qO-", "-T", "5", "http://169.254.170.23/passwd"]);
+        |node: &str| docker(&["exec", node, "timeout", "5", "busybox", "wget", "-qO-", "http://169.254.170.23/passwd"]);
     let node = bed.k3d.observe_nodes(&workers).unwrap()[0].name.clone();
-    assert!(asked(&node)[0].starts_with("root"));
+    assert!(asked(&node).first().is_some_and(|line| line.starts_with("root")), "{node}");
     docker(&["restart", &node]);
     until(30, "the same after a restart", || asked(&node).first().is_some_and(|line| line.starts_with("root"))).await;
     bed.add(&workers, 1).await.unwrap();
