@@ -85,7 +85,7 @@ installed() {
   commands=${commands/cluster create mgmt/cluster create mgmt --kubeconfig-update-default=false --image rancher/k3s:$release}
   commands=${commands/helm install k3eks-crd/prepare$'\n'helm install k3eks-crd}
   eval "$commands --set 'operator.extraEnv[0].name=K3D_IMAGE_TOOLS,operator.extraEnv[0].value=$K3D_IMAGE_TOOLS' \
-    --set-string 'operator.images.1\\.99=$registry/mine/k3s:another'"
+    --set-string 'operator.images.1\\.39=$registry/mine/k3s:another'"
 }
 
 says() { # RESOURCE WORDS: until its condition Ready says so
@@ -100,7 +100,7 @@ cluster() { # NAME VERSION
 }
 
 clusters() {
-  cluster there 1.99
+  cluster there 1.39
   cluster missing 1.30
   kubectl wait --for=condition=Ready eks/there --timeout=90s
   docker image inspect "$registry/mine/k3s:another" >/dev/null

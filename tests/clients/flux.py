@@ -19,7 +19,7 @@ class Flux:
         for tool, version in DEFINITIONS.items():
             module = subprocess.run(["go", "mod", "download", "-json", f"github.com/fluxcd/{tool}@{version}"], check=True, capture_output=True, text=True)
             self.kubectl("apply", "--server-side", "-f", json.loads(module.stdout)["Dir"] + "/config/crd/bases")
-        self.kubectl("apply", "-f", "-", input="{apiVersion: v1, kind: Namespace, metadata: {name: flux-system}}")
+        self.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}))
         self.kubectl("wait", "--for=condition=Established", "crd/gitrepositories.source.toolkit.fluxcd.io", "crd/kustomizations.kustomize.toolkit.fluxcd.io")
         storage = f"127.0.0.1:{free_port()}"
         self.running = [self.start("source-controller", "--storage-path", str(folder), "--storage-addr", storage, "--storage-adv-addr", storage),

@@ -384,7 +384,8 @@ def test_roles_are_only_had_by_whom_they_trust(real, eks, admin, another, tmp_pa
     for name, statement in statements.items():
         trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
         (tmp_path / "roles" / name).write_text(json.dumps({"roleArn": ROLE.format(name), "assumeRolePolicyDocument": trust}))
-    endpoint = another("--auth", "strict", "--keys", str(tmp_path / "keys"), "--roles", str(tmp_path / "roles"))
+    strict_with_roles = ("--auth", "strict", "--keys", str(tmp_path / "keys"), "--roles", str(tmp_path / "roles"))
+    endpoint, replica = another(*strict_with_roles), another(*strict_with_roles)
 
     def role(name, key):
         return client(endpoint, "sts", f"AKIA{key.upper()}", key).assume_role(RoleArn=ROLE.format(name), RoleSessionName="me")
@@ -393,9 +394,12 @@ def test_roles_are_only_had_by_whom_they_trust(real, eks, admin, another, tmp_pa
         with pytest.raises(botocore.exceptions.ClientError) as refused:
             role(name, key)
         assert refused.value.response["Error"]["Code"] == "AccessDenied"
-    # A session of one replica is good for the other, and with the kubectl that uses it.
-    sts = client(real, "sts", given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-    assert sts.get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/team/me"
+    # A session of one replica is good for the other, and not for an API of another mode, which knows other keys.
+    session = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+    assert client(replica, "sts", *session).get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/team/me"
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        client(real, "sts", *session).get_caller_identity()
+    assert refused.value.response["Error"]["Code"] == "InvalidClientTokenId"
     with pytest.raises(botocore.exceptions.ClientError):
         client(endpoint, "eks", "test", "test").list_clusters()
 
@@ -410,7 +414,7 @@ def test_roles_are_only_had_by_whom_they_trust(real, eks, admin, another, tmp_pa
     assert refused.value.response["Error"]["Code"] == "AccessDenied"
 
 
-def test_strict_takes_signatures_that_come_by_http_2(another, tmp_path):
+def test_strict_takes_signatures_of_clients_that_offer_http_2(another, tmp_path):
     """As browsers and the SDKs in Go send them, where there is TLS."""
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
@@ -425,7 +429,8 @@ def test_strict_takes_signatures_that_come_by_http_2(another, tmp_path):
     def asked(version, secret):
         return run("curl", "-s", f"--http{version}", "--cacert", tmp_path / "ca.crt", "--aws-sigv4", "aws:amz:us-east-1:eks", "--user", f"AKIAANN:{secret}",
                    "-w", " %{http_version}", f"https://localhost:{port}/clusters")
-    assert asked("2", "ann").endswith("} 2") and "clusters" in asked("2", "ann") and "clusters" in asked("1.1", "ann")
+    # HTTP/1.1 is what is spoken: the client is told while TLS is set up.
+    assert asked("2", "ann").endswith("} 1.1") and "clusters" in asked("2", "ann") and "clusters" in asked("1.1", "ann")
     assert "signature" in asked("2", "guess")
 
 

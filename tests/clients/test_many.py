@@ -3,13 +3,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from conftest import boto, wait_for
 
-ROLE = "arn:aws:iam::000000000000:role/r"
+ACCOUNT = "323232323232"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
 NETWORK = {"subnetIds": ["subnet-1", "subnet-2"]}
 
 
 def test_32_clients_at_once(records):
-    account = "323232323232"
-    clients = [boto(records, account) for _ in range(32)]
+    clients = [boto(records, ACCOUNT) for _ in range(32)]
 
     def life(number):
         eks, name = clients[number], f"many-{number}"
@@ -32,7 +32,7 @@ def test_32_clients_at_once(records):
     listed = [name for page in pages for name in page["clusters"]]
     assert sorted(listed) == sorted(f"many-{n}" for n in range(32)) and len(set(listed)) == 32
     assert boto(records, "111111111111").list_clusters()["clusters"] == [], "another account is another world"
-    assert boto(records, account, "eu-west-1").list_clusters()["clusters"] == [], "another region is another world"
+    assert boto(records, ACCOUNT, "eu-west-1").list_clusters()["clusters"] == [], "another region is another world"
 
     def end(number):
         eks, name = clients[number], f"many-{number}"

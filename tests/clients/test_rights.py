@@ -42,6 +42,7 @@ def child(real, tmp_path_factory):
 
     def kubectl(*args):
         return subprocess.run(["kubectl", "--kubeconfig", kubeconfig, *args], capture_output=True, text=True)
+    wait_for("the account that pods have", lambda: kubectl("get", "serviceaccount", "default").returncode == 0, 60)
     yield kubectl
     eks.delete_cluster(name="walls")
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,7 +25,7 @@ func (n *node) deploy() {
 	say("info", "Cluster dns configmap has been set successfully")
 	go n.charts()
 	settled()
-	n.stage(bundled())
+	n.stage(others())
 	for {
 		apply(applied)
 		time.Sleep(time.Second)
@@ -41,12 +42,14 @@ func settled() {
 	}
 }
 
-// bundled names the manifests of the node image.
-func bundled() []string {
+// others names the manifests of the node image that aren't essential. Those are written once: k3d has changed them since.
+func others() []string {
 	paths, _ := filepath.Glob(bundledDir + "/*.yaml")
 	names := make([]string, 0, len(paths))
 	for _, path := range paths {
-		names = append(names, strings.TrimSuffix(filepath.Base(path), ".yaml"))
+		if name := strings.TrimSuffix(filepath.Base(path), ".yaml"); !slices.Contains(essential, name) {
+			names = append(names, name)
+		}
 	}
 	return names
 }
