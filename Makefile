@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
 export PATH := $(K3EKS_CACHE)/bin:$(PATH)
 
 .PHONY: help up down setup clean test lint unit e2e chaos bench generate check-generated eks-model \
-	release-binary release-charts release-image release-sbom release-notes release-checksums release-publish
+	release-binary release-charts release-image release-index release-sbom release-notes release-checksums release-publish
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -66,12 +66,15 @@ IMAGE ?=
 release-binary: ## The program for Linux on this architecture, linked statically, into dist/
 	hack/release.sh binary
 
-release-charts: ## Both charts as files in dist/, naming the image that IMAGE names
+release-charts: ## Both charts as files in dist/, naming the image in IMAGE, by its digest after release-index
 	hack/release.sh charts "$(IMAGE)"
 
 release-image: ## The operator's image for this architecture, as IMAGE:VERSION-ARCHITECTURE
 	hack/tools.sh
 	hack/release.sh image "$(IMAGE)"
+
+release-index: ## One image for all architectures out of those in the registry of IMAGE, and its digest into dist/
+	hack/release.sh index "$(IMAGE)"
 
 release-sbom: ## What the program is made of, in CycloneDX, into dist/
 	hack/release.sh sbom
@@ -82,5 +85,5 @@ release-notes: ## What the changelog says of this version, into dist/
 release-checksums: ## Checksums of what is in dist/
 	hack/release.sh checksums
 
-release-publish: ## One image for both architectures out of two, and the charts in dist/, to the registry of IMAGE
+release-publish: ## The charts in dist/, to the registry of IMAGE
 	hack/release.sh publish "$(IMAGE)"

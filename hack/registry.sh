@@ -43,7 +43,8 @@ fill() {
   push "rancher/k3s:$release" "rancher/k3s:$release"
   push "rancher/k3s:$release" "mine/k3s:another"
   push "$tools" "${tools#*/}"
-  push "$1" "k3eks:$version"
+  push "$1" "k3eks:$version-$(architecture)"
+  K3EKS_DIST=$folder/dist hack/release.sh index "$outside/k3eks"
   K3EKS_DIST=$folder/dist hack/release.sh charts "$registry/k3eks"
   for chart in "$folder"/dist/*.tgz; do helm push --plain-http "$chart" "oci://$outside/charts"; done
 }
@@ -69,11 +70,16 @@ pulled() {
   ! grep -q "^Building" <<<"$said" || die "something was built: $said"
 }
 
-# For a registry without TLS, and where a node couldn't pull from this machine's own loopback address.
+# For a registry without TLS, and where a node couldn't pull from this machine's own loopback address: the image under the name by
+# which the chart asks for it, its digest.
 prepare() {
+  local image layout=$folder/layout
   k3d kubeconfig get mgmt >"$KUBECONFIG"
-  docker pull -q "$registry/k3eks:$version"
-  docker save "$registry/k3eks:$version" | docker exec -i k3d-mgmt-server-0 ctr -a /run/k3s/containerd/containerd.sock -n k8s.io images import -
+  image=$registry/k3eks@$(cat "$folder/dist/image.digest")
+  crane pull --format oci "$image" "$layout"
+  jq --arg name "$image" '.manifests[].annotations = {"io.containerd.image.name": $name}' "$layout/index.json" >"$folder/index.json"
+  mv "$folder/index.json" "$layout/index.json"
+  tar -C "$layout" -c . | docker exec -i k3d-mgmt-server-0 ctr -a /run/k3s/containerd/containerd.sock -n k8s.io images import -
 }
 
 # The README's way for a release, word for word but for names that this registry has.
