@@ -28,6 +28,8 @@ use crate::words;
 
 /// Between two questions to an API server that isn't ready yet.
 const SOON: Duration = Duration::from_millis(100);
+/// How long one is asked that often: as long as a server usually needs to come up.
+const PROMPT: Duration = Duration::from_secs(15);
 /// The longest pause between two questions to one that stays away.
 const LATER: Duration = Duration::from_secs(5);
 /// How often it is tried to lead nodes to where their pods find credentials, each time that the API server is found.
@@ -224,9 +226,10 @@ impl Run {
         }
     }
 
-    /// Asks until `/readyz` answers. The pauses grow while nothing changes.
+    /// Asks until `/readyz` answers. After a while the pauses grow while nothing changes.
     async fn find(&self) -> Client {
         let mut pause = SOON;
+        let mut begun = tokio::time::Instant::now();
         loop {
             match tokio::time::timeout(ANSWER, self.attempt()).await {
                 Ok(Ok(found)) => {
@@ -243,8 +246,12 @@ impl Run {
                 Err(_) => self.note("the API server takes too long to answer".into()),
             }
             tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause + pause / 4).min(LATER),
-                () = self.again.notified() => pause = SOON,
+                () = tokio::time::sleep(pause) => {
+                    if begun.elapsed() > PROMPT {
+                        pause = (pause + pause / 4).min(LATER);
+                    }
+                }
+                () = self.again.notified() => (pause, begun) = (SOON, tokio::time::Instant::now()),
             }
         }
     }
