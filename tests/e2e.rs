@@ -6,6 +6,8 @@
 
 #[path = "e2e/authorities.rs"]
 mod authorities;
+#[path = "e2e/control_plane.rs"]
+mod control_plane;
 #[path = "e2e/endpoint.rs"]
 mod endpoint;
 #[path = "e2e/faults.rs"]

@@ -32,6 +32,8 @@ fn healths() -> Vec<(Health, &'static str, &'static str)> {
     let text = || "why".to_owned();
     vec![
         (Health::Ready, "Current", "Healthy"),
+        (Health::Noted(Reason::Sleeping, text()), "Current", "Healthy"),
+        (Health::Progressing(Reason::NodegroupsNotReady, text()), "InProgress", "Progressing"),
         (Health::Progressing(Reason::Creating, text()), "InProgress", "Progressing"),
         (Health::Failing(Reason::ProvisionFailed, text()), "InProgress", "Progressing"),
         (Health::Stalled(Reason::InvalidSpec, text()), "Failed", "Degraded"),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use k3eks::crd::conditions::{READY, Reason};
 use k3eks::crd::{EKSClusterConfig, keys, kubeconfig};
 use k3eks::words;
 use k8s_openapi::api::core::v1::Secret;
@@ -33,6 +34,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let client = management().await?;
     let cluster = options.which.find(&client).await?;
     let text = read(&client, &cluster, options.internal).await?;
+    if let Some(why) = at_rest(&cluster) {
+        eprintln!("note: nothing answers there now: {} is {why}", cluster.name_any());
+    }
     let Some(file) = options.merge else {
         return std::io::stdout().write_all(text.as_bytes()).context("writing the kubeconfig");
     };
@@ -60,6 +64,14 @@ pub async fn read(client: &Client, cluster: &EKSClusterConfig, internal: bool) -
     own.map_err(|why| anyhow::anyhow!("key {key} of Secret {namespace}/{secret} can't be used: {why}"))
 }
 
+/// What its status says of a cluster that is stopped or sleeps.
+fn at_rest(cluster: &EKSClusterConfig) -> Option<String> {
+    let rests = |reason: &str| [Reason::Stopped, Reason::Sleeping].iter().any(|r| r.as_str() == reason);
+    let conditions = &cluster.status.as_ref()?.conditions;
+    let ready = conditions.iter().find(|condition| condition.type_ == READY)?;
+    rests(&ready.reason).then(|| words::fit(&ready.message, words::MESSAGE))
+}
+
 fn usual() -> anyhow::Result<PathBuf> {
     let home = std::env::var_os("HOME").context("HOME isn't set: give --merge a file")?;
     Ok(Path::new(&home).join(".kube/config"))
@@ -71,6 +83,20 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+
+    #[test]
+    fn whoever_gets_a_kubeconfig_is_told_that_the_cluster_sleeps() {
+        let of = |reason: &str| {
+            let cluster = serde_json::json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "a"},
+                "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True", "reason": reason,
+                    "message": "asleep", "lastTransitionTime": "2024-01-01T00:00:00Z"}]}});
+            at_rest(&serde_json::from_value(cluster).unwrap())
+        };
+        assert_eq!(
+            (of("Sleeping").as_deref(), of("Stopped").as_deref(), of("Ready")),
+            (Some("asleep"), Some("asleep"), None)
+        );
+    }
 
     #[derive(Parser)]
     struct Command {

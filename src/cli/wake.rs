@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use clap::Args;
 use k3eks::crd::cluster::PowerState;
-use k3eks::crd::{EKSClusterConfig, keys};
+use k3eks::crd::{EKSClusterConfig, Phase, keys};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -18,7 +18,14 @@ pub struct Options {
     which: Which,
 }
 
-/// Wakes the cluster; one that is awake stays so.
+/// The phase of a cluster that doesn't sleep, and isn't about to.
+fn awake(cluster: &EKSClusterConfig) -> Option<&'static str> {
+    let status = cluster.status.as_ref();
+    let sleeps = status.is_some_and(|s| s.hibernated.is_some() || s.phase == Some(Phase::Stopped));
+    (!sleeps).then(|| status.and_then(|s| s.phase).map_or("not begun", Phase::as_str))
+}
+
+/// Wakes the cluster; one that is awake stays so, and that is said.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let client = management().await?;
     let cluster = options.which.find(&client).await?;
@@ -29,6 +36,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             "cluster {name} doesn't sleep, it was stopped: kubectl -n {namespace} patch eks {name} --type merge -p '{patch}'"
         );
     }
+    if let Some(phase) = awake(&cluster) {
+        println!("{name} doesn't sleep: it is {phase}");
+        return Ok(());
+    }
     let change = json!({"metadata": {"annotations": {keys::ANNOTATION_WAKE: Timestamp::now().to_string()}}});
     let api = Api::<EKSClusterConfig>::namespaced(client, &namespace);
     api.patch(&name, &PatchParams::default(), &Patch::Merge(&change))
@@ -38,4 +49,24 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         "{name} comes back: kubectl -n {namespace} wait --for=jsonpath={{.status.phase}}=Active eks/{name} --timeout=2m"
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_one_that_sleeps_or_falls_asleep_is_woken() {
+        let of = |status: serde_json::Value| {
+            let cluster = json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "a"},
+                "spec": {}, "status": status});
+            awake(&serde_json::from_value(cluster).unwrap())
+        };
+        assert_eq!(of(json!({"phase": "Active"})), Some("Active"));
+        assert_eq!(of(json!(null)), Some("not begun"));
+        for sleeps in [json!({"phase": "Updating", "hibernated": "m"}), json!({"phase": "Stopped"})] {
+            assert_eq!(of(sleeps.clone()), None, "{sleeps}");
+        }
+    }
 }

@@ -58,6 +58,8 @@ pub struct Child {
     pub jwks: Option<String>,
     /// Digest of the files that the servers were last given by this process.
     pub configured: Option<String>,
+    /// Whether this process has had the pods moved that ran on servers which take none.
+    pub cleared: bool,
     /// Why it isn't ready.
     pub problem: String,
     /// Nodes by name; `None` before the first full list.
@@ -172,6 +174,11 @@ impl Children {
     /// The servers have files with this digest.
     pub fn configured(&self, id: &ClusterId, digest: String) {
         self.with(id, |state| state.0.configured = Some(digest));
+    }
+
+    /// Whether nothing is left to be moved off the servers.
+    pub fn cleared(&self, id: &ClusterId, cleared: bool) {
+        self.with(id, |state| state.0.cleared = cleared);
     }
 
     /// Follows the cluster no more.

@@ -43,7 +43,8 @@ impl Reports {
             return;
         }
         let bad = phase == Phase::Failed || TROUBLE.iter().any(|r| r.as_str() == reason);
-        let note = if reason == Reason::Ready.as_str() { format!("{phase}: {message}") } else { message.to_owned() };
+        let with_phase = [Reason::Ready, Reason::NodegroupsNotReady].iter().any(|r| r.as_str() == reason);
+        let note = if with_phase { format!("{phase}: {message}") } else { message.to_owned() };
         if bad {
             tracing::warn!(%phase, reason, "{note}");
         } else {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::member::{Member, MemberStatus};
 
 /// One of EKS's addons on a cluster. Its state is that of the part of k3s that does the same, where there is one; nothing is
-/// installed for the others.
+/// installed for the others, and their status says so.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",

@@ -164,7 +164,7 @@ pub struct EKSClusterConfigSpec {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub state: Option<PowerState>,
 
-    /// What runs the control plane. Default: as its fields say. Immutable.
+    /// What runs the control plane. Default: as its fields say. Immutable in `servers`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_plane: Option<ControlPlane>,
 

@@ -221,6 +221,9 @@ pub struct ControlPlane {
     #[serde(default = "one_server")]
     #[schemars(with = "i32", extend("enum" = [1, 3, 5]))]
     pub servers: usize,
+    /// Whether pods may run on the servers. Default: true while the cluster has no node group, then false, as on EKS. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedulable: Option<bool>,
 }
 
 fn one_server() -> usize {

@@ -55,6 +55,9 @@ pub struct EKSClusterConfigStatus {
     /// Set while the cluster is stopped because nobody used it (`hibernateAfter`): what it was like then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hibernated: Option<String>,
+    /// Since when it is so, RFC 3339 in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hibernated_since: Option<String>,
     /// Nodes of all node groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeCount>,

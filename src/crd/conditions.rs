@@ -11,11 +11,20 @@ pub const RECONCILING: &str = "Reconciling";
 /// Nothing will happen until a person changes something.
 pub const STALLED: &str = "Stalled";
 
+/// The node groups of a cluster's spec are as it asks. `Ready` needs it.
+pub const NODEGROUPS_READY: &str = "NodegroupsReady";
+
 /// Why a condition is as it is: a closed list, so that metrics and Events can use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Everything is as the spec asks.
     Ready,
+    /// It is stopped, as the spec asks.
+    Stopped,
+    /// It is stopped because nobody used it, as the spec asks.
+    Sleeping,
+    /// It is kept and reported, and nothing stands behind it.
+    RecordedOnly,
     /// Work is waiting for a free slot.
     Queued,
     /// The cluster or the nodes are being made.
@@ -28,6 +37,8 @@ pub enum Reason {
     Degraded,
     /// Nodes exist, but not all of them are Ready.
     NodesNotReady,
+    /// The cluster works, but not all node groups of its spec are as they should be.
+    NodegroupsNotReady,
     /// The API server doesn't answer.
     Unreachable,
     /// The node group's cluster doesn't exist or isn't Active yet.
@@ -57,12 +68,16 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "Ready",
+            Self::Stopped => "Stopped",
+            Self::Sleeping => "Sleeping",
+            Self::RecordedOnly => "RecordedOnly",
             Self::Queued => "Queued",
             Self::Creating => "Creating",
             Self::Updating => "Updating",
             Self::Deleting => "Deleting",
             Self::Degraded => "Degraded",
             Self::NodesNotReady => "NodesNotReady",
+            Self::NodegroupsNotReady => "NodegroupsNotReady",
             Self::Unreachable => "Unreachable",
             Self::WaitingForCluster => "WaitingForCluster",
             Self::Conflict => "Conflict",
@@ -83,6 +98,8 @@ impl Reason {
 pub enum Health {
     /// As the spec asks.
     Ready,
+    /// The same, with something that whoever wants to use it has to know.
+    Noted(Reason, String),
     /// Not there yet; work goes on or is waited for.
     Progressing(Reason, String),
     /// Not there, and only a person can change that.
@@ -95,6 +112,7 @@ pub enum Health {
 pub fn conditions(health: &Health, generation: Option<i64>, now: &Time, old: &[Condition]) -> Vec<Condition> {
     let (ready, reconciling, stalled, reason, message) = match health {
         Health::Ready => ("True", "False", "False", Reason::Ready, "everything is as the spec asks"),
+        Health::Noted(r, m) => ("True", "False", "False", *r, m.as_str()),
         Health::Progressing(r, m) => ("False", "True", "False", *r, m.as_str()),
         Health::Stalled(r, m) => ("False", "False", "True", *r, m.as_str()),
         Health::Failing(r, m) => ("False", "True", "False", *r, m.as_str()),
@@ -141,6 +159,7 @@ mod tests {
         let x = || "x".to_owned();
         for (health, ready, reconciling, stalled) in [
             (Health::Ready, "True", "False", "False"),
+            (Health::Noted(Reason::Sleeping, x()), "True", "False", "False"),
             (Health::Progressing(Reason::Queued, x()), "False", "True", "False"),
             (Health::Failing(Reason::ProvisionFailed, x()), "False", "True", "False"),
             (Health::Stalled(Reason::InvalidSpec, x()), "False", "False", "True"),

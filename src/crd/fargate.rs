@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberStatus};
 
-/// Which pods of an EKS cluster are meant for Fargate. A record: pods run on the cluster's nodes all the same.
+/// Which pods of an EKS cluster are meant for Fargate. Recorded only: pods run on the cluster's nodes all the same, and its status says so.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",

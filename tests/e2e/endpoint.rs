@@ -91,15 +91,22 @@ fn a_cluster_that_nobody_uses_sleeps_and_comes_back_as_it_was() {
 
     bed.wait("eks/drowsy", "{.status.phase}", "Stopped", CLUSTER);
     assert_eq!(bed.running(), 0);
-    run_k3eks(&bed, &["wake", "drowsy", "--namespace", &bed.namespace]);
+    bed.wait_words("eks/drowsy", "Sleeping", "k3eks wake drowsy", SOON);
+    let since = bed.get("eks/drowsy", "{.status.hibernatedSince}");
+    bed.wait_words("eks/drowsy", "Sleeping", &format!("asleep since {since}, because nobody used it for 20s"), SOON);
+    bed.wait_words("ng/workers", "Sleeping", "the cluster is asleep", SOON);
+    let wake = || run_k3eks(&bed, &["wake", "drowsy", "--namespace", &bed.namespace]);
+    assert!(wake().contains("comes back"));
     bed.wait("eks/drowsy", "{.status.phase}", "Active", CLUSTER);
+    assert!(wake().contains("doesn't sleep: it is Active"));
     child.kubectl(&["get", "configmap", "kept"]).unwrap();
     bed.kubectl(&["delete", "eks", "drowsy", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }
 
-fn run_k3eks(bed: &Bed, arguments: &[&str]) {
+fn run_k3eks(bed: &Bed, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_k3eks"));
     let done = command.args(arguments).env("KUBECONFIG", &bed.kubeconfig).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
 }

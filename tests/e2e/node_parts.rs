@@ -128,7 +128,7 @@ fn what_k3s_brings_along_works() {
     let bed = Bed::new("parts");
     bed.apply(&cluster(
         "demo",
-        json!({"displayName": "parts", "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
+        json!({"displayName": "parts", "controlPlane": {"schedulable": true}, "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
     ));
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     let child = bed.child("demo");

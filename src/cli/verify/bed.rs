@@ -94,7 +94,7 @@ impl Bed {
             let mut taints = spec.iter().flat_map(|s| s.taints.iter().flatten());
             spec.is_none_or(|s| s.unschedulable != Some(true))
                 && ready.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
-                && !taints.any(|t| t.key.starts_with("node-role.kubernetes.io/"))
+                && !taints.any(|t| t.key.starts_with("node-role.kubernetes.io/") || t.key == keys::TAINT_CONTROL_PLANE)
         };
         let all: Vec<&Node> = self.nodes.iter().filter(takes).collect();
         let grouped: Vec<&Node> =

@@ -9,7 +9,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
 use super::plan::{Next, begun};
-use super::{access, argocd, authority, server, server_keys, validate};
+use super::{access, argocd, authority, control_plane, server, server_keys, validate};
 use crate::controller::children::WayIn;
 use crate::controller::context::{Context, belongs};
 use crate::controller::error::Error;
@@ -58,6 +58,14 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
         Next::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
         Next::Configure(plan, wish) => configure(cluster, plan, wish, ctx).await,
         Next::DeleteNodeObjects(names) => ctx.children.delete_nodes(&validate::id(cluster), &names).await,
+        Next::TaintServers(changes) => {
+            control_plane::taint_servers(cluster, &changes, ctx).await;
+            Ok(())
+        }
+        Next::ClearServers(servers) => {
+            control_plane::clear_servers(cluster, &servers, ctx).await;
+            Ok(())
+        }
         Next::AdoptAuthority(plan) => authority::apply::adopt(cluster, &plan, ctx).await,
         Next::Certify(plan, wanted) => authority::apply::certify(cluster, plan, &wanted, ctx).await,
         Next::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {

@@ -6,12 +6,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use tokio_util::sync::CancellationToken;
 
 use super::validate;
 use crate::controller::context::Context;
-use crate::crd::conditions::{READY, Reason};
+use crate::crd::cluster::PowerState;
+use crate::crd::conditions::{Health, READY, Reason};
 use crate::crd::phase::Phase;
 use crate::crd::{EKSClusterConfig, Nodegroup, keys, names};
 use crate::provider::ClusterId;
@@ -73,6 +75,27 @@ pub fn mark(cluster: &EKSClusterConfig, nodegroups: &[Arc<Nodegroup>]) -> String
     let generation = cluster.metadata.generation.unwrap_or_default().to_string();
     let woken = cluster.annotations().get(keys::ANNOTATION_WAKE).map(String::as_str).unwrap_or_default();
     names::digest(&[&generation, woken, &groups.join(",")])[..16].to_owned()
+}
+
+/// Since when the cluster sleeps, to the second.
+pub fn since(cluster: &EKSClusterConfig, now: &Time) -> String {
+    let known = cluster.status.as_ref().and_then(|status| status.hibernated_since.clone());
+    known.unwrap_or_else(|| now.0.strftime("%FT%TZ").to_string())
+}
+
+/// What to say of a cluster that is stopped: since when and why, and how it comes back.
+pub fn at_rest(cluster: &EKSClusterConfig, sleeps: bool, now: &Time) -> Health {
+    let name = cluster.name_any();
+    if !sleeps || cluster.spec.state == Some(PowerState::Stopped) {
+        let text = "stopped, as spec.state asks, with all data kept; set spec.state to Running to start it";
+        return Health::Noted(Reason::Stopped, text.into());
+    }
+    let text = format!(
+        "asleep since {}, because nobody used it for {}; any change of it wakes it, and so does: k3eks wake {name}",
+        since(cluster, now),
+        cluster.spec.hibernate_after.as_deref().unwrap_or("so long"),
+    );
+    Health::Noted(Reason::Sleeping, text)
 }
 
 /// Whether the cluster sleeps, or is to fall asleep now.
@@ -161,6 +184,23 @@ mod tests {
         let cluster = cluster("60s", None);
         assert!(!sleeps(&cluster, &[], idle(59), false) && sleeps(&cluster, &[], idle(60), false));
         assert!(!sleeps(&cluster, &[], idle(60), true) && !sleeps(&cluster, &[], None, false));
+    }
+
+    #[test]
+    fn a_cluster_at_rest_says_since_when_and_how_it_comes_back() {
+        let now = Time(k8s_openapi::jiff::Timestamp::from_second(0).unwrap());
+        let fallen = at_rest(&cluster("30m", None), true, &now);
+        let Health::Noted(Reason::Sleeping, said) = &fallen else { panic!("{fallen:?}") };
+        for word in ["asleep since 1970-01-01T00:00:00Z", "nobody used it for 30m", "k3eks wake a"] {
+            assert!(said.contains(word), "{said}");
+        }
+        let mut later = cluster("30m", None);
+        later.status.as_mut().unwrap().hibernated_since = Some("1969-12-31T00:00:00Z".into());
+        assert!(matches!(at_rest(&later, true, &now), Health::Noted(_, said) if said.contains("since 1969-12-31")));
+        later.spec.state = Some(PowerState::Stopped);
+        assert!(
+            matches!(at_rest(&later, true, &now), Health::Noted(Reason::Stopped, said) if said.contains("Running"))
+        );
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::authority::{self, Wanted};
+use super::control_plane;
 use super::import;
 use super::inline::Change;
 use super::observe::Observed;
 use super::strays;
 use crate::controller::decision::{Decision, failing, step_message};
+use crate::controller::nodegroup::marks;
 use crate::controller::tasks::{TaskView, Work};
 use crate::crd::cluster::PowerState;
 use crate::crd::conditions::{Health, Reason, STALLED};
@@ -52,6 +54,10 @@ pub enum Next {
     /// Give the servers the files that they should have, and restart them where that is needed; with another key for service
     /// accounts, if there is such a wish.
     Configure(ClusterPlan, Option<String>),
+    /// Change the taint that keeps pods off the servers.
+    TaintServers(Vec<marks::Change>),
+    /// Have the pods of these servers move to nodes.
+    ClearServers(Vec<String>),
     /// Delete these Node objects: no machine and no node group stands behind them.
     DeleteNodeObjects(Vec<String>),
     /// Make a resource of the certificate authority that the cluster was made with.
@@ -260,14 +266,18 @@ fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let ready = || Decision::new(Next::Nothing, Phase::Active, Health::Ready).after(ROUTINE);
     let certifying = authority::plan(cluster, seen).unwrap_or_else(ready);
     let sync = (!seen.inline.is_empty()).then(|| Next::SyncNodegroups(seen.inline.clone()));
-    let rest = around(seen, certifying.phase, certifying.next.clone());
+    let rest = around(cluster, seen, certifying.phase, certifying.next.clone());
     // An entry that was refused mustn't hold up the rest.
     let next = match sync {
         Some(_) if was_refused(cluster) && rest != Next::Nothing => rest,
         Some(sync) => sync,
         None => rest,
     };
-    Decision { next, ..certifying }
+    let decision = Decision { next, ..certifying };
+    match decision.next {
+        Next::TaintServers(_) | Next::ClearServers(_) => decision.after(control_plane::AGAIN),
+        _ => decision,
+    }
 }
 
 /// Whether what this very spec asks for was refused.
@@ -278,7 +288,7 @@ fn was_refused(cluster: &EKSClusterConfig) -> bool {
 }
 
 /// What belongs around a cluster, beside its node groups.
-fn around(seen: &Observed, phase: Phase, certifying: Next) -> Next {
+fn around(cluster: &EKSClusterConfig, seen: &Observed, phase: Phase, certifying: Next) -> Next {
     if !seen.access_written {
         Next::WriteAccess
     } else if certifying != Next::Nothing {
@@ -288,7 +298,7 @@ fn around(seen: &Observed, phase: Phase, certifying: Next) -> Next {
     } else if let Some(plan) = seen.running().filter(|_| seen.configured.is_none() && phase == Phase::Active) {
         Next::Configure(plan.clone(), None)
     } else {
-        Next::Nothing
+        control_plane::plan(cluster, seen).unwrap_or(Next::Nothing)
     }
 }
 

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
-use super::hibernation;
 use super::observe::Observed;
 use super::plan::Next;
+use super::{groups, hibernation};
 use crate::controller::decision::Decision;
 use crate::controller::tasks::{TaskView, Work};
 use crate::crd::cluster::{Applied, CertificateAuthority, NodeCount};
@@ -27,21 +27,30 @@ pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<N
     let identity = Identity::of(cluster);
     let active = decision.phase == Phase::Active;
     let conflict = matches!(&decision.health, Health::Stalled(Reason::Conflict, _));
+    let groups = groups::health(cluster, &seen.nodegroups, active);
+    // The phase speaks of the cluster itself, as EKS's status does.
+    let health = match &groups {
+        Some(groups) if active && decision.health == Health::Ready => groups,
+        _ => &decision.health,
+    };
+    let generation = cluster.metadata.generation;
     let mut status = EKSClusterConfigStatus {
         phase: Some(old.phase.filter(|p| !p.may_become(decision.phase)).unwrap_or(decision.phase)),
-        observed_generation: cluster.metadata.generation,
-        conditions: conditions(&decision.health, cluster.metadata.generation, &seen.now, &old.conditions),
+        observed_generation: generation,
+        conditions: conditions(health, generation, &seen.now, &old.conditions),
         failure_message: failure(&decision.health),
         arn: (!conflict).then(|| identity.arn()),
         platform_version: Some(keys::PLATFORM_VERSION.into()),
         oidc_issuer: Some(identity.oidc_issuer()),
-        nodes: Some(count(seen)),
+        nodes: Some(count(cluster, seen)),
         hibernated: seen.sleeps.then(|| hibernation::mark(cluster, &seen.nodegroups)),
+        hibernated_since: seen.sleeps.then(|| hibernation::since(cluster, &seen.now)),
         active_since: old.active_since.clone().or_else(|| active.then(|| seen.now.0.to_string())),
         ..old.clone()
     };
     provided_network(cluster, &identity, &mut status);
-    status.conditions.extend(provisioned(seen, &old, cluster.metadata.generation));
+    status.conditions.extend(groups.map(|groups| groups::condition(&groups, generation, &seen.now, &old.conditions)));
+    status.conditions.extend(provisioned(seen, &old, generation));
     if active {
         running(cluster, seen, &mut status);
     }
@@ -104,12 +113,12 @@ fn provided_network(cluster: &EKSClusterConfig, identity: &Identity, status: &mu
 
 fn failure(health: &Health) -> String {
     match health {
-        Health::Ready | Health::Progressing(..) => String::new(),
+        Health::Ready | Health::Noted(..) | Health::Progressing(..) => String::new(),
         Health::Stalled(_, message) | Health::Failing(_, message) => words::fit(message, words::MESSAGE),
     }
 }
 
-fn count(seen: &Observed) -> NodeCount {
+fn count(cluster: &EKSClusterConfig, seen: &Observed) -> NodeCount {
     let statuses = || seen.nodegroups.iter();
     if let (Ok(plan), Some(nodes)) = (&seen.plan, &seen.child.nodes)
         && plan.import.is_some()
@@ -119,7 +128,8 @@ fn count(seen: &Observed) -> NodeCount {
         return NodeCount { ready, desired: all, summary: format!("{ready}/{all}") };
     }
     let ready = statuses().map(|g| g.status.as_ref().map_or(0, |s| s.ready_replicas)).sum();
-    let desired = statuses().map(|g| g.spec.scaling_config.desired_size).sum();
+    let there: i32 = statuses().map(|g| g.spec.scaling_config.desired_size).sum();
+    let desired = there + groups::missing_nodes(cluster, &seen.nodegroups);
     NodeCount { ready, desired, summary: format!("{ready}/{desired}") }
 }
 
@@ -215,6 +225,28 @@ mod tests {
         let seen = Observed { nodegroups: vec![group(3, 1), group(2, 2)], ..seen_cluster() };
         let nodes = status(&cluster(json!({}), json!(null)), &seen, &ready(Next::Nothing)).nodes.unwrap();
         assert_eq!((nodes.ready, nodes.desired, nodes.summary.as_str()), (3, 5, "3/5"));
+    }
+
+    #[test]
+    fn ready_needs_the_node_groups_of_the_spec_and_the_phase_does_not() {
+        let demo = |groups| cluster(json!({"nodeGroups": groups}), json!(null));
+        let ready_of = |status: &EKSClusterConfigStatus, type_: &str| {
+            let found = status.conditions.iter().find(|c| c.type_ == type_);
+            found.map(|c| (c.status.clone(), c.reason.clone()))
+        };
+        let wanted = demo(json!([{"nodegroupName": "workers", "desiredSize": 2}]));
+        let without = status(&wanted, &seen_cluster(), &ready(Next::Nothing));
+        assert_eq!((without.phase, without.failure_message.as_str()), (Some(Phase::Active), ""));
+        let lacking = Some(("False".to_owned(), "NodegroupsNotReady".to_owned()));
+        assert_eq!(ready_of(&without, "Ready"), lacking);
+        assert_eq!(ready_of(&without, "NodegroupsReady"), lacking);
+        assert_eq!(without.nodes.unwrap().summary, "0/2", "those of groups that are still to be made count");
+        let none = status(&demo(json!(null)), &seen_cluster(), &ready(Next::Nothing));
+        let well = |reason: &str| Some(("True".to_owned(), reason.to_owned()));
+        assert_eq!((ready_of(&none, "Ready"), ready_of(&none, "NodegroupsReady")), (well("Ready"), None));
+        let stopped = Decision::new(Next::Nothing, Phase::Updating, Health::Progressing(Reason::Updating, "x".into()));
+        let going = status(&wanted, &seen_cluster(), &stopped);
+        assert_eq!(ready_of(&going, "Ready").unwrap().1, "Updating", "what the cluster itself does comes first");
     }
 
     #[test]

@@ -49,7 +49,10 @@ impl Kind for Addon {
             Err(why) => return Ok(Verdict::Refused(format!("{why}; correct spec.configurationValues"))),
         };
         let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
-        let Some(stand_in) = offer.stands_in.as_ref().filter(|_| has_api_server) else { return Ok(Verdict::Record) };
+        if !has_api_server {
+            return Ok(Verdict::Record);
+        }
+        let Some(stand_in) = &offer.stands_in else { return Ok(recorded(&offer.name)) };
         let id = validate::id(cluster);
         let child = ctx.children.view(&id);
         let Some(client) = ctx.children.client(&id).filter(|_| child.ready) else {
@@ -60,7 +63,8 @@ impl Kind for Addon {
         let Some(name) = &stand_in.deployment else { return Ok(every_node(&child)) };
         let found = answer(deployment(&client, name, replicas)).await;
         let profiles = ctx.members.of::<FargateProfile>(&id);
-        Ok(if has_place(cluster, &child, &profiles) { found } else { homeless(name) })
+        let serves = ctx.nodegroups_of(&id).is_empty();
+        Ok(if has_place(cluster, &child, &profiles) { found } else { homeless(name, serves) })
     }
 }
 
@@ -73,13 +77,29 @@ fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateP
     cluster.spec.imported || auto_mode || fargate || nodes.values().any(|node| node.ready && node.nodegroup.is_some())
 }
 
-/// The addon has nowhere to run.
-fn homeless(name: &str) -> Verdict {
-    let text = "The add-on is unhealthy because it doesn't have the desired number of replicas: the cluster has no node \
-                that is ready; make a node group. Until then the control plane runs it, unlike EKS's";
+/// Nothing is installed for the addon.
+fn recorded(name: &str) -> Verdict {
+    Verdict::Recorded(MemberIssue {
+        code: "K8sResourceNotFound".into(),
+        message: format!("recorded only: nothing is installed in the cluster for {name}; install it there yourself"),
+        resource_ids: Vec::new(),
+    })
+}
+
+/// The addon has nowhere to run as EKS would have it, though here the control plane may run it.
+fn homeless(name: &str, serves: bool) -> Verdict {
+    let mut text =
+        "The add-on is unhealthy because it doesn't have the desired number of replicas: the cluster has no \
+                    node that is ready"
+            .to_owned();
+    text.push_str(if serves {
+        "; make a node group. Until then the control plane runs it, unlike EKS's"
+    } else {
+        "; give a node group nodes, or wait for them"
+    });
     Verdict::Homeless(MemberIssue {
         code: "InsufficientNumberOfReplicas".into(),
-        message: text.into(),
+        message: text,
         resource_ids: vec![format!("{NAMESPACE}/{name}")],
     })
 }
@@ -217,6 +237,16 @@ mod tests {
         let Verdict::Impaired(issues) = every_node(&child(false)) else { panic!() };
         assert_eq!(issues[0].resource_ids, ["n"]);
         assert!(matches!(every_node(&Child::default()), Verdict::Impaired(_)));
+    }
+
+    #[test]
+    fn an_addon_that_nothing_stands_in_for_is_recorded_only() {
+        let Verdict::Recorded(issue) = recorded("cert-manager") else { panic!() };
+        assert_eq!(issue.code, "K8sResourceNotFound");
+        assert!(issue.message.contains("recorded only: nothing is installed"), "{issue:?}");
+        let idle = addon_catalogue::all().iter().filter(|offer| offer.stands_in.is_none());
+        assert!(idle.clone().any(|offer| offer.name == "cert-manager"));
+        assert!(!idle.clone().any(|offer| offer.name == "eks-pod-identity-agent"), "every node leads pods to it");
     }
 
     #[test]

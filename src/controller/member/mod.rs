@@ -102,6 +102,9 @@ async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
     let old = member.member_status();
     if super::status::write(&ctx.client, &ctx.metrics, keys::MEMBER_MANAGER, member, old, &status).await? {
         tracing::info!(phase = ?status.phase, "{}", plan::message(&status));
+        if let Some((reason, note)) = plan::news(old, &status) {
+            ctx.reports.event(member, true, reason, note).await;
+        }
     }
     Ok(Action::requeue(decision.again))
 }

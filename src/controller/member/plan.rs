@@ -61,6 +61,10 @@ pub fn plan(member: &impl Member, verdict: Verdict, now: &Time) -> Decision {
     let old = member.member_status().map(|s| s.phase).unwrap_or_default();
     let (phase, health, issues, again) = match verdict {
         Verdict::Record => (MemberPhase::Active, Health::Ready, Vec::new(), ROUTINE),
+        Verdict::Recorded(issue) => {
+            let health = Health::Noted(Reason::RecordedOnly, issue.message.clone());
+            (MemberPhase::Active, health, vec![issue], ROUTINE)
+        }
         Verdict::Working => (MemberPhase::Active, Health::Ready, Vec::new(), OFTEN),
         Verdict::Followed => (MemberPhase::Active, Health::Ready, Vec::new(), SOON),
         Verdict::Impaired(issues) => {
@@ -100,6 +104,14 @@ pub fn status(member: &impl Member, decision: &Decision, now: &Time) -> MemberSt
         modified_at: old.modified_at.filter(|_| same).or_else(|| Some(now.0.to_string())),
         issues: decision.issues.clone(),
     }
+}
+
+/// What is wrong with the member that wasn't before: the reason of its conditions, and the words.
+pub fn news<'a>(old: Option<&MemberStatus>, new: &'a MemberStatus) -> Option<(&'a str, &'a str)> {
+    let issue = new.issues.first()?;
+    let known = old.is_some_and(|old| old.issues.first().is_some_and(|before| before.message == issue.message));
+    let ready = new.conditions.iter().find(|c| c.type_ == READY).filter(|_| !known)?;
+    Some((ready.reason.as_str(), issue.message.as_str()))
 }
 
 /// What the Ready condition says.
@@ -145,6 +157,20 @@ mod tests {
         let new = plan(&addon(MemberPhase::Creating), Verdict::Homeless(issue), &at(0));
         assert_eq!((new.phase, new.issues[0].code.as_str()), (MemberPhase::Degraded, "InsufficientNumberOfReplicas"));
         assert_eq!(plan(&addon(MemberPhase::Degraded), Verdict::Working, &at(1)).phase, MemberPhase::Active);
+    }
+
+    #[test]
+    fn what_is_recorded_only_is_active_and_says_so_once() {
+        let issue = MemberIssue { code: "K8sResourceNotFound".into(), message: "m".into(), ..MemberIssue::default() };
+        let member = addon(MemberPhase::Creating);
+        let decision = plan(&member, Verdict::Recorded(issue.clone()), &at(0));
+        assert_eq!((decision.phase, &decision.issues), (MemberPhase::Active, &vec![issue]));
+        let new = status(&member, &decision, &at(0));
+        let ready = new.conditions.iter().find(|c| c.type_ == READY).unwrap();
+        assert_eq!((ready.status.as_str(), ready.message.as_str()), ("True", "m"), "an update of it succeeds");
+        assert_eq!(news(member.status.as_ref(), &new), Some(("RecordedOnly", "m")));
+        assert_eq!(news(Some(&new), &new), None);
+        assert_eq!(news(Some(&new), &MemberStatus::default()), None);
     }
 
     #[test]

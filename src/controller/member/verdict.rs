@@ -15,6 +15,8 @@ use crate::crd::{Capability, EKSClusterConfig, FargateProfile, Member, MemberIss
 pub enum Verdict {
     /// Nothing stands behind it: it is in force once its cluster is there.
     Record,
+    /// The same, where people expect something to stand behind it; says so.
+    Recorded(MemberIssue),
     /// What stands behind it works.
     Working,
     /// The same, and it has to follow what changes in the cluster.
@@ -42,7 +44,18 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
     }
 }
 
-impl Kind for FargateProfile {}
+impl Kind for FargateProfile {
+    /// Whoever meant pods for Fargate is told where they run.
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+        let runs = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
+        Ok(if runs { no_fargate() } else { Verdict::Record })
+    }
+}
+
+fn no_fargate() -> Verdict {
+    let text = "recorded only: there is no Fargate here; the pods that the profile selects run on the cluster's nodes";
+    Verdict::Recorded(MemberIssue { code: "InternalFailure".into(), message: text.into(), resource_ids: Vec::new() })
+}
 
 impl Kind for PodIdentityAssociation {
     /// Pods get no credentials of another account's role, and whoever wrote the resource is told so.
@@ -66,6 +79,14 @@ impl Kind for Capability {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fargate_profile_says_that_it_is_recorded_only_in_a_code_of_eks() {
+        let Verdict::Recorded(issue) = no_fargate() else { panic!() };
+        // FargateProfileIssueCode.
+        let codes = ["PodExecutionRoleAlreadyInUse", "AccessDenied", "ClusterUnreachable", "InternalFailure"];
+        assert!(codes.contains(&issue.code.as_str()) && issue.message.starts_with("recorded only"), "{issue:?}");
+    }
 
     #[test]
     fn an_association_s_role_is_of_the_cluster_s_own_account() {

@@ -107,24 +107,47 @@ async fn empty(client: &Client, node: &str, deadline: Instant) -> Result<Vec<Str
         if left.is_empty() {
             return Ok(Vec::new());
         }
-        let name = |pod: &&Pod| format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
         if Instant::now() >= deadline {
-            return Ok(left.iter().map(name).collect());
+            return Ok(left.iter().map(|pod| name(pod)).collect());
         }
         for pod in left.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
-            let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
-            match answered(api.evict(&pod.name_any(), &EvictParams::default())).await {
-                Ok(_) => {}
-                Err(error) if missing(&error) => {}
-                // A budget holds it for now, or two do, or somebody's webhook: it may be let go later.
-                Err(error @ kube::Error::Api(_)) => {
-                    tracing::debug!(pod = name(pod), error = words::sentence(&error), "a pod doesn't go yet");
-                }
-                Err(error) => return Err(failed(format!("evicting pod {}", name(pod)))(error)),
-            }
+            evict(client, pod).await?;
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn name(pod: &Pod) -> String {
+    format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())
+}
+
+/// Evicts a pod; whether it goes.
+async fn evict(client: &Client, pod: &Pod) -> Result<bool, Error> {
+    let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    match answered(api.evict(&pod.name_any(), &EvictParams::default())).await {
+        Ok(_) => Ok(true),
+        Err(error) if missing(&error) => Ok(true),
+        // A budget holds it for now, or two do, or somebody's webhook: it may be let go later.
+        Err(error @ kube::Error::Api(_)) => {
+            tracing::debug!(pod = name(pod), error = words::sentence(&error), "a pod doesn't go yet");
+            Ok(false)
+        }
+        Err(error) => Err(failed(format!("evicting pod {}", name(pod)))(error)),
+    }
+}
+
+/// Evicts those pods of the nodes that `moves`, once; whether none of them was held back.
+pub async fn move_off(client: &Client, nodes: &[String], moves: fn(&Pod) -> bool) -> Result<bool, Error> {
+    let mut all = true;
+    for node in nodes {
+        let of_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
+        let pods = answered(Api::<Pod>::all(client.clone()).list(&of_node)).await;
+        let pods = pods.map_err(failed(format!("listing the pods of node {node}")))?.items;
+        for pod in pods.iter().filter(|pod| must_go(pod) && moves(pod)) {
+            all &= evict(client, pod).await?;
+        }
+    }
+    Ok(all)
 }
 
 /// Pods of DaemonSets come back at once, mirror pods are the kubelet's, and those that ended by themselves hold nothing. One

@@ -1,7 +1,7 @@
 //! The node group controller: observe, plan one action, apply it, report.
 
 pub mod apply;
-mod drain;
+pub mod drain;
 pub mod instance_types;
 pub mod marks;
 pub mod observe;

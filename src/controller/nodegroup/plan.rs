@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use super::drain::{self, Patience};
 use super::marks;
 use super::observe::{Api, Observed, Owner, Rolling, missing};
+use crate::controller::cluster::hibernation;
 use crate::controller::decision::{Decision, failing, step_message};
 use crate::controller::tasks::{TaskView, Work};
 use crate::crd::conditions::{Health, Reason};
@@ -102,11 +103,21 @@ fn deleting(next: Next) -> Plan {
     Decision::new(next, Phase::Deleting, health)
 }
 
+/// What to say of the nodes of a cluster that is stopped.
+fn at_rest(seen: &Observed) -> Health {
+    let Some(cluster) = &seen.cluster else { return Health::Ready };
+    let sleeps = cluster.status.as_ref().is_some_and(|status| status.hibernated.is_some());
+    match hibernation::at_rest(cluster, sleeps, &seen.now) {
+        Health::Noted(reason, message) => Health::Noted(reason, format!("the cluster is {message}")),
+        other => other,
+    }
+}
+
 /// The cluster can't take nodes now.
 fn waiting(group: &Nodegroup, seen: &Observed, phase: Phase) -> Option<Plan> {
     let message = match &seen.owner {
         Owner::Active => return None,
-        Owner::NotReady(Some(Phase::Stopped)) => return Some(idle(Phase::Stopped, Health::Ready)),
+        Owner::NotReady(Some(Phase::Stopped)) => return Some(idle(Phase::Stopped, at_rest(seen))),
         Owner::Missing => missing(group),
         Owner::Deleting => format!("cluster {} is being deleted", group.spec.cluster_name),
         Owner::NotReady(Some(phase)) => format!("waiting for cluster {}, which is {phase}", group.spec.cluster_name),

@@ -38,7 +38,7 @@ pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> 
         ready_replicas: number(nodes.iter().filter(|n| n.ready).count()),
         selector: Some(format!("{}={}", keys::NODE_NODEGROUP, names::nodegroup_name(group))),
         active_since: old.active_since.or_else(|| active.then(|| seen.now.0.to_string())),
-        issues: if decision.phase == Phase::Stopped { vec![stopped()] } else { issues(&decision.health, &nodes) },
+        issues: issues(&decision.health, &nodes),
         nodes,
     }
 }
@@ -49,16 +49,16 @@ fn rolled(seen: &Observed) -> bool {
     seen.rolling.is_none() || machines.iter().all(|m| m.fits(plan))
 }
 
-/// What is to be said of the nodes of a stopped cluster.
-fn stopped() -> Issue {
-    let message = "the cluster is stopped; set its state to Running to have the nodes back".into();
-    Issue { code: "ClusterUnreachable".into(), message, resource_ids: Vec::new() }
-}
-
 /// What is wrong, in the codes that EKS has for it.
 fn issues(health: &Health, nodes: &[NodeStatus]) -> Vec<Issue> {
-    let (Health::Stalled(reason, message) | Health::Failing(reason, message)) = health else { return Vec::new() };
+    let (reason, message) = match health {
+        Health::Noted(reason, message) | Health::Stalled(reason, message) | Health::Failing(reason, message) => {
+            (reason, message)
+        }
+        Health::Ready | Health::Progressing(..) => return Vec::new(),
+    };
     let code = match reason {
+        Reason::Stopped | Reason::Sleeping => "ClusterUnreachable",
         Reason::ImageUnavailable => "AmiIdNotFound",
         Reason::Unreachable => "ClusterUnreachable",
         Reason::ProvisionFailed => "NodeCreationFailure",

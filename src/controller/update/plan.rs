@@ -14,13 +14,15 @@ pub struct Target {
 }
 
 impl Target {
-    /// From a target's status.
+    /// From a target's status. That a cluster's node groups aren't ready doesn't concern what is changed of the cluster.
     pub fn new(observed: Option<i64>, conditions: &[Condition]) -> Self {
         let is_true = |type_: &str| conditions.iter().find(|c| c.type_ == type_ && c.status == "True");
+        let groups = Reason::NodegroupsNotReady.as_str();
+        let itself = conditions.iter().any(|c| c.type_ == READY && c.reason == groups);
         Self {
             observed: observed.unwrap_or_default(),
-            ready: is_true(READY).is_some(),
-            stalled: is_true(STALLED).map(|c| (c.reason.clone(), c.message.clone())),
+            ready: itself || is_true(READY).is_some(),
+            stalled: is_true(STALLED).filter(|_| !itself).map(|c| (c.reason.clone(), c.message.clone())),
         }
     }
 }
@@ -78,6 +80,8 @@ mod tests {
         assert_eq!(planned(3, &Health::Progressing(Reason::Updating, String::new())), None);
         assert_eq!(planned(3, &Health::Failing(Reason::ProvisionFailed, String::new())), None, "it is tried again");
         assert_eq!(planned(3, &Health::Ready).unwrap().state, UpdateState::Successful);
+        let groups = Health::Stalled(Reason::NodegroupsNotReady, "a node group's trouble".into());
+        assert_eq!(planned(3, &groups).unwrap().state, UpdateState::Successful);
         assert_eq!(planned(4, &Health::Ready).unwrap().state, UpdateState::Successful);
     }
 

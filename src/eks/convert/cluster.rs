@@ -208,10 +208,14 @@ pub fn wire_status(cluster: &EKSClusterConfig, updating: bool) -> &'static str {
 }
 
 fn issues(status: &EKSClusterConfigStatus) -> Vec<Value> {
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+    let reason = ready.map(|c| c.reason.as_str());
+    if let Some(rests) = ready.filter(|_| matches!(reason, Some("Stopped" | "Sleeping"))) {
+        return vec![json!({"code": "ClusterUnreachable", "message": rests.message, "resourceIds": []})];
+    }
     if status.failure_message.is_empty() {
         return Vec::new();
     }
-    let reason = status.conditions.iter().find(|condition| condition.type_ == "Ready").map(|c| c.reason.as_str());
     let code = match reason {
         Some("Unreachable") => "ClusterUnreachable",
         Some("InvalidSpec" | "Conflict" | "DeletionProtected") => "ConfigurationConflict",

@@ -150,6 +150,18 @@ fn a_cluster_that_works_has_all_that_clients_read() {
 }
 
 #[test]
+fn whoever_describes_a_cluster_that_sleeps_is_told_how_it_comes_back() {
+    let mut cluster = cluster_of(&json!({"name": "c", "roleArn": ROLE, "resourcesVpcConfig": {}}));
+    let condition = json!({"type": "Ready", "status": "True", "reason": "Sleeping", "message": "asleep: k3eks wake c",
+        "lastTransitionTime": "2024-01-01T00:00:00Z"});
+    cluster.status = serde_json::from_value(json!({"phase": "Stopped", "conditions": [condition]})).unwrap();
+    let answer = shaped("DescribeCluster", "cluster", cluster::describe(&cluster, false, "1.30"));
+    assert_eq!(answer["status"], "PENDING");
+    let issue = json!({"code": "ClusterUnreachable", "message": "asleep: k3eks wake c", "resourceIds": []});
+    assert_eq!(answer["health"]["issues"], json!([issue]));
+}
+
+#[test]
 fn the_state_of_a_cluster_is_told_in_ekss_words() {
     let mut cluster = cluster_of(&json!({"name": "c", "roleArn": ROLE, "resourcesVpcConfig": {}}));
     let mut word = |phase: Option<Phase>, updating| {

@@ -4,6 +4,7 @@ use super::{
     ClusterObservation, ClusterPlan, Decision, EKSClusterConfig, Health, Next, NodeObservation, Observed, Phase, Plan,
     Reason, SOON, TaskView, Work, begun, failing, held, rests, runs,
 };
+use crate::controller::cluster::hibernation;
 use crate::provider::{ContainerState, ServerObservation};
 
 /// Towards a cluster that doesn't run; `None` where that isn't asked for, or there is nothing that could be stopped.
@@ -34,7 +35,7 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
     if runs && seen.has_api_server {
         return progressing(Next::StartStop, "Stopping");
     }
-    (!servers.is_empty()).then(|| held(Phase::Stopped, Health::Ready))
+    (!servers.is_empty()).then(|| held(Phase::Stopped, hibernation::at_rest(cluster, seen.sleeps, &seen.now)))
 }
 
 /// A stop that is under way although nobody wants it any more, or a start that didn't come to its end. `None` where there is neither.

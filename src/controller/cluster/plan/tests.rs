@@ -12,7 +12,7 @@ use crate::provider::{ContainerState, Error};
 fn reason(plan: &Plan) -> Option<Reason> {
     match &plan.health {
         Health::Ready => None,
-        Health::Progressing(r, _) | Health::Stalled(r, _) | Health::Failing(r, _) => Some(*r),
+        Health::Noted(r, _) | Health::Progressing(r, _) | Health::Stalled(r, _) | Health::Failing(r, _) => Some(*r),
     }
 }
 
@@ -211,7 +211,8 @@ fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
     let busy = with(ContainerState::Running, TaskView::Running(Work::Create, Step::default()));
     assert_eq!(plan(&off, &busy).next, Next::Nothing, "what is under way ends first");
     let halted = plan(&off, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
-    assert_eq!((halted.next, halted.phase, halted.health), (Next::Nothing, Phase::Stopped, Health::Ready));
+    assert_eq!((halted.next.clone(), halted.phase), (Next::Nothing, Phase::Stopped));
+    assert!(matches!(halted.health, Health::Noted(Reason::Stopped, _)), "{halted:?}");
     let mut left = with(ContainerState::Exited, TaskView::Idle);
     left.world.as_mut().unwrap().nodes = machines(&[("n", ContainerState::Running)]);
     assert_eq!(plan(&off, &left).next, Next::StartStop, "a server that died leaves its nodes running");

@@ -1,0 +1,107 @@
+//! Where pods run: on the server while there is no node group, on nodes from then on, as on EKS.
+
+use serde_json::{Value, json};
+
+use crate::operator::Operator;
+use crate::support::{Bed, Child};
+use crate::{CLUSTER, SOON, cluster, server};
+
+const REASON: &str = "{.status.conditions[?(@.type==\"Ready\")].reason}";
+const TAINTS: &str = "jsonpath={.spec.taints[*].key}";
+
+fn deployment(name: &str) -> Value {
+    let labels = json!({"app": name});
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "default"}, "spec": {
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
+            "name": "c", "image": "busybox:1.36", "command": ["sleep", "600"], "imagePullPolicy": "IfNotPresent"}]}}}})
+}
+
+/// Waits until the Deployment's only pod runs on a node of which this holds.
+fn runs_on(bed: &Bed, child: &Child, name: &str, namespace: &str, holds: impl Fn(&str) -> bool) {
+    let path = "jsonpath={range .items[*]}{.spec.nodeName} {.status.containerStatuses[0].ready}{\"\\n\"}{end}";
+    let label = if name == "coredns" { "k8s-app=kube-dns" } else { "app=app" };
+    bed.until(&format!("{name} to run where it should"), CLUSTER, || {
+        let seen = child.kubectl(&["-n", namespace, "get", "pods", "-l", label, "-o", path]).ok()?;
+        let (node, ready) = seen.split_once(' ')?;
+        (ready == "true" && holds(node)).then_some(())
+    });
+}
+
+fn tainted(bed: &Bed, child: &Child, server: &str, wanted: bool) {
+    bed.until(&format!("the server's taint to be there: {wanted}"), CLUSTER, || {
+        let taints = child.kubectl(&["get", "node", server, "-o", TAINTS]).ok()?;
+        (taints.contains("k3eks.io/control-plane") == wanted).then_some(())
+    });
+}
+
+#[test]
+fn servers_take_pods_only_while_there_is_no_node_group() {
+    let bed = Bed::bare("placed");
+    let _operator = Operator::start(&bed, &[], None);
+    bed.apply(&cluster("demo", json!({"displayName": "placed"})));
+    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    bed.wait("eks/demo", REASON, "Ready", SOON);
+    let (child, server) = (bed.child("demo"), server(&bed));
+    let everywhere = |holds: &dyn Fn(&str) -> bool| {
+        runs_on(&bed, &child, "app", "default", holds);
+        runs_on(&bed, &child, "coredns", "kube-system", holds);
+    };
+    child.apply(&deployment("app"));
+    everywhere(&|node| node == server);
+    recorded_only(&bed);
+
+    // The cluster stays Active, and isn't Ready until the group's node is.
+    let groups = |desired: i32| json!({"nodeGroups": [{"nodegroupName": "workers", "minSize": 0, "desiredSize": desired, "maxSize": 2}]});
+    bed.change("eks/demo", &groups(1));
+    bed.wait("eks/demo", REASON, "NodegroupsNotReady", SOON);
+    assert_eq!(bed.get("eks/demo", "{.status.phase} {.status.nodes.summary}"), "Active 0/1");
+    bed.kubectl(&["wait", "--for=condition=Ready", "eks/demo", "--timeout=120s"]).unwrap();
+    assert_eq!(bed.get("eks/demo", "{.status.nodes.summary}"), "1/1");
+    tainted(&bed, &child, &server, true);
+    everywhere(&|node| node != server && !node.is_empty());
+    let left = ["get", "pods", "-A", "--field-selector", &format!("spec.nodeName={server}"), "-o", "name"];
+    bed.until("nothing to be left on the server", CLUSTER, || child.kubectl(&left).ok().filter(String::is_empty));
+
+    bed.change("eks/demo", &json!({"state": "Stopped"}));
+    bed.wait("eks/demo", REASON, "Stopped", CLUSTER);
+    bed.change("eks/demo", &json!({"state": "Running"}));
+    bed.kubectl(&["wait", "--for=condition=Ready", "eks/demo", "--timeout=120s"]).unwrap();
+    tainted(&bed, &child, &server, true);
+    everywhere(&|node| node != server && !node.is_empty());
+
+    // Without a node the pods wait, as on EKS.
+    bed.change("eks/demo", &groups(0));
+    bed.kubectl(&["wait", "--for=condition=Ready", "eks/demo", "--timeout=180s"]).unwrap();
+    bed.until("the app to wait", CLUSTER, || {
+        let seen = child.kubectl(&["get", "pods", "-l", "app=app", "-o", "jsonpath={.items[*].status.phase}"]).ok()?;
+        (seen == "Pending").then_some(())
+    });
+    // The last group takes the taint with it.
+    bed.change("eks/demo", &json!({"nodeGroups": []}));
+    tainted(&bed, &child, &server, false);
+    everywhere(&|node| node == server);
+    bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
+    bed.nothing_left();
+}
+
+/// What nothing stands behind says so, in its status and as an Event.
+fn recorded_only(bed: &Bed) {
+    let member = |kind: &str, name: &str, spec: Value| json!({"apiVersion": "k3eks.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let role = "arn:aws:iam::000000000000:role/pods";
+    let profile = json!({"clusterName": "demo", "fargateProfileName": "web", "podExecutionRoleArn": role, "selectors": [{"namespace": "web"}]});
+    bed.apply(&member("Addon", "certs", json!({"clusterName": "demo", "addonName": "cert-manager"})));
+    bed.apply(&member("FargateProfile", "web", profile));
+    for resource in ["addon/certs", "fargateprofile/web"] {
+        bed.wait_words(resource, "RecordedOnly", "recorded only", SOON);
+        assert_eq!(bed.get(resource, "{.status.phase}"), "Active");
+        assert!(bed.get(resource, "{.status.issues[0].message}").starts_with("recorded only"));
+        let name = resource.split_once('/').unwrap().1;
+        let about = format!("involvedObject.name={name}");
+        bed.until("an Event that says so", SOON, || {
+            let notes =
+                bed.kubectl(&["get", "events", "--field-selector", &about, "-o", "jsonpath={.items[*].message}"]);
+            notes.ok().filter(|notes| notes.contains("recorded only"))
+        });
+    }
+}
