@@ -29,6 +29,7 @@ async fn a_cluster_lives_and_leaves_nothing() {
     nodes_are_what_their_group_says(&bed, &plan, &access).await;
     pods_are_led_to_their_credentials(&bed, &plan).await;
     a_stopped_cluster_comes_back_with_its_data(&bed, &plan).await;
+    names_of_hosts_hold_when_docker_starts_everything(&bed, &plan).await;
     let server = bed.k3d.observe_cluster(&plan).unwrap().servers[0].name.clone();
     let said = std::process::Command::new("docker").args(["logs", &server]).output().unwrap().stderr;
     let said = String::from_utf8_lossy(&said);
@@ -188,4 +189,32 @@ async fn a_stopped_cluster_comes_back_with_its_data(bed: &Bed, plan: &k3eks::pro
     until(30, "the nodes run again", running).await;
     bed.create(plan).await.expect("creating what runs changes nothing");
     assert!(kubectl(&after, &["get", "configmap", "kept"]).is_ok());
+}
+
+/// Docker that restarts starts all containers by itself, in any order, and others may have their addresses by then.
+async fn names_of_hosts_hold_when_docker_starts_everything(bed: &Bed, plan: &k3eks::provider::ClusterPlan) {
+    let server = bed.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
+    let address = || docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &server]);
+    // What its own programs know, and what the cluster's DNS knows.
+    let known = || {
+        let own = docker(&["exec", &server, "cat", "/etc/hosts"]);
+        let path = "jsonpath={.data.NodeHosts}";
+        let dns = docker(&["exec", &server, "kubectl", "-n", "kube-system", "get", "configmap", "coredns", "-o", path]);
+        (own, dns)
+    };
+    let whole = || {
+        let (own, dns) = known();
+        let host = dns.iter().find(|line| line.ends_with(" host.k3d.internal"));
+        host.is_some_and(|host| own.contains(host)) && dns.contains(&format!("{} {server}", address()[0]))
+    };
+    until(60, "names of hosts after a start by k3d", whole).await;
+    docker(&["kill", &server]);
+    let network = format!("k3d-{}", bed.k3d.cluster_name(&plan.id));
+    let squatter = |_| docker(&["run", "-d", "--network", &network, "busybox:1.36", "sleep", "600"]).remove(0);
+    let squatters: Vec<String> = (0..3).map(squatter).collect();
+    docker(&["start", &server]);
+    until(90, "names of hosts after a start by Docker", whole).await;
+    for one in &squatters {
+        docker(&["rm", "-f", one]);
+    }
 }

@@ -82,9 +82,13 @@ pub async fn release(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<(), Er
 }
 
 async fn join(docker: &Docker, network: &str, server: &str) -> Result<(), bollard::errors::Error> {
+    docker.connect_network(network, joining(server)).await
+}
+
+/// The way out of the server stays the one that it has.
+fn joining(server: &str) -> NetworkConnectRequest {
     let last = EndpointSettings { gw_priority: Some(-1), ..EndpointSettings::default() };
-    let request = NetworkConnectRequest { container: server.to_owned(), endpoint_config: Some(last) };
-    docker.connect_network(network, request).await
+    NetworkConnectRequest { container: server.to_owned(), endpoint_config: Some(last) }
 }
 
 fn own_network(seen: &ContainerInspectResponse) -> Option<&str> {
@@ -110,5 +114,7 @@ mod tests {
         assert!(stays_second("k3d-k3eks", Some("k3d-dev"), old));
         assert!(!stays_second("k3d-k3eks", Some("k3d-web"), old), "it comes first by name");
         assert!(stays_second("k3d-k3eks", Some("k3d-web"), ORDERED), "Docker is told");
+        let told = joining("k3d-web-server-0").endpoint_config.unwrap().gw_priority;
+        assert!(told.is_some_and(|priority| priority < 0), "any other network has 0: {told:?}");
     }
 }

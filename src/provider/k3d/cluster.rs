@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary};
-use futures::future::{Either, select, try_join_all};
+use futures::future::{Either, join_all, select, try_join_all};
 use tokio::time::sleep;
 
 use super::access::{self, Place};
@@ -17,7 +17,7 @@ use super::ports::is_taken;
 use super::runner::Call;
 use super::sweep::{Care, sweep};
 use super::upgrade::{self, image, recover};
-use super::{K3d, addresses, archive, balancer, endpoint, images, logs, names, rejoin};
+use super::{K3d, addresses, archive, balancer, dns, endpoint, images, logs, names, rejoin};
 use crate::provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile, ServerSettings};
 
 /// Ports that are tried for one cluster before it is left to the next attempt.
@@ -61,6 +61,7 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
         let name = k3d.name_of(&plan.id);
         sweep(&docker, &name, k3d.joined(), Care::Once).await?;
         make(k3d, &docker, plan, progress).await?;
+        dns::keep(&docker, &names::servers(&name, plan.servers)).await;
         balancer::follow(&docker, plan, &name).await
     })
     .await
@@ -104,7 +105,7 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
 async fn start_nodes(docker: &Docker, name: &str, doing: &str) -> Result<(), Error> {
     let agents = engine::agents(docker, name).await.map_err(failed(doing))?;
     let started = agents.iter().filter_map(|agent| agent.id.as_deref()).map(|id| docker.start_container(id, None));
-    for ended in futures::future::join_all(started).await {
+    for ended in join_all(started).await {
         if let Err(error) = ended {
             tracing::warn!(cluster = name, %error, "a node can't be started; it will be replaced");
         }

@@ -1,10 +1,13 @@
 //! Names of hosts that k3d gave a cluster's DNS. k3s writes its own manifest for the DNS anew whenever it starts, without them.
+//!
+//! k3d gives them again where it starts a cluster itself. Each server keeps them in a file for all other starts, those by Docker too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::EndpointResource;
+use futures::future::try_join_all;
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -15,6 +18,8 @@ use crate::provider::Error;
 
 /// The manifest, which k3s applies whenever it changes.
 const MANIFEST: &str = "/var/lib/rancher/k3s/server/manifests/coredns.yaml";
+/// Where a server keeps them beside the manifest.
+const KEPT: &str = "/etc/k3eks/hosts";
 /// The name of the machine that Docker runs on. k3d writes it into the server's own file, too, which Docker makes anew.
 const HOST: &str = " host.k3d.internal";
 /// What k3s says once it has written it, in lower case.
@@ -28,30 +33,33 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn hosts(docker: &Docker, servers: &[String]) -> Result<Option<String>, Error> {
     for server in servers {
-        let manifest = archive::read(docker, server, MANIFEST).await?.unwrap_or_default();
-        if let Some(hosts) = read(&String::from_utf8_lossy(&manifest)) {
+        if let Some(hosts) = known(docker, server).await?.hosts() {
             return Ok(Some(hosts));
         }
     }
     Ok(None)
 }
 
-/// Gives a server that started at `begun`, in seconds since 1970, names that there were before. That it can't doesn't make the start a failure.
+/// Has servers that k3d has just made keep their names. That they can't doesn't make that a failure.
+pub async fn keep(docker: &Docker, servers: &[String]) {
+    let kept = async {
+        let hosts = hosts(docker, servers).await?;
+        try_join_all(servers.iter().map(|server| mend(docker, server, hosts.as_deref()))).await
+    };
+    if let Err(error) = kept.await {
+        tracing::warn!(%error, "the cluster's DNS won't know the names of hosts after a restart of Docker");
+    }
+}
+
+/// Gives a server that started at `begun`, in seconds since 1970, names that there were before; `None`: those that it kept itself. That it
+/// can't doesn't make the start a failure.
 pub async fn restore(docker: &Docker, server: &str, hosts: Option<&str>, begun: i64) {
-    let Some(hosts) = hosts else { return };
     let given = async {
-        if let Some(line) = hosts.lines().find(|line| line.ends_with(HOST)) {
-            let append = format!("grep -q '{HOST}$' /etc/hosts || echo '{line}' >>/etc/hosts");
-            archive::run(docker, server, &["sh", "-c", &append]).await?;
-        }
-        let hosts = current(hosts, &members(docker, server).await?);
+        let own = if hosts.is_none() { known(docker, server).await?.hosts() } else { None };
+        let Some(hosts) = hosts.or(own.as_deref()) else { return Ok(()) };
         says_since(docker, server, WRITTEN, begun, || format!("waiting for the DNS manifest of server {server}"))
             .await?;
-        let manifest = archive::read(docker, server, MANIFEST).await?.unwrap_or_default();
-        match written(&String::from_utf8_lossy(&manifest), &hosts) {
-            Some(text) => archive::write(docker, server, &[File::secret(MANIFEST, text)]).await,
-            None => Ok(()),
-        }
+        mend(docker, server, Some(hosts)).await
     };
     match timeout(PATIENCE, given).await {
         Ok(Ok(())) => {}
@@ -60,6 +68,41 @@ pub async fn restore(docker: &Docker, server: &str, hosts: Option<&str>, begun: 
             tracing::warn!(server, "k3s wrote no manifest for its DNS; it doesn't know the names of hosts any more");
         }
     }
+}
+
+/// What a server has of the names.
+struct Known {
+    manifest: String,
+    kept: String,
+}
+
+impl Known {
+    /// Those of the manifest, to which k3d may have added some; else those that were kept.
+    fn hosts(&self) -> Option<String> {
+        read(&self.manifest).or_else(|| Some(self.kept.clone()).filter(|kept| kept.contains(HOST)))
+    }
+}
+
+async fn known(docker: &Docker, server: &str) -> Result<Known, Error> {
+    let text = async |path| {
+        let found = archive::read(docker, server, path).await?.unwrap_or_default();
+        Ok::<_, Error>(String::from_utf8_lossy(&found).into_owned())
+    };
+    Ok(Known { manifest: text(MANIFEST).await?, kept: text(KEPT).await? })
+}
+
+/// Writes the names wherever a running server wants them, with the addresses that they have now.
+async fn mend(docker: &Docker, server: &str, hosts: Option<&str>) -> Result<(), Error> {
+    let known = known(docker, server).await?;
+    let Some(hosts) = known.hosts().or_else(|| hosts.map(str::to_owned)) else { return Ok(()) };
+    let hosts = current(&hosts, &members(docker, server).await?);
+    if let Some(line) = hosts.lines().find(|line| line.ends_with(HOST)) {
+        let append = format!("grep -q '{HOST}$' /etc/hosts || echo '{line}' >>/etc/hosts");
+        archive::run(docker, server, &["sh", "-c", &append]).await?;
+    }
+    let manifest = written(&known.manifest, &hosts).map(|text| File::secret(MANIFEST, text));
+    let kept = (known.kept != hosts).then(|| File::secret(KEPT, hosts));
+    archive::write(docker, server, &manifest.into_iter().chain(kept).collect::<Vec<_>>()).await
 }
 
 /// Addresses of the containers in a server's network, by name.
@@ -76,13 +119,14 @@ async fn members(docker: &Docker, server: &str) -> Result<HashMap<String, String
     Ok(members.filter_map(named).collect())
 }
 
-/// The names with the addresses that containers have now; others keep theirs.
+/// The names with the addresses that containers have now, each line once; others keep theirs.
 fn current(hosts: &str, members: &HashMap<String, String>) -> String {
     let line = |line: &str| match line.split_once(' ').and_then(|(_, name)| Some((members.get(name)?, name))) {
         Some((address, name)) => format!("{address} {name}\n"),
         None => format!("{line}\n"),
     };
-    hosts.lines().map(line).collect()
+    let mut there = BTreeSet::new();
+    hosts.lines().map(line).filter(|line| there.insert(line.clone())).collect()
 }
 
 /// Documents of the manifest.
@@ -101,9 +145,9 @@ fn read(manifest: &str) -> Option<String> {
     hosts.contains(HOST).then(|| hosts.to_owned())
 }
 
-/// The manifest with these names; `None` where it has them.
+/// The manifest with these names; `None` where it has them, and where it isn't one.
 fn written(manifest: &str, hosts: &str) -> Option<String> {
-    if read(manifest).is_some() {
+    if read(manifest).as_deref() == Some(hosts) {
         return None;
     }
     let mut all = documents(manifest);
@@ -129,11 +173,25 @@ mod tests {
         assert!(restored.contains(".:53"), "{restored}");
         assert_eq!(written(&restored, HOSTS), None, "k3d was there first");
         assert_eq!(written("nothing", HOSTS), None);
+        let moved = HOSTS.replace("172.18.0.2", "172.18.0.9");
+        assert_eq!(read(&written(&restored, &moved).unwrap()).as_deref(), Some(moved.as_str()));
+    }
+
+    #[test]
+    fn names_are_kept_for_a_start_that_nobody_was_told_of() {
+        let known = |manifest: &str, kept: &str| Known { manifest: manifest.into(), kept: kept.into() }.hosts();
+        assert_eq!(known(STAGED, HOSTS).as_deref(), Some(HOSTS));
+        assert_eq!(known(STAGED, ""), None);
+        let more = format!("{HOSTS}172.18.0.3 k3d-a-agent-0\n");
+        let restored = written(STAGED, &more).unwrap();
+        assert_eq!(known(&restored, HOSTS), Some(more), "k3d knows better");
     }
 
     #[test]
     fn a_container_s_name_leads_to_where_it_is_now() {
         let members = HashMap::from([("k3d-a-server-0".to_owned(), "172.18.0.9".to_owned())]);
-        assert_eq!(current(HOSTS, &members), "172.18.0.1 host.k3d.internal\n172.18.0.9 k3d-a-server-0\n");
+        let expected = "172.18.0.1 host.k3d.internal\n172.18.0.9 k3d-a-server-0\n";
+        assert_eq!(current(HOSTS, &members), expected);
+        assert_eq!(current(&format!("{HOSTS}{HOSTS}"), &members), expected, "k3d adds what is there already");
     }
 }

@@ -18,6 +18,7 @@ mod document;
 mod endpoint;
 mod engine;
 mod images;
+mod keeper;
 mod logs;
 mod names;
 mod node;
@@ -66,8 +67,8 @@ pub struct K3d {
     ports: Arc<Ports>,
     /// Tag of k3d's own images, once it was asked.
     helper_tag: OnceCell<Option<String>>,
-    /// Follows Docker's events.
-    follower: JoinHandle<()>,
+    /// Follows Docker's events, and looks after what they tell of.
+    followers: [JoinHandle<()>; 2],
 }
 
 impl K3d {
@@ -76,10 +77,11 @@ impl K3d {
     pub fn start(settings: K3dSettings) -> Arc<Self> {
         let engine = Arc::new(Engine::new(settings.docker_host.clone()));
         let world = World::new(&settings.instance);
-        let follower = tokio::spawn(world.clone().follow(engine.clone()));
+        let keeper = tokio::spawn(keeper::keep(world.clone(), engine.clone(), world.changes()));
+        let followers = [tokio::spawn(world.clone().follow(engine.clone())), keeper];
         let runner = Runner::new(settings.binary.clone(), settings.docker_host.clone());
         let ports = Ports::new(settings.api_ports.clone());
-        Arc::new(Self { settings, engine, world, runner, ports, helper_tag: OnceCell::new(), follower })
+        Arc::new(Self { settings, engine, world, runner, ports, helper_tag: OnceCell::new(), followers })
     }
 
     /// Whether Docker answers and its containers are known.
@@ -135,7 +137,7 @@ fn node(container: &Container, asked: impl Fn(&str) -> bool) -> Option<NodeObser
 
 impl Drop for K3d {
     fn drop(&mut self) {
-        self.follower.abort();
+        self.followers.iter().for_each(JoinHandle::abort);
     }
 }
 

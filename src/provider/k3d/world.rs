@@ -69,6 +69,14 @@ impl World {
             asked.insert(cluster.clone());
         }
         drop(asked);
+        self.look(cluster)
+    }
+
+    /// The same, for who needn't be told when Docker comes or goes.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] while the world isn't known.
+    pub fn look(&self, cluster: &ClusterId) -> Result<Vec<Container>, Error> {
         self.with(|containers| containers.of(cluster).into_iter().cloned().collect())
     }
 
