@@ -184,6 +184,11 @@ async fn a_group_follows_its_cluster_to_another_version_when_asked_one_node_afte
         bed.until("the cluster's version", "EKSClusterConfig", "demo", upgraded).await;
         let group = ready(bed, "own", 2).await;
         assert_eq!(group["status"]["version"], "1.34", "not before it is asked to");
+        bed.cluster("demo", json!({"kubernetesVersion": "1.36"})).await;
+        let message = bed.reason("EKSClusterConfig", "demo", "InvalidSpec").await;
+        assert!(message.contains("node groups own must run 1.35 first"), "{message}");
+        bed.cluster("demo", json!({"kubernetesVersion": "1.35"})).await;
+        bed.phase("EKSClusterConfig", "demo", "Active").await;
         let before = bed.world.nodes_of(&bed.id("demo"), "own");
         bed.merge("Nodegroup", "own", json!({"spec": {"version": "1.35"}})).await;
         bed.until("the group's version", "Nodegroup", "own", upgraded).await;

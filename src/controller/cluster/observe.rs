@@ -11,10 +11,10 @@ use super::{access, argocd, authority, hibernation, inline, server, server_keys,
 use crate::controller::children::Child;
 use crate::controller::context::Context;
 use crate::controller::decision::Problem;
-use crate::controller::tasks::TaskView;
+use crate::controller::tasks::{TaskView, Work};
 use crate::crd::names::{Identity, claim, minor};
 use crate::crd::{EKSClusterConfig, Nodegroup};
-use crate::provider::{ClusterObservation, ClusterPlan, Error};
+use crate::provider::{ClusterObservation, ClusterPlan, ClusterProvider, Error};
 
 /// What is known of a cluster at the moment of a reconcile.
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         provider: provider.map_or("k3d", |p| p.name()),
         provider_name: provider.map(|p| p.cluster_name(&id)).unwrap_or_default(),
         has_api_server,
-        target: plan.as_ref().ok().and_then(|p| validate::target(cluster, provider, p)),
+        target: plan.as_ref().ok().and_then(|plan| target(cluster, provider, plan, &world, &task, &nodegroups)),
         world,
         task,
         sleeps: hibernation::sleeps(cluster, &nodegroups, idle, is_busy),
@@ -138,6 +138,21 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         access_written,
         plan,
     }
+}
+
+/// What the cluster is to become, or why it can't. What was begun goes on.
+fn target(
+    cluster: &EKSClusterConfig,
+    provider: Option<&Arc<dyn ClusterProvider>>,
+    plan: &ClusterPlan,
+    world: &Result<ClusterObservation, Error>,
+    task: &TaskView,
+    groups: &[Arc<Nodegroup>],
+) -> Option<Result<ClusterPlan, Problem>> {
+    let target = validate::target(cluster, provider, plan)?;
+    let at_work = matches!(task, TaskView::Queued(Work::Upgrade) | TaskView::Running(Work::Upgrade, _));
+    let begun = world.as_ref().is_ok_and(|world| world.servers.iter().any(|server| server.image != plan.image));
+    Some(if at_work || begun { target } else { validate::groups_first(target, plan, groups) })
 }
 
 /// Another resource that the identity belongs to.

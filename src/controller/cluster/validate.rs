@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use super::{endpoint_access, import};
 use crate::controller::decision::Problem;
 use crate::crd::conditions::Reason;
-use crate::crd::names::{Identity, minor};
-use crate::crd::{EKSClusterConfig, keys};
+use crate::crd::names::{self, Identity, minor};
+use crate::crd::{EKSClusterConfig, Nodegroup, keys};
 use crate::provider::{ClusterId, ClusterPlan, ClusterProvider, Import, ServerSettings};
 
 /// The resource as providers know it.
@@ -42,6 +42,29 @@ pub fn target(
     }
     let image = provider?.image(wanted).map_err(|e| Problem::of(&e));
     Some(image.map(|image| ClusterPlan { version: wanted.to_owned(), image, ..plan.clone() }))
+}
+
+/// Refuses another version while node groups don't run what the cluster runs: theirs never changes by itself. EKS does so too.
+pub fn groups_first(
+    target: Result<ClusterPlan, Problem>,
+    plan: &ClusterPlan,
+    groups: &[Arc<Nodegroup>],
+) -> Result<ClusterPlan, Problem> {
+    let target = target?;
+    let behind = |group: &&Arc<Nodegroup>| {
+        let runs = group.status.as_ref().and_then(|status| status.version.as_deref());
+        group.metadata.deletion_timestamp.is_none() && runs.is_some_and(|runs| minor(runs) != minor(&plan.version))
+    };
+    let behind: Vec<String> = groups.iter().filter(behind).map(|group| names::nodegroup_name(group)).collect();
+    if behind.is_empty() {
+        return Ok(target);
+    }
+    let (running, wanted) = (&plan.version, &target.version);
+    let text = format!(
+        "the cluster can't be brought to {wanted}: the node groups {} must run {running} first, as the cluster does; set their version to {running}, or kubernetesVersion back to {running}",
+        behind.join(", ")
+    );
+    Err(Problem::stalled(Reason::InvalidSpec, text))
 }
 
 /// What the cluster is to be. Once it was made, its version and image are those that it was made with.
@@ -172,6 +195,22 @@ mod tests {
             assert_eq!(reason, Reason::InvalidSpec);
             assert!(message.contains("1.35") && message.contains(wrong), "{message}");
         }
+    }
+
+    #[test]
+    fn node_groups_come_before_the_cluster_s_next_version() {
+        let plan = crate::controller::fixtures::cluster_plan();
+        let next = ClusterPlan { version: "1.36".into(), ..plan.clone() };
+        let group = |version: &str| {
+            crate::controller::fixtures::nodegroup(json!({}), json!({"phase": "Active", "version": version}))
+        };
+        let to_next = |group: Nodegroup| groups_first(Ok(next.clone()), &plan, &[Arc::new(group)]);
+        assert_eq!(to_next(group("1.35")).unwrap().version, "1.36");
+        let problem = to_next(group("1.34")).unwrap_err();
+        let (reason, message) = stalled(&problem);
+        assert!(reason == Reason::InvalidSpec && message.contains("workers must run 1.35 first"), "{message}");
+        assert!(to_next(crate::controller::fixtures::deleted(group("1.34"))).is_ok(), "it is going");
+        assert!(to_next(crate::controller::fixtures::nodegroup(json!({}), json!(null))).is_ok(), "it isn't there yet");
     }
 
     #[test]
