@@ -1,6 +1,8 @@
 //! Clusters: CreateCluster's request to a resource, and a resource to the API's `cluster`.
 
 use kube::ResourceExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub use super::cluster_request::{
@@ -92,6 +94,16 @@ impl Settings {
                 *to = from;
             }
         }
+        // Of the control plane's parts a member that isn't given stays, however deep it lies.
+        fn merge<T: Clone + Default + Serialize + DeserializeOwned>(to: &mut Option<T>, from: Option<T>) {
+            let Some(from) = from else { return };
+            let merged = || {
+                let mut all = serde_json::to_value(to.clone().unwrap_or_default()).ok()?;
+                json_patch::merge(&mut all, &serde_json::to_value(&from).ok()?);
+                serde_json::from_value(all).ok()
+            };
+            *to = Some(merged().unwrap_or(from));
+        }
         set(&mut spec.access_config, self.access_config);
         set(&mut spec.upgrade_policy, self.upgrade_policy);
         set(&mut spec.bootstrap_self_managed_addons, self.bootstrap_self_managed_addons);
@@ -101,9 +113,9 @@ impl Settings {
         set(&mut spec.storage_config, self.storage_config);
         set(&mut spec.outpost_config, self.outpost_config);
         set(&mut spec.control_plane_scaling_config, self.control_plane_scaling_config);
-        set(&mut spec.kube_api_server_config, self.kube_api_server_config);
-        set(&mut spec.kube_scheduler_config, self.kube_scheduler_config);
-        set(&mut spec.kube_controller_manager_config, self.kube_controller_manager_config);
+        merge(&mut spec.kube_api_server_config, self.kube_api_server_config);
+        merge(&mut spec.kube_scheduler_config, self.kube_scheduler_config);
+        merge(&mut spec.kube_controller_manager_config, self.kube_controller_manager_config);
     }
 
     /// What answers say, EKS's defaults included.

@@ -23,9 +23,8 @@ use crate::eks::convert::member::created;
 use crate::eks::convert::update::{self, Change};
 use crate::eks::error::{ApiError, ErrorCode};
 use crate::eks::registry::Registry;
+use crate::eks::rules::{Verdict, certificate_authority as rules, check};
 
-/// Certificate authorities of one cluster: the one in use, and one beside it.
-const LIMIT: usize = 2;
 /// On a resource: when it was last made the one that signs, RFC 3339.
 const ACTIVATED: &str = "k3eks.io/activated-at";
 /// Type of the updates.
@@ -168,14 +167,9 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
     let made = all.iter().filter(|authority| !authority.is_first()).count();
     let signs = cluster.status.as_ref().and_then(|s| s.certificate_authority.as_ref()).and_then(|s| s.signer.as_ref());
     let count = if signs.is_some() { all.len() } else { made + 1 };
-    if count >= LIMIT {
-        let text = format!("A cluster can have at most {LIMIT} certificate authorities");
-        return Err(named(ApiError::limit_exceeded(text)));
-    }
-    if !matches!(cluster_status(&cluster, false), "ACTIVE" | "UPDATING") {
-        let text = format!("Cluster '{}' is not in ACTIVE status", request.cluster_name);
-        return Err(named(ApiError::invalid_parameter(text)));
-    }
+    let facts =
+        rules::Cluster { name: &request.cluster_name, status: cluster_status(&cluster, false), authorities: count };
+    check(rules::CREATE, &facts, &()).map_err(named)?;
     idle(&cx.state.store, &cluster, &Target::default(), TYPE)?;
     let mut authority = CertificateAuthority::new(
         "",
@@ -239,8 +233,8 @@ async fn activate(cx: Cx, input: ById) -> Result<Value, ApiError> {
     let stamp = Stamp::new("ActivateCertificateAuthority", &cx.caller, input.client_request_token.as_deref(), &input)?;
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
-    if InUse::of(&cluster).is_some_and(|own| own.id == *id) {
-        return Err(in_use_already(id).cluster(&input.cluster_name));
+    if let Some(own) = InUse::of(&cluster).filter(|own| own.id == *id) {
+        judge(rules::ACTIVATE, id, &own.summary(), None).map_err(|error| error.cluster(&input.cluster_name))?;
     }
     let found = find(&cx, &cluster, &input)?;
     let (name, fresh) = (found.name_any(), signing(&cluster, &found) == "NOT_USED");
@@ -248,7 +242,8 @@ async fn activate(cx: Cx, input: ById) -> Result<Value, ApiError> {
     let request = updates::Request { cluster: &cluster, target: Target::default(), object: &cluster, stamp };
     let mut answer = request
         .begin(&cx, |cluster| {
-            distributed(cluster, &found)?;
+            let issue = found.status.as_ref().and_then(|s| s.issues.first()).map(|issue| issue.message.as_str());
+            judge(rules::ACTIVATE, &found.eks_name(), &summary(cluster, &found), issue)?;
             cluster.spec.certificate_authority = Some(name.clone());
             Ok(Change { kind: TYPE, params: params.clone() })
         })
@@ -272,25 +267,16 @@ async fn activate(cx: Cx, input: ById) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-fn in_use_already(id: &str) -> ApiError {
-    ApiError::invalid_parameter(format!("Certificate authority {id} is in use already"))
-}
-
-/// Whether it can begin to sign, or why not.
-fn distributed(cluster: &EKSClusterConfig, authority: &CertificateAuthority) -> Result<(), ApiError> {
-    let (summary, id) = (summary(cluster, authority), authority.eks_name());
-    if summary["signingStatus"] == "IN_USE" {
-        return Err(in_use_already(&id));
-    }
-    if summary["distributionStatus"] == "COMPLETE" {
-        return Ok(());
-    }
-    let why = authority.status.as_ref().and_then(|s| s.issues.first()).map(|issue| format!(": {}", issue.message));
-    Err(ApiError::invalid_parameter(format!(
-        "Certificate authority {id} can not be activated: its distribution status is {}, not COMPLETE{}",
-        summary["distributionStatus"].as_str().unwrap_or_default(),
-        why.unwrap_or_default()
-    )))
+/// What the rules say of a certificate authority that answers would describe so.
+fn judge(
+    all: &[fn(&rules::Found<'_>, &()) -> Verdict],
+    id: &str,
+    summary: &Value,
+    issue: Option<&str>,
+) -> Result<(), ApiError> {
+    let text = |member: &str| summary[member].as_str().unwrap_or_default();
+    let found = rules::Found { id, signing: text("signingStatus"), distribution: text("distributionStatus"), issue };
+    check(all, &found, &())
 }
 
 async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
@@ -302,12 +288,12 @@ async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
         let gone = json!({"id": id, "signingStatus": "NOT_USED", "distributionStatus": "DELETING"});
         return Ok(json!({"update": update::describe(&update), "certificateAuthority": gone}));
     }
-    let in_use = InUse::of(&cluster).is_some_and(|own| own.id == *id);
-    let found = if in_use { None } else { Some(find(&cx, &cluster, &input)?) };
-    let Some(found) = found.filter(|found| signing(&cluster, found) == "NOT_USED") else {
-        let text = format!("Certificate authority {id} is in use and can not be deleted");
-        return Err(ApiError::resource_in_use(text).cluster(&Identity::of(&cluster).name));
-    };
+    let named = |error: ApiError| error.cluster(&Identity::of(&cluster).name);
+    if let Some(own) = InUse::of(&cluster).filter(|own| own.id == *id) {
+        judge(rules::DELETE, id, &own.summary(), None).map_err(named)?;
+    }
+    let found = find(&cx, &cluster, &input)?;
+    judge(rules::DELETE, id, &summary(&cluster, &found), None).map_err(named)?;
     idle(&cx.state.store, &cluster, &Target::default(), TYPE)?;
     let mut summary = summary(&cluster, &found);
     summary["distributionStatus"] = "DELETING".into();

@@ -10,7 +10,8 @@ use super::access_entries;
 use super::token::Stamp;
 use super::updates::{Request, Target};
 use super::{Api, Cx, Settings};
-use crate::crd::{EKSClusterConfig, Nodegroup, names};
+use crate::crd::insights::InsightStatus;
+use crate::crd::{ClusterInsights, EKSClusterConfig, Nodegroup, names};
 use crate::eks::convert::cluster::{EncryptionConfig, encrypt, version};
 use crate::eks::convert::cluster_change::{self, UpdateClusterConfig};
 use crate::eks::convert::update::Change;
@@ -25,8 +26,15 @@ struct UpdateVersion {
     version: String,
     #[serde(default)]
     force: bool,
+    rollback_config: Option<RollbackConfig>,
     #[serde(skip_serializing)]
     client_request_token: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RollbackConfig {
+    timeout_minutes: Option<i64>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -71,6 +79,7 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
     let stamp = Stamp::new("UpdateClusterVersion", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let settings = &cx.state.settings;
     let groups = groups(&cx, &cluster);
+    let blocked = !request.force && stands_in_the_way(&cx, &cluster, &request.version);
     let begin = Request { cluster: &cluster, target: Target::default(), object: &cluster, stamp };
     begin
         .begin_again(
@@ -78,7 +87,13 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
             |cluster| back(cluster, &request.version, settings),
             |cluster| {
                 let present = version(cluster, &settings.default_version);
-                let facts = rules::cluster_version::Facts { present, versions: &settings.versions, groups: &groups };
+                let facts = rules::cluster_version::Facts {
+                    present,
+                    versions: &settings.versions,
+                    groups: &groups,
+                    blocked,
+                    rollback_minutes: request.rollback_config.as_ref().and_then(|config| config.timeout_minutes),
+                };
                 rules::check(rules::cluster_version::UPDATE, &*request.version, &facts)?;
                 cluster.spec.kubernetes_version = Some(request.version.clone());
                 let mut change = Change::new("VersionUpdate");
@@ -99,6 +114,13 @@ fn groups(cx: &Cx, cluster: &EKSClusterConfig) -> Vec<(String, String)> {
     };
     let stay = groups.iter().filter(|group| group.metadata.deletion_timestamp.is_none());
     stay.filter_map(|group| Some((names::nodegroup_name(group), runs(group)?))).collect()
+}
+
+/// Whether the cluster's insights, where anybody asked for them, found an error that is in the way of this version.
+fn stands_in_the_way(cx: &Cx, cluster: &EKSClusterConfig, version: &str) -> bool {
+    let all = cx.state.store.members::<ClusterInsights>(cluster);
+    let mut found = all.iter().flat_map(|report| &report.status).flat_map(|status| &status.insights);
+    found.any(|insight| insight.kubernetes_version == version && insight.status == InsightStatus::Error)
 }
 
 /// Where an upgrade to this version failed, the spec asks for it still: it goes back to the version that runs.

@@ -5,7 +5,7 @@ use fake::{MAKER, World};
 use serde_json::{Value, json};
 
 use super::registry;
-use crate::crd::{Addon, EKSClusterConfig, Nodegroup};
+use crate::crd::{Addon, ClusterInsights, EKSClusterConfig, Nodegroup};
 use crate::eks::error::{ApiError, ErrorCode};
 
 /// A role of the callers' account.
@@ -335,4 +335,38 @@ async fn a_cluster_goes_on_once_its_node_groups_are_where_it_is() {
     let running: &'static str = Box::leak(running.into_boxed_str());
     world.edit::<Nodegroup>("c-behind", at(running)).await;
     world.call("UpdateClusterVersion", upgrade).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_insight_that_is_an_error_holds_up_an_upgrade_that_isn_t_forced() {
+    let world = World::new().await;
+    world.cluster("c").await;
+    let running = world.call("DescribeCluster", json!({"name": "c"})).await.unwrap()["cluster"]["version"].clone();
+    let next = format!("1.{}", crate::crd::names::minor(running.as_str().unwrap()).unwrap() + 1);
+    world.call("StartInsightsRefresh", json!({"clusterName": "c"})).await.unwrap();
+    let insights = world.names("clusterinsights").remove(0);
+    let found = |version: &str, status: &str| {
+        let insights = json!([{"name": "a", "kubernetesVersion": version, "status": status}]);
+        move |object: &mut Value| object["status"] = json!({"insights": insights})
+    };
+    let upgrade = |more: Value| {
+        let mut request = json!({"name": "c", "version": next});
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        request
+    };
+    world.edit::<ClusterInsights>(&insights, found(&next, "ERROR")).await;
+    let (code, text) = refusal(world.call("UpdateClusterVersion", upgrade(json!({}))).await);
+    assert!(code == ErrorCode::InvalidState && text.starts_with("Upgrade readiness issues detected"), "{text}");
+    let late = upgrade(json!({"force": true, "rollbackConfig": {"timeoutMinutes": 60}}));
+    assert_eq!(refusal(world.call("UpdateClusterVersion", late).await).0, ErrorCode::InvalidParameter);
+    for (version, status) in [(next.as_str(), "WARNING"), ("1.99", "ERROR")] {
+        let other = World::new().await;
+        other.cluster("c").await;
+        other.call("StartInsightsRefresh", json!({"clusterName": "c"})).await.unwrap();
+        let insights = other.names("clusterinsights").remove(0);
+        other.edit::<ClusterInsights>(&insights, found(version, status)).await;
+        other.call("UpdateClusterVersion", upgrade(json!({}))).await.unwrap();
+    }
+    let forced = upgrade(json!({"force": true, "rollbackConfig": {"timeoutMinutes": 120}}));
+    world.call("UpdateClusterVersion", forced).await.unwrap();
 }

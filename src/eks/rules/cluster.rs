@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{Verdict, auto_mode, invalid, network, roles, values};
+use super::{Verdict, auto_mode, check, control_plane, invalid, network, roles, values};
 use crate::crd::cluster_settings::{AuthenticationMode, SupportType};
 use crate::eks::convert::cluster::{CreateCluster, EncryptionConfig};
 use crate::kubernetes_versions::{self, Support};
@@ -38,6 +38,7 @@ pub const CREATE: &[fn(&CreateCluster, &Facts<'_>) -> Verdict] = &[
     encryption,
     support,
     outpost,
+    control_plane,
 ];
 
 /// Nobody may set tags whose keys begin with `aws:`.
@@ -186,6 +187,12 @@ fn outpost(request: &CreateCluster, _: &Facts<'_>) -> Verdict {
         Some(outpost) if outpost.outpost_arns.len() != 1 => invalid("outpostConfig must have exactly one outpostArn"),
         _ => Ok(()),
     }
+}
+
+/// The control plane's parts are set as EKS supports it.
+fn control_plane(request: &CreateCluster, facts: &Facts<'_>) -> Verdict {
+    let version = request.version.as_deref().unwrap_or(facts.default_version);
+    check(control_plane::RULES, &control_plane::Asked::of(&request.settings, version), &())
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use chrono::NaiveDate;
 
-use super::{Verdict, auto_mode, cluster, invalid, network};
+use super::{Verdict, auto_mode, check, cluster, control_plane, invalid, network};
 use crate::crd::EKSClusterConfigSpec;
 use crate::eks::convert::cluster_change::UpdateClusterConfig;
+
+/// `controlPlaneEgressMode` of clusters that name none.
+const MANAGED: &str = "AWS_MANAGED";
 
 /// What is known when a cluster is to be changed.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +23,19 @@ pub struct Facts<'a> {
 }
 
 /// What UpdateClusterConfig refuses.
-pub const CONFIG: &[fn(&UpdateClusterConfig, &Facts<'_>) -> Verdict] =
-    &[subnets, security_groups, endpoints, public_cidrs, fixed_network, auto_mode, node_role, remote_networks, support];
+pub const CONFIG: &[fn(&UpdateClusterConfig, &Facts<'_>) -> Verdict] = &[
+    subnets,
+    security_groups,
+    endpoints,
+    public_cidrs,
+    egress,
+    fixed_network,
+    auto_mode,
+    node_role,
+    remote_networks,
+    support,
+    control_plane,
+];
 
 /// Subnets that are named are at least two; on an Outpost one will do.
 fn subnets(request: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
@@ -44,6 +58,16 @@ fn endpoints(_: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
 /// Who may use the public endpoint is told in CIDR blocks.
 fn public_cidrs(request: &UpdateClusterConfig, _: &Facts<'_>) -> Verdict {
     network::public_cidrs(request.resources_vpc_config.public_access_cidrs.as_deref())
+}
+
+/// Whoever routes what leaves the control plane goes on doing so.
+fn egress(_: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
+    let managed =
+        |spec: &EKSClusterConfigSpec| spec.control_plane_egress_mode.as_deref().is_none_or(|mode| mode == MANAGED);
+    if managed(facts.after) && !managed(facts.before) {
+        return invalid(format!("controlPlaneEgressMode can not be changed back to {MANAGED}"));
+    }
+    Ok(())
 }
 
 /// The network of Services and the IP family are for ever; a request may repeat them.
@@ -100,4 +124,65 @@ fn remote_networks(request: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict 
 fn support(request: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
     let policy = request.settings.upgrade_policy.as_ref().and_then(|policy| policy.support_type);
     cluster::standard_support(policy, facts.version, facts.today)
+}
+
+/// The control plane's parts are set as EKS supports it, with what isn't given as it is.
+fn control_plane(request: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
+    match control_plane::Asked::after(&request.settings, facts.after, facts.version) {
+        Some(asked) => check(control_plane::RULES, &asked, &()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::eks::convert::cluster_change::apply;
+
+    fn refusal(cluster: &mut crate::crd::EKSClusterConfig, change: &Value) -> Option<String> {
+        let mut request = json!({"name": "c"});
+        request.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let request: UpdateClusterConfig = serde_json::from_value(request).unwrap();
+        let before = cluster.spec.clone();
+        apply(&request, cluster).unwrap();
+        let today = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
+        let facts = Facts { before: &before, after: &cluster.spec, version: "1.35", today };
+        check(CONFIG, &request, &facts).err().map(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn who_routes_what_leaves_the_control_plane_goes_on_doing_so() {
+        let mut cluster = crate::crd::EKSClusterConfig::new("c", EKSClusterConfigSpec::default());
+        let mode = |mode: &str| json!({"resourcesVpcConfig": {"controlPlaneEgressMode": mode}});
+        assert_eq!(refusal(&mut cluster, &mode("CUSTOMER_ROUTED")), None);
+        assert!(refusal(&mut cluster, &mode("AWS_MANAGED")).unwrap().contains("changed back to AWS_MANAGED"));
+    }
+
+    #[test]
+    fn a_tier_stays_for_as_long_as_a_setting_needs_it() {
+        let mut cluster = crate::crd::EKSClusterConfig::new("c", EKSClusterConfigSpec::default());
+        let sync = |period: &str| json!({"kubeControllerManagerConfig": {"horizontalPodAutoscalerControllerConfig": {"horizontalPodAutoscalerSyncPeriod": period}}});
+        let tier = |tier: &str| json!({"controlPlaneScalingConfig": {"tier": tier}});
+        assert!(refusal(&mut cluster.clone(), &sync("10s")).is_some());
+        for change in [tier("tier-xl"), sync("10s")] {
+            assert_eq!(refusal(&mut cluster, &change), None, "{change}");
+        }
+        assert!(refusal(&mut cluster.clone(), &tier("standard")).is_some());
+        for change in [sync("15s"), tier("standard")] {
+            assert_eq!(refusal(&mut cluster, &change), None, "{change}");
+        }
+    }
+
+    #[test]
+    fn what_a_change_doesn_t_name_stays_as_it_is() {
+        let mut cluster = crate::crd::EKSClusterConfig::new("c", EKSClusterConfigSpec::default());
+        let api = |config: Value| json!({"kubeApiServerConfig": config});
+        assert_eq!(refusal(&mut cluster, &api(json!({"eventTtl": "30m"}))), None);
+        assert_eq!(refusal(&mut cluster, &api(json!({"serviceNodePortRange": {"minPort": 20_000}}))), None);
+        let said = refusal(&mut cluster.clone(), &api(json!({"serviceNodePortRange": {"maxPort": 15_000}}))).unwrap();
+        assert!(said.contains("minPort 20000"), "{said}");
+        assert_eq!(cluster.spec.kube_api_server_config.unwrap().event_ttl.as_deref(), Some("30m"));
+    }
 }

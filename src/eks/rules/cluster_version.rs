@@ -13,10 +13,17 @@ pub struct Facts<'a> {
     pub versions: &'a [String],
     /// Names and versions of its node groups, where these are known.
     pub groups: &'a [(String, String)],
+    /// Whether its insights found something that has to be done first, and the request doesn't force it.
+    pub blocked: bool,
+    /// How many minutes a rollback may take.
+    pub rollback_minutes: Option<i64>,
 }
 
+/// Two hours to seven days.
+const ROLLBACK: std::ops::RangeInclusive<i64> = 120..=10_080;
+
 /// What UpdateClusterVersion refuses of the version that is asked for.
-pub const UPDATE: &[fn(&str, &Facts<'_>) -> Verdict] = &[offered, one_up, groups];
+pub const UPDATE: &[fn(&str, &Facts<'_>) -> Verdict] = &[offered, one_up, groups, rollback, ready];
 
 /// The version is one that is offered.
 fn offered(wanted: &str, facts: &Facts<'_>) -> Verdict {
@@ -48,15 +55,34 @@ fn groups(_: &str, facts: &Facts<'_>) -> Verdict {
     )))
 }
 
+/// A rollback is given two hours to seven days.
+fn rollback(_: &str, facts: &Facts<'_>) -> Verdict {
+    if facts.rollback_minutes.is_none_or(|minutes| ROLLBACK.contains(&minutes)) {
+        return Ok(());
+    }
+    invalid(format!("timeoutMinutes of rollbackConfig must be between {} and {}", ROLLBACK.start(), ROLLBACK.end()))
+}
+
+/// What insights call an error is mended before the cluster goes on, unless the request says that it needn't.
+fn ready(_: &str, facts: &Facts<'_>) -> Verdict {
+    if !facts.blocked {
+        return Ok(());
+    }
+    Err(ApiError::invalid_state(
+        "Upgrade readiness issues detected. Call the EKS ListInsights API to view upgrade blocking issues detected by EKS. Pass the force flag to override upgrade readiness errors and proceed with upgrade.",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eks::error::ErrorCode;
     use crate::eks::rules::check;
 
     fn refusal(present: &str, wanted: &str, groups: &[(&str, &str)]) -> Option<String> {
         let versions: Vec<String> = (24..=34).map(|minor| format!("1.{minor}")).collect();
         let groups: Vec<_> = groups.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect();
-        let facts = Facts { present, versions: &versions, groups: &groups };
+        let facts = Facts { present, versions: &versions, groups: &groups, blocked: false, rollback_minutes: None };
         check(UPDATE, wanted, &facts).err().map(|error| error.message().to_owned())
     }
 
@@ -78,5 +104,22 @@ mod tests {
             text,
             "Nodegroups a, c must be updated to match cluster version 1.33 before updating cluster version"
         );
+    }
+
+    #[test]
+    fn what_insights_call_an_error_comes_first_and_a_rollback_has_its_time() {
+        let versions = ["1.33".to_owned(), "1.34".to_owned()];
+        let refusal = |blocked, rollback_minutes| {
+            let facts = Facts { present: "1.33", versions: &versions, groups: &[], blocked, rollback_minutes };
+            check(UPDATE, "1.34", &facts).err().map(|error| error.code())
+        };
+        assert_eq!(refusal(false, None), None);
+        assert_eq!(refusal(true, None), Some(ErrorCode::InvalidState));
+        for minutes in [120, 10_080] {
+            assert_eq!(refusal(false, Some(minutes)), None, "{minutes}");
+        }
+        for minutes in [119, 10_081] {
+            assert_eq!(refusal(false, Some(minutes)), Some(ErrorCode::InvalidParameter), "{minutes}");
+        }
     }
 }
