@@ -1,17 +1,20 @@
 //! The page at `/_k3eks/`: clusters and all that belongs to them, live, and what people do with them.
 //!
 //! The page asks two ports of the same server: the EKS API for whatever EKS knows, and the routes here for what it doesn't:
-//! a stream of all clusters, one cluster with its Events, stopping and starting, and deletion with the node groups.
+//! who asks, a stream of all clusters, one cluster with its Events, what a new cluster is to have, stopping and starting, and deletion with
+//! the node groups.
 
 mod act;
 mod page;
+mod parts;
 mod stream;
 mod view;
+mod who;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 
 use crate::eks::beside::Beside;
 
@@ -20,7 +23,9 @@ pub fn routes(beside: Arc<Beside>) -> Router {
     Router::new()
         .route("/_k3eks", get(page::elsewhere))
         .route("/_k3eks/", get(page::page))
+        .route("/_k3eks/console/whoami", get(who::who))
         .route("/_k3eks/console/stream", get(stream::stream))
+        .route("/_k3eks/console/parts/{name}", post(parts::add))
         .route("/_k3eks/console/clusters/{namespace}/{name}", get(view::one).delete(act::delete))
         .route("/_k3eks/console/clusters/{namespace}/{name}/state", put(act::state))
         .with_state(beside)

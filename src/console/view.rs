@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::crd::cluster::NodeCount;
+use crate::crd::cluster::{NodeCount, PowerState};
 use crate::crd::names::{Identity, nodegroup_name};
 use crate::crd::{
     AccessEntry, Addon, EKSClusterConfig, FargateProfile, IdentityProviderConfig, Nodegroup, Phase,
@@ -25,6 +25,8 @@ const UPDATES: usize = 50;
 
 /// A cluster's line in the table. A type, not a [`Value`]: a page's first news are of all clusters.
 #[derive(Serialize)]
+// They are facts beside each other, and the page's to combine.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Line<'a, G> {
     key: String,
     namespace: Option<String>,
@@ -38,6 +40,12 @@ pub struct Line<'a, G> {
     version: Option<&'a str>,
     endpoint: Option<&'a str>,
     imported: bool,
+    /// It was stopped, or is to be.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stopped: bool,
+    /// It is stopped only because nobody used it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    asleep: bool,
     created: Option<String>,
     nodes: NodeCount,
     groups: Vec<G>,
@@ -66,6 +74,8 @@ pub fn line<'a, G>(
         version: version.or(spec.kubernetes_version.as_deref()),
         endpoint: status.and_then(|status| status.endpoint.as_deref()),
         imported: spec.imported,
+        stopped: spec.state == Some(PowerState::Stopped),
+        asleep: status.is_some_and(|status| status.phase == Some(Phase::Stopped) && status.hibernated.is_some()),
         created: cluster.creation_timestamp().map(|time| time.0.to_string()),
         nodes: status.and_then(|status| status.nodes.clone()).unwrap_or_default(),
         groups: groups.iter().map(|group| of_group(group)).collect(),
@@ -151,4 +161,23 @@ pub async fn one(
 
 fn members<K: Kind + crate::crd::Member>(store: &Store, cluster: &EKSClusterConfig) -> Vec<Value> {
     store.members::<K>(cluster).iter().map(|member| json!(**member)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_who_sleeps_from_who_was_stopped() {
+        let told = |spec: Value, status: Value| {
+            let mut cluster = EKSClusterConfig::new("c", serde_json::from_value(spec).unwrap());
+            cluster.status = serde_json::from_value(status).unwrap();
+            let summary = summary(&cluster, &[]);
+            (summary["stopped"] == true, summary["asleep"] == true)
+        };
+        assert_eq!(told(json!({}), json!({"phase": "Active"})), (false, false));
+        assert_eq!(told(json!({"state": "Stopped"}), json!({"phase": "Active"})), (true, false));
+        assert_eq!(told(json!({"state": "Stopped"}), json!({"phase": "Stopped"})), (true, false));
+        assert_eq!(told(json!({}), json!({"phase": "Stopped", "hibernated": "0123"})), (false, true));
+    }
 }

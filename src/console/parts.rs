@@ -1,0 +1,118 @@
+//! The node groups and addons that a new cluster is to have. The EKS API takes them once the cluster is there; here they are written
+//! into the resources at once, as YAML has them, so that nobody has to wait at the page.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use kube::ResourceExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::view;
+use crate::crd::addon::AddonSpec;
+use crate::crd::cluster::InlineNodegroup;
+use crate::crd::{Addon, EKSClusterConfig, member};
+use crate::eks::beside::Beside;
+use crate::eks::error::ApiError;
+use crate::eks::store::StoreError;
+
+/// The largest body that is read.
+const LARGEST: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Parts {
+    #[serde(default)]
+    node_groups: Vec<InlineNodegroup>,
+    #[serde(default)]
+    addons: Vec<Wanted>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Wanted {
+    addon_name: String,
+    addon_version: Option<String>,
+}
+
+/// Adds node groups and addons to a cluster of the caller's account and region. What is there already under the same name stays.
+pub async fn add(
+    State(beside): State<Arc<Beside>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    let (head, body) = request.into_parts();
+    let arrived = beside.bodies.read(body, LARGEST).await?;
+    let body = arrived.bytes.as_ref();
+    let caller = beside.caller_with(&head, body)?;
+    let store = &beside.api.store;
+    let cluster = store.cluster(&caller, &name)?;
+    let parts: Parts = serde_json::from_slice(body)
+        .map_err(|why| ApiError::invalid_parameter(format!("The body must have nodeGroups and addons: {why}")))?;
+    let cluster = if parts.node_groups.is_empty() {
+        cluster
+    } else {
+        let change = |cluster: &mut EKSClusterConfig| {
+            add_groups(cluster, &parts.node_groups);
+            Ok(())
+        };
+        store.change(&cluster, change).await?.0
+    };
+    for wanted in &parts.addons {
+        add_addon(&beside, &cluster, wanted).await?;
+    }
+    Ok(Json(json!({"changed": view::key(&cluster)})))
+}
+
+fn add_groups(cluster: &mut EKSClusterConfig, wanted: &[InlineNodegroup]) {
+    let groups = cluster.spec.node_groups.get_or_insert_default();
+    for group in wanted {
+        if groups.iter().all(|there| there.nodegroup_name != group.nodegroup_name) {
+            groups.push(group.clone());
+        }
+    }
+}
+
+async fn add_addon(beside: &Beside, cluster: &EKSClusterConfig, wanted: &Wanted) -> Result<(), ApiError> {
+    let name = &wanted.addon_name;
+    let mut addon = Addon::new(
+        "",
+        AddonSpec {
+            cluster_name: cluster.name_any(),
+            addon_name: name.clone(),
+            addon_version: wanted.addon_version.clone(),
+            ..AddonSpec::default()
+        },
+    );
+    addon.metadata = member::metadata(cluster, "addon", name);
+    let other = member::other_name(cluster, "addon", &[name]);
+    match beside.api.store.create_member(cluster, addon, other, |found| found.spec.addon_name == *name).await {
+        Ok(_) | Err(StoreError::Exists) => Ok(()),
+        Err(error) => Err(ApiError::from(error).addon(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_added_once() {
+        let mut cluster = EKSClusterConfig::new("c", crate::crd::EKSClusterConfigSpec::default());
+        let wanted: Parts = serde_json::from_value(json!({"nodeGroups": [
+            {"nodegroupName": "a", "instanceType": "t3.small", "minSize": 0, "desiredSize": 1, "maxSize": 2},
+        ]}))
+        .unwrap();
+        add_groups(&mut cluster, &wanted.node_groups);
+        add_groups(&mut cluster, &wanted.node_groups);
+        let groups = cluster.spec.node_groups.unwrap();
+        assert_eq!(groups.len(), 1);
+        assert_eq!((groups[0].desired_size, groups[0].instance_type.as_deref()), (Some(1), Some("t3.small")));
+    }
+
+    #[test]
+    fn what_it_does_not_know_is_refused() {
+        assert!(serde_json::from_value::<Parts>(json!({"nodegroups": []})).is_err());
+    }
+}

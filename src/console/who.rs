@@ -1,0 +1,25 @@
+//! Who looks at the page.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use serde::Serialize;
+
+use crate::eks::beside::Beside;
+use crate::eks::error::ApiError;
+
+/// The owner of the keys that a request is signed with.
+#[derive(Serialize)]
+pub struct Who {
+    account: String,
+    principal: String,
+    /// Whether the signature was checked.
+    checked: bool,
+}
+
+/// Says whose keys the request is signed with: the page signs nobody in before it knows.
+pub async fn who(State(beside): State<Arc<Beside>>, request: Request) -> Result<Json<Who>, ApiError> {
+    let caller = beside.caller(&request)?;
+    Ok(Json(Who { account: caller.account, principal: caller.principal_arn, checked: caller.verified }))
+}
