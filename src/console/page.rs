@@ -19,9 +19,14 @@ const PERMISSIVE: &str = r#"<p id="mode" role="note">Permissive: no credentials 
 const STYLE: &str = include_str!("page/page.css");
 const FIRST: &str = include_str!("page/first.js");
 /// In the order in which they are read.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 9] = [
     include_str!("page/base.js"),
+    include_str!("page/request.js"),
+    include_str!("page/ask.js"),
+    include_str!("page/route.js"),
     include_str!("page/table.js"),
+    include_str!("page/recipe.js"),
+    include_str!("page/create.js"),
     include_str!("page/detail.js"),
     include_str!("page/main.js"),
 ];

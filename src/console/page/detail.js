@@ -4,14 +4,27 @@ let tab = 'Node groups';
 /** Of answers that overtake each other, only the last one counts. */
 let asked = 0;
 
+const slug = (name) => name.toLowerCase().replace(' ', '-');
+
+/** Shows a cluster in an element, at one of its tabs. */
+function showCluster(element, key, route) {
+  tab = Object.keys(TABS).find((name) => slug(name) === route.tab) || 'Node groups';
+  showCluster.element = element;
+  return key ? refresh() : null;
+}
+
+document.addEventListener('news', ({ detail: { changed, gone } }) => {
+  if (here.key && ((!changed.length && !gone.length) || changed.includes(here.key))) soon();
+});
+
 async function refresh() {
-  const key = chosen.key;
+  const { key } = here;
   const number = ++asked;
   try {
     const found = await request('GET', `/_k3eks/console/clusters/${key}`);
-    if (number === asked && key === chosen.key) show(found);
+    if (number === asked && key === here.key) show(found);
   } catch (error) {
-    if (number === asked) byId('detail').replaceChildren(h('p', { class: 'wrong' }, error.message), h('button', { onclick: refresh }, 'Try again'));
+    if (number === asked) showCluster.element.replaceChildren(h('p', { class: 'wrong' }, error.message), h('button', { onclick: refresh }, 'Try again'));
   }
 }
 
@@ -19,7 +32,7 @@ async function refresh() {
 function soon() {
   soon.timer ??= setTimeout(() => {
     soon.timer = null;
-    if (chosen.key) refresh();
+    if (here.key) refresh();
   }, 300);
 }
 
@@ -79,30 +92,60 @@ function facts({ summary, conditions }) {
 
 function show(found) {
   const { summary } = found;
-  const stopped = found.spec.state === 'Stopped';
   const busy = summary.phase === 'Deleting';
   const names = Object.keys(TABS);
   const focused = document.activeElement?.id;
   const tabs = names.map((name) => h('button', {
     role: 'tab', id: `tab-${name.replace(' ', '-')}`, 'aria-selected': String(name === tab), 'aria-controls': 'panel', tabindex: name === tab ? 0 : -1,
-    onclick: () => { tab = name; show(found); },
+    onclick: () => go(summary, slug(name)),
     onkeydown: (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!step) return;
       tab = names[(names.indexOf(name) + step + names.length) % names.length];
       show(found);
+      go(summary, slug(tab));
       byId(`tab-${tab.replace(' ', '-')}`).focus();
     },
   }, name));
-  byId('detail').replaceChildren(
+  showCluster.element.replaceChildren(
     h('div', { class: 'bar' }, h('h2', { tabindex: -1 }, summary.name),
       h('button', { onclick: () => kubeconfig(summary), disabled: !summary.endpoint }, 'Copy kubeconfig'),
       h('button', { onclick: () => upgrade(summary), disabled: busy || summary.imported }, 'Upgrade'),
-      h('button', { onclick: () => power(summary, stopped ? 'Running' : 'Stopped'), disabled: busy || summary.imported }, stopped ? 'Start' : 'Stop'),
-      h('button', { class: 'bad', onclick: () => remove(summary), disabled: busy }, 'Delete'),
-      h('button', { onclick: () => choose(null), 'aria-label': 'Close' }, '✕')),
+      h('button', { onclick: () => kubeconfig(summary, true), disabled: !summary.endpoint }, 'Download kubeconfig'),
+      h('button', { onclick: () => power(summary, may.Running(summary) ? 'Running' : 'Stopped'), disabled: busy || summary.imported }, summary.asleep ? 'Wake' : summary.stopped ? 'Start' : 'Stop'),
+      h('button', { class: 'bad', onclick: () => remove(summary), disabled: busy }, 'Delete')),
     facts(found),
     h('div', { role: 'tablist', 'aria-label': 'Parts of the cluster' }, tabs),
     h('div', { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${tab.replace(' ', '-')}` }, TABS[tab](found)));
   if (focused && byId(focused)) byId(focused).focus();
+}
+function addGroup(cluster) {
+  ask(`Add a node group to ${cluster.name}`, [
+    { label: 'Name', name: 'name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' },
+    { label: 'Nodes', name: 'nodes', type: 'number', min: 0, max: 450, value: '1' },
+    { label: 'Instance type', name: 'type', value: 't3.medium' },
+  ], 'Add', ({ name, nodes, type }) => {
+    const scalingConfig = { minSize: 0, desiredSize: Number(nodes), maxSize: Math.max(1, Number(nodes)) };
+    const body = { nodegroupName: name, nodeRole: role(cluster.account, 'k3eks-console'), subnets: ['subnet-0'], instanceTypes: [type], scalingConfig };
+    return request('POST', eks(cluster, '/node-groups'), { body, world: cluster });
+  });
+}
+function scale(cluster, group) {
+  ask(`Scale ${group.name}`, [{ label: 'Nodes', name: 'nodes', type: 'number', min: 0, max: 450, value: String(group.scaling.desiredSize) }], 'Scale', ({ nodes }) => {
+    const desiredSize = Number(nodes);
+    const scalingConfig = { desiredSize, minSize: Math.min(group.scaling.minSize, desiredSize), maxSize: Math.max(group.scaling.maxSize, desiredSize) };
+    return request('POST', eks(cluster, `/node-groups/${encodeURIComponent(group.name)}/update-config`), { body: { scalingConfig }, world: cluster });
+  });
+}
+async function upgrade(cluster) {
+  const minor = (version) => Number(version.split('.')[1]);
+  const known = await versions().catch(() => []);
+  const next = known.filter((version) => minor(version) === minor(cluster.version || '1.0') + 1);
+  if (!next.length) return say(`There is no version after ${cluster.version}.`);
+  ask(`Upgrade ${cluster.name}`, [{ label: 'To', name: 'version', options: next }], 'Upgrade', ({ version }) => request('POST', eks(cluster, '/updates'), { body: { version }, world: cluster }),
+    { text: 'The API server is away for some seconds. Versions never go down.' });
+}
+function deleteGroup(cluster, group) {
+  ask(`Delete node group ${group.name}?`, [], 'Delete', () => request('DELETE', eks(cluster, `/node-groups/${encodeURIComponent(group.name)}`), { world: cluster }),
+    { danger: true, text: 'Its nodes are drained and removed.' });
 }

@@ -1,4 +1,4 @@
-/* The table of clusters: what is known, what is shown of it, and which one is chosen. */
+/* The table of clusters: what is known, what is shown of it and in which order, and which ones are picked. */
 
 /** All clusters by key, as the server told of them last. */
 const clusters = new Map();
@@ -6,40 +6,80 @@ const clusters = new Map();
 const rows = new Map();
 /** Keys of those that tell of the past. */
 const stale = new Set();
-const chosen = { key: null };
+/** Keys of those that are picked, for what is done with many. */
+const picked = new Set();
 
+/** Whether the first news have come: before, nobody knows what there is. */
+let told = false;
+
+const { compare } = new Intl.Collator('en', { numeric: true });
+
+/** What is ready of what is wanted. Of nothing there is no part. */
 function bar(ready, desired) {
-  return [h('progress', { max: desired || 1, value: desired ? ready : 1, 'aria-label': `${ready} of ${desired} nodes are ready` }), ` ${ready}/${desired}`];
+  const text = `${ready}/${desired}`;
+  return desired ? [h('progress', { max: desired, value: Math.min(ready, desired), 'aria-label': `${ready} of ${desired} nodes are ready` }), ` ${text}`] : [text];
 }
 
 function phase(name) {
   return h('span', { class: `phase ${name || ''}` }, name || 'accepted');
 }
 
-/** Cells that a grid lays out have to say what they are. */
-function rowOf(cluster) {
-  const { key, name, resource, says, version, endpoint, nodes, account, region } = cluster;
-  const cell = (look, ...content) => h('td', { role: 'cell', class: look }, ...content);
-  return h('tr', { role: 'row', 'data-key': key, 'aria-current': chosen.key === key ? 'true' : false },
-    cell(null, h('button', { class: 'name', 'data-key': key }, name), name === resource ? null : h('div', { class: 'mono' }, resource)),
-    cell(`phase ${cluster.phase || ''}`, cluster.phase || 'accepted'),
-    cell(null, version || '–'),
-    cell(null, ...bar(nodes.ready, nodes.desired)),
-    cell('mono', endpoint || '–'),
-    cell('mono', `${account} ${region}`),
-    cell('says', says || ''));
+/** The columns behind the one that picks: by what they sort, and what they say. */
+const COLUMNS = [
+  { title: 'Cluster', by: (cluster) => cluster.name },
+  { title: 'Phase', by: (cluster) => cluster.phase || '' },
+  { title: 'Version', by: (cluster) => cluster.version || '', look: 'mono' },
+  { title: 'Nodes', by: (cluster) => cluster.nodes.ready },
+  { title: 'Namespace', by: (cluster) => cluster.namespace, look: 'mono' },
+  { title: 'Account', by: (cluster) => cluster.account, look: 'mono' },
+  { title: 'Region', by: (cluster) => cluster.region, look: 'mono' },
+  { title: 'Endpoint', by: (cluster) => cluster.endpoint || '', look: 'mono' },
+  { title: 'Message', by: (cluster) => cluster.says || '', look: 'says' },
+];
+const sorting = { column: COLUMNS[0], down: false };
+
+/** A row without its cluster. Cells that a grid lays out have to say what they are, and on a phone what they tell. */
+const FORM = h('tr', { role: 'row' },
+  h('td', { role: 'cell', class: 'pick' }, h('input', { type: 'checkbox' })),
+  COLUMNS.map(({ title, look }) => h('td', { role: 'cell', class: look, 'data-title': title })));
+FORM.children[1].append(h('a', { class: 'name' }), h('span', { class: 'mono' }));
+
+/** Brings a row to what is known of its cluster. Its link and its box stay what they are: the focus may be on them. */
+function paint(row, cluster) {
+  const [pick, name, phaseCell, , nodes] = row.children;
+  if (row.dataset.key !== cluster.key) {
+    row.dataset.key = cluster.key;
+    pick.firstChild.setAttribute('aria-label', `Select ${cluster.name}`);
+    const [link, resource] = name.children;
+    link.textContent = cluster.name;
+    link.href = address(cluster);
+    resource.textContent = cluster.name === cluster.resource ? '' : cluster.resource;
+  }
+  pick.firstChild.checked = picked.has(cluster.key);
+  phaseCell.className = `phase ${cluster.phase || ''}`;
+  phaseCell.textContent = cluster.asleep ? 'Asleep' : cluster.phase || 'accepted';
+  nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired));
+  for (const at of [2, 4, 5, 6, 7, 8]) {
+    const text = COLUMNS[at].by(cluster) || '–';
+    const cell = row.children[at + 1];
+    if (cell.textContent !== text) cell.textContent = text;
+  }
+  return row;
 }
 
 /** Whether the chosen phase and the searched words let a cluster be shown. */
 function wanted(cluster, only, words) {
   if (only && cluster.phase !== only) return false;
   if (!words.length) return true;
-  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.says, ...cluster.groups].join(' ').toLowerCase();
+  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.asleep && 'asleep', cluster.says, ...cluster.groups].join(' ').toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
-const { compare } = new Intl.Collator();
-const order = (a, b) => compare(a.name, b.name) || compare(a.key, b.key);
+function order(a, b) {
+  const { column: { by }, down } = sorting;
+  const [x, y] = down ? [by(b), by(a)] : [by(a), by(b)];
+  return (typeof x === 'number' ? x - y : compare(x, y)) || compare(a.name, b.name) || compare(a.key, b.key);
+}
 
 /** Makes the rows of `body` those of `fresh`, and touches none that is where it has to be: each one costs with many. */
 function place(body, fresh) {
@@ -59,27 +99,39 @@ const AT_ONCE = 100;
 function make(shown) {
   let left = AT_ONCE;
   const fresh = [];
-  for (const { key } of shown) {
+  for (const cluster of shown) {
+    const { key } = cluster;
     if (stale.has(key) || !rows.has(key)) left -= 1;
-    if (left >= 0 && (stale.delete(key) || !rows.has(key))) rows.set(key, rowOf(clusters.get(key)));
+    if (left >= 0 && (stale.delete(key) || !rows.has(key))) rows.set(key, paint(rows.get(key) || FORM.cloneNode(true), cluster));
     if (rows.has(key)) fresh.push(rows.get(key));
   }
   return { fresh, more: left < 0 };
 }
 
-/** Draws what is wanted. */
-function draw() {
-  clearTimeout(draw.timer);
+/** What the search and the filter let be shown, in order. */
+function seen() {
   const only = byId('phase').value;
   const words = byId('search').value.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = [...clusters.values()].filter((cluster) => wanted(cluster, only, words)).sort(order);
-  const focused = document.activeElement?.dataset?.key;
+  return [...clusters.values()].filter((cluster) => wanted(cluster, only, words)).sort(order);
+}
+
+/** Draws what is wanted, and leaves the focus where it is; that of a row that goes passes to the next one. */
+function draw() {
+  clearTimeout(draw.timer);
+  if (!told || byId('clusters').hidden) return;
+  const shown = seen();
   const body = byId('rows');
+  const focused = document.activeElement;
+  const row = body.contains(focused) ? focused.closest('tr') : null;
+  const at = row ? [...body.children].indexOf(row) : -1;
   const { fresh, more } = make(shown);
   if (more) draw.timer = setTimeout(draw, 20);
   place(body, fresh);
-  if (focused && document.activeElement?.dataset?.key !== focused) body.querySelector(`button[data-key="${CSS.escape(focused)}"]`)?.focus();
   byId('table').hidden = shown.length === 0;
+  if (row && document.activeElement !== focused) {
+    const next = body.children[Math.min(at, body.children.length - 1)]?.querySelector('.name') || byId('search');
+    (row.isConnected ? focused : next).focus({ preventScroll: row.isConnected });
+  }
   byId('count').textContent = shown.length === clusters.size ? `${clusters.size} clusters` : `${shown.length} of ${clusters.size} clusters`;
   const empty = byId('empty');
   empty.hidden = shown.length > 0;
@@ -87,6 +139,7 @@ function draw() {
     ? 'No cluster matches the search.'
     : 'There are no clusters yet. Create one here, with kubectl apply, or with aws eks create-cluster.';
   phases();
+  tellPicked(shown);
 }
 
 /** Offers the phases that occur. */
@@ -100,37 +153,78 @@ function phases() {
   select.value = occur.includes(value) ? value : '';
 }
 
-/** Takes in what the server told. */
+/** Says how many are picked, and offers what can be done with them. */
+function tellPicked(shown) {
+  const some = [...picked].map((key) => clusters.get(key));
+  const visible = new Set(shown.map((cluster) => cluster.key));
+  const unseen = some.filter((cluster) => !visible.has(cluster.key)).length;
+  const bulk = byId('bulk');
+  // The buttons of a bar that goes would take the focus with them.
+  if (!some.length && bulk.contains(document.activeElement)) byId('all').focus();
+  bulk.hidden = !some.length;
+  byId('picked').textContent = `${some.length} selected${unseen ? `, ${unseen} of them not shown` : ''}`;
+  const all = byId('all');
+  all.checked = shown.length > 0 && shown.every((cluster) => picked.has(cluster.key));
+  all.indeterminate = !all.checked && shown.some((cluster) => picked.has(cluster.key));
+}
+
+/** Acts on those picked that the act is for; says so where there is none. */
+function withPicked(what, act) {
+  const some = [...picked].map((key) => clusters.get(key)).filter(may[what]);
+  if (some.length) act(some);
+  else say({ Running: 'None of them is stopped or asleep.', Stopped: 'None of them can be stopped.', delete: 'All of them are being deleted.' }[what]);
+}
+
+function pick(keysOf, on) {
+  for (const key of keysOf) {
+    if (on) picked.add(key); else picked.delete(key);
+    const row = rows.get(key);
+    if (row) row.firstChild.firstChild.checked = on;
+  }
+  tellPicked(seen());
+}
+
+/** Sorts by a column; by the same one again, the other way round. */
+function sortBy(column, down = sorting.column === column && !sorting.down) {
+  Object.assign(sorting, { column, down });
+  COLUMNS.forEach((one, at) => {
+    const head = byId('head').children[at + 1];
+    head.setAttribute('aria-sort', one === column ? (down ? 'descending' : 'ascending') : 'none');
+  });
+  byId('sort').value = `${COLUMNS.indexOf(column)}${down ? '-' : ''}`;
+  draw();
+}
+
+/** Makes what stands above the rows and beside them. */
+function beginTable() {
+  byId('head').append(...COLUMNS.map((column) => h('th', { role: 'columnheader' }, h('button', { class: 'sort', onclick: () => sortBy(column) }, column.title))));
+  byId('sort').append(...COLUMNS.flatMap(({ title }, at) => [h('option', { value: at }, title), h('option', { value: `${at}-` }, `${title}, descending`)]));
+  byId('sort').addEventListener('change', ({ target }) => sortBy(COLUMNS[parseInt(target.value, 10)], target.value.endsWith('-')));
+  byId('rows').addEventListener('change', ({ target }) => pick([target.closest('tr').dataset.key], target.checked));
+  byId('all').addEventListener('change', ({ target }) => pick(seen().map((cluster) => cluster.key), target.checked));
+  const bulk = {
+    start: () => withPicked('Running', (some) => power(some, 'Running')),
+    stop: () => withPicked('Stopped', (some) => power(some, 'Stopped')),
+    delete: () => withPicked('delete', remove),
+    none: () => pick([...picked], false),
+  };
+  byId('bulk').addEventListener('click', ({ target }) => bulk[target.closest('button')?.dataset.does]?.());
+  byId('search').addEventListener('input', draw);
+  byId('phase').addEventListener('change', draw);
+  sortBy(COLUMNS[0], false);
+}
+
+/** Takes in what the server told. Who looks at one cluster listens for `news`. */
 function learn({ changed, gone }) {
+  const first = !told;
+  told = true;
   for (const cluster of changed) {
     clusters.set(cluster.key, cluster);
     stale.add(cluster.key);
   }
-  for (const key of gone) for (const known of [clusters, rows, stale]) known.delete(key);
-  if (changed.length || gone.length || !rows.size) draw();
-  if (chosen.key && gone.includes(chosen.key)) {
-    say(`Cluster ${chosen.key} is gone.`);
-    choose(null);
-  } else if (chosen.key && (!changed.length || changed.some((cluster) => cluster.key === chosen.key))) {
-    soon();
-  }
-}
-
-/** Shows a cluster below the table, or none. */
-function choose(key) {
-  const before = chosen.key;
-  chosen.key = key;
-  for (const one of [before, key]) {
-    const row = rows.get(one);
-    if (row) row.toggleAttribute('aria-current', one === key);
-    if (row && one === key) row.setAttribute('aria-current', 'true');
-  }
-  history.replaceState(null, '', key ? `#${key}` : location.pathname);
-  byId('detail').hidden = !key;
-  if (key) {
-    byId('detail').replaceChildren(h('p', { role: 'status' }, 'loading…'));
-    refresh().then(() => byId('detail').querySelector('h2')?.focus());
-  } else if (before) {
-    document.querySelector(`button[data-key="${CSS.escape(before)}"]`)?.focus();
-  }
+  for (const key of gone) for (const known of [clusters, rows, stale, picked]) known.delete(key);
+  countClaims();
+  if (changed.length || gone.length || first || !rows.size) draw();
+  const detail = { changed: changed.map((cluster) => cluster.key), gone, first };
+  document.dispatchEvent(new CustomEvent('news', { detail }));
 }

@@ -1,0 +1,114 @@
+/* The dialog in which people are asked, and what they do with one cluster or with many. */
+
+let fieldNumber = 0;
+
+/** A labelled field; `hint` is read with it. A `list` offers values and takes others. */
+function field({ label, options, hint, list, type, ...properties }) {
+  const id = `field-${++fieldNumber}`;
+  const look = { id, required: true, autocomplete: 'off', 'aria-describedby': hint && `${id}-hint`, list: list && `${id}-list`, ...properties };
+  if (type === 'checkbox') {
+    return h('label', { class: 'check' }, h('input', { ...look, type, required: false }), ` ${label}`);
+  }
+  const control = options
+    ? h('select', look, options.map((option) => h('option', { value: option.value ?? option, selected: properties.value !== undefined && (option.value ?? option) === properties.value }, option.text ?? option)))
+    : h(type === 'textarea' ? 'textarea' : 'input', { ...look, type: type === 'textarea' ? undefined : type });
+  return h('div', { class: 'field' }, h('label', { for: id }, label), control,
+    list && h('datalist', { id: `${id}-list` }, list.map((value) => h('option', { value }))), hint && h('small', { id: `${id}-hint` }, hint));
+}
+
+/** Asks in a dialog; `act` gets the fields, and its error is shown there. */
+function ask(title, fields, verb, act, { text, danger } = {}) {
+  const dialog = byId('dialog');
+  const wrong = h('p', { class: 'wrong', role: 'alert', hidden: true });
+  const submit = h('button', { class: danger ? 'bad' : 'main', type: 'submit' }, verb);
+  let busy = false;
+  const form = h('form', {
+    onsubmit: async (event) => {
+      event.preventDefault();
+      if (busy) return;
+      busy = true;
+      wrong.hidden = true;
+      // Not disabled: a button that is loses the focus.
+      submit.setAttribute('aria-disabled', 'true');
+      try {
+        await act(Object.fromEntries(new FormData(form)));
+        if (form.isConnected) dialog.close();
+      } catch (error) {
+        wrong.textContent = error.message;
+        wrong.hidden = false;
+      }
+      submit.removeAttribute('aria-disabled');
+      busy = false;
+    },
+  }, h('h2', { id: 'asked' }, title), text ? h('p', {}, text) : null, fields.map(field),
+  wrong, h('div', { class: 'row' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'), submit));
+  dialog.replaceChildren(form);
+  if (!dialog.open) dialog.showModal();
+}
+
+/** Does something with each, a few at a time; fails with what went wrong, of which. */
+async function each(items, act) {
+  const left = [...items];
+  const wrong = [];
+  const work = async () => {
+    for (let one = left.shift(); one; one = left.shift()) {
+      try {
+        await act(one);
+      } catch (error) {
+        wrong.push(items.length > 1 ? `${one.name}: ${error.message}` : error.message);
+      }
+    }
+  };
+  await Promise.all([work(), work(), work(), work()]);
+  if (!wrong.length) return;
+  const done = items.length - wrong.length;
+  throw new Error([...(done ? [`Done for ${done} of ${items.length}, not for:`] : []), ...wrong].join('\n'));
+}
+
+const named = (items) => (items.length === 1 ? items[0].name : `${items.length} clusters`);
+const names = (items) => (items.length > 1 ? h('span', { class: 'names' }, items.map((one) => one.name).join(', ')) : null);
+
+/** Whether a cluster can be started, stopped or deleted now. One that sleeps wasn't stopped by anybody, and wakes. */
+const may = {
+  Running: (cluster) => !cluster.imported && cluster.phase !== 'Deleting' && Boolean(cluster.stopped || cluster.asleep),
+  Stopped: (cluster) => !cluster.imported && cluster.phase !== 'Deleting' && !cluster.stopped && !cluster.asleep,
+  delete: (cluster) => cluster.phase !== 'Deleting',
+};
+
+/** Stops (`Stopped`), or starts and wakes (`Running`), one cluster or several. */
+function power(some, to) {
+  const items = [some].flat();
+  const verb = to === 'Stopped' ? 'Stop' : items.every((one) => one.asleep && !one.stopped) ? 'Wake' : 'Start';
+  const texts = { Stop: 'The containers are stopped, and all data is kept. ', Start: 'The same endpoint and nodes come back. ', Wake: 'Nobody used it for a while, so it sleeps. It comes back with the same endpoint and nodes. ' };
+  ask(`${verb} ${named(items)}?`, [], verb, () => each(items, (one) => request('PUT', `${own(one)}/state`, { body: { state: to } })),
+    { text: [texts[verb], names(items)].filter(Boolean) });
+}
+
+/** Deletes one cluster or several, with all that belongs to them. */
+function remove(some) {
+  const items = [some].flat();
+  const real = items.filter((one) => !one.imported);
+  const word = items.length > 1 ? 'delete' : items[0].name;
+  const text = real.length ? `Clusters, node groups and all data go${real.length < items.length ? '; what was imported stays as it is' : ''}. Type ${word} to confirm. ` : 'What was imported stays as it is. ';
+  const confirm = real.length ? [{ label: items.length > 1 ? 'Confirmation' : 'Name', name: 'name' }] : [];
+  ask(`Delete ${named(items)}?`, confirm, 'Delete', async ({ name }) => {
+    if (real.length && name !== word) throw new Error(`That isn't ${word}.`);
+    await each(items, (one) => request('DELETE', own(one)));
+  }, { danger: true, text: [text, names(items)].filter(Boolean) });
+}
+
+/** A cluster's kubeconfig, to the clipboard, or as a file. */
+async function kubeconfig(cluster, asFile) {
+  try {
+    const where = new URLSearchParams({ account: cluster.account, region: cluster.region });
+    const text = await request('GET', `/_k3eks/clusters/${encodeURIComponent(cluster.name)}/kubeconfig?${where}`, { world: cluster });
+    if (asFile || !navigator.clipboard) {
+      download(`${cluster.name}.kubeconfig`, text);
+      say(asFile ? `${cluster.name}.kubeconfig was downloaded.` : `${cluster.name}.kubeconfig was downloaded: copying ${UNTRUSTED}`);
+    } else {
+      await copy(text, 'The kubeconfig');
+    }
+  } catch (error) {
+    say(`There is no kubeconfig to be had: ${error.message}`);
+  }
+}

@@ -1,0 +1,183 @@
+/* The view in which a cluster is described: a form, and beside it the same as YAML and as commands. */
+
+const TYPES = ['t3.small', 't3.medium', 't3.large', 't3.xlarge', 'm5.large', 'm5.xlarge', 'c5.large', 'c5.xlarge', 'r5.large'];
+const REGIONS = ['us-east-1', 'us-east-2', 'us-west-2', 'eu-central-1', 'eu-west-1', 'ap-northeast-1', 'ap-southeast-2'];
+const DEFAULT_ACCOUNT = '000000000000';
+/** What the form is of; none before it is first wanted. */
+let draft = null;
+
+const split = (text) => text.split(/[\s,]+/).filter(Boolean);
+
+/** A group of fields that there can be several of. */
+function several(title, verb, make) {
+  const items = h('div', { class: 'several' });
+  const add = h('button', { type: 'button', onclick: () => {
+    const item = make(items.children.length + 1);
+    items.append(item);
+    item.querySelector('input').focus();
+    showRecipe();
+  } }, verb);
+  items.addEventListener('click', ({ target }) => {
+    if (!target.closest('button.drop')) return;
+    target.closest('.item').remove();
+    add.focus();
+    showRecipe();
+  });
+  return h('fieldset', {}, h('legend', {}, title), items, add);
+}
+
+const drop = (what) => h('button', { type: 'button', class: 'drop', 'aria-label': `Remove ${what}` }, 'Remove');
+
+function groupItem(number) {
+  return h('fieldset', { class: 'item' }, h('legend', {}, `Node group ${number}`), h('div', { class: 'fields' },
+    field({ label: 'Group name', name: 'group', value: `workers${number > 1 ? `-${number}` : ''}`, pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
+    field({ label: 'Instance type', name: 'type', value: 't3.medium', list: TYPES }),
+    field({ label: 'Min size', name: 'min', type: 'number', min: 0, max: 450, value: '1' }),
+    field({ label: 'Desired size', name: 'desired', type: 'number', min: 0, max: 450, value: '1' }),
+    field({ label: 'Max size', name: 'max', type: 'number', min: 1, max: 450, value: '2' })), drop(`node group ${number}`));
+}
+
+function tagItem(number) {
+  return h('fieldset', { class: 'item' }, h('legend', { class: 'hidden' }, `Tag ${number}`), h('div', { class: 'fields' },
+    field({ label: 'Key', name: 'key', maxlength: 128 }), field({ label: 'Value', name: 'value', maxlength: 256, required: false })), drop(`tag ${number}`));
+}
+
+/** What the form says. */
+function want() {
+  const { form } = draft;
+  const value = (name) => form.elements[name].value.trim();
+  const of = (item, name) => item.querySelector(`[name=${name}]`).value.trim();
+  const items = (name) => [...form.querySelectorAll('.item')].filter((item) => item.querySelector(`[name=${name}]`));
+  return {
+    token: draft.token,
+    checked: draft.checked,
+    name: value('name'),
+    version: value('version'),
+    account: value('account'),
+    region: value('region'),
+    roleArn: value('role'),
+    nodeRole: role(value('account'), 'k3eks-console-node'),
+    subnets: split(value('subnets')),
+    publicAccess: form.elements.public.checked,
+    privateAccess: form.elements.private.checked,
+    cidrs: split(value('cidrs')),
+    groups: items('group').map((item) => ({ name: of(item, 'group'), type: of(item, 'type'), min: Number(of(item, 'min')), desired: Number(of(item, 'desired')), max: Number(of(item, 'max')) })),
+    tags: Object.fromEntries(items('key').map((item) => [of(item, 'key'), of(item, 'value')]).filter(([key]) => key)),
+    addons: [...form.querySelectorAll('[name=addon]:checked')].map((box) => ({ name: box.value, version: box.dataset.version })),
+  };
+}
+
+/** Writes down what the form says, both ways. */
+function showRecipe() {
+  const wanted = want();
+  byId('yaml').textContent = yamlOf({ ...wanted, name: wanted.name || 'name' });
+  byId('commands').textContent = commandsOf({ ...wanted, name: wanted.name || 'name' });
+}
+
+/** What the form can't say by itself: the browser tells it at the field. */
+function checkSizes() {
+  for (const item of draft.form.querySelectorAll('.item')) {
+    const [min, desired, max] = ['min', 'desired', 'max'].map((name) => item.querySelector(`[name=${name}]`));
+    if (!desired) continue;
+    const fits = Number(min.value) <= Number(desired.value) && Number(desired.value) <= Number(max.value);
+    desired.setCustomValidity(fits ? '' : 'The desired size must be between the min and the max size.');
+  }
+}
+
+async function submitCreate() {
+  const wanted = want();
+  const world = { account: wanted.account, region: wanted.region };
+  const taken = new Set(wanted.groups.map((group) => group.name));
+  if (taken.size < wanted.groups.length) throw new Error('Each node group needs a name of its own.');
+  await request('POST', '/clusters', { body: requestOf(wanted), world });
+  const parts = partsOf(wanted);
+  if (parts.nodeGroups.length || parts.addons.length) {
+    await request('POST', `/_k3eks/console/parts/${encodeURIComponent(wanted.name)}`, { body: parts, world })
+      .catch((error) => { throw Object.assign(error, { message: `The cluster is being made, but not its node groups and addons: ${error.message}` }); });
+  }
+  draft = null;
+  say(`Cluster ${wanted.name} is being made.`);
+  go({ ...world, name: wanted.name });
+}
+
+/** The addons that the version can have. */
+async function offerAddons() {
+  const version = draft.form.elements.version.value;
+  const box = byId('addons');
+  const chosen = new Set(want().addons.map((addon) => addon.name));
+  const query = version ? `&kubernetesVersion=${version}` : '';
+  try {
+    const { addons } = await request('GET', `/addons/supported-versions?maxResults=100${query}`);
+    const newest = ({ addonVersions }) => (addonVersions.find(({ compatibilities }) => compatibilities.some((one) => one.defaultVersion)) || addonVersions[0]).addonVersion;
+    box.replaceChildren(...addons.sort((a, b) => compare(a.addonName, b.addonName)).map((addon) => h('label', { class: 'check' },
+      h('input', { type: 'checkbox', name: 'addon', value: addon.addonName, 'data-version': newest(addon), checked: chosen.has(addon.addonName) }), ` ${addon.addonName}`)));
+  } catch (error) {
+    box.replaceChildren(h('p', {}, `The addons aren't known: ${error.message}`));
+  }
+  if (draft) showRecipe();
+}
+
+/** The form's parts, in the order in which they are filled in. */
+function createForm(known, checked, account) {
+  const wrong = h('p', { class: 'wrong', role: 'alert', hidden: true });
+  const submit = h('button', { class: 'main', type: 'submit' }, 'Create cluster');
+  let busy = false;
+  const form = h('form', { oninput: showRecipe, onsubmit: async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    wrong.hidden = true;
+    submit.setAttribute('aria-disabled', 'true');
+    await submitCreate().catch((error) => {
+      wrong.textContent = error.message;
+      wrong.hidden = false;
+    });
+    submit.removeAttribute('aria-disabled');
+    busy = false;
+  } },
+  h('fieldset', {}, h('legend', {}, 'Cluster'), h('div', { class: 'fields' },
+    field({ label: 'Name', name: 'name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,99}', title: 'letters, digits, - and _' }),
+    field({ label: 'Kubernetes version', name: 'version', required: false, options: [{ value: '', text: 'default' }, ...known] }),
+    field({ label: 'Region', name: 'region', value: 'us-east-1', list: REGIONS, pattern: '[a-z]{2}(-[a-z]+)+-[0-9]+', title: 'such as eu-central-1' }),
+    field({ label: 'Account', name: 'account', value: account, pattern: '[0-9]{12}', title: '12 digits', readonly: checked, hint: checked ? 'That of your key.' : undefined }),
+    field({ label: 'Role', name: 'role', value: role(account, 'k3eks-console'), hint: 'Need not exist.' }))),
+  h('fieldset', {}, h('legend', {}, 'Network'), h('div', { class: 'fields' },
+    field({ label: 'Subnets', name: 'subnets', required: false, hint: 'Ids, with commas between them. Empty: some are made up.' }),
+    field({ label: 'Public access from', name: 'cidrs', required: false, hint: 'CIDR blocks. Empty: from everywhere.' })),
+  field({ label: 'Public endpoint', name: 'public', type: 'checkbox', checked: true }), field({ label: 'Private endpoint', name: 'private', type: 'checkbox' })),
+  several('Node groups', 'Add node group', groupItem),
+  several('Tags', 'Add tag', tagItem),
+  h('fieldset', {}, h('legend', {}, 'Addons'), h('div', { id: 'addons', class: 'checks' })),
+  wrong, h('div', { class: 'row' }, submit, h('a', { href: '#/clusters' }, 'Cancel')));
+  form.addEventListener('input', checkSizes);
+  form.elements.version.addEventListener('change', offerAddons);
+  form.elements.account.addEventListener('input', ({ target }) => {
+    if (form.elements.role.value === role(draft.account, 'k3eks-console')) form.elements.role.value = role(target.value, 'k3eks-console');
+    draft.account = target.value;
+  });
+  form.elements.public.addEventListener('change', ({ target }) => { form.elements.cidrs.disabled = !target.checked; });
+  return form;
+}
+
+/** Shows the form: that of the last time, if it wasn't sent. */
+async function enterCreate() {
+  if (draft) return;
+  const checked = !byId('mode');
+  draft = { token: null };
+  const [known, who] = await Promise.all([versions().catch(() => []), checked ? whoami().catch(() => null) : null]);
+  const account = who?.account || DEFAULT_ACCOUNT;
+  const random = crypto.getRandomValues(new Uint32Array(4));
+  draft = { token: [...random].map((part) => part.toString(16)).join('-'), checked, account };
+  draft.form = createForm(known, checked, account);
+  byId('form').replaceChildren(draft.form);
+  showRecipe();
+  await offerAddons();
+}
+
+/** Copies what stands beside the form. */
+function beginCreate() {
+  byId('create').addEventListener('click', ({ target }) => {
+    const what = target.closest('button[data-copies]')?.dataset.copies;
+    if (what) copy(byId(what).textContent, what === 'yaml' ? 'The YAML' : 'The command');
+  });
+}

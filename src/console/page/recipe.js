@@ -1,0 +1,101 @@
+/* A cluster that somebody wants, as a request to the EKS API, as YAML and as commands of the aws CLI. */
+
+/** Text in YAML: in quotes wherever it could be something else than text. */
+function yamlText(text) {
+  const plain = /^[A-Za-z][\w./@-]*(:[\w./@-]+|::[\w./@-]+)*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
+  return plain ? text : JSON.stringify(text);
+}
+
+/** Lines of YAML. Lists of texts stand in one line; what is empty isn't there. */
+function yaml(value, indent = '') {
+  if (typeof value !== 'object') return [String(typeof value === 'string' ? yamlText(value) : value)];
+  return Object.entries(value).flatMap(([name, one]) => {
+    const key = `${indent}${yamlText(name)}:`;
+    if (one === undefined || (typeof one === 'object' && !Object.keys(one).length)) return [];
+    if (typeof one !== 'object') return [`${key} ${yaml(one)[0]}`];
+    if (!Array.isArray(one)) return [key, ...yaml(one, `${indent}  `)];
+    if (typeof one[0] !== 'object') return [`${key} [${one.map((item) => yaml(item)[0]).join(', ')}]`];
+    return [key, ...one.flatMap((item) => yaml(item, `${indent}    `).map((line, at) => (at ? line : `${indent}  - ${line.trimStart()}`)))];
+  });
+}
+
+/** A word of a shell's command. */
+const word = (text) => (/^[\w./:=@,-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`);
+
+/** What CreateCluster is asked. */
+function requestOf({ name, version, roleArn, subnets, publicAccess, privateAccess, cidrs, tags, token }) {
+  return {
+    name,
+    ...(version && { version }),
+    roleArn,
+    resourcesVpcConfig: {
+      ...(subnets.length && { subnetIds: subnets }),
+      endpointPublicAccess: publicAccess,
+      endpointPrivateAccess: privateAccess,
+      ...(publicAccess && cidrs.length && { publicAccessCidrs: cidrs }),
+    },
+    ...(Object.keys(tags).length && { tags }),
+    clientRequestToken: token,
+  };
+}
+
+/** The node groups and addons, which the cluster gets as soon as it can have them. */
+function partsOf({ groups, addons, subnets }) {
+  return {
+    nodeGroups: groups.map(({ name, type, min, desired, max }) => ({ nodegroupName: name, instanceType: type, minSize: min, desiredSize: desired, maxSize: max, subnets })),
+    addons: addons.map(({ name, version }) => ({ addonName: name, addonVersion: version })),
+  };
+}
+
+/** The resources, as `kubectl apply` takes them. */
+function yamlOf(want) {
+  const resource = want.name.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 50).replace(/^-|-$/g, '') || 'name';
+  const { nodeGroups, addons } = partsOf(want);
+  const cluster = {
+    apiVersion: 'eks.cattle.io/v1',
+    kind: 'EKSClusterConfig',
+    metadata: { name: resource },
+    spec: {
+      displayName: resource === want.name ? undefined : want.name,
+      accountID: want.account,
+      region: want.region,
+      kubernetesVersion: want.version || undefined,
+      serviceRole: want.roleArn,
+      subnets: want.subnets,
+      publicAccess: want.publicAccess,
+      privateAccess: want.privateAccess,
+      publicAccessSources: want.publicAccess ? want.cidrs : undefined,
+      tags: want.tags,
+      nodeGroups,
+    },
+  };
+  const documents = addons.map(({ addonName, addonVersion }) => ({
+    apiVersion: 'k3eks.io/v1alpha1', kind: 'Addon', metadata: { name: `${resource}-${addonName}` }, spec: { clusterName: resource, addonName, addonVersion },
+  }));
+  return `${[cluster, ...documents].map((one) => yaml(one).join('\n')).join('\n---\n')}\n`;
+}
+
+/** The same with the aws CLI. The page's server takes the account from the key where it checks none. */
+function commandsOf(want) {
+  const command = (verb, ...options) => `aws eks ${verb} ${options.flat().map(([option, ...values]) => [`--${option}`, ...values.map(word)].join(' ')).join(' \\\n  ')}`;
+  const network = [
+    ...(want.subnets.length ? [`subnetIds=${want.subnets.join(',')}`] : []),
+    `endpointPublicAccess=${want.publicAccess}`, `endpointPrivateAccess=${want.privateAccess}`,
+    ...(want.publicAccess && want.cidrs.length ? [`publicAccessCidrs=${want.cidrs.join(',')}`] : []),
+  ].join(',');
+  const tags = Object.entries(want.tags);
+  const cluster = ['cluster-name', want.name];
+  const lines = [
+    `export AWS_ENDPOINT_URL=${location.origin} AWS_DEFAULT_REGION=${word(want.region)}`,
+    ...(want.checked ? [] : [`export AWS_ACCESS_KEY_ID=${word(want.account)} AWS_SECRET_ACCESS_KEY=any`]),
+    command('create-cluster', [['name', want.name], ...(want.version ? [['kubernetes-version', want.version]] : []), ['role-arn', want.roleArn],
+      ['resources-vpc-config', network], ...(tags.length ? [['tags', JSON.stringify(want.tags)]] : [])]),
+  ];
+  if (want.groups.length || want.addons.length) lines.push(`aws eks wait cluster-active --name ${word(want.name)}`);
+  for (const { name, type, min, desired, max } of want.groups) {
+    lines.push(command('create-nodegroup', [cluster, ['nodegroup-name', name], ['node-role', want.nodeRole], ['subnets', ...(want.subnets.length ? want.subnets : ['subnet-0'])],
+      ['instance-types', type], ['scaling-config', `minSize=${min},desiredSize=${desired},maxSize=${max}`]]));
+  }
+  for (const { name, version } of want.addons) lines.push(command('create-addon', [cluster, ['addon-name', name], ...(version ? [['addon-version', version]] : [])]));
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,77 @@
+/* Requests to the server, and their signatures. */
+
+/** Keys that requests are signed with; only this tab knows them. */
+const keys = {
+  get: () => JSON.parse(sessionStorage.getItem('k3eks-keys') || 'null'),
+  set: (value) => sessionStorage.setItem('k3eks-keys', JSON.stringify(value)),
+  clear: () => sessionStorage.removeItem('k3eks-keys'),
+};
+
+const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+const bytes = (text) => new TextEncoder().encode(text);
+const sha256 = async (text) => hex(await crypto.subtle.digest('SHA-256', bytes(text)));
+
+async function hmac(key, text) {
+  const imported = await crypto.subtle.importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  return crypto.subtle.sign('HMAC', imported, bytes(text));
+}
+
+/** Signature Version 4, which the EKS API asks for where it is strict. */
+async function signed(method, path, body, { id, secret, token }, region) {
+  if (!trusted) throw Object.assign(new Error(`Signing requests ${UNTRUSTED}`), { denied: true });
+  const url = new URL(path, location.href);
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+  const scope = `${time.slice(0, 8)}/${region}/eks/aws4_request`;
+  const query = [...url.searchParams].map((pair) => pair.map(encodeURIComponent).join('=')).sort().join('&');
+  // The path is encoded once more, as every service but S3 wants it.
+  const encoded = url.pathname.split('/').map(encodeURIComponent).join('/');
+  // What temporary keys came with is signed as well.
+  const temporary = token ? { 'x-amz-security-token': token } : {};
+  const covered = { host: url.host, 'x-amz-date': time, ...temporary };
+  const names = Object.keys(covered).join(';');
+  const canonical = [method, encoded, query, ...Object.entries(covered).map(([name, value]) => `${name}:${value}`), '', names, await sha256(body)].join('\n');
+  const toSign = ['AWS4-HMAC-SHA256', time, scope, await sha256(canonical)].join('\n');
+  let key = bytes(`AWS4${secret}`);
+  for (const part of scope.split('/')) key = await hmac(key, part);
+  const signature = hex(await hmac(key, toSign));
+  return { 'x-amz-date': time, ...temporary, authorization: `AWS4-HMAC-SHA256 Credential=${id}/${scope}, SignedHeaders=${names}, Signature=${signature}` };
+}
+
+/**
+ * Asks the server. `world` is the account and region that an operation of the EKS API is meant for; `as` are keys other than those that
+ * this tab is signed in with.
+ */
+async function request(method, path, { body, world = {}, stream, as = keys.get() } = {}) {
+  const text = body === undefined ? '' : JSON.stringify(body);
+  const region = world.region || 'us-east-1';
+  const headers = text ? { 'content-type': 'application/json' } : {};
+  if (as) {
+    Object.assign(headers, await signed(method, path, text, as, region));
+  } else if (world.account) {
+    // Where nothing is checked, the key id says which account is meant.
+    const day = new Date().toISOString().slice(0, 10).replace(/-/g, '');
+    headers.authorization = `AWS4-HMAC-SHA256 Credential=${world.account}/${day}/${region}/eks/aws4_request, SignedHeaders=host, Signature=0`;
+  }
+  const begun = stream && !as && early.stream;
+  if (stream) early.stream = null;
+  const answer = (begun && await begun) || await fetch(path, { method, headers, body: text || undefined });
+  if (answer.ok) {
+    if (stream) return answer;
+    const type = answer.headers.get('content-type') || '';
+    return type.includes('json') ? answer.json() : answer.text();
+  }
+  const said = await answer.json().catch(() => ({}));
+  const error = new Error(said.message || said.Message || `${answer.status} ${answer.statusText}`);
+  error.denied = answer.status === 403 || answer.status === 401;
+  throw error;
+}
+
+/** Paths of one cluster: here, and in the EKS API. */
+const own = (cluster) => `/_k3eks/console/clusters/${cluster.namespace}/${cluster.resource}`;
+const eks = (cluster, rest = '') => `/clusters/${encodeURIComponent(cluster.name)}${rest}`;
+const role = (account, name) => `arn:aws:iam::${account}:role/${name}`;
+
+async function versions() {
+  const { clusterVersions } = await request('GET', '/cluster-versions');
+  return clusterVersions.map((version) => version.clusterVersion);
+}
