@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 SHOWN = """(name) => {
     window.shown = new Promise((done) => {
         const observer = new MutationObserver(() => {
-            if (![...document.querySelectorAll('#rows button.name')].some((button) => button.textContent === name)) return;
+            if (![...document.querySelectorAll('#rows .name')].some((link) => link.textContent === name)) return;
             observer.disconnect();
             requestAnimationFrame(() => done(Date.now()));
         });

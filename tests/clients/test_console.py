@@ -1,17 +1,21 @@
 """The page at /_k3eks/ in a real Chromium. Screenshots are kept in .k3eks/screenshots."""
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 
+import axe_playwright_python
 import pytest
-from conftest import boto, wait_for
+from conftest import AWS, VERSION, boto, free_port, healthy, wait_for
 from playwright.sync_api import expect, sync_playwright
 
 SHOTS = pathlib.Path(__file__).parents[2] / ".k3eks" / "screenshots"
+AXE = (pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 ROLE = "arn:aws:iam::000000000000:role/r"
 
 
@@ -20,7 +24,7 @@ def chromium():
     expect.set_options(timeout=30_000)
     path = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--host-resolver-rules=MAP k3eks.test 127.0.0.1"])
         yield browser
         browser.close()
 
@@ -30,15 +34,16 @@ def open_page(chromium):
     """Opens the page at an endpoint; fails if it said anything on its console or asked anybody else."""
     contexts, complaints = [], []
 
-    def open_page(endpoint, **options):
-        context = chromium.new_context(viewport={"width": 1280, "height": 900}, **options)
-        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=endpoint)
+    def open_page(endpoint, path="", **options):
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        if "127.0.0.1" in endpoint:
+            context.grant_permissions(["clipboard-read", "clipboard-write"], origin=endpoint)
         context.set_default_timeout(30_000)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith((endpoint, "data:")) else complaints.append(request.url))
-        page.goto(f"{endpoint}/_k3eks/")
+        page.on("request", lambda request: None if request.url.startswith((endpoint, "data:", "blob:")) else complaints.append(request.url))
+        page.goto(f"{endpoint}/_k3eks/{path}")
         contexts.append(context)
         return page
     open_page.complaints = complaints
@@ -58,63 +63,133 @@ def fill(page, **fields):
         page.get_by_role("dialog").get_by_label(label.replace("_", " ")).fill(value)
 
 
+def violations(page):
+    """What axe-core finds wrong with what is shown, by rule, with the elements."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+
+
+def forgive(open_page, status):
+    """Who looks at a cluster while it goes may ask for it once more."""
+    open_page.complaints[:] = [said for said in open_page.complaints if f"status of {status}" not in said]
+
+
+def row_of(page, name):
+    return page.locator("#rows tr").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+def dialog(page):
+    return page.get_by_role("dialog")
+
+
+def answer(page, verb, **fields):
+    """Fills the dialog in and presses its button."""
+    fill(page, **fields)
+    dialog(page).get_by_role("button", name=verb, exact=True).click()
+
+
+def kubectl(*arguments, stdin=None):
+    env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"]}
+    return subprocess.run(["kubectl", *arguments], input=stdin, env=env, check=True, capture_output=True, text=True).stdout
+
+
+class Unattended:
+    """An API without an operator: a cluster's status is what the test says."""
+
+    def __init__(self, endpoint, namespace):
+        self.endpoint, self.namespace = endpoint, namespace
+
+    def cluster(self, name, phase=None, nodes=(0, 0), spec=None, **status):
+        resource = {"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": name, "namespace": self.namespace}, "spec": spec or {}}
+        kubectl("apply", "-f", "-", stdin=json.dumps(resource))
+        self.tell(name, phase=phase, nodes={"ready": nodes[0], "desired": nodes[1]}, **status)
+
+    def tell(self, name, **status):
+        kubectl("patch", "eks", name, "-n", self.namespace, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status}))
+
+    def spec(self, name):
+        return json.loads(kubectl("get", "eks", name, "-n", self.namespace, "-o", "json"))
+
+
+@pytest.fixture
+def unattended():
+    namespace = f"unattended-{os.urandom(3).hex()}"
+    kubectl("create", "namespace", namespace)
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    command = ["api", "--listen", endpoint.removeprefix("http://"), "--namespace", namespace, "--watch-namespace", namespace]
+    env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"]}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([os.environ["K3EKS_BINARY"], *command], env=env, stdout=log, stderr=log)
+        wait_for("the API", lambda: healthy(endpoint))
+        yield Unattended(endpoint, namespace)
+        process.terminate()
+        process.wait()
+    kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture
+def nothing(records):
+    """The endpoint of `records` without any cluster, before and after."""
+    def clear():
+        kubectl("delete", "eks", "-n", records.namespace, "--all", "--timeout=60s")
+    clear()
+    yield records
+    clear()
+
+
 def test_a_real_cluster_is_made_scaled_stopped_and_deleted_by_clicking(real, open_page):
     page = open_page(real)
     expect(page.locator("#live")).to_have_text("live")
+    page.get_by_role("link", name="Create cluster").click()
+    page.get_by_label("Name", exact=True).fill("Clicked_1")
     page.get_by_role("button", name="Create cluster").click()
-    fill(page, Name="Clicked_1")
-    shot(page, "create")
-    page.get_by_role("dialog").get_by_role("button", name="Create").click()
-    row = page.get_by_role("row").filter(has_text="Clicked_1")
-    expect(row.locator(".phase")).to_have_text("Active", timeout=120_000)
-
-    row.get_by_role("button", name="Clicked_1").click()
+    # It leads to the new cluster.
     detail = page.locator("#detail")
     expect(detail.get_by_role("heading", name="Clicked_1")).to_be_focused()
+    expect(detail.locator(".phase").first).to_have_text("Active", timeout=120_000)
+
+    page.get_by_role("tab", name="Node groups").click()
     detail.get_by_role("button", name="Add node group").click()
-    fill(page, Name="workers", Nodes="1")
-    page.get_by_role("dialog").get_by_role("button", name="Add").click()
+    answer(page, "Add", Name="workers", Nodes="1")
     group = detail.get_by_role("row").filter(has_text="workers")
     expect(group.locator(".phase")).to_have_text("Active", timeout=120_000)
     detail.get_by_role("button", name="Scale workers").click()
-    fill(page, Nodes="2")
-    page.get_by_role("dialog").get_by_role("button", name="Scale").click()
+    answer(page, "Scale", Nodes="2")
     expect(group).to_contain_text("2/2", timeout=120_000)
     detail.get_by_role("tab", name="Nodes", exact=True).click()
     expect(detail.get_by_role("row").filter(has_text="workers")).to_have_count(2)
     detail.get_by_role("tab", name="Events").click()
-    expect(detail.locator("tbody")).to_contain_text("everything is as the spec asks")
+    expect(detail).to_contain_text("everything is as the spec asks")
     detail.get_by_role("tab", name="Updates").click()
-    expect(detail.locator("tbody")).to_contain_text("Successful", timeout=60_000)
+    expect(detail).to_contain_text("Successful", timeout=60_000)
     shot(page, "cluster")
 
     detail.get_by_role("button", name="Copy kubeconfig").click()
     expect(page.locator("#said")).to_contain_text("in the clipboard")
     assert "client-key-data" in page.evaluate("navigator.clipboard.readText()")
-    detail.get_by_role("button", name="Stop").click()
-    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
-    expect(row.locator(".phase")).to_have_text("Stopped", timeout=60_000)
-    detail.get_by_role("button", name="Start").click()
-    page.get_by_role("dialog").get_by_role("button", name="Start").click()
-    expect(row.locator(".phase")).to_have_text("Active", timeout=60_000)
+    detail.get_by_role("button", name="Stop", exact=True).click()
+    answer(page, "Stop")
+    expect(detail.locator(".phase").first).to_have_text("Stopped", timeout=60_000)
+    detail.get_by_role("button", name="Start", exact=True).click()
+    answer(page, "Start")
+    expect(detail.locator(".phase").first).to_have_text("Active", timeout=60_000)
 
     detail.get_by_role("button", name="Delete", exact=True).click()
-    fill(page, Name="another")
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("dialog")).to_contain_text("That isn't Clicked_1.")
-    fill(page, Name="Clicked_1")
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(row).to_have_count(0, timeout=60_000)
-    expect(detail).to_be_hidden()
+    answer(page, "Delete", Name="another")
+    expect(dialog(page)).to_contain_text("That isn't Clicked_1.")
+    answer(page, "Delete", Name="Clicked_1")
+    # Whoever looked at it is led back.
+    expect(page.get_by_role("heading", name="Clusters")).to_be_visible(timeout=60_000)
+    expect(row_of(page, "Clicked_1")).to_have_count(0)
+    forgive(open_page, "404")
     left = subprocess.run(["docker", "ps", "-aq", "--filter", "label=k3eks.io/cluster", "--filter", "name=clicked-1"], capture_output=True, text=True).stdout
     assert left == ""
 
 
-def test_it_says_what_is_empty_finds_and_obeys_the_keyboard(records, open_page):
-    page = open_page(records, color_scheme="dark")
-    eks = boto(records)
-    for name in eks.list_clusters()["clusters"]:
-        eks.delete_cluster(name=name)
+def test_it_says_what_is_empty_finds_and_obeys_the_keyboard(nothing, open_page):
+    page = open_page(nothing, color_scheme="dark")
+    eks = boto(nothing)
     expect(page.locator("#empty")).to_contain_text("There are no clusters yet")
     shot(page, "empty-dark")
     for name in ["alpha", "beta"]:
@@ -126,24 +201,272 @@ def test_it_says_what_is_empty_finds_and_obeys_the_keyboard(records, open_page):
     page.keyboard.type("nothing")
     expect(page.locator("#empty")).to_have_text("No cluster matches the search.")
     page.locator("#search").fill("")
-    page.get_by_role("button", name="alpha").press("Enter")
+    page.get_by_role("link", name="alpha").press("Enter")
     expect(page.get_by_role("heading", name="alpha")).to_be_focused()
-    page.get_by_role("tab", name="Node groups").press("ArrowRight")
-    expect(page.get_by_role("tab", name="Nodes", exact=True)).to_be_focused()
-    page.reload()
-    expect(page.get_by_role("heading", name="alpha")).to_be_visible()
-    shot(page, "alpha-dark")
     page.keyboard.press("Escape")
-    expect(page.locator("#detail")).to_be_hidden()
+    expect(page.get_by_role("link", name="alpha")).to_be_focused()
     # What the server refuses is said where it was asked.
-    page.get_by_role("button", name="Create cluster").click()
-    fill(page, Name="alpha")
-    page.get_by_role("dialog").get_by_role("button", name="Create").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Cluster already exists with name: alpha")
+    page.get_by_role("link", name="Create cluster").press("Enter")
+    expect(page.get_by_role("heading", name="Create cluster")).to_be_focused()
+    page.get_by_label("Name", exact=True).fill("alpha")
+    page.keyboard.press("Enter")
+    expect(page.locator("#form .wrong")).to_have_text("Cluster already exists with name: alpha")
     assert open_page.complaints.pop().endswith("409 (Conflict)")
-    for name in ["alpha", "beta"]:
-        eks.delete_cluster(name=name)
-    expect(page.locator("#rows tr")).to_have_count(0)
+
+
+def test_every_view_has_an_address(nothing, open_page):
+    eks = boto(nothing, account="111111111111", region="eu-west-1")
+    role = "arn:aws:iam::111111111111:role/r"
+    eks.create_cluster(name="linked", roleArn=role, resourcesVpcConfig={})
+    place = "#/clusters/111111111111/eu-west-1/linked"
+    page = open_page(nothing, path=f"{place}/updates")
+    expect(page.get_by_role("heading", name="linked")).to_be_visible()
+    expect(page).to_have_title("linked · k3eks")
+    expect(page.get_by_role("tab", name="Updates")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#clusters")).to_be_hidden()
+    page.get_by_role("link", name="All clusters").click()
+    expect(page.get_by_role("link", name="linked")).to_be_focused()
+    expect(page.get_by_role("link", name="linked")).to_have_attribute("href", place)
+    page.get_by_role("link", name="linked").click()
+    page.get_by_role("tab", name="Events").click()
+    page.wait_for_url(f"**/{place}/events")
+    page.go_back()
+    page.go_back()
+    expect(page.locator("#clusters")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("tab", name="Updates")).to_have_attribute("aria-selected", "true")
+    page.go_forward()
+    expect(page.locator("#clusters")).to_be_visible()
+    page.goto(f"{nothing}/_k3eks/#/clusters/111111111111/eu-west-1/nobody")
+    expect(page.locator("#detail")).to_have_text("There is no cluster nobody in account 111111111111, region eu-west-1.")
+    # It may still come.
+    eks.create_cluster(name="nobody", roleArn=role, resourcesVpcConfig={})
+    expect(page.get_by_role("heading", name="nobody")).to_be_visible()
+    wait_for("the cluster", lambda: eks.describe_cluster(name="nobody")["cluster"]["status"] == "ACTIVE")
+    eks.delete_cluster(name="nobody")
+    expect(page.locator("#said")).to_have_text("Cluster nobody is gone.")
+    expect(page.locator("#clusters")).to_be_visible()
+    forgive(open_page, "404")
+
+
+def test_a_cluster_that_sleeps_is_woken(unattended, open_page):
+    unattended.cluster("sleepy", "Stopped", hibernated="0123")
+    page = open_page(unattended.endpoint)
+    expect(row_of(page, "sleepy").locator(".phase")).to_have_text("Asleep")
+    page.get_by_role("link", name="sleepy").click()
+    page.locator("#detail").get_by_role("button", name="Wake").click()
+    expect(dialog(page)).to_contain_text("so it sleeps")
+    answer(page, "Wake")
+    annotations = wait_for("the call", lambda: unattended.spec("sleepy")["metadata"].get("annotations", {}).get("k3eks.io/wake"))
+    assert annotations
+
+
+def test_a_bar_is_of_what_there_is(unattended, open_page):
+    unattended.cluster("failed", "Failed", nodes=(0, 0))
+    unattended.cluster("half", "Updating", nodes=(1, 2))
+    page = open_page(unattended.endpoint)
+    expect(row_of(page, "failed")).to_contain_text("0/0")
+    expect(row_of(page, "failed").get_by_role("progressbar")).to_have_count(0)
+    assert row_of(page, "half").get_by_role("progressbar").evaluate("bar => bar.position") == 0.5
+
+
+def test_the_focus_stays_where_it_is_while_things_change(unattended, open_page):
+    for name in ["a", "b", "c"]:
+        unattended.cluster(name, "Creating")
+    page = open_page(unattended.endpoint)
+    expect(page.locator("#rows tr")).to_have_count(3)
+    page.get_by_role("button", name="Phase").click()
+    link = page.get_by_role("link", name="b", exact=True)
+    link.focus()
+    # The order changes as well: what is focused moves.
+    unattended.tell("b", phase="Active")
+    expect(row_of(page, "b").locator(".phase")).to_have_text("Active")
+    expect(page.locator("#rows tr").first).to_have_attribute("data-key", re.compile("/b$"))
+    expect(link).to_be_focused()
+    box = page.get_by_role("checkbox", name="Select b")
+    box.press("Space")
+    unattended.tell("b", phase="Updating")
+    expect(row_of(page, "b").locator(".phase")).to_have_text("Updating")
+    expect(box).to_be_focused()
+    expect(box).to_be_checked()
+    # Of a row that goes, the next one has it.
+    kubectl("delete", "eks", "b", "-n", unattended.namespace)
+    expect(page.locator("#rows tr")).to_have_count(2)
+    expect(page.locator("#rows .name").nth(1)).to_be_focused()
+    # A dialog gives it back.
+    page.get_by_role("checkbox", name="Select a", exact=True).press("Space")
+    page.get_by_role("button", name="Stop").press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+
+
+def test_the_list_is_sorted_and_many_are_stopped_started_and_deleted_at_once(nothing, open_page):
+    for number, region in enumerate(["us-east-1", "eu-west-1", "ap-south-1"]):
+        boto(nothing, region=region).create_cluster(name=f"c-{number}", roleArn=ROLE, resourcesVpcConfig={})
+    boto(nothing).create_cluster(name="kept", roleArn=ROLE, resourcesVpcConfig={}, deletionProtection=True)
+    page = open_page(nothing)
+    expect(page.locator("#rows tr .phase").filter(has_text="Active")).to_have_count(4)
+    for column in ["Namespace", "Account", "Region"]:
+        expect(page.get_by_role("columnheader", name=column)).to_be_visible()
+    names = page.locator("#rows .name")
+    expect(names).to_have_text(["c-0", "c-1", "c-2", "kept"])
+    page.get_by_role("button", name="Region").click()
+    expect(names).to_have_text(["c-2", "c-1", "c-0", "kept"])
+    expect(page.get_by_role("columnheader", name="Region")).to_have_attribute("aria-sort", "ascending")
+    page.get_by_role("button", name="Region").click()
+    expect(names.last).to_have_text("c-2")
+
+    page.get_by_role("checkbox", name="Select all").check()
+    expect(page.locator("#picked")).to_have_text("4 selected")
+    shot(page, "selected")
+    page.get_by_role("button", name="Stop").click()
+    expect(dialog(page)).to_contain_text("Stop 4 clusters?")
+    answer(page, "Stop")
+    expect(page.locator("#rows .phase").filter(has_text="Stopped")).to_have_count(4, timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#said")).to_have_text("None of them can be stopped.")
+    page.get_by_role("button", name="Start").click()
+    answer(page, "Start")
+    expect(page.locator("#rows .phase").filter(has_text="Active")).to_have_count(4, timeout=60_000)
+
+    page.locator("#search").fill("c-")
+    expect(page.locator("#picked")).to_have_text("4 selected, 1 of them not shown")
+    page.get_by_role("button", name="Delete").click()
+    expect(dialog(page)).to_contain_text("kept")
+    answer(page, "Delete", Confirmation="delete")
+    # What one refuses keeps none of the others.
+    expect(dialog(page)).to_contain_text("Done for 3 of 4, not for:\nkept: The cluster has deletion protection")
+    assert re.search("400", open_page.complaints.pop())
+    dialog(page).get_by_role("button", name="Cancel").click()
+    page.locator("#search").fill("")
+    expect(names).to_have_text(["kept"], timeout=60_000)
+    boto(nothing).update_cluster_config(name="kept", deletionProtection=False)
+
+
+def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, open_page, tmp_path):
+    page = open_page(nothing)
+    page.get_by_role("link", name="Create cluster").click()
+    form = page.locator("#form")
+    form.get_by_label("Name", exact=True).fill("Whole_1")
+    form.get_by_label("Kubernetes version").select_option(VERSION)
+    form.get_by_label("Region").fill("eu-central-1")
+    form.get_by_label("Account").fill("333333333333")
+    expect(form.get_by_label("Role")).to_have_value("arn:aws:iam::333333333333:role/k3eks-console")
+    form.get_by_label("Subnets").fill("subnet-1, subnet-2")
+    form.get_by_label("Public access from").fill("10.0.0.0/8")
+    form.get_by_label("Private endpoint").check()
+    form.get_by_role("button", name="Add node group").press("Enter")
+    expect(form.get_by_label("Group name")).to_be_focused()
+    form.get_by_label("Instance type").fill("t3.small")
+    form.get_by_label("Desired size").fill("3")
+    form.get_by_role("button", name="Create cluster").click()
+    assert "between the min and the max" in form.get_by_label("Desired size").evaluate("input => input.validationMessage")
+    form.get_by_label("Max size").fill("4")
+    form.get_by_role("button", name="Add tag").click()
+    form.get_by_label("Key").fill("team")
+    form.get_by_label("Value").fill("it's ours")
+    form.get_by_label("coredns").check()
+    assert violations(page) == []
+    shot(page, "create")
+
+    # The YAML is what Kubernetes takes, and says the same.
+    page.get_by_role("button", name="Copy the YAML").click()
+    expect(page.locator("#said")).to_have_text("The YAML is in the clipboard.")
+    text = page.evaluate("navigator.clipboard.readText()")
+    resources = json.loads("[" + kubectl("create", "--dry-run=server", "-n", nothing.namespace, "-o", "json", "-f", "-", stdin=text).replace("}\n{", "},{") + "]")
+    cluster, addon = [item for one in resources for item in one.get("items", [one])]
+    spec = cluster["spec"]
+    assert (spec["displayName"], spec["region"], spec["accountID"], spec["kubernetesVersion"]) == ("Whole_1", "eu-central-1", "333333333333", VERSION)
+    assert (spec["subnets"], spec["publicAccessSources"], spec["privateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
+    assert (spec["tags"], spec["nodeGroups"][0]["desiredSize"]) == ({"team": "it's ours"}, 3)
+    assert (addon["kind"], addon["spec"]["addonName"]) == ("Addon", "coredns")
+
+    # The commands make that cluster.
+    page.get_by_role("button", name="Copy the commands").click()
+    expect(page.locator("#said")).to_have_text("The command is in the clipboard.")
+    commands = page.evaluate("navigator.clipboard.readText()").replace("Whole_1", "By_command")
+    env = {**os.environ, "HOME": str(tmp_path), "AWS_PAGER": "", "PATH": f"{os.path.dirname(AWS)}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], env=env, check=True, capture_output=True)
+
+    form.get_by_role("button", name="Create cluster").click()
+    expect(page.get_by_role("heading", name="Whole_1")).to_be_visible()
+    page.wait_for_url("**/#/clusters/333333333333/eu-central-1/Whole_1")
+    eks = boto(nothing, account="333333333333", region="eu-central-1")
+    for name in ["Whole_1", "By_command"]:
+        wait_for("the node group", lambda: eks.list_nodegroups(clusterName=name)["nodegroups"] == ["workers"])
+        described = eks.describe_cluster(name=name)["cluster"]
+        network = described["resourcesVpcConfig"]
+        assert (described["version"], described["tags"]["team"]) == (VERSION, "it's ours")
+        assert (network["subnetIds"], network["publicAccessCidrs"], network["endpointPrivateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
+        group = eks.describe_nodegroup(clusterName=name, nodegroupName="workers")["nodegroup"]
+        assert (group["instanceTypes"], group["scalingConfig"]) == (["t3.small"], {"minSize": 1, "desiredSize": 3, "maxSize": 4})
+        assert eks.list_addons(clusterName=name)["addons"] == ["coredns"]
+
+
+@pytest.mark.parametrize("look", [
+    {"color_scheme": "light"}, {"color_scheme": "dark"}, {"forced_colors": "active"}, {"viewport": {"width": 390, "height": 844}},
+    # What a window of 1280 pixels has at 200 %.
+    {"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2},
+], ids=["light", "dark", "forced-colours", "phone", "zoomed"])
+def test_every_view_is_accessible(unattended, open_page, request, look):
+    name = request.node.callspec.id
+    unattended.cluster("works", "Active", nodes=(2, 2), version=VERSION, endpoint="https://127.0.0.1:45678")
+    unattended.cluster("a-name-that-is-as-long-as-names-become-in-practice", "Creating", nodes=(1, 3))
+    unattended.cluster("broken", "Failed", conditions=[{"type": "Ready", "status": "False", "reason": "Broken", "message": "no such image: " + "x" * 60, "lastTransitionTime": "2026-01-01T00:00:00Z"}])
+    unattended.cluster("sleepy", "Stopped", hibernated="0123")
+    page = open_page(unattended.endpoint, **look)
+    expect(page.locator("#rows tr")).to_have_count(4)
+    page.get_by_role("checkbox", name="Select broken").check()
+    views = {"list": None, "create": "#/create", "cluster": "#/clusters/000000000000/us-east-1/works"}
+    for view, place in views.items():
+        if place:
+            page.goto(f"{unattended.endpoint}/_k3eks/{place}")
+            expect(page.locator({"create": "#form form", "cluster": "#detail h2"}[view])).to_be_visible()
+        if view == "create":
+            expect(page.get_by_label("coredns")).to_be_visible()
+            page.get_by_role("button", name="Add node group").click()
+        if view == "list":
+            shot(page, f"list-{name}")
+        else:
+            shot(page, f"{view}-{name}")
+        assert violations(page) == [], view
+        # Nothing is wider than the window: whoever zooms in scrolls one way only.
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(dialog(page)).to_be_visible()
+    assert violations(page) == []
+
+
+def test_over_plain_http_by_address_it_says_what_is_missing(strict, unattended, open_page):
+    # Of a name that isn't localhost a browser thinks as of another machine's address.
+    by_name = lambda endpoint: endpoint.replace("127.0.0.1", "k3eks.test")
+    endpoint, key, secret = strict
+    page = open_page(by_name(endpoint))
+    assert not page.evaluate("isSecureContext")
+    open_page.complaints.pop()
+    page.get_by_role("button", name="Sign in").click()
+    expect(dialog(page)).to_contain_text("Signing requests needs HTTPS or localhost")
+    # Keys that a tab has nevertheless don't lock anybody out.
+    page.evaluate("sessionStorage.setItem('k3eks-keys', '{\"id\": \"AKIA\", \"secret\": \"s\"}')")
+    page.reload()
+    expect(page.locator("#empty")).to_contain_text("Signing requests needs HTTPS or localhost")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("#live")).to_have_text("sign in to see the clusters")
+    open_page.complaints.clear()
+
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:45678"}}],
+              "users": [{"name": "u", "user": {"token": "t"}}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}
+    kubectl("create", "secret", "generic", "plain-kubeconfig", "-n", unattended.namespace, f"--from-literal=value={json.dumps(config)}")
+    unattended.cluster("plain", "Active", endpoint="https://127.0.0.1:45678", kubeconfigSecret="plain-kubeconfig")
+    page = open_page(by_name(unattended.endpoint))
+    expect(row_of(page, "plain").locator(".phase")).to_have_text("Active")
+    page.get_by_role("link", name="plain").click()
+    with page.expect_download() as got:
+        page.get_by_role("button", name="Download kubeconfig").click()
+    assert got.value.suggested_filename == "plain.kubeconfig"
+    assert "current-context" in pathlib.Path(got.value.path()).read_text()
+    page.get_by_role("button", name="Copy kubeconfig").click()
+    expect(page.locator("#said")).to_contain_text("needs HTTPS or localhost")
 
 
 def test_pages_of_others_can_change_nothing(records):
@@ -166,22 +489,33 @@ def test_where_the_api_is_strict_the_page_asks_for_keys(strict, open_page):
     page = open_page(endpoint)
     expect(page.locator("#live")).to_have_text("sign in to see the clusters")
     assert re.search("403", open_page.complaints.pop())
+    assert violations(page) == []
     page.get_by_role("button", name="Sign in").click()
-    fill(page, Access_key_id=key, Secret_access_key=secret)
-    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    # Keys that the server doesn't take sign nobody in.
+    answer(page, "Sign in", Access_key_id=key, Secret_access_key="wrong")
+    expect(dialog(page)).to_contain_text("signature we calculated does not match")
+    assert re.search("403", open_page.complaints.pop())
+    assert page.evaluate("sessionStorage.length") == 0
+    answer(page, "Sign in", Secret_access_key=secret)
     expect(page.locator("#live")).to_have_text("live")
+    expect(page.locator("#who")).to_have_text(key)
+    page.get_by_role("link", name="Create cluster").click()
+    page.get_by_label("Name", exact=True).fill("signed")
+    page.get_by_role("button", name="Add node group").click()
     page.get_by_role("button", name="Create cluster").click()
-    fill(page, Name="signed")
-    page.get_by_role("dialog").get_by_role("button", name="Create").click()
-    row = page.get_by_role("row").filter(has_text="signed")
-    expect(row.locator(".phase")).to_have_text("Active")
-    row.get_by_role("button", name="signed").click()
+    detail = page.locator("#detail")
+    expect(detail.locator(".phase").first).to_have_text("Active")
     page.get_by_role("tab", name="Audit trail").click()
-    expect(page.locator("#panel")).to_contain_text("CreateCluster")
-    page.locator("#detail").get_by_role("button", name="Delete", exact=True).click()
-    fill(page, Name="signed")
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(row).to_have_count(0)
+    expect(detail).to_contain_text("CreateCluster")
+    detail.get_by_role("button", name="Delete", exact=True).click()
+    answer(page, "Delete", Name="signed")
+    expect(page.locator("#clusters")).to_be_visible()
+    expect(row_of(page, "signed")).to_have_count(0)
+    forgive(open_page, "404")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("#live")).to_have_text("sign in to see the clusters")
+    assert re.search("403", open_page.complaints.pop())
+    assert page.evaluate("sessionStorage.length") == 0
 
 
 def everything(eks):
@@ -198,6 +532,10 @@ def test_many_clusters_are_shown_and_found(records, open_page):
     wait_for("the clusters", lambda: "many-199" in everything(eks) and eks.describe_cluster(name="many-199")["cluster"]["status"] == "ACTIVE", 120)
     page = open_page(records)
     expect(page.locator("#rows tr")).to_have_count(200)
+    # What sticks to the top when the list is scrolled is the table's head, over nothing else.
+    page.locator("#rows tr").nth(150).scroll_into_view_if_needed()
+    assert page.locator("thead").bounding_box()["y"] < 1
+    assert page.locator("header").bounding_box()["y"] < -page.locator("header").bounding_box()["height"]
     page.locator("#search").fill("many-177")
     expect(page.locator("#rows tr")).to_have_count(1)
     shot(page, "many")
