@@ -22,6 +22,89 @@ def blocks(heading, document="README.md"):
     return found
 
 
+# Shell blocks that no test here runs.
+BLOCKS_NOT_RUN = {
+    ("README.md", "Two commands"): "they make the management cluster that these tests run in",
+    ("README.md", "From a release"): "there is no release yet",
+}
+
+# Commands between backticks, run beside the blocks of "A first cluster" while its cluster is there.
+INLINE = {
+    "kubectl --namespace k3eks-system logs deployment/k3eks", "kubectl describe eks demo", "kubectl events --for eks/demo",
+    "kubectl explain eks.spec", "kubectl explain ng.spec", "kubectl get certificateauthorities", "kubectl get eks", "kubectl get eks,ng",
+    "kubectl get eks,ng -o wide", "kubectl get k3eks", "kubectl get nodes", "kubectl get updates", "k3d cluster list",
+    "docker ps -a --filter label=k3eks.io/cluster", "kubectl config view --raw --flatten",
+    "kubectl wait --for=condition=Ready eks/demo --timeout=3m",
+    "kubectl annotate eks demo k3eks.io/rotate-service-account-keys=1",
+}
+
+# The others.
+INLINE_NOT_RUN = {
+    "docker builder prune": "it removes what others on the machine have",
+    "docker image prune": "it removes what others on the machine have",
+    "docker pull ghcr.io/k3d-io/k3d-proxy:5.9.0": "it needs a registry of the Internet",
+    "docker save my-image:1 | docker exec -i CONTAINER ctr -a /run/k3s/containerd/containerd.sock -n k8s.io images import -": "it is about an image of the reader's",
+    "docker system prune": "it is a warning",
+    "export AWS_ENDPOINT_URL=http://127.0.0.1:4566": "the shell of each test has it",
+    "source .k3eks/k3eks.env": "it is in the blocks that are run",
+    "helm test k3eks -n k3eks-system": "hack/e2e.sh runs it",
+    "helm upgrade k3eks charts/k3eks --namespace k3eks-system --reuse-values --set api.keysSecret=k3eks-keys": "it takes the key of the other tests away",
+    "k3d cluster create mgmt --volume /var/run/docker.sock:/var/run/docker.sock": "as a block of docs/air-gapped.md",
+    "kubectl -n kube-system describe": "what it describes is the reader's",
+    "kubectl -n k3eks-system rollout restart deployment/k3eks": "the operator of all tests would be away",
+    "kubectl apply --server-side -k config/default": "tests/e2e/chart installs it",
+    """kubectl patch eks demo --type merge -p '{"spec":{"kubernetesVersion":"1.36"}}'""": "tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
+    "make bench": "it takes an hour", "make chaos": "it restarts Docker", "make clean": "it deletes the caches", "make down": "it ends the management cluster",
+    "make release-binary": "hack/release.sh, in test_shipping.py", "make setup": "it made the machine ready for these tests", "make test": "it runs these tests",
+    "make up": "it made the management cluster that these tests run in", "make up SAMPLE=no": "in the workflow of docs/github-actions.md",
+    "sysctl fs.inotify.max_user_instances=8192": "it changes the kernel of the machine",
+}
+
+COMMANDS = "aws curl docker export helm k3d kubectl make source sysctl".split()
+
+
+def inline():
+    """Whole commands between backticks: neither the mere name of one, as prose has it, nor with a placeholder."""
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        prose = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.S | re.M)
+        for span in re.findall(r"`([^`\n]+)`", prose):
+            words = span.split()
+            if len(words) == 1 or words[0] not in COMMANDS or re.search(r"…|\bNAME\b|NAMESPACE|<|would ", span):
+                continue
+            named = len(words) == 2 and words[0] in ("docker", "helm", "kubectl") or len(words) == 3 and words[0] in ("aws", "k3d", "kubectl")
+            if named and span not in INLINE and not {"prune"} & set(words):
+                continue
+            yield span
+
+
+def test_every_command_is_run_or_said_why_not():
+    source = pathlib.Path(__file__).read_text()
+    run = {(page or "README.md", heading) for heading, page in re.findall(r'blocks\("([^"]+)"(?:, (?:"([^"]+)"|page))?\)', source)}
+    run |= {("docs/air-gapped.md", heading) for heading in re.findall(r'blocks\("([^"]+)", page\)', source)}
+    found = set()
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        heading = ""
+        for line in document.read_text().splitlines():
+            heading = re.sub("^##? ", "", line) if re.match("##? ", line) and not line.startswith("# the") else heading
+            if line == "```sh":
+                found.add((str(document.relative_to(ROOT)), heading))
+    assert found <= run | set(BLOCKS_NOT_RUN), found - run - set(BLOCKS_NOT_RUN)
+    assert set(BLOCKS_NOT_RUN) <= found and not set(BLOCKS_NOT_RUN) & run, "a block that is said not to be run"
+    spans = set(inline())
+    listed = INLINE | set(INLINE_NOT_RUN)
+    assert spans == listed, (spans - listed, listed - spans)
+
+
+def test_kubeconfigs_that_commands_write_are_no_one_s_commit(tmp_path):
+    text = (ROOT / "README.md").read_text() + (ROOT / "hack/up.sh").read_text()
+    files = {name for name in re.findall(r"(?:> |--kubeconfig )([\w.-]+)", text) if name != "kubeconfig"} | {".k3eks/demo.kubeconfig.aws", ".k3eks/k3eks.env"}
+    assert {"demo.kubeconfig", "web.kubeconfig", "viewer.kubeconfig"} <= files
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    for name in files:
+        assert subprocess.run(["git", "-C", str(tmp_path), "check-ignore", "-q", name]).returncode == 0, name
+
+
 @pytest.fixture
 def shell(real, management, tmp_path):
     """Runs commands where a user would, with a kubeconfig of its own, and fails where one of them does."""
@@ -51,7 +134,7 @@ def test_a_first_cluster(shell):
     make, way_in, workload, change, *rest = blocks("A first cluster")
     # What a person waits for by looking.
     wait = "kubectl wait --for=condition=Ready eks/demo ng/demo-workers ng/demo-batch ng/demo-dedicated --timeout=3m"
-    said = shell(make.replace(" --watch", ""), wait, way_in, workload, change)
+    said = shell(make.replace(" --watch", ""), wait, way_in, workload, *sorted(INLINE), change)
     assert "eks.amazonaws.com/nodegroup" not in said and "NODEGROUP" in said
     assert "demo-dedicated created" in said and '"demo-dedicated" deleted' in said
     for script in rest:

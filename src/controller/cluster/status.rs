@@ -29,6 +29,7 @@ pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<N
     let conflict = matches!(&decision.health, Health::Stalled(Reason::Conflict, _));
     let mut status = EKSClusterConfigStatus {
         phase: Some(old.phase.filter(|p| !p.may_become(decision.phase)).unwrap_or(decision.phase)),
+        provider: Some(seen.provider.into()),
         observed_generation: cluster.metadata.generation,
         conditions: conditions(&decision.health, cluster.metadata.generation, &seen.now, &old.conditions),
         failure_message: failure(&decision.health),
