@@ -58,8 +58,8 @@ enum Command {
     Verify(cli::verify::Options),
     /// Print what completes these commands in a shell.
     Completion(cli::shell::Completion),
-    /// Print the manual page.
-    Man,
+    /// Print the manual page, or that of a command.
+    Man(cli::shell::Manual),
     /// Write the reference of the resources and of the EKS API as Markdown.
     Reference(cli::reference::Options),
     /// Write the custom resource definitions as YAML.
@@ -159,6 +159,7 @@ struct K3d {
 }
 
 fn main() -> ExitCode {
+    cli::shell::complete(Cli::command);
     let result = match Cli::parse().command {
         Command::Crds { dir } => crds(dir.as_deref()),
         Command::Operator(options) => operator(*options),
@@ -170,9 +171,9 @@ fn main() -> ExitCode {
         Command::Revoke(options) => ask(cli::revoke::run(options)),
         Command::Doctor(options) => ask(cli::doctor::run(options)),
         Command::Verify(options) => ask(cli::verify::run(options)),
-        Command::Completion(options) => cli::shell::completion(Cli::command(), &options),
+        Command::Completion(options) => cli::shell::completion(&Cli::command(), &options),
         Command::Reference(options) => cli::reference::run(&options),
-        Command::Man => cli::shell::man(Cli::command()),
+        Command::Man(options) => cli::shell::man(Cli::command(), &options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

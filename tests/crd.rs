@@ -369,6 +369,13 @@ fn an_empty_text_is_none_wherever_there_may_be_one() {
     }
 }
 
+#[test]
+fn nobody_is_shown_a_regular_expression() {
+    let all = serde_json::to_string(&k3eks::crd::definitions()).unwrap();
+    assert!(!all.contains(r#""pattern":"#), "give each pattern its words in src/crd/in_words.rs");
+    assert!(all.contains("must be a Kubernetes minor version from 1.24 to 1.39, such as 1.35"));
+}
+
 /// Where in the schema the property at this place of a spec is.
 fn property_of(text: &str) -> String {
     let parts =

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::response::Response;
@@ -33,6 +34,8 @@ use super::sources::{self, Source};
 
 /// Memory for bodies of what isn't EKS's.
 const BODIES: usize = 256 * 1024;
+/// The longest wait of a call on records, which the operator settles within milliseconds.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// Whether signatures are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -148,6 +151,7 @@ impl Options {
                 fargate_label_pairs: self.quota_fargate_label_pairs,
                 pod_identity_associations: self.quota_pod_identity_associations,
             },
+            settle: SETTLE,
         }
     }
 

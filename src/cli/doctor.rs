@@ -1,7 +1,9 @@
 //! `k3eks doctor`: whether everything that clusters need is there, and what mends what isn't.
 
+mod aws;
 mod cluster;
 mod host;
+mod parts;
 
 use std::fmt::Write;
 
@@ -19,7 +21,8 @@ pub struct Options {
     /// Host ports for API servers, as the operator was told.
     #[arg(long, env = "K3EKS_API_PORTS", default_value = "16443-17442")]
     api_ports: String,
-    /// URL of the EKS API; where it is given, it has to answer. Default: http://127.0.0.1:4566.
+    /// URL of the EKS API; where it is given, it has to answer. Default: where the aws CLI of this shell goes, else
+    /// http://127.0.0.1:4566.
     #[arg(long, env = "AWS_ENDPOINT_URL_EKS")]
     endpoint: Option<String>,
     /// Kubernetes minor version whose image is looked for.
@@ -74,15 +77,19 @@ impl Finding {
 /// Where there is a problem, with how many there are.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut findings = Vec::new();
+    let shell = aws::Shell::present();
     if !options.cluster_only {
         findings = host::docker(&options.default_version).await;
         findings.push(host::k3d().await);
         findings.push(host::ports(&options.api_ports));
         findings.extend(host::limits());
         findings.push(host::credentials());
+        findings.push(aws::clients(&shell));
     }
     findings.extend(cluster::management(&options.place).await);
-    findings.push(cluster::api(options.endpoint.as_deref()).await);
+    findings.extend(parts::parts(&options.place).await);
+    let endpoint = options.endpoint.or_else(|| Some(shell.endpoint("EKS")?.url));
+    findings.push(cluster::api(endpoint.as_deref()).await);
     let problems = findings.iter().filter(|finding| finding.state == State::Problem).count();
     print!("{}", report(&findings));
     match problems {

@@ -1,7 +1,10 @@
 //! Clusters by the name that people know them by.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use clap::Args;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use k3eks::crd::EKSClusterConfig;
 use k3eks::crd::names::Identity;
 use kube::api::ListParams;
@@ -12,6 +15,7 @@ use kube::{Api, Client, Config, ResourceExt};
 #[derive(Args)]
 pub struct Which {
     /// Name of the cluster: of its resource, or in EKS.
+    #[arg(add = ArgValueCandidates::new(names))]
     pub name: String,
     #[command(flatten)]
     pub place: Place,
@@ -48,6 +52,18 @@ pub async fn management() -> anyhow::Result<Client> {
             .context("finding the management cluster: set KUBECONFIG (`make up` says to what)")?,
     };
     Client::try_from(config).context("reading the management cluster's kubeconfig")
+}
+
+/// Names of the clusters, for a shell that completes one. A management cluster that doesn't answer soon has none.
+fn names() -> Vec<CompletionCandidate> {
+    const SOON: Duration = Duration::from_secs(2);
+    let listed = async {
+        let client = management().await.ok()?;
+        Api::<EKSClusterConfig>::all(client).list_metadata(&ListParams::default()).await.ok()
+    };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    let listed = runtime.block_on(async { tokio::time::timeout(SOON, listed).await.ok().flatten() });
+    listed.into_iter().flatten().map(|cluster| CompletionCandidate::new(cluster.name_any())).collect()
 }
 
 impl Which {

@@ -2,6 +2,8 @@
 
 pub mod api;
 pub mod doctor;
+#[cfg(test)]
+mod documented;
 mod find;
 mod folder;
 pub mod identity;

@@ -4,7 +4,11 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use clap::{Args, Command};
-use clap_complete::Shell;
+use clap_complete::env::Shells;
+use clap_complete::{CompleteEnv, Shell};
+
+/// The variable by which a shell asks this program what may follow.
+const ASKED: &str = "COMPLETE";
 
 /// The arguments of `k3eks completion`.
 #[derive(Args)]
@@ -13,14 +17,39 @@ pub struct Completion {
     shell: Shell,
 }
 
-/// Prints what completes `command` in a shell.
-pub fn completion(mut command: Command, options: &Completion) -> anyhow::Result<()> {
-    let (name, mut text) = (command.get_name().to_owned(), Vec::new());
-    clap_complete::generate(options.shell, &mut command, name, &mut text);
+/// The arguments of `k3eks man`.
+#[derive(Args)]
+pub struct Manual {
+    /// The command whose page is printed, such as `status`. Default: the page of k3eks itself.
+    command: Option<String>,
+}
+
+/// Answers a shell that asks what may follow, names of clusters among it, and ends the process then.
+pub fn complete(command: fn() -> Command) {
+    CompleteEnv::with_factory(command).var(ASKED).complete();
+}
+
+/// Prints what makes a shell ask.
+pub fn completion(command: &Command, options: &Completion) -> anyhow::Result<()> {
+    let (name, mut text) = (command.get_name(), Vec::new());
+    let shell = options.shell.to_string();
+    let shells = Shells::builtins();
+    let completer = shells.completer(&shell).with_context(|| format!("nothing is known of {shell}"))?;
+    completer.write_registration(ASKED, name, name, name, &mut text).context("writing what the shell is to know")?;
     io::stdout().write_all(&text).context("writing what the shell is to know")
 }
 
-/// Prints the manual page.
-pub fn man(command: Command) -> anyhow::Result<()> {
-    clap_mangen::Man::new(command).render(&mut io::stdout()).context("writing the manual page")
+/// Prints a manual page.
+pub fn man(command: Command, options: &Manual) -> anyhow::Result<()> {
+    let name = command.get_name().to_owned();
+    let mut command = command.after_help(format!("`{name} man COMMAND` prints the page of a command."));
+    command.build();
+    let page = match &options.command {
+        None => command,
+        Some(wanted) => command.find_subcommand(wanted).cloned().with_context(|| {
+            let known: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+            format!("there is no command {wanted}; there are {}", known.join(", "))
+        })?,
+    };
+    clap_mangen::Man::new(page).render(&mut io::stdout()).context("writing the manual page")
 }

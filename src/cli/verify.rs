@@ -27,6 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::find::{Which, management};
 use bed::Bed;
+pub use bed::client;
 use finding::{Finding, Outcome, report};
 
 /// The longest that the checks may take, all in all. Removing what they made has the rest of two minutes.

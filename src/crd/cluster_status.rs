@@ -13,6 +13,9 @@ pub struct EKSClusterConfigStatus {
     /// One word for the cluster's state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
+    /// What runs the cluster, or will: `k3d` or `metadata`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// Generation of the spec that this status speaks of. Default: -1, before the operator has seen the resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = -1))]

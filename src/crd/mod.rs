@@ -14,6 +14,7 @@ pub mod fargate;
 mod given;
 pub mod identity_service;
 pub mod idp;
+mod in_words;
 pub mod insights;
 pub mod keys;
 pub mod kubeconfig;
@@ -65,6 +66,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     // The only kind that people wrote for another operator before.
     let cluster = all.iter_mut().find(|definition| definition.spec.names.kind == EKSClusterConfig::kind(&()));
     cluster.into_iter().flat_map(|definition| &mut definition.spec.versions).for_each(blank_spec);
+    all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(told_in_words);
     all
 }
 
@@ -74,6 +76,12 @@ fn blank_spec(version: &mut CustomResourceDefinitionVersion) {
     if let Some(spec) = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("spec")) {
         given::blank(spec);
     }
+}
+
+/// Lets nobody read a regular expression.
+fn told_in_words(version: &mut CustomResourceDefinitionVersion) {
+    let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+    schema.into_iter().for_each(in_words::in_words);
 }
 
 /// Says of an object whose status nobody has written yet that nobody has: kstatus, and with it Flux and Helm, would else take it for

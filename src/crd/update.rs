@@ -21,6 +21,8 @@ use super::EKSClusterConfig;
     derive = "Default",
     printcolumn = r#"{"name":"CLUSTER","type":"string","jsonPath":".spec.clusterName"}"#,
     printcolumn = r#"{"name":"TYPE","type":"string","jsonPath":".spec.type"}"#,
+    printcolumn = r#"{"name":"NODEGROUP","type":"string","jsonPath":".spec.nodegroupName"}"#,
+    printcolumn = r#"{"name":"ADDON","type":"string","jsonPath":".spec.addonName"}"#,
     printcolumn = r#"{"name":"STATE","type":"string","jsonPath":".status.state"}"#,
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]

@@ -20,6 +20,7 @@ use super::body::Bodies;
 use super::error::ApiError;
 use super::events::EventLog;
 use super::operations::Api;
+use super::other_services;
 use super::sigv4::{Authenticator, Caller, Mode, SignedRequest};
 use crate::crd::{keys, kubeconfig as kubeconfigs};
 
@@ -58,7 +59,8 @@ pub fn routes(eks: Router, more: Router, beside: Arc<Beside>) -> Router {
         .route("/_k3eks/clusters/{name}/kubeconfig", get(kubeconfig))
         .route("/_localemu_eks/{name}/kubeconfig", get(kubeconfig))
         .with_state(beside);
-    own.merge(more).merge(gated).layer(middleware::from_fn(same_site))
+    let all = own.merge(more).merge(gated).layer(middleware::from_fn(other_services::refuse));
+    all.layer(middleware::from_fn(same_site))
 }
 
 /// Refuses what a page of somebody else makes a browser send: whoever looks at one may have nothing to do with it.

@@ -51,6 +51,7 @@ pub mod input;
 pub mod metrics;
 pub mod model;
 pub mod operations;
+mod other_services;
 pub mod output;
 pub mod paging;
 pub mod registry;

@@ -44,6 +44,7 @@ INLINE_NOT_RUN = {
     "docker pull ghcr.io/k3d-io/k3d-proxy:5.9.0": "it needs a registry of the Internet",
     "docker save my-image:1 | docker exec -i CONTAINER ctr -a /run/k3s/containerd/containerd.sock -n k8s.io images import -": "it is about an image of the reader's",
     "docker system prune": "it is a warning",
+    "export AWS_ENDPOINT_URL=http://127.0.0.1:4566": "the shell of each test has it",
     "source .k3eks/k3eks.env": "it is in the blocks that are run",
     "helm test k3eks -n k3eks-system": "test_shipping.py has it",
     "helm upgrade k3eks charts/k3eks --namespace k3eks-system --reuse-values --set api.keysSecret=k3eks-keys": "it takes the key of the other tests away",

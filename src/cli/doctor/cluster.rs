@@ -134,7 +134,7 @@ pub async fn api(named: Option<&str>) -> Finding {
     const WHAT: &str = "EKS API";
     let endpoint = named.unwrap_or("http://127.0.0.1:4566");
     let url = format!("{}/_k3eks/health", endpoint.trim_end_matches('/'));
-    let mend = "`make up` publishes it on port 4566; elsewhere: kubectl -n k3eks-system port-forward svc/k3eks-eks 4566; AWS_ENDPOINT_URL_EKS names another one";
+    let mend = "`make up` publishes it on port 4566; elsewhere: kubectl -n k3eks-system port-forward svc/k3eks-eks 4566; AWS_ENDPOINT_URL names another one";
     if url.starts_with("https://") {
         return Finding::note(
             WHAT,

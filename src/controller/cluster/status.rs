@@ -36,6 +36,7 @@ pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<N
     let generation = cluster.metadata.generation;
     let mut status = EKSClusterConfigStatus {
         phase: Some(old.phase.filter(|p| !p.may_become(decision.phase)).unwrap_or(decision.phase)),
+        provider: Some(seen.provider.into()),
         observed_generation: generation,
         conditions: conditions(health, generation, &seen.now, &old.conditions),
         failure_message: failure(&decision.health),

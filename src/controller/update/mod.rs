@@ -18,7 +18,7 @@ use tracing::Instrument;
 use super::cluster::authority;
 use super::context::Context;
 use super::error::Error;
-use crate::crd::update::{Update, UpdateState};
+use crate::crd::update::{Update, UpdateState, UpdateStatus};
 use crate::crd::{EKSClusterConfig, Phase, keys, names};
 use crate::provider::ClusterId;
 use plan::Target;
@@ -56,8 +56,12 @@ async fn look(update: &Update, ctx: &Context) -> Result<Action, Error> {
     if update.state() != UpdateState::InProgress || update.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let Some(status) = plan::plan(update, target(update, ctx).as_ref()) else { return Ok(Action::requeue(SOON)) };
     let manager = keys::UPDATE_MANAGER;
+    let Some(status) = plan::plan(update, target(update, ctx).as_ref()) else {
+        let status = UpdateStatus::default();
+        super::status::write(&ctx.client, &ctx.metrics, manager, update, update.status.as_ref(), &status).await?;
+        return Ok(Action::requeue(SOON));
+    };
     if super::status::write(&ctx.client, &ctx.metrics, manager, update, update.status.as_ref(), &status).await? {
         let why = status.errors.first().map(|e| e.message.as_str()).unwrap_or_default();
         tracing::info!(kind = update.spec.type_, state = ?status.state, why, "update ended");

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::addon_associations::{self, Wanted};
 use super::ready::{check_ready, wake};
+use super::settle::{self, in_force};
 use super::token::Stamp;
 use super::updates::{Request, Target, under_way};
 use super::{Api, Cx};
@@ -149,13 +150,20 @@ fn check_state(cx: &Cx, cluster: &EKSClusterConfig, addon: &Addon) -> Result<(),
 }
 
 async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
+    let (cluster, made) = accept(&cx, &request).await?;
+    let made = in_force(&cx.state, &cluster, made).await;
+    Ok(answer(&cx, &made, &cluster))
+}
+
+/// Makes the resource, or finds the one that this very request made before.
+async fn accept(cx: &Cx, request: &Asked) -> Result<(Arc<EKSClusterConfig>, Arc<Addon>), ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
-    let stamp = Stamp::new("CreateAddon", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let stamp = Stamp::new("CreateAddon", &cx.caller, request.client_request_token.as_deref(), request)?;
     let wanted = request.pod_identity_associations.as_deref().unwrap_or_default();
     let _turn = cx.state.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
-    let (asked, facts) = (request.spec(&cluster), facts(&cx, &cluster));
+    let (asked, facts) = (request.spec(&cluster), facts(cx, &cluster));
     check(FORM, &asked, &facts).map_err(named)?;
     if let Some(found) = store.member::<Addon>(&cluster, &request.addon_name) {
         if !stamp.made(&*found) {
@@ -164,7 +172,7 @@ async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
         if stamp.made_lately(&*found) {
             associate(store, &cluster, &found, wanted).await.map_err(named)?;
         }
-        return Ok(answer(&cx, &found, &cluster));
+        return Ok((cluster, found));
     }
     check_ready(&cluster).map_err(named)?;
     check(CREATE, &asked, &facts).map_err(named)?;
@@ -179,7 +187,7 @@ async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
     let made = store.create_member(&cluster, addon, other, |found| found.spec.addon_name == request.addon_name).await;
     let made = made.map_err(|error| named(error.into()))?;
     associate(store, &cluster, &made, wanted).await.map_err(named)?;
-    Ok(answer(&cx, &made, &cluster))
+    Ok((cluster, made))
 }
 
 /// The addon's namespace: its own, or the catalogue's.
@@ -262,6 +270,7 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let last = answer(&cx, &gone(&*addon), &cluster);
     addon_associations::set(store, &cluster, &addon, "", &[]).await?;
     store.delete(&addon).await?;
+    settle::gone(&cx.state, &cluster, &*addon).await;
     Ok(last)
 }
 

@@ -84,6 +84,7 @@ mod tests {
             default_version: "1.35".into(),
             versions: kubernetes_versions::all().iter().map(|version| version.name.clone()).collect(),
             quotas: Quotas::default(),
+            settle: std::time::Duration::ZERO,
         };
         list(filter, &settings, day.parse().unwrap())
     }

@@ -6,6 +6,7 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::settle::{gone, settled};
 use super::token::Stamp;
 use super::updates::{self, Target};
 use super::{Api, Cx, Settings, access_entries};
@@ -49,8 +50,16 @@ pub(super) fn answer(api: &Api, cluster: &EKSClusterConfig) -> Value {
 }
 
 async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
+    let (api, made) = (&cx.state, accept(&cx, &request).await?);
+    let made_now = |store: &Store| store.now(&*made).is_none_or(|now| cluster::wire_status(&now, false) != "CREATING");
+    settled(api, &made, made_now).await;
+    Ok(answer(api, &api.store.now(&*made).unwrap_or(made)))
+}
+
+/// Makes the resource, or finds the one that this very request made before.
+async fn accept(cx: &Cx, request: &CreateCluster) -> Result<Arc<EKSClusterConfig>, ApiError> {
     let (store, settings) = (&cx.state.store, &cx.state.settings);
-    let stamp = Stamp::new("CreateCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let stamp = Stamp::new("CreateCluster", &cx.caller, request.client_request_token.as_deref(), request)?;
     let identity = identity(&cx.caller, &request.name);
     let _turn = cx.state.turn.lock().await;
     if let Some(found) = store.find_cluster(&identity) {
@@ -58,18 +67,18 @@ async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
             return Err(ApiError::cluster_exists(&request.name));
         }
         if stamp.made_lately(&*found) {
-            access_entries::bootstrap(&cx, &found).await?;
+            access_entries::bootstrap(cx, &found).await?;
         }
-        return Ok(answer(&cx.state, &found));
+        return Ok(found);
     }
     let facts = facts(&identity, settings);
-    rules::check(rules::cluster::CREATE, &request, &facts).map_err(|error| error.cluster(&request.name))?;
-    check_quota(&cx)?;
-    let mut spec = cluster::spec(&request, &identity.account, &identity.region);
+    rules::check(rules::cluster::CREATE, request, &facts).map_err(|error| error.cluster(&request.name))?;
+    check_quota(cx)?;
+    let mut spec = cluster::spec(request, &identity.account, &identity.region);
     spec.kubernetes_version.get_or_insert_with(|| settings.default_version.clone());
     let made = make(store, settings, &identity, spec, &stamp).await?;
-    access_entries::bootstrap(&cx, &made).await?;
-    Ok(answer(&cx.state, &made))
+    access_entries::bootstrap(cx, &made).await?;
+    Ok(made)
 }
 
 /// What the rules of clusters know.
@@ -142,6 +151,13 @@ async fn list(cx: Cx, input: ListClusters) -> Result<Value, ApiError> {
 }
 
 async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let (cluster, answer) = dismiss(&cx, &input).await?;
+    gone(&cx.state, &cluster, &*cluster).await;
+    Ok(answer)
+}
+
+/// Deletes the resource, where EKS would.
+async fn dismiss(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Value), ApiError> {
     let store = &cx.state.store;
     let _turn = cx.state.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &input.name)?;
@@ -159,7 +175,8 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     if !stopped {
         updates::idle(store, &cluster, &Target::default(), "delete")?;
     }
-    deleted(&cx, &cluster).await
+    let answer = deleted(cx, &cluster).await?;
+    Ok((cluster, answer))
 }
 
 /// Deletes the cluster, and answers with what it is then.
@@ -182,6 +199,7 @@ mod tests {
             default_version: "1.35".into(),
             versions: vec!["1.34".into(), "1.35".into()],
             quotas: Quotas::default(),
+            settle: std::time::Duration::ZERO,
         }
     }
 

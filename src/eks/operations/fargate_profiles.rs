@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ready::{check_ready, wake};
+use super::settle::{self, in_force};
 use super::token::Stamp;
 use super::{Api, Cx};
 use crate::crd::fargate::{FargateProfileSpec, FargateSelector};
@@ -122,17 +123,24 @@ fn alone(store: &Store, cluster: &EKSClusterConfig, name: &str, what: &str) -> R
 }
 
 async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
+    let (cluster, made) = accept(&cx, &request).await?;
+    let made = in_force(&cx.state, &cluster, made).await;
+    Ok(answer(&made, &cluster))
+}
+
+/// Makes the resource, or finds the one that this very request made before.
+async fn accept(cx: &Cx, request: &Create) -> Result<(Arc<EKSClusterConfig>, Arc<FargateProfile>), ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name).fargate_profile(&request.fargate_profile_name);
-    let stamp = Stamp::new("CreateFargateProfile", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let stamp = Stamp::new("CreateFargateProfile", &cx.caller, request.client_request_token.as_deref(), request)?;
     let _turn = api.turn.lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
-    let spec = spec(&request, &cluster);
+    let spec = spec(request, &cluster);
     let facts = Facts { account: Identity::of(&cluster).account, quotas: api.settings.quotas };
     check(FORM, &spec, &facts).map_err(named)?;
     if let Some(found) = store.member::<FargateProfile>(&cluster, &request.fargate_profile_name) {
         let taken = || ApiError::resource_in_use("A Fargate Profile already exists with this name in this cluster.");
-        return if stamp.made(&*found) { Ok(answer(&found, &cluster)) } else { Err(named(taken())) };
+        return if stamp.made(&*found) { Ok((cluster, found)) } else { Err(named(taken())) };
     }
     check_ready(&cluster).map_err(named)?;
     check(CREATE, &spec, &facts).map_err(named)?;
@@ -149,7 +157,8 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let other = member::other_name(&cluster, "fargate", &[name]);
     wake(store, &cluster).await.map_err(named)?;
     let made = store.create_member(&cluster, profile, other, |found| found.spec.fargate_profile_name == *name).await;
-    Ok(answer(&*made.map_err(|error| named(error.into()))?, &cluster))
+    let made = made.map_err(|error| named(error.into()))?;
+    Ok((cluster, made))
 }
 
 async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
@@ -169,5 +178,6 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let named = |error: ApiError| error.cluster(&input.cluster_name).fargate_profile(&input.fargate_profile_name);
     alone(&cx.state.store, &cluster, &input.fargate_profile_name, "delete").map_err(named)?;
     let left = cx.state.store.delete(&profile).await?;
+    settle::gone(&cx.state, &cluster, &*profile).await;
     Ok(answer(&gone(&*left), &cluster))
 }

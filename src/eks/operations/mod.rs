@@ -17,6 +17,7 @@
 //! A create holds `Api::turn` from step 1 on, so that quotas count right. An update is a `Request` of the file `updates`:
 //! its `begin` does steps 2, 5 and 6 and everything about what is under way already; the handler gives it a closure that
 //! checks, changes the object and says in EKS's words what changed. Pure functions in [`convert`](super::convert) do that.
+//! What nothing runs behind is waited for between steps 5 and 6, when the turn is over: the file `settle`.
 //!
 //! # Adding a kind
 //! A line in `kinds!` of the [store](super::store) (and [`Member`](crate::crd::Member), if it belongs to a cluster); a file in
@@ -42,10 +43,13 @@ mod nodegroup_updates;
 mod nodegroups;
 mod pod_identity;
 mod ready;
+mod settle;
 mod subscriptions;
 mod tags;
 pub mod token;
 mod updates;
+
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
@@ -86,6 +90,8 @@ pub struct Settings {
     pub versions: Vec<String>,
     /// How much of everything there may be.
     pub quotas: Quotas,
+    /// The longest wait for what nothing runs behind to be as it was asked for.
+    pub settle: Duration,
 }
 
 /// How much of everything there may be. The defaults are those of an AWS account.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ready::check_ready;
+use super::settle::{gone, settled};
 use super::token::Stamp;
 use super::updates::{self, Target};
 use super::{Api, Cx};
@@ -60,11 +61,20 @@ fn answer(api: &Api, group: &Nodegroup, cluster: &EKSClusterConfig) -> Value {
 }
 
 async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
+    let api = &cx.state;
+    let (cluster, made) = accept(&cx, &request).await?;
+    let in_force = |group: Arc<Nodegroup>| nodegroup::wire_status(&group, false) != "CREATING";
+    settled(api, &cluster, |store| store.now(&*made).is_none_or(in_force)).await;
+    Ok(answer(api, &api.store.now(&*made).unwrap_or(made), &cluster))
+}
+
+/// Makes the resource, or finds the one that this very request made before.
+async fn accept(cx: &Cx, request: &CreateNodegroup) -> Result<(Arc<EKSClusterConfig>, Arc<Nodegroup>), ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let (cluster_name, name) =
         (request.spec.cluster_name.clone(), request.spec.nodegroup_name.clone().unwrap_or_default());
     let named = |error: ApiError| error.cluster(&cluster_name).nodegroup(&name);
-    let stamp = Stamp::new("CreateNodegroup", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let stamp = Stamp::new("CreateNodegroup", &cx.caller, request.client_request_token.as_deref(), request)?;
     let taken = || {
         named(ApiError::resource_in_use(format!(
             "NodeGroup already exists with name {name} and cluster name {cluster_name}"
@@ -75,7 +85,7 @@ async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
     let facts = facts(api, &cluster);
     check(FORM, &request.spec, &facts).map_err(named)?;
     if let Some(found) = store.member::<Nodegroup>(&cluster, &name) {
-        return if stamp.made(&*found) { Ok(answer(api, &found, &cluster)) } else { Err(taken()) };
+        return if stamp.made(&*found) { Ok((cluster, found)) } else { Err(taken()) };
     }
     check_ready(&cluster).map_err(named)?;
     check(CREATE, &request.spec, &facts).map_err(named)?;
@@ -86,13 +96,13 @@ async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
     }
     let resource = names::nodegroup_resource(&cluster.name_any(), &name);
     let newest = request.spec.launch_template.as_ref().map_or(1, |wanted| newest_template(store, &cluster, wanted));
-    let mut group = Nodegroup::new(&resource, nodegroup::spec(&request, &cluster, &facts.cluster_version, newest));
+    let mut group = Nodegroup::new(&resource, nodegroup::spec(request, &cluster, &facts.cluster_version, newest));
     group.metadata.namespace = cluster.namespace();
     group.metadata.annotations = Some(stamp.annotations());
     let other = member::other_name(&cluster, "nodegroup", &[&name]);
     match store.create_member(&cluster, group, other, |found| names::nodegroup_name(found) == name).await {
         Err(StoreError::Exists) => Err(taken()),
-        result => Ok(answer(api, &*result.map_err(|error| named(error.into()))?, &cluster)),
+        result => Ok((cluster, result.map_err(|error| named(error.into()))?)),
     }
 }
 
@@ -130,10 +140,12 @@ async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
 async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &input.cluster_name, &input.nodegroup_name)?;
     disown(&cx, &cluster, &input.nodegroup_name).await?;
-    let gone = cx.state.store.delete(&group).await?;
-    let mut left = Nodegroup::clone(&gone);
-    left.metadata.deletion_timestamp = left.metadata.deletion_timestamp.or_else(|| gone.creation_timestamp());
-    Ok(answer(&cx.state, &left, &cluster))
+    let last = cx.state.store.delete(&group).await?;
+    let mut left = Nodegroup::clone(&last);
+    left.metadata.deletion_timestamp = left.metadata.deletion_timestamp.or_else(|| last.creation_timestamp());
+    let answer = answer(&cx.state, &left, &cluster);
+    gone(&cx.state, &cluster, &*group).await;
+    Ok(answer)
 }
 
 /// Takes the group's entry out of the cluster's inline list, from which it would be made again.

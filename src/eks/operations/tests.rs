@@ -1,5 +1,6 @@
 mod fake;
 mod rules;
+mod settling;
 
 use fake::{MAKER, World};
 use serde_json::{Value, json};

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ready::{check_ready, wake};
+use super::settle::settled;
 use super::token::Stamp;
 use super::{Api, Cx};
 use crate::crd::member::is_left_behind;
@@ -160,12 +161,26 @@ impl<K: Kind> Request<'_, K> {
         back: impl Fn(&mut K) + Send + Sync,
         decide: impl Fn(&mut K) -> Result<Change, ApiError> + Send + Sync,
     ) -> Result<Value, ApiError> {
+        let api = &cx.state;
+        let update = self.begun(cx, back, decide).await?;
+        let ended = |update: Arc<Update>| update.state() != UpdateState::InProgress;
+        settled(api, self.cluster, |store| store.now(&*update).is_none_or(ended)).await;
+        Ok(answer(&api.store.now(&*update).unwrap_or(update)))
+    }
+
+    /// Writes the change down, and gives its update.
+    async fn begun(
+        &self,
+        cx: &Cx,
+        back: impl Fn(&mut K) + Send + Sync,
+        decide: impl Fn(&mut K) -> Result<Change, ApiError> + Send + Sync,
+    ) -> Result<Arc<Update>, ApiError> {
         let store = &cx.state.store;
         let cluster_name = Identity::of(self.cluster).name;
         // One at a time, so that two requests don't both find that nothing is under way.
         let _turn = cx.state.turn.lock().await;
-        if let Some(answer) = self.repeated(store)? {
-            return Ok(answer);
+        if let Some(update) = self.repeated(store)? {
+            return Ok(update);
         }
         let named = |error: ApiError| self.target.name(error, &cluster_name);
         let decide = |object: &mut K| {
@@ -206,7 +221,7 @@ impl<K: Kind> Request<'_, K> {
     }
 
     /// Makes the update that stands for the change.
-    async fn record(&self, store: &Store, changed: &K, change: Change, written: bool) -> Result<Value, ApiError> {
+    async fn record(&self, store: &Store, changed: &K, change: Change, written: bool) -> Result<Arc<Update>, ApiError> {
         let spec = UpdateSpec {
             cluster_name: self.cluster.name_any(),
             nodegroup_name: self.target.nodegroup_name.clone(),
@@ -223,14 +238,14 @@ impl<K: Kind> Request<'_, K> {
             update.metadata.name = Some(names::uuid_like(&names::digest(&parts.each_ref().map(String::as_str))));
         }
         update.metadata.annotations = Some(self.stamp.annotations());
-        Ok(answer(&*make(store, update).await?))
+        Ok(make(store, update).await?)
     }
 
-    /// The answer to a request that was carried out before.
-    fn repeated(&self, store: &Store) -> Result<Option<Value>, ApiError> {
+    /// The update of a request that was carried out before.
+    fn repeated(&self, store: &Store) -> Result<Option<Arc<Update>>, ApiError> {
         let earlier = of_target(store, self.cluster, &self.target);
         match earlier.iter().find(|update| self.stamp.same_token(&***update)) {
-            Some(update) if self.stamp.made(&**update) => Ok(Some(answer(update))),
+            Some(update) if self.stamp.made(&**update) => Ok(Some(Arc::clone(update))),
             Some(_) => Err(ApiError::invalid_parameter("The clientRequestToken was used for another request already")),
             None => Ok(None),
         }

@@ -68,6 +68,11 @@ impl<'a> SignedRequest<'a> {
     }
 }
 
+/// The service that a request says it is signed for; `None` where it isn't signed.
+pub fn service(request: &SignedRequest<'_>) -> Option<String> {
+    Presented::find(request).ok().map(|presented| presented.service.into_owned())
+}
+
 /// Turns credentials into a [`Caller`].
 #[derive(Clone)]
 pub struct Authenticator {

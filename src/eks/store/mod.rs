@@ -212,6 +212,12 @@ impl Store {
         self.changed.subscribe()
     }
 
+    /// Says that something changed, as a watch does.
+    #[cfg(test)]
+    pub fn notice(&self) {
+        self.changed.send_modify(|number| *number += 1);
+    }
+
     /// The Events about a cluster's resource, newest first.
     pub async fn events(&self, namespace: &str, cluster: &str) -> Result<Vec<serde_json::Value>, StoreError> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);

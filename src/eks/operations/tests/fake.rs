@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use http::{Method, Request, Response};
@@ -95,6 +96,11 @@ pub struct World {
 impl World {
     /// A world without anything in it.
     pub async fn new() -> Self {
+        Self::waiting(Duration::ZERO).await
+    }
+
+    /// A world whose calls on records wait for so long at most.
+    pub async fn waiting(settle: Duration) -> Self {
         let objects = Arc::new(Mutex::new(Objects::default()));
         let served = Arc::clone(&objects);
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
@@ -110,6 +116,7 @@ impl World {
             default_version: "1.35".into(),
             versions: vec!["1.34".into(), "1.35".into(), "1.36".into()],
             quotas: Quotas::default(),
+            settle,
         };
         Self { objects, api: Arc::new(Api::new(store, settings)) }
     }
@@ -143,6 +150,7 @@ impl World {
             objects.put(key, object);
         }
         self.api.store.fetch::<K>("default", name).await.unwrap();
+        self.api.store.notice();
     }
 
     /// Calls an operation.

@@ -1,0 +1,51 @@
+//! Patterns of texts in words: whoever is refused at `kubectl apply` reads what is meant, with an example, instead of a regular
+//! expression.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
+};
+
+/// What each pattern means.
+const WORDS: [(&str, &str); 9] = [
+    (r"^[0-9]{12}$", "must be the 12 digits of an account, such as 000000000000"),
+    (r"^[a-z]{2}(-[a-z]+)+-[0-9]+$", "must be a region, such as us-east-1"),
+    (
+        r"^[0-9A-Za-z][A-Za-z0-9_-]*$",
+        "must begin with a letter or digit and have only letters, digits, hyphens and underscores, such as my-name_1",
+    ),
+    (
+        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        "must be a name of lower-case letters, digits, hyphens and dots, such as my-kubeconfig",
+    ),
+    (r"^1\.(2[4-9]|3[0-9])$", "must be a Kubernetes minor version from 1.24 to 1.39, such as 1.35"),
+    (r"^1\.[0-9]{1,2}$", "must be a Kubernetes minor version, such as 1.35"),
+    (r"^[1-9][0-9]{0,5}[smh]$", "must be a number of seconds, minutes or hours, such as 90s, 30m or 8h"),
+    (r"^ca-[0-9a-f]{16}$", "must be ca- and 16 hexadecimal digits, such as ca-0123456789abcdef"),
+    (r"^https://", "must begin with https://, such as https://issuer.example.com"),
+];
+
+/// Longest text of a pattern that names no length: the cost of a rule is reckoned by it.
+const LONGEST: i64 = 64;
+
+/// Makes rules with a message of all patterns, at any depth.
+pub fn in_words(schema: &mut JSONSchemaProps) {
+    rule(schema);
+    schema.properties.iter_mut().flatten().for_each(|(_, property)| in_words(property));
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => in_words(items),
+        Some(JSONSchemaPropsOrArray::Schemas(all)) => all.iter_mut().for_each(in_words),
+        None => {}
+    }
+}
+
+fn rule(text: &mut JSONSchemaProps) {
+    let Some(pattern) = &text.pattern else { return };
+    let plain = pattern.strip_prefix("^$|").unwrap_or(pattern);
+    let Some((_, words)) = WORDS.iter().find(|(known, _)| *known == plain) else { return };
+    let rule = format!("self.matches(r'{plain}')");
+    let rule = if plain.len() < pattern.len() { format!("self == '' || {rule}") } else { rule };
+    let rule = ValidationRule { rule, message: Some((*words).to_owned()), ..ValidationRule::default() };
+    text.x_kubernetes_validations.get_or_insert_default().push(rule);
+    text.max_length.get_or_insert(LONGEST);
+    text.pattern = None;
+}
