@@ -2,8 +2,6 @@
 
 pub mod api;
 pub mod doctor;
-#[cfg(test)]
-mod documented;
 mod find;
 mod folder;
 pub mod identity;
@@ -17,5 +15,7 @@ pub mod revoke;
 pub mod shell;
 mod sources;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod verify;
 pub mod wake;
