@@ -21,7 +21,7 @@ use tokio::sync::{broadcast, watch};
 use certified::Certified;
 
 /// Versions that there are images for.
-pub const KNOWN: [&str; 2] = ["1.34", "1.35"];
+pub const KNOWN: [&str; 3] = ["1.34", "1.35", "1.36"];
 
 /// One cluster that exists.
 #[derive(Default)]
