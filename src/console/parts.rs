@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::view;
 use crate::crd::addon::AddonSpec;
 use crate::crd::cluster::InlineNodegroup;
-use crate::crd::{Addon, EKSClusterConfig, member};
+use crate::crd::names::nodegroup_name;
+use crate::crd::{Addon, EKSClusterConfig, Nodegroup, member};
 use crate::eks::beside::Beside;
 use crate::eks::error::ApiError;
 use crate::eks::store::StoreError;
@@ -48,8 +49,14 @@ pub async fn add(
     let caller = beside.caller_with(&head, body)?;
     let store = &beside.api.store;
     let cluster = store.cluster(&caller, &name)?;
-    let parts: Parts = serde_json::from_slice(body)
+    if cluster.spec.imported || cluster.metadata.deletion_timestamp.is_some() {
+        let why = "The cluster is imported, or it is being deleted: nothing can be added to it";
+        return Err(ApiError::invalid_request(why).cluster(&name));
+    }
+    let mut parts: Parts = serde_json::from_slice(body)
         .map_err(|why| ApiError::invalid_parameter(format!("The body must have nodeGroups and addons: {why}")))?;
+    let there = store.members::<Nodegroup>(&cluster);
+    parts.node_groups.retain(|group| there.iter().all(|one| nodegroup_name(one) != group.nodegroup_name));
     let cluster = if parts.node_groups.is_empty() {
         cluster
     } else {

@@ -102,19 +102,24 @@ async function submitCreate() {
 
 /** The addons that the version can have. */
 async function offerAddons() {
-  const version = draft.form.elements.version.value;
+  const mine = draft;
+  const version = mine.form.elements.version.value;
+  // An answer that was overtaken by another choice is of the wrong version.
+  const current = () => draft === mine && mine.form.elements.version.value === version;
   const box = byId('addons');
-  const chosen = new Set(want().addons.map((addon) => addon.name));
   const query = version ? `&kubernetesVersion=${version}` : '';
   try {
     const { addons } = await request('GET', `/addons/supported-versions?maxResults=100${query}`);
+    if (!current()) return;
+    const chosen = new Set(want().addons.map((addon) => addon.name));
     const newest = ({ addonVersions }) => (addonVersions.find(({ compatibilities }) => compatibilities.some((one) => one.defaultVersion)) || addonVersions[0]).addonVersion;
     box.replaceChildren(...addons.sort((a, b) => compare(a.addonName, b.addonName)).map((addon) => h('label', { class: 'check' },
       h('input', { type: 'checkbox', name: 'addon', value: addon.addonName, 'data-version': newest(addon), checked: chosen.has(addon.addonName) }), ` ${addon.addonName}`)));
   } catch (error) {
+    if (!current()) return;
     box.replaceChildren(h('p', {}, `The addons aren't known: ${error.message}`));
   }
-  if (draft) showRecipe();
+  showRecipe();
 }
 
 /** The form's parts, in the order in which they are filled in. */
@@ -163,8 +168,13 @@ function createForm(known, checked, account) {
 async function enterCreate() {
   if (draft) return;
   const checked = !byId('mode');
-  draft = { token: null };
+  const mine = { token: null };
+  draft = mine;
+  byId('form').replaceChildren();
+  for (const id of ['yaml', 'commands']) byId(id).textContent = '';
   const [known, who] = await Promise.all([versions().catch(() => []), checked ? whoami().catch(() => null) : null]);
+  // Somebody signed in or out meanwhile: theirs is another form.
+  if (draft !== mine) return;
   const account = who?.account || DEFAULT_ACCOUNT;
   const random = crypto.getRandomValues(new Uint32Array(4));
   draft = { token: [...random].map((part) => part.toString(16)).join('-'), checked, account };

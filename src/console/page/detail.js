@@ -94,7 +94,10 @@ function show(found) {
   const { summary } = found;
   const busy = summary.phase === 'Deleting';
   const names = Object.keys(TABS);
-  const focused = document.activeElement?.id;
+  const active = document.activeElement;
+  const focused = active?.id;
+  const label = (one) => one.getAttribute('aria-label') || one.textContent;
+  const held = !focused && showCluster.element.contains(active) && active.tagName === 'BUTTON' ? label(active) : null;
   const tabs = names.map((name) => h('button', {
     role: 'tab', id: `tab-${name.replace(' ', '-')}`, 'aria-selected': String(name === tab), 'aria-controls': 'panel', tabindex: name === tab ? 0 : -1,
     onclick: () => go(summary, slug(name)),
@@ -118,6 +121,7 @@ function show(found) {
     h('div', { role: 'tablist', 'aria-label': 'Parts of the cluster' }, tabs),
     h('div', { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${tab.replace(' ', '-')}` }, TABS[tab](found)));
   if (focused && byId(focused)) byId(focused).focus();
+  else if (held) ([...showCluster.element.querySelectorAll('button')].find((one) => label(one) === held && !one.disabled) || showCluster.element.querySelector('h2')).focus();
 }
 function addGroup(cluster) {
   ask(`Add a node group to ${cluster.name}`, [
