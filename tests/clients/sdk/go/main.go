@@ -46,7 +46,7 @@ func main() {
 	input := &eks.CreateClusterInput{Name: &name, RoleArn: aws.String(role), ResourcesVpcConfig: network, Tags: map[string]string{"team": "a"}}
 
 	made := must(client.CreateCluster(ctx, input)).Cluster
-	check(made.Status == types.ClusterStatusCreating && made.CreatedAt != nil, "the cluster is being made", made.Status)
+	check(made.Status == types.ClusterStatusActive && made.CreatedAt != nil, "the cluster is made", made.Status)
 	again := *input
 	again.ClientRequestToken = aws.String("another-request")
 	_, err := client.CreateCluster(ctx, &again)
@@ -66,7 +66,7 @@ func main() {
 	group := aws.String("workers")
 	madeGroup := must(client.CreateNodegroup(ctx, &eks.CreateNodegroupInput{ClusterName: &name, NodegroupName: group, NodeRole: aws.String(role),
 		Subnets: []string{"subnet-1"}, ScalingConfig: &types.NodegroupScalingConfig{MinSize: aws.Int32(1), MaxSize: aws.Int32(3), DesiredSize: aws.Int32(1)}})).Nodegroup
-	check(madeGroup.Status == types.NodegroupStatusCreating, "the node group is being made", madeGroup.Status)
+	check(madeGroup.Status == types.NodegroupStatusActive, "the node group is made", madeGroup.Status)
 	groupActive := eks.NewNodegroupActiveWaiter(client, func(o *eks.NodegroupActiveWaiterOptions) { o.MinDelay, o.MaxDelay = time.Second, time.Second })
 	describeGroup := &eks.DescribeNodegroupInput{ClusterName: &name, NodegroupName: group}
 	if err := groupActive.Wait(ctx, describeGroup, limit); err != nil {

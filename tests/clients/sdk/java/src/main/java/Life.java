@@ -37,7 +37,7 @@ public final class Life {
       CreateClusterRequest request = CreateClusterRequest.builder().name(name).roleArn(ROLE)
           .resourcesVpcConfig(v -> v.subnetIds("subnet-1", "subnet-2")).tags(Map.of("team", "a")).build();
       var made = client.createCluster(request).cluster();
-      check(made.status() == ClusterStatus.CREATING && made.createdAt() != null, "the cluster is being made", made);
+      check(made.status() == ClusterStatus.ACTIVE && made.createdAt() != null, "the cluster is made", made);
       try {
         client.createCluster(request.toBuilder().clientRequestToken("another-request").build());
         throw new AssertionError("a second cluster was made");
@@ -53,7 +53,7 @@ public final class Life {
 
       var group = client.createNodegroup(g -> g.clusterName(name).nodegroupName("workers").nodeRole(ROLE).subnets("subnet-1")
           .scalingConfig(s -> s.minSize(1).maxSize(3).desiredSize(1))).nodegroup();
-      check(group.status() == NodegroupStatus.CREATING, "the node group is being made", group);
+      check(group.status() == NodegroupStatus.ACTIVE, "the node group is made", group);
       waiter.waitUntilNodegroupActive(d -> d.clusterName(name).nodegroupName("workers"));
       var update = client.updateNodegroupConfig(
           u -> u.clusterName(name).nodegroupName("workers").scalingConfig(s -> s.desiredSize(2))).update();
