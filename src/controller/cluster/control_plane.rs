@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Volume};
 use kube::ResourceExt;
 
 use super::inline::Change;
@@ -94,8 +94,14 @@ async fn within<T>(cluster: &EKSClusterConfig, work: impl Future<Output = Result
 fn moves(pod: &Pod) -> bool {
     let spec = pod.spec.clone().unwrap_or_default();
     let of_deployment = pod.owner_references().iter().any(|owner| owner.kind == "ReplicaSet");
-    let claims = spec.volumes.iter().flatten().any(|volume| volume.persistent_volume_claim.is_some());
-    let pinned = spec.node_selector.iter().flatten().any(|(key, _)| key == "kubernetes.io/hostname");
+    let holds = |volume: &Volume| volume.persistent_volume_claim.is_some() || volume.host_path.is_some();
+    let claims = spec.volumes.iter().flatten().any(holds);
+    // All nodes have these two; whoever asks for anything else may find it on the servers alone.
+    let common = ["kubernetes.io/os", "kubernetes.io/arch"];
+    let chosen = spec.node_selector.iter().flatten().any(|(key, _)| !common.contains(&key.as_str()));
+    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
+    let pinned =
+        chosen || affinity.is_some_and(|node| node.required_during_scheduling_ignored_during_execution.is_some());
     let key = Some(keys::TAINT_CONTROL_PLANE);
     let tolerates = spec.tolerations.iter().flatten().any(|t| t.key.is_none() || t.key.as_deref() == key);
     of_deployment && !claims && !pinned && !tolerates && pod.metadata.deletion_timestamp.is_none()
@@ -217,7 +223,12 @@ mod tests {
         }
         let claim = json!([{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]);
         assert!(!pod("ReplicaSet", json!({"volumes": claim})));
-        assert!(!pod("ReplicaSet", json!({"nodeSelector": {"kubernetes.io/hostname": "s"}})));
+        let folder = json!([{"name": "v", "hostPath": {"path": "/data"}}]);
+        assert!(!pod("ReplicaSet", json!({"volumes": folder})), "its data is on the server");
+        assert!(pod("ReplicaSet", json!({"nodeSelector": {"kubernetes.io/os": "linux"}})));
+        for label in ["kubernetes.io/hostname", "node-role.kubernetes.io/control-plane"] {
+            assert!(!pod("ReplicaSet", json!({"nodeSelector": {label: "s"}})), "{label}");
+        }
         assert!(!pod("ReplicaSet", json!({"tolerations": [{"operator": "Exists"}]})));
     }
 }

@@ -257,7 +257,11 @@ const fn reason(work: Work) -> Reason {
 
 /// The API server answers: see to what belongs around it.
 fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
-    if let Some(upgrading) = upgrade::plan(cluster, seen) {
+    if let Some(mut upgrading) = upgrade::plan(cluster, seen) {
+        // A version that is refused because of node groups mustn't keep them from theirs.
+        if matches!(seen.target, Some(Err(_))) && !seen.inline.is_empty() {
+            upgrading.next = Next::SyncNodegroups(seen.inline.clone());
+        }
         return upgrading;
     }
     if let Some(configuring) = configure::plan(cluster, seen) {
@@ -275,7 +279,9 @@ fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     };
     let decision = Decision { next, ..certifying };
     match decision.next {
-        Next::TaintServers(_) | Next::ClearServers(_) => decision.after(control_plane::AGAIN),
+        Next::TaintServers(_) => decision.after(control_plane::AGAIN),
+        // A disruption budget may hold a pod for as long as it likes.
+        Next::ClearServers(_) => decision.after(control_plane::AGAIN * 12),
         _ => decision,
     }
 }

@@ -11,7 +11,7 @@ use regex::Regex;
 
 use crate::controller::cluster::validate;
 use crate::controller::context::Context;
-use crate::crd::conditions::READY;
+use crate::crd::conditions::{READY, Reason};
 use crate::crd::{Addon, EKSClusterConfig};
 use crate::provider::ClusterId;
 use crate::words;
@@ -24,7 +24,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub struct Facts {
     /// Kubernetes minor version that runs, such as `1.35`.
     pub version: String,
-    /// What the cluster's Ready condition complains of.
+    /// What is wrong with the cluster itself: neither that something is under way, nor that an upgrade failed.
     pub problem: Option<String>,
     /// Addons: name and version.
     pub addons: Vec<(String, Option<String>)>,
@@ -87,9 +87,11 @@ pub async fn gather(cluster: &EKSClusterConfig, id: &ClusterId, ctx: &Context) -
         None
     };
     let wanted = || validate::wanted_version(cluster, &ctx.settings.default_version).to_owned();
+    // An upgrade that failed mustn't be in its own way.
+    let tried = status.conditions.iter().any(|c| c.type_ == READY && c.reason == Reason::UpgradeFailed.as_str());
     Ok(Facts {
         version: status.version.unwrap_or_else(wanted),
-        problem: status.conditions.iter().find(|c| c.type_ == READY && c.status != "True").map(|c| c.message.clone()),
+        problem: Some(status.failure_message).filter(|why| !why.is_empty() && !tried),
         addons: addons.map(|addon| (addon.spec.addon_name, addon.spec.addon_version)).collect(),
         child,
     })

@@ -65,8 +65,12 @@ pub async fn apply(client: &Client, changes: &[Change]) -> Result<(), Error> {
         let failed = || Error::kubernetes(format!("changing labels and taints of node {}", change.node));
         let Some(node) = api.get_opt(&change.node).await.map_err(failed())? else { continue };
         let present = node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
-        let mut taints: Vec<Taint> = present.into_iter().filter(|t| !change.remove.contains(&text(t))).collect();
-        taints.extend(change.add.iter().filter_map(|taint| parse(taint)));
+        let add: Vec<Taint> = change.add.iter().filter_map(|taint| parse(taint)).collect();
+        // A node has one taint of each key and effect.
+        let replaced = |t: &Taint| add.iter().any(|new| new.key == t.key && new.effect == t.effect);
+        let mut taints: Vec<Taint> =
+            present.into_iter().filter(|t| !change.remove.contains(&text(t)) && !replaced(t)).collect();
+        taints.extend(add);
         // Somebody else who changes taints meanwhile, such as the node controller, isn't overruled: it is tried again.
         let body = json!({
             "metadata": {"resourceVersion": node.resource_version(), "labels": change.labels},

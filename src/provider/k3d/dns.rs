@@ -26,6 +26,8 @@ const HOST: &str = " host.k3d.internal";
 const WRITTEN: &str = "cluster dns configmap";
 /// How long that may take after the API server answers.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long that may take after the start of a server that nobody waited for.
+const FROM_START: Duration = Duration::from_secs(600);
 
 /// The names as the first of the servers, running or not, has them that has any.
 ///
@@ -61,7 +63,7 @@ pub async fn restore(docker: &Docker, server: &str, hosts: Option<&str>, begun: 
             .await?;
         mend(docker, server, Some(hosts)).await
     };
-    match timeout(PATIENCE, given).await {
+    match timeout(if hosts.is_some() { PATIENCE } else { FROM_START }, given).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(server, %error, "the cluster's DNS doesn't know the names of hosts any more"),
         Err(_) => {

@@ -148,6 +148,18 @@ fn a_wrong_spec_stalls_a_new_cluster_and_leaves_one_that_runs_active() {
 }
 
 #[test]
+fn node_groups_follow_the_spec_while_its_version_is_refused_because_of_them() {
+    let group = crate::controller::cluster::inline::Change::Apply { name: "demo-workers".into(), object: json!({}) };
+    let seen = Observed {
+        target: Some(Err(Problem::stalled(Reason::InvalidSpec, "node groups workers must run 1.35 first"))),
+        inline: vec![group.clone()],
+        ..asked_for_1_34(TaskView::Idle)
+    };
+    let plan = plan(&cluster(json!({}), active()), &seen);
+    assert_eq!((plan.next.clone(), reason(&plan)), (Next::SyncNodegroups(vec![group]), Some(Reason::InvalidSpec)));
+}
+
+#[test]
 fn an_engine_that_is_away_begins_nothing() {
     let away = Error::Unavailable { engine: "Docker", doing: "looking".into(), why: "refused".into() };
     let seen = Observed { world: Err(away), ..seen_cluster() };
