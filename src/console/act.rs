@@ -30,12 +30,9 @@ pub async fn state(
     Path((namespace, name)): At,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let arrived = beside.bodies.read(body, LARGEST).await?;
-    let body = arrived.bytes.as_ref();
-    let caller = beside.caller_with(&head, body)?;
+    let (caller, body) = beside.caller_with(request, LARGEST).await?;
     let cluster = view::find(&beside, &caller, &namespace, &name)?;
-    let Wanted { state } = serde_json::from_slice(body).map_err(|_| {
+    let Wanted { state } = serde_json::from_slice(&body.bytes).map_err(|_| {
         ApiError::invalid_parameter("The body must be {\"state\": \"Stopped\"} or {\"state\": \"Running\"}")
     })?;
     let change = |cluster: &mut EKSClusterConfig| {

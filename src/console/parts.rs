@@ -43,17 +43,14 @@ pub async fn add(
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let (head, body) = request.into_parts();
-    let arrived = beside.bodies.read(body, LARGEST).await?;
-    let body = arrived.bytes.as_ref();
-    let caller = beside.caller_with(&head, body)?;
+    let (caller, body) = beside.caller_with(request, LARGEST).await?;
     let store = &beside.api.store;
     let cluster = store.cluster(&caller, &name)?;
     if cluster.spec.imported || cluster.metadata.deletion_timestamp.is_some() {
         let why = "The cluster is imported, or it is being deleted: nothing can be added to it";
         return Err(ApiError::invalid_request(why).cluster(&name));
     }
-    let mut parts: Parts = serde_json::from_slice(body)
+    let mut parts: Parts = serde_json::from_slice(&body.bytes)
         .map_err(|why| ApiError::invalid_parameter(format!("The body must have nodeGroups and addons: {why}")))?;
     let there = store.members::<Nodegroup>(&cluster);
     parts.node_groups.retain(|group| there.iter().all(|one| nodegroup_name(one) != group.nodegroup_name));

@@ -6,7 +6,6 @@ use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +15,7 @@ use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::body::Bodies;
+use super::body::{Bodies, Held};
 use super::error::ApiError;
 use super::events::EventLog;
 use super::operations::Api;
@@ -161,12 +160,15 @@ impl Beside {
         self.signed(request.method(), request.uri(), request.headers(), b"")
     }
 
-    /// Who asks, in a request with a body.
+    /// Who asks, in a request with a body of at most `limit` bytes, and the body.
     ///
     /// # Errors
-    /// The signature isn't good, or there is none and one is needed.
-    pub fn caller_with(&self, head: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
-        self.signed(&head.method, &head.uri, &head.headers, body)
+    /// The body is too large or doesn't come, the signature isn't good, or there is none and one is needed.
+    pub async fn caller_with(&self, request: Request, limit: usize) -> Result<(Caller, Held), ApiError> {
+        let (parts, body) = request.into_parts();
+        let read = self.bodies.read(body, limit).await?;
+        let caller = self.signed(&parts.method, &parts.uri, &parts.headers, &read.bytes)?;
+        Ok((caller, read))
     }
 
     fn signed(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Caller, ApiError> {
