@@ -117,6 +117,8 @@ pub struct Context {
     pub clusters: Store<EKSClusterConfig>,
     /// All node groups, from the watch.
     pub nodegroups: Store<Nodegroup>,
+    /// The node groups as the API server has them at this moment.
+    pub nodegroups_now: super::late::NodegroupsNow,
     /// All updates, from the watch.
     pub updates: Store<crate::crd::Update>,
     /// What else belongs to clusters.

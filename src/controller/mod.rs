@@ -10,6 +10,7 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod insights;
+mod late;
 pub mod leader;
 mod member;
 pub mod nodegroup;
@@ -77,6 +78,7 @@ pub async fn run(
         children: children::Children::new(&settings, wake.clone(), shutdown.clone()),
         clusters: clusters.store.clone(),
         nodegroups: nodegroups.store.clone(),
+        nodegroups_now: late::NodegroupsNow::default(),
         updates: updates.store.clone(),
         members: member::Members::default(),
         specs: update::changes::Specs::default(),

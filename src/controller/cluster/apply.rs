@@ -4,14 +4,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
 use super::plan::{Next, begun};
 use super::{access, argocd, authority, control_plane, server, server_keys, validate};
 use crate::controller::children::WayIn;
-use crate::controller::context::{Context, belongs};
+use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::status::finalizer;
 use crate::controller::tasks::Work;
@@ -243,9 +243,7 @@ where
 async fn late_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Vec<String>, Error> {
     let id = validate::id(cluster);
     let doing = format!("looking for node groups of cluster {id}");
-    let all = Api::<Nodegroup>::namespaced(ctx.client.clone(), &id.namespace).list(&ListParams::default()).await;
-    let all = all.map_err(Error::kubernetes(doing))?;
-    Ok(all.iter().filter(|group| belongs(group, &id)).map(ResourceExt::name_any).collect())
+    ctx.nodegroups_now.of(&ctx.client, &id).await.map_err(Error::kubernetes(doing))
 }
 
 async fn delete_nodegroups(cluster: &EKSClusterConfig, names: &[String], ctx: &Context) -> Result<(), Error> {
