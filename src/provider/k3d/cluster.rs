@@ -90,6 +90,7 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
     // k3d gives up at the first container that doesn't come back, and where the servers take long. One that is left behind stopped would be
     // taken for a dead node and be replaced, and its data with it.
     start_nodes(&docker, &name, &doing).await?;
+    dns::keep(&docker, &names::servers(&name, plan.servers)).await;
     balancer::follow(&docker, plan, &name).await?;
     let Err(error) = ended else { return Ok(()) };
     for server in k3d.own_containers(plan) {

@@ -26,7 +26,7 @@ const HOST: &str = " host.k3d.internal";
 const WRITTEN: &str = "cluster dns configmap";
 /// How long that may take after the API server answers.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long that may take after the start of a server that nobody waited for.
+/// How long that may take after the start of a server that nobody waited for. One that runs for longer has written it.
 const FROM_START: Duration = Duration::from_secs(600);
 
 /// The names as the first of the servers, running or not, has them that has any.
@@ -35,14 +35,14 @@ const FROM_START: Duration = Duration::from_secs(600);
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn hosts(docker: &Docker, servers: &[String]) -> Result<Option<String>, Error> {
     for server in servers {
-        if let Some(hosts) = known(docker, server).await?.hosts() {
+        if let Some(hosts) = known(docker, server).await?.hosts(None) {
             return Ok(Some(hosts));
         }
     }
     Ok(None)
 }
 
-/// Has servers that k3d has just made keep their names. That they can't doesn't make that a failure.
+/// Has servers that k3d has just made or started keep their names. That they can't doesn't make that a failure.
 pub async fn keep(docker: &Docker, servers: &[String]) {
     let kept = async {
         let hosts = hosts(docker, servers).await?;
@@ -57,11 +57,15 @@ pub async fn keep(docker: &Docker, servers: &[String]) {
 /// can't doesn't make the start a failure.
 pub async fn restore(docker: &Docker, server: &str, hosts: Option<&str>, begun: i64) {
     let given = async {
-        let own = if hosts.is_none() { known(docker, server).await?.hosts() } else { None };
-        let Some(hosts) = hosts.or(own.as_deref()) else { return Ok(()) };
-        says_since(docker, server, WRITTEN, begun, || format!("waiting for the DNS manifest of server {server}"))
-            .await?;
-        mend(docker, server, Some(hosts)).await
+        if hosts.is_none() && known(docker, server).await?.hosts(None).is_none() {
+            return Ok(());
+        }
+        let doing = format!("waiting for the DNS manifest of server {server}");
+        // Of an old server's log nothing may be left.
+        if engine::now(docker, &doing).await? - begun < FROM_START.as_secs().cast_signed() {
+            says_since(docker, server, WRITTEN, begun, || doing.clone()).await?;
+        }
+        mend(docker, server, hosts).await
     };
     match timeout(if hosts.is_some() { PATIENCE } else { FROM_START }, given).await {
         Ok(Ok(())) => {}
@@ -79,9 +83,10 @@ struct Known {
 }
 
 impl Known {
-    /// Those of the manifest, to which k3d may have added some; else those that were kept.
-    fn hosts(&self) -> Option<String> {
-        read(&self.manifest).or_else(|| Some(self.kept.clone()).filter(|kept| kept.contains(HOST)))
+    /// Those of the manifest, to which k3d may have added some; else `before`, which the manifest had before a start; else those that were kept.
+    fn hosts(&self, before: Option<&str>) -> Option<String> {
+        let kept = || Some(self.kept.clone()).filter(|kept| kept.contains(HOST));
+        read(&self.manifest).or_else(|| before.map(str::to_owned)).or_else(kept)
     }
 }
 
@@ -96,7 +101,7 @@ async fn known(docker: &Docker, server: &str) -> Result<Known, Error> {
 /// Writes the names wherever a running server wants them, with the addresses that they have now.
 async fn mend(docker: &Docker, server: &str, hosts: Option<&str>) -> Result<(), Error> {
     let known = known(docker, server).await?;
-    let Some(hosts) = known.hosts().or_else(|| hosts.map(str::to_owned)) else { return Ok(()) };
+    let Some(hosts) = known.hosts(hosts) else { return Ok(()) };
     let hosts = current(&hosts, &members(docker, server).await?);
     if let Some(line) = hosts.lines().find(|line| line.ends_with(HOST)) {
         let append = format!("grep -q '{HOST}$' /etc/hosts || echo '{line}' >>/etc/hosts");
@@ -181,12 +186,13 @@ mod tests {
 
     #[test]
     fn names_are_kept_for_a_start_that_nobody_was_told_of() {
-        let known = |manifest: &str, kept: &str| Known { manifest: manifest.into(), kept: kept.into() }.hosts();
-        assert_eq!(known(STAGED, HOSTS).as_deref(), Some(HOSTS));
-        assert_eq!(known(STAGED, ""), None);
+        let known = |manifest: &str, kept: &str| Known { manifest: manifest.into(), kept: kept.into() };
+        assert_eq!(known(STAGED, HOSTS).hosts(None).as_deref(), Some(HOSTS));
+        assert_eq!(known(STAGED, "").hosts(None), None);
         let more = format!("{HOSTS}172.18.0.3 k3d-a-agent-0\n");
         let restored = written(STAGED, &more).unwrap();
-        assert_eq!(known(&restored, HOSTS), Some(more), "k3d knows better");
+        assert_eq!(known(&restored, HOSTS).hosts(Some(HOSTS)), Some(more.clone()), "k3d knows better");
+        assert_eq!(known(STAGED, HOSTS).hosts(Some(&more)), Some(more), "it added some since they were kept");
     }
 
     #[test]

@@ -3,11 +3,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bollard::Docker;
+use tokio::sync::Mutex;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::containers::Container;
 use super::engine::{self, Engine};
@@ -18,9 +22,35 @@ use crate::provider::{ClusterId, ContainerState};
 /// A start of a server: which container, and when.
 type Start = (Option<String>, Option<String>);
 
+/// How long is waited for more of the same: containers of a cluster start, and move, together.
+const GATHER: Duration = Duration::from_millis(500);
+
+/// The mending of one server: one after the other, and of those that wait only the newest.
+#[derive(Debug, Default)]
+struct Turns {
+    newest: AtomicU64,
+    turn: Mutex<()>,
+}
+
+impl Turns {
+    /// Does `work` after all that was begun before, unless more was begun by then.
+    async fn after(self: Arc<Self>, number: u64, work: impl Future<Output = ()>) {
+        sleep(GATHER).await;
+        let _turn = self.turn.lock().await;
+        if self.newest.load(Ordering::Relaxed) == number {
+            work.await;
+        }
+    }
+
+    fn next(&self) -> u64 {
+        self.newest.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
 /// What was seen of a cluster.
 #[derive(Debug, Default)]
 struct Seen {
+    turns: HashMap<String, Arc<Turns>>,
     starts: BTreeMap<String, Start>,
     /// Last address of each of its containers.
     addresses: BTreeMap<String, String>,
@@ -63,9 +93,11 @@ pub async fn keep(world: Arc<World>, engine: Arc<Engine>, mut changes: Receiver<
                 continue;
             }
             let Some(starts) = starts(&docker, &all).await else { continue };
-            for (server, begun) in seen.entry(cluster).or_default().note(&all, starts) {
-                let docker = docker.clone();
-                mending.spawn(async move { dns::restore(&docker, &server, None, begun).await });
+            let seen = seen.entry(cluster).or_default();
+            for (server, begun) in seen.note(&all, starts) {
+                let (docker, turns) = (docker.clone(), seen.turns.entry(server.clone()).or_default().clone());
+                let work = async move { dns::restore(&docker, &server, None, begun).await };
+                mending.spawn(turns.clone().after(turns.next(), work));
             }
         }
     }
@@ -117,6 +149,34 @@ mod tests {
         assert!(seen.note(&both(Some("10.0.0.3")), started("01")).is_empty(), "it starts where it was");
         assert_eq!(seen.note(&both(Some("10.0.0.4")), started("01")), [("s".to_owned(), 1)]);
         assert_eq!(seen.note(&both(Some("10.0.0.4")), started("02.5")), [("s".to_owned(), 2)]);
+    }
+
+    #[tokio::test]
+    async fn of_several_changes_at_once_the_last_is_mended_and_none_overtakes_another() {
+        let (turns, done) = (Arc::new(Turns::default()), std::sync::Mutex::new(Vec::new()));
+        let (begins, begun) = tokio::sync::oneshot::channel();
+        let (ends, end) = tokio::sync::oneshot::channel::<()>();
+        let (passed, done) = (async { done.lock().unwrap().push("first") }, &done);
+        let first = turns.clone().after(turns.next(), passed);
+        let second = turns.clone().after(turns.next(), async {
+            begins.send(()).unwrap();
+            end.await.unwrap();
+            done.lock().unwrap().push("second");
+        });
+        let third = async {
+            begun.await.unwrap();
+            turns.clone().after(turns.next(), async { done.lock().unwrap().push("third") }).await;
+        };
+        let free = async {
+            // The third is waiting for its turn once it has gathered.
+            while turns.newest.load(Ordering::Relaxed) < 3 {
+                tokio::task::yield_now().await;
+            }
+            sleep(GATHER).await;
+            ends.send(()).unwrap();
+        };
+        tokio::join!(first, second, third, free);
+        assert_eq!(*done.lock().unwrap(), ["second", "third"]);
     }
 
     #[test]

@@ -159,10 +159,12 @@ impl World {
         let Some(id) = event.actor.as_ref().and_then(|actor| actor.id.as_deref()) else { return Ok(()) };
         let seen = engine::inspect(docker, id).await.map_err(failed(format!("looking at container {id}")))?;
         let now = seen.and_then(|seen| Container::from_inspect(&self.instance, &seen));
+        // One that ended and started again before anybody looked is as it was, but what runs in it is new.
+        let started = now.as_ref().filter(|_| event.action.as_deref() == Some("start")).map(|now| now.cluster.clone());
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         let changed = seen.as_mut().ok().and_then(|containers| containers.update(id, now));
         drop(seen);
-        if let Some(cluster) = changed {
+        if let Some(cluster) = changed.or(started) {
             self.tell(cluster);
         }
         Ok(())
