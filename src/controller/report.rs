@@ -39,7 +39,9 @@ impl Reports {
     /// Reports the step from `before` to `after`, if there is one.
     pub async fn transition<K: Resource<DynamicType = ()>>(&self, resource: &K, before: Seen<'_>, after: Seen<'_>) {
         let (Some(phase), Some((reason, message))) = (after.phase, after.ready()) else { return };
-        if before.phase == Some(phase) && before.ready() == Some((reason, message)) {
+        if before.phase == Some(phase)
+            && before.ready().is_some_and(|(was, said)| was == reason && same(reason, said, message))
+        {
             return;
         }
         let bad = phase == Phase::Failed || TROUBLE.iter().any(|r| r.as_str() == reason);
@@ -69,6 +71,16 @@ impl Reports {
             tracing::warn!(error = words::sentence(&error), reason, "writing an Event");
         }
     }
+}
+
+/// Whether two messages of a reason say the same. Node groups of many nodes get ready one node at a time: who follows the count watches the
+/// resource, and Events tell which groups there are still to wait for.
+fn same(reason: &str, before: &str, now: &str) -> bool {
+    if reason != Reason::NodegroupsNotReady.as_str() {
+        return before == now;
+    }
+    let words = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+    words(before) == words(now)
 }
 
 /// Reasons that make an Event a warning.
@@ -112,6 +124,15 @@ mod tests {
             }
         });
         (kube::Client::new(service, "default"), heard)
+    }
+
+    #[test]
+    fn a_node_more_of_many_is_no_event_and_a_group_less_is_one() {
+        let (waits, fails) = (Reason::NodegroupsNotReady.as_str(), Reason::ProvisionFailed.as_str());
+        let both = "waiting for node groups a (9 of 50 nodes ready), b (0 of 1 nodes ready)";
+        assert!(same(waits, both, "waiting for node groups a (10 of 50 nodes ready), b (0 of 1 nodes ready)"));
+        assert!(!same(waits, both, "waiting for node group a (10 of 50 nodes ready)"));
+        assert!(!same(fails, "exit code 1", "exit code 2"));
     }
 
     #[tokio::test]
