@@ -85,7 +85,7 @@ followed() {
     rm -f "$log"
   else
     echo "failed after $((SECONDS - begun)) s"
-    tail -40 "$log" >&2
+    tail -200 "$log" >&2
     die "$title failed; the whole output is in $log"
   fi
 }

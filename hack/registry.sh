@@ -98,6 +98,7 @@ says() { # RESOURCE WORDS: until its condition Ready says so
   local said
   until_ready 90 sh -c "kubectl get '$1' -o 'jsonpath={.status.conditions[?(@.type==\"Ready\")]}' | grep -q -- '$2'" && return
   said=$(kubectl get "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")]}')
+  seen
   die "$1 doesn't say $2 but: $said"
 }
 
@@ -105,10 +106,19 @@ cluster() { # NAME VERSION
   kubectl apply -f - <<<'{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "'"$1"'"}, "spec": {"kubernetesVersion": "'"$2"'"}}'
 }
 
+# What there is where it didn't come as expected.
+seen() {
+  df -h "$folder"
+  docker ps -a
+  kubectl get eks,ng,nodes,pods,events -A
+  kubectl get eks -o yaml
+  kubectl -n k3eks-system logs deploy/k3eks --tail 40
+}
+
 clusters() {
   cluster there 1.39
   cluster missing 1.30
-  kubectl wait --for=condition=Ready eks/there --timeout=90s
+  kubectl wait --for=condition=Ready eks/there --timeout=90s || { seen; die "cluster there isn't Ready after 90 s"; }
   docker image inspect "$registry/mine/k3s:another" >/dev/null
   says eks/missing '"reason":"ImageUnavailable"'
   says eks/missing 'rancher/k3s:v1.30'

@@ -15,7 +15,10 @@ const INSTANCES: u64 = 1024;
 /// Ports that are tried before it is said that none is free.
 const PORTS: usize = 20;
 
-/// Docker, what it can limit, and the image of the default version.
+/// Free space, in percent of Docker's disk, below which every node soon has disk pressure: k3s evicts pods at five.
+const DISK: u64 = 10;
+
+/// Docker, what it can limit, its disk, and the image of the default version.
 pub async fn docker(version: &str) -> Vec<Finding> {
     const START: &str =
         "start it (systemctl start docker, or make setup in a clone), or let DOCKER_HOST name another one";
@@ -30,6 +33,7 @@ pub async fn docker(version: &str) -> Vec<Finding> {
     };
     let mut found = vec![Finding::well("Docker", format!("{} answers", info.server_version.as_deref().unwrap_or("?")))];
     found.push(resources(&info));
+    found.extend(disk(info.docker_root_dir.as_deref().unwrap_or_default()).await);
     found.push(image(&docker, version).await);
     found
 }
@@ -40,6 +44,29 @@ fn resources(info: &SystemInfo) -> Finding {
     }
     let says = "Docker can't limit CPU or memory here: every node sees the whole machine";
     Finding::note("limits of nodes", says, "give the kernel its cpu and memory cgroups (cgroup_enable=memory)")
+}
+
+/// Space where Docker keeps containers; nothing to say where that is on another machine.
+async fn disk(folder: &str) -> Option<Finding> {
+    if !Path::new(folder).is_dir() {
+        return None;
+    }
+    let said = Command::new("df").args(["-Pk", folder]).output().await.ok()?;
+    let percent = free_percent(&String::from_utf8_lossy(&said.stdout))?;
+    let says = format!("{percent} % of Docker's disk is free ({folder})");
+    Some(if percent >= DISK {
+        Finding::well("disk", says)
+    } else {
+        let says = format!("{says}: under 5 %, nodes have disk pressure, and their pods are evicted or stay Pending");
+        Finding::problem("disk", says, "make room: docker system df shows what docker system prune would free")
+    })
+}
+
+/// What is free for programs, by the answer of `df -P`.
+fn free_percent(said: &str) -> Option<u64> {
+    let mut fields = said.lines().nth(1)?.split_whitespace().skip(1);
+    let (size, available) = (fields.next()?.parse::<u64>().ok()?, fields.nth(1)?.parse::<u64>().ok()?);
+    (available * 100).checked_div(size)
 }
 
 async fn image(docker: &Docker, version: &str) -> Finding {
@@ -183,6 +210,20 @@ mod tests {
         {
             assert_eq!(is_new_enough(version), fine, "{version}");
         }
+    }
+
+    #[test]
+    fn a_disk_s_free_part_is_what_programs_may_use_of_it() {
+        let said =
+            "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 264212084 88000000 12000000 88% /\n";
+        assert_eq!(free_percent(said), Some(4));
+        assert_eq!(free_percent("df: no such file\n"), None);
+    }
+
+    #[tokio::test]
+    async fn a_disk_of_another_machine_is_left_out() {
+        assert!(disk("/no/such/folder").await.is_none());
+        assert!(disk("/").await.is_some());
     }
 
     #[test]
