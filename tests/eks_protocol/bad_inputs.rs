@@ -196,3 +196,28 @@ async fn every_fault_that_the_model_knows_is_refused() {
     }
     assert!(count > 500, "{count}");
 }
+
+#[tokio::test]
+async fn every_list_refuses_a_token_that_it_never_gave() {
+    let service = service(Mode::Permissive);
+    let paged = |operation: &&Operation| operation.paged;
+    let mut seen = 0;
+    for operation in model::eks().operations().iter().filter(paged) {
+        let mut input = sample(operation.input.unwrap(), 0).as_object().unwrap().clone();
+        let taken = answer(&service, send(operation, &input)).await;
+        assert_eq!(taken.status, 200, "{}: {}", operation.name, taken.body);
+        for token in ["", "x", "null", "AQAAAAAAAAAAYQAAAAAAAAAA"] {
+            input.insert("nextToken".into(), json!(token));
+            let refused = answer(&service, send(operation, &input)).await;
+            assert_eq!(
+                (refused.status, refused.error()),
+                (400, "InvalidParameterException"),
+                "{} {token:?}",
+                operation.name
+            );
+        }
+        seen += 1;
+    }
+    let all = model::eks().operations().iter().filter(|operation| operation.name.starts_with("List")).count();
+    assert!(seen > all, "{seen}: all of the {all} lists but that of tags, and two more operations");
+}

@@ -71,7 +71,15 @@ struct Update {
 #[serde(rename_all = "camelCase")]
 struct UpdateConfiguration {
     argo_cd: Option<UpdateArgoCd>,
-    ack: Option<Ack>,
+    ack: Option<UpdateAck>,
+}
+
+/// What isn't named stays; a list that is named takes the place of the one that was there.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateAck {
+    enable_cross_namespace: Option<bool>,
+    disabled_services: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -125,11 +133,22 @@ fn answer(cx: &Cx, capability: &Capability, cluster: &EKSClusterConfig) -> Value
     let mut all = summary(cx, capability, cluster);
     all["clusterName"] = json!(Identity::of(cluster).name);
     all["roleArn"] = json!(spec.role_arn);
-    all["configuration"] = json!(spec.configuration);
+    all["configuration"] = json!(in_effect(spec));
     all["tags"] = json!(spec.tags);
     all["health"] = json!({"issues": []});
     all["deletePropagationPolicy"] = json!(spec.delete_propagation_policy);
     json!({"capability": all})
+}
+
+/// The configuration with what holds where nothing is said: ACK's references stay in their namespace.
+fn in_effect(spec: &CapabilitySpec) -> Option<CapabilityConfiguration> {
+    if spec.type_ != CapabilityType::Ack {
+        return spec.configuration.clone();
+    }
+    let given = spec.configuration.clone().unwrap_or_default();
+    let ack = given.ack.unwrap_or_default();
+    let enable = ack.enable_cross_namespace.or(Some(false));
+    Some(CapabilityConfiguration { ack: Some(Ack { enable_cross_namespace: enable, ..ack }), ..given })
 }
 
 fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Arc<Capability>), ApiError> {
@@ -205,9 +224,15 @@ fn apply(request: &Update, spec: &mut CapabilitySpec) -> Result<Change, ApiError
         if spec.type_ != CapabilityType::Ack {
             return Err(ApiError::invalid_parameter("configuration.ack is only for capabilities of type ACK"));
         }
-        change.push_some("EnableCrossNamespace", ack.enable_cross_namespace.as_ref());
-        change.push("DisabledServices", &ack.disabled_services);
-        spec.configuration.get_or_insert_default().ack = Some(ack.clone());
+        let present = spec.configuration.get_or_insert_default().ack.get_or_insert_default();
+        if let Some(enable) = ack.enable_cross_namespace {
+            change.push("EnableCrossNamespace", &enable);
+            present.enable_cross_namespace = Some(enable);
+        }
+        if let Some(disabled) = &ack.disabled_services {
+            change.push("DisabledServices", disabled);
+            present.disabled_services.clone_from(disabled);
+        }
     }
     if let Some(wanted) = &wanted.argo_cd {
         let Some(present) = spec.configuration.as_mut().and_then(|c| c.argo_cd.as_mut()) else {
@@ -291,5 +316,27 @@ mod tests {
         assert_eq!(change.params.len(), 2);
         let left = spec.configuration.unwrap().argo_cd.unwrap().rbac_role_mappings;
         assert_eq!(json!(left), json!([mapping("ADMIN", &["2", "4"]), mapping("EDITOR", &["5"])]));
+    }
+
+    #[test]
+    fn of_ack_only_what_is_named_changes() {
+        let mut spec: CapabilitySpec = serde_json::from_value(json!({
+            "clusterName": "c", "capabilityName": "n", "type": "ACK", "roleArn": "r",
+        }))
+        .unwrap();
+        let shown = |spec: &CapabilitySpec| json!(in_effect(spec).unwrap().ack);
+        assert_eq!(shown(&spec), json!({"enableCrossNamespace": false}), "what holds is told, asked for or not");
+        let mut changed = |ack: Value| {
+            let request = json!({"clusterName": "c", "capabilityName": "n", "configuration": {"ack": ack}});
+            let change = apply(&serde_json::from_value(request).unwrap(), &mut spec).unwrap();
+            (change.params.len(), shown(&spec))
+        };
+        let both = json!({"enableCrossNamespace": true, "disabledServices": ["s3", "ec2"]});
+        assert_eq!(changed(both.clone()), (2, both));
+        let one = json!({"enableCrossNamespace": false, "disabledServices": ["s3", "ec2"]});
+        assert_eq!(changed(json!({"enableCrossNamespace": false})), (1, one));
+        let other = json!({"enableCrossNamespace": false, "disabledServices": ["iam"]});
+        assert_eq!(changed(json!({"disabledServices": ["iam"]})), (1, other), "the list is replaced, not joined");
+        assert_eq!(changed(json!({"disabledServices": []})), (1, json!({"enableCrossNamespace": false})));
     }
 }
