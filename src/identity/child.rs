@@ -48,9 +48,8 @@ impl Children {
         if let Some((_, found)) = known.filter(|(asked, _)| asked.elapsed() < FRESH) {
             return Ok(found);
         }
-        let client = self.client(store, cluster).await?;
-        let api = Api::<ConfigMap>::namespaced(client, "kube-system");
-        let found = within(api.get_opt("aws-auth")).await?.map(Arc::new);
+        let map = |client| async move { Api::<ConfigMap>::namespaced(client, "kube-system").get_opt("aws-auth").await };
+        let found = self.ask(store, cluster, map).await?.map(Arc::new);
         let mut answers = self.aws_auth.lock().unwrap_or_else(PoisonError::into_inner);
         answers.retain(|_, (asked, _)| asked.elapsed() < FRESH);
         answers.insert(uid, (Instant::now(), found.clone()));
@@ -68,9 +67,27 @@ impl Children {
         namespace: &str,
         name: &str,
     ) -> Result<Option<ServiceAccount>, Refusal> {
-        let client = self.client(store, cluster).await?;
-        let api = Api::<ServiceAccount>::namespaced(client, namespace);
-        within(api.get_opt(name)).await
+        let account = |client| async move { Api::<ServiceAccount>::namespaced(client, namespace).get_opt(name).await };
+        self.ask(store, cluster, account).await
+    }
+
+    /// Asks, and once more with what the cluster's Secret says now where the way in that was known leads nowhere: its certificate authority may
+    /// be another one.
+    async fn ask<T, Answer>(
+        &self,
+        store: &Store,
+        cluster: &EKSClusterConfig,
+        question: impl Fn(Client) -> Answer,
+    ) -> Result<T, Refusal>
+    where
+        Answer: Future<Output = Result<T, kube::Error>>,
+    {
+        let mut answer = within(question(self.client(store, cluster).await?)).await?;
+        if answer.as_ref().is_err_and(shut_out) {
+            self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(&cluster.uid().unwrap_or_default());
+            answer = within(question(self.client(store, cluster).await?)).await?;
+        }
+        answer.map_err(|e| Refusal::new(format!("the cluster's API server didn't answer: {}", words::sentence(&e))))
     }
 
     async fn client(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Client, Refusal> {
@@ -101,13 +118,14 @@ impl Children {
     }
 }
 
-async fn within<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Refusal> {
-    match tokio::time::timeout(ANSWER, question).await {
-        Ok(answer) => {
-            answer.map_err(|e| Refusal::new(format!("the cluster's API server didn't answer: {}", words::sentence(&e))))
-        }
-        Err(_) => Err(Refusal::new("the cluster's API server takes too long to answer")),
-    }
+/// Whether the API server wasn't reached, or doesn't know who asks.
+fn shut_out(error: &kube::Error) -> bool {
+    !matches!(error, kube::Error::Api(status) if status.code != 401)
+}
+
+async fn within<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Result<Result<T, kube::Error>, Refusal> {
+    let answer = tokio::time::timeout(ANSWER, question).await;
+    answer.map_err(|_| Refusal::new("the cluster's API server takes too long to answer"))
 }
 
 #[cfg(test)]

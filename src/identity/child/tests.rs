@@ -1,5 +1,14 @@
+use std::convert::Infallible;
+
+use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{Request, Response};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 
@@ -41,5 +50,79 @@ proptest! {
             prop_assert!(user.exec.is_none() && user.auth_provider.is_none() && user.token_file.is_none(), "{}", text);
             prop_assert!(user.client_certificate.is_none() && user.client_key.is_none(), "{}", text);
         }
+    }
+}
+
+/// A management cluster that has nothing but the kubeconfig Secret, as it is at the moment.
+fn management(kubeconfig: &Arc<Mutex<String>>) -> Store {
+    let kubeconfig = Arc::clone(kubeconfig);
+    let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+        let text = kubeconfig.lock().unwrap().clone();
+        let watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+        let answer = if request.uri().path().ends_with("/secrets/c-kubeconfig") {
+            json!({"metadata": {"name": "c-kubeconfig"}, "data": {keys::KUBECONFIG_KEY: STANDARD.encode(text)}})
+        } else {
+            json!({"metadata": {"resourceVersion": "0"}, "items": []})
+        };
+        let silence = futures::stream::pending::<Result<Vec<u8>, Infallible>>();
+        let body = if watch { Body::from_stream(silence) } else { Body::from(answer.to_string()) };
+        async move { Ok::<_, Infallible>(Response::new(body)) }
+    });
+    Store::start(Client::new(service, "default"), "default", None, CancellationToken::new())
+}
+
+/// Answers one request: with a service account whoever has the token `next`, with 401 everybody else.
+async fn answer(mut from: TcpStream) -> std::io::Result<()> {
+    let mut asked = vec![0; 16 * 1024];
+    let length = from.read(&mut asked).await?;
+    let known = String::from_utf8_lossy(&asked[..length]).to_lowercase().contains("bearer next");
+    let (status, body) = if known {
+        ("200 OK", json!({"metadata": {"name": "app"}}))
+    } else {
+        (
+            "401 Unauthorized",
+            json!({"kind": "Status", "status": "Failure", "reason": "Unauthorized", "message": "", "code": 401}),
+        )
+    };
+    let body = body.to_string();
+    let text = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    from.write_all(text.as_bytes()).await
+}
+
+#[tokio::test]
+async fn another_way_in_is_found_where_the_one_that_was_known_leads_nowhere() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((from, _)) = listener.accept().await {
+            tokio::spawn(answer(from));
+        }
+    });
+    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let way = |to: std::net::SocketAddr, token: &str| {
+        json!({"current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": format!("http://{to}")}}], "users": [{"name": "u", "user": {"token": token}}]})
+        .to_string()
+    };
+    let kubeconfig = Arc::new(Mutex::new(String::new()));
+    let store = management(&kubeconfig);
+    let cluster: EKSClusterConfig = serde_json::from_value(json!({
+        "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig",
+        "metadata": {"name": "c", "namespace": "default", "uid": "1"}, "spec": {},
+        "status": {"endpoint": "https://c", "kubeconfigSecret": "c-kubeconfig"},
+    }))
+    .unwrap();
+    let children = Children::new(false);
+    let asked = async || children.service_account(&store, &cluster, "default", "app").await;
+    for known in [way(nowhere, "next"), way(here, "last")] {
+        *kubeconfig.lock().unwrap() = known;
+        asked().await.unwrap_err();
+        // The endpoint in the status stays what it was.
+        *kubeconfig.lock().unwrap() = way(here, "next");
+        assert_eq!(asked().await.unwrap().unwrap().name_any(), "app");
+        children.clients.lock().unwrap().clear();
     }
 }
