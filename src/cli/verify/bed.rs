@@ -21,6 +21,11 @@ const LABEL: &str = "k3eks.io/verify";
 pub const WEB: &str = "web";
 /// Port of these pods.
 pub const WEB_PORT: u16 = 8080;
+/// How long what k3s brings along may take to be there, once a new cluster's API server answers.
+pub const COMING: Duration = Duration::from_secs(30);
+/// How long those who watch the API server may know nothing of what is new, in seconds: after a start of it they ask again within a minute, later
+/// and later.
+pub const CAUGHT_UP: u32 = 65;
 /// How long what was made may take to go.
 const GOING: Duration = Duration::from_secs(15);
 /// What is older was left behind by a process that was killed.

@@ -5,15 +5,15 @@ use std::time::Duration;
 use k3eks::words::sentence;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
-use kube::{Api, ResourceExt};
+use kube::Api;
 
-use super::bed::{Bed, WEB};
+use super::bed::{Bed, CAUGHT_UP, WEB};
 use super::finding::Outcome;
 use super::task::Task;
 
-/// How long names are asked for, in seconds.
+/// How long names are asked for where no pod of CoreDNS is ready, in seconds.
 const PATIENCE: u32 = 25;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(85);
 
 /// Looks up a Service that is always there, and one that is new.
 pub async fn check(bed: &Bed) -> Outcome {
@@ -35,7 +35,12 @@ pub async fn check(bed: &Bed) -> Outcome {
         ("kubernetes.default.svc.cluster.local".to_owned(), api_server),
         (format!("{WEB}.{}.svc.cluster.local", bed.namespace), web),
     ];
-    let script = script(&names, PATIENCE);
+    let patience = if coredns(bed).await.is_ok_and(|stand| stand.is_some_and(|(ready, _)| ready > 0)) {
+        CAUGHT_UP
+    } else {
+        PATIENCE
+    };
+    let script = script(&names, patience);
     let ended =
         match (Task { name: "dns", script: &script, account: None, node: None, claim: None }).run(bed, LIMIT).await {
             Ok(ended) => ended,
@@ -46,7 +51,7 @@ pub async fn check(bed: &Bed) -> Outcome {
     }
     let expected: Vec<String> = names.iter().map(|(name, address)| format!("{name} is {address}")).collect();
     Outcome::fails(
-        format!("{}; {}", ended.said, coredns(bed).await),
+        format!("{}; {}", ended.said, stands(coredns(bed).await)),
         expected.join(", "),
         "kubectl -n kube-system get deploy,pods -l k8s-app=kube-dns; kubectl -n kube-system logs deploy/coredns",
     )
@@ -79,15 +84,21 @@ fn address(service: &Service) -> String {
     service.spec.as_ref().and_then(|spec| spec.cluster_ip.clone()).unwrap_or_default()
 }
 
-/// How CoreDNS stands, in words.
-async fn coredns(bed: &Bed) -> String {
+/// How many pods of CoreDNS are ready, and how many should be; `None` where it isn't there.
+async fn coredns(bed: &Bed) -> Result<Option<(i32, i32)>, kube::Error> {
     let api = Api::<Deployment>::namespaced(bed.child.clone(), "kube-system");
-    match api.get_opt("coredns").await {
-        Ok(Some(deployment)) => {
-            let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-            let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
-            format!("Deployment {} has {ready} of {wanted} pods ready", deployment.name_any())
-        }
+    let found = api.get_opt("coredns").await?;
+    Ok(found.map(|deployment| {
+        let ready = deployment.status.and_then(|status| status.ready_replicas);
+        let wanted = deployment.spec.and_then(|spec| spec.replicas);
+        (ready.unwrap_or(0), wanted.unwrap_or(1))
+    }))
+}
+
+/// The same in words.
+fn stands(coredns: Result<Option<(i32, i32)>, kube::Error>) -> String {
+    match coredns {
+        Ok(Some((ready, wanted))) => format!("Deployment coredns has {ready} of {wanted} pods ready"),
         Ok(None) => "there is no Deployment coredns in kube-system".into(),
         Err(error) => format!("Deployment coredns can't be looked at: {}", sentence(&error)),
     }

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioExecutor;
 use k3eks::words::sentence;
 use k8s_openapi::api::core::v1::{Event, Service};
 
-use super::bed::{Bed, create, web_service};
+use super::bed::{Bed, CAUGHT_UP, create, web_service};
 use super::events;
 use super::finding::Outcome;
 use super::task::Task;
@@ -20,8 +20,6 @@ const PORT: u16 = 28_080;
 const ADDRESS: Duration = Duration::from_secs(60);
 /// How long nobody may say a word about the Service, where there is somebody who gives addresses.
 const SILENCE: Duration = Duration::from_secs(15);
-/// How often the address is asked, with a second in between.
-const TRIES: usize = 25;
 const ANSWER: Duration = Duration::from_secs(3);
 const MEND: &str = "kubectl -n kube-system get pods shows the balancer's own (svclb-… with k3s's); kubectl describe service of a Service of yours";
 
@@ -41,14 +39,14 @@ pub async fn check(bed: &Bed) -> Outcome {
         Ok(address) => address,
         Err(outcome) => return outcome,
     };
-    let mut why = String::new();
-    for _ in 0..TRIES {
+    let begun = tokio::time::Instant::now();
+    let why = loop {
         match page(&address).await {
             Ok(()) => return Outcome::ok(format!("{address}:{PORT} answers from here")),
-            Err(error) => why = error,
+            Err(error) if begun.elapsed().as_secs() > CAUGHT_UP.into() => break error,
+            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    };
     let script = format!(
         "timeout 3 wget -q -O- http://{address}:{PORT}/ > /dev/null && echo answers || echo \"doesn't answer either\""
     );

@@ -6,7 +6,7 @@ use k3eks::words::sentence;
 use kube::ResourceExt;
 use serde::Deserialize;
 
-use super::bed::Bed;
+use super::bed::{Bed, COMING};
 use super::finding::Outcome;
 
 /// How long figures may take: they are gathered every 15 s, and of a new node only after a while.
@@ -39,7 +39,7 @@ pub async fn check(bed: &Bed) -> Outcome {
                 }
                 format!("no figures of {}", missing.join(", "))
             }
-            Err(kube::Error::Api(status)) if status.code == 404 => {
+            Err(kube::Error::Api(status)) if status.code == 404 && begun.elapsed() > COMING => {
                 return Outcome::skipped("the cluster has no metrics.k8s.io: no metrics-server is installed");
             }
             Err(error) => sentence(&error),

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::ResourceExt;
 use kube::api::ListParams;
 
-use super::bed::{Bed, WEB, WEB_PORT};
+use super::bed::{Bed, CAUGHT_UP, WEB, WEB_PORT};
 use super::finding::Outcome;
 use super::task::{Task, hindrance};
 
@@ -15,9 +15,7 @@ use super::task::{Task, hindrance};
 const MOST: usize = 6;
 /// How long the web server's pods may take to be ready.
 const READY: Duration = Duration::from_secs(45);
-/// How long pages are asked for, in seconds.
-const PATIENCE: u32 = 20;
-const LIMIT: Duration = Duration::from_secs(75);
+const LIMIT: Duration = Duration::from_secs(85);
 
 /// A pod of the web server.
 struct Served {
@@ -37,7 +35,7 @@ pub async fn check(bed: &Bed) -> Outcome {
     served.truncate(MOST);
     let service = bed.api::<Service>().get(WEB).await;
     let service = service.ok().and_then(|service| service.spec?.cluster_ip).unwrap_or_default();
-    let script = script(&served, &service, PATIENCE);
+    let script = script(&served, &service, CAUGHT_UP);
     let from = served.iter().map(|from| {
         let (name, script) = (format!("from-{}", from.node), &script);
         async move {
