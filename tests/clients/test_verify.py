@@ -10,7 +10,7 @@ from conftest import boto, wait_for
 NAME = "verified"
 ROLE = "arn:aws:iam::000000000000:role/r"
 # What a cluster has in any case; the others may be skipped, with why.
-ALWAYS = {"endpoint", "endpoint in a pod", "nodes", "DNS", "pod to pod", "sign-in", "IRSA", "Pod Identity"}
+ALWAYS = {"endpoint", "endpoint in a pod", "nodes", "DNS", "pod to pod", "sign-in", "IRSA", "Pod Identity", "LoadBalancer"}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,7 @@ def test_a_new_cluster_is_green(child, management):
     assert done.returncode == 0, (done.stdout, done.stderr)
     assert {name for name, one in checks.items() if one["state"] == "ok"} >= ALWAYS, checks
     assert "2 nodes" in checks["pod to pod"]["found"] and "arn:aws:iam::000000000000:role/k3eks-verify" in checks["IRSA"]["found"]
+    assert "28080 answers from here" in checks["LoadBalancer"]["found"]
     nothing_left(child, management)
 
 

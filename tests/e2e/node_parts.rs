@@ -1,4 +1,4 @@
-//! What k3s brings along works on a cluster that the operator made: volumes, metrics, charts and the pod network.
+//! What k3s brings along works on a cluster that the operator made: volumes, metrics, charts, load balancers and the pod network.
 
 use std::process::Command;
 use std::time::Duration;
@@ -80,6 +80,29 @@ fn network(bed: &Bed, child: &Child, nodes: usize) {
     wait(bed, child, RUNNING, "nodes", backend, |seen| seen == vec!["vxlan"; nodes].join(" "));
 }
 
+/// What is behind a Service of type LoadBalancer answers at the address of each node, as long as the port is free there.
+fn balanced(bed: &Bed, child: &Child, nodes: usize) {
+    let service = |name: &str| {
+        child.apply(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {
+            "type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 28_081, "targetPort": 80}]}}));
+    };
+    let given = "{.status.loadBalancer.ingress[*].ip}";
+    service("balanced");
+    let addresses = wait(bed, child, RUNNING, "service/balanced", given, |seen| seen.split(' ').count() == nodes);
+    for address in addresses.split(' ') {
+        bed.until(&format!("{address} to answer from here"), RUNNING, || {
+            let ask = ["-sf", "--max-time", "5", &format!("http://{address}:28081/")];
+            let output = Command::new("curl").args(ask).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).starts_with("web-").then_some(())
+        });
+    }
+    // Made later, and served once the port is free.
+    service("late");
+    child.kubectl(&["delete", "service/balanced", "--timeout=60s"]).unwrap();
+    wait(bed, child, RUNNING, "service/late", given, |seen| seen.split(' ').count() == nodes);
+    child.kubectl(&["delete", "service/late", "--timeout=60s"]).unwrap();
+}
+
 fn metrics(bed: &Bed, child: &Child, nodes: usize) {
     bed.until("the measured use of each node", MEASURED, || {
         let said = child.kubectl(&["top", "nodes", "--no-headers"]).ok()?;
@@ -135,6 +158,7 @@ fn what_k3s_brings_along_works() {
     let nodes = child.kubectl(&["get", "nodes", "-o", "name"]).unwrap().lines().count();
     assert_eq!(nodes, 2, "the server and the group's node");
     network(&bed, &child, nodes);
+    balanced(&bed, &child, nodes);
     volumes(&bed, &child);
     charts(&bed, &child);
     metrics(&bed, &child, nodes);

@@ -35,19 +35,33 @@ func ask(method, path, kind string, body any) ([]byte, error) {
 	return callAs(method, local+path, "", kind, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}}, text)
 }
 
-type objects struct {
-	Items []struct {
-		Metadata struct {
-			Name, Namespace   string
-			DeletionTimestamp string
-			Finalizers        []string
-		}
-		Spec   struct{ Type string }
-		Status struct {
-			LoadBalancer struct{ Ingress []any }
+// ingress is a place where a Service of type LoadBalancer is served.
+type ingress struct {
+	IP string `json:"ip"`
+}
+
+// object is what this program wants to know of a Service or a node.
+type object struct {
+	Metadata struct {
+		Name, Namespace   string
+		DeletionTimestamp string
+		Finalizers        []string
+	}
+	Spec struct {
+		Type, LoadBalancerClass string
+		Ports                   []struct {
+			Port     int
+			Protocol string
 		}
 	}
+	Status struct {
+		LoadBalancer struct{ Ingress []ingress }
+		Addresses    []struct{ Type, Address string }
+		Conditions   []struct{ Type, Status string }
+	}
 }
+
+type objects struct{ Items []object }
 
 func list(path string) (objects, error) {
 	all := objects{}
@@ -60,22 +74,68 @@ func list(path string) (objects, error) {
 
 const merge = "application/merge-patch+json"
 
-// balance empties the status of Services of type LoadBalancer: it is k3s's own balancer that says where they are served, whatever
-// their class is, and here it has no pods.
+// balance says where Services of type LoadBalancer are served: on the nodes that are Ready, where their ports are free. k3s has pods
+// there; here kube-proxy alone leads what comes to a node's address. Whose class is another one's has none, and k3s empties its status.
 func (n *node) balance() {
 	for ; ; time.Sleep(2 * time.Second) {
-		all, err := list("/api/v1/services")
+		services, err := list("/api/v1/services")
 		if err != nil {
 			continue
 		}
-		for _, s := range all.Items {
-			if s.Spec.Type != "LoadBalancer" || len(s.Status.LoadBalancer.Ingress) == 0 {
+		nodes, err := list("/api/v1/nodes")
+		if err != nil {
+			continue
+		}
+		ready, taken := nodes.ready(), map[string]string{}
+		// Whoever is served goes on being served.
+		slices.SortStableFunc(services.Items, func(one, other object) int {
+			return len(other.Status.LoadBalancer.Ingress) - len(one.Status.LoadBalancer.Ingress)
+		})
+		for _, s := range services.Items {
+			if s.Spec.Type != "LoadBalancer" {
+				continue
+			}
+			var wanted []ingress
+			if s.Spec.LoadBalancerClass == "" && s.take(taken) {
+				wanted = ready
+			}
+			if slices.Equal(wanted, s.Status.LoadBalancer.Ingress) {
 				continue
 			}
 			path := fmt.Sprintf("/api/v1/namespaces/%s/services/%s/status", s.Metadata.Namespace, s.Metadata.Name)
-			_, _ = ask(http.MethodPatch, path, merge, map[string]any{"status": map[string]any{"loadBalancer": nil}})
+			_, _ = ask(http.MethodPatch, path, merge, map[string]any{"status": map[string]any{"loadBalancer": map[string]any{"ingress": wanted}}})
 		}
 	}
+}
+
+// ready lists the addresses of nodes that are Ready.
+func (all objects) ready() []ingress {
+	var found []ingress
+	for _, node := range all.Items {
+		isReady := slices.ContainsFunc(node.Status.Conditions, func(c struct{ Type, Status string }) bool {
+			return c.Type == "Ready" && c.Status == "True"
+		})
+		for _, address := range node.Status.Addresses {
+			if isReady && address.Type == "InternalIP" {
+				found = append(found, ingress{address.Address})
+			}
+		}
+	}
+	return found
+}
+
+// take has the Service's ports for it alone; false where another one has one of them.
+func (s object) take(taken map[string]string) bool {
+	name := s.Metadata.Namespace + "/" + s.Metadata.Name
+	for _, port := range s.Spec.Ports {
+		if other := taken[fmt.Sprint(port.Port, port.Protocol)]; other != "" && other != name {
+			return false
+		}
+	}
+	for _, port := range s.Spec.Ports {
+		taken[fmt.Sprint(port.Port, port.Protocol)] = name
+	}
+	return true
 }
 
 // watchNodes takes what a server's node leaves behind, when its Node object is deleted: its member of etcd and its password.
