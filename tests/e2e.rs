@@ -130,6 +130,7 @@ fn a_cluster_stops_and_starts_with_all_that_it_has() {
     assert_eq!(bed.get("ng/demo-workers", "{.status.nodes[0].name}"), node, "the same node");
     bed.until("the names of hosts to be back", SOON, || (hosts()? == resolved).then_some(()));
     bed.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
+    bed.verify("demo");
     bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }

@@ -93,6 +93,7 @@ fn a_certificate_authority_is_replaced_and_nobody_is_shut_out_before_the_old_one
     new.kubectl(&["wait", "pod/after", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"]).unwrap();
     bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     assert_eq!(nodes(&new).len(), 1);
+    bed.verify("demo");
     bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }

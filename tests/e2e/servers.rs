@@ -138,12 +138,13 @@ fn any_one_of_three_servers_may_go() {
         bed.wait("eks/demo", "{.status.version}", next_version(), ROLLED);
         all(next_version());
     });
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    bed.verify("demo");
 
     let nodes = || {
         let names = ["get", "nodes", "-leks.amazonaws.com/nodegroup=workers", "-o", "name"];
         bed.until("the nodes' names", CLUSTER, || child.kubectl(&names).ok().filter(|names| !names.is_empty()))
     };
-    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     let node = nodes();
     let state = |state: &str| bed.change("eks/demo", &json!({"state": state}));
     state("Stopped");
@@ -162,10 +163,11 @@ fn any_one_of_three_servers_may_go() {
     bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     assert_eq!(nodes(), node, "the same node, with what was on it");
     assert_eq!(bed.get("eks/demo", ways_in), before, "the same endpoint and authority through all of it");
+    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    bed.verify("demo");
 
     let refused = bed.try_change("eks/demo", &json!({"publicAccess": false})).unwrap_err();
     assert!(refused.contains("need controlPlane.servers: 1"), "{refused}");
-    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
     bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     bed.nothing_left();
 }
