@@ -11,10 +11,36 @@ api_port=${K3EKS_API_PORT:-4566} node_port=30456
 kubeconfig=$ROOT/.k3eks/$name.kubeconfig
 export KUBECONFIG=$kubeconfig
 
+# Child clusters have a network of their own, on which the management cluster's node is as well: whoever is on a network can pass for every
+# address there, and the EKS API believes the address of this host on the management cluster's.
+children_network=k3d-$name-children
+
+apart() {
+  local subnet a b c d bits base
+  docker network inspect "$children_network" >/dev/null 2>&1 && return
+  docker network create "$children_network" >/dev/null
+  subnet=$(docker network inspect "$children_network" -f '{{(index .IPAM.Config 0).Subnet}}')
+  docker network rm "$children_network" >/dev/null
+  # With a subnet that is named, the node can have an address that stays, below those that Docker gives to others.
+  IFS=./ read -r a b c d bits <<<"$subnet"
+  base=$(((a << 24) + (b << 16) + (c << 8) + d))
+  docker network create --subnet "$subnet" --gateway "$(dotted $((base + 1)))" \
+    --ip-range "$(dotted $((base + (1 << (31 - bits)))))/$((bits + 1))" "$children_network" >/dev/null
+  docker network connect --ip "$(dotted $((base + 2)))" "$children_network" "k3d-$name-server-0"
+}
+
+dotted() { # NUMBER: as an address
+  echo "$(($1 >> 24 & 255)).$(($1 >> 16 & 255)).$(($1 >> 8 & 255)).$(($1 & 255))"
+}
+
 cluster() { # K3D-ARGUMENT...
-  k3d cluster list "$name" >/dev/null 2>&1 || k3d cluster create "$name" "$@" --image "rancher/k3s:${NODE_RELEASES[0]}" --no-lb --wait --timeout 120s \
+  local new=
+  k3d cluster list "$name" >/dev/null 2>&1 || new=1
+  [ -z "$new" ] || k3d cluster create "$name" "$@" --image "rancher/k3s:${NODE_RELEASES[0]}" --no-lb --wait --timeout 120s \
     --api-port 127.0.0.1:random --kubeconfig-update-default=false --volume /var/run/docker.sock:/var/run/docker.sock@server:0 \
     --k3s-arg '--disable=traefik@server:*'
+  # Children of one that was made without it stay where they are.
+  [ -z "$new" ] || [ $# = 0 ] || apart
   mkdir -p "$ROOT/.k3eks"
   k3d kubeconfig get "$name" | private "$kubeconfig"
   until_ready 60 kubectl get --raw /readyz
@@ -47,9 +73,8 @@ definitions() {
   helm upgrade --install k3eks-crd "$ROOT/charts/k3eks-crd" -n k3eks-system --create-namespace --wait
 }
 
-# Who may use the EKS API: this host, by its address on the cluster's network, and the management cluster's pods; not the node's own
-# address among those, behind which whoever has it forward is hidden. Child clusters are on the network as well, and whoever
-# may use the API rules them all.
+# Who may use the EKS API: this host, by its address on the management cluster's network, and the management cluster's pods; not the node's
+# own address among those, behind which whoever has it forward is hidden. Whoever may use the API rules all child clusters.
 sources() {
   local cidrs='{.items[*].spec.podCIDR}'
   # A node that has just come has none yet.
@@ -79,14 +104,19 @@ key_of_its_own() {
 }
 
 operator() { # IMAGE
-  local sources
+  local sources network=k3d-$name host=
   key_of_its_own
+  if docker network inspect "$children_network" >/dev/null 2>&1; then
+    network=$children_network
+    host=$(docker inspect "k3d-$name-server-0" -f "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}")
+  fi
   sources=$(sources)
   helm upgrade --install k3eks "$ROOT/charts/k3eks" -n k3eks-system --reset-then-reuse-values --wait --timeout 120s \
     --set "api.service.type=NodePort,api.service.nodePort=$node_port" --set-json "api.sources=$sources" \
     --set "api.keysSecret=k3eks-make-up,identity.wellKnownKeys=${K3EKS_WELL_KNOWN_KEYS:-false}" \
     --set "docker.group=$(stat -c %g /var/run/docker.sock)" \
-    --set "image.repository=${1%%:*},image.tag=${1##*:},image.pullPolicy=IfNotPresent,operator.network=k3d-$name"
+    --set "image.repository=${1%%:*},image.tag=${1##*:},image.pullPolicy=IfNotPresent" \
+    --set "operator.network=$network,identity.host=$host"
 }
 
 # Child clusters carry the uid of this cluster's kube-system namespace.
@@ -119,6 +149,7 @@ case $verb in
     instance=$(instance)
     k3d cluster list "$name" >/dev/null 2>&1 && step "Deleting management cluster $name" k3d cluster delete "$name"
     for child in $(children "$instance"); do step "Deleting child cluster $child" k3d cluster delete "$child"; done
+    docker network rm "$children_network" >/dev/null 2>&1 || true
     rm -f "$kubeconfig" "$ROOT/.k3eks/$name".{instance,image,env}
     ;;
   *) die "usage: management.sh up|bare|down NAME" ;;

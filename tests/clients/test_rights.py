@@ -104,7 +104,7 @@ def asked(command, address):
 
 
 def test_the_port_is_closed_to_child_clusters_and_to_other_containers(real, node, child):
-    network = node.removesuffix("-server-0")
+    network = f"{node.removesuffix('-server-0')}-children"
     address = docker("inspect", "-f", f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}', node).stdout.strip()
     pod = child("run", "asks", "--image=busybox:1.36", "--image-pull-policy=IfNotPresent", "--restart=Never", "--command", "--", "sleep", "600")
     assert pod.returncode == 0, pod.stderr
@@ -120,3 +120,18 @@ def test_the_port_is_closed_to_child_clusters_and_to_other_containers(real, node
         assert told == [["HTTP/1.0 403 Forbidden"]] * 3, (who, told)
         assert sts.startswith("HTTP/1.0 "), (who, "STS is there for them", sts)
     assert "walls" in boto(real).list_clusters()["clusters"], "this host is let in"
+
+
+def test_no_child_is_on_the_network_whose_addresses_the_api_believes(node, child, kubectl):
+    # Whoever is on a network can answer for every address there, this host's included.
+    def networks(container):
+        return set(json.loads(docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", container).stdout))
+    apart = node.removesuffix("-server-0")
+    children = docker("ps", "-q", "--filter", "label=k3eks.io/cluster", "--filter", "name=walls").stdout.split()
+    assert children and networks(node) == {apart, f"{apart}-children"}
+    for container in children:
+        assert apart not in networks(container), container
+    believed = [argument.split("=")[1] for argument in json.loads(kubectl(
+        "-n", NAMESPACE, "get", "deploy/k3eks-api", "-o", "jsonpath={.spec.template.spec.containers[0].args}")) if argument.startswith("--allow-from=")]
+    gateway = docker("network", "inspect", apart, "-f", "{{(index .IPAM.Config 0).Gateway}}").stdout.strip()
+    assert [address for address in believed if "/" not in address and not address.startswith("!")] == [gateway]
