@@ -7,13 +7,14 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::middleware::AddExtension;
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tower::Layer;
 
@@ -121,16 +122,20 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Guard {
         Box::pin(async move {
             let place = Arc::new(connections.place(stream.peer_addr()?.ip()));
             let end = Box::pin(place.end.clone().cancelled_owned());
+            let patience = connections.limits.write_time;
             let service = Extension(Arc::clone(&place)).layer(service);
-            Ok((Guarded { stream, end, _place: place }, service))
+            Ok((Guarded { stream, end, patience, stalled: None, _place: place }, service))
         })
     }
 }
 
-/// A stream that ends when its place goes to another.
+/// A stream that ends when its place goes to another, and when what is written isn't read.
 pub struct Guarded {
     stream: TcpStream,
     end: Pin<Box<WaitForCancellationFutureOwned>>,
+    patience: Duration,
+    /// While the other side reads nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
     _place: Arc<Place>,
 }
 
@@ -153,7 +158,13 @@ impl AsyncRead for Guarded {
 impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.ended(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        if let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, buf) {
+            self.stalled = None;
+            return Poll::Ready(written);
+        }
+        let patience = self.patience;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the answer isn't read")))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

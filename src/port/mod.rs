@@ -18,12 +18,16 @@ use axum::response::{IntoResponse, Response};
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
+use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
 use connections::{Connections, Guard, Place};
 
 /// How long requests under way have to end when the process stops.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Connections that wait to be accepted; one more isn't answered, and its client tries again after a second.
+const WAITING: u32 = 1024;
 
 /// What strangers may take.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +44,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// From a request's head to the head of its answer: for its body to arrive and to be worked on.
     pub request_time: Duration,
+    /// For the other side to read the next part of an answer.
+    pub write_time: Duration,
 }
 
 impl Default for Limits {
@@ -51,6 +57,7 @@ impl Default for Limits {
             headers: 64,
             head_time: Duration::from_secs(20),
             request_time: Duration::from_secs(30),
+            write_time: Duration::from_secs(30),
         }
     }
 }
@@ -71,13 +78,15 @@ pub struct Port {
 }
 
 impl Port {
-    /// A port for HTTP at `address`.
+    /// A port for HTTP at `address`; to be called where tokio runs.
     ///
     /// # Errors
     /// The address can't be bound.
     pub fn bind(address: SocketAddr, known: Known) -> std::io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(WAITING)?.into_std()?;
         Ok(Self { listener, tls: None, limits: Limits::default(), known })
     }
 

@@ -18,6 +18,7 @@ fn start(limits: Limits) -> (SocketAddr, CancellationToken) {
     let app = Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/known", get(|| async { ([("known", "yes")], "hello") }))
+        .route("/large", get(|| async { "x".repeat(64 * 1024 * 1024) }))
         .route("/body", post(|body: String| async move { body.len().to_string() }));
     tokio::spawn(port.serve(app, shutdown.clone()));
     (address, shutdown)
@@ -96,4 +97,16 @@ async fn a_flood_keeps_nobody_out() {
     assert!(closed(&mut crowd[0]).await, "the oldest went for others");
     known.write_all(ASK.as_bytes()).await.unwrap();
     assert!(answer(&mut known).await.ends_with("hello"), "who is known was let be");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_ends() {
+    let (address, _shutdown) = start(Limits { write_time: QUICK, ..Limits::default() });
+    let mut stream = connect(address, "GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    // The first part says that the answer has begun; then nothing more is read for too long.
+    stream.readable().await.unwrap();
+    tokio::time::sleep(3 * QUICK).await;
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("it ends");
+    assert!(read.is_err() || rest.len() < 64 * 1024 * 1024, "{}", rest.len());
 }
