@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::names::minor;
+use super::plain_yaml;
 
 /// An addon that EKS offers.
 #[derive(Clone, Debug, Deserialize)]
@@ -174,6 +175,7 @@ impl Offer {
     /// Reads a configuration, JSON or YAML, and checks it against the schema.
     pub fn configuration(&self, text: &str) -> Result<Value, Unsupported> {
         let wrong = |why: String| Unsupported::Configuration(why);
+        plain_yaml::check(text).map_err(|why| wrong(why.to_string()))?;
         let value: Value = serde_yaml::from_str(text).map_err(|e| wrong(e.to_string()))?;
         let value = if text.trim().is_empty() { json!({}) } else { value };
         let schema = jsonschema::validator_for(&self.schema()).map_err(|e| wrong(e.to_string()))?;
@@ -256,6 +258,8 @@ mod tests {
         assert_eq!(coredns.configuration("replicaCount: 3\n").unwrap()["replicaCount"], 3);
         assert_eq!(coredns.configuration("").unwrap(), json!({}));
         assert!(coredns.configuration("replicaCount: many").is_err());
+        let bomb = format!("a: &a [{}]\nb: [{}]\n", vec!["1"; 5_000].join(","), vec!["*a"; 5_000].join(","));
+        assert!(coredns.configuration(&bomb).unwrap_err().to_string().contains("alias"));
         let error = coredns.configuration("{\"replicas\": 3}").unwrap_err().to_string();
         assert!(error.contains("Json schema validation failed") && error.contains("replicas"), "{error}");
         assert!(coredns.configuration("{").is_err());

@@ -1,5 +1,6 @@
 //! Kubeconfigs that lie in Secrets, which are somebody else's.
 
+use super::plain_yaml;
 use kube::config::{AuthInfo, Cluster, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
 
 /// Reads a kubeconfig and keeps what its current context needs: that context, its cluster and its user. Others in it, which
@@ -9,6 +10,7 @@ use kube::config::{AuthInfo, Cluster, Kubeconfig, NamedAuthInfo, NamedCluster, N
 /// In words for people: it can't be read, one of the three is missing, or using it would make a process run a program or read a
 /// file of its own.
 pub fn read(text: &str) -> Result<Kubeconfig, String> {
+    plain_yaml::check(text).map_err(|why| format!("{why} (kubectl config view --raw --minify --flatten)"))?;
     // What the reader says may quote the text, which has keys in it.
     let all = Kubeconfig::from_yaml(text).map_err(|_| "it isn't a kubeconfig in YAML".to_owned())?;
     let current = all.current_context.ok_or("it has no current-context")?;
@@ -106,6 +108,14 @@ mod tests {
         assert_eq!((kept.contexts.len(), kept.clusters.len(), kept.auth_infos.len()), (1, 1, 1));
         let context = kept.contexts[0].context.as_ref().unwrap();
         assert_eq!((kept.current_context.as_deref(), context.namespace.as_deref()), (Some("x"), Some("n")));
+    }
+
+    #[test]
+    fn what_would_take_all_memory_is_not_read() {
+        let bomb = format!("users: [{{name: u, user: &u {{token: {}}}}}]\n", "x".repeat(20_000));
+        for text in [bomb + "more: [*u, *u]\n", "? ".repeat(400_000)] {
+            assert!(read(&text).unwrap_err().contains("--minify"), "{}", &text[..50]);
+        }
     }
 
     #[test]

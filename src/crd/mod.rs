@@ -22,6 +22,7 @@ pub mod member;
 pub mod names;
 pub mod nodegroup;
 pub mod phase;
+pub mod plain_yaml;
 pub mod pod_identity;
 pub mod subscription;
 pub mod update;

@@ -1,9 +1,13 @@
 //! The ConfigMap `aws-auth`, which says who may use a cluster where access entries don't.
 
+use std::sync::{Mutex, PoisonError};
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::principal::{Principal, canonical};
+use crate::crd::plain_yaml;
 
 /// Who somebody is in Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,10 +33,10 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
     let data = map.data.as_ref()?;
     for key in ["mapRoles", "mapUsers"] {
         let Some(text) = data.get(key) else { continue };
-        let mappings: Vec<Mapping> = match serde_yaml::from_str::<Option<Vec<Mapping>>>(text) {
+        let mappings: Vec<Mapping> = match read(text) {
             Ok(mappings) => mappings.unwrap_or_default(),
-            Err(error) => {
-                tracing::warn!(key, %error, "aws-auth can't be read");
+            Err(why) => {
+                tracing::warn!(key, why, "aws-auth can't be read");
                 continue;
             }
         };
@@ -42,13 +46,21 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
             return Some(User { name, groups: found.groups.iter().map(|group| who.fill(group)).collect() });
         }
     }
-    let accounts: Vec<serde_yaml::Value> = serde_yaml::from_str(data.get("mapAccounts")?).ok()?;
+    let accounts: Vec<serde_yaml::Value> = read(data.get("mapAccounts")?).ok()??;
     let mine = accounts.iter().any(|account| match account {
         serde_yaml::Value::String(text) => *text == who.account,
         serde_yaml::Value::Number(number) => format!("{:0>12}", number.to_string()) == who.account,
         _ => false,
     });
     mine.then(|| User { name: who.canonical.clone(), groups: Vec::new() })
+}
+
+/// What a text says, which the cluster's users wrote. One is read at a time: each takes many times its size.
+fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, String> {
+    static TURN: Mutex<()> = Mutex::new(());
+    plain_yaml::check(text).map_err(|why| why.to_string())?;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    serde_yaml::from_str(text).map_err(|why| why.to_string())
 }
 
 #[cfg(test)]

@@ -35,8 +35,21 @@ fn what_cannot_be_read_lets_nobody_in() {
     assert_eq!(user(&ConfigMap::default(), &who("arn:aws:iam::111122223333:user/Ann")), None);
 }
 
+#[test]
+fn a_few_bytes_that_stand_for_millions_let_nobody_in() {
+    let names = vec!["l"; 20_000].join(",");
+    let arn = "arn:aws:iam::111122223333:user/Ann";
+    let bomb = format!("- {{userarn: '{arn}', groups: &g [{names}]}}\n")
+        + &format!("- {{userarn: '{arn}', groups: *g}}\n").repeat(300);
+    for text in [bomb, "? ".repeat(490_000), "[".repeat(980_000)] {
+        assert_eq!(user(&map(&[("mapUsers", &text)]), &who(arn)), None);
+    }
+    assert!(user(&map(&[("mapUsers", &format!("- userarn: {arn}\n"))]), &who(arn)).is_some());
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    // With PROPTEST_CASES there are more of them.
+    #![proptest_config(ProptestConfig { cases: 2 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nobody_is_mapped_who_is_not_named(
