@@ -44,6 +44,11 @@ fn push(text: &mut String, c: char) {
     if acts(c) { text.extend(c.escape_unicode()) } else { text.push(c) }
 }
 
+/// `text` as one word of a command that somebody may paste into a shell.
+pub fn shell(text: &str) -> String {
+    format!("'{}'", fit(text, MESSAGE).replace('\'', r"'\''"))
+}
+
 /// Whether a character does something instead of being seen: moves the cursor, turns the direction of text, or has no width.
 fn acts(c: char) -> bool {
     c.is_control()
@@ -132,6 +137,12 @@ mod tests {
         assert_eq!(fit("abcdef\n", 3), "abc…");
         assert_eq!(fit("abc\n", 3), "abc");
         assert_eq!(fit_lines("a\tb\r\n\u{1b}[1mc\n"), "a\tb\n\\u{1b}[1mc\n");
+    }
+
+    #[test]
+    fn a_word_for_a_shell_is_one_word() {
+        assert_eq!(shell("a'; touch b #"), r"'a'\''; touch b #'");
+        assert_eq!(shell("a\nb\u{1b}"), r"'a b\u{1b}'");
     }
 
     #[test]

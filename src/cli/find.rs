@@ -80,9 +80,13 @@ impl Which {
 
 fn pick(all: Vec<EKSClusterConfig>, name: &str) -> anyhow::Result<EKSClusterConfig> {
     let known: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
-    let (mut exact, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|cluster| cluster.name_any() == name);
-    if exact.is_empty() {
-        exact = others.into_iter().filter(|cluster| Identity::of(cluster).name == name).collect();
+    let called = |cluster: &EKSClusterConfig| cluster.name_any() == name || Identity::of(cluster).name == name;
+    let mut exact: Vec<_> = all.into_iter().filter(called).collect();
+    // A resource's name comes before a name in EKS, but not before somebody else's: namespaces may belong to different people.
+    if exact.iter().all(|cluster| cluster.namespace() == exact[0].namespace())
+        && exact.iter().any(|cluster| cluster.name_any() == name)
+    {
+        exact.retain(|cluster| cluster.name_any() == name);
     }
     match exact.len() {
         0 if known.is_empty() => {
@@ -129,6 +133,14 @@ mod tests {
         assert_eq!(pick(all(), "one").unwrap().name_any(), "one");
         let several = pick(all(), "Three").unwrap_err().to_string();
         assert!(several.contains("b/other, c/more"), "{several}");
+        // Somebody who may make resources in another namespace doesn't take a name away.
+        let mut taken = all();
+        taken.push(cluster("tenant", "Three", Some("x")));
+        taken.push(cluster("tenant", "one", None));
+        for name in ["Three", "one"] {
+            let several = pick(taken.clone(), name).unwrap_err().to_string();
+            assert!(several.contains(&format!("tenant/{name}")), "{several}");
+        }
         let none = pick(all(), "none").unwrap_err().to_string();
         assert!(none.contains("one, two, other, more"), "{none}");
         assert!(pick(Vec::new(), "none").unwrap_err().to_string().contains("create-cluster"));

@@ -8,6 +8,7 @@ use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
 use clap::Args;
 use futures::StreamExt;
+use k3eks::bounded::{self, Limits};
 use k3eks::crd::EKSClusterConfig;
 use k3eks::crd::cluster::LoggingType;
 use k3eks::crd::kubeconfig;
@@ -16,6 +17,9 @@ use kube::config::KubeConfigOptions;
 use kube::{Client, Config, ResourceExt};
 
 use super::find::{Which, management};
+
+/// Of an audit log, which is longer than other answers.
+const AUDIT: Limits = Limits { answer: 256 * 1024 * 1024, event: 2 * 1024 * 1024 };
 
 /// The arguments of `k3eks logs`.
 #[derive(Args)]
@@ -86,7 +90,7 @@ async fn audit(client: &Client, cluster: &EKSClusterConfig, options: &Options) -
     let applied = cluster.status.as_ref().and_then(|status| status.applied.clone()).unwrap_or_default();
     let path = format!("/api/v1/nodes/k3d-{}-server-{}/proxy/logs/k3eks/audit.log", applied.name, options.server);
     let request = http::Request::get(path).body(Vec::new())?;
-    let text = Client::try_from(config)?.request_text(request).await;
+    let text = bounded::client(config, AUDIT)?.request_text(request).await;
     let text = text.with_context(|| format!("reading the audit log of cluster {name}"))?;
     let skipped = options.tail.parse::<usize>().map_or(0, |tail| text.lines().count().saturating_sub(tail));
     let mut out = std::io::stdout().lock();

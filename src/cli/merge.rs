@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use k3eks::words;
 use serde_yaml::{Mapping, Value};
 
 /// Name of the extension that marks what k3eks wrote; in it stands for which cluster.
@@ -68,11 +69,11 @@ fn put(all: &mut Mapping, list: &str, body: &str, mut entry: Value, owner: &str)
     let same = |other: &Value| other["name"].as_str() == Some(&name);
     for other in there.iter().filter(|other| same(other)) {
         let ours = mark(&other[body]) == Some(owner) || other[body] == entry[body];
-        let (path, delete) = (name.escape_default(), format!("kubectl config delete-{body}"));
+        let (path, delete) = (words::shell(&name), format!("kubectl config delete-{body}"));
         ensure!(
             ours,
             "its {body} {path} wasn't written for cluster {owner} by this command, so it is left alone; \
-             rename or remove it ({delete} '{path}'), or give --merge another file"
+             rename or remove it ({delete} {path}), or give --merge another file"
         );
     }
     there.retain(|other| !same(other));
@@ -148,13 +149,19 @@ mod tests {
         };
         std::fs::write(&file, other("a")).unwrap();
         let why = format!("{:#}", merge(&file, &kubeconfig("a", "https://a:1"), "n/a").unwrap_err());
-        assert!(why.contains("user a") && why.contains("delete-user") && why.contains("--merge"), "{why}");
+        assert!(why.contains("user 'a'") && why.contains("delete-user") && why.contains("--merge"), "{why}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), other("a"));
 
         std::fs::write(&file, other("z")).unwrap();
         merge(&file, &kubeconfig("a", "https://a:1"), "n/a").unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.contains("unheard-of: kept") && text.contains("mine: too"), "{text}");
+        std::fs::write(&file, other("'z''; touch x'")).unwrap();
+        let hostile = kubeconfig("\"z'; touch x\"", "https://a:1");
+        let why = format!("{:#}", merge(&file, &hostile, "n/a").unwrap_err());
+        assert!(why.contains(r"delete-user 'z'\''; touch x'"), "{why}");
+        std::fs::write(&file, other("z")).unwrap();
+        merge(&file, &kubeconfig("a", "https://a:1"), "n/a").unwrap();
         // Another cluster that calls itself the same doesn't take the place of this one.
         let why = merge(&file, &kubeconfig("a", "https://evil:1"), "tenant/x").unwrap_err();
         assert!(format!("{why:#}").contains("cluster tenant/x"), "{why:#}");

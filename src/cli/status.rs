@@ -70,9 +70,10 @@ async fn look(client: &Client, place: &Place) -> anyhow::Result<Vec<Row>> {
     let clusters = place.api::<EKSClusterConfig>(client).list(&all).await;
     let clusters = clusters.context("listing the clusters")?;
     let groups = place.api::<Nodegroup>(client).list(&all).await.context("listing the node groups")?;
+    let several = clusters.iter().any(|cluster| cluster.namespace() != clusters.items[0].namespace());
     let mut rows = Vec::new();
     for cluster in &clusters {
-        rows.push(of_cluster(cluster));
+        rows.push(of_cluster(cluster, several));
         let ours = |group: &&Nodegroup| {
             group.spec.cluster_name == cluster.name_any() && group.namespace() == cluster.namespace()
         };
@@ -85,12 +86,14 @@ async fn look(client: &Client, place: &Place) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn of_cluster(cluster: &EKSClusterConfig) -> Row {
+/// With its namespace where there are others.
+fn of_cluster(cluster: &EKSClusterConfig, with_namespace: bool) -> Row {
     let status = cluster.status.clone().unwrap_or_default();
     let says = says(&status.conditions);
     let nodes = status.nodes.unwrap_or_default();
+    let place = cluster.namespace().filter(|_| with_namespace).map(|namespace| namespace + "/").unwrap_or_default();
     Row {
-        name: cluster.name_any(),
+        name: place + &cluster.name_any(),
         phase: status.phase.map_or_else(|| "-".into(), |phase| phase.to_string()),
         version: status.version.or_else(|| cluster.spec.kubernetes_version.clone()).unwrap_or_else(|| "-".into()),
         done: step(&says).unwrap_or((nodes.ready, nodes.desired)),
@@ -160,6 +163,14 @@ mod tests {
         assert_eq!(bar((1, 2)), "█████░░░░░ 1/2");
         assert_eq!(bar((0, 0)), "██████████ 0/0");
         assert_eq!(bar((9, 3)), "██████████ 9/3");
+    }
+
+    #[test]
+    fn clusters_of_several_namespaces_are_told_apart() {
+        let mut cluster = EKSClusterConfig::new("demo", k3eks::crd::EKSClusterConfigSpec::default());
+        cluster.metadata.namespace = Some("tenant".into());
+        assert_eq!(of_cluster(&cluster, true).name, "tenant/demo");
+        assert_eq!(of_cluster(&cluster, false).name, "demo");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use k3eks::bounded;
 use k3eks::crd::names::{Identity, partition};
 use k3eks::crd::{EKSClusterConfig, PodIdentityAssociation, keys};
 use k8s_openapi::api::apps::v1::DaemonSet;
@@ -223,7 +224,8 @@ impl Bed {
 /// A client for a kubeconfig that asks nobody else.
 pub async fn client(kubeconfig: Kubeconfig) -> anyhow::Result<Client> {
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    Client::try_from(config.context("reading the cluster's kubeconfig")?).context("reading the cluster's kubeconfig")
+    let config = config.context("reading the cluster's kubeconfig")?;
+    bounded::client(config, bounded::Limits::default()).context("reading the cluster's kubeconfig")
 }
 
 /// A Service before the web server.

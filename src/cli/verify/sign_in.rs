@@ -9,6 +9,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, 
 use aws_sigv4::sign::v4;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use k3eks::crd::EKSClusterConfig;
 use k3eks::crd::identity_service;
 use k3eks::crd::names::{Identity, dns_suffix};
 use k3eks::words::sentence;
@@ -28,6 +29,9 @@ const EXPIRES: Duration = Duration::from_secs(60);
 
 /// Why a cluster has no identities, or `None`.
 pub async fn without_identity(bed: &Bed) -> Option<Outcome> {
+    if let Some(outcome) = elsewhere(&bed.cluster) {
+        return Some(outcome);
+    }
     let api = Api::<Service>::namespaced(bed.child.clone(), identity_service::NAMESPACE);
     match api.get_opt(identity_service::SERVICE).await {
         Ok(Some(_)) => None,
@@ -40,6 +44,11 @@ pub async fn without_identity(bed: &Bed) -> Option<Outcome> {
             "k3eks logs shows what the API server says",
         )),
     }
+}
+
+/// Why a cluster is shown no token, whatever its server says: a token is good at every cluster of the same name in EKS.
+fn elsewhere(cluster: &EKSClusterConfig) -> Option<Outcome> {
+    cluster.spec.imported.then(|| Outcome::skipped("the cluster was imported, and signs its users in as it always did"))
 }
 
 /// Signs in, and asks the API server who that is.
@@ -147,6 +156,15 @@ mod tests {
     use k3eks::identity::token::check;
 
     use super::*;
+
+    #[test]
+    fn an_imported_cluster_is_shown_no_token() {
+        let cluster = |imported| {
+            let spec = k3eks::crd::EKSClusterConfigSpec { imported, ..Default::default() };
+            EKSClusterConfig::new("c", spec)
+        };
+        assert!(elsewhere(&cluster(true)).is_some() && elsewhere(&cluster(false)).is_none());
+    }
 
     #[test]
     fn the_token_is_one_that_the_identity_service_takes() {
