@@ -42,6 +42,17 @@ impl Backoff {
     }
 }
 
+/// How long an API server is left alone at most.
+pub const LONGEST: Duration = Duration::from_secs(60);
+/// One that was there for so long isn't one that comes and goes.
+const STEADY: Duration = Duration::from_secs(15);
+
+/// How long an API server is left alone that was lost when it had been there for `lasted`, and had been left alone for `before` that. Of
+/// one that comes and goes there would be news without an end.
+pub fn longer(before: Duration, lasted: Duration) -> Duration {
+    if lasted > STEADY { Duration::ZERO } else { (before * 2).clamp(Duration::from_millis(100), LONGEST) }
+}
+
 /// Wait after the `count`th failure in a row.
 fn delay(count: u32) -> Duration {
     FIRST.saturating_mul(1 << count.saturating_sub(1).min(16)).min(CAP)
@@ -50,6 +61,16 @@ fn delay(count: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_comes_and_goes_is_left_alone_for_longer_each_time() {
+        let soon = Duration::from_millis(300);
+        let pauses = std::iter::successors(Some(longer(Duration::ZERO, soon)), |before| Some(longer(*before, soon)));
+        let pauses: Vec<Duration> = pauses.take(20).collect();
+        assert_eq!((pauses[0], pauses[3]), (Duration::from_millis(100), Duration::from_millis(800)));
+        assert_eq!(pauses[19], LONGEST);
+        assert_eq!(longer(LONGEST, Duration::from_secs(3600)), Duration::ZERO);
+    }
 
     #[test]
     fn doubles_up_to_the_cap() {

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::backoff::longer;
 use super::child_nodes;
 pub use super::child_nodes::ChildNode;
 use super::cluster::import;
@@ -35,9 +37,9 @@ const LATER: Duration = Duration::from_secs(5);
 /// How often it is tried to lead nodes to where their pods find credentials, each time that the API server is found.
 const TRIES: usize = 5;
 /// Nodes that are read at a time.
-const PAGE: u32 = 100;
+const PAGE: u32 = 40;
 /// How long one that floods is left alone.
-const ALONE: Duration = Duration::from_secs(60);
+const ALONE: Duration = super::backoff::LONGEST;
 /// The longest wait for an API server whose container was changed.
 const AGAIN: Duration = Duration::from_secs(60);
 /// Most characters of a version.
@@ -86,8 +88,8 @@ struct Follower {
 pub enum WayIn {
     /// From what runs it.
     Provider(Arc<dyn ClusterProvider>),
-    /// From a Secret of this name, in the namespace of the resource.
-    Secret(Client, String),
+    /// From a Secret of this name, in the namespace of the resource. With a time it counts only if it was made no earlier.
+    Secret(Client, String, Option<Time>),
 }
 
 /// Every child API server that is followed.
@@ -216,20 +218,21 @@ struct Run {
 
 impl Run {
     async fn forever(self) {
+        let mut pause = Duration::ZERO;
         loop {
             let client = self.find().await;
+            let begun = tokio::time::Instant::now();
             let ended = tokio::select! {
                 (ended, ()) = async { tokio::join!(self.watch_nodes(client), self.lead_pods()) } => ended,
                 () = self.again.notified() => None,
             };
             let flooded = ended.is_some();
+            pause = if flooded { ALONE } else { longer(pause, begun.elapsed()) };
             self.update(|child, _| {
                 child.ready = false;
                 child.problem = ended.unwrap_or_else(|| "the connection to the API server was lost".into());
             });
-            if flooded {
-                tokio::select! { () = tokio::time::sleep(ALONE) => {}, () = self.again.notified() => {} }
-            }
+            tokio::select! { () = tokio::time::sleep(pause) => {}, () = self.again.notified() => {} }
         }
     }
 
@@ -284,7 +287,7 @@ impl Run {
                 let access = provider.access(&self.plan).await.map_err(|e| e.to_string())?;
                 access.ok_or_else(|| "the API server's credentials aren't there yet".into())
             }
-            WayIn::Secret(client, secret) => import::access(client, &self.plan.id, secret).await,
+            WayIn::Secret(client, secret, since) => import::access(client, &self.plan.id, secret, since.as_ref()).await,
         }
     }
 

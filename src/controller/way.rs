@@ -11,6 +11,9 @@ use crate::crd::kubeconfig;
 use crate::provider::{Access, OPERATOR_PORT};
 use crate::words;
 
+/// Of what is read here, a page of nodes is the longest; what is made of it takes many times as much, and there are several clusters.
+const CHILD: bounded::Limits = bounded::Limits { answer: 4 * 1024 * 1024, event: 1024 * 1024 };
+
 /// The longest wait for one answer.
 pub const ANSWER: Duration = Duration::from_secs(5);
 
@@ -69,5 +72,5 @@ async fn client(access: &Access, way: Way) -> Result<Client, Error> {
         config.tls_server_name = Some("kubernetes".into());
     }
     config.connect_timeout = Some(ANSWER);
-    bounded::client(config, bounded::Limits::default()).map_err(|e| unusable(words::sentence(&e)))
+    bounded::client(config, CHILD).map_err(|e| unusable(words::sentence(&e)))
 }

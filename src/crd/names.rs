@@ -160,6 +160,9 @@ pub fn is_object_name(text: &str) -> bool {
         && text.chars().all(|c| alphanumeric(c) || matches!(c, '-' | '.'))
 }
 
+/// Length of a short hash.
+const HASH: usize = 8;
+
 /// A name for a Kubernetes object or a container: `text` itself where it can serve, else a slug of it and a short hash of `parts`.
 pub fn object_name(text: &str, most: usize, parts: &[&str]) -> String {
     let slug = slug(text);
@@ -171,11 +174,16 @@ pub fn object_name(text: &str, most: usize, parts: &[&str]) -> String {
 
 /// `text` shortened as needed, with a short hash of `parts` behind it, at most `most` characters in all.
 pub fn hashed(text: &str, most: usize, parts: &[&str]) -> String {
-    const HASH: usize = 8;
     let hash = &digest(parts)[..HASH];
     let head: String = slug(text).chars().take(most.saturating_sub(HASH + 1)).collect();
     let head = head.trim_end_matches('-');
     if head.is_empty() { format!("x-{hash}") } else { format!("{head}-{hash}") }
+}
+
+/// Whether `text` ends as names do that [`hashed`] gives.
+pub fn looks_hashed(text: &str) -> bool {
+    let end = text.rsplit_once('-').map(|(_, end)| end);
+    end.is_some_and(|end| end.len() == HASH && end.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 /// Lower case, with everything that a DNS label can't have turned into `-`.

@@ -92,5 +92,12 @@ fn a_cluster_is_imported_by_its_kubeconfig_as_soon_as_there_is_one() {
     bed.wait("eks/joined", REASON, "Ready", CLUSTER);
     bed.kubectl(&["delete", "eks/joined", "--timeout=120s"]).unwrap();
     bed.kubectl(&["get", "secret", "joined-connector"]).unwrap();
+    // Whoever registers a cluster of this name next isn't who the Secret was for.
+    bed.apply(&cluster("joined", json!({"imported": true, "connectorConfig": connector})));
+    bed.wait_words("eks/joined", "", "older than the cluster's registration", CLUSTER);
+    bed.kubectl(&["delete", "secret", "joined-connector"]).unwrap();
+    bed.apply(&secret(&foreign.kubeconfig()));
+    bed.wait("eks/joined", "{.status.phase}", "Active", CLUSTER);
+    bed.kubectl(&["delete", "eks/joined", "--timeout=120s"]).unwrap();
     assert_eq!(bed.docker(&["inspect", "-f", "{{.State.Running}}", &server]), "true");
 }

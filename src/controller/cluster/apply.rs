@@ -9,7 +9,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
 use super::plan::{Next, begun};
-use super::{access, argocd, authority, control_plane, server, server_keys, validate};
+use super::{access, argocd, authority, control_plane, import, server, server_keys, validate};
 use crate::controller::children::WayIn;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
@@ -200,7 +200,8 @@ async fn configure(
 /// Follows the API server of a cluster that has one.
 pub fn follow(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) {
     if let Some(Import::Secret(secret)) = &plan.import {
-        return ctx.children.follow(plan, || WayIn::Secret(ctx.client.clone(), secret.clone()));
+        let since = import::since(cluster);
+        return ctx.children.follow(plan, || WayIn::Secret(ctx.client.clone(), secret.clone(), since));
     }
     if let Some(provider) = ctx.providers.of(cluster)
         && provider.has_api_server()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, Client, ResourceExt};
 
 use super::observe::Observed;
@@ -82,11 +83,17 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Decision<Next> {
     Decision::new(Next::Nothing, Phase::Importing, Health::Progressing(Reason::WaitingForCluster, text)).after(LATER)
 }
 
-/// The way in that a Secret gives.
+/// The time before which a Secret that connects the cluster mustn't have been made; none where the cluster names its Secret itself.
+/// The name of the other one comes from the cluster's: one that is left there was meant for somebody else.
+pub fn since(cluster: &EKSClusterConfig) -> Option<Time> {
+    cluster.spec.kubeconfig_secret.is_none().then(|| cluster.metadata.creation_timestamp.clone())?
+}
+
+/// The way in that a Secret gives, made no earlier than `since`.
 ///
 /// # Errors
 /// In words for people: there is no such Secret, or its kubeconfig can't be used.
-pub async fn access(client: &Client, id: &ClusterId, secret: &str) -> Result<Access, String> {
+pub async fn access(client: &Client, id: &ClusterId, secret: &str, since: Option<&Time>) -> Result<Access, String> {
     let api = Api::<Secret>::namespaced(client.clone(), &id.namespace);
     let found = api
         .get_opt(secret)
@@ -100,12 +107,29 @@ pub async fn access(client: &Client, id: &ClusterId, secret: &str) -> Result<Acc
             keys::KUBECONFIG_KEY
         )
     };
+    if let Some(found) = &found {
+        meant(found, since).map_err(|why| format!("Secret {}/{secret} {why}", id.namespace))?;
+    }
     let data = found.and_then(|found| found.data).ok_or_else(waiting)?;
     let bytes = SECRET_KEYS.iter().find_map(|key| data.get(*key));
     let bytes = bytes
         .ok_or_else(|| format!("Secret {}/{secret} has none of the keys {}", id.namespace, SECRET_KEYS.join(", ")))?;
     let text = String::from_utf8_lossy(&bytes.0);
     of(&text).map_err(|why| format!("the kubeconfig in Secret {secret} can't be used: {why}"))
+}
+
+/// Whether a Secret was made for the cluster that was registered then.
+fn meant(secret: &Secret, since: Option<&Time>) -> Result<(), &'static str> {
+    let Some(since) = since else { return Ok(()) };
+    if secret.labels().contains_key(keys::LABEL_CLUSTER) {
+        return Err("is written for another cluster here; give this one its own name");
+    }
+    if secret.metadata.creation_timestamp.as_ref().is_some_and(|made| made.0 < since.0) {
+        return Err(
+            "is older than the cluster's registration, so that it was meant for another one; delete it and make it anew",
+        );
+    }
+    Ok(())
 }
 
 /// The way in that a kubeconfig's current context gives; nothing else of it is kept, and what reaches out of it is refused:
@@ -184,6 +208,29 @@ mod tests {
         for wrong in ["demo-kubeconfig", "../../other/secrets/x", "a/b", "a?b", "A", "..", "-a"] {
             assert!(of(json!({"imported": true, "kubeconfigSecret": wrong})).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_was_left_by_another_registration_connects_nothing() {
+        let made = |time: &str, labels: Value| -> Secret {
+            serde_json::from_value(json!({"metadata": {"creationTimestamp": time, "labels": labels}})).unwrap()
+        };
+        let registered = |more: Value| {
+            let mut one = cluster(
+                json!({"imported": true, "connectorConfig": {"roleArn": "r", "provider": "OTHER"}}),
+                json!(null),
+            );
+            one.metadata.creation_timestamp = made("2026-01-02T03:04:05Z", json!({})).metadata.creation_timestamp;
+            one.spec.kubeconfig_secret = serde_json::from_value(more).unwrap();
+            since(&one)
+        };
+        let since = registered(json!(null));
+        assert!(meant(&made("2026-01-02T03:04:05Z", json!({})), since.as_ref()).is_ok());
+        assert!(meant(&made("2026-01-02T03:04:04Z", json!({})), since.as_ref()).unwrap_err().contains("older"));
+        let ours = json!({(keys::LABEL_CLUSTER): "other"});
+        assert!(meant(&made("2026-01-03T00:00:00Z", ours.clone()), since.as_ref()).is_err());
+        // One that is named is the one that is meant.
+        assert!(meant(&made("2020-01-01T00:00:00Z", ours), registered(json!("mine")).as_ref()).is_ok());
     }
 
     #[test]

@@ -120,16 +120,24 @@ pub(super) async fn make(
     Err(ApiError::cluster_exists(&identity.name))
 }
 
-/// Names for the resource: in the default account and region the cluster's own if it can serve, else one with a hash.
+/// Names for the resource: in the default account and region the cluster's own if it can serve, else one with a hash. One that looks
+/// like that of another account's cluster can't serve: what is kept beside that one goes by its name.
 fn resource_names(identity: &Identity, settings: &Settings) -> Vec<String> {
     let Identity { account, region, name } = identity;
     let parts = [account.as_str(), region.as_str(), name.as_str()];
     let hashed = names::hashed(name, NAME_LIMIT, &parts);
-    if *account != settings.account || *region != settings.region {
+    if *account != settings.account || *region != settings.region || is_beside(name) {
         return vec![hashed];
     }
     let plain = names::object_name(name, NAME_LIMIT, &parts);
     if plain == hashed { vec![hashed] } else { vec![plain, hashed] }
+}
+
+/// Whether the name is one that another account's cluster, or something that is kept beside a cluster, could have.
+fn is_beside(name: &str) -> bool {
+    const BESIDE: [&str; 4] = ["-kubeconfig", "-server-keys", "-connector", "-tls"];
+    let of = BESIDE.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    names::looks_hashed(of)
 }
 
 async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
@@ -214,6 +222,15 @@ mod tests {
         assert_eq!(names("000000000000", "demo").len(), 2);
         assert_ne!(names("111111111111", "demo")[0], names("222222222222", "demo")[0]);
         assert_eq!(names("000000000000", "Demo_1").len(), 1);
+        let other = &names("111111111111", "demo")[0];
+        for beside in ["", "-kubeconfig", "-connector", "-server-keys", "-tls"] {
+            let taken = format!("{other}{beside}");
+            assert!(
+                !names("000000000000", &taken).contains(&taken),
+                "nobody has another's name by asking for it: {taken}"
+            );
+        }
+        assert_eq!(names("000000000000", "demo-tls")[0], "demo-tls");
         let long = "x".repeat(100);
         assert!(names("000000000000", &long).iter().all(|name| name.len() <= NAME_LIMIT));
     }

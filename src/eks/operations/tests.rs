@@ -203,6 +203,24 @@ async fn a_cluster_that_sleeps_wakes_with_a_change() {
 }
 
 #[tokio::test]
+async fn what_would_take_the_memory_of_others_is_not_kept() {
+    let world = World::new().await;
+    let access = json!({"accessConfig": {"authenticationMode": "API"}});
+    world.create_cluster("c", access).await.unwrap();
+    world.active::<EKSClusterConfig>("c").await;
+    let entry = |many: usize| {
+        let groups: Vec<String> = (0..many).map(|number| format!("group-{number:054}")).collect();
+        json!({"clusterName": "c", "principalArn": "arn:aws:iam::000000000000:role/ann", "kubernetesGroups": groups})
+    };
+    let (code, text) = refusal(world.call("CreateAccessEntry", entry(4_000)).await);
+    assert_eq!(code, ErrorCode::InvalidParameter);
+    assert!(text.contains("128 KiB are the most"), "{text}");
+    world.call("CreateAccessEntry", entry(100)).await.unwrap();
+    let grown = world.call("UpdateAccessEntry", entry(4_000)).await;
+    assert!(refusal(grown).1.contains("128 KiB are the most"));
+}
+
+#[tokio::test]
 async fn a_cluster_that_is_let_go_is_being_deleted() {
     let world = World::new().await;
     let connector = json!({"roleArn": "arn:aws:iam::000000000000:role/r", "provider": "OTHER"});

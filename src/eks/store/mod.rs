@@ -36,6 +36,8 @@ use crate::crd::{
 };
 use crate::eks::error::ApiError;
 
+/// The largest object that is written, in bytes of JSON.
+const LARGEST: usize = 128 * 1024;
 /// How often a change is tried again when somebody else was faster.
 const TRIES: usize = 8;
 
@@ -155,6 +157,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Exists`] where the name is taken, [`StoreError::Invalid`] where the definition refuses the object.
     pub async fn create<K: Kind>(&self, object: &K) -> Result<Arc<K>, StoreError> {
+        fits(object)?;
         let api = self.api::<K>(&object.namespace().unwrap_or_default());
         Ok(self.remember(api.create(&params(), object).await?))
     }
@@ -176,6 +179,7 @@ impl Store {
             if wanted == *current {
                 return Ok((current, false));
             }
+            fits(&wanted)?;
             // The API server keeps what an object comes back without, and there is a part of it at most.
             wanted.meta_mut().managed_fields = None;
             match api.replace(&name, &params(), &wanted).await.map_err(StoreError::from) {
@@ -244,6 +248,16 @@ impl Store {
         K::cache(&self.caches).wrote(Arc::clone(&object));
         object
     }
+}
+
+/// Every process that looks at the object keeps it: one that could be as large as a request would soon leave no memory to others.
+fn fits<K: Kind>(object: &K) -> Result<(), StoreError> {
+    let length = serde_json::to_vec(object).map_or(0, |text| text.len());
+    if length <= LARGEST {
+        return Ok(());
+    }
+    let text = format!("The resource would have {} KiB; {} KiB are the most", length.div_ceil(1024), LARGEST / 1024);
+    Err(StoreError::Invalid(text))
 }
 
 fn params() -> PostParams {
