@@ -13,11 +13,12 @@ use clap::{Args, ValueEnum};
 use k3eks::console;
 use k3eks::eks::beside::{self, Beside};
 use k3eks::eks::body::Bodies;
-use k3eks::eks::events::EventLog;
+use k3eks::eks::events::{BUDGET, EventLog};
 use k3eks::eks::metrics::ApiMetrics;
 use k3eks::eks::operations::{self, Api, Quotas, Settings};
 use k3eks::eks::service::Service;
 use k3eks::eks::sigv4::{Authenticator, Caller, Key, Mode};
+use k3eks::eks::site::Names;
 use k3eks::eks::store::Store;
 use k3eks::identity;
 use k3eks::kubernetes_versions;
@@ -56,6 +57,10 @@ pub struct Options {
     /// times. Default: everybody who reaches it.
     #[arg(long, env = "K3EKS_API_ALLOW_FROM", value_delimiter = ',')]
     allow_from: Vec<Source>,
+    /// Name that requests may be sent to while the API is permissive, beside addresses, localhost, and names of one label or ending with
+    /// svc, cluster.local, internal or test; may be given several times.
+    #[arg(long = "allow-host", env = "K3EKS_API_ALLOW_HOST", value_delimiter = ',')]
+    allow_hosts: Vec<String>,
     /// Certificate chain, PEM; with it the API speaks HTTPS.
     #[arg(long, env = "K3EKS_API_TLS_CERT", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -185,6 +190,14 @@ impl Options {
         }
     }
 
+    /// Names that requests may be sent to: where no signature says who asks, none that a stranger can have.
+    fn names(&self) -> Names {
+        match self.auth {
+            Auth::Permissive => Names::only(&self.allow_hosts),
+            Auth::Strict => Names::all(),
+        }
+    }
+
     fn given_keys(&self, shutdown: &CancellationToken) -> anyhow::Result<Arc<Folder<Key>>> {
         match &self.keys {
             Some(path) => keys::open(path.clone(), &self.account, &self.region, shutdown.clone()),
@@ -214,7 +227,17 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         .observed_by(events.clone());
     let ready = Arc::new(AtomicBool::new(false));
     fill(Arc::clone(&api), Arc::clone(&ready), shutdown.clone());
-    let beside = Arc::new(Beside { api, authenticator, metrics, events, ready, bodies: Bodies::new(BODIES) });
+    let beside = Arc::new(Beside {
+        api,
+        authenticator,
+        metrics,
+        events,
+        ready,
+        bodies: Bodies::new(BODIES),
+        // Of four at once.
+        answers: Bodies::new(4 * BUDGET),
+        names: options.names(),
+    });
     let eks = identity::serve::beside(&desk, service.into_router());
     let counters = beside::scraped(Arc::clone(&beside));
     let routes = beside::routes(eks, console::routes(Arc::clone(&beside)), beside);

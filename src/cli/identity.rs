@@ -14,7 +14,7 @@ use k3eks::eks::sigv4::{KeyStore, Mode};
 use k3eks::identity::child::Children;
 use k3eks::identity::keys::Keys;
 use k3eks::identity::remote::Remote;
-use k3eks::identity::roles::{Role, RoleStore};
+use k3eks::identity::roles::{Role, RoleStore, unique};
 use k3eks::identity::secrets::{self, Secrets};
 use k3eks::identity::serve;
 use k3eks::identity::sessions::Sessions;
@@ -170,7 +170,11 @@ struct File {
 
 impl RoleStore for Folder<Role> {
     fn role(&self, arn: &str) -> Option<Arc<Role>> {
-        self.get(arn)
+        self.get(&unique(arn)).filter(|role| role.is(arn))
+    }
+
+    fn is_taken(&self, arn: &str) -> bool {
+        self.get(&unique(arn)).is_some_and(|role| !role.is(arn))
     }
 }
 
@@ -191,7 +195,7 @@ fn read(path: &Path) -> anyhow::Result<Contents<Role>> {
             tracing::error!(role = file.role_arn, why, "nobody may have the role until its trust policy is right");
             Role::of_nobody(file.max_session_duration)
         });
-        Ok((file.role_arn, role))
+        Ok((unique(&file.role_arn), role.named(&file.role_arn)))
     };
     // Where any role may be had, one that several files describe mustn't be.
     folder::read(path, "role", entry, Some(&Role::of_nobody(None)))

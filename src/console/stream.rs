@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::extract::{Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -18,10 +18,12 @@ use crate::crd::names::nodegroup_name;
 use crate::crd::{EKSClusterConfig, Nodegroup};
 use crate::eks::beside::Beside;
 use crate::eks::error::ApiError;
-use crate::eks::sigv4::Caller;
+use crate::eks::sigv4::{Caller, Standing};
 
 /// One is told at once, those within this time of the last news together.
 const TOGETHER: Duration = Duration::from_millis(100);
+/// Between two looks at whether whoever asked still has a good key.
+const CHECK: Duration = Duration::from_secs(5);
 /// Between two signs of life.
 const ALIVE: Duration = Duration::from_secs(15);
 
@@ -29,6 +31,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 struct Told {
     beside: Arc<Beside>,
     caller: Caller,
+    standing: Standing,
     changes: Receiver<u64>,
     /// By key, which state of each was told.
     clusters: HashMap<String, u64>,
@@ -36,22 +39,32 @@ struct Told {
 }
 
 /// The first event has all clusters, each later one those that are different, and the keys of those that are gone. One with neither
-/// says that something else changed, which only who looks at one cluster wants to know.
+/// says that something else changed, which only who looks at one cluster wants to know. It ends with the key that the request was signed with.
 pub async fn stream(
     State(beside): State<Arc<Beside>>,
     request: Request,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
     let caller = beside.caller(&request)?;
+    let standing = beside.standing(&request);
     let changes = beside.api.store.changes();
-    let told = Told { beside, caller, changes, clusters: HashMap::new(), last: None };
+    let told = Told { beside, caller, standing, changes, clusters: HashMap::new(), last: None };
     Ok(Sse::new(stream::unfold(told, next)).keep_alive(KeepAlive::new().interval(ALIVE)))
 }
 
 async fn next(mut told: Told) -> Option<(Result<Event, axum::Error>, Told)> {
     if let Some(last) = told.last {
         // The only error is that nothing is watched any more: the process ends.
-        told.changes.changed().await.ok()?;
+        loop {
+            match tokio::time::timeout(CHECK, told.changes.changed()).await {
+                Ok(changed) => break changed.ok()?,
+                Err(_) if told.standing.holds(SystemTime::now()) => {}
+                Err(_) => return None,
+            }
+        }
         tokio::time::sleep_until(last + TOGETHER).await;
+    }
+    if !told.standing.holds(SystemTime::now()) {
+        return None;
     }
     told.last = Some(Instant::now());
     told.changes.mark_unchanged();

@@ -46,7 +46,9 @@ impl FromStr for Arn {
 impl Arn {
     /// Whether it names an IAM role.
     pub fn is_role(&self) -> bool {
-        self.service == "iam" && self.resource.starts_with("role/")
+        let path = self.resource.strip_prefix("role/");
+        let named = path.is_some_and(|path| path.split('/').all(|part| !part.is_empty()));
+        self.service == "iam" && self.region.is_empty() && named
     }
 
     /// Whether it names an IAM user.
@@ -313,6 +315,16 @@ mod tests {
         ] {
             assert!(text.parse::<EksArn>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_role_has_a_name_and_a_path_without_gaps() {
+        let is_role = |text: &str| text.parse::<Arn>().is_ok_and(|arn| arn.is_role());
+        assert!(is_role("arn:aws:iam::000000000000:role/a") && is_role("arn:aws:iam::000000000000:role/path/to/a"));
+        for wrong in ["role/", "role//a", "role/a/", "role/a//b", "user/a", "root"] {
+            assert!(!is_role(&format!("arn:aws:iam::000000000000:{wrong}")), "{wrong}");
+        }
+        assert!(!is_role("arn:aws:iam:us-east-1:000000000000:role/a") && !is_role("arn:aws:sts::000000000000:role/a"));
     }
 
     #[test]

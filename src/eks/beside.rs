@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
@@ -17,10 +18,11 @@ use serde_json::json;
 
 use super::body::{Bodies, Held};
 use super::error::ApiError;
-use super::events::EventLog;
+use super::events::{self, EventLog};
 use super::operations::Api;
 use super::other_services;
-use super::sigv4::{Authenticator, Caller, Mode, SignedRequest};
+use super::sigv4::{Authenticator, Caller, Mode, SignedRequest, Standing};
+use super::site::{self, Names};
 use crate::crd::{keys, kubeconfig as kubeconfigs};
 
 /// What these routes need.
@@ -37,6 +39,10 @@ pub struct Beside {
     pub ready: Arc<AtomicBool>,
     /// Memory for bodies.
     pub bodies: Bodies,
+    /// Memory for answers that are as long as the log of calls.
+    pub answers: Bodies,
+    /// Names that requests may be sent to.
+    pub names: Names,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +56,7 @@ struct Which {
 
 /// Adds the routes, and `more`, to those of the API, which answers nothing before the resources have been read.
 pub fn routes(eks: Router, more: Router, beside: Arc<Beside>) -> Router {
+    let names = beside.names.clone();
     let gated = eks.layer(middleware::from_fn_with_state(Arc::clone(&beside), gate));
     let own = Router::new()
         .route("/metrics", get(metrics))
@@ -59,29 +66,7 @@ pub fn routes(eks: Router, more: Router, beside: Arc<Beside>) -> Router {
         .route("/_localemu_eks/{name}/kubeconfig", get(kubeconfig))
         .with_state(beside);
     let all = own.merge(more).merge(gated).layer(middleware::from_fn(other_services::refuse));
-    all.layer(middleware::from_fn(same_site))
-}
-
-/// Refuses what a page of somebody else makes a browser send: whoever looks at one may have nothing to do with it.
-async fn same_site(request: Request, next: Next) -> Response {
-    if changes(request.method()) && is_from_elsewhere(request.headers()) {
-        return ApiError::access_denied("Requests of other sites' pages are refused.").into_response();
-    }
-    next.run(request).await
-}
-
-fn changes(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD)
-}
-
-/// Browsers say where a page is from to sites that they trust, and its origin to every one.
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());
-    match header("sec-fetch-site") {
-        Some(from) => matches!(from, "cross-site" | "same-site"),
-        None => header("origin").is_some_and(|origin| host(origin).as_deref() != header("host")),
-    }
+    all.layer(middleware::from_fn_with_state(names, site::guard))
 }
 
 async fn gate(State(beside): State<Arc<Beside>>, request: Request, next: Next) -> Response {
@@ -113,10 +98,11 @@ async fn metrics(State(beside): State<Arc<Beside>>, request: Request) -> Result<
 
 async fn events(State(beside): State<Arc<Beside>>, request: Request) -> Result<Response, ApiError> {
     let caller = beside.caller(&request)?;
+    let room = beside.answers.room(events::BUDGET).await?;
     // A checked caller sees its own account; where nothing is checked there is nothing to keep apart.
     let records = beside.events.json(caller.verified.then_some(caller.account.as_str()));
     let body = format!("{{\"Records\":{records}}}");
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    Ok(([(header::CONTENT_TYPE, "application/json")], room.fill(body)).into_response())
 }
 
 async fn kubeconfig(
@@ -157,7 +143,12 @@ impl Beside {
     /// # Errors
     /// The signature isn't good, or there is none and one is needed.
     pub fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
-        self.signed(request.method(), request.uri(), request.headers(), b"")
+        self.authenticate(&signed(request.method(), request.uri(), request.headers(), b""))
+    }
+
+    /// For how long whoever asks may be answered.
+    pub fn standing(&self, request: &Request) -> Standing {
+        self.authenticator.standing(&signed(request.method(), request.uri(), request.headers(), b""))
     }
 
     /// Who asks, in a request with a body of at most `limit` bytes, and the body.
@@ -166,19 +157,18 @@ impl Beside {
     /// The body is too large or doesn't come, the signature isn't good, or there is none and one is needed.
     pub async fn caller_with(&self, request: Request, limit: usize) -> Result<(Caller, Held), ApiError> {
         let (parts, body) = request.into_parts();
+        let head = signed(&parts.method, &parts.uri, &parts.headers, b"");
+        self.authenticator.admit(&head, body.size_hint().exact(), SystemTime::now())?;
         let read = self.bodies.read(body, limit).await?;
-        let caller = self.signed(&parts.method, &parts.uri, &parts.headers, &read.bytes)?;
+        let caller = self.authenticate(&signed(&parts.method, &parts.uri, &parts.headers, &read.bytes))?;
         Ok((caller, read))
     }
 
-    fn signed(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Caller, ApiError> {
-        let signed = SignedRequest {
-            method: method.as_str(),
-            path: uri.path(),
-            query: uri.query().unwrap_or_default(),
-            headers,
-            body,
-        };
-        self.authenticator.authenticate(&signed, SystemTime::now())
+    fn authenticate(&self, request: &SignedRequest<'_>) -> Result<Caller, ApiError> {
+        self.authenticator.authenticate(request, SystemTime::now())
     }
+}
+
+fn signed<'a>(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap, body: &'a [u8]) -> SignedRequest<'a> {
+    SignedRequest { method: method.as_str(), path: uri.path(), query: uri.query().unwrap_or_default(), headers, body }
 }

@@ -1,9 +1,11 @@
 //! Bodies of requests: how large each may be, how long it may take, and how much memory all of them have together.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use futures::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::{ApiError, ErrorCode};
@@ -46,6 +48,23 @@ pub struct Held {
     _memory: Option<OwnedSemaphorePermit>,
 }
 
+/// A share of the memory for an answer that is still to be made.
+pub struct Room {
+    _memory: OwnedSemaphorePermit,
+}
+
+impl Room {
+    /// The answer. Its share is free again when whoever asked has read it, or is gone.
+    pub fn fill(self, text: String) -> Body {
+        // In parts, since what is written to a connection is no longer a body.
+        const PART: usize = 64 * 1024;
+        Body::from_stream(stream::unfold((Bytes::from(text), self), |(mut rest, room)| async move {
+            let part = rest.split_to(rest.len().min(PART));
+            (!part.is_empty()).then(|| (Ok::<_, Infallible>(part), (rest, room)))
+        }))
+    }
+}
+
 impl Bodies {
     /// So many bytes for all bodies that are read or worked on at once.
     pub fn new(bytes: usize) -> Self {
@@ -74,6 +93,14 @@ impl Bodies {
             }
         };
         Ok(Held { bytes: bytes.map_err(too_large)?, _memory: memory })
+    }
+
+    /// Room for an answer of at most `most` bytes, to be had before it is made: whoever asks may be in no hurry to read it.
+    ///
+    /// # Errors
+    /// [`Unread::Busy`]
+    pub async fn room(&self, most: usize) -> Result<Room, Unread> {
+        Ok(Room { _memory: self.take(most).await? })
     }
 
     async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Unread> {

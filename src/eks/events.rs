@@ -12,7 +12,7 @@ use super::sigv4::Caller;
 /// Bytes of one value that are kept: no request of a client that means well is anywhere near as large.
 const LARGEST: usize = 16 * 1024;
 /// Bytes of all records that are kept.
-const BUDGET: usize = 8 * 1024 * 1024;
+pub const BUDGET: usize = 8 * 1024 * 1024;
 
 /// One record, as it is told.
 struct Record {

@@ -59,5 +59,6 @@ pub mod router;
 pub mod rules;
 pub mod service;
 pub mod sigv4;
+pub mod site;
 pub mod store;
 pub mod validate;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Desk;
 use super::token::Refusal;
 use crate::crd::EKSClusterConfig;
+use crate::crd::names::claim;
 
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 10;
@@ -64,13 +65,13 @@ pub fn discovery(issuer: &str) -> Value {
     })
 }
 
-/// The cluster whose issuer this is.
+/// The cluster whose issuer this is; the one with the best claim where several have it.
 pub fn cluster(desk: &Desk, issuer: impl Fn(&str) -> bool) -> Option<Arc<EKSClusterConfig>> {
     let known = |cluster: &Arc<EKSClusterConfig>| {
         let status = cluster.status.as_ref();
         status.is_some_and(|s| s.service_account_keys.is_some() && s.oidc_issuer.as_deref().is_some_and(&issuer))
     };
-    desk.api.store.list::<EKSClusterConfig>().into_iter().find(known)
+    desk.api.store.list::<EKSClusterConfig>().into_iter().filter(known).min_by(|a, b| claim(a).cmp(&claim(b)))
 }
 
 /// Checks a token of a service account for this audience, and says of which cluster it is.

@@ -1,6 +1,7 @@
 //! Who the bearer of a token is to a child cluster: the TokenReview of its API server.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewStatus, UserInfo};
@@ -71,11 +72,16 @@ fn by_entry(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Option<
         return None;
     }
     let entries = desk.api.store.members::<AccessEntry>(cluster);
-    let matching =
-        |exact: &str| entries.iter().find(|e| e.meta().deletion_timestamp.is_none() && e.spec.principal_arn == exact);
-    let entry = [&who.identity, &who.arn, &who.canonical].into_iter().find_map(|arn| matching(arn))?;
+    let entry = entry(&entries, who)?;
     let groups = entry.spec.groups().iter().map(|group| who.fill(group)).collect();
     Some(User { name: who.fill(&entry.spec.username()), groups })
+}
+
+/// The entry of the principal: of its role with the path that this has, before one of the session itself.
+fn entry<'a>(entries: &'a [Arc<AccessEntry>], who: &Principal) -> Option<&'a AccessEntry> {
+    let matching =
+        |exact: &str| entries.iter().find(|e| e.meta().deletion_timestamp.is_none() && e.spec.principal_arn == exact);
+    [&who.identity, &who.arn].into_iter().find_map(|arn| matching(arn)).map(|entry| &**entry)
 }
 
 /// Who the principal is without an access entry: the cluster's creator, or whom `aws-auth` takes it for.

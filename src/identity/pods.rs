@@ -104,7 +104,7 @@ fn assume(
     let mut actions = vec!["sts:AssumeRole"];
     actions.extend((!tags.is_empty()).then_some("sts:TagSession"));
     for action in &actions {
-        if sts::trusting(desk, &role, &[Asker::Service(SERVICE)], action, &keys).is_none() {
+        if sts::trusting(desk, (&role, account), &[Asker::Service(SERVICE)], action, &keys).is_none() {
             return Err(Refusal::new(format!("role {role} doesn't trust {SERVICE} with {action}")));
         }
     }
@@ -123,7 +123,8 @@ fn assume(
     keys.retain(|(key, _)| !key.starts_with("aws:Source"));
     keys.extend([("aws:PrincipalArn", by.as_str()), ("aws:PrincipalAccount", role.account.as_str())]);
     for action in actions {
-        if sts::trusting(desk, &target, &[Asker::Aws(&by), Asker::Aws(&root)], action, &keys).is_none() {
+        if sts::trusting(desk, (&target, &role.account), &[Asker::Aws(&by), Asker::Aws(&root)], action, &keys).is_none()
+        {
             return Err(Refusal::new(format!("role {target} doesn't trust role {role} with {action}")));
         }
     }

@@ -45,9 +45,9 @@ impl Principal {
         }
     }
 
-    /// Whether an ARN, of a role with or without its path, of a user or of a root user, means this principal.
+    /// Whether an ARN, of a role with its path, of a session, of a user or of a root user, means this principal.
     pub fn is(&self, arn: &str) -> bool {
-        arn == self.arn || arn == self.identity || arn == self.canonical
+        arn == self.arn || arn == self.identity
     }
 
     /// Fills in what a template such as `{{SessionName}}` leaves open.
@@ -103,14 +103,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_is_its_role_with_and_without_the_path() {
+    fn a_session_is_its_role_whose_path_belongs_to_its_name() {
         let role = "arn:aws:iam::111122223333:role/team/Admin";
         let arn = assumed(&role.parse().unwrap(), "me@home");
         assert_eq!(arn, "arn:aws:sts::111122223333:assumed-role/Admin/me@home");
         let key = Key::new("ASIA1", "s", "111122223333", &arn).temporary("t", SystemTime::now()).of_role(role);
         let who = Principal::of(&key);
-        assert!(who.is(role) && who.is("arn:aws:iam::111122223333:role/Admin") && who.is(&arn));
-        assert!(!who.is("arn:aws:iam::111122223333:role/other/Admin"));
+        assert!(who.is(role) && who.is(&arn));
+        assert_eq!(who.canonical, "arn:aws:iam::111122223333:role/Admin");
+        assert!(!who.is(&who.canonical) && !who.is("arn:aws:iam::111122223333:role/other/Admin"));
         assert_eq!(who.fill("{{AccountID}}:{{SessionName}}:{{SessionNameRaw}}"), "111122223333:me-home:me@home");
         assert!(who.id.starts_with("AROA") && who.id.ends_with(":me@home"));
     }

@@ -8,21 +8,47 @@ use iam_rs::{
 use iam_rs::{Principal, PrincipalId};
 use serde_json::{Value, json};
 
+use crate::eks::arn::Arn;
+use crate::eks::sigv4::Mode;
+
 /// Finds roles that somebody described.
 pub trait RoleStore: Send + Sync {
     /// The role, if there is one.
     fn role(&self, arn: &str) -> Option<Arc<Role>>;
+
+    /// Whether the role that has this one's name is another one: an account has a name once, whatever stands before it and
+    /// however it is written, and a session tells no more of its role than that.
+    fn is_taken(&self, arn: &str) -> bool;
+}
+
+/// What two roles can't both have: account and name, without regard to case.
+pub fn unique(arn: &str) -> String {
+    let Ok(parsed) = arn.parse::<Arn>() else { return arn.to_owned() };
+    let name = parsed.resource.rsplit('/').next().unwrap_or_default();
+    format!("{}/{}", parsed.account, name.to_lowercase())
 }
 
 /// A role that somebody described.
 #[derive(Clone, Debug)]
 pub struct Role {
+    /// Its ARN; `None` for one that stands for all of its name.
+    arn: Option<String>,
     /// Who may have it; `None`: whoever asks with good credentials.
     trust: Option<Vec<IAMPolicy>>,
     /// The longest session, in seconds.
     pub longest: u64,
 }
 
+/// The role of this ARN, for somebody of `account`. One that nobody described may be had by everybody of its own account, unless only
+/// known ones count or its name is that of one that is described: sessions of both would look the same.
+pub fn find(roles: &dyn RoleStore, mode: Mode, arn: &Arn, account: &str) -> Option<Arc<Role>> {
+    let text = arn.to_string();
+    let open = mode == Mode::Permissive && arn.account == account && !roles.is_taken(&text);
+    roles.role(&text).or_else(|| open.then(|| Arc::new(Role::open())))
+}
+
+/// The longest session that a role may allow, in seconds.
+pub const LIMIT: u64 = 43_200;
 /// The longest session of roles that say nothing of it, in seconds.
 pub const LONGEST: u64 = 3600;
 
@@ -56,6 +82,9 @@ pub enum TrustError {
         "the trust policy names the principal {0}: a principal is * alone or has no * and no ? in it; give the ARN, or a condition on aws:PrincipalArn"
     )]
     Wildcard(String),
+    /// In IAM a trust policy allows nothing but ways to have the role; one that says more was meant for something else.
+    #[error("the trust policy has the action {0}: IAM takes only those of sts there, such as sts:AssumeRole")]
+    ForeignAction(String),
     /// What is never said of who asks can't be compared.
     #[error("a condition of the trust policy asks for {0}, which isn't known here; known are an issuer's :sub and :aud, aws:RequestTag/, {known}", known = CONDITIONS.join(", "))]
     UnknownCondition(String),
@@ -79,12 +108,28 @@ impl Role {
     /// [`TrustError`], before anybody asks for the role.
     pub fn new(trust: Option<&Value>, longest: Option<u64>) -> Result<Self, TrustError> {
         let trust = trust.map(policies).transpose()?;
-        Ok(Self { trust, longest: longest.unwrap_or(LONGEST) })
+        Ok(Self { arn: None, trust, longest: longest.unwrap_or(LONGEST) })
+    }
+
+    /// The same, with this ARN.
+    #[must_use]
+    pub fn named(self, arn: &str) -> Self {
+        Self { arn: Some(arn.to_owned()), ..self }
+    }
+
+    /// Whether the role of this ARN is meant.
+    pub fn is(&self, arn: &str) -> bool {
+        self.arn.as_deref().is_none_or(|own| own == arn)
+    }
+
+    /// A role that everybody may have.
+    fn open() -> Self {
+        Self { arn: None, trust: None, longest: LIMIT }
     }
 
     /// A role that nobody may have.
     pub fn of_nobody(longest: Option<u64>) -> Self {
-        Self { trust: Some(Vec::new()), longest: longest.unwrap_or(LONGEST) }
+        Self { arn: None, trust: Some(Vec::new()), longest: longest.unwrap_or(LONGEST) }
     }
 
     /// Whether somebody wrote down who may have it.
@@ -125,6 +170,14 @@ fn known(object: &Value, members: &[&str]) -> Result<(), TrustError> {
     unknown.map_or(Ok(()), |name| Err(TrustError::UnknownMember(name.clone())))
 }
 
+/// Whether a statement speaks of actions of STS and of no others.
+fn actions(all: &Value) -> Result<(), TrustError> {
+    let all = all.as_array().map_or(std::slice::from_ref(all), Vec::as_slice);
+    let foreign = |action: &&str| !action.get(..4).is_some_and(|service| service.eq_ignore_ascii_case("sts:"));
+    let foreign = all.iter().filter_map(Value::as_str).find(foreign);
+    foreign.map_or(Ok(()), |action| Err(TrustError::ForeignAction(action.to_owned())))
+}
+
 /// Whether a principal of one kind has no patterns in it.
 fn literal(principal: &Value) -> Result<(), TrustError> {
     let ids = principal.as_object().into_iter().flat_map(|kinds| kinds.values());
@@ -160,6 +213,7 @@ fn policies(document: &Value) -> Result<Vec<IAMPolicy>, TrustError> {
     for statement in statements {
         known(&statement, MEMBERS[1])?;
         conditions(&statement["Condition"])?;
+        actions(&statement["Action"])?;
         let principals = match &statement["Principal"] {
             Value::Object(kinds) if !kinds.is_empty() => kinds.iter().map(|(kind, ids)| json!({kind: ids})).collect(),
             Value::String(everybody) if everybody == "*" => vec![json!({"AWS": "*"})],

@@ -125,7 +125,7 @@ async fn admit(
 fn asks(desk: &Desk, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
     let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return false };
     let known = cluster.status.as_ref().map_or(&[][..], |status| &status.webhook_tokens);
-    let asks = shows(headers, known);
+    let asks = if known.is_empty() { is_older(&cluster) } else { shows(headers, known) };
     if !asks {
         tracing::warn!(
             resource = format!("{namespace}/{name}"),
@@ -135,13 +135,23 @@ fn asks(desk: &Desk, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
     asks
 }
 
-/// Whether the headers show one of the tokens of these digests. Servers that are older than such tokens have none to show.
+/// The provider of clusters without servers.
+const METADATA: &str = "metadata";
+
+/// Whether the cluster's servers may be older than such tokens, so that they have none to show. One that was imported, has no servers or
+/// was never made doesn't ask at all.
+fn is_older(cluster: &EKSClusterConfig) -> bool {
+    let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
+    !cluster.spec.imported && applied.is_some_and(|applied| applied.provider != METADATA)
+}
+
+/// Whether the headers show one of the tokens of these digests.
 fn shows(headers: &HeaderMap, known: &[String]) -> bool {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let digest = format!("{:x}", Sha256::digest(shown.unwrap_or_default()));
     let same = |known: &String| bool::from(known.as_bytes().ct_eq(digest.as_bytes()));
     // Each is compared, whichever it is.
-    known.is_empty() || known.iter().fold(false, |found, known| found | same(known))
+    known.iter().fold(false, |found, known| found | same(known))
 }
 
 /// What a body says in JSON, and the memory that it takes.

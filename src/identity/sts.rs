@@ -16,7 +16,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::principal::{Principal, assumed};
-use super::roles::{Asker, LONGEST, Role};
+use super::roles::{self, Asker, LONGEST, Role};
 use super::sessions::{Credentials, Origin, Session};
 use super::token::form;
 use super::{Desk, issuer};
@@ -24,7 +24,7 @@ use crate::crd::names::Identity;
 use crate::eks::arn::Arn;
 use crate::eks::body::Unread;
 use crate::eks::error::ErrorCode;
-use crate::eks::sigv4::{Key, Mode, Purpose, SignedRequest, verify};
+use crate::eks::sigv4::{Key, Purpose, SignedRequest, verify};
 pub use answer::Error;
 
 /// The longest body that is read.
@@ -33,8 +33,6 @@ pub const LARGEST: usize = 64 * 1024;
 pub const AUDIENCE: &str = "sts.amazonaws.com";
 /// The shortest session, in seconds.
 const SHORTEST: u64 = 900;
-/// The longest session that a role may allow, in seconds.
-const ROLE_LIMIT: u64 = 43_200;
 
 #[expect(clippy::expect_used, reason = "the pattern is part of the program, and a test uses it")]
 static SESSION_NAME: LazyLock<Regex> =
@@ -198,7 +196,7 @@ fn assume_role(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> {
     // A session that was begun by another one lasts an hour at most.
     let most = if key.role_arn().is_some() { LONGEST } else { u64::MAX };
     let origin = desk.sessions.origin(key);
-    let begun = begin(desk, input, &askers, "sts:AssumeRole", &keys, (&who.arn, most, origin))?;
+    let begun = begin(desk, input, &askers, "sts:AssumeRole", &keys, (&who.account, &who.arn, most, origin))?;
     answer::part("AssumeRoleResult", &begun)
 }
 
@@ -208,7 +206,8 @@ fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
     let (cluster, claims) = issuer::check(desk, token, AUDIENCE).map_err(|refusal| invalid(refusal.to_string()))?;
     let role = role_arn(input)?;
     let action = "sts:AssumeRoleWithWebIdentity";
-    if !within_reach(desk, &role, &Identity::of(&cluster).account) {
+    let account = Identity::of(&cluster).account;
+    if !within_reach(desk, &role, &account) {
         return Err(denied(&claims.sub, action, &role));
     }
     let host = claims.iss.trim_start_matches("https://");
@@ -217,7 +216,7 @@ fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
     let keys = [(sub.as_str(), claims.sub.as_str()), (aud.as_str(), AUDIENCE)];
     tracing::debug!(issuer = claims.iss, subject = claims.sub, cluster = ?cluster.metadata.name, "web identity");
     let asker = [Asker::Federated(&provider)];
-    let mut begun = begin(desk, input, &asker, action, &keys, (&claims.sub, u64::MAX, Origin::default()))?;
+    let mut begun = begin(desk, input, &asker, action, &keys, (&account, &claims.sub, u64::MAX, Origin::default()))?;
     begun.subject_from_web_identity_token = Some(claims.sub);
     begun.audience = Some(AUDIENCE.into());
     begun.provider = Some(provider);
@@ -229,7 +228,7 @@ fn session_token(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> 
         let text = "Cannot call GetSessionToken with session credentials";
         return Err(Error::forbidden("AccessDenied", text));
     }
-    let life = duration(input, ROLE_LIMIT, 129_600)?;
+    let life = duration(input, roles::LIMIT, 129_600)?;
     let session = Session {
         principal: key.principal_arn().to_owned(),
         account: key.account().to_owned(),
@@ -240,14 +239,15 @@ fn session_token(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> 
     answer::part("GetSessionTokenResult", &SessionTokenResult { credentials })
 }
 
-/// Begins a session of the role that the request names, for who is called so and comes from there, and for at most so many seconds.
+/// Begins a session of the role that the request names, for who is called so is of that account and comes from there, and for at most so many
+/// seconds.
 fn begin(
     desk: &Desk,
     input: &Form,
     askers: &[Asker<'_>],
     action: &str,
     keys: &[(&str, &str)],
-    (name, most, origin): (&str, u64, Origin),
+    (account, name, most, origin): (&str, &str, u64, Origin),
 ) -> Result<AssumeRoleResult, Error> {
     let arn = role_arn(input)?;
     let session = required(input, "RoleSessionName")?;
@@ -258,7 +258,7 @@ fn begin(
     let asked = request_tags(&tags);
     let mut keys = [keys, &[("sts:RoleSessionName", session)]].concat();
     keys.extend(asked.iter().map(|(key, value)| (key.as_str(), *value)));
-    let role = trusting(desk, &arn, askers, action, &keys).ok_or_else(|| denied(name, action, &arn))?;
+    let role = trusting(desk, (&arn, account), askers, action, &keys).ok_or_else(|| denied(name, action, &arn))?;
     if !tags.is_empty() && !role.trusts(askers, "sts:TagSession", &keys) {
         return Err(denied(name, "sts:TagSession", &arn));
     }
@@ -278,16 +278,15 @@ fn denied(name: &str, action: &str, role: &Arn) -> Error {
     Error::forbidden("AccessDenied", format!("User: {name} is not authorized to perform: {action} on resource: {role}"))
 }
 
-/// The role, if any of these may have it. One that nobody described may be had by everybody, unless only known ones count.
+/// The role, if any of these, who are of that account, may have it.
 pub fn trusting(
     desk: &Desk,
-    arn: &Arn,
+    (arn, account): (&Arn, &str),
     askers: &[Asker<'_>],
     action: &str,
     keys: &[(&str, &str)],
 ) -> Option<Arc<Role>> {
-    let open = || (desk.mode == Mode::Permissive).then(|| Role::new(None, Some(ROLE_LIMIT)).ok().map(Arc::new))?;
-    let role = desk.roles.role(&arn.to_string()).or_else(open)?;
+    let role = roles::find(desk.roles.as_ref(), desk.mode, arn, account)?;
     role.trusts(askers, action, keys).then_some(role)
 }
 

@@ -11,6 +11,9 @@ import urllib.request
 
 import axe_playwright_python
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from conftest import AWS, VERSION, boto, free_port, healthy, wait_for
 from playwright.sync_api import expect, sync_playwright
 
@@ -481,7 +484,40 @@ def test_pages_of_others_can_change_nothing(records):
     assert asked("POST", "/clusters", origin="http://evil.example") == 403
     assert asked("POST", "/clusters", origin="null") == 403
     assert asked("POST", "/clusters", origin=records) == 400
+    assert asked("POST", "/clusters", **{"sec-fetch-site": "Cross-Site"}) == 403
     assert asked("DELETE", "/_k3eks/console/clusters/a/b", **{"sec-fetch-site": "cross-site"}) == 403
+    # Of a page whose name was made to lead here.
+    assert asked("POST", "/clusters", host="evil.example:4566", origin="http://evil.example:4566") == 403
+    assert asked("GET", "/clusters", host="evil.example:4566") == 403
+
+
+def test_the_stream_ends_with_the_key_that_it_was_asked_for_with(strict, tmp_path):
+    endpoint, key, secret = strict
+    request = AWSRequest("GET", f"{endpoint}/_k3eks/console/stream")
+    SigV4Auth(Credentials(key, secret), "eks", "us-east-1").add_auth(request)
+    with urllib.request.urlopen(urllib.request.Request(request.url, headers=dict(request.headers)), timeout=60) as told:
+        assert told.readline() == b"event: clusters\n"
+        os.remove(tmp_path / key)
+        for line in told:
+            assert line in (b"\n", b":\n") or line.startswith((b"data:", b"event:")), line
+    wait_for("the refusal", lambda: refused(request), 1)
+
+
+def refused(request):
+    try:
+        urllib.request.urlopen(urllib.request.Request(request.url, headers=dict(request.headers)), timeout=5)
+    except urllib.error.HTTPError as error:
+        return error.code == 403
+
+
+def test_where_the_api_is_strict_nothing_beside_it_is_open(strict):
+    endpoint, key, secret = strict
+    for path in ("/metrics", "/_k3eks/events", "/_k3eks/clusters/a/kubeconfig", "/_localemu_eks/a/kubeconfig", "/_k3eks/console/whoami",
+                 "/_k3eks/console/stream", "/_k3eks/console/clusters/a/b"):
+        assert refused(AWSRequest("GET", f"{endpoint}{path}")), path
+    request = AWSRequest("GET", f"{endpoint}/metrics")
+    SigV4Auth(Credentials(key, secret), "eks", "us-east-1").add_auth(request)
+    assert "k3eks_api_requests" in urllib.request.urlopen(urllib.request.Request(request.url, headers=dict(request.headers))).read().decode()
 
 
 def test_where_the_api_is_strict_the_page_asks_for_keys(strict, open_page):

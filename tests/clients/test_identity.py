@@ -236,6 +236,13 @@ def test_pods_get_no_role_of_another_account_that_has_not_said_so(real, eks, adm
     with pytest.raises(sts.exceptions.ClientError) as error:
         sts.assume_role_with_web_identity(RoleArn=foreign, RoleSessionName="web", WebIdentityToken=web)
     assert error.value.response["Error"]["Code"] == "AccessDenied"
+    # Nor by way of a role of its own account.
+    own = sts.assume_role_with_web_identity(RoleArn=ROLE.format("app"), RoleSessionName="web", WebIdentityToken=web)["Credentials"]
+    session = boto3.client("sts", endpoint_url=real, region_name="us-east-1", aws_access_key_id=own["AccessKeyId"],
+                           aws_secret_access_key=own["SecretAccessKey"], aws_session_token=own["SessionToken"])
+    with pytest.raises(sts.exceptions.ClientError) as error:
+        session.assume_role(RoleArn=foreign, RoleSessionName="web")
+    assert error.value.response["Error"]["Code"] == "AccessDenied"
 
 
 def assume(sts, token):

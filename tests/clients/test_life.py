@@ -100,7 +100,9 @@ def certified_by_another(eks, real, kubeconfig):
     ended(eks.delete_certificate_authority(**by_id)["update"])
     assert signing() == {new: "IN_USE"}
     assert "certificate" in asks(kubeconfig).stderr
-    now = urllib.request.urlopen(f"{real}/_k3eks/clusters/Life_1/kubeconfig").read()
+    answer = urllib.request.urlopen(f"{real}/_k3eks/clusters/Life_1/kubeconfig")
+    assert answer.headers["cache-control"] == "no-store"
+    now = answer.read()
     assert asks(now).returncode == 0
     authority = eks.describe_certificate_authority(clusterName="Life_1", certificateAuthorityId=new)["certificateAuthority"]
     assert authority["data"] == eks.describe_cluster(name="Life_1")["cluster"]["certificateAuthority"]["data"]

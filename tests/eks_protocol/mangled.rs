@@ -88,7 +88,8 @@ fn check(service: &Service<()>, request: Option<Request<Body>>) -> Result<(), Te
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    // With PROPTEST_CASES there are more of them.
+    #![proptest_config(ProptestConfig { cases: 6 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn permissive_never_fails(request in mangled()) {

@@ -33,3 +33,16 @@ async fn a_body_ends_somewhere_whether_it_says_where_or_not() {
     assert_eq!(bodies.read(Body::from_stream(parts()), 4).await.err(), Some(Unread::TooLarge));
     assert_eq!(bodies.read(Body::from_stream(parts()), 5).await.unwrap().bytes, "12345");
 }
+
+#[tokio::test]
+async fn an_answer_has_its_room_until_it_was_read() {
+    let bodies = Bodies { patience: Duration::from_millis(50), ..Bodies::new(1024 * 1024) };
+    let text = "x".repeat(1024 * 1024);
+    let answer = bodies.room(text.len()).await.unwrap().fill(text.clone());
+    assert_eq!(bodies.room(1).await.err(), Some(Unread::Busy));
+    assert_eq!(to_bytes(answer, usize::MAX).await.unwrap(), text);
+    let unread = bodies.room(text.len()).await.unwrap().fill(text);
+    assert!(bodies.room(1).await.is_err());
+    drop(unread);
+    assert!(bodies.room(1).await.is_ok());
+}

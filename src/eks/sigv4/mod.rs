@@ -7,6 +7,7 @@ mod keys;
 mod presented;
 mod verify;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -129,6 +130,17 @@ impl Authenticator {
         }
     }
 
+    /// What an answer that goes on for long is given by: whoever asked must be the same one for all that time.
+    pub fn standing(&self, request: &SignedRequest<'_>) -> Standing {
+        let presented = Presented::find(request).ok().filter(|_| self.mode == Mode::Strict);
+        Standing(presented.map(|presented| {
+            let id = presented.access_key_id.into_owned();
+            let token = presented.session_token.map(Cow::into_owned);
+            let key = self.keys.lookup(&id, token.as_deref()).map(|key| key.fingerprint(b""));
+            Asked { keys: Arc::clone(&self.keys), id, token, key }
+        }))
+    }
+
     fn believe(&self, presented: Option<&Presented<'_>>) -> Caller {
         let id = presented.map(|presented| presented.access_key_id.as_ref());
         let token = presented.and_then(|presented| presented.session_token.as_deref());
@@ -150,6 +162,25 @@ impl Authenticator {
             access_key_id: id.map(str::to_owned),
             verified: false,
         }
+    }
+}
+
+/// What a request was signed with; nothing where signatures aren't checked.
+pub struct Standing(Option<Asked>);
+
+struct Asked {
+    keys: Arc<dyn KeyStore>,
+    id: String,
+    token: Option<String>,
+    key: Option<String>,
+}
+
+impl Standing {
+    /// Whether the key is there, the same, and not over.
+    pub fn holds(&self, now: SystemTime) -> bool {
+        let Some(asked) = &self.0 else { return true };
+        let key = asked.keys.lookup(&asked.id, asked.token.as_deref());
+        key.is_some_and(|key| !key.expired(now) && Some(key.fingerprint(b"")) == asked.key)
     }
 }
 
@@ -215,6 +246,44 @@ mod tests {
             &X-Amz-Date=20260101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
         let seen = caller(None, query);
         assert_eq!((seen.account.as_str(), seen.region.as_str()), ("222222222222", "cn-north-1"));
+    }
+
+    /// Keys that may go while somebody is answered.
+    #[derive(Default)]
+    struct Changing(std::sync::Mutex<HashMap<String, Arc<Key>>>);
+
+    impl KeyStore for Changing {
+        fn lookup(&self, access_key_id: &str, _: Option<&str>) -> Option<Arc<Key>> {
+            self.0.lock().unwrap().get(access_key_id).cloned()
+        }
+    }
+
+    #[test]
+    fn who_asked_stands_no_longer_than_the_key() {
+        let keys = Arc::new(Changing::default());
+        let put = |secret: &str, owner: &str, until: Option<SystemTime>| {
+            let key = Key::new("AKIA1", secret, "111111111111", owner);
+            let key = until.map_or_else(|| key.clone(), |until| key.clone().temporary("t", until));
+            keys.0.lock().unwrap().insert("AKIA1".into(), Arc::new(key));
+        };
+        let (ann, now) = ("arn:aws:iam::111111111111:user/ann", SystemTime::now());
+        put("s", ann, None);
+        let mut headers = HeaderMap::new();
+        let text =
+            "AWS4-HMAC-SHA256 Credential=AKIA1/20260101/eu-west-1/eks/aws4_request, SignedHeaders=host, Signature=00";
+        headers.insert("authorization", text.parse().unwrap());
+        let request = SignedRequest { method: "GET", path: "/", query: "", headers: &headers, body: b"" };
+        let standing = |mode| Authenticator::new(mode, keys.clone(), "000000000000", "us-east-1").standing(&request);
+        let (strict, permissive) = (standing(Mode::Strict), standing(Mode::Permissive));
+        assert!(strict.holds(now));
+        put("other", ann, None);
+        assert!(!strict.holds(now), "another secret");
+        put("s", "arn:aws:iam::111111111111:user/bob", None);
+        assert!(!strict.holds(now), "another owner");
+        put("s", ann, Some(now + std::time::Duration::from_secs(9)));
+        assert!(strict.holds(now) && !strict.holds(now + std::time::Duration::from_secs(10)), "a session's end");
+        keys.0.lock().unwrap().clear();
+        assert!(!strict.holds(now) && permissive.holds(now));
     }
 
     #[test]

@@ -33,7 +33,8 @@ const CONTEXTS: &[&str] =
     &[r#"{"cluster": "a", "user": "a"}"#, r#"{"cluster": "b", "user": "a"}"#, r#"{"cluster": "a", "user": "b"}"#];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    // With PROPTEST_CASES there are more of them.
+    #![proptest_config(ProptestConfig { cases: 4 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_kubeconfig_that_is_used_reaches_out(

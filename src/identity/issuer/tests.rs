@@ -90,7 +90,8 @@ fn the_key_says_how_it_signs_and_not_the_token() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    // With PROPTEST_CASES there are more of them.
+    #![proptest_config(ProptestConfig { cases: 2 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_token_that_was_changed_is_refused(at in any::<Index>(), cut in 0..3_usize, text in "[A-Za-z0-9_.=-]{0,2}") {

@@ -31,3 +31,19 @@ fn the_creator_is_an_administrator_unless_entries_say_so_instead() {
     let refused = json!({"bootstrapClusterCreatorAdminPermissions": false});
     assert!(!is_creator(&cluster(refused, Some(ann)), &principal(ann)));
 }
+
+#[test]
+fn an_entry_of_another_role_of_the_same_name_lets_nobody_in() {
+    let entry_of = |arn: &str| {
+        let spec = serde_json::from_value(json!({"clusterName": "demo", "principalArn": arn})).unwrap();
+        vec![Arc::new(AccessEntry::new("e", spec))]
+    };
+    let role = |arn: &str| {
+        let session = "arn:aws:sts::000000000000:assumed-role/own/me";
+        Principal::of(&Key::new("ASIA1", "s", "000000000000", session).temporary("t", SystemTime::now()).of_role(arn))
+    };
+    let (own, other) = ("arn:aws:iam::000000000000:role/own", "arn:aws:iam::000000000000:role/x/own");
+    assert!(entry(&entry_of(own), &role(own)).is_some() && entry(&entry_of(other), &role(other)).is_some());
+    assert!(entry(&entry_of(own), &role(other)).is_none() && entry(&entry_of(other), &role(own)).is_none());
+    assert!(!is_creator(&cluster(json!(null), Some(own)), &role(other)));
+}

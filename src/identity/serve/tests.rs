@@ -13,5 +13,22 @@ fn a_webhook_answers_who_shows_one_of_the_cluster_s_tokens() {
         assert!(!shows(&headers(wrong), &known), "{wrong}");
     }
     assert!(!shows(&HeaderMap::new(), &known));
-    assert!(shows(&HeaderMap::new(), &[]), "servers of before have none to show");
+    assert!(!shows(&HeaderMap::new(), &[]));
+}
+
+#[test]
+fn a_webhook_asks_for_nothing_only_where_servers_may_have_nothing() {
+    let cluster = |spec: serde_json::Value, provider: Option<&str>| -> EKSClusterConfig {
+        let applied =
+            provider.map(|provider| json!({"provider": provider, "name": "n", "version": "1.36", "image": "i"}));
+        serde_json::from_value(json!({
+            "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "c"}, "spec": spec,
+            "status": {"applied": applied},
+        }))
+        .unwrap()
+    };
+    assert!(is_older(&cluster(json!({}), Some("k3d"))));
+    assert!(!is_older(&cluster(json!({}), Some("metadata"))), "it has no servers");
+    assert!(!is_older(&cluster(json!({"imported": true}), Some("k3d"))), "its servers know no webhooks");
+    assert!(!is_older(&cluster(json!({}), None)), "it was never made");
 }

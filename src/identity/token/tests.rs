@@ -168,7 +168,8 @@ fn meaning(url: &str) -> (String, String, Vec<(String, String)>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    // With PROPTEST_CASES there are more of them.
+    #![proptest_config(ProptestConfig { cases: 4 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_url_that_was_changed_is_refused_unless_it_says_the_same(at in any::<Index>(), cut in 0..3_usize, text in "[ -~]{0,2}") {
