@@ -100,7 +100,6 @@ pub async fn run(
     orphans::start(&ctx, shutdown.clone());
     cluster::hibernation::start(&ctx, shutdown.clone());
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
-
     let of_clusters = Controller::for_stream(clusters.stream, clusters.store)
         .with_config(queue())
         .reconcile_on(UnboundedReceiverStream::new(woken_clusters))
