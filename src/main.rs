@@ -111,6 +111,10 @@ struct Operator {
     /// Argo CD's namespace, where clusters with `argocd.register` are made known to it. Default: none, and nobody may ask for it.
     #[arg(long, env = "K3EKS_ARGOCD_NAMESPACE")]
     argocd_namespace: Option<String>,
+    /// An AWS account that the clusters of a namespace may be of, as NAMESPACE=ACCOUNT, `*` for all; may be repeated. Default: all namespaces may
+    /// use all accounts. Once one is named, a namespace without any may make no clusters.
+    #[arg(long = "namespace-account", env = "K3EKS_NAMESPACE_ACCOUNTS", value_delimiter = ',')]
+    accounts: Vec<controller::Grant>,
     /// Address of /healthz, /readyz and /metrics.
     #[arg(long, env = "K3EKS_ADMIN_ADDRESS", default_value = "127.0.0.1:8080")]
     admin_address: SocketAddr,
@@ -276,6 +280,7 @@ async fn lead(
         watch_namespace: options.watch_namespace,
         orphan_grace: std::time::Duration::from_secs(options.orphan_grace),
         argocd_namespace: options.argocd_namespace.filter(|namespace| !namespace.is_empty()),
+        accounts: options.accounts.into_iter().collect(),
         children_by_network: in_pod,
         reader: options.api_service_account,
         identity: options.identity.service(&client, &options.pod_namespace, for_api).await?,

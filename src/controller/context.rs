@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::children::Children;
+use super::cluster::accounts::Accounts;
 use super::cluster::grant::Account;
 use super::cluster::server::IdentityService;
 use super::owned::Owned;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub orphan_grace: std::time::Duration,
     /// Where Argo CD looks for the clusters that it is told of; `None`: it isn't told of any.
     pub argocd_namespace: Option<String>,
+    /// The AWS accounts of each namespace.
+    pub accounts: Accounts,
     /// Whether child API servers are reached by their address on the Docker network instead of the host's port.
     pub children_by_network: bool,
     /// The service account of the EKS API, which is let read the clusters' kubeconfigs; `None`: nobody is.

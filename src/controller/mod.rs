@@ -23,6 +23,7 @@ mod update;
 mod watch;
 mod way;
 
+pub use cluster::accounts::{Accounts, Grant};
 pub use cluster::grant::Account;
 pub use cluster::server::IdentityService;
 pub use context::{Providers, Settings};

@@ -50,6 +50,9 @@ def test_every_option_makes_what_a_cluster_takes(run):
         let_in = {port["port"] for rule in made["NetworkPolicy", name]["ingress"] for port in rule["ports"]}
         assert let_in == there, "a port that the policy doesn't name, or one that nobody has"
         assert made["NetworkPolicy", name]["podSelector"] == made["Deployment", name]["selector"]
+    operator = run("helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set-string", "operator.accounts.team-a={111122223333,222233334444}")
+    grants = [line.strip() for line in operator.splitlines() if "--namespace-account=" in line]
+    assert grants == ["- --namespace-account=team-a=111122223333", "- --namespace-account=team-a=222233334444", "- --namespace-account=default=*"]
     monitor = run("helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "metrics.serviceMonitor.enabled=true", "-s", "templates/servicemonitor.yaml")
     assert "kind: ServiceMonitor" in monitor and "port: api-metrics" in monitor
     opened = subprocess.run(["helm", "template", "k3eks", CHART, "--kube-version", "1.35", "--set", "api.service.type=NodePort"], capture_output=True, text=True)

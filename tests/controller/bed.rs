@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use k3eks::controller::{self, Providers, Settings};
+use k3eks::controller::{self, Accounts, Providers, Settings};
 use k3eks::crd::cluster::ProviderName;
 use k3eks::crd::definitions;
 use k3eks::metrics::Metrics;
@@ -334,6 +334,7 @@ async fn work(
         watch_namespace: Some(namespace),
         orphan_grace: Duration::from_secs(300),
         argocd_namespace: None,
+        accounts: Accounts::default(),
         children_by_network: false,
         reader: Some("k3eks-system/k3eks-api".parse().unwrap()),
         identity: None,

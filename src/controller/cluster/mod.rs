@@ -1,6 +1,7 @@
 //! The cluster controller: observe, plan one action, apply it, report.
 
 pub mod access;
+pub mod accounts;
 pub mod apply;
 pub mod argocd;
 pub mod authority;

@@ -87,7 +87,11 @@ impl Observed {
 pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let id = validate::id(cluster);
     let provider = ctx.providers.of(cluster);
-    let mut plan = argocd::check(cluster, &ctx.settings)
+    let mut plan = ctx
+        .settings
+        .accounts
+        .check(cluster)
+        .and_then(|()| argocd::check(cluster, &ctx.settings))
         .and_then(|()| validate::validate(cluster, &ctx.settings.default_version, provider));
     let imported = cluster.spec.imported;
     let has_api_server = imported || provider.is_some_and(|p| p.has_api_server());
