@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::crd::cluster::{NodeCount, PowerState};
 use crate::crd::names::{Identity, nodegroup_name};
 use crate::crd::{
-    AccessEntry, Addon, EKSClusterConfig, FargateProfile, IdentityProviderConfig, Nodegroup, Phase,
-    PodIdentityAssociation, Update,
+    AccessEntry, Addon, EKSClusterConfig, EKSClusterConfigStatus, FargateProfile, IdentityProviderConfig, Nodegroup,
+    Phase, PodIdentityAssociation, Update,
 };
 use crate::eks::beside::Beside;
 use crate::eks::error::ApiError;
@@ -148,6 +148,7 @@ pub async fn one(
         "summary": summary(&cluster, &store.members(&cluster)),
         "spec": cluster.spec,
         "conditions": cluster.status.as_ref().map(|status| &status.conditions),
+        "status": status(&cluster),
         "addons": members::<Addon>(store, &cluster),
         "access": members::<AccessEntry>(store, &cluster),
         "podIdentity": members::<PodIdentityAssociation>(store, &cluster),
@@ -157,6 +158,14 @@ pub async fn one(
         "events": store.events(&namespace, &name).await?,
         "calls": calls,
     })))
+}
+
+/// The status without what only servers have a use for.
+fn status(cluster: &EKSClusterConfig) -> Option<EKSClusterConfigStatus> {
+    let mut status = cluster.status.clone()?;
+    status.webhook_tokens.clear();
+    status.service_account_keys = None;
+    Some(status)
 }
 
 fn members<K: Kind + crate::crd::Member>(store: &Store, cluster: &EKSClusterConfig) -> Vec<Value> {

@@ -1,0 +1,46 @@
+/* What the tabs of a cluster are made of. */
+
+const { html, render, useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState } = htmPreact;
+
+/** The tabs, in their order. */
+const clusterTabs = [];
+
+/** Adds a tab. `view` gets what is known of the cluster as `found`, and `refresh`, which looks again; hooks may be used in it. */
+function addTab(tab) {
+  clusterTabs.push(tab);
+  clusterTabs.sort((a, b) => a.order - b.order);
+}
+
+/** One word for a state. */
+function Phase({ name }) {
+  return html`<span class=${`phase ${name || ''}`}>${name || 'accepted'}</span>`;
+}
+
+/** How many of those that are wanted are ready. */
+function Ready({ ready = 0, wanted = 0 }) {
+  if (!wanted) return html`<span>${ready}/${wanted}</span>`;
+  return html`<progress max=${wanted} value=${Math.min(ready, wanted)} aria-label=${`${ready} of ${wanted} are ready`}></progress> ${ready}/${wanted}`;
+}
+
+/** When something was; the time itself for whoever points at it. */
+function Ago({ time }) {
+  return time ? html`<time datetime=${time} title=${new Date(time).toLocaleString()}>${ago(time)}</time>` : '–';
+}
+
+/** A table, or the words `none`. `id` tells one item from another, so that rows stay what they are when others come and go. */
+function List({ label, columns, items, cells, id, none }) {
+  if (!items?.length) return html`<p class="empty">${none}</p>`;
+  return html`<div class="wide" tabindex="0" role="group" aria-label=${label}><table aria-label=${label}>
+    <thead><tr>${columns.map((name) => html`<th scope="col">${name || html`<span class="hidden">Actions</span>`}</th>`)}</tr></thead>
+    <tbody>${items.map((item, index) => html`<tr key=${id ? id(item) : index}>${cells(item).map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+  </table></div>`;
+}
+
+/** Names and what is said of them; those of which nothing is said are left out. */
+function Facts({ pairs }) {
+  const said = pairs.filter(([, value]) => value !== undefined && value !== null && value !== false && value !== '');
+  return html`<dl>${said.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+/** The state of a resource that belongs to the cluster. */
+const stateOf = (member) => html`<${Phase} name=${member.status?.state || member.status?.phase} />`;
