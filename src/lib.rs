@@ -10,7 +10,7 @@
 //! | [`controller`] | `bounded`, `crd`, `kubernetes_versions`, the port in `provider`, `metrics`, `words` |
 //! | [`eks`] | `crd`, `kubernetes_versions`, `metrics`, `words` |
 //! | [`identity`] | `bounded`, `crd`, `eks`, `words` |
-//! | [`console`] | `crd`, `eks` |
+//! | [`console`] | `crd`, `eks`, `identity`, `words` |
 //! | `admin` | `metrics`, `port` |
 //! | `telemetry` | `words` |
 //! | [`bounded`], `metrics`, [`port`], [`words`] | nothing else of the crate |

@@ -21,6 +21,7 @@ use k3eks::eks::sigv4::{Authenticator, Caller, Key, Mode};
 use k3eks::eks::site::Names;
 use k3eks::eks::store::Store;
 use k3eks::identity;
+use k3eks::identity::visits::Visits;
 use k3eks::kubernetes_versions;
 use k3eks::port::enable_tls;
 use k3eks::telemetry::{self, LogFormat};
@@ -240,7 +241,8 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     });
     let eks = identity::serve::beside(&desk, service.into_router());
     let counters = beside::scraped(Arc::clone(&beside));
-    let routes = beside::routes(eks, console::routes(Arc::clone(&beside)), beside);
+    let visits = Visits::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some());
+    let routes = beside::routes(eks, console::routes(Arc::clone(&beside), visits), beside);
     let routes = sources::guard(routes, &options.allow_from);
     options.warn();
     tokio::try_join!(

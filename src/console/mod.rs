@@ -2,9 +2,10 @@
 //!
 //! The page asks two ports of the same server: the EKS API for whatever EKS knows, and the routes here for what it doesn't:
 //! who asks, a stream of all clusters, one cluster with its Events, what a new cluster is to have, stopping and starting, and deletion with
-//! the node groups.
+//! the node groups. What a cluster has inside it asks the cluster, as its user and no more than that.
 
 mod act;
+mod child;
 mod page;
 mod parts;
 mod stream;
@@ -17,9 +18,11 @@ use axum::Router;
 use axum::routing::{get, post, put};
 
 use crate::eks::beside::Beside;
+use crate::identity::visits::Visits;
 
 /// The page and what it asks beside the EKS API.
-pub fn routes(beside: Arc<Beside>) -> Router {
+pub fn routes(beside: Arc<Beside>, visits: Visits) -> Router {
+    let below = child::routes(Arc::new(child::Looking { beside: Arc::clone(&beside), visits }));
     Router::new()
         .route("/_k3eks", get(page::elsewhere))
         .route("/_k3eks/", get(page::page))
@@ -29,4 +32,5 @@ pub fn routes(beside: Arc<Beside>) -> Router {
         .route("/_k3eks/console/clusters/{namespace}/{name}", get(view::one).delete(act::delete))
         .route("/_k3eks/console/clusters/{namespace}/{name}/state", put(act::state))
         .with_state(beside)
+        .merge(below)
 }

@@ -91,31 +91,40 @@ impl Children {
     }
 
     async fn client(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Client, Refusal> {
-        let status = cluster.status.as_ref();
-        let endpoint = status.and_then(|s| s.endpoint.clone()).unwrap_or_default();
+        let endpoint = cluster.status.as_ref().and_then(|s| s.endpoint.clone()).unwrap_or_default();
         let uid = cluster.uid().unwrap_or_default();
         let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
         if let Some((_, client)) = known.filter(|(of, _)| *of == endpoint) {
             return Ok(client);
         }
-        let away = |why: String| Refusal::new(format!("the cluster's API server can't be asked: {why}"));
-        let secret =
-            status.and_then(|s| s.kubeconfig_secret.as_deref()).ok_or_else(|| away("it isn't up yet".into()))?;
-        let key = if self.internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
-        let namespace = cluster.namespace().unwrap_or_default();
-        let text = store.secret(&namespace, secret, key).await.map_err(|e| away(e.to_string()))?;
-        let text = text.ok_or_else(|| away("it has no kubeconfig yet".into()))?;
-        // The Secret may have been changed since it was written.
-        let kubeconfig = kubeconfig::read(&String::from_utf8_lossy(&text))
-            .map_err(|why| away(format!("its kubeconfig can't be used: {why}")))?;
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-            .await
-            .map_err(|e| away(e.to_string()))?;
+        let mut config = config(self.internal, store, cluster).await?;
         config.connect_timeout = Some(ANSWER);
-        let client = bounded::client(config, SMALL).map_err(|e| away(words::sentence(&e)))?;
+        let client = bounded::client(config, SMALL).map_err(|e| away(&words::sentence(&e)))?;
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, (endpoint, client.clone()));
         Ok(client)
     }
+}
+
+pub(super) fn away(why: &str) -> Refusal {
+    Refusal::new(format!("the cluster's API server can't be asked: {why}"))
+}
+
+/// How the cluster's API server is reached, by the kubeconfig of its administrator. `internal`: from inside the management cluster.
+///
+/// # Errors
+/// It has no kubeconfig, or one that can't be used.
+pub(super) async fn config(internal: bool, store: &Store, cluster: &EKSClusterConfig) -> Result<Config, Refusal> {
+    let secret = cluster.status.as_ref().and_then(|status| status.kubeconfig_secret.as_deref());
+    let secret = secret.ok_or_else(|| away("it isn't up yet"))?;
+    let key = if internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
+    let namespace = cluster.namespace().unwrap_or_default();
+    let text = store.secret(&namespace, secret, key).await.map_err(|error| away(&error.to_string()))?;
+    let text = text.ok_or_else(|| away("it has no kubeconfig yet"))?;
+    // The Secret may have been changed since it was written.
+    let kubeconfig = kubeconfig::read(&String::from_utf8_lossy(&text))
+        .map_err(|why| away(&format!("its kubeconfig can't be used: {why}")))?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    config.map_err(|error| away(&error.to_string()))
 }
 
 /// Whether the API server wasn't reached, or doesn't know who asks.

@@ -4,6 +4,7 @@
 //! - [`login`] checks the tokens that `aws eks get-token` makes, and finds what access entries and `aws-auth` say of their owner.
 //! - [`admission`] gives pods what AWS SDKs need in order to ask for credentials, and [`pods`] and [`sts`] give these.
 //! - [`issuer`] publishes the keys of the clusters' service accounts, and checks tokens that are signed with them.
+//! - [`visits`] asks child clusters in the name of who brings a token.
 //!
 //! [`serve`] puts it all on three ports: the EKS API's own, one for the webhooks of child clusters, one for their pods.
 
@@ -22,6 +23,7 @@ pub mod serve;
 pub mod sessions;
 pub mod sts;
 pub mod token;
+pub mod visits;
 
 use std::sync::Arc;
 
