@@ -102,6 +102,8 @@ fn of_group(group: &Nodegroup) -> Value {
         "ready": status.ready_replicas,
         "scaling": group.spec.scaling_config,
         "instanceTypes": group.spec.instance_types,
+        "labels": group.spec.labels,
+        "taints": group.spec.taints,
         "nodes": status.nodes,
     })
 }

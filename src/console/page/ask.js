@@ -16,8 +16,8 @@ function field({ label, options, hint, list, type, ...properties }) {
     list && h('datalist', { id: `${id}-list` }, list.map((value) => h('option', { value }))), hint && h('small', { id: `${id}-hint` }, hint));
 }
 
-/** Asks in a dialog; `act` gets the fields, and its error is shown there. */
-function ask(title, fields, verb, act, { text, danger } = {}) {
+/** Asks in a dialog; `act` gets the fields and the form, and its error is shown there. Beside fields there may be elements of any kind. */
+function ask(title, fields, verb, act, { text, danger, wide } = {}) {
   const dialog = byId('dialog');
   const wrong = h('p', { class: 'wrong', role: 'alert', hidden: true });
   const submit = h('button', { class: danger ? 'bad' : 'main', type: 'submit' }, verb);
@@ -31,7 +31,7 @@ function ask(title, fields, verb, act, { text, danger } = {}) {
       // Not disabled: a button that is loses the focus.
       submit.setAttribute('aria-disabled', 'true');
       try {
-        await act(Object.fromEntries(new FormData(form)));
+        await act(Object.fromEntries(new FormData(form)), form);
         if (form.isConnected) dialog.close();
       } catch (error) {
         wrong.textContent = error.message;
@@ -40,9 +40,10 @@ function ask(title, fields, verb, act, { text, danger } = {}) {
       submit.removeAttribute('aria-disabled');
       busy = false;
     },
-  }, h('h2', { id: 'asked' }, title), text ? h('p', {}, text) : null, fields.map(field),
+  }, h('h2', { id: 'asked' }, title), text ? h('p', {}, text) : null, fields.map((one) => (one instanceof Node ? one : field(one))),
   wrong, h('div', { class: 'row' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'), submit));
   dialog.replaceChildren(form);
+  dialog.classList.toggle('wide', Boolean(wide));
   if (!dialog.open) dialog.showModal();
 }
 

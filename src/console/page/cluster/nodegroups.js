@@ -1,40 +1,40 @@
 /* Node groups. */
 
-function addGroup(cluster) {
-  ask(`Add a node group to ${cluster.name}`, [
-    { label: 'Name', name: 'name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' },
-    { label: 'Nodes', name: 'nodes', type: 'number', min: 0, max: 450, value: '1' },
-    { label: 'Instance type', name: 'type', value: 't3.medium' },
-  ], 'Add', ({ name, nodes, type }) => {
-    const scalingConfig = { minSize: 0, desiredSize: Number(nodes), maxSize: Math.max(1, Number(nodes)) };
-    const body = { nodegroupName: name, nodeRole: role(cluster.account, 'k3eks-console'), subnets: ['subnet-0'], instanceTypes: [type], scalingConfig };
-    return request('POST', eks(cluster, '/node-groups'), { body, world: cluster });
-  });
+/** Why a group can't be changed now; null where it can. */
+function groupFixed(found, { name, phase: is }) {
+  if (is === 'Deleting') return `${name} is being deleted.`;
+  if (!is || is === 'Creating') return `${name} is still being made.`;
+  if (updating(found, (spec) => spec.nodegroupName === name)) return `${name} is being updated.`;
+  return null;
 }
 
-function scale(cluster, group) {
-  ask(`Scale ${group.name}`, [{ label: 'Nodes', name: 'nodes', type: 'number', min: 0, max: 450, value: String(group.scaling.desiredSize) }], 'Scale', ({ nodes }) => {
-    const desiredSize = Number(nodes);
-    const scalingConfig = { desiredSize, minSize: Math.min(group.scaling.minSize, desiredSize), maxSize: Math.max(group.scaling.maxSize, desiredSize) };
-    return request('POST', eks(cluster, `/node-groups/${encodeURIComponent(group.name)}/update-config`), { body: { scalingConfig }, world: cluster });
-  });
+function GroupActions({ found, group }) {
+  const { summary } = found;
+  const why = unchangeable(found) || groupFixed(found, group);
+  const behind = minorOf(group.version) < minorOf(summary.version);
+  const gone = summary.imported ? unchangeable(found) : group.phase === 'Deleting' && `${group.name} is being deleted.`;
+  return html`<span class="row">
+    <${Do} does=${() => scale(summary, group)} why=${why} label=${`Scale ${group.name}`}>Scale<//>
+    <${Do} does=${() => editGroup(summary, group)} why=${why} label=${`Edit ${group.name}`}>Edit<//>
+    <${Do} does=${() => upgradeGroup(summary, group)} why=${why || (!behind && `${group.name} runs the cluster’s version.`)} label=${`Upgrade ${group.name}`}>Upgrade<//>
+    <${Do} look="bad" does=${() => deleteGroup(summary, group)} why=${gone} label=${`Delete ${group.name}`}>Delete<//></span>`;
 }
 
-function deleteGroup(cluster, group) {
-  ask(`Delete node group ${group.name}?`, [], 'Delete', () => request('DELETE', eks(cluster, `/node-groups/${encodeURIComponent(group.name)}`), { world: cluster }),
-    { danger: true, text: 'Its nodes are drained and removed.' });
-}
-
-function NodeGroups({ found: { summary } }) {
+function NodeGroups({ found }) {
+  const { summary } = found;
+  const behind = (group) => group.version && minorOf(group.version) < minorOf(summary.version);
   const cells = (group) => [
-    group.name, html`<${Phase} name=${group.phase} />`, group.version || '–', html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} />`,
-    `${group.scaling.minSize}–${group.scaling.maxSize}`, (group.instanceTypes || []).join(', ') || 't3.medium', group.says || '',
-    html`<span class="row"><button onClick=${() => scale(summary, group)} aria-label=${`Scale ${group.name}`}>Scale</button>
-      <button class="bad" onClick=${() => deleteGroup(summary, group)} aria-label=${`Delete ${group.name}`}>Delete</button></span>`,
+    group.name, html`<${Phase} name=${group.phase} />`,
+    html`${group.version || '–'}${behind(group) && html`<div class="says">behind the cluster’s ${summary.version}</div>`}`,
+    html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} />`, `${group.scaling.minSize}–${group.scaling.maxSize}`,
+    (group.instanceTypes || []).join(', ') || 't3.medium',
+    html`${Object.entries(group.labels || {}).map((pair) => html`<div class="mono">${pair.join('=')}</div>`)}
+      ${(group.taints || []).map(({ key, value, effect }) => html`<div class="mono">${key}${value ? `=${value}` : ''}:${effect}</div>`)}`,
+    group.says || '', html`<${GroupActions} found=${found} group=${group} />`,
   ];
-  return html`<${List} label="Node groups" columns=${['Group', 'Phase', 'Version', 'Nodes', 'Sizes', 'Instance types', 'Says', '']}
+  return html`<${List} label="Node groups" columns=${['Group', 'Phase', 'Version', 'Nodes', 'Sizes', 'Instance types', 'Labels, taints', 'Says', '']}
       items=${summary.groups} cells=${cells} id=${(group) => group.name} none="There are no node groups: the cluster has only its server." />
-    ${!summary.imported && html`<p><button onClick=${() => addGroup(summary)}>Add node group</button></p>`}`;
+    ${!summary.imported && html`<p><${Do} does=${() => addGroup(summary)} why=${unchangeable(found)}>Add node group<//></p>`}`;
 }
 
 addTab({ id: 'nodegroups', title: 'Node groups', order: 20, view: NodeGroups });

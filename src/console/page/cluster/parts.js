@@ -19,7 +19,7 @@ function Phase({ name }) {
 /** How many of those that are wanted are ready. */
 function Ready({ ready = 0, wanted = 0 }) {
   if (!wanted) return html`<span>${ready}/${wanted}</span>`;
-  return html`<progress max=${wanted} value=${Math.min(ready, wanted)} aria-label=${`${ready} of ${wanted} are ready`}></progress> ${ready}/${wanted}`;
+  return html`<span><progress max=${wanted} value=${Math.min(ready, wanted)} aria-label=${`${ready} of ${wanted} are ready`}></progress> ${ready}/${wanted}</span>`;
 }
 
 /** When something was; the time itself for whoever points at it. */
@@ -30,9 +30,10 @@ function Ago({ time }) {
 /** A table, or the words `none`. `id` tells one item from another, so that rows stay what they are when others come and go. */
 function List({ label, columns, items, cells, id, none }) {
   if (!items?.length) return html`<p class="empty">${none}</p>`;
-  return html`<div class="wide" tabindex="0" role="group" aria-label=${label}><table aria-label=${label}>
-    <thead><tr>${columns.map((name) => html`<th scope="col">${name || html`<span class="hidden">Actions</span>`}</th>`)}</tr></thead>
-    <tbody>${items.map((item, index) => html`<tr key=${id ? id(item) : index}>${cells(item).map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+  // A phone shows rows as cards: what is laid out otherwise has to say what it is.
+  return html`<div class="wide" tabindex="0" role="group" aria-label=${label}><table role="table" aria-label=${label}>
+    <thead role="rowgroup"><tr role="row">${columns.map((name) => html`<th role="columnheader" scope="col">${name || html`<span class="hidden">Actions</span>`}</th>`)}</tr></thead>
+    <tbody role="rowgroup">${items.map((item, index) => html`<tr role="row" key=${id ? id(item) : index}>${cells(item).map((cell, at) => html`<td role="cell" data-title=${columns[at]}>${cell}</td>`)}</tr>`)}</tbody>
   </table></div>`;
 }
 

@@ -46,7 +46,11 @@ document.addEventListener('news', ({ detail: { changed, gone } }) => {
 
 function drawCluster() {
   const { element, key, tab, found, error } = clusterView;
-  if (key) render(html`<${Cluster} key=${key} tab=${tab} found=${found} error=${error} />`, element);
+  if (!key) return;
+  const focused = element.contains(document.activeElement);
+  render(html`<${Cluster} key=${key} tab=${tab} found=${found} error=${error} />`, element);
+  // What had the focus may be gone, as the row of something that was removed.
+  if (focused && !element.contains(document.activeElement)) byId(`tab-${tab}`)?.focus();
 }
 
 /** Goes to a tab, by its address. */

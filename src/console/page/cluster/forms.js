@@ -1,0 +1,90 @@
+/* What the forms of a cluster's tabs are made of. They are in the dialog, which live changes don't draw anew: what is typed stays. */
+
+/** Asks the EKS API something about a cluster. */
+const askEks = (cluster, method, rest, body) => request(method, eks(cluster, rest), { body, world: cluster });
+
+const minorOf = (version) => Number((version || '1.0').split('.')[1]);
+/** What a request names: without the empty texts, lists and maps. */
+const given = (parts) => Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== '' && value !== undefined && (typeof value !== 'object' || Object.keys(value).length)));
+
+/** A button. Where its request would be refused for sure it says why instead. Not disabled: a button that is loses the focus. */
+function Do({ does, why, label, look, children }) {
+  return html`<button class=${look} aria-label=${label} aria-disabled=${why ? 'true' : null} title=${why || null} onClick=${() => (why ? say(why) : does())}>${children}</button>`;
+}
+
+/** Why nothing of a cluster can be changed now; null where it can. One that sleeps takes changes, and wakes. */
+function unchangeable({ summary }) {
+  if (summary.imported) return 'The cluster is imported: nothing is changed in it.';
+  if (summary.phase === 'Deleting') return 'The cluster is being deleted.';
+  if (summary.phase === 'Failed') return 'The cluster failed, and takes no changes until it works.';
+  if (!['Active', 'Updating', 'Stopped'].includes(summary.phase)) return 'The cluster isn’t there yet.';
+  if (summary.phase === 'Stopped' && !summary.asleep) return 'The cluster is stopped: start it first.';
+  return null;
+}
+
+/** Whether an update is under way: of what `is` tells of, or of the cluster itself. */
+const updating = ({ updates }, is = ({ nodegroupName, addonName }) => !nodegroupName && !addonName) => updates.some(({ spec, status }) => (status?.state || 'InProgress') === 'InProgress' && is(spec));
+
+/** Fields of which there can be several: `columns` are those of one, `items` the values that are there already. */
+function rowsOf(name, title, one, columns, items = [], hint) {
+  const list = h('div');
+  const make = (values) => h('div', { class: 'item', role: 'group', 'aria-label': one }, h('div', { class: 'fields' },
+    columns.map((column) => field({ ...column, value: values[column.name] ?? column.value ?? (column.options ? undefined : '') }))),
+  h('button', { type: 'button', class: 'drop', 'aria-label': `Remove ${one}` }, 'Remove'));
+  const add = h('button', { type: 'button', onclick: () => {
+    list.append(make({}));
+    list.lastChild.querySelector('input, select').focus();
+  } }, `Add ${one}`);
+  list.append(...items.map(make));
+  list.addEventListener('click', ({ target }) => {
+    if (!target.closest('button.drop')) return;
+    target.closest('.item').remove();
+    add.focus();
+  });
+  return h('fieldset', { 'data-rows': name }, h('legend', {}, title), hint && h('small', {}, hint), list, add);
+}
+
+/** What stands in those fields, by their names. */
+function rowValues(form, name) {
+  const items = [...form.querySelectorAll(`[data-rows=${name}] .item`)];
+  return items.map((item) => Object.fromEntries([...item.querySelectorAll('[name]')].map((input) => [input.name, input.value.trim()])));
+}
+
+const pairColumns = [{ label: 'Key', name: 'key' }, { label: 'Value', name: 'value', required: false }];
+const pairsOf = (name, title, one, map = {}, hint) => rowsOf(name, title, one, pairColumns, Object.entries(map).map(([key, value]) => ({ key, value })), hint);
+const pairValues = (form, name) => Object.fromEntries(rowValues(form, name).map(({ key, value }) => [key, value]));
+
+/** What has to be set and what has to go, to come from one map to another. */
+function difference(before = {}, after = {}) {
+  const set = Object.fromEntries(Object.entries(after).filter(([key, value]) => before[key] !== value));
+  const gone = Object.keys(before).filter((key) => !(key in after));
+  return { set, gone, any: Object.keys(set).length + gone.length > 0 };
+}
+
+/** Brings the tags of something to what is wanted. */
+async function changeTags(cluster, arn, before, after) {
+  const { set, gone } = difference(before, after);
+  const path = `/tags/${encodeURIComponent(arn)}`;
+  if (Object.keys(set).length) await request('POST', path, { body: { tags: set }, world: cluster });
+  if (gone.length) await request('DELETE', `${path}?${gone.map((key) => `tagKeys=${encodeURIComponent(key)}`).join('&')}`, { world: cluster });
+}
+
+function editTags(cluster, what, arn, tags = {}) {
+  ask(`Tags of ${what}`, [pairsOf('tags', 'Tags', 'tag', tags)], 'Change', async (_, form) => {
+    const wanted = pairValues(form, 'tags');
+    if (!difference(tags, wanted).any) throw new Error('Nothing was changed.');
+    await changeTags(cluster, arn, tags, wanted);
+  }, { wide: true, text: 'Kept and reported, without effect.' });
+}
+
+/** Opens a form that needs to know something first; says what went wrong where it can't. */
+async function withAsked(asked, open) {
+  try {
+    open(await asked);
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+/** Asks whether something is to go. */
+const removing = (what, act, text) => ask(`Remove ${what}?`, [], 'Remove', act, { danger: true, text });

@@ -1,0 +1,105 @@
+/* Forms for node groups: a new one, another size, other settings, another version. */
+
+const TAINT_EFFECTS = ['NO_SCHEDULE', 'PREFER_NO_SCHEDULE', 'NO_EXECUTE'];
+const groupPath = (name, rest = '') => `/node-groups/${encodeURIComponent(name)}${rest}`;
+const groupNote = 'Recorded only.';
+
+const sizeFields = (sizes = { minSize: 1, desiredSize: 1, maxSize: 2 }) => h('fieldset', {}, h('legend', {}, 'Nodes'), h('div', { class: 'fields' },
+  [['Min size', 'minSize', 0], ['Desired size', 'desiredSize', 0], ['Max size', 'maxSize', 1]].map(([label, name, min]) => field({ label, name, type: 'number', min, value: String(sizes[name]) }))));
+const sizesOf = (values) => Object.fromEntries(['minSize', 'desiredSize', 'maxSize'].map((name) => [name, Number(values[name])]));
+
+function updateFields({ maxUnavailable, maxUnavailablePercentage } = { maxUnavailable: 1 }) {
+  const percent = maxUnavailablePercentage !== undefined && maxUnavailablePercentage !== null;
+  return h('fieldset', {}, h('legend', {}, 'Updates'), h('div', { class: 'fields' },
+    field({ label: 'At most away at a time', name: 'away', type: 'number', min: 1, max: 100, value: String(percent ? maxUnavailablePercentage : maxUnavailable ?? 1) }),
+    field({ label: 'Counted in', name: 'unit', options: [{ value: 'maxUnavailable', text: 'nodes' }, { value: 'maxUnavailablePercentage', text: 'percent of the nodes' }], value: percent ? 'maxUnavailablePercentage' : 'maxUnavailable' })));
+}
+const updateConfigOf = ({ away, unit }) => ({ [unit]: Number(away) });
+
+const labelFields = (labels) => pairsOf('labels', 'Labels', 'label', labels);
+const taintFields = (taints = []) => rowsOf('taints', 'Taints', 'taint', [...pairColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
+const taintsOf = (form) => rowValues(form, 'taints').map(({ key, value, effect }) => ({ key, ...(value && { value }), effect }));
+
+/** The versions that a node group of a cluster can have, newest first. */
+async function groupVersions(cluster, above = 0) {
+  const known = await versions().catch(() => [cluster.version]);
+  return known.filter((version) => minorOf(version) <= minorOf(cluster.version) && minorOf(version) > above).sort((a, b) => minorOf(b) - minorOf(a));
+}
+
+function addGroup(cluster) {
+  return withAsked(groupVersions(cluster), (known) => ask(`Add a node group to ${cluster.name}`, [
+    h('div', { class: 'fields' },
+      field({ label: 'Name', name: 'name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
+      field({ label: 'Instance types', name: 'types', value: 't3.medium', list: TYPES, hint: 'With commas. The first one sets a node’s CPU and memory.' }),
+      field({ label: 'Kubernetes version', name: 'version', options: known.length ? known : [cluster.version] })),
+    sizeFields(), labelFields({}), taintFields(), updateFields(),
+    h('details', {}, h('summary', {}, 'More settings'), h('div', { class: 'fields' },
+      field({ label: 'Capacity', name: 'capacity', options: ['ON_DEMAND', 'SPOT'], hint: 'Sets the nodes’ label only: nothing is ever taken away.' }),
+      field({ label: 'Disk in GiB', name: 'disk', type: 'number', min: 1, required: false, hint: groupNote }),
+      field({ label: 'Subnets', name: 'subnets', required: false, hint: `With commas. Empty: the cluster’s. ${groupNote}` }),
+      field({ label: 'Role', name: 'role', value: role(cluster.account, 'k3eks-console-node'), hint: `Need not exist. ${groupNote}` })),
+    pairsOf('tags', 'Tags', 'tag', {}, groupNote)),
+  ], 'Add', async (values, form) => {
+    const { name, types, version, capacity, disk, subnets } = values;
+    const body = {
+      nodegroupName: name, nodeRole: values.role, subnets: split(subnets), scalingConfig: sizesOf(values), updateConfig: updateConfigOf(values),
+      ...given({ instanceTypes: split(types), version, capacityType: capacity, diskSize: disk && Number(disk), labels: pairValues(form, 'labels'), taints: taintsOf(form), tags: pairValues(form, 'tags') }),
+    };
+    await askEks(cluster, 'POST', '/node-groups', body);
+    say(`Node group ${name} is being made.`);
+  }, { wide: true }));
+}
+
+function scale(cluster, group) {
+  ask(`Scale ${group.name}`, [{ label: 'Nodes', name: 'nodes', type: 'number', min: 0, value: String(group.scaling.desiredSize) }], 'Scale', ({ nodes }) => {
+    const desiredSize = Number(nodes);
+    const scalingConfig = { desiredSize, minSize: Math.min(group.scaling.minSize, desiredSize), maxSize: Math.max(group.scaling.maxSize, desiredSize) };
+    return askEks(cluster, 'POST', groupPath(group.name, '/update-config'), { scalingConfig });
+  });
+}
+
+/** What a form wants a group to be. */
+const wantedGroup = (values, form) => ({ scalingConfig: sizesOf(values), labels: pairValues(form, 'labels'), taints: taintsOf(form), updateConfig: updateConfigOf(values) });
+
+/** What UpdateNodegroupConfig has to be asked, so that a group becomes what is wanted; nothing that is so already. */
+function groupChange(before, { scalingConfig, labels: wantedLabels = {}, taints: wantedTaints = [], updateConfig }) {
+  const labels = difference(before.labels, wantedLabels);
+  const named = ({ key, effect }) => `${key}:${effect}`;
+  const map = (taints) => Object.fromEntries((taints || []).map((taint) => [named(taint), taint.value || '']));
+  const taints = difference(map(before.taints), map(wantedTaints));
+  return {
+    ...(scalingConfig && difference(before.scalingConfig, scalingConfig).any && { scalingConfig }),
+    ...(labels.any && { labels: given({ addOrUpdateLabels: labels.set, removeLabels: labels.gone }) }),
+    ...(taints.any && { taints: given({ addOrUpdateTaints: wantedTaints.filter((taint) => named(taint) in taints.set), removeTaints: (before.taints || []).filter((taint) => taints.gone.includes(named(taint))) }) }),
+    ...(updateConfig && Object.keys(difference(before.updateConfig, updateConfig).set).length && { updateConfig }),
+  };
+}
+
+function editGroup(cluster, { name }) {
+  return withAsked(askEks(cluster, 'GET', groupPath(name)), ({ nodegroup: before }) => ask(`Edit ${name}`, [
+    sizeFields(before.scalingConfig), labelFields(before.labels), taintFields(before.taints), updateFields(before.updateConfig),
+    pairsOf('tags', 'Tags', 'tag', before.tags, groupNote),
+  ], 'Change', async (values, form) => {
+    const wanted = wantedGroup(values, form);
+    const change = groupChange(before, wanted);
+    const tags = pairValues(form, 'tags');
+    const retag = difference(before.tags, tags).any;
+    if (Object.keys(change).length || !retag) await askEks(cluster, 'POST', groupPath(name, '/update-config'), change);
+    // Should the tags be refused, the rest isn't asked for twice.
+    Object.assign(before, wanted);
+    if (retag) await changeTags(cluster, before.nodegroupArn, before.tags, tags);
+  }, { wide: true }));
+}
+
+function upgradeGroup(cluster, group) {
+  return withAsked(groupVersions(cluster, minorOf(group.version)), (known) => ask(`Upgrade ${group.name}`, [
+    { label: 'To', name: 'version', options: known.length ? known : [cluster.version] },
+    { label: 'Force: also where a PodDisruptionBudget keeps pods from going', name: 'force', type: 'checkbox' },
+  ], 'Upgrade', ({ version, force }) => askEks(cluster, 'POST', groupPath(group.name, '/update-version'), { version, ...(force && { force: true }) }),
+  { text: `It runs ${group.version}. New nodes are ready before old ones are drained.` }));
+}
+
+function deleteGroup(cluster, group) {
+  ask(`Delete node group ${group.name}?`, [], 'Delete', () => askEks(cluster, 'DELETE', groupPath(group.name)),
+    { danger: true, text: 'Its nodes are drained and removed.' });
+}

@@ -1,0 +1,182 @@
+"""What is changed of a cluster on the tabs of its page: by clicking, and by the EKS API's own rules. Screenshots are kept in .k3eks/screenshots."""
+import json
+import re
+
+import pytest
+from conftest import NEXT, VERSION, boto, wait_for
+from playwright.sync_api import expect
+from test_console import ROLE, chromium, dialog, open_page, shot, violations  # noqa: F401
+
+ROLES = "arn:aws:iam::000000000000:role/{}"
+
+
+@pytest.fixture(scope="module")
+def eks(records):
+    return boto(records)
+
+
+@pytest.fixture
+def cluster(eks, request):
+    """The name of a cluster that is a record only, of the test's own."""
+    name = re.sub("[^a-z]+", "-", request.node.originalname.removeprefix("test_"))[:40].strip("-")
+    eks.create_cluster(name=name, version=VERSION, roleArn=ROLE, resourcesVpcConfig={}, accessConfig={"authenticationMode": "API"})
+    yield name
+    for group in eks.list_nodegroups(clusterName=name)["nodegroups"]:
+        eks.delete_nodegroup(clusterName=name, nodegroupName=group)
+    for profile in eks.list_fargate_profiles(clusterName=name)["fargateProfileNames"]:
+        eks.delete_fargate_profile(clusterName=name, fargateProfileName=profile)
+    eks.delete_cluster(name=name)
+
+
+@pytest.fixture
+def tab(records, cluster, open_page):
+    """Opens a tab of the cluster."""
+    def tab(name, **options):
+        page = open_page(records, path=f"#/clusters/000000000000/us-east-1/{cluster}/{name}", **options)
+        expect(page.get_by_role("tabpanel")).to_be_visible()
+        return page
+    tab.complaints = open_page.complaints
+    return tab
+
+
+def row(page, text):
+    return page.get_by_role("tabpanel").get_by_role("row").filter(has_text=text)
+
+
+def press(page, name):
+    page.get_by_role("tabpanel").get_by_role("button", name=name, exact=True).click()
+
+
+def done(page, verb):
+    """Presses a dialog's button, and expects that it closes."""
+    dialog(page).get_by_role("button", name=verb, exact=True).click()
+    expect(dialog(page)).to_be_hidden()
+
+
+def refused(page, tab, words, status=400):
+    """What the API refuses is said in the form, in its words."""
+    expect(dialog(page).get_by_role("alert")).to_contain_text(words)
+    assert f"status of {status}" in tab.complaints.pop()
+
+
+def rows_in(page, legend):
+    return dialog(page).get_by_role("group", name=legend, exact=True).first
+
+
+def group_of(eks, cluster, name="workers"):
+    return eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
+
+
+def add_group(eks, cluster, **more):
+    eks.create_nodegroup(clusterName=cluster, nodegroupName="workers", nodeRole=ROLES.format("n"), subnets=["subnet-1"],
+                         scalingConfig={"minSize": 1, "desiredSize": 1, "maxSize": 2}, **more)
+
+
+def test_a_node_group_is_made(tab, eks, cluster):
+    page = tab("nodegroups")
+    press(page, "Add node group")
+    form = dialog(page)
+    form.get_by_label("Name", exact=True).fill("workers")
+    form.get_by_label("Instance types").fill("t3.small, t3.medium")
+    for label, value in [("Min size", "3"), ("Desired size", "2"), ("Max size", "4")]:
+        form.get_by_label(label).fill(value)
+    form.get_by_role("button", name="Add label").press("Enter")
+    expect(form.get_by_label("Key")).to_be_focused()
+    form.get_by_label("Key").fill("team")
+    form.get_by_label("Value").fill("web")
+    form.get_by_role("button", name="Add taint").click()
+    taint = rows_in(page, "Taints")
+    taint.get_by_label("Key").fill("only")
+    taint.get_by_label("Effect").select_option("NO_EXECUTE")
+    form.get_by_label("At most away at a time").fill("50")
+    form.get_by_label("Counted in").select_option("maxUnavailablePercentage")
+    form.get_by_text("More settings").click()
+    form.get_by_label("Capacity").select_option("SPOT")
+    assert violations(page) == []
+    shot(page, "tabs-new-group")
+    # What is refused is said in the API's words, and nothing that was typed is lost.
+    form.get_by_role("button", name="Add", exact=True).click()
+    refused(page, tab, "minSize can't be greater than desiredSize")
+    expect(taint.get_by_label("Key")).to_have_value("only")
+    form.get_by_label("Min size").fill("0")
+    done(page, "Add")
+    expect(page.get_by_role("button", name="Add node group")).to_be_focused()
+    expect(row(page, "workers").locator(".phase")).to_have_text("Active")
+    expect(row(page, "workers")).to_contain_text("team=web")
+    expect(row(page, "workers")).to_contain_text("only:NO_EXECUTE")
+    group = group_of(eks, cluster)
+    assert (group["instanceTypes"], group["scalingConfig"]) == (["t3.small", "t3.medium"], {"minSize": 0, "desiredSize": 2, "maxSize": 4})
+    assert (group["labels"], group["taints"]) == ({"team": "web"}, [{"key": "only", "effect": "NO_EXECUTE"}])
+    assert (group["updateConfig"], group["capacityType"], group["version"]) == ({"maxUnavailablePercentage": 50}, "SPOT", VERSION)
+    assert violations(page) == []
+    shot(page, "tabs-node-groups")
+
+
+def test_a_node_group_is_changed_in_what_was_changed_alone(tab, eks, cluster):
+    add_group(eks, cluster, labels={"stays": "1", "goes": "2"}, taints=[{"key": "old", "value": "v", "effect": "NO_SCHEDULE"}])
+    page = tab("nodegroups")
+    press(page, "Edit workers")
+    form = dialog(page)
+    form.get_by_label("Max size").fill("5")
+    labels = rows_in(page, "Labels")
+    labels.get_by_role("button", name="Remove label").nth(1 if labels.get_by_label("Key").nth(1).input_value() == "goes" else 0).click()
+    expect(form.get_by_role("button", name="Add label")).to_be_focused()
+    form.get_by_role("button", name="Remove taint").click()
+    form.get_by_role("button", name="Add tag").click()
+    tags = rows_in(page, "Tags")
+    tags.get_by_label("Key").fill("cost")
+    tags.get_by_label("Value").fill("a, b")
+    # Somebody else scales meanwhile: what isn't changed here stays theirs.
+    eks.update_nodegroup_config(clusterName=cluster, nodegroupName="workers", labels={"addOrUpdateLabels": {"others": "3"}})
+    expect(row(page, "workers")).to_contain_text("others=3")
+    expect(tags.get_by_label("Value")).to_have_value("a, b")
+    assert violations(page) == []
+    shot(page, "tabs-edit-group")
+    done(page, "Change")
+    expect(row(page, "workers")).to_contain_text("1–5")
+    expect(row(page, "workers")).not_to_contain_text("goes=2")
+    group = group_of(eks, cluster)
+    assert (group["labels"], group.get("taints"), group["tags"]) == ({"stays": "1", "others": "3"}, None, {"cost": "a, b"})
+    press(page, "Edit workers")
+    form.get_by_role("button", name="Change", exact=True).click()
+    refused(page, tab, "No changes needed for the node group config provided")
+    form.get_by_label("At most away at a time").fill("2")
+    done(page, "Change")
+    wait_for("the setting", lambda: group_of(eks, cluster)["updateConfig"] == {"maxUnavailable": 2})
+
+
+def test_a_cluster_is_upgraded_and_its_node_group_follows(tab, eks, cluster):
+    add_group(eks, cluster)
+    page = tab("nodegroups")
+    bar = page.locator("#detail .bar")
+    upgrade = page.get_by_role("button", name="Upgrade workers")
+    expect(upgrade).to_have_attribute("aria-disabled", "true")
+    upgrade.press("Enter")
+    expect(page.locator("#said")).to_have_text("workers runs the cluster’s version.")
+    bar.get_by_role("button", name="Upgrade").click()
+    dialog(page).get_by_label("To", exact=True).select_option(NEXT)
+    done(page, "Upgrade")
+    expect(row(page, "workers")).to_contain_text(f"behind the cluster’s {NEXT}")
+    assert eks.describe_cluster(name=cluster)["cluster"]["version"] == NEXT
+    # The cluster goes on when its groups have followed, and says so.
+    expect(bar.get_by_role("button", name="Upgrade")).to_have_attribute("title", f"Node groups follow first: upgrade workers to {NEXT}.")
+    upgrade.press("Enter")
+    expect(dialog(page)).to_contain_text(f"It runs {VERSION}.")
+    assert dialog(page).get_by_label("To", exact=True).locator("option").all_text_contents() == [NEXT]
+    assert violations(page) == []
+    shot(page, "tabs-upgrade-group")
+    done(page, "Upgrade")
+    expect(upgrade).to_be_focused()
+    expect(row(page, "workers")).not_to_contain_text("behind")
+    expect(upgrade).to_have_attribute("aria-disabled", "true")
+    assert group_of(eks, cluster)["version"] == NEXT
+
+
+def test_a_node_group_is_deleted_and_the_focus_stays(tab, eks, cluster):
+    add_group(eks, cluster)
+    page = tab("nodegroups")
+    page.get_by_role("button", name="Delete workers").press("Enter")
+    done(page, "Delete")
+    expect(page.get_by_role("tabpanel")).to_contain_text("There are no node groups")
+    assert eks.list_nodegroups(clusterName=cluster)["nodegroups"] == []
+    assert page.evaluate("document.activeElement !== document.body")
