@@ -180,3 +180,54 @@ def test_a_node_group_is_deleted_and_the_focus_stays(tab, eks, cluster):
     expect(page.get_by_role("tabpanel")).to_contain_text("There are no node groups")
     assert eks.list_nodegroups(clusterName=cluster)["nodegroups"] == []
     assert page.evaluate("document.activeElement !== document.body")
+
+
+def test_an_addon_is_installed_configured_updated_and_removed(tab, eks, cluster):
+    page = tab("addons")
+    press(page, "Add addon")
+    form = dialog(page)
+    form.get_by_label("Addon").select_option("coredns")
+    schema = form.get_by_role("region", name="Configuration schema")
+    expect(schema).to_contain_text("replicaCount")
+    versions = form.get_by_label("Version").locator("option").evaluate_all("options => options.map((option) => option.value)")
+    form.get_by_label("Version").select_option(versions[-1])
+    expect(schema).to_contain_text("replicaCount")
+    form.get_by_label("Configuration", exact=True).fill('{"replicas": "many"}')
+    assert violations(page) == []
+    shot(page, "tabs-new-addon")
+    form.get_by_role("button", name="Add", exact=True).click()
+    refused(page, tab, "replicas")
+    expect(form.get_by_label("Configuration", exact=True)).to_have_value('{"replicas": "many"}')
+    form.get_by_label("Configuration", exact=True).fill("replicaCount: 3")
+    done(page, "Add")
+    addon = row(page, "coredns")
+    expect(addon).to_contain_text(versions[-1])
+    expect(addon).to_contain_text("replicaCount: 3")
+    described = lambda: eks.describe_addon(clusterName=cluster, addonName="coredns")["addon"]
+    assert (described()["addonVersion"], described()["configurationValues"]) == (versions[-1], "replicaCount: 3")
+
+    press(page, "Update coredns")
+    expect(form.get_by_label("Version")).to_have_value(versions[0])
+    done(page, "Update")
+    expect(addon).to_contain_text(versions[0])
+    expect(page.get_by_role("button", name="Update coredns")).to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_role("button", name="Update coredns")).to_be_focused()
+    press(page, "Configure coredns")
+    expect(form.get_by_label("Configuration", exact=True)).to_have_value("replicaCount: 3")
+    form.get_by_role("button", name="Change", exact=True).click()
+    expect(form.get_by_role("alert")).to_have_text("Nothing was changed.")
+    form.get_by_label("Configuration", exact=True).fill("replicaCount: 4")
+    done(page, "Change")
+    expect(addon).to_contain_text("replicaCount: 4")
+    assert (described()["addonVersion"], described()["configurationValues"]) == (versions[0], "replicaCount: 4")
+    assert violations(page) == []
+    shot(page, "tabs-addons")
+    # What is there isn't offered again.
+    press(page, "Add addon")
+    assert "coredns" not in form.get_by_label("Addon").locator("option").all_text_contents()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Remove coredns").press("Enter")
+    done(page, "Remove")
+    expect(page.get_by_role("tabpanel")).to_contain_text("No addons were asked for.")
+    assert eks.list_addons(clusterName=cluster)["addons"] == []
+    assert page.evaluate("document.activeElement !== document.body")
