@@ -231,3 +231,149 @@ def test_an_addon_is_installed_configured_updated_and_removed(tab, eks, cluster)
     expect(page.get_by_role("tabpanel")).to_contain_text("No addons were asked for.")
     assert eks.list_addons(clusterName=cluster)["addons"] == []
     assert page.evaluate("document.activeElement !== document.body")
+
+
+def test_access_entries_and_their_policies_are_added_changed_and_removed(tab, eks, cluster):
+    page = tab("access")
+    press(page, "Add access entry")
+    form = dialog(page)
+    dev = ROLES.format("dev")
+    form.get_by_label("Principal").fill(dev)
+    form.get_by_label("Kubernetes groups").fill("system:masters")
+    form.get_by_role("button", name="Add policy").click()
+    form.get_by_label("Policy", exact=True).select_option("AmazonEKSViewPolicy")
+    form.get_by_label("Holds in").select_option("namespace")
+    form.get_by_label("Namespaces").fill("web, team-*")
+    assert violations(page) == []
+    shot(page, "tabs-new-entry")
+    form.get_by_role("button", name="Add", exact=True).click()
+    refused(page, tab, "system:")
+    form.get_by_label("Kubernetes groups").fill("viewers")
+    done(page, "Add")
+    entry = row(page, dev)
+    expect(entry).to_contain_text("AmazonEKSViewPolicy in web, team-*")
+    policies = lambda: {one["policyArn"].split("/")[-1]: one["accessScope"] for one in eks.list_associated_access_policies(clusterName=cluster, principalArn=dev)["associatedAccessPolicies"]}
+    assert policies() == {"AmazonEKSViewPolicy": {"type": "namespace", "namespaces": ["web", "team-*"]}}
+
+    press(page, f"Edit {dev}")
+    form.get_by_label("Kubernetes groups").fill("viewers, testers")
+    form.get_by_label("Holds in").select_option("cluster")
+    form.get_by_role("button", name="Add policy").click()
+    form.get_by_label("Policy", exact=True).nth(1).select_option("AmazonEKSEditPolicy")
+    form.get_by_label("Holds in").nth(1).select_option("namespace")
+    form.get_by_label("Namespaces").nth(1).fill("web")
+    done(page, "Change")
+    expect(entry).to_contain_text("AmazonEKSEditPolicy in web")
+    assert policies() == {"AmazonEKSViewPolicy": {"type": "cluster", "namespaces": []}, "AmazonEKSEditPolicy": {"type": "namespace", "namespaces": ["web"]}}
+    assert eks.describe_access_entry(clusterName=cluster, principalArn=dev)["accessEntry"]["kubernetesGroups"] == ["viewers", "testers"]
+    assert violations(page) == []
+    shot(page, "tabs-access")
+    press(page, f"Edit {dev}")
+    form.get_by_role("button", name="Remove policy").first.click()
+    done(page, "Change")
+    expect(entry).not_to_contain_text("AmazonEKSViewPolicy")
+    assert list(policies()) == ["AmazonEKSEditPolicy"]
+    page.get_by_role("button", name=f"Remove {dev}").press("Enter")
+    expect(dialog(page)).to_contain_text(f"{dev} can’t use the cluster any more.")
+    done(page, "Remove")
+    expect(entry).to_have_count(0)
+    assert dev not in eks.list_access_entries(clusterName=cluster)["accessEntries"]
+
+
+def test_a_cluster_without_access_entries_says_so_and_can_have_them(records, eks, open_page):
+    eks.create_cluster(name="mapped", version=VERSION, roleArn=ROLE, resourcesVpcConfig={}, accessConfig={"authenticationMode": "CONFIG_MAP"})
+    page = open_page(records, path="#/clusters/000000000000/us-east-1/mapped/access")
+    expect(page.get_by_role("tabpanel")).to_contain_text("authentication mode is CONFIG_MAP")
+    add = page.get_by_role("button", name="Add access entry")
+    expect(add).to_have_attribute("aria-disabled", "true")
+    assert violations(page) == []
+    press(page, "Use access entries too")
+    done(page, "Use them")
+    expect(add).not_to_have_attribute("aria-disabled", "true")
+    assert eks.describe_cluster(name="mapped")["cluster"]["accessConfig"]["authenticationMode"] == "API_AND_CONFIG_MAP"
+    eks.delete_cluster(name="mapped")
+
+
+def test_pods_get_a_role_another_one_and_none(tab, eks, cluster):
+    page = tab("podidentity")
+    press(page, "Add association")
+    form = dialog(page)
+    form.get_by_label("Namespace").fill("shop")
+    form.get_by_label("Service account").fill("app")
+    form.get_by_label("Role", exact=True).fill("app")
+    form.get_by_role("button", name="Add", exact=True).click()
+    refused(page, tab, "app")
+    form.get_by_label("Role", exact=True).fill(ROLES.format("app"))
+    assert violations(page) == []
+    done(page, "Add")
+    expect(row(page, "shop/app")).to_contain_text(ROLES.format("app"))
+    press(page, "Edit shop/app")
+    expect(form.get_by_label("Role", exact=True)).to_have_value(ROLES.format("app"))
+    form.get_by_label("Role", exact=True).fill(ROLES.format("other"))
+    form.get_by_label("Sessions have no tags").check()
+    done(page, "Change")
+    expect(row(page, "shop/app")).to_contain_text(ROLES.format("other"))
+    [one] = eks.list_pod_identity_associations(clusterName=cluster)["associations"]
+    association = eks.describe_pod_identity_association(clusterName=cluster, associationId=one["associationId"])["association"]
+    assert (association["roleArn"], association["disableSessionTags"]) == (ROLES.format("other"), True)
+    assert violations(page) == []
+    shot(page, "tabs-pod-identity")
+    page.get_by_role("button", name="Remove shop/app").press("Enter")
+    done(page, "Remove")
+    expect(page.get_by_role("tabpanel")).to_contain_text("There are no pod identity associations.")
+    assert eks.list_pod_identity_associations(clusterName=cluster)["associations"] == []
+
+
+def test_an_association_of_an_addon_is_the_addon_s(tab, eks, cluster):
+    eks.create_addon(clusterName=cluster, addonName="aws-ebs-csi-driver", podIdentityAssociations=[{"serviceAccount": "ebs-csi-controller-sa", "roleArn": ROLES.format("ebs")}])
+    page = tab("podidentity")
+    expect(page.get_by_role("button", name="Remove kube-system/ebs-csi-controller-sa")).to_have_attribute("title", "It belongs to addon aws-ebs-csi-driver: configure that.")
+
+
+def test_an_identity_provider_is_added_and_removed(tab, eks, cluster):
+    page = tab("identityproviders")
+    press(page, "Add identity provider")
+    form = dialog(page)
+    for label, value in {"Name": "corp", "Issuer": "http://id.example.com", "Client id": "kube", "Claim with the groups": "groups", "Before each group": "corp:"}.items():
+        form.get_by_label(label, exact=True).fill(value)
+    form.get_by_role("button", name="Add claim").click()
+    form.get_by_label("Key").fill("tenant")
+    form.get_by_label("Value").fill("ours")
+    assert violations(page) == []
+    shot(page, "tabs-new-provider")
+    form.get_by_role("button", name="Add", exact=True).click()
+    refused(page, tab, "issuerUrl must begin with https://")
+    form.get_by_label("Issuer").fill("https://id.example.com")
+    done(page, "Add")
+    expect(row(page, "corp")).to_contain_text("https://id.example.com")
+    config = eks.describe_identity_provider_config(clusterName=cluster, identityProviderConfig={"type": "oidc", "name": "corp"})["identityProviderConfig"]["oidc"]
+    assert (config["clientId"], config["groupsPrefix"], config["requiredClaims"]) == ("kube", "corp:", {"tenant": "ours"})
+    assert violations(page) == []
+    expect(page.get_by_role("button", name="Remove corp")).not_to_have_attribute("aria-disabled", "true")
+    page.get_by_role("button", name="Remove corp").press("Enter")
+    done(page, "Remove")
+    expect(page.get_by_role("tabpanel")).to_contain_text("There are no identity providers.")
+
+
+def test_a_fargate_profile_is_added_and_removed_and_says_what_it_is(tab, eks, cluster):
+    page = tab("fargate")
+    expect(page.get_by_role("tabpanel")).to_contain_text("Recorded only")
+    press(page, "Add Fargate profile")
+    form = dialog(page)
+    expect(form).to_contain_text("Recorded only")
+    form.get_by_label("Name", exact=True).fill("eks-mine")
+    form.get_by_label("In namespace").fill("web")
+    form.get_by_label("With labels").fill("app=shop, tier=front")
+    assert violations(page) == []
+    form.get_by_role("button", name="Add", exact=True).click()
+    refused(page, tab, "reserved prefix")
+    form.get_by_label("Name", exact=True).fill("mine")
+    done(page, "Add")
+    expect(row(page, "mine")).to_contain_text("web app=shop tier=front")
+    profile = eks.describe_fargate_profile(clusterName=cluster, fargateProfileName="mine")["fargateProfile"]
+    assert profile["selectors"] == [{"namespace": "web", "labels": {"app": "shop", "tier": "front"}}]
+    assert violations(page) == []
+    shot(page, "tabs-fargate")
+    page.get_by_role("button", name="Remove mine").press("Enter")
+    done(page, "Remove")
+    expect(page.get_by_role("tabpanel")).to_contain_text("There are no Fargate profiles.")

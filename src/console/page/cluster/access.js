@@ -1,9 +1,93 @@
 /* Access entries and their policies. */
 
-const Access = ({ found: { access } }) => html`<${List} label="Access entries" columns=${['Principal', 'Groups', 'Policies']} items=${access}
-  id=${(entry) => entry.spec.principalArn} cells=${(entry) => [
-    html`<code>${entry.spec.principalArn}</code>`, (entry.spec.kubernetesGroups || []).join(', '),
-    (entry.spec.accessPolicies || []).map((policy) => html`<div>${policy.policyArn.split('/').pop()}</div>`),
-  ]} none="There are no access entries: the administrator’s kubeconfig is the only way in." />`;
+const ENTRY_TYPES = ['STANDARD', 'EC2', 'EC2_LINUX', 'EC2_WINDOWS', 'FARGATE_LINUX', 'HYBRID_LINUX', 'HYPERPOD_LINUX'];
+const entryPath = (principal, rest = '') => `/access-entries/${encodeURIComponent(principal)}${rest}`;
+const policyName = (arn) => arn.split('/').pop();
+const accessPolicies = async (cluster) => (await request('GET', '/access-policies?maxResults=100', { world: cluster })).accessPolicies;
+
+const policyFields = (known, policies = []) => rowsOf('policies', 'Access policies', 'policy', [
+  { label: 'Policy', name: 'policy', options: known.map(({ name, arn }) => ({ value: arn, text: name })) },
+  { label: 'Holds in', name: 'scope', options: [{ value: 'cluster', text: 'the whole cluster' }, { value: 'namespace', text: 'these namespaces' }] },
+  { label: 'Namespaces', name: 'namespaces', required: false, placeholder: 'web, team-*' },
+], policies.map(({ policyArn, accessScope }) => ({ policy: policyArn, scope: accessScope.type, namespaces: (accessScope.namespaces || []).join(', ') })));
+
+/** The scopes that a form gives its policies, by ARN. */
+function scopesOf(form) {
+  const rows = rowValues(form, 'policies');
+  const twice = rows.find(({ policy }, at) => rows.findIndex((row) => row.policy === policy) !== at);
+  if (twice) throw new Error(`${policyName(twice.policy)} is there twice: give it all its namespaces in one place.`);
+  return new Map(rows.map(({ policy, scope, namespaces }) => [policy, { type: scope, ...(scope === 'namespace' && { namespaces: split(namespaces) }) }]));
+}
+
+/** Brings the policies of an entry from `now` to what is wanted; what was done stays known in `now`, should the next be refused. */
+async function changePolicies(cluster, principal, now, wanted) {
+  for (const [policyArn, accessScope] of wanted) {
+    if (JSON.stringify(now.get(policyArn)) === JSON.stringify(accessScope)) continue;
+    await askEks(cluster, 'POST', entryPath(principal, '/access-policies'), { policyArn, accessScope });
+    now.set(policyArn, accessScope);
+  }
+  for (const policyArn of [...now.keys()].filter((arn) => !wanted.has(arn))) {
+    await askEks(cluster, 'DELETE', entryPath(principal, `/access-policies/${encodeURIComponent(policyArn)}`));
+    now.delete(policyArn);
+  }
+}
+
+function addEntry(cluster) {
+  return withAsked(accessPolicies(cluster), (known) => {
+    const now = new Map();
+    let made = null;
+    ask('Add an access entry', [h('div', { class: 'fields' },
+      field({ label: 'Principal', name: 'principal', placeholder: role(cluster.account, 'developer'), hint: 'ARN of an IAM role or user. Need not exist.' }),
+      field({ label: 'Type', name: 'type', options: ENTRY_TYPES }),
+      field({ label: 'User name', name: 'username', required: false, hint: 'Empty: made from the ARN.' }),
+      field({ label: 'Kubernetes groups', name: 'groups', required: false, hint: 'With commas.' })), policyFields(known),
+    ], 'Add', async ({ principal, type, username, groups }, form) => {
+      const wanted = scopesOf(form);
+      if (made !== principal) await askEks(cluster, 'POST', '/access-entries', { principalArn: principal, type, ...given({ username, kubernetesGroups: split(groups) }) });
+      made = principal;
+      await changePolicies(cluster, principal, now, wanted).catch((error) => { throw new Error(`The entry is there, but not all its policies: ${error.message}`); });
+    }, { wide: true });
+  });
+}
+
+function editEntry(cluster, { principalArn: principal, type, username = '', kubernetesGroups = [], accessPolicies: policies = [] }) {
+  return withAsked(accessPolicies(cluster), (known) => {
+    const now = new Map(policies.map(({ policyArn, accessScope }) => [policyArn, { type: accessScope.type, ...(accessScope.type === 'namespace' && { namespaces: accessScope.namespaces }) }]));
+    const own = type === 'STANDARD';
+    let before = { username, groups: kubernetesGroups.join() };
+    const fields = own ? [h('div', { class: 'fields' }, field({ label: 'User name', name: 'username', required: false, value: username, hint: 'Empty: as it is.' }),
+      field({ label: 'Kubernetes groups', name: 'groups', required: false, value: kubernetesGroups.join(', '), hint: 'With commas.' }))] : [];
+    ask(`Access of ${principal}`, [...fields, policyFields(known, policies)], 'Change', async (values, form) => {
+      const wanted = scopesOf(form);
+      const groups = split(values.groups || '');
+      if (own && (values.username !== before.username || groups.join() !== before.groups)) {
+        await askEks(cluster, 'POST', entryPath(principal), { kubernetesGroups: groups, ...given({ username: values.username }) });
+        before = { username: values.username, groups: groups.join() };
+      }
+      await changePolicies(cluster, principal, now, wanted);
+    }, { wide: true });
+  });
+}
+
+const useEntries = (cluster) => ask(`Use access entries in ${cluster.name}?`, [], 'Use them', () => askEks(cluster, 'POST', '/update-config', { accessConfig: { authenticationMode: 'API_AND_CONFIG_MAP' } }),
+  { text: 'Its authentication mode becomes API_AND_CONFIG_MAP. There is no way back to CONFIG_MAP alone.' });
+
+const inScope = ({ policyArn, accessScope }) => html`<div>${policyName(policyArn)} in ${accessScope.type === 'namespace' ? (accessScope.namespaces || []).join(', ') : 'the whole cluster'}</div>`;
+
+function Access({ found }) {
+  const { summary, spec, access } = found;
+  const byMap = (spec.accessConfig?.authenticationMode || 'CONFIG_MAP') === 'CONFIG_MAP';
+  const why = summary.phase === 'Deleting' ? 'The cluster is being deleted.' : byMap ? 'The cluster’s authentication mode is CONFIG_MAP: it knows no access entries.' : null;
+  const fixed = ({ type }) => why || (['STANDARD', 'EC2'].includes(type) ? null : 'An entry of this type has its rights by its type.');
+  const cells = ({ spec: entry }) => [html`<code>${entry.principalArn}</code>`, entry.type, entry.username || 'from the ARN', (entry.kubernetesGroups || []).join(', '),
+    (entry.accessPolicies || []).map(inScope), html`<span class="row">
+      <${Do} does=${() => editEntry(summary, entry)} why=${fixed(entry)} label=${`Edit ${entry.principalArn}`}>Edit<//>
+      <${Do} look="bad" does=${() => removing('this access entry', () => askEks(summary, 'DELETE', entryPath(entry.principalArn)), `${entry.principalArn} can’t use the cluster any more.`)} why=${why} label=${`Remove ${entry.principalArn}`}>Remove<//></span>`];
+  return html`${byMap && html`<p class="says">${why} People come in by the ConfigMap aws-auth inside it.</p>
+      <p><${Do} does=${() => useEntries(summary)} why=${unchangeable(found) || (updating(found) && 'The cluster is being updated.')}>Use access entries too<//></p>`}
+    <${List} label="Access entries" columns=${['Principal', 'Type', 'User name', 'Groups', 'Policies', '']} items=${access} id=${(entry) => entry.spec.principalArn} cells=${cells}
+      none="There are no access entries: the administrator’s kubeconfig is the only way in." />
+    <p><${Do} does=${() => addEntry(summary)} why=${why}>Add access entry<//></p>`;
+}
 
 addTab({ id: 'access', title: 'Access', order: 60, view: Access });

@@ -1,6 +1,39 @@
-/* Fargate profiles. */
+/* Fargate profiles: which pods are meant for Fargate. Recorded only: there is none here. */
 
-const Fargate = ({ found: { fargate } }) => html`<${List} label="Fargate profiles" columns=${['Name', 'State']} items=${fargate}
-  id=${(one) => one.metadata.name} cells=${(one) => [one.metadata.name, stateOf(one)]} none="There are no Fargate profiles." />`;
+const profilePath = (name = '') => `/fargate-profiles${name && `/${encodeURIComponent(name)}`}`;
+
+/** `app=web, tier=front` as labels. */
+function labelsIn(text) {
+  const pairs = split(text).map((pair) => [pair.split('=')[0], pair.split('=').slice(1).join('=')]);
+  return pairs.length ? { labels: Object.fromEntries(pairs) } : {};
+}
+
+function addProfile(cluster) {
+  ask(`Add a Fargate profile to ${cluster.name}`, [h('div', { class: 'fields' },
+    field({ label: 'Name', name: 'name' }), field({ label: 'Pod execution role', name: 'role', value: role(cluster.account, 'k3eks-console-fargate'), hint: 'Need not exist.' }),
+    field({ label: 'Subnets', name: 'subnets', required: false, hint: 'With commas. Empty: the cluster’s.' })),
+  rowsOf('selectors', 'Pods', 'selector', [{ label: 'In namespace', name: 'namespace' }, { label: 'With labels', name: 'labels', required: false, placeholder: 'app=web, tier=front' }], [{ namespace: 'default' }]),
+  pairsOf('tags', 'Tags', 'tag'),
+  ], 'Add', ({ name, role: podExecutionRoleArn, subnets }, form) => {
+    const selectors = rowValues(form, 'selectors').map(({ namespace, labels }) => ({ namespace, ...labelsIn(labels) }));
+    return askEks(cluster, 'POST', profilePath(), { fargateProfileName: name, podExecutionRoleArn, selectors, ...given({ subnets: split(subnets), tags: pairValues(form, 'tags') }) });
+  }, { wide: true, text: 'Recorded only: there is no Fargate here, and the pods run on the cluster’s nodes.' });
+}
+
+const selected = ({ namespace, labels = {} }) => html`<div class="mono">${[namespace, ...Object.entries(labels).map((pair) => pair.join('='))].join(' ')}</div>`;
+
+function Fargate({ found }) {
+  const { summary, fargate } = found;
+  const busy = fargate.find(({ metadata, status }) => metadata.deletionTimestamp || !status?.phase || status.phase === 'Creating');
+  const why = (busy && 'Another profile is coming or going: only one does at a time.') || null;
+  const cells = ({ spec, status }) => {
+    const name = spec.fargateProfileName;
+    return [name, (spec.selectors || []).map(selected), html`<code>${spec.podExecutionRoleArn}</code>`, stateOf({ status }), saysOf({ status }),
+      html`<${Do} look="bad" does=${() => removing(`Fargate profile ${name}`, () => askEks(summary, 'DELETE', profilePath(name)))} why=${why} label=${`Remove ${name}`}>Remove<//>`];
+  };
+  return html`<p class="says">Recorded only: there is no Fargate here. Pods that a profile selects run on the cluster’s nodes.</p>
+    <${List} label="Fargate profiles" columns=${['Name', 'Pods', 'Role', 'State', 'Says', '']} items=${fargate} id=${(one) => one.metadata.name} cells=${cells} none="There are no Fargate profiles." />
+    <p><${Do} does=${() => addProfile(summary)} why=${unchangeable(found) || why}>Add Fargate profile<//></p>`;
+}
 
 addTab({ id: 'fargate', title: 'Fargate', order: 90, view: Fargate });
