@@ -30,6 +30,7 @@ pub fn routes(beside: Arc<Beside>, visits: Visits) -> Router {
         .route("/_k3eks/console/stream", get(stream::stream))
         .route("/_k3eks/console/parts/{name}", post(parts::add))
         .route("/_k3eks/console/clusters/{namespace}/{name}", get(view::one).delete(act::delete))
+        .route("/_k3eks/console/clusters/{namespace}/{name}/nodegroups/{group}/events", get(view::group_events))
         .route("/_k3eks/console/clusters/{namespace}/{name}/state", put(act::state))
         .with_state(beside)
         .merge(below)

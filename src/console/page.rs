@@ -30,6 +30,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/create.js"),
     include_str!("page/cluster/parts.js"),
     include_str!("page/cluster/forms.js"),
+    include_str!("page/cluster/settings.js"),
     include_str!("page/cluster/actions.js"),
     include_str!("page/cluster/child.js"),
     include_str!("page/cluster/overview.js"),

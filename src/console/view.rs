@@ -157,9 +157,22 @@ pub async fn one(
         "identityProviders": members::<IdentityProviderConfig>(store, &cluster),
         "fargate": members::<FargateProfile>(store, &cluster),
         "updates": updates.iter().map(|update| json!(**update)).collect::<Vec<_>>(),
-        "events": store.events(&namespace, &name).await?,
+        "events": store.events::<EKSClusterConfig>(&namespace, &name).await?,
         "calls": calls,
     })))
+}
+
+/// The Events about a node group: the steps of its updates.
+pub async fn group_events(
+    State(beside): State<Arc<Beside>>,
+    Path((namespace, name, group)): Path<(String, String, String)>,
+    request: Request,
+) -> Result<Json<Vec<Value>>, ApiError> {
+    let caller = beside.caller(&request)?;
+    let cluster = find(&beside, &caller, &namespace, &name)?;
+    let store = &beside.api.store;
+    let Some(group) = store.member::<Nodegroup>(&cluster, &group) else { return Ok(Json(Vec::new())) };
+    Ok(Json(store.events::<Nodegroup>(&namespace, &group.name_any()).await?))
 }
 
 /// The status without what only servers have a use for.

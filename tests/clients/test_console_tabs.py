@@ -1,11 +1,12 @@
 """What is changed of a cluster on the tabs of its page: by clicking, and by the EKS API's own rules. Screenshots are kept in .k3eks/screenshots."""
+import datetime
 import json
 import re
 
 import pytest
 from conftest import NEXT, VERSION, boto, wait_for
 from playwright.sync_api import expect
-from test_console import ROLE, chromium, dialog, open_page, shot, violations  # noqa: F401
+from test_console import ROLE, answer, chromium, dialog, kubectl, open_page, shot, violations  # noqa: F401
 
 ROLES = "arn:aws:iam::000000000000:role/{}"
 
@@ -145,7 +146,16 @@ def test_a_node_group_is_changed_in_what_was_changed_alone(tab, eks, cluster):
     wait_for("the setting", lambda: group_of(eks, cluster)["updateConfig"] == {"maxUnavailable": 2})
 
 
-def test_a_cluster_is_upgraded_and_its_node_group_follows(tab, eks, cluster):
+def tell(records, kind, name, note):
+    """Publishes an Event, as the operator does while it works on a real cluster."""
+    time = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    event = {"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"generateName": "told-", "namespace": records.namespace}, "eventTime": time, "type": "Normal",
+             "reason": "Updating", "action": "Updating", "note": note, "reportingController": "k3eks.io/test", "reportingInstance": "test",
+             "regarding": {"kind": kind, "name": name, "namespace": records.namespace}}
+    kubectl("create", "-f", "-", stdin=json.dumps(event))
+
+
+def test_a_cluster_is_upgraded_and_its_node_group_follows(records, tab, eks, cluster):
     add_group(eks, cluster)
     page = tab("nodegroups")
     bar = page.locator("#detail .bar")
@@ -158,6 +168,7 @@ def test_a_cluster_is_upgraded_and_its_node_group_follows(tab, eks, cluster):
     done(page, "Upgrade")
     expect(row(page, "workers")).to_contain_text(f"behind the cluster’s {NEXT}")
     assert eks.describe_cluster(name=cluster)["cluster"]["version"] == NEXT
+    tell(records, "EKSClusterConfig", cluster, f"starting the server with {NEXT}")
     # The cluster goes on when its groups have followed, and says so.
     expect(bar.get_by_role("button", name="Upgrade")).to_have_attribute("title", f"Node groups follow first: upgrade workers to {NEXT}.")
     upgrade.press("Enter")
@@ -170,6 +181,15 @@ def test_a_cluster_is_upgraded_and_its_node_group_follows(tab, eks, cluster):
     expect(row(page, "workers")).not_to_contain_text("behind")
     expect(upgrade).to_have_attribute("aria-disabled", "true")
     assert group_of(eks, cluster)["version"] == NEXT
+    # Each update's steps are told in words. Records have none but these.
+    tell(records, "Nodegroup", f"{cluster}-workers", "replacing the first of 1 nodes")
+    page.get_by_role("tab", name="Updates").click()
+    expect(row(page, "node group workers")).to_contain_text(f"version {NEXT}")
+    for target, step in [("node group workers", "replacing the first of 1 nodes"), ("the cluster", "starting the server with")]:
+        expect(row(page, target).get_by_role("listitem").last).to_contain_text(step)
+        expect(row(page, target).locator(".phase")).to_have_text("Successful")
+    assert violations(page) == []
+    shot(page, "tabs-steps")
 
 
 def test_a_node_group_is_deleted_and_the_focus_stays(tab, eks, cluster):
@@ -377,3 +397,120 @@ def test_a_fargate_profile_is_added_and_removed_and_says_what_it_is(tab, eks, cl
     page.get_by_role("button", name="Remove mine").press("Enter")
     done(page, "Remove")
     expect(page.get_by_role("tabpanel")).to_contain_text("There are no Fargate profiles.")
+
+
+def test_the_cluster_s_settings_are_changed(tab, eks, cluster):
+    page = tab("overview")
+    described = lambda: eks.describe_cluster(name=cluster)["cluster"]
+    form = dialog(page)
+    press(page, "Change the endpoint’s access")
+    form.get_by_label("From these networks").fill("10.0.0.0/99")
+    form.get_by_label("Private access").check()
+    form.get_by_role("button", name="Change", exact=True).click()
+    refused(page, tab, "10.0.0.0/99")
+    form.get_by_label("From these networks").fill("10.0.0.0/8, 192.168.0.0/16")
+    assert violations(page) == []
+    done(page, "Change")
+    expect(page.get_by_role("tabpanel")).to_contain_text("open to 10.0.0.0/8, 192.168.0.0/16")
+    assert described()["resourcesVpcConfig"]["endpointPrivateAccess"]
+    press(page, "Change the logs")
+    form.get_by_label("audit").check()
+    form.get_by_label("scheduler").check()
+    done(page, "Change")
+    expect(page.get_by_role("tabpanel")).to_contain_text("audit, scheduler")
+    press(page, "Change the logs")
+    expect(form.get_by_label("audit")).to_be_checked()
+    form.get_by_label("scheduler").uncheck()
+    done(page, "Change")
+    wait_for("the logs", lambda: [one["types"] for one in described()["logging"]["clusterLogging"] if one["enabled"]] == [["audit"]])
+    press(page, "Change the tags")
+    form.get_by_role("button", name="Add tag").click()
+    form.get_by_label("Key").fill("cost")
+    form.get_by_label("Value").fill("a, b=c")
+    assert violations(page) == []
+    done(page, "Change")
+    expect(page.get_by_role("tabpanel")).to_contain_text("a, b=c")
+    assert described()["tags"] == {"cost": "a, b=c"}
+    press(page, "Change the tags")
+    form.get_by_role("button", name="Remove tag").click()
+    done(page, "Change")
+    wait_for("the tag's end", lambda: described().get("tags") in ({}, None))
+    press(page, "Change the support")
+    form.get_by_label("Support").select_option("STANDARD" if described()["upgradePolicy"]["supportType"] == "EXTENDED" else "EXTENDED")
+    done(page, "Change")
+    press(page, "Encrypt Secrets")
+    done(page, "Encrypt")
+    expect(page.get_by_role("button", name="Encrypt Secrets")).to_have_attribute("aria-disabled", "true")
+    assert described()["encryptionConfig"][0]["resources"] == ["secrets"]
+    assert violations(page) == []
+    shot(page, "tabs-overview")
+    # What was done is told in words.
+    page.get_by_role("tab", name="Updates").click()
+    panel = page.get_by_role("tabpanel")
+    for words in ["Access to the endpoint", "public access cidrs 10.0.0.0/8, 192.168.0.0/16", "on: audit, scheduler; off: api, authenticator, controllerManager", "Encryption of Secrets"]:
+        expect(panel).to_contain_text(words)
+    expect(panel.get_by_text("Successful").first).to_be_visible()
+    assert violations(page) == []
+    shot(page, "tabs-updates")
+
+
+TABS = ["overview", "nodegroups", "addons", "access", "podidentity", "identityproviders", "fargate", "updates"]
+
+
+@pytest.mark.parametrize("look", [{"color_scheme": "dark"}, {"forced_colors": "active"}, {"viewport": {"width": 390, "height": 844}}], ids=["dark", "forced-colours", "phone"])
+def test_every_tab_is_accessible(tab, eks, cluster, request, look):
+    add_group(eks, cluster, labels={"team": "web"}, taints=[{"key": "only", "effect": "NO_SCHEDULE"}])
+    eks.create_addon(clusterName=cluster, addonName="coredns", configurationValues='{"replicaCount": 3}')
+    eks.create_access_entry(clusterName=cluster, principalArn=ROLES.format("dev"), kubernetesGroups=["viewers"])
+    eks.create_pod_identity_association(clusterName=cluster, namespace="shop", serviceAccount="app", roleArn=ROLES.format("app"))
+    eks.create_fargate_profile(clusterName=cluster, fargateProfileName="mine", podExecutionRoleArn=ROLES.format("f"), selectors=[{"namespace": "web"}])
+    eks.associate_identity_provider_config(clusterName=cluster, oidc={"identityProviderConfigName": "corp", "issuerUrl": "https://id.example.com", "clientId": "kube"})
+    page = tab("overview", **look)
+    opens = {"nodegroups": ["Add node group", "Edit workers"], "addons": ["Add addon", "Configure coredns"], "access": ["Add access entry"], "podidentity": ["Add association"],
+             "identityproviders": ["Add identity provider"], "overview": ["Change the endpoint’s access", "Change the tags"]}
+    for name in TABS:
+        page.locator(f"#tab-{name}").click()
+        expect(page.locator(f"#tab-{name}")).to_have_attribute("aria-selected", "true")
+        shot(page, f"tabs-{name}-{request.node.callspec.id}")
+        assert violations(page) == [], name
+        # Nothing is wider than the window: tables scroll by themselves.
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        for button in opens.get(name, []):
+            # By the keyboard, there and back.
+            page.get_by_role("button", name=button).press("Enter")
+            expect(dialog(page)).to_be_visible()
+            assert violations(page) == [], button
+            assert dialog(page).evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth"), button
+            page.keyboard.press("Escape")
+            expect(page.get_by_role("button", name=button)).to_be_focused()
+
+
+def test_where_the_api_is_strict_changes_are_the_signed_in_user_s(strict, eks, cluster, open_page):
+    endpoint, key, secret = strict
+    page = open_page(endpoint)
+    expect(page.locator("#live")).to_have_text("sign in to see the clusters")
+    open_page.complaints.clear()
+    page.get_by_role("button", name="Sign in").click()
+    answer(page, "Sign in", Access_key_id=key, Secret_access_key=secret)
+    expect(page.locator("#live")).to_have_text("live")
+    page.goto(f"{endpoint}/_k3eks/#/clusters/000000000000/us-east-1/{cluster}/nodegroups")
+    press(page, "Add node group")
+    dialog(page).get_by_label("Name", exact=True).fill("signed")
+    dialog(page).get_by_role("button", name="Add tag")
+    done(page, "Add")
+    expect(row(page, "signed").locator(".phase")).to_have_text("Active")
+    press(page, "Edit signed")
+    dialog(page).get_by_role("button", name="Add tag").click()
+    rows_in(page, "Tags").get_by_label("Key").fill("a/b c")
+    done(page, "Change")
+    wait_for("the tag", lambda: group_of(eks, cluster, "signed")["tags"] == {"a/b c": ""})
+    press(page, "Edit signed")
+    dialog(page).get_by_role("button", name="Remove tag").click()
+    done(page, "Change")
+    wait_for("the tag's end", lambda: group_of(eks, cluster, "signed").get("tags") in ({}, None))
+    page.get_by_role("tab", name="Addons").click()
+    press(page, "Add addon")
+    expect(dialog(page).get_by_role("region", name="Configuration schema")).to_contain_text("object")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Audit trail").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text("CreateNodegroup")

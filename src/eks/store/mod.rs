@@ -222,10 +222,10 @@ impl Store {
         self.changed.send_modify(|number| *number += 1);
     }
 
-    /// The Events about a cluster's resource, newest first.
-    pub async fn events(&self, namespace: &str, cluster: &str) -> Result<Vec<serde_json::Value>, StoreError> {
+    /// The Events about an object, newest first.
+    pub async fn events<K: Kind>(&self, namespace: &str, name: &str) -> Result<Vec<serde_json::Value>, StoreError> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
-        let about = format!("regarding.kind=EKSClusterConfig,regarding.name={cluster}");
+        let about = format!("regarding.kind={},regarding.name={name}", K::kind(&()));
         let mut events = api.list(&ListParams::default().fields(&about)).await?.items;
         events.sort_by(|a, b| b.event_time.cmp(&a.event_time));
         let told = events.iter().map(|event| {

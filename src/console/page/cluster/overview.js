@@ -14,35 +14,6 @@ function useDescribed({ summary, status, spec }) {
   return { cluster: described.data || last, error: described.error, insights, awake };
 }
 
-const changeConfig = (summary, body) => request('POST', eks(summary, '/update-config'), { body, world: summary });
-
-function protect({ name, ...summary }, on) {
-  ask(`Turn deletion protection ${onOff(on)}?`, [], `Turn ${onOff(on)}`, () => changeConfig({ name, ...summary }, { deletionProtection: on }),
-    { text: on ? `Nobody can delete ${name} until it is off again.` : `${name} can be deleted then.` });
-}
-
-function editEndpoint(summary, vpc) {
-  ask(`Endpoint of ${summary.name}`, [
-    { label: 'From outside', name: 'open', options: vpc.endpointPublicAccess ? ['open', 'closed'] : ['closed', 'open'] },
-    { label: 'From these networks', name: 'cidrs', value: (vpc.publicAccessCidrs || []).join(', ') || '0.0.0.0/0', required: false },
-  ], 'Change', ({ open, cidrs }) => {
-    const endpointPublicAccess = open === 'open';
-    const publicAccessCidrs = endpointPublicAccess ? { publicAccessCidrs: cidrs.split(/[\s,]+/).filter(Boolean) } : {};
-    return changeConfig(summary, { resourcesVpcConfig: { endpointPublicAccess, endpointPrivateAccess: true, ...publicAccessCidrs } });
-  }, { text: 'Nodes and pods of the cluster reach its API server in any case.' });
-}
-
-function editTags(summary, cluster) {
-  const value = Object.entries(cluster.tags || {}).map((pair) => pair.join('=')).join(', ');
-  ask(`Tags of ${summary.name}`, [{ label: 'Tags', name: 'tags', value, required: false, placeholder: 'team=web, stage=test' }], 'Change', async ({ tags }) => {
-    const wanted = Object.fromEntries(tags.split(',').map((tag) => tag.trim()).filter(Boolean).map((tag) => [tag.split('=')[0].trim(), tag.split('=').slice(1).join('=').trim()]));
-    const path = `/tags/${encodeURIComponent(cluster.arn)}`;
-    const gone = Object.keys(cluster.tags || {}).filter((key) => !(key in wanted));
-    if (Object.keys(wanted).length) await request('POST', path, { body: { tags: wanted }, world: summary });
-    if (gone.length) await request('DELETE', `${path}?${gone.map((key) => `tagKeys=${encodeURIComponent(key)}`).join('&')}`, { world: summary });
-  });
-}
-
 function Health({ cluster, insights: { data, error }, awake }) {
   const issues = cluster?.health?.issues || [];
   return html`<h3>Health</h3>
@@ -59,10 +30,10 @@ function Overview({ found }) {
   const { summary, spec, status, conditions } = found;
   const { cluster, error, insights, awake } = useDescribed(found);
   const vpc = cluster?.resourcesVpcConfig;
-  const fixed = summary.imported || summary.phase === 'Deleting';
+  const why = settingsFixed(found);
   const code = (text) => text && html`<code>${text}</code>`;
   const codes = (list) => list?.length && list.map((text) => html`<div class="mono">${text}</div>`);
-  const logs = cluster?.logging?.clusterLogging?.filter(({ enabled }) => enabled).flatMap(({ types }) => types).join(', ');
+  const logs = cluster?.logging?.clusterLogging?.filter(({ enabled }) => enabled).flatMap(({ types }) => types) || [];
   return html`<${Facts} pairs=${[
     ['Version', cluster ? `${cluster.version || summary.version}, platform ${cluster.platformVersion || '–'}` : summary.version],
     ['Account, region', `${summary.account}, ${summary.region}`], ['ARN', code(cluster?.arn || status?.arn)], ['Role', code(cluster?.roleArn)],
@@ -80,7 +51,7 @@ function Overview({ found }) {
     ['Services', code(cluster.kubernetesNetworkConfig?.serviceIpv4Cidr)], ['Network', code(vpc?.vpcId)], ['Subnets', codes(vpc?.subnetIds)],
     ['Security groups', codes([vpc?.clusterSecurityGroupId, ...(vpc?.securityGroupIds || [])].filter(Boolean))],
   ]} />
-    ${!fixed && vpc && html`<p><button onClick=${() => editEndpoint(summary, vpc)}>Change the endpoint’s access</button></p>`}
+    ${!summary.imported && vpc && html`<p><${Do} does=${() => editEndpoint(summary, vpc)} why=${why}>Change the endpoint’s access<//></p>`}
     <h3>Identity</h3>
     <${Facts} pairs=${[
     ['OIDC issuer', code(cluster.identity?.oidc?.issuer || status?.oidcIssuer)], ['Authentication mode', cluster.accessConfig?.authenticationMode],
@@ -90,12 +61,16 @@ function Overview({ found }) {
     <${Facts} pairs=${[
     ['Deletion protection', onOff(cluster.deletionProtection)],
     ['Encryption of Secrets', cluster.encryptionConfig?.length ? html`on, with ${code(cluster.encryptionConfig[0].provider?.keyArn || 'a key of the cluster’s own')}` : 'off'],
-    ['Logs', logs || 'none are turned on'], ['Support', cluster.upgradePolicy?.supportType],
+    ['Logs', logs.join(', ') || 'none are turned on'], ['Support', cluster.upgradePolicy?.supportType],
   ]} />
-    ${!fixed && html`<p><button onClick=${() => protect(summary, !cluster.deletionProtection)}>Turn deletion protection ${onOff(!cluster.deletionProtection)}</button></p>`}
+    ${!summary.imported && html`<p class="row">
+      <${Do} does=${() => protect(summary, !cluster.deletionProtection)} why=${why}>Turn deletion protection ${onOff(!cluster.deletionProtection)}<//>
+      <${Do} does=${() => encrypt(summary)} why=${why || (cluster.encryptionConfig?.length ? 'Secrets are encrypted already.' : null)}>Encrypt Secrets<//>
+      <${Do} does=${() => editLogging(summary, logs)} why=${why}>Change the logs<//>
+      <${Do} does=${() => editSupport(summary, cluster.upgradePolicy?.supportType)} why=${why}>Change the support<//></p>`}
     <h3>Tags</h3>
     ${Object.keys(cluster.tags || {}).length ? html`<${Facts} pairs=${Object.entries(cluster.tags)} />` : html`<p>There are none.</p>`}
-    ${summary.phase !== 'Deleting' && html`<p><button onClick=${() => editTags(summary, cluster)}>Change the tags</button></p>`}`}`;
+    ${summary.phase !== 'Deleting' && html`<p><button onClick=${() => editTags(summary, summary.name, cluster.arn, cluster.tags)}>Change the tags</button></p>`}`}`;
 }
 
 addTab({ id: 'overview', title: 'Overview', order: 10, view: Overview });

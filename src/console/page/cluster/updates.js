@@ -1,11 +1,73 @@
-/* Updates: what was changed, and how far it is. */
+/* Updates: what was changed, in words, and how far it is. */
 
-const Updates = ({ found: { updates } }) => html`<${List} label="Updates" columns=${['When', 'What', 'Of', 'State', 'Changes']} items=${updates}
+const UPDATE_WORDS = {
+  VersionUpdate: 'Kubernetes version', EndpointAccessUpdate: 'Access to the endpoint', VpcConfigUpdate: 'Network', LoggingUpdate: 'Logging', ConfigUpdate: 'Settings',
+  AddonUpdate: 'Addon', AssociateIdentityProviderConfig: 'Identity provider added', DisassociateIdentityProviderConfig: 'Identity provider removed',
+  AssociateEncryptionConfig: 'Encryption of Secrets', AccessConfigUpdate: 'Authentication mode', UpgradePolicyUpdate: 'Support', DeletionProtectionUpdate: 'Deletion protection',
+};
+/** `DesiredSize` as `desired size`. */
+const wordsOf = (name) => name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+
+/** A changed value as people write it: what is JSON without its signs. */
+function valueWords(text) {
+  let value = text;
+  try { value = JSON.parse(text); } catch { return text; }
+  const plain = (one) => {
+    if (Array.isArray(one)) return one.map(plain).join(', ') || 'none';
+    if (one === null || typeof one !== 'object') return String(one);
+    return Object.entries(one).filter(([, inner]) => inner !== null).map(([key, inner]) => `${key}=${typeof inner === 'object' ? `(${plain(inner)})` : inner}`).join(', ');
+  };
+  return typeof value === 'object' ? plain(value) : text;
+}
+
+/** Which logs an update turns on and off. */
+function loggingWords(text) {
+  const { clusterLogging = [] } = JSON.parse(text);
+  return clusterLogging.filter(({ types }) => types?.length).map(({ types, enabled }) => `${enabled ? 'on' : 'off'}: ${types.join(', ')}`).join('; ');
+}
+
+const paramWords = ({ type, value }) => (type === 'ClusterLogging' ? loggingWords(value) : `${wordsOf(type)} ${valueWords(value)}`);
+const targetOf = ({ nodegroupName, addonName, capabilityName }) => (nodegroupName && `node group ${nodegroupName}`) || (addonName && `addon ${addonName}`) || (capabilityName && `capability ${capabilityName}`) || 'the cluster';
+const stateOfUpdate = ({ status }) => status?.state || 'InProgress';
+
+const madeAt = ({ metadata }) => Date.parse(metadata.creationTimestamp) - 1000;
+
+/** The Events of what is updated, from the beginning of an update to the next one's, in their order: its steps. Events go after an hour. */
+function stepsOf(update, { updates }, events = []) {
+  // Kubernetes tells when a resource was made to the second, and when an Event was to less.
+  const from = madeAt(update);
+  const until = Math.min(Infinity, ...updates.filter((one) => targetOf(one.spec) === targetOf(update.spec)).map(madeAt).filter((time) => time > from));
+  return events.filter(({ time }) => Date.parse(time) >= from && Date.parse(time) < until).sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
+}
+
+function Steps({ update, found, events }) {
+  const steps = stepsOf(update, found, events);
+  const errors = update.status?.errors || [];
+  const step = ({ time, note }) => html`<li key=${`${time} ${note}`}>${note} <span class="says"><${Ago} time=${time} /></span></li>`;
+  return html`${errors.map(({ code, message }) => html`<div class="wrong">${message || code}</div>`)}
+    ${steps.length ? html`<ol class="steps">${steps.map(step)}</ol>` : !errors.length && (stateOfUpdate(update) === 'InProgress' ? 'under way' : 'done')}`;
+}
+
+/** The Events of the node groups that were updated, by the groups' names. */
+function useGroupEvents({ summary, updates }) {
+  const names = [...new Set(updates.map(({ spec }) => spec.nodegroupName))].filter((name) => summary.groups.some((group) => group.name === name));
+  const question = JSON.stringify([summary.key, names, updates.map(({ metadata }) => metadata.resourceVersion), summary.groups.map(({ says }) => says)]);
+  const look = async () => new Map(await Promise.all(names.map(async (name) => [name, await request('GET', `${own(summary)}/nodegroups/${encodeURIComponent(name)}/events`)])));
+  const { data } = usePolled(names.length ? question : null, look, 30_000);
+  const last = useRef(new Map());
+  if (data) last.current = data;
+  return last.current;
+}
+
+function Updates({ found }) {
+  const ofGroups = useGroupEvents(found);
+  const events = ({ spec }) => (spec.nodegroupName ? ofGroups.get(spec.nodegroupName) : targetOf(spec) === 'the cluster' && found.events) || [];
+  return html`<${List} label="Updates" columns=${['When', 'What', 'Of', 'State', 'Steps']} items=${found.updates}
   id=${(update) => update.metadata.name} cells=${(update) => [
-    html`<${Ago} time=${update.metadata.creationTimestamp} />`, update.spec.type, update.spec.nodegroupName || update.spec.addonName || 'the cluster',
-    html`<${Phase} name=${update.status?.state || 'InProgress'} />`,
-    html`${(update.spec.params || []).map((param) => html`<div class="mono">${param.type}: ${param.value}</div>`)}
-      ${(update.status?.errors || []).map((error) => html`<div class="wrong">${error.errorMessage || error.message || error.errorCode}</div>`)}`,
+    html`<${Ago} time=${update.metadata.creationTimestamp} />`,
+    html`<strong>${UPDATE_WORDS[update.spec.type] || wordsOf(update.spec.type)}</strong>${(update.spec.params || []).map((param) => html`<div>${paramWords(param)}</div>`)}<code class="says">${update.metadata.name}</code>`,
+    targetOf(update.spec), html`<${Phase} name=${stateOfUpdate(update)} />`, html`<${Steps} update=${update} found=${found} events=${events(update)} />`,
   ]} none="The cluster wasn’t changed yet." />`;
+}
 
 addTab({ id: 'updates', title: 'Updates', order: 100, view: Updates });

@@ -1,0 +1,60 @@
+/* Forms for what is set of a cluster: its endpoint, logs, protection, encryption and support. */
+
+const LOG_TYPES = ['api', 'audit', 'authenticator', 'controllerManager', 'scheduler'];
+const changeConfig = (cluster, body) => askEks(cluster, 'POST', '/update-config', body);
+
+/** Why none of this can be changed now; null where it can. */
+const settingsFixed = (found) => unchangeable(found) || (updating(found) ? 'The cluster is being updated.' : null);
+
+function protect(cluster, on) {
+  ask(`Turn deletion protection ${onOff(on)}?`, [], `Turn ${onOff(on)}`, () => changeConfig(cluster, { deletionProtection: on }),
+    { text: on ? `Nobody can delete ${cluster.name} until it is off again.` : `${cluster.name} can be deleted then.` });
+}
+
+function editEndpoint(cluster, vpc) {
+  ask(`Endpoint of ${cluster.name}`, [
+    { label: 'Public access: from outside', name: 'open', type: 'checkbox', checked: vpc.endpointPublicAccess },
+    { label: 'From these networks', name: 'cidrs', value: (vpc.publicAccessCidrs || []).join(', '), required: false, hint: 'CIDR blocks, with commas. 0.0.0.0/0: everywhere.' },
+    { label: 'Private access', name: 'inside', type: 'checkbox', checked: vpc.endpointPrivateAccess },
+  ], 'Change', ({ open, cidrs, inside }) => changeConfig(cluster, { resourcesVpcConfig: {
+    endpointPublicAccess: Boolean(open), endpointPrivateAccess: Boolean(inside), ...(open && given({ publicAccessCidrs: split(cidrs) })),
+  } }), { text: 'Nodes and pods of the cluster reach its API server in any case.' });
+}
+
+function editLogging(cluster, enabled) {
+  const box = (type) => field({ label: type, name: 'type', type: 'checkbox', value: type, checked: enabled.includes(type) });
+  ask(`Logs of ${cluster.name}`, LOG_TYPES.map(box), 'Change', (_, form) => {
+    const on = [...form.querySelectorAll('[name=type]:checked')].map(({ value }) => value);
+    const off = LOG_TYPES.filter((type) => !on.includes(type));
+    return changeConfig(cluster, { logging: { clusterLogging: [{ types: on, enabled: true }, { types: off, enabled: false }].filter(({ types }) => types.length) } });
+  }, { text: 'The audit log is kept on the server; turning it on or off restarts the API server. The others are recorded only: the server’s container has those logs in any case.' });
+}
+
+function editSupport(cluster, supportType) {
+  ask(`Support of ${cluster.name}`, [{ label: 'Support', name: 'supportType', options: ['STANDARD', 'EXTENDED'], value: supportType }], 'Change',
+    (values) => changeConfig(cluster, { upgradePolicy: values }), { text: 'Recorded only: clusters are never upgraded by themselves.' });
+}
+
+function encrypt(cluster) {
+  ask(`Encrypt the Secrets of ${cluster.name}`, [{ label: 'KMS key', name: 'keyArn', value: `arn:aws:kms:${cluster.region}:${cluster.account}:key/k3eks-console`, hint: 'ARN. Recorded only: the cluster makes a key of its own.' }], 'Encrypt',
+    ({ keyArn }) => askEks(cluster, 'POST', '/encryption-config/associate', { encryptionConfig: [{ resources: ['secrets'], provider: { keyArn } }] }),
+    { text: 'The API server restarts. There is no way back.' });
+}
+
+/** The way to another version. Node groups follow first: EKS lets none lag behind. */
+async function upgrade(cluster) {
+  const known = await versions().catch(() => []);
+  const next = known.filter((version) => minorOf(version) === minorOf(cluster.version) + 1);
+  if (!next.length) return say(`There is no version after ${cluster.version}.`);
+  return ask(`Upgrade ${cluster.name}`, [{ label: 'To', name: 'version', options: next },
+    { label: 'Force: also where an insight says that something has to be done first', name: 'force', type: 'checkbox' },
+  ], 'Upgrade', ({ version, force }) => askEks(cluster, 'POST', '/updates', { version, ...(force && { force: true }) }),
+  { text: 'The API server is away for some seconds. Versions never go down. Node groups keep theirs until they are upgraded.' });
+}
+
+/** Why a cluster can't go to another version now; null where it can. */
+function upgradeFixed(found) {
+  const { summary } = found;
+  const behind = summary.groups.filter(({ version }) => version && minorOf(version) < minorOf(summary.version)).map(({ name }) => name);
+  return settingsFixed(found) || (behind.length ? `Node groups follow first: upgrade ${behind.join(', ')} to ${summary.version}.` : null);
+}
