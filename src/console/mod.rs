@@ -11,6 +11,7 @@ mod parts;
 mod stream;
 mod view;
 mod who;
+mod yaml;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub fn routes(beside: Arc<Beside>, visits: Visits) -> Router {
         .route("/_k3eks", get(page::elsewhere))
         .route("/_k3eks/", get(page::page))
         .route("/_k3eks/console/whoami", get(who::who))
+        .route("/_k3eks/console/yaml", post(yaml::read))
         .route("/_k3eks/console/stream", get(stream::stream))
         .route("/_k3eks/console/parts/{name}", post(parts::add))
         .route("/_k3eks/console/clusters/{namespace}/{name}", get(view::one).delete(act::delete))

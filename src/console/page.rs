@@ -48,6 +48,8 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/cluster/events.js"),
     include_str!("page/cluster/logs.js"),
     include_str!("page/cluster/calls.js"),
+    include_str!("page/cluster/operations.js"),
+    include_str!("page/cluster/yaml.js"),
     include_str!("page/cluster/view.js"),
     include_str!("page/main.js"),
 ];

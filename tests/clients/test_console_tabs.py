@@ -454,7 +454,67 @@ def test_the_cluster_s_settings_are_changed(tab, eks, cluster):
     shot(page, "tabs-updates")
 
 
-TABS = ["overview", "nodegroups", "addons", "access", "podidentity", "identityproviders", "fargate", "updates"]
+def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks, cluster):
+    add_group(eks, cluster, labels={"team": "web"})
+    page = tab("yaml")
+    resource = page.get_by_role("region", name="The resource")
+    expect(resource).to_contain_text("kind: EKSClusterConfig")
+    expect(resource).to_contain_text(f"name: {cluster}")
+    assert violations(page) == []
+    shot(page, "tabs-yaml")
+    press(page, "Edit as YAML")
+    text = page.get_by_label("What the EKS API lets change")
+    expect(text).to_be_focused()
+    before = text.input_value()
+    press(page, "Show the changes")
+    alert = page.get_by_role("tabpanel").get_by_role("alert")
+    expect(alert).to_have_text("Nothing was changed.")
+    text.fill(before + "colour: [blue\n")
+    press(page, "Show the changes")
+    expect(alert).to_contain_text("This isn't YAML:")
+    assert "400" in tab.complaints.pop()
+    text.fill(before + "colour: blue\n")
+    press(page, "Show the changes")
+    expect(alert).to_contain_text("colour is nothing that can be changed here.")
+    wanted = before.replace("maxSize: 2", "maxSize: 7").replace("team: web", "team: api").replace("maxUnavailable: 1", "maxUnavailable: 2") + "logging: [audit]\ntags:\n  cost: \"12\"\n"
+    text.fill(wanted)
+    # What changes meanwhile, and another tab, lose none of it.
+    eks.update_cluster_config(name=cluster, deletionProtection=True)
+    page.get_by_role("tab", name="Events").click()
+    page.get_by_role("tab", name="YAML").click()
+    expect(text).to_have_value(wanted)
+    press(page, "Show the changes")
+    expect(page.get_by_role("heading", name="What changes")).to_be_focused()
+    diff = page.get_by_role("region", name="Differences")
+    assert [one.strip() for one in diff.locator("del").all_text_contents()] == ["-       maxSize: 2", "-       team: web", "-       maxUnavailable: 1"]
+    assert "+ logging: [audit]" in diff.locator("ins").all_text_contents()
+    steps = page.get_by_role("tabpanel").get_by_role("listitem")
+    expect(steps).to_have_text(["UpdateClusterConfig: logs audit", "TagResource, UntagResource: tags of the cluster", "UpdateNodegroupConfig of workers: scaling config, labels, update config"])
+    assert violations(page) == []
+    shot(page, "tabs-yaml-diff")
+    assert eks.describe_cluster(name=cluster)["cluster"].get("tags") in ({}, None)
+    press(page, "Apply")
+    expect(page.locator("#said")).to_have_text("The changes are applied.")
+    expect(page.get_by_role("button", name="Edit as YAML")).to_be_focused()
+    described = eks.describe_cluster(name=cluster)["cluster"]
+    assert (described["tags"], described["deletionProtection"]) == ({"cost": "12"}, True)
+    assert [one["types"] for one in described["logging"]["clusterLogging"] if one["enabled"]] == [["audit"]]
+    group = group_of(eks, cluster)
+    assert (group["scalingConfig"]["maxSize"], group["labels"], group["updateConfig"]) == (7, {"team": "api"}, {"maxUnavailable": 2})
+    # What the API refuses is said, and what was applied before is no difference any more.
+    press(page, "Edit as YAML")
+    text.fill(text.input_value().replace("deletionProtection: true", "deletionProtection: false").replace("maxSize: 7", "maxSize: 0"))
+    press(page, "Show the changes")
+    press(page, "Apply")
+    expect(alert).to_contain_text("UpdateNodegroupConfig of workers: scaling config: ")
+    assert "400" in tab.complaints.pop()
+    press(page, "Show the changes")
+    expect(steps).to_have_text(["UpdateNodegroupConfig of workers: scaling config"])
+    press(page, "Cancel")
+    assert not eks.describe_cluster(name=cluster)["cluster"]["deletionProtection"]
+
+
+TABS = ["overview", "nodegroups", "addons", "access", "podidentity", "identityproviders", "fargate", "updates", "yaml"]
 
 
 @pytest.mark.parametrize("look", [{"color_scheme": "dark"}, {"forced_colors": "active"}, {"viewport": {"width": 390, "height": 844}}], ids=["dark", "forced-colours", "phone"])

@@ -1,0 +1,52 @@
+//! YAML that somebody wrote, as the page's script reads it. Browsers have no parser for it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::eks::beside::Beside;
+use crate::eks::error::ApiError;
+
+/// The largest body that is read.
+const LARGEST: usize = 256 * 1024;
+
+#[derive(Deserialize)]
+struct Written {
+    yaml: String,
+}
+
+/// The value of a document.
+pub async fn read(State(beside): State<Arc<Beside>>, request: Request) -> Result<Json<Value>, ApiError> {
+    let (_, body) = beside.caller_with(request, LARGEST).await?;
+    let written: Written = serde_json::from_slice(&body.bytes)
+        .map_err(|why| ApiError::invalid_parameter(format!("The body must have yaml: {why}")))?;
+    parse(&written.yaml).map(Json)
+}
+
+fn parse(text: &str) -> Result<Value, ApiError> {
+    serde_yaml::from_str(text).map_err(|why| ApiError::invalid_parameter(format!("This isn't YAML: {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_is_read_and_what_is_none_is_refused_with_its_line() {
+        let read =
+            parse("version: \"1.36\"\nresourcesVpcConfig:\n  publicAccessCidrs: [10.0.0.0/8]\ntags: {a: b}\n").unwrap();
+        let wanted =
+            json!({"version": "1.36", "resourcesVpcConfig": {"publicAccessCidrs": ["10.0.0.0/8"]}, "tags": {"a": "b"}});
+        assert_eq!(read, wanted);
+        let refused = parse("a: b\nc: [d\n").unwrap_err();
+        assert!(
+            refused.message().starts_with("This isn't YAML: ") && refused.message().contains("line"),
+            "{refused:?}"
+        );
+    }
+}
