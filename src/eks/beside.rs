@@ -11,7 +11,6 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use kube::ResourceExt;
 use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use serde_json::json;
@@ -121,7 +120,7 @@ async fn kubeconfig(
     let missing = || ApiError::resource_not_found(format!("Cluster '{name}' has no kubeconfig yet")).cluster(&name);
     let secret = secret.ok_or_else(missing)?;
     let key = if which.internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
-    let text = beside.api.store.secret(&cluster.namespace().unwrap_or_default(), secret, key).await?;
+    let text = beside.api.store.secret(&cluster, secret, key).await?;
     // The Secret may have been changed since it was written.
     let text = kubeconfigs::own_entries(&String::from_utf8_lossy(&text.ok_or_else(missing)?)).map_err(|why| {
         ApiError::invalid_request(format!("The kubeconfig of cluster '{name}' can't be used: {why}")).cluster(&name)

@@ -117,8 +117,7 @@ pub(super) async fn config(internal: bool, store: &Store, cluster: &EKSClusterCo
     let secret = cluster.status.as_ref().and_then(|status| status.kubeconfig_secret.as_deref());
     let secret = secret.ok_or_else(|| away("it isn't up yet"))?;
     let key = if internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
-    let namespace = cluster.namespace().unwrap_or_default();
-    let text = store.secret(&namespace, secret, key).await.map_err(|error| away(&error.to_string()))?;
+    let text = store.secret(cluster, secret, key).await.map_err(|error| away(&error.to_string()))?;
     let text = text.ok_or_else(|| away("it has no kubeconfig yet"))?;
     // The Secret may have been changed since it was written.
     let kubeconfig = kubeconfig::read(&String::from_utf8_lossy(&text))

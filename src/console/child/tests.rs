@@ -21,6 +21,7 @@ use crate::eks::body::Bodies;
 use crate::eks::events::EventLog;
 use crate::eks::operations::{Api, Quotas, Settings};
 use crate::eks::sigv4::{Authenticator, Key, Mode};
+use crate::eks::site::Names;
 use crate::eks::store::Store;
 
 const HOST: &str = "localhost:4566";
@@ -107,7 +108,9 @@ impl Bed {
         cluster["status"].as_object_mut().unwrap().extend(status.as_object().unwrap().clone());
         let management = tower::service_fn(move |request: http::Request<kube::client::Body>| {
             let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
-            let secret = json!({"metadata": {"name": "demo-kubeconfig"}, "data": {"value": STANDARD.encode(kubeconfig.to_string())}});
+            let owner =
+                json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "demo", "uid": "1"});
+            let secret = json!({"metadata": {"name": "demo-kubeconfig", "ownerReferences": [owner]}, "data": {"value": STANDARD.encode(kubeconfig.to_string())}});
             let items = if path.ends_with("/eksclusterconfigs") { vec![cluster.clone()] } else { Vec::new() };
             let list = json!({"metadata": {"resourceVersion": "1"}, "items": items});
             let body = if query.contains("watch=true") {
@@ -140,6 +143,8 @@ impl Bed {
             events: Arc::new(EventLog::new(1)),
             ready: Arc::new(AtomicBool::new(true)),
             bodies: Bodies::new(1024),
+            answers: Bodies::new(1024),
+            names: Names::all(),
         });
         Self { routes: routes(Arc::new(Looking { beside, visits: Visits::new(false) })), asked }
     }

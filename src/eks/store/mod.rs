@@ -30,6 +30,7 @@ pub use error::StoreError;
 pub use find::identity;
 
 use crate::crd::keys::API_MANAGER;
+use crate::crd::member::is_owned_by;
 use crate::crd::{
     AccessEntry, Addon, Capability, CertificateAuthority, ClusterInsights, EKSClusterConfig, EksAnywhereSubscription,
     FargateProfile, IdentityProviderConfig, Nodegroup, PodIdentityAssociation, Update,
@@ -235,10 +236,16 @@ impl Store {
         Ok(told.collect())
     }
 
-    /// A value out of a Secret.
-    pub async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+    /// A value out of a Secret that was written for the cluster; one of that name that is somebody else's says nothing.
+    pub async fn secret(
+        &self,
+        cluster: &EKSClusterConfig,
+        name: &str,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &cluster.namespace().unwrap_or_default());
         let secret = secrets.get_opt(name).await?;
+        let secret = secret.filter(|secret| is_owned_by(secret, cluster.metadata.uid.as_deref()));
         Ok(secret.and_then(|secret| secret.data).and_then(|mut data| data.remove(key)).map(|bytes| bytes.0))
     }
 

@@ -61,7 +61,7 @@ fn management(kubeconfig: &Arc<Mutex<String>>) -> Store {
         let text = kubeconfig.lock().unwrap().clone();
         let watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
         let answer = if request.uri().path().ends_with("/secrets/c-kubeconfig") {
-            json!({"metadata": {"name": "c-kubeconfig"}, "data": {keys::KUBECONFIG_KEY: STANDARD.encode(text)}})
+            json!({"metadata": {"name": "c-kubeconfig", "ownerReferences": [{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "c", "uid": "1"}]}, "data": {keys::KUBECONFIG_KEY: STANDARD.encode(text)}})
         } else {
             json!({"metadata": {"resourceVersion": "0"}, "items": []})
         };
