@@ -19,6 +19,8 @@ use crate::words;
 const FRESH: Duration = Duration::from_secs(1);
 /// The longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
+/// The longest wait for a connection, so that there is time to ask elsewhere.
+const CONNECT: Duration = Duration::from_secs(2);
 
 /// A ConfigMap or a service account is no larger.
 const SMALL: bounded::Limits = bounded::Limits { answer: 2 * 1024 * 1024, event: 0 };
@@ -82,11 +84,18 @@ impl Children {
     where
         Answer: Future<Output = Result<T, kube::Error>>,
     {
-        let mut answer = within(question(self.client(store, cluster).await?)).await?;
-        if answer.as_ref().is_err_and(shut_out) {
+        let first = within(question(self.client(store, cluster).await?)).await;
+        let led_nowhere = match &first {
+            Ok(answer) => answer.as_ref().is_err_and(shut_out),
+            Err(_) => true,
+        };
+        if led_nowhere {
             self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(&cluster.uid().unwrap_or_default());
-            answer = within(question(self.client(store, cluster).await?)).await?;
         }
+        let answer = match first? {
+            Err(error) if shut_out(&error) => within(question(self.client(store, cluster).await?)).await?,
+            answer => answer,
+        };
         answer.map_err(|e| Refusal::new(format!("the cluster's API server didn't answer: {}", words::sentence(&e))))
     }
 
@@ -98,7 +107,7 @@ impl Children {
             return Ok(client);
         }
         let mut config = config(self.internal, store, cluster).await?;
-        config.connect_timeout = Some(ANSWER);
+        config.connect_timeout = Some(CONNECT);
         let client = bounded::client(config, SMALL).map_err(|e| away(&words::sentence(&e)))?;
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, (endpoint, client.clone()));
         Ok(client)

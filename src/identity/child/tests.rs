@@ -103,6 +103,8 @@ async fn another_way_in_is_found_where_the_one_that_was_known_leads_nowhere() {
         }
     });
     let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // It takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let way = |to: std::net::SocketAddr, token: &str| {
         json!({"current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
             "clusters": [{"name": "c", "cluster": {"server": format!("http://{to}")}}], "users": [{"name": "u", "user": {"token": token}}]})
@@ -118,7 +120,7 @@ async fn another_way_in_is_found_where_the_one_that_was_known_leads_nowhere() {
     .unwrap();
     let children = Children::new(false);
     let asked = async || children.service_account(&store, &cluster, "default", "app").await;
-    for known in [way(nowhere, "next"), way(here, "last")] {
+    for known in [way(nowhere, "next"), way(here, "last"), way(silent.local_addr().unwrap(), "next")] {
         *kubeconfig.lock().unwrap() = known;
         asked().await.unwrap_err();
         // The endpoint in the status stays what it was.
