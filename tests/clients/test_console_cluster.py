@@ -63,7 +63,9 @@ def look(real, eks, admin, open_page):
         page.reload()
         expect(page.get_by_role("tabpanel")).to_be_visible()
         return page
-    return look
+    yield look
+    # There are no figures before metrics-server is up.
+    forgive(open_page, 503)
 
 
 def table(page, label):
@@ -74,7 +76,7 @@ def coredns(page):
     return table(page, "Pods").get_by_role("row").filter(has_text="coredns").filter(has_text="Running")
 
 
-def test_an_administrator_sees_nodes_with_what_they_use(look, open_page):
+def test_an_administrator_sees_nodes_with_what_they_use(look):
     page = look("nodes")
     nodes = table(page, "Nodes")
     worker = nodes.get_by_role("row").filter(has_text="workers")
@@ -85,8 +87,6 @@ def test_an_administrator_sees_nodes_with_what_they_use(look, open_page):
     expect(nodes.get_by_role("row").filter(has_text="server")).to_have_count(1)
     expect(worker.get_by_role("progressbar", name="Memory")).to_be_visible(timeout=120_000)
     expect(page.get_by_role("tabpanel")).to_contain_text("As the cluster sees you: kubernetes-admin")
-    # There are no figures before metrics-server is up.
-    forgive(open_page, 503)
     assert violations(page) == []
     shot(page, "cluster-nodes")
 
@@ -103,6 +103,7 @@ def test_an_administrator_reads_a_pod_s_log_and_deletes_the_pod(look, admin):
     page.get_by_role("button", name="Close the log").click()
     expect(page.get_by_role("button", name=f"Log of {name}")).to_be_focused()
 
+    page.get_by_role("tabpanel").get_by_label("Namespace").focus()
     page.get_by_role("tabpanel").get_by_label("Namespace").select_option("kube-system")
     expect(page.get_by_role("tabpanel").get_by_label("Namespace")).to_be_focused()
     for kind, said in [("Controllers", "Deployment"), ("Services", "kube-dns"), ("Claims", "There are no PersistentVolumeClaims here.")]:
