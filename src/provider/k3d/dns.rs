@@ -42,18 +42,6 @@ pub async fn hosts(docker: &Docker, servers: &[String]) -> Result<Option<String>
     Ok(None)
 }
 
-/// Address of the machine that Docker runs on, as the cluster's DNS knows it.
-///
-/// # Errors
-/// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn machine(docker: &Docker, server: &str) -> Result<Option<String>, Error> {
-    Ok(known(docker, server).await?.hosts(None).as_deref().and_then(of_machine))
-}
-
-fn of_machine(hosts: &str) -> Option<String> {
-    hosts.lines().find_map(|line| line.strip_suffix(HOST)).map(str::to_owned)
-}
-
 /// Has servers that k3d has just made or started keep their names. That they can't doesn't make that a failure.
 pub async fn keep(docker: &Docker, servers: &[String]) {
     let kept = async {
@@ -205,12 +193,6 @@ mod tests {
         let restored = written(STAGED, &more).unwrap();
         assert_eq!(known(&restored, HOSTS).hosts(Some(HOSTS)), Some(more.clone()), "k3d knows better");
         assert_eq!(known(STAGED, HOSTS).hosts(Some(&more)), Some(more), "it added some since they were kept");
-    }
-
-    #[test]
-    fn the_machine_s_address_is_that_of_its_name() {
-        assert_eq!(of_machine(HOSTS).as_deref(), Some("172.18.0.1"));
-        assert_eq!(of_machine("172.18.0.2 k3d-a-server-0\n"), None);
     }
 
     #[test]

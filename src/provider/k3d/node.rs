@@ -35,8 +35,6 @@ pub struct Pattern {
     pub entrypoint: Option<Vec<String>>,
     /// The scripts behind that entrypoint.
     pub scripts: Vec<File>,
-    /// Address of the machine that Docker runs on, where the cluster's DNS knows it.
-    pub machine: Option<String>,
 }
 
 impl Pattern {
@@ -62,7 +60,6 @@ impl Pattern {
             environment: environment.cloned().collect(),
             entrypoint,
             scripts: Vec::new(),
-            machine: None,
         })
     }
 
@@ -99,8 +96,6 @@ pub fn container(
     let mut environment = pattern.environment.clone();
     environment.push(format!("K3S_URL={}", pattern.url));
     let size = within(plan.resources, machine);
-    // Docker's own idea of the machine's address is another one than the servers have.
-    let host = pattern.machine.as_deref().unwrap_or("host-gateway");
     ContainerCreateBody {
         hostname: Some(name.to_owned()),
         image: Some(plan.image.clone()),
@@ -116,7 +111,7 @@ pub fn container(
             privileged: Some(true),
             userns_mode: Some("host".into()),
             network_mode: Some(pattern.network.clone()),
-            extra_hosts: Some(vec![format!("host.k3d.internal:{host}")]),
+            extra_hosts: Some(vec!["host.k3d.internal:host-gateway".into()]),
             tmpfs: Some(["/run", "/var/run"].map(|path| (path.to_owned(), String::new())).into()),
             restart_policy: Some(RestartPolicy {
                 name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
@@ -244,10 +239,6 @@ mod tests {
         let host = body.host_config.unwrap();
         assert_eq!((host.memory, host.nano_cpus), (Some(4 * 1024 * 1024 * 1024), Some(2_000_000_000)));
         assert_eq!(host.binds.unwrap(), ["k3d-eks-dev-images:/k3d/images"]);
-        assert_eq!(host.extra_hosts.unwrap(), ["host.k3d.internal:host-gateway"]);
-        let pattern = Pattern { machine: Some("172.18.0.1".into()), ..pattern };
-        let host = container("me", &plan(), &pattern, MACHINE, "k3d-n-0", None).host_config.unwrap();
-        assert_eq!(host.extra_hosts.unwrap(), ["host.k3d.internal:172.18.0.1"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::containers::{Container, Role};
 use super::engine::{self, failed, words};
 use super::logs::says;
 use super::node::{self, Machine, Pattern};
-use super::{K3d, dns, images, names, pods};
+use super::{K3d, images, names, pods};
 use crate::provider::{ClusterId, ContainerState, Error, NodegroupPlan, Progress};
 
 /// Between two looks at a container that is going.
@@ -105,7 +105,6 @@ async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) 
     if containers.iter().any(|c| c.role == Role::Balancer) {
         pattern.url = format!("https://{}:6443", names::balancer(&name));
     }
-    pattern.machine = dns::machine(docker, &server).await?;
     if pattern.entrypoint.is_some() {
         pattern.scripts = scripts(docker, &server).await?;
     }
