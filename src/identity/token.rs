@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, Uri};
 use regex::Regex;
 use std::sync::LazyLock;
 
 use super::principal::Principal;
-use crate::eks::sigv4::{KeyStore, Purpose, SignedRequest, seconds, verify};
+use crate::eks::sigv4::{KeyStore, Purpose, SignedRequest, basic_time, seconds, verify};
 
 /// What such a token begins with.
 pub const PREFIX: &str = "k8s-aws-v1.";
@@ -100,9 +100,8 @@ pub fn of_a_stranger(
         return Ok(None);
     }
     let date = value("X-Amz-Date").unwrap_or_default();
-    let date =
-        NaiveDateTime::parse_from_str(date, "%Y%m%dT%H%M%SZ").map_err(|_| Refusal::new("the token has no date"))?;
-    let age = DateTime::<Utc>::from(now).signed_duration_since(date.and_utc());
+    let date = basic_time(date).ok_or_else(|| Refusal::new("the token has no date"))?;
+    let age = DateTime::<Utc>::from(now).signed_duration_since(date);
     if age > TimeDelta::seconds(LIFE.as_secs().cast_signed()) || age < TimeDelta::minutes(-5) {
         return Err(Refusal::new("the token has expired, or isn't good yet"));
     }

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
@@ -199,6 +200,14 @@ pub fn verify(
     Ok((key, presented.region.into_owned()))
 }
 
+const ISO_BASIC: &str = "%Y%m%dT%H%M%SZ";
+
+/// A time in ISO 8601's basic format, such as `20260102T030405Z`, and in no other spelling: what reads it takes blanks for zeros.
+pub fn basic_time(text: &str) -> Option<DateTime<Utc>> {
+    let time = NaiveDateTime::parse_from_str(text, ISO_BASIC).ok()?.and_utc();
+    (text.len() == 16 && time.format(ISO_BASIC).to_string() == text).then_some(time)
+}
+
 /// Seconds, as `X-Amz-Expires` has them: digits and nothing else.
 pub fn seconds(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
@@ -246,6 +255,22 @@ mod tests {
             &X-Amz-Date=20260101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
         let seen = caller(None, query);
         assert_eq!((seen.account.as_str(), seen.region.as_str()), ("222222222222", "cn-north-1"));
+    }
+
+    #[test]
+    fn a_time_has_one_spelling() {
+        assert_eq!(basic_time("19700101T000102Z").map(|time| time.timestamp()), Some(62));
+        for other in [
+            "19700101T00 102Z",
+            "19700101T0001 2Z",
+            "19700101T 00102Z",
+            "1970010 T000102Z",
+            "19700101T000102z",
+            "19700101T102Z",
+            "",
+        ] {
+            assert_eq!(basic_time(other), None, "{other}");
+        }
     }
 
     /// Keys that may go while somebody is answered.

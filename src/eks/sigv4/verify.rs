@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -14,13 +14,12 @@ use crate::eks::error::{ApiError, ErrorCode};
 
 use super::keys::{Key, KeyStore};
 use super::presented::{Presented, unsigned_query};
-use super::{SignedRequest, is_region, seconds};
+use super::{ISO_BASIC, SignedRequest, basic_time, is_region, seconds};
 
 /// The header with the body's hash, or with a word that says why there is none.
 pub const CONTENT_HASH: &str = "x-amz-content-sha256";
 
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-const ISO_BASIC: &str = "%Y%m%dT%H%M%SZ";
 const SKEW: Duration = Duration::from_secs(5 * 60);
 const LONGEST_LIFE: u64 = 7 * 24 * 60 * 60;
 /// The signer gives up on longer ones, since encoding may make a URI three times as long.
@@ -126,14 +125,10 @@ fn signing_time(presented: &Presented<'_>) -> Result<SystemTime, ApiError> {
         let message = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.";
         return Err(ApiError::new(ErrorCode::IncompleteSignature, message));
     }
-    let parsed = NaiveDateTime::parse_from_str(date, ISO_BASIC)
-        .ok()
-        .filter(|_| date.len() == 16)
-        .and_then(|parsed| u64::try_from(parsed.and_utc().timestamp()).ok())
-        .ok_or_else(|| {
-            let message = format!("Date must be in ISO-8601 'basic format'. Got '{date}'.");
-            ApiError::new(ErrorCode::IncompleteSignature, message)
-        })?;
+    let parsed = basic_time(date).and_then(|parsed| u64::try_from(parsed.timestamp()).ok()).ok_or_else(|| {
+        let message = format!("Date must be in ISO-8601 'basic format'. Got '{date}'.");
+        ApiError::new(ErrorCode::IncompleteSignature, message)
+    })?;
     let day = &date[..8];
     if presented.day != day {
         return Err(invalid(format!(
