@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::crd::plain_yaml::{self, Unread};
 use crate::eks::beside::Beside;
 use crate::eks::error::ApiError;
 
@@ -27,7 +28,10 @@ pub async fn read(State(beside): State<Arc<Beside>>, request: Request) -> Result
 }
 
 fn parse(text: &str) -> Result<Value, ApiError> {
-    serde_yaml::from_str(text).map_err(|why| ApiError::invalid_parameter(format!("This isn't YAML: {why}")))
+    plain_yaml::read(text).map_err(|why| {
+        let what = if matches!(why, Unread::Broken(_)) { "This isn't YAML" } else { "This YAML isn't read" };
+        ApiError::invalid_parameter(format!("{what}: {why}"))
+    })
 }
 
 #[cfg(test)]
@@ -46,6 +50,16 @@ mod tests {
         let refused = parse("a: b\nc: [d\n").unwrap_err();
         assert!(
             refused.message().starts_with("This isn't YAML: ") && refused.message().contains("line"),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn a_few_bytes_that_stand_for_millions_are_refused() {
+        let bomb = format!("a: &a [{}]\nb: [{}]\n", vec!["1"; 5_000].join(","), vec!["*a"; 5_000].join(","));
+        let refused = parse(&bomb).unwrap_err();
+        assert!(
+            refused.message().starts_with("This YAML isn't read: ") && refused.message().contains("alias"),
             "{refused:?}"
         );
     }

@@ -175,8 +175,7 @@ impl Offer {
     /// Reads a configuration, JSON or YAML, and checks it against the schema.
     pub fn configuration(&self, text: &str) -> Result<Value, Unsupported> {
         let wrong = |why: String| Unsupported::Configuration(why);
-        plain_yaml::check(text).map_err(|why| wrong(why.to_string()))?;
-        let value: Value = serde_yaml::from_str(text).map_err(|e| wrong(e.to_string()))?;
+        let value: Value = plain_yaml::read(text).map_err(|why| wrong(why.to_string()))?;
         let value = if text.trim().is_empty() { json!({}) } else { value };
         let schema = jsonschema::validator_for(&self.schema()).map_err(|e| wrong(e.to_string()))?;
         let problems: Vec<String> = schema.iter_errors(&value).flat_map(|error| explain(&error)).collect();

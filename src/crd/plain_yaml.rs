@@ -1,10 +1,12 @@
 //! YAML that somebody else wrote, who may want it to take the memory of whoever reads it.
 
+use serde::de::DeserializeOwned;
+
 /// The longest text that is read, in bytes; what is made of it may take two hundred times as much.
 pub const LONGEST: usize = 64 * 1024;
 
 /// Why a text isn't read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
     /// It is longer than [`LONGEST`].
     #[error("it is longer than {} KiB", LONGEST / 1024)]
@@ -12,6 +14,18 @@ pub enum Unread {
     /// A few bytes that stand for many others, over and over.
     #[error("it has an anchor or an alias (& or *), which aren't followed here: write what they stand for")]
     Alias,
+    /// It isn't YAML, or not of what was asked for.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// What the text says.
+///
+/// # Errors
+/// [`Unread`]
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Unread> {
+    check(text)?;
+    serde_yaml::from_str(text).map_err(|why| Unread::Broken(why.to_string()))
 }
 
 /// Whether the text may be given to a reader of YAML, which keeps all of it in memory and follows every alias.

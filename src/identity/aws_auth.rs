@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::principal::{Principal, canonical};
-use crate::crd::plain_yaml;
+use crate::crd::plain_yaml::{self, Unread};
 
 /// Who somebody is in Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
         let mappings: Vec<Mapping> = match read(text) {
             Ok(mappings) => mappings.unwrap_or_default(),
             Err(why) => {
-                tracing::warn!(key, why, "aws-auth can't be read");
+                tracing::warn!(key, %why, "aws-auth can't be read");
                 continue;
             }
         };
@@ -56,11 +56,10 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
 }
 
 /// What a text says, which the cluster's users wrote. One is read at a time: each takes many times its size.
-fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, String> {
+fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, Unread> {
     static TURN: Mutex<()> = Mutex::new(());
-    plain_yaml::check(text).map_err(|why| why.to_string())?;
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    serde_yaml::from_str(text).map_err(|why| why.to_string())
+    plain_yaml::read(text)
 }
 
 #[cfg(test)]
