@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
-use kube::config::KubeConfigOptions;
-use kube::{Api, Client, Config, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 
+use super::clients::{Clients, late};
 use super::token::Refusal;
 use crate::bounded;
-use crate::crd::{EKSClusterConfig, keys, kubeconfig};
+use crate::crd::EKSClusterConfig;
 use crate::eks::store::Store;
 use crate::words;
 
@@ -29,15 +29,14 @@ type Answers<T> = Mutex<HashMap<String, (Instant, T)>>;
 
 /// The child clusters' own API servers.
 pub struct Children {
-    internal: bool,
-    clients: Mutex<HashMap<String, (String, Client)>>,
+    clients: Clients,
     aws_auth: Answers<Option<Arc<ConfigMap>>>,
 }
 
 impl Children {
     /// Knows nobody yet. `internal`: they are reached from inside the management cluster.
     pub fn new(internal: bool) -> Self {
-        Self { internal, clients: Mutex::default(), aws_auth: Mutex::default() }
+        Self { clients: Clients::new(internal, SMALL), aws_auth: Mutex::default() }
     }
 
     /// The ConfigMap `aws-auth` of the cluster.
@@ -90,7 +89,7 @@ impl Children {
             Err(_) => true,
         };
         if led_nowhere {
-            self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(&cluster.uid().unwrap_or_default());
+            self.clients.forget(cluster);
         }
         let answer = match first? {
             Err(error) if shut_out(&error) => within(question(self.client(store, cluster).await?)).await?,
@@ -100,39 +99,8 @@ impl Children {
     }
 
     async fn client(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Client, Refusal> {
-        let endpoint = cluster.status.as_ref().and_then(|s| s.endpoint.clone()).unwrap_or_default();
-        let uid = cluster.uid().unwrap_or_default();
-        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
-        if let Some((_, client)) = known.filter(|(of, _)| *of == endpoint) {
-            return Ok(client);
-        }
-        let mut config = config(self.internal, store, cluster).await?;
-        config.connect_timeout = Some(CONNECT);
-        let client = bounded::client(config, SMALL).map_err(|e| away(&words::sentence(&e)))?;
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, (endpoint, client.clone()));
-        Ok(client)
+        self.clients.of(store, cluster, |config| config.connect_timeout = Some(CONNECT)).await
     }
-}
-
-pub(super) fn away(why: &str) -> Refusal {
-    Refusal::new(format!("the cluster's API server can't be asked: {why}"))
-}
-
-/// How the cluster's API server is reached, by the kubeconfig of its administrator. `internal`: from inside the management cluster.
-///
-/// # Errors
-/// It has no kubeconfig, or one that can't be used.
-pub(super) async fn config(internal: bool, store: &Store, cluster: &EKSClusterConfig) -> Result<Config, Refusal> {
-    let secret = cluster.status.as_ref().and_then(|status| status.kubeconfig_secret.as_deref());
-    let secret = secret.ok_or_else(|| away("it isn't up yet"))?;
-    let key = if internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
-    let text = store.secret(cluster, secret, key).await.map_err(|error| away(&error.to_string()))?;
-    let text = text.ok_or_else(|| away("it has no kubeconfig yet"))?;
-    // The Secret may have been changed since it was written.
-    let kubeconfig = kubeconfig::read(&String::from_utf8_lossy(&text))
-        .map_err(|why| away(&format!("its kubeconfig can't be used: {why}")))?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    config.map_err(|error| away(&error.to_string()))
 }
 
 /// Whether the API server wasn't reached, or doesn't know who asks.
@@ -142,7 +110,7 @@ fn shut_out(error: &kube::Error) -> bool {
 
 async fn within<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Result<Result<T, kube::Error>, Refusal> {
     let answer = tokio::time::timeout(ANSWER, question).await;
-    answer.map_err(|_| Refusal::new("the cluster's API server takes too long to answer"))
+    answer.map_err(|_| late())
 }
 
 #[cfg(test)]

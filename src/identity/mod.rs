@@ -11,6 +11,7 @@
 pub mod admission;
 pub mod aws_auth;
 pub mod child;
+mod clients;
 pub mod issuer;
 pub mod keys;
 pub mod login;

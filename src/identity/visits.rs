@@ -3,17 +3,16 @@
 //! The clients here have no credentials of their own. Of a kubeconfig they take where the API server is and which authority vouches for
 //! it, and leave out the administrator's key: what a cluster doesn't let the bearer of the token do isn't done.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
 use kube::config::AuthInfo;
-use kube::{Client, ResourceExt};
+use kube::{Client, Config};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::child::{away, config};
+use super::clients::{Clients, away, late};
 use super::token::{PREFIX, Refusal};
 use crate::bounded;
 use crate::crd::EKSClusterConfig;
@@ -47,8 +46,7 @@ pub enum VisitError {
 
 /// Who brings tokens to clusters.
 pub struct Visits {
-    internal: bool,
-    clients: Mutex<HashMap<String, (String, Client)>>,
+    clients: Clients,
     reads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
@@ -67,7 +65,7 @@ impl Visits {
     /// Knows no cluster yet. `internal`: they are reached from inside the management cluster.
     pub fn new(internal: bool) -> Self {
         let places = |number| Arc::new(Semaphore::new(number));
-        Self { internal, clients: Mutex::default(), reads: places(READS), streams: places(STREAMS) }
+        Self { clients: Clients::new(internal, LIMITS), reads: places(READS), streams: places(STREAMS) }
     }
 
     /// The whole answer of the cluster's API server to `request`, asked by the bearer of `token`.
@@ -120,34 +118,24 @@ impl Visits {
         let (mut head, body) = request.into_parts();
         head.headers.insert(header::AUTHORIZATION, bearer);
         let request = Request::from_parts(head, kube::client::Body::from(body));
-        let answer = tokio::time::timeout(ANSWER, client.send(request)).await.map_err(|_| late())?;
-        let (head, body) = answer.map_err(|error| away(&words::sentence(&error)))?.into_parts();
+        let answer = tokio::time::timeout(ANSWER, client.send(request)).await.map_err(|_| late());
+        let answer = answer.and_then(|answer| answer.map_err(|error| away(&words::sentence(&error))));
+        let (head, body) = answer.inspect_err(|_| self.clients.forget(cluster))?.into_parts();
         Ok(Answer { status: head.status, body, place })
     }
 
     async fn client(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Client, VisitError> {
-        let endpoint = cluster.status.as_ref().and_then(|status| status.endpoint.clone()).unwrap_or_default();
-        let uid = cluster.uid().unwrap_or_default();
-        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
-        if let Some((_, client)) = known.filter(|(of, _)| *of == endpoint) {
-            return Ok(client);
-        }
-        let mut config = config(self.internal, store, cluster).await?;
-        config.auth_info = AuthInfo::default();
-        config.headers.clear();
-        config.connect_timeout = Some(ANSWER);
-        config.default_retry = false;
-        let client = bounded::client(config, LIMITS).map_err(|error| away(&words::sentence(&error)))?;
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, (endpoint, client.clone()));
-        Ok(client)
+        let own = |config: &mut Config| {
+            config.auth_info = AuthInfo::default();
+            config.headers.clear();
+            config.connect_timeout = Some(ANSWER);
+            config.default_retry = false;
+        };
+        Ok(self.clients.of(store, cluster, own).await?)
     }
 }
 
 async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, VisitError> {
     let place = tokio::time::timeout(PATIENCE, Arc::clone(places).acquire_owned()).await;
     place.ok().and_then(Result::ok).ok_or(VisitError::Busy)
-}
-
-fn late() -> Refusal {
-    Refusal::new("the cluster's API server takes too long to answer")
 }

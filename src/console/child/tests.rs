@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -90,15 +90,25 @@ async fn listen(router: Router) -> String {
 
 impl Bed {
     async fn new(mode: Mode, status: Value) -> Self {
+        Self::after(0, mode, status).await
+    }
+
+    /// For so many readers the kubeconfig is one of before, which leads nowhere.
+    async fn after(readers: usize, mode: Mode, status: Value) -> Self {
         let asked = Asked::default();
         let of_child = Arc::clone(&asked);
         let server =
             listen(Router::new().fallback(move |request: Request| child(Arc::clone(&of_child), request))).await;
-        let kubeconfig = json!({
-            "current-context": "c", "clusters": [{"name": "c", "cluster": {"server": server}}],
-            "users": [{"name": "c", "user": {"token": "the-administrator"}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
-        });
+        let kubeconfig = |server: &str| {
+            json!({
+                "current-context": "c", "clusters": [{"name": "c", "cluster": {"server": server}}],
+                "users": [{"name": "c", "user": {"token": "the-administrator"}}],
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
+            })
+        };
+        let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (before, now) = (kubeconfig(&format!("http://{nowhere}")), kubeconfig(&server));
+        let read = AtomicUsize::new(0);
         let mut cluster = json!({
             "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig",
             "metadata": {"name": "demo", "namespace": "default", "uid": "1", "resourceVersion": "1"},
@@ -110,12 +120,15 @@ impl Bed {
             let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
             let owner =
                 json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "demo", "uid": "1"});
+            let is_secret = path.contains("/secrets/");
+            let stale = is_secret && read.fetch_add(1, Ordering::Relaxed) < readers;
+            let kubeconfig = if stale { &before } else { &now };
             let secret = json!({"metadata": {"name": "demo-kubeconfig", "ownerReferences": [owner]}, "data": {"value": STANDARD.encode(kubeconfig.to_string())}});
             let items = if path.ends_with("/eksclusterconfigs") { vec![cluster.clone()] } else { Vec::new() };
             let list = json!({"metadata": {"resourceVersion": "1"}, "items": items});
             let body = if query.contains("watch=true") {
                 Body::from_stream(stream::pending::<Result<Bytes, Infallible>>())
-            } else if path.contains("/secrets/") {
+            } else if is_secret {
                 Body::from(secret.to_string())
             } else {
                 Body::from(list.to_string())
@@ -275,6 +288,17 @@ async fn a_cluster_that_answers_without_an_end_is_heard_only_so_far() {
         assert_eq!(status, 200);
         assert!(body.len() < 5 * 1024 * 1024 && body.contains("No more of this log"), "{} bytes", body.len());
     }
+}
+
+#[tokio::test]
+async fn a_way_in_that_leads_nowhere_is_looked_up_anew() {
+    let bed = Bed::after(1, Mode::Permissive, json!({})).await;
+    assert_ne!(bed.get("objects/pods", VIEWER).await.0, 200);
+    assert_eq!(
+        bed.get("objects/pods", VIEWER).await.0,
+        200,
+        "the endpoint stayed, the certificate authority may not have"
+    );
 }
 
 #[tokio::test]

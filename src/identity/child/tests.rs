@@ -4,6 +4,8 @@ use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{Request, Response};
+use kube::Config;
+use kube::config::KubeConfigOptions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::crd::{keys, kubeconfig};
 
 fn named(of: &'static str, content: &'static [&'static str]) -> impl Strategy<Value = Vec<Value>> {
     let one = ("[ab]", prop::sample::select(content))
@@ -126,6 +129,6 @@ async fn another_way_in_is_found_where_the_one_that_was_known_leads_nowhere() {
         // The endpoint in the status stays what it was.
         *kubeconfig.lock().unwrap() = way(here, "next");
         assert_eq!(asked().await.unwrap().unwrap().name_any(), "app");
-        children.clients.lock().unwrap().clear();
+        children.clients.forget(&cluster);
     }
 }
