@@ -3,9 +3,9 @@
 use kube::{CustomResource, KubeSchema, ResourceExt};
 use serde::{Deserialize, Serialize};
 
-use super::EKSClusterConfig;
 use super::member::{Member, MemberStatus};
 use super::names::digest;
+use super::{EKSClusterConfig, keys};
 
 /// A certificate authority of an EKS cluster. Its key and certificate are in the Secret `<name>-tls`; the cluster's servers and nodes trust
 /// it while this resource is there, and it signs once the cluster's `spec.certificateAuthority` names it. A cluster trusts two at most.
@@ -45,7 +45,7 @@ impl CertificateAuthority {
 
     /// The Secret of the resource of this name.
     pub fn secret_of(name: &str) -> String {
-        format!("{name}-tls")
+        format!("{name}{}", keys::TLS_SUFFIX)
     }
 
     /// Id of the one that the cluster was made with.

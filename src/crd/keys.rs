@@ -75,6 +75,12 @@ pub const KUBECONFIG_KEY: &str = "value";
 pub const KUBECONFIG_INTERNAL_KEY: &str = "internal";
 /// Suffix of the kubeconfig Secret's name.
 pub const KUBECONFIG_SUFFIX: &str = "-kubeconfig";
+/// Ends the name of the Secret with the keys of a cluster's servers.
+pub const SERVER_KEYS_SUFFIX: &str = "-server-keys";
+/// Ends the name of the Secret that connects a registered cluster.
+pub const CONNECTOR_SUFFIX: &str = "-connector";
+/// Ends the name of the Secret with a certificate authority.
+pub const TLS_SUFFIX: &str = "-tls";
 /// Suffix of the Service that leads pods of the management cluster to the child's API server.
 pub const SERVICE_SUFFIX: &str = "-api";
 /// What `status.platformVersion` says of every cluster.

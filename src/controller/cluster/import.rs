@@ -20,8 +20,6 @@ use crate::words;
 
 /// Keys of the Secret that may have the kubeconfig, in the order in which they are looked for.
 const SECRET_KEYS: [&str; 3] = [keys::KUBECONFIG_KEY, "kubeconfig", "config"];
-/// Behind the name of a registered cluster: the Secret that connects it.
-const CONNECTOR_SUFFIX: &str = "-connector";
 /// Between two looks at a cluster that isn't found or doesn't answer.
 const LATER: Duration = Duration::from_secs(5);
 
@@ -38,7 +36,7 @@ pub fn source(cluster: &EKSClusterConfig) -> Result<Option<Import>, Problem> {
         let text = "certificateAuthority can't be set for an imported cluster: nothing is changed in its servers; leave it out";
         return Err(Problem::stalled(Reason::InvalidSpec, text));
     }
-    let connector = cluster.spec.connector_config.is_some().then(|| format!("{name}{CONNECTOR_SUFFIX}"));
+    let connector = cluster.spec.connector_config.is_some().then(|| format!("{name}{}", keys::CONNECTOR_SUFFIX));
     let Some(secret) = cluster.spec.kubeconfig_secret.clone().or(connector) else {
         return Ok(Some(Import::Named(cluster.spec.display_name.clone().unwrap_or(name))));
     };

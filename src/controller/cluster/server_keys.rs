@@ -35,7 +35,7 @@ const DONE_FOR: &str = "k3eks.io/done-for";
 const END: &str = "-----END PRIVATE KEY-----\n";
 
 fn secret_name(cluster: &EKSClusterConfig) -> String {
-    format!("{}-server-keys", cluster.name_any())
+    format!("{}{}", cluster.name_any(), keys::SERVER_KEYS_SUFFIX)
 }
 
 /// The wish for another key that isn't carried out; `None` also for a cluster that has no keys of ours.

@@ -11,7 +11,7 @@ use super::token::Stamp;
 use super::updates::{self, Target};
 use super::{Api, Cx, Settings, access_entries};
 use crate::crd::names::{self, Identity};
-use crate::crd::{Capability, EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup, Phase};
+use crate::crd::{Capability, EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup, Phase, keys};
 use crate::eks::convert::cluster::{self, CreateCluster};
 use crate::eks::error::ApiError;
 use crate::eks::registry::Registry;
@@ -135,7 +135,8 @@ fn resource_names(identity: &Identity, settings: &Settings) -> Vec<String> {
 
 /// Whether the name is one that another account's cluster, or something that is kept beside a cluster, could have.
 fn is_beside(name: &str) -> bool {
-    const BESIDE: [&str; 4] = ["-kubeconfig", "-server-keys", "-connector", "-tls"];
+    const BESIDE: [&str; 4] =
+        [keys::KUBECONFIG_SUFFIX, keys::SERVER_KEYS_SUFFIX, keys::CONNECTOR_SUFFIX, keys::TLS_SUFFIX];
     let of = BESIDE.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
     names::looks_hashed(of)
 }
