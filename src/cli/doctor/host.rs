@@ -58,7 +58,11 @@ async fn disk(folder: &str) -> Option<Finding> {
         Finding::well("disk", says)
     } else {
         let says = format!("{says}: under 5 %, nodes have disk pressure, and their pods are evicted or stay Pending");
-        Finding::problem("disk", says, "make room: docker system df shows what docker system prune would free")
+        Finding::problem(
+            "disk",
+            says,
+            "docker image prune and docker builder prune make room; docker system prune would remove clusters that are stopped",
+        )
     })
 }
 
