@@ -135,6 +135,7 @@ def test_the_overview_tells_what_is_set_and_changes_it(look, eks):
     for said in [cluster["identity"]["oidc"]["issuer"], cluster["arn"], "No issues are known.", "open to 0.0.0.0/0", "audit", "team"]:
         expect(panel).to_contain_text(said)
     expect(table(page, "Insights")).to_contain_text("PASSING", timeout=90_000)
+    expect(table(page, "Insights")).to_contain_text("ago")
     assert violations(page) == []
     shot(page, "cluster-overview")
     panel.get_by_role("button", name="Turn deletion protection on").click()

@@ -26,7 +26,7 @@ function say(text) {
 }
 
 function ago(time) {
-  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000));
+  const seconds = Math.max(0, Math.round((Date.now() - new Date(time)) / 1000));
   if (Number.isNaN(seconds)) return '';
   for (const [unit, size] of [['d', 86400], ['h', 3600], ['min', 60]]) {
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;

@@ -24,7 +24,10 @@ function Ready({ ready = 0, wanted = 0 }) {
 
 /** When something was; the time itself for whoever points at it. */
 function Ago({ time }) {
-  return time ? html`<time datetime=${time} title=${new Date(time).toLocaleString()}>${ago(time)}</time>` : '–';
+  if (!time) return '–';
+  // The EKS API tells seconds since 1970, Kubernetes a text.
+  const at = new Date(typeof time === 'number' ? time * 1000 : time);
+  return html`<time datetime=${at.toISOString()} title=${at.toLocaleString()}>${ago(at)}</time>`;
 }
 
 /** A table, or the words `none`. `id` tells one item from another, so that rows stay what they are when others come and go. */
