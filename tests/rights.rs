@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -35,7 +34,7 @@ const WAYS_UP: [(&str, &[&str]); 22] = [
 
 /// What the chart makes, as people get it with kustomize.
 fn objects() -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/operator/operator.yaml");
+    let path = "config/operator/operator.yaml";
     let text = std::fs::read_to_string(path).unwrap();
     let all = serde_yaml::Deserializer::from_str(&text).map(|one| Value::deserialize(one).unwrap());
     all.filter(|one| !one.is_null()).collect()

@@ -9,7 +9,7 @@ use crate::Cli;
 
 /// The README and the documents, by name.
 fn documents() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(".");
     let documents = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let all = documents.chain([root.join("README.md")]);
     all.map(|path| (path.display().to_string(), std::fs::read_to_string(path).unwrap())).collect()

@@ -88,6 +88,29 @@ async fn listen(router: Router) -> String {
     format!("http://{address}")
 }
 
+/// A store of a management cluster that has `cluster` and its kubeconfig Secret; `kubeconfig` is told how
+/// often the Secret was read before.
+fn store_of(cluster: Value, kubeconfig: impl Fn(usize) -> Value + Send + Sync + 'static) -> Store {
+    let reads = AtomicUsize::new(0);
+    let management = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        let body = if query.contains("watch=true") {
+            Body::from_stream(stream::pending::<Result<Bytes, Infallible>>())
+        } else if path.contains("/secrets/") {
+            let owner =
+                json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "demo", "uid": "1"});
+            let value = STANDARD.encode(kubeconfig(reads.fetch_add(1, Ordering::Relaxed)).to_string());
+            let metadata = json!({"name": "demo-kubeconfig", "ownerReferences": [owner]});
+            Body::from(json!({"metadata": metadata, "data": {"value": value}}).to_string())
+        } else {
+            let items = if path.ends_with("/eksclusterconfigs") { vec![cluster.clone()] } else { Vec::new() };
+            Body::from(json!({"metadata": {"resourceVersion": "1"}, "items": items}).to_string())
+        };
+        async move { Ok::<_, Infallible>(http::Response::new(body)) }
+    });
+    Store::start(Client::new(management, "default"), "default", None, CancellationToken::new())
+}
+
 impl Bed {
     async fn new(mode: Mode, status: Value) -> Self {
         Self::after(0, mode, status).await
@@ -108,7 +131,6 @@ impl Bed {
         };
         let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (before, now) = (kubeconfig(&format!("http://{nowhere}")), kubeconfig(&server));
-        let read = AtomicUsize::new(0);
         let mut cluster = json!({
             "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig",
             "metadata": {"name": "demo", "namespace": "default", "uid": "1", "resourceVersion": "1"},
@@ -116,26 +138,8 @@ impl Bed {
             "status": {"phase": "Active", "endpoint": server, "kubeconfigSecret": "demo-kubeconfig"},
         });
         cluster["status"].as_object_mut().unwrap().extend(status.as_object().unwrap().clone());
-        let management = tower::service_fn(move |request: http::Request<kube::client::Body>| {
-            let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
-            let owner =
-                json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "demo", "uid": "1"});
-            let is_secret = path.contains("/secrets/");
-            let stale = is_secret && read.fetch_add(1, Ordering::Relaxed) < readers;
-            let kubeconfig = if stale { &before } else { &now };
-            let secret = json!({"metadata": {"name": "demo-kubeconfig", "ownerReferences": [owner]}, "data": {"value": STANDARD.encode(kubeconfig.to_string())}});
-            let items = if path.ends_with("/eksclusterconfigs") { vec![cluster.clone()] } else { Vec::new() };
-            let list = json!({"metadata": {"resourceVersion": "1"}, "items": items});
-            let body = if query.contains("watch=true") {
-                Body::from_stream(stream::pending::<Result<Bytes, Infallible>>())
-            } else if is_secret {
-                Body::from(secret.to_string())
-            } else {
-                Body::from(list.to_string())
-            };
-            async move { Ok::<_, Infallible>(http::Response::new(body)) }
-        });
-        let store = Store::start(Client::new(management, "default"), "default", None, CancellationToken::new());
+        let store =
+            store_of(cluster, move |secret_reads| if secret_reads < readers { before.clone() } else { now.clone() });
         store.filled().await;
         let settings = Settings {
             account: "000000000000".into(),
