@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
 
 export PATH := $(K3EKS_CACHE)/bin:$(PATH)
 
-.PHONY: help up down setup clean test lint unit e2e chaos bench generate check-generated eks-model \
+.PHONY: help up down setup clean test lint unit e2e chaos bench docs generate check-generated eks-model \
 	release-binary release-charts release-image release-index release-sbom release-notes release-checksums release-publish
 
 help: ## List the commands
@@ -32,7 +32,8 @@ lint: ## Formatting and lints
 	cargo fmt --check
 	cargo clippy --quiet --all-targets --all-features -- -D warnings
 	helm lint --quiet charts/k3eks-crd charts/k3eks
-	shellcheck hack/*.sh hack/node-image/build.sh
+	shellcheck hack/*.sh hack/docs/*.sh hack/node-image/build.sh
+	hack/docs/check.py
 	actionlint
 
 unit: ## Tests that need no management cluster; those of the provider use Docker
@@ -48,6 +49,9 @@ chaos: setup ## Faults at random moments, for at most 15 minutes; K3EKS_CHAOS_SE
 bench: setup ## Speed and memory, as ratios to bare k3d in the same run
 	hack/bench.sh
 
+docs: ## Build the documents as a site in .k3eks/docs
+	hack/docs/site.sh
+
 generate: ## Write the custom resource definitions, the reference and the kustomize base from the code
 	hack/generate.sh .
 
@@ -55,7 +59,7 @@ check-generated: ## Fail where generated files differ from what the code says
 	rm -rf "$(K3EKS_CACHE)/drift" && hack/generate.sh "$(K3EKS_CACHE)/drift"
 	diff -ru crds "$(K3EKS_CACHE)/drift/crds"
 	diff -ru charts/k3eks-crd/files "$(K3EKS_CACHE)/drift/charts/k3eks-crd/files"
-	for file in docs/yaml.md docs/eks-api.md docs/kubernetes-versions.md config/operator/operator.yaml; do diff -u "$$file" "$(K3EKS_CACHE)/drift/$$file"; done
+	for file in docs/reference/yaml.md docs/reference/eks-api.md docs/reference/kubernetes-versions.md config/operator/operator.yaml; do diff -u "$$file" "$(K3EKS_CACHE)/drift/$$file"; done
 
 eks-model: ## Write the EKS API's model anew from its published form
 	hack/eks-model/generate.py

@@ -82,11 +82,11 @@ prepare() {
   tar -C "$layout" -c . | docker exec -i k3d-mgmt-server-0 ctr -a /run/k3s/containerd/containerd.sock -n k8s.io images import -
 }
 
-# The README's way for a release, word for word but for names that this registry has.
+# The documents' way for a release, word for word but for names that this registry has.
 installed() {
   local commands
-  commands=$(awk '/^## From a release/ {on = 1} on && code && /^```$/ {exit} on && code {print} on && /^```sh/ {code = 1}' README.md)
-  [ -n "$commands" ] || die "README.md doesn't say how a release is installed"
+  commands=$(awk '/^## From a release/ {on = 1} on && code && /^```$/ {exit} on && code {print} on && /^```sh/ {code = 1}' docs/operations/install.md)
+  [ -n "$commands" ] || die "docs/operations/install.md doesn't say how a release is installed"
   commands=${commands//oci:\/\/ghcr.io\/OWNER/--plain-http oci:\/\/$registry}
   commands=${commands/cluster create mgmt/cluster create mgmt --kubeconfig-update-default=false --image rancher/k3s:$release}
   commands=${commands/helm install k3eks-crd/prepare$'\n'helm install k3eks-crd}

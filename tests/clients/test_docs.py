@@ -1,9 +1,10 @@
-"""The commands of the README and of docs/, word for word, in a shell of their own."""
+"""The commands of the documents, word for word, in a shell of their own."""
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import textwrap
 
 import botocore
 import pytest
@@ -13,22 +14,48 @@ from conftest import AWS, boto
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def blocks(heading, document="README.md"):
+def documents():
+    """Every document with commands, by its path."""
+    return {str(path.relative_to(ROOT)): path.read_text()
+            for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]}
+
+
+def all_blocks(text):
+    """Each shell block of a document, with the heading that it stands below."""
+    heading = ""
+    for part in re.findall(r"^#+ [^\n]*$|^ *```.*?^ *```$", text, re.S | re.M):
+        if part.startswith("#"):
+            heading = part.lstrip("# ")
+        elif block := re.match(r" *```sh\n(.*?) *```$", part, re.S):
+            yield heading, textwrap.dedent(block[1])
+
+
+def blocks(document, heading):
     """The shell blocks below a heading of a document."""
-    text = (ROOT / document).read_text()
-    section = re.search(rf"^##? {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)[1]
-    found = re.findall(r"^```sh\n(.*?)^```", section, re.S | re.M)
-    assert found, heading
+    found = [block for below, block in all_blocks((ROOT / document).read_text()) if below == heading]
+    assert found, (document, heading)
     return found
 
 
+GETTING_STARTED, AWS_CLI, ACCESS = "docs/getting-started.md", "docs/guides/aws-cli.md", "docs/guides/access.md"
+
 # Shell blocks that no test here runs.
 BLOCKS_NOT_RUN = {
-    ("README.md", "Two commands"): "they make the management cluster that these tests run in",
-    ("README.md", "From a release"): "there is no release yet",
+    ("README.md", "Install"): "its commands are those of docs/getting-started.md",
+    ("CONTRIBUTING.md", "Build"): "this is what was done before these tests",
+    ("CONTRIBUTING.md", "Test"): "hack/e2e.sh does the same",
+    ("docs/getting-started.md", "Run"): "they make the management cluster that these tests run in",
+    ("docs/guides/access.md", "Enable the keys"): "they take the key of the other tests away",
+    ("docs/guides/air-gapped.md", "Images of your own pods"): "it is about an image of the reader's",
+    ("docs/guides/irsa.md", "The OIDC issuer"): "test_identity.py has it",
+    ("docs/guides/node-groups.md", "Scale"): "docs/getting-started.md has it",
+    ("docs/guides/upgrade.md", "Upgrade the cluster"): "tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
+    ("docs/guides/upgrade.md", "Upgrade a node group"): "tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
+    ("docs/operations/install.md", "From a release"): "there is no release yet: hack/registry.sh runs it with a registry of its own",
+    ("docs/operations/upgrade.md", "Upgrade the operator"): "test_shipping.py upgrades the chart",
 }
 
-# Commands between backticks, run beside the blocks of "A first cluster" while its cluster is there.
+# Commands between backticks, run beside the blocks of docs/getting-started.md while its cluster is there.
 INLINE = {
     "kubectl --namespace k3eks-system logs deployment/k3eks", "kubectl describe eks demo", "kubectl events --for eks/demo",
     "kubectl explain eks.spec", "kubectl explain ng.spec", "kubectl get certificateauthorities", "kubectl get eks", "kubectl get eks,ng",
@@ -39,24 +66,24 @@ INLINE = {
 
 # The others.
 INLINE_NOT_RUN = {
+    "aws eks update-cluster-version --name demo --kubernetes-version 1.36": "tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
     "docker builder prune": "it removes what others on the machine have",
     "docker image prune": "it removes what others on the machine have",
     "docker pull ghcr.io/k3d-io/k3d-proxy:5.9.0": "it needs a registry of the Internet",
-    "docker save my-image:1 | docker exec -i CONTAINER ctr -a /run/k3s/containerd/containerd.sock -n k8s.io images import -": "it is about an image of the reader's",
     "docker system prune": "it is a warning",
     "export AWS_ENDPOINT_URL=http://127.0.0.1:4566": "the shell of each test has it",
     "source .k3eks/k3eks.env": "it is in the blocks that are run",
     "helm test k3eks -n k3eks-system": "test_shipping.py has it",
-    "helm upgrade k3eks charts/k3eks --namespace k3eks-system --reuse-values --set api.keysSecret=k3eks-keys": "it takes the key of the other tests away",
-    "k3d cluster create mgmt --volume /var/run/docker.sock:/var/run/docker.sock": "as a block of docs/air-gapped.md",
+    "k3d cluster create mgmt --volume /var/run/docker.sock:/var/run/docker.sock": "as a block of docs/guides/air-gapped.md",
     "kubectl -n kube-system describe": "what it describes is the reader's",
     "kubectl -n k3eks-system rollout restart deployment/k3eks": "the operator of all tests would be away",
-    "kubectl annotate eks demo k3eks.io/rotate-service-account-keys=1": "test_identity.py has it",
     "kubectl apply --server-side -k config/default": "test_shipping.py has it, as a dry run",
-    """kubectl patch eks demo --type merge -p '{"spec":{"kubernetesVersion":"1.36"}}'""": "tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
+    "kubectl delete eks --all": "it deletes the clusters of the other tests",
     "make bench": "it takes an hour", "make chaos": "it restarts Docker", "make clean": "it deletes the caches", "make down": "it ends the management cluster",
+    "make check-generated": "`make test` runs it", "make lint": "`make test` runs it", "make unit": "`make test` runs it", "make e2e": "it runs these tests",
+    "make docs": "it takes minutes to build mdBook", "make generate": "it writes files of the repository", "make eks-model": "it needs the Internet",
     "make release-binary": "the workflow release.yml runs it", "make setup": "it made the machine ready for these tests", "make test": "it runs these tests",
-    "make up": "it made the management cluster that these tests run in", "make up SAMPLE=no": "in the workflow of docs/github-actions.md",
+    "make up": "it made the management cluster that these tests run in", "make up SAMPLE=no": "in the workflow of docs/guides/github-actions.md",
     "sysctl fs.inotify.max_user_instances=8192": "it changes the kernel of the machine",
 }
 
@@ -65,8 +92,8 @@ COMMANDS = "aws curl docker export helm k3d kubectl make source sysctl".split()
 
 def inline():
     """Whole commands between backticks: neither the mere name of one, as prose has it, nor with a placeholder."""
-    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        prose = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.S | re.M)
+    for text in documents().values():
+        prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.S | re.M)
         for span in re.findall(r"`([^`\n]+)`", prose):
             words = span.split()
             if len(words) == 1 or words[0] not in COMMANDS or re.search(r"…|\bNAME\b|NAMESPACE|<|would ", span):
@@ -79,26 +106,29 @@ def inline():
 
 def test_every_command_is_run_or_said_why_not():
     source = pathlib.Path(__file__).read_text()
-    run = {(page or "README.md", heading) for heading, page in re.findall(r'blocks\("([^"]+)"(?:, (?:"([^"]+)"|page))?\)', source)}
-    run |= {("docs/air-gapped.md", heading) for heading in re.findall(r'blocks\("([^"]+)", page\)', source)}
-    found = set()
-    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        heading = ""
-        for line in document.read_text().splitlines():
-            heading = re.sub("^##? ", "", line) if re.match("##? ", line) and not line.startswith("# the") else heading
-            if line == "```sh":
-                found.add((str(document.relative_to(ROOT)), heading))
-    assert found <= run | set(BLOCKS_NOT_RUN), found - run - set(BLOCKS_NOT_RUN)
-    assert set(BLOCKS_NOT_RUN) <= found and not set(BLOCKS_NOT_RUN) & run, "a block that is said not to be run"
+    names = {"GETTING_STARTED": GETTING_STARTED, "AWS_CLI": AWS_CLI, "ACCESS": ACCESS}
+    run = {(names.get(document, document.strip('"')), heading) for document, heading in re.findall(r'blocks\(("[^"]+"|[A-Z_]+), "([^"]+)"\)', source)}
+    found = {(name, heading) for name, text in documents().items() for heading, _ in all_blocks(text)}
+    assert found == run | set(BLOCKS_NOT_RUN), (found - run - set(BLOCKS_NOT_RUN), (run | set(BLOCKS_NOT_RUN)) - found)
+    assert not set(BLOCKS_NOT_RUN) & run, "a block that is said not to be run"
     spans = set(inline())
     listed = INLINE | set(INLINE_NOT_RUN)
     assert spans == listed, (spans - listed, listed - spans)
 
 
+def test_the_readme_has_the_commands_of_the_guides():
+    readme, guide = ("README.md", "Install"), (GETTING_STARTED, "Run")
+    assert blocks(*readme) == blocks(*guide)
+    guides = blocks(GETTING_STARTED, "Make a cluster") + blocks(GETTING_STARTED, "Use the cluster") + blocks(AWS_CLI, "Create a cluster")
+    lines = {line for block in guides for line in block.splitlines()}
+    yaml_way, aws_way = blocks("README.md", "First cluster")
+    assert set((yaml_way + aws_way).splitlines()) <= lines, set((yaml_way + aws_way).splitlines()) - lines
+
+
 def test_kubeconfigs_that_commands_write_are_no_one_s_commit(tmp_path):
-    text = (ROOT / "README.md").read_text() + (ROOT / "hack/up.sh").read_text()
-    files = {name for name in re.findall(r"(?:> |--kubeconfig )([\w.-]+)", text) if name != "kubeconfig"} | {".k3eks/demo.kubeconfig.aws", ".k3eks/k3eks.env"}
-    assert {"demo.kubeconfig", "web.kubeconfig", "viewer.kubeconfig"} <= files
+    text = "".join(documents().values()) + (ROOT / "hack/up.sh").read_text()
+    files = {*re.findall(r"(?:> |--kubeconfig )([\w.-]+\.kubeconfig)\b", text), ".k3eks/demo.kubeconfig.aws", ".k3eks/k3eks.env"}
+    assert {"demo.kubeconfig", "web.kubeconfig", "viewer.kubeconfig", "mgmt.kubeconfig"} <= files
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     shutil.copy(ROOT / ".gitignore", tmp_path)
     for name in files:
@@ -130,36 +160,42 @@ def shell(real, management, tmp_path):
     return shell
 
 
-def test_a_first_cluster(shell):
-    make, way_in, workload, change, *rest = blocks("A first cluster")
+def test_getting_started(shell):
+    make, = blocks(GETTING_STARTED, "Make a cluster")
+    use, secret, workload = blocks(GETTING_STARTED, "Use the cluster")
+    change, = blocks(GETTING_STARTED, "Change and delete it")
     # What a person waits for by looking.
     wait = "kubectl wait --for=condition=Ready eks/demo ng/demo-workers ng/demo-batch ng/demo-dedicated --timeout=3m"
-    said = shell(make.replace(" --watch", ""), wait, way_in, workload, *sorted(INLINE), change)
+    said = shell(make.replace(" --watch", ""), wait, use, secret, workload, *sorted(INLINE), change)
     assert "eks.amazonaws.com/nodegroup" not in said and "NODEGROUP" in said
     assert "demo-dedicated created" in said and '"demo-dedicated" deleted' in said
-    for script in rest:
-        assert "adopted" in shell(script, "kubectl get eks adopted", "kubectl delete eks adopted")
 
 
-def test_the_eks_api(shell, real):
-    said = shell(*blocks("The EKS API"))
+def test_import(shell):
+    adopt, = blocks("docs/guides/import.md", "A k3d cluster")
+    assert "adopted" in shell(adopt, "kubectl get eks adopted", "kubectl delete eks adopted")
+
+
+def test_the_aws_cli(shell, real):
+    said = shell(*blocks(AWS_CLI, "Create a cluster"))
     assert "Ready" in said
     boto(real).delete_cluster(name="web")
 
 
-def test_who_you_are(shell, real):
-    variables = next(line for line in blocks("The EKS API")[0].splitlines() if line.startswith("source "))
-    people, *objects = blocks("Who you are")
-    said = shell(variables, people)
+def test_access(shell, real):
+    variables = next(line for line in blocks(AWS_CLI, "Create a cluster")[0].splitlines() if line.startswith("source "))
+    people = blocks(ACCESS, "Add an administrator and a viewer")
+    pods = blocks("docs/guides/irsa.md", "IRSA") + blocks("docs/guides/irsa.md", "EKS Pod Identity")
+    said = shell(variables, *people, *pods)
     assert "yes" in said and "serviceaccount/app annotated" in said
-    for script in objects:
+    for script in blocks(ACCESS, "Keys") + blocks(ACCESS, "Roles"):
         made = re.search(r"create (secret|configmap) (?:generic )?(\S+)", script)
         shell(script, f"kubectl -n k3eks-system delete {made[1]} {made[2]}")
     boto(real).delete_cluster(name="team")
 
 
 def test_in_github_actions(shell, real, management):
-    job = yaml.safe_load(re.search(r"```yaml\n(.*?)```", (ROOT / "docs/github-actions.md").read_text(), re.S)[1])["jobs"]["eks"]
+    job = yaml.safe_load(re.search(r"```yaml\n(.*?)```", (ROOT / "docs/guides/github-actions.md").read_text(), re.S)[1])["jobs"]["eks"]
     variables = "\n".join(f"export {name}={value}" for name, value in job["env"].items())
     packages, up, use, failed = [step["run"] for step in job["steps"] if "run" in step]
     # Whoever runs this there isn't root: what hack/setup.sh would install has to be there before. Two are on every runner.
@@ -174,20 +210,21 @@ def test_in_github_actions(shell, real, management):
     boto(real).delete_cluster(name="ci")
 
 
-def test_where_nothing_can_be_downloaded(shell, tmp_path):
-    page = "docs/air-gapped.md"
-    carry, install = blocks("Where nothing can be downloaded", page)
+def test_without_internet_access(shell, tmp_path):
+    carry, install = blocks("docs/guides/air-gapped.md", "Carry and install")
     try:
-        said = shell(carry, install, "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks deployment/k3eks-api --timeout=60s", "kubectl apply -f - <<'E'", '{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "far"}, "spec": {}}', "E",
-                     "kubectl wait --for=condition=Ready eks/far --timeout=120s", *blocks("Uninstalling"))
+        said = shell(carry, install, "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks deployment/k3eks-api --timeout=60s",
+                     "kubectl apply -f - <<'E'", '{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "far"}, "spec": {}}', "E",
+                     "kubectl wait --for=condition=Ready eks/far --timeout=120s", *blocks("docs/operations/install.md", "Uninstall"))
         assert "far condition met" in said and 'release "k3eks" uninstalled' in said
         left = subprocess.run(["docker", "ps", "-aq", "--filter", "name=eks-far"], capture_output=True, text=True, check=True).stdout
         assert left == ""
-        # The README's way of installing, in the management cluster that is there already, with the image that is built already.
+        # The way of installing from source, in the management cluster that is there already, with the image that is built already.
         build = tmp_path / "hack/image.sh"
         build.parent.mkdir()
         build.write_text("#!/bin/sh\ndocker image ls --format '{{.Repository}}:{{.Tag}}' k3eks | head -1\n")
         build.chmod(0o755)
-        shell("export KUBECONFIG=$PWD/mgmt.kubeconfig", *blocks("Installing with Helm"), "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks deployment/k3eks-api --timeout=90s")
+        shell("export KUBECONFIG=$PWD/mgmt.kubeconfig", *blocks("docs/operations/install.md", "From source"),
+              "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks deployment/k3eks-api --timeout=90s")
     finally:
         subprocess.run(["k3d", "cluster", "delete", "mgmt"], capture_output=True)

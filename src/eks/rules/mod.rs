@@ -1,12 +1,12 @@
 //! What EKS checks beside its service model: one file per resource, each a list of rules that reads like the table of
-//! `docs/eks-rules.md`.
+//! `docs/reference/eks-rules.md`.
 //!
 //! A rule is a plain function from a request, and what is known of the world it arrives in, to nothing or to the exception
 //! that EKS answers with. A list names the rules of one operation in the order in which they are asked; the first that
 //! objects is the answer. An operation calls [`check`] with its list before it writes anything.
 //!
 //! # Adding a rule
-//! 1. A row in `docs/eks-rules.md`: operation, member, rule, error, source.
+//! 1. A row in `docs/reference/eks-rules.md`: operation, member, rule, error, source.
 //! 2. A function here, in the file of the resource. Its doc comment is the rule in one sentence, its message EKS's own where
 //!    a public report quotes it.
 //! 3. Its name in the lists of the operations that it holds for, creation and updates alike.
