@@ -24,7 +24,7 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), String> {
     // Signing internals print requests with their session tokens at TRACE.
     // What the client says of a child that isn't ready yet is expected, and in the resource's status; the runtime's own
     // spans repeat ours. `level` comes last, so that it can ask for them.
-    let filter = format!("kube_client=off,kube_runtime=warn,kube_leader_election=warn,{level},aws_sigv4=info");
+    let filter = format!("kube_client=off,kube_runtime=warn,{level},aws_sigv4=info");
     let filter = EnvFilter::try_new(&filter).map_err(|e| format!("--log-level {level}: {e}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {

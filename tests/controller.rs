@@ -15,6 +15,8 @@ mod clusters;
 mod deletion;
 #[path = "controller/hostile.rs"]
 mod hostile;
+#[path = "controller/leader.rs"]
+mod leader;
 #[path = "controller/nodegroups.rs"]
 mod nodegroups;
 #[path = "controller/refusals.rs"]
