@@ -3,7 +3,7 @@
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-release=0.4.52
+release=0.5.4
 cd "$ROOT"
 hack/docs/check.py
 
