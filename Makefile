@@ -28,13 +28,14 @@ clean: down ## `make down`, and remove the caches
 
 test: setup lint check-generated unit e2e ## Set up what is missing and pass everything
 
-lint: ## Formatting and lints
+lint: ## Formatting, lints, and the types of the page's scripts
 	cargo fmt --check
 	cargo clippy --quiet --all-targets --all-features -- -D warnings
 	helm lint --quiet charts/k3eks-crd charts/k3eks
 	shellcheck hack/*.sh hack/docs/*.sh hack/node-image/build.sh
 	hack/docs/check.py
 	actionlint
+	hack/page-types.sh
 
 unit: ## Tests that need no management cluster; those of the provider use Docker
 	bats tests/hack

@@ -177,6 +177,14 @@ python_with() {
   echo "$folder"
 }
 
+# node_with FOLDER TITLE: the npm packages that FOLDER's lock file names, keyed by it; prints where they are.
+node_with() {
+  local folder
+  folder=$K3EKS_CACHE/node-$(key "$1")
+  [ -e "$folder/complete" ] || step "Installing $2" sh -c "mkdir -p '$folder' && cp '$ROOT/$1'/package*.json '$folder' && npm ci --silent --no-audit --no-fund --ignore-scripts --prefix '$folder' && touch '$folder/complete'" >&2
+  echo "$folder"
+}
+
 # Flux's own controllers, which carry out what is in git.
 flux_tools() {
   tool source-controller github.com/fluxcd/source-controller

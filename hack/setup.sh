@@ -19,7 +19,7 @@ missing=() cannot=()
 packages() {
   local entry wanted=(jq:jq debootstrap:debootstrap gcc:gcc setpriv:util-linux python3:python3 curl:curl)
   docker info >/dev/null 2>&1 || wanted+=(dockerd:docker.io containerd:containerd runc:runc iptables:iptables ip:iproute2)
-  [ "$mode" = up ] || wanted+=(shellcheck:shellcheck bats:bats)
+  [ "$mode" = up ] || wanted+=(shellcheck:shellcheck bats:bats npm:npm)
   for entry in "${wanted[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
   done
@@ -126,6 +126,7 @@ have_tools
 [ "$mode" = up ] || {
   tool health .
   tool actionlint github.com/rhysd/actionlint/cmd/actionlint
+  node_with hack/page-types TypeScript >/dev/null
 }
 "$ROOT/hack/node-image/build.sh" "${releases[@]}"
 [ -z "${meanwhile_pid:-}" ] || joined

@@ -216,7 +216,9 @@ def test_it_says_what_is_empty_finds_and_obeys_the_keyboard(nothing, open_page):
     expect(page.get_by_role("heading", name="Create cluster")).to_be_focused()
     page.get_by_label("Name", exact=True).fill("alpha")
     page.keyboard.press("Enter")
-    expect(page.locator("#form .wrong")).to_have_text("Cluster already exists with name: alpha")
+    name = page.get_by_label("Name", exact=True)
+    expect(name).to_have_accessible_description("Cluster already exists with name: alpha")
+    expect(name).to_be_focused()
     assert open_page.complaints.pop().endswith("409 (Conflict)")
 
 
@@ -407,6 +409,32 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
         group = eks.describe_nodegroup(clusterName=name, nodegroupName="workers")["nodegroup"]
         assert (group["instanceTypes"], group["scalingConfig"]) == (["t3.small"], {"minSize": 1, "desiredSize": 3, "maxSize": 4})
         assert eks.list_addons(clusterName=name)["addons"] == ["coredns"]
+
+
+def test_what_the_definition_refuses_is_said_at_its_field(nothing, open_page):
+    page = open_page(nothing, path="#/create")
+    form = page.locator("#form")
+    form.get_by_label("Name", exact=True).fill("partly")
+    for _ in range(2):
+        form.get_by_role("button", name="Add node group").click()
+    first, second = [form.get_by_role("group", name=f"Node group {number}") for number in (1, 2)]
+    second.get_by_label("Group name").fill("workers")
+    form.get_by_role("button", name="Create cluster").click()
+    expect(second.get_by_label("Group name")).to_be_focused()
+    expect(second.get_by_label("Group name")).to_have_accessible_description("Each node group needs a name of its own.")
+    second.get_by_label("Group name").fill("others")
+    # What the page checks itself is left to the server.
+    second.get_by_label("Max size").evaluate("input => input.removeAttribute('max')")
+    second.get_by_label("Max size").fill("999")
+    form.get_by_role("button", name="Create cluster").click()
+    expect(second.get_by_label("Max size")).to_be_focused()
+    expect(second.get_by_label("Max size")).to_have_accessible_description(re.compile("less than or equal to 450"))
+    expect(first.get_by_label("Max size")).not_to_have_attribute("aria-invalid", "true")
+    expect(form.get_by_role("alert")).to_have_text("The cluster is being made, but not its node groups and addons:")
+    assert "400" in open_page.complaints.pop()
+    second.get_by_label("Max size").fill("9")
+    form.get_by_role("button", name="Create cluster").click()
+    expect(page.get_by_role("heading", name="partly")).to_be_visible()
 
 
 @pytest.mark.parametrize("look", [

@@ -54,9 +54,15 @@ def done(page, verb):
     expect(dialog(page)).to_be_hidden()
 
 
-def refused(page, tab, words, status=400):
-    """What the API refuses is said in the form, in its words."""
-    expect(dialog(page).get_by_role("alert")).to_contain_text(words)
+def refused(page, tab, words, field=None, status=400):
+    """What the API refuses is said in its words: at the field that it is about, which has the focus then, or at the form."""
+    if field:
+        expect(field).to_be_focused()
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(field).to_have_accessible_description(re.compile(re.escape(words)))
+        assert violations(page) == []
+    else:
+        expect(dialog(page).get_by_role("alert")).to_contain_text(words)
     assert f"status of {status}" in tab.complaints.pop()
 
 
@@ -97,7 +103,7 @@ def test_a_node_group_is_made(tab, eks, cluster):
     shot(page, "tabs-new-group")
     # What is refused is said in the API's words, and nothing that was typed is lost.
     form.get_by_role("button", name="Add", exact=True).click()
-    refused(page, tab, "minSize can't be greater than desiredSize")
+    refused(page, tab, "minSize can't be greater than desiredSize", form.get_by_label("Min size"))
     expect(taint.get_by_label("Key")).to_have_value("only")
     form.get_by_label("Min size").fill("0")
     done(page, "Add")
@@ -111,6 +117,44 @@ def test_a_node_group_is_made(tab, eks, cluster):
     assert (group["updateConfig"], group["capacityType"], group["version"]) == ({"maxUnavailablePercentage": 50}, "SPOT", VERSION)
     assert violations(page) == []
     shot(page, "tabs-node-groups")
+
+
+def test_each_fault_is_said_at_its_field_and_the_rest_at_the_form(tab, eks, cluster):
+    page = tab("nodegroups")
+    press(page, "Add node group")
+    form = dialog(page)
+    form.get_by_label("Name", exact=True).fill("workers")
+    labels, tags = rows_in(page, "Labels"), rows_in(page, "Tags")
+    for number, (key, value) in enumerate([("team", "web"), ("long", "x" * 64)]):
+        labels.get_by_role("button", name="Add label").click()
+        labels.get_by_label("Key").nth(number).fill(key)
+        labels.get_by_label("Value").nth(number).fill(value)
+    # What is folded away is opened.
+    form.get_by_text("More settings").click()
+    tags.get_by_role("button", name="Add tag").click()
+    tags.get_by_label("Key").fill("k" * 129)
+    form.get_by_text("More settings").click()
+    form.get_by_role("button", name="Add", exact=True).click()
+    long = labels.get_by_label("Value").nth(1)
+    refused(page, tab, "at 'labels.long'", long)
+    expect(tags.get_by_label("Key")).to_have_attribute("aria-invalid", "true")
+    expect(tags.get_by_label("Key")).to_be_visible()
+    expect(form.get_by_role("alert")).to_be_hidden()
+    shot(page, "tabs-refused")
+    # What is changed isn't wrong any more; what isn't, is.
+    long.fill("short")
+    expect(long).not_to_have_attribute("aria-invalid", "true")
+    expect(tags.get_by_label("Key")).to_have_attribute("aria-invalid", "true")
+    tags.get_by_label("Key").fill("k")
+    labels.get_by_label("Value").nth(0).fill("not so")
+    form.get_by_role("button", name="Add", exact=True).click()
+    refused(page, tab, "Invalid value: not so", labels.get_by_label("Value").nth(0))
+    labels.get_by_label("Value").nth(0).fill("so")
+    done(page, "Add")
+    # What names no field is said at the form.
+    press(page, "Edit workers")
+    form.get_by_role("button", name="Change", exact=True).click()
+    refused(page, tab, "No changes needed for the node group config provided")
 
 
 def test_a_node_group_is_changed_in_what_was_changed_alone(tab, eks, cluster):
@@ -216,7 +260,7 @@ def test_an_addon_is_installed_configured_updated_and_removed(tab, eks, cluster)
     assert violations(page) == []
     shot(page, "tabs-new-addon")
     form.get_by_role("button", name="Add", exact=True).click()
-    refused(page, tab, "replicas")
+    refused(page, tab, "replicas", form.get_by_label("Configuration", exact=True))
     expect(form.get_by_label("Configuration", exact=True)).to_have_value('{"replicas": "many"}')
     form.get_by_label("Configuration", exact=True).fill("replicaCount: 3")
     done(page, "Add")
@@ -269,7 +313,7 @@ def test_access_entries_and_their_policies_are_added_changed_and_removed(tab, ek
     assert violations(page) == []
     shot(page, "tabs-new-entry")
     form.get_by_role("button", name="Add", exact=True).click()
-    refused(page, tab, "system:")
+    refused(page, tab, "system:", form.get_by_label("Kubernetes groups"))
     form.get_by_label("Kubernetes groups").fill("viewers")
     done(page, "Add")
     entry = row(page, dev)
@@ -324,7 +368,7 @@ def test_pods_get_a_role_another_one_and_none(tab, eks, cluster):
     form.get_by_label("Service account").fill("app")
     form.get_by_label("Role", exact=True).fill("app")
     form.get_by_role("button", name="Add", exact=True).click()
-    refused(page, tab, "app")
+    refused(page, tab, "app", form.get_by_label("Role", exact=True))
     form.get_by_label("Role", exact=True).fill(ROLES.format("app"))
     assert violations(page) == []
     done(page, "Add")
@@ -364,7 +408,7 @@ def test_an_identity_provider_is_added_and_removed(tab, eks, cluster):
     assert violations(page) == []
     shot(page, "tabs-new-provider")
     form.get_by_role("button", name="Add", exact=True).click()
-    refused(page, tab, "issuerUrl must begin with https://")
+    refused(page, tab, "issuerUrl must begin with https://", form.get_by_label("Issuer"))
     form.get_by_label("Issuer").fill("https://id.example.com")
     done(page, "Add")
     expect(row(page, "corp")).to_contain_text("https://id.example.com")
@@ -388,7 +432,7 @@ def test_a_fargate_profile_is_added_and_removed_and_says_what_it_is(tab, eks, cl
     form.get_by_label("With labels").fill("app=shop, tier=front")
     assert violations(page) == []
     form.get_by_role("button", name="Add", exact=True).click()
-    refused(page, tab, "reserved prefix")
+    refused(page, tab, "reserved prefix", form.get_by_label("Name", exact=True))
     form.get_by_label("Name", exact=True).fill("mine")
     done(page, "Add")
     expect(row(page, "mine")).to_contain_text("web app=shop tier=front")
@@ -409,7 +453,7 @@ def test_the_cluster_s_settings_are_changed(tab, eks, cluster):
     form.get_by_label("From these networks").fill("10.0.0.0/99")
     form.get_by_label("Private access").check()
     form.get_by_role("button", name="Change", exact=True).click()
-    refused(page, tab, "10.0.0.0/99")
+    refused(page, tab, "10.0.0.0/99", form.get_by_label("From these networks"))
     form.get_by_label("From these networks").fill("10.0.0.0/8, 192.168.0.0/16")
     assert violations(page) == []
     done(page, "Change")

@@ -2,46 +2,40 @@
 
 let fieldNumber = 0;
 
-/** A labelled field; `hint` is read with it. A `list` offers values and takes others. */
-function field({ label, options, hint, list, type, ...properties }) {
+/**
+ * A labelled field; `hint` is read with it. A `list` offers values and takes others. `members` is what the API calls it, with `|` between
+ * several names; without any, that is its own name.
+ * @param {Field} one
+ */
+function field({ label, options, hint, list, type, members, ...properties }) {
   const id = `field-${++fieldNumber}`;
-  const look = { id, required: true, autocomplete: 'off', 'aria-describedby': hint && `${id}-hint`, list: list && `${id}-list`, ...properties };
+  const look = { id, required: true, autocomplete: 'off', 'aria-describedby': hint && `${id}-hint`, list: list && `${id}-list`, 'data-members': members || properties.name, ...properties };
   if (type === 'checkbox') {
     return h('label', { class: 'check' }, h('input', { ...look, type, required: false }), ` ${label}`);
   }
   const control = options
-    ? h('select', look, options.map((option) => h('option', { value: option.value ?? option, selected: properties.value !== undefined && (option.value ?? option) === properties.value }, option.text ?? option)))
+    ? h('select', look, options.map((option) => (typeof option === 'string' ? { value: option, text: option } : option)).map(({ value, text: shown }) => h('option', { value, selected: value === properties.value }, shown)))
     : h(type === 'textarea' ? 'textarea' : 'input', { ...look, type: type === 'textarea' ? undefined : type });
   return h('div', { class: 'field' }, h('label', { for: id }, label), control,
     list && h('datalist', { id: `${id}-list` }, list.map((value) => h('option', { value }))), hint && h('small', { id: `${id}-hint` }, hint));
 }
 
-/** Asks in a dialog; `act` gets the fields and the form, and its error is shown there. Beside fields there may be elements of any kind. */
+/**
+ * Asks in a dialog; `act` gets the fields and the form, and what is refused is said there. Beside fields there may be elements of any kind.
+ * @param {string} title
+ * @param {(Field | Node)[]} fields
+ * @param {string} verb
+ * @param {(values: any, form: HTMLFormElement) => unknown} act
+ * @param {{ text?: string | Child[], danger?: boolean, wide?: boolean }} look
+ */
 function ask(title, fields, verb, act, { text, danger, wide } = {}) {
   const dialog = byId('dialog');
-  const wrong = h('p', { class: 'wrong', role: 'alert', hidden: true });
   const submit = h('button', { class: danger ? 'bad' : 'main', type: 'submit' }, verb);
-  let busy = false;
-  const form = h('form', {
-    onsubmit: async (event) => {
-      event.preventDefault();
-      if (busy) return;
-      busy = true;
-      wrong.hidden = true;
-      // Not disabled: a button that is loses the focus.
-      submit.setAttribute('aria-disabled', 'true');
-      try {
-        await act(Object.fromEntries(new FormData(form)), form);
-        if (form.isConnected) dialog.close();
-      } catch (error) {
-        wrong.textContent = error.message;
-        wrong.hidden = false;
-      }
-      submit.removeAttribute('aria-disabled');
-      busy = false;
-    },
-  }, h('h2', { id: 'asked' }, title), text ? h('p', {}, text) : null, fields.map((one) => (one instanceof Node ? one : field(one))),
-  wrong, h('div', { class: 'row' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'), submit));
+  const form = asking(submit, async () => {
+    await act(Object.fromEntries(new FormData(form)), form);
+    if (form.isConnected) dialog.close();
+  }, {}, h('h2', { id: 'asked' }, title), text ? h('p', {}, text) : null, fields.map((one) => (one instanceof Node ? one : field(one))),
+  h('div', { class: 'row' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'), submit));
   dialog.replaceChildren(form);
   dialog.classList.toggle('wide', Boolean(wide));
   if (!dialog.open) dialog.showModal();
@@ -93,7 +87,7 @@ function remove(some) {
   const text = real.length ? `Clusters, node groups and all data go${real.length < items.length ? '; what was imported stays as it is' : ''}. Type ${word} to confirm. ` : 'What was imported stays as it is. ';
   const confirm = real.length ? [{ label: items.length > 1 ? 'Confirmation' : 'Name', name: 'name' }] : [];
   ask(`Delete ${named(items)}?`, confirm, 'Delete', async ({ name }) => {
-    if (real.length && name !== word) throw new Error(`That isn't ${word}.`);
+    if (real.length && name !== word) throw fault('name', `That isn't ${word}.`);
     await each(items, (one) => request('DELETE', own(one)));
   }, { danger: true, text: [text, names(items)].filter(Boolean) });
 }

@@ -1,7 +1,14 @@
 'use strict';
 /* Elements, words for people, and what they take away: the clipboard and files. */
 
-/** An element with properties and children; text is text, never markup. */
+/**
+ * An element with properties and children; text is text, never markup.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, any>} properties
+ * @param {...(Child | Child[])} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
 function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -10,25 +17,31 @@ function h(tag, properties = {}, ...children) {
     else if (name === 'value' || name === 'checked') element[name] = value;
     else element.setAttribute(name, value === true ? '' : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(.../** @type {(Node | string)[]} */ (children.flat().filter((child) => child !== null && child !== undefined && child !== false)));
   return element;
 }
 
+/**
+ * An element of the page's own document, which is there.
+ * @type {(id: string) => any}
+ */
 const byId = (id) => document.getElementById(id);
+
+let saying = 0;
 
 /** Says something for some seconds, also to those who listen. */
 function say(text) {
   const said = byId('said');
   said.textContent = text;
   said.hidden = false;
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => { said.hidden = true; }, 6000);
+  clearTimeout(saying);
+  saying = setTimeout(() => { said.hidden = true; }, 6000);
 }
 
 function ago(time) {
-  const seconds = Math.max(0, Math.round((Date.now() - new Date(time)) / 1000));
+  const seconds = Math.max(0, Math.round((Date.now() - new Date(time).getTime()) / 1000));
   if (Number.isNaN(seconds)) return '';
-  for (const [unit, size] of [['d', 86400], ['h', 3600], ['min', 60]]) {
+  for (const { unit, size } of [{ unit: 'd', size: 86400 }, { unit: 'h', size: 3600 }, { unit: 'min', size: 60 }]) {
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
   }
   return `${seconds} s ago`;

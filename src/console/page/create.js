@@ -3,13 +3,14 @@
 const TYPES = ['t3.small', 't3.medium', 't3.large', 't3.xlarge', 'm5.large', 'm5.xlarge', 'c5.large', 'c5.xlarge', 'r5.large'];
 const REGIONS = ['us-east-1', 'us-east-2', 'us-west-2', 'eu-central-1', 'eu-west-1', 'ap-northeast-1', 'ap-southeast-2'];
 const DEFAULT_ACCOUNT = '000000000000';
-/** What the form is of; none before it is first wanted. */
+/** What the form is of; none before it is first wanted.
+ * @type {any} */
 let draft = null;
 
 const split = (text) => text.split(/[\s,]+/).filter(Boolean);
 
 /** A group of fields that there can be several of. */
-function several(title, verb, make) {
+function several(name, title, verb, make) {
   const items = h('div', { class: 'several' });
   const add = h('button', { type: 'button', onclick: () => {
     const item = make(items.children.length + 1);
@@ -17,29 +18,30 @@ function several(title, verb, make) {
     item.querySelector('input').focus();
     showRecipe();
   } }, verb);
-  items.addEventListener('click', ({ target }) => {
+  items.addEventListener('click', (event) => {
+    const target = /** @type {Element} */ (event.target);
     if (!target.closest('button.drop')) return;
-    target.closest('.item').remove();
+    target.closest('.item')?.remove();
     add.focus();
     showRecipe();
   });
-  return h('fieldset', {}, h('legend', {}, title), items, add);
+  return h('fieldset', { 'data-rows': name }, h('legend', {}, title), items, add);
 }
 
 const drop = (what) => h('button', { type: 'button', class: 'drop', 'aria-label': `Remove ${what}` }, 'Remove');
 
 function groupItem(number) {
   return h('fieldset', { class: 'item' }, h('legend', {}, `Node group ${number}`), h('div', { class: 'fields' },
-    field({ label: 'Group name', name: 'group', value: `workers${number > 1 ? `-${number}` : ''}`, pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
-    field({ label: 'Instance type', name: 'type', value: 't3.medium', list: TYPES }),
-    field({ label: 'Min size', name: 'min', type: 'number', min: 0, max: 450, value: '1' }),
-    field({ label: 'Desired size', name: 'desired', type: 'number', min: 0, max: 450, value: '1' }),
-    field({ label: 'Max size', name: 'max', type: 'number', min: 1, max: 450, value: '2' })), drop(`node group ${number}`));
+    field({ label: 'Group name', name: 'group', members: 'nodegroupName', value: `workers${number > 1 ? `-${number}` : ''}`, pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
+    field({ label: 'Instance type', name: 'type', members: 'instanceType|instanceTypes', value: 't3.medium', list: TYPES }),
+    field({ label: 'Min size', name: 'min', members: 'minSize|Minimum capacity', type: 'number', min: 0, max: 450, value: '1' }),
+    field({ label: 'Desired size', name: 'desired', members: 'desiredSize|desired capacity', type: 'number', min: 0, max: 450, value: '1' }),
+    field({ label: 'Max size', name: 'max', members: 'maxSize', type: 'number', min: 1, max: 450, value: '2' })), drop(`node group ${number}`));
 }
 
 function tagItem(number) {
   return h('fieldset', { class: 'item' }, h('legend', { class: 'hidden' }, `Tag ${number}`), h('div', { class: 'fields' },
-    field({ label: 'Key', name: 'key', maxlength: 128 }), field({ label: 'Value', name: 'value', maxlength: 256, required: false })), drop(`tag ${number}`));
+    field({ label: 'Key', name: 'key', members: 'key|Tag keys', maxlength: 128 }), field({ label: 'Value', name: 'value', maxlength: 256, required: false })), drop(`tag ${number}`));
 }
 
 /** What the form says. */
@@ -87,13 +89,13 @@ function checkSizes() {
 async function submitCreate() {
   const wanted = want();
   const world = { account: wanted.account, region: wanted.region };
-  const taken = new Set(wanted.groups.map((group) => group.name));
-  if (taken.size < wanted.groups.length) throw new Error('Each node group needs a name of its own.');
+  const twice = wanted.groups.findIndex((group, at) => wanted.groups.findIndex(({ name }) => name === group.name) < at);
+  if (twice >= 0) throw fault(`nodeGroups[${twice}].nodegroupName`, 'Each node group needs a name of its own.');
   await request('POST', '/clusters', { body: requestOf(wanted), world });
   const parts = partsOf(wanted);
   if (parts.nodeGroups.length || parts.addons.length) {
     await request('POST', `/_k3eks/console/parts/${encodeURIComponent(wanted.name)}`, { body: parts, world })
-      .catch((error) => { throw Object.assign(error, { message: `The cluster is being made, but not its node groups and addons: ${error.message}` }); });
+      .catch((error) => { throw Object.assign(error, { before: 'The cluster is being made, but not its node groups and addons:' }); });
   }
   draft = null;
   say(`Cluster ${wanted.name} is being made.`);
@@ -124,43 +126,30 @@ async function offerAddons() {
 
 /** The form's parts, in the order in which they are filled in. */
 function createForm(known, checked, account) {
-  const wrong = h('p', { class: 'wrong', role: 'alert', hidden: true });
   const submit = h('button', { class: 'main', type: 'submit' }, 'Create cluster');
-  let busy = false;
-  const form = h('form', { oninput: showRecipe, onsubmit: async (event) => {
-    event.preventDefault();
-    if (busy) return;
-    busy = true;
-    wrong.hidden = true;
-    submit.setAttribute('aria-disabled', 'true');
-    await submitCreate().catch((error) => {
-      wrong.textContent = error.message;
-      wrong.hidden = false;
-    });
-    submit.removeAttribute('aria-disabled');
-    busy = false;
-  } },
+  const form = asking(submit, submitCreate, { oninput: showRecipe },
   h('fieldset', {}, h('legend', {}, 'Cluster'), h('div', { class: 'fields' },
-    field({ label: 'Name', name: 'name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,99}', title: 'letters, digits, - and _' }),
-    field({ label: 'Kubernetes version', name: 'version', required: false, options: [{ value: '', text: 'default' }, ...known] }),
+    field({ label: 'Name', name: 'name', members: 'name|displayName|clusterName|with name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,99}', title: 'letters, digits, - and _' }),
+    field({ label: 'Kubernetes version', name: 'version', members: 'version|kubernetesVersion|Kubernetes version', required: false, options: [{ value: '', text: 'default' }, ...known] }),
     field({ label: 'Region', name: 'region', value: 'us-east-1', list: REGIONS, pattern: '[a-z]{2}(-[a-z]+)+-[0-9]+', title: 'such as eu-central-1' }),
-    field({ label: 'Account', name: 'account', value: account, pattern: '[0-9]{12}', title: '12 digits', readonly: checked, hint: checked ? 'That of your key.' : undefined }),
-    field({ label: 'Role', name: 'role', value: role(account, 'k3eks-console'), hint: 'Need not exist.' }))),
+    field({ label: 'Account', name: 'account', members: 'accountID', value: account, pattern: '[0-9]{12}', title: '12 digits', readonly: checked, hint: checked ? 'That of your key.' : undefined }),
+    field({ label: 'Role', name: 'role', members: 'roleArn|serviceRole|Role Arn', value: role(account, 'k3eks-console'), hint: 'Need not exist.' }))),
   h('fieldset', {}, h('legend', {}, 'Network'), h('div', { class: 'fields' },
-    field({ label: 'Subnets', name: 'subnets', required: false, hint: 'Ids, with commas between them. Empty: some are made up.' }),
-    field({ label: 'Public access from', name: 'cidrs', required: false, hint: 'CIDR blocks. Empty: from everywhere.' })),
-  field({ label: 'Public endpoint', name: 'public', type: 'checkbox', checked: true }), field({ label: 'Private endpoint', name: 'private', type: 'checkbox' })),
-  several('Node groups', 'Add node group', groupItem),
-  several('Tags', 'Add tag', tagItem),
+    field({ label: 'Subnets', name: 'subnets', members: 'subnetIds|subnets|Subnets specified', required: false, hint: 'Ids, with commas between them. Empty: some are made up.' }),
+    field({ label: 'Public access from', name: 'cidrs', members: 'publicAccessCidrs|publicAccessSources|public access CIDRs', required: false, hint: 'CIDR blocks. Empty: from everywhere.' })),
+  field({ label: 'Public endpoint', name: 'public', members: 'endpointPublicAccess|publicAccess|public endpoint access', type: 'checkbox', checked: true }), field({ label: 'Private endpoint', name: 'private', members: 'endpointPrivateAccess|privateAccess', type: 'checkbox' })),
+  several('nodeGroups', 'Node groups', 'Add node group', groupItem),
+  several('tags', 'Tags', 'Add tag', tagItem),
   h('fieldset', {}, h('legend', {}, 'Addons'), h('div', { id: 'addons', class: 'checks' })),
-  wrong, h('div', { class: 'row' }, submit, h('a', { href: '#/clusters' }, 'Cancel')));
+  h('div', { class: 'row' }, submit, h('a', { href: '#/clusters' }, 'Cancel')));
+  const fields = /** @type {Record<string, any>} */ (/** @type {unknown} */ (form.elements));
   form.addEventListener('input', checkSizes);
-  form.elements.version.addEventListener('change', offerAddons);
-  form.elements.account.addEventListener('input', ({ target }) => {
-    if (form.elements.role.value === role(draft.account, 'k3eks-console')) form.elements.role.value = role(target.value, 'k3eks-console');
+  fields.version.addEventListener('change', offerAddons);
+  fields.account.addEventListener('input', ({ target }) => {
+    if (fields.role.value === role(draft.account, 'k3eks-console')) fields.role.value = role(target.value, 'k3eks-console');
     draft.account = target.value;
   });
-  form.elements.public.addEventListener('change', ({ target }) => { form.elements.cidrs.disabled = !target.checked; });
+  fields.public.addEventListener('change', ({ target }) => { fields.cidrs.disabled = !target.checked; });
   return form;
 }
 

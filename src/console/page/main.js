@@ -72,7 +72,7 @@ async function* events(answer, number) {
     }
     text += value;
     const blocks = text.split('\n\n');
-    text = blocks.pop();
+    text = blocks.pop() || '';
     for (const block of blocks) {
       const data = block.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5)).join('\n');
       if (data) yield JSON.parse(data);

@@ -11,13 +11,14 @@ const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(
 const bytes = (text) => new TextEncoder().encode(text);
 const sha256 = async (text) => hex(await crypto.subtle.digest('SHA-256', bytes(text)));
 
+/** @param {BufferSource} key */
 async function hmac(key, text) {
   const imported = await crypto.subtle.importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
   return crypto.subtle.sign('HMAC', imported, bytes(text));
 }
 
 /** Signature Version 4, which the EKS API asks for where it is strict. */
-async function signed(method, path, body, { id, secret, token }, region) {
+async function signed(method, path, body, { id, secret, token = '' }, region) {
   if (!trusted) throw Object.assign(new Error(`Signing requests ${UNTRUSTED}`), { denied: true });
   const url = new URL(path, location.href);
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
@@ -31,6 +32,7 @@ async function signed(method, path, body, { id, secret, token }, region) {
   const names = Object.keys(covered).join(';');
   const canonical = [method, encoded, query, ...Object.entries(covered).map(([name, value]) => `${name}:${value}`), '', names, await sha256(body)].join('\n');
   const toSign = ['AWS4-HMAC-SHA256', time, scope, await sha256(canonical)].join('\n');
+  /** @type {BufferSource} */
   let key = bytes(`AWS4${secret}`);
   for (const part of scope.split('/')) key = await hmac(key, part);
   const signature = hex(await hmac(key, toSign));
@@ -40,10 +42,15 @@ async function signed(method, path, body, { id, secret, token }, region) {
 /**
  * Asks the server. `world` is the account and region that an operation of the EKS API is meant for; `as` are keys other than those that
  * this tab is signed in with.
+ * @param {string} method
+ * @param {string} path
+ * @param {Asked} asked
+ * @returns {Promise<any>}
  */
 async function request(method, path, { body, world = {}, stream, as = keys.get() } = {}) {
   const text = body === undefined ? '' : JSON.stringify(body);
   const region = world.region || 'us-east-1';
+  /** @type {Record<string, string>} */
   const headers = text ? { 'content-type': 'application/json' } : {};
   if (as) {
     Object.assign(headers, await signed(method, path, text, as, region));
@@ -61,9 +68,8 @@ async function request(method, path, { body, world = {}, stream, as = keys.get()
     return type.includes('json') ? answer.json() : answer.text();
   }
   const said = await answer.json().catch(() => ({}));
-  const error = new Error(said.message || said.Message || `${answer.status} ${answer.statusText}`);
-  error.denied = answer.status === 403 || answer.status === 401;
-  throw error;
+  const { status } = answer;
+  throw Object.assign(new Error(said.message || said.Message || `${status} ${answer.statusText}`), { status, denied: status === 403 || status === 401 });
 }
 
 /** Paths of one cluster: here, and in the EKS API. */

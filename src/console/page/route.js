@@ -1,7 +1,8 @@
 /* The address, and the view that it stands for: `#/clusters`, `#/create`, `#/clusters/<account>/<region>/<name>/<tab>`. */
 
-/** What is shown: a view, and in that of a cluster which one. */
-const here = { view: null, of: null, key: null };
+/** What is shown: a view, and in that of a cluster which one.
+ * @type {{ view: string, of: any, key: string | null }} */
+const here = { view: '', of: null, key: null };
 
 /** How many resources claim to be one cluster, by its place. */
 const claims = new Map();

@@ -1,8 +1,10 @@
 /* The table of clusters: what is known, what is shown of it and in which order, and which ones are picked. */
 
-/** All clusters by key, as the server told of them last. */
+/** All clusters by key, as the server told of them last.
+ * @type {Map<string, Cluster>} */
 const clusters = new Map();
-/** Rows that exist, by key. */
+/** Rows that exist, by key.
+ * @type {Map<string, any>} */
 const rows = new Map();
 /** Keys of those that tell of the past. */
 const stale = new Set();
@@ -24,7 +26,8 @@ function phase(name) {
   return h('span', { class: `phase ${name || ''}` }, name || 'accepted');
 }
 
-/** The columns behind the one that picks: by what they sort, and what they say. */
+/** The columns behind the one that picks: by what they sort, and what they say.
+ * @type {Column[]} */
 const COLUMNS = [
   { title: 'Cluster', by: (cluster) => cluster.name },
   { title: 'Phase', by: (cluster) => cluster.phase || '' },
@@ -78,7 +81,7 @@ function wanted(cluster, only, words) {
 function order(a, b) {
   const { column: { by }, down } = sorting;
   const [x, y] = down ? [by(b), by(a)] : [by(a), by(b)];
-  return (typeof x === 'number' ? x - y : compare(x, y)) || compare(a.name, b.name) || compare(a.key, b.key);
+  return (typeof x === 'number' && typeof y === 'number' ? x - y : compare(String(x), String(y))) || compare(a.name, b.name) || compare(a.key, b.key);
 }
 
 /** Makes the rows of `body` those of `fresh`, and touches none that is where it has to be: each one costs with many. */
@@ -115,17 +118,20 @@ function seen() {
   return [...clusters.values()].filter((cluster) => wanted(cluster, only, words)).sort(order);
 }
 
+/** For the rows that aren't made at once. */
+let drawing = 0;
+
 /** Draws what is wanted, and leaves the focus where it is; that of a row that goes passes to the next one. */
 function draw() {
-  clearTimeout(draw.timer);
+  clearTimeout(drawing);
   if (!told || byId('clusters').hidden) return;
   const shown = seen();
   const body = byId('rows');
-  const focused = document.activeElement;
+  const focused = /** @type {HTMLElement} */ (document.activeElement);
   const row = body.contains(focused) ? focused.closest('tr') : null;
   const at = row ? [...body.children].indexOf(row) : -1;
   const { fresh, more } = make(shown);
-  if (more) draw.timer = setTimeout(draw, 20);
+  if (more) drawing = setTimeout(draw, 20);
   place(body, fresh);
   byId('table').hidden = shown.length === 0;
   if (row && document.activeElement !== focused) {
@@ -153,9 +159,12 @@ function phases() {
   select.value = occur.includes(value) ? value : '';
 }
 
+/** Those that are picked. */
+const pickedClusters = () => [...picked].flatMap((key) => clusters.get(key) || []);
+
 /** Says how many are picked, and offers what can be done with them. */
 function tellPicked(shown) {
-  const some = [...picked].map((key) => clusters.get(key));
+  const some = pickedClusters();
   const visible = new Set(shown.map((cluster) => cluster.key));
   const unseen = some.filter((cluster) => !visible.has(cluster.key)).length;
   const bulk = byId('bulk');
@@ -170,7 +179,7 @@ function tellPicked(shown) {
 
 /** Acts on those picked that the act is for; says so where there is none. */
 function withPicked(what, act) {
-  const some = [...picked].map((key) => clusters.get(key)).filter(may[what]);
+  const some = pickedClusters().filter(may[what]);
   if (some.length) act(some);
   else say({ Running: 'None of them is stopped or asleep.', Stopped: 'None of them can be stopped.', delete: 'All of them are being deleted.' }[what]);
 }

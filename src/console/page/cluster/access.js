@@ -6,16 +6,16 @@ const policyName = (arn) => arn.split('/').pop();
 const accessPolicies = async (cluster) => (await request('GET', '/access-policies?maxResults=100', { world: cluster })).accessPolicies;
 
 const policyFields = (known, policies = []) => rowsOf('policies', 'Access policies', 'policy', [
-  { label: 'Policy', name: 'policy', options: known.map(({ name, arn }) => ({ value: arn, text: name })) },
+  { label: 'Policy', name: 'policy', members: 'policyArn', options: known.map(({ name, arn }) => ({ value: arn, text: name })) },
   { label: 'Holds in', name: 'scope', options: [{ value: 'cluster', text: 'the whole cluster' }, { value: 'namespace', text: 'these namespaces' }] },
-  { label: 'Namespaces', name: 'namespaces', required: false, placeholder: 'web, team-*' },
+  { label: 'Namespaces', name: 'namespaces', members: 'namespaces|accessScope', required: false, placeholder: 'web, team-*' },
 ], policies.map(({ policyArn, accessScope }) => ({ policy: policyArn, scope: accessScope.type, namespaces: (accessScope.namespaces || []).join(', ') })));
 
 /** The scopes that a form gives its policies, by ARN. */
 function scopesOf(form) {
   const rows = rowValues(form, 'policies');
   const twice = rows.find(({ policy }, at) => rows.findIndex((row) => row.policy === policy) !== at);
-  if (twice) throw new Error(`${policyName(twice.policy)} is there twice: give it all its namespaces in one place.`);
+  if (twice) throw fault(`policies[${rows.indexOf(twice)}].policyArn`, `${policyName(twice.policy)} is there twice: give it all its namespaces in one place.`);
   return new Map(rows.map(({ policy, scope, namespaces }) => [policy, { type: scope, ...(scope === 'namespace' && { namespaces: split(namespaces) }) }]));
 }
 
@@ -37,15 +37,15 @@ function addEntry(cluster) {
     const now = new Map();
     let made = null;
     ask('Add an access entry', [h('div', { class: 'fields' },
-      field({ label: 'Principal', name: 'principal', placeholder: role(cluster.account, 'developer'), hint: 'ARN of an IAM role or user. Need not exist.' }),
+      field({ label: 'Principal', name: 'principal', members: 'principalArn|access entry resource', placeholder: role(cluster.account, 'developer'), hint: 'ARN of an IAM role or user. Need not exist.' }),
       field({ label: 'Type', name: 'type', options: ENTRY_TYPES }),
-      field({ label: 'User name', name: 'username', required: false, hint: 'Empty: made from the ARN.' }),
-      field({ label: 'Kubernetes groups', name: 'groups', required: false, hint: 'With commas.' })), policyFields(known),
+      field({ label: 'User name', name: 'username', members: 'username|The username', required: false, hint: 'Empty: made from the ARN.' }),
+      field({ label: 'Kubernetes groups', name: 'groups', members: 'kubernetesGroups|kubernetes group|kubernetes groups', required: false, hint: 'With commas.' })), policyFields(known),
     ], 'Add', async ({ principal, type, username, groups }, form) => {
       const wanted = scopesOf(form);
       if (made !== principal) await askEks(cluster, 'POST', '/access-entries', { principalArn: principal, type, ...given({ username, kubernetesGroups: split(groups) }) });
       made = principal;
-      await changePolicies(cluster, principal, now, wanted).catch((error) => { throw new Error(`The entry is there, but not all its policies: ${error.message}`); });
+      await changePolicies(cluster, principal, now, wanted).catch((error) => { throw Object.assign(error, { before: 'The entry is there, but not all its policies:' }); });
     }, { wide: true });
   });
 }
@@ -55,8 +55,8 @@ function editEntry(cluster, { principalArn: principal, type, username = '', kube
     const now = new Map(policies.map(({ policyArn, accessScope }) => [policyArn, { type: accessScope.type, ...(accessScope.type === 'namespace' && { namespaces: accessScope.namespaces }) }]));
     const own = type === 'STANDARD';
     let before = { username, groups: kubernetesGroups.join() };
-    const fields = own ? [h('div', { class: 'fields' }, field({ label: 'User name', name: 'username', required: false, value: username, hint: 'Empty: as it is.' }),
-      field({ label: 'Kubernetes groups', name: 'groups', required: false, value: kubernetesGroups.join(', '), hint: 'With commas.' }))] : [];
+    const fields = own ? [h('div', { class: 'fields' }, field({ label: 'User name', name: 'username', members: 'username|The username', required: false, value: username, hint: 'Empty: as it is.' }),
+      field({ label: 'Kubernetes groups', name: 'groups', members: 'kubernetesGroups|kubernetes group|kubernetes groups', required: false, value: kubernetesGroups.join(', '), hint: 'With commas.' }))] : [];
     ask(`Access of ${principal}`, [...fields, policyFields(known, policies)], 'Change', async (values, form) => {
       const wanted = scopesOf(form);
       const groups = split(values.groups || '');

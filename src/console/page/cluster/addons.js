@@ -24,19 +24,24 @@ function schemaOf({ configurationSchema, podIdentityConfiguration }) {
   ];
 }
 
-/** Fields for an addon; the schema follows the version that is chosen, and both the addon where one can be chosen. */
+/**
+ * Fields for an addon; the schema follows the version that is chosen, and both the addon where one can be chosen.
+ * @param {Cluster} cluster
+ * @param {any[]} offers
+ * @param {{ name?: string, version?: string, configuration?: string, account?: string }} addon
+ */
 function addonFields(cluster, offers, { name, version, configuration = '', account = '' }) {
-  const offer = () => offers.find(({ addonName }) => addonName === (chooser ? chooser.querySelector('select').value : name));
-  const chooser = name ? null : field({ label: 'Addon', name: 'addon', options: offers.map(({ addonName }) => addonName) });
-  const versionField = field({ label: 'Version', name: 'version', options: offer() ? versionOptions(offer()) : [version], value: version });
-  const select = versionField.querySelector('select');
+  const offer = () => offers.find(({ addonName }) => addonName === (chooser ? chooser.querySelector('select')?.value : name));
+  const chooser = name ? null : field({ label: 'Addon', name: 'addon', members: 'addonName', options: offers.map(({ addonName }) => addonName) });
+  const versionField = field({ label: 'Version', name: 'version', members: 'addonVersion', options: offer() ? versionOptions(offer()) : [version || ''], value: version });
+  const select = /** @type {HTMLSelectElement} */ (versionField.querySelector('select'));
   const schema = h('div', { role: 'region', 'aria-label': 'Configuration schema' });
   const showSchema = async () => {
     const query = new URLSearchParams({ addonName: offer()?.addonName || name, addonVersion: select.value });
     const asked = String(query);
     schema.dataset.of = asked;
     const shown = await request('GET', `/addons/configuration-schemas?${query}`, { world: cluster }).then(schemaOf, (error) => [h('p', { class: 'wrong' }, error.message)]);
-    if (schema.dataset.of === asked) schema.replaceChildren(...shown.filter(Boolean));
+    if (schema.dataset.of === asked) schema.replaceChildren(.../** @type {Node[]} */ (shown.filter(Boolean)));
   };
   const choose = () => {
     select.replaceChildren(...versionOptions(offer()).map(({ value, text }) => h('option', { value }, text)));
@@ -48,9 +53,9 @@ function addonFields(cluster, offers, { name, version, configuration = '', accou
   if (chooser) choose();
   else showSchema();
   return [h('div', { class: 'fields' }, ...(chooser ? [chooser] : []), versionField,
-    field({ label: 'Role of its service account', name: 'account', required: false, value: account, hint: 'ARN. Recorded only.' }),
-    field({ label: 'Conflicts', name: 'conflicts', required: false, options: [{ value: '', text: 'as before' }, 'NONE', 'OVERWRITE', 'PRESERVE'], hint: 'Recorded only.' })),
-  field({ label: 'Configuration', name: 'configuration', type: 'textarea', rows: 5, required: false, value: configuration, hint: 'JSON or YAML, as the schema below has it.', spellcheck: 'false', class: 'mono' }), schema];
+    field({ label: 'Role of its service account', name: 'account', members: 'serviceAccountRoleArn', required: false, value: account, hint: 'ARN. Recorded only.' }),
+    field({ label: 'Conflicts', name: 'conflicts', members: 'resolveConflicts', required: false, options: [{ value: '', text: 'as before' }, 'NONE', 'OVERWRITE', 'PRESERVE'], hint: 'Recorded only.' })),
+  field({ label: 'Configuration', name: 'configuration', members: 'configurationValues|ConfigurationValue', type: 'textarea', rows: 5, required: false, value: configuration, hint: 'JSON or YAML, as the schema below has it.', spellcheck: 'false', class: 'mono' }), schema];
 }
 
 function addAddon(cluster, there) {

@@ -3,7 +3,8 @@
  * of this tab. The server passes it on, and has no way into the cluster of its own.
  */
 
-const childToken = { of: null, text: null, until: 0 };
+/** @type {{ of: string | null, text: string, until: number }} */
+const childToken = { of: null, text: '', until: 0 };
 
 /** A presigned question to STS who its signer is, bound to the cluster by a signed header. Nobody asks it: the cluster's API server has it checked. */
 async function signToken({ name, region }, { id, secret, token }) {
@@ -16,6 +17,7 @@ async function signToken({ name, region }, { id, secret, token }) {
   };
   const query = Object.entries(parameters).map((pair) => pair.map(encodeURIComponent).join('=')).join('&');
   const canonical = ['GET', '/', query, `host:${host}`, `x-k8s-aws-id:${name}`, '', 'host;x-k8s-aws-id', await sha256('')].join('\n');
+  /** @type {BufferSource} */
   let key = bytes(`AWS4${secret}`);
   for (const part of scope.split('/')) key = await hmac(key, part);
   const signature = hex(await hmac(key, ['AWS4-HMAC-SHA256', time, scope, await sha256(canonical)].join('\n')));
@@ -33,7 +35,12 @@ async function tokenFor(cluster) {
   return childToken.text;
 }
 
-/** Asks a cluster; `rest` is what, below its own address. */
+/**
+ * Asks a cluster; `rest` is what, below its own address.
+ * @param {Cluster} cluster
+ * @param {string} rest
+ * @param {{ method?: string, signal?: AbortSignal }} how
+ */
 async function askChild(cluster, rest, { method = 'GET', signal } = {}) {
   const path = `${own(cluster)}/child/${rest}`;
   const mine = keys.get();
@@ -55,7 +62,13 @@ function unasked({ summary, status }) {
   return null;
 }
 
-/** Asks for something now and every so often, while it is shown and somebody looks; `question` of null asks nothing. */
+/**
+ * Asks for something now and every so often, while it is shown and somebody looks; `question` of null asks nothing.
+ * @param {string | null} question
+ * @param {(signal: AbortSignal) => Promise<any>} ask
+ * @param {number} every
+ * @returns {{ data?: any, error?: Error }}
+ */
 function usePolled(question, ask, every) {
   const [told, tell] = useState({});
   useEffect(() => {
@@ -112,7 +125,7 @@ function Inside({ found, namespace = '', view, beside = null, ...rest }) {
   const why = unasked(found);
   const question = why ? null : `rights${namespace ? `?namespace=${encodeURIComponent(namespace)}` : ''}`;
   const { data, error } = useChild(found.summary, question, 30_000);
-  const last = useRef(null);
+  const last = useRef();
   if (data) last.current = data;
   if (why) return html`<p class="empty">${why}</p>${beside}`;
   // While another namespace is asked about, what was shown stays, and offers nothing.

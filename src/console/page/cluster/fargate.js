@@ -10,9 +10,9 @@ function labelsIn(text) {
 
 function addProfile(cluster) {
   ask(`Add a Fargate profile to ${cluster.name}`, [h('div', { class: 'fields' },
-    field({ label: 'Name', name: 'name' }), field({ label: 'Pod execution role', name: 'role', value: role(cluster.account, 'k3eks-console-fargate'), hint: 'Need not exist.' }),
-    field({ label: 'Subnets', name: 'subnets', required: false, hint: 'With commas. Empty: the cluster’s.' })),
-  rowsOf('selectors', 'Pods', 'selector', [{ label: 'In namespace', name: 'namespace' }, { label: 'With labels', name: 'labels', required: false, placeholder: 'app=web, tier=front' }], [{ namespace: 'default' }]),
+    field({ label: 'Name', name: 'name', members: 'fargateProfileName|Fargate profile name|fargate profile name|with this name' }), field({ label: 'Pod execution role', name: 'role', members: 'podExecutionRoleArn|Role Arn', value: role(cluster.account, 'k3eks-console-fargate'), hint: 'Need not exist.' }),
+    field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, hint: 'With commas. Empty: the cluster’s.' })),
+  rowsOf('selectors', 'Pods', 'selector', [{ label: 'In namespace', name: 'namespace', members: 'namespace|namespace in selector|namespace value' }, { label: 'With labels', name: 'labels', members: 'labels|label in selector|Label pairs', required: false, placeholder: 'app=web, tier=front' }], [{ namespace: 'default' }]),
   pairsOf('tags', 'Tags', 'tag'),
   ], 'Add', ({ name, role: podExecutionRoleArn, subnets }, form) => {
     const selectors = rowValues(form, 'selectors').map(({ namespace, labels }) => ({ namespace, ...labelsIn(labels) }));

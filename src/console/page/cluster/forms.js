@@ -25,7 +25,15 @@ function unchangeable({ summary }) {
 /** Whether an update is under way: of what `is` tells of, or of the cluster itself. */
 const updating = ({ updates }, is = ({ nodegroupName, addonName }) => !nodegroupName && !addonName) => updates.some(({ spec, status }) => (status?.state || 'InProgress') === 'InProgress' && is(spec));
 
-/** Fields of which there can be several: `columns` are those of one, `items` the values that are there already. */
+/**
+ * Fields of which there can be several: `columns` are those of one, `items` the values that are there already.
+ * @param {string} name
+ * @param {string} title
+ * @param {string} one
+ * @param {Field[]} columns
+ * @param {any[]} items
+ * @param {string} [hint]
+ */
 function rowsOf(name, title, one, columns, items = [], hint) {
   const list = h('div');
   const make = (values) => h('div', { class: 'item', role: 'group', 'aria-label': one }, h('div', { class: 'fields' },
@@ -33,12 +41,13 @@ function rowsOf(name, title, one, columns, items = [], hint) {
   h('button', { type: 'button', class: 'drop', 'aria-label': `Remove ${one}` }, 'Remove'));
   const add = h('button', { type: 'button', onclick: () => {
     list.append(make({}));
-    list.lastChild.querySelector('input, select').focus();
+    /** @type {HTMLElement} */ (list.lastElementChild?.querySelector('input, select')).focus();
   } }, `Add ${one}`);
   list.append(...items.map(make));
-  list.addEventListener('click', ({ target }) => {
+  list.addEventListener('click', (event) => {
+    const target = /** @type {Element} */ (event.target);
     if (!target.closest('button.drop')) return;
-    target.closest('.item').remove();
+    target.closest('.item')?.remove();
     add.focus();
   });
   return h('fieldset', { 'data-rows': name }, h('legend', {}, title), hint && h('small', {}, hint), list, add);
@@ -50,7 +59,7 @@ function rowValues(form, name) {
   return items.map((item) => Object.fromEntries([...item.querySelectorAll('[name]')].map((input) => [input.name, input.value.trim()])));
 }
 
-const pairColumns = [{ label: 'Key', name: 'key' }, { label: 'Value', name: 'value', required: false }];
+const pairColumns = [{ label: 'Key', name: 'key', members: 'key|Tag keys' }, { label: 'Value', name: 'value', required: false }];
 const pairsOf = (name, title, one, map = {}, hint) => rowsOf(name, title, one, pairColumns, Object.entries(map).map(([key, value]) => ({ key, value })), hint);
 const pairValues = (form, name) => Object.fromEntries(rowValues(form, name).map(({ key, value }) => [key, value]));
 

@@ -5,13 +5,16 @@ const groupPath = (name, rest = '') => `/node-groups/${encodeURIComponent(name)}
 const groupNote = 'Recorded only.';
 
 const sizeFields = (sizes = { minSize: 1, desiredSize: 1, maxSize: 2 }) => h('fieldset', {}, h('legend', {}, 'Nodes'), h('div', { class: 'fields' },
-  [['Min size', 'minSize', 0], ['Desired size', 'desiredSize', 0], ['Max size', 'maxSize', 1]].map(([label, name, min]) => field({ label, name, type: 'number', min, value: String(sizes[name]) }))));
+  field({ label: 'Min size', name: 'minSize', members: 'minSize|Minimum capacity', type: 'number', min: 0, value: String(sizes.minSize) }),
+  field({ label: 'Desired size', name: 'desiredSize', members: 'desiredSize|desired capacity', type: 'number', min: 0, value: String(sizes.desiredSize) }),
+  field({ label: 'Max size', name: 'maxSize', members: 'maxSize|quota of', type: 'number', min: 1, value: String(sizes.maxSize) })));
 const sizesOf = (values) => Object.fromEntries(['minSize', 'desiredSize', 'maxSize'].map((name) => [name, Number(values[name])]));
 
+/** @param {{ maxUnavailable?: number, maxUnavailablePercentage?: number | null }} config */
 function updateFields({ maxUnavailable, maxUnavailablePercentage } = { maxUnavailable: 1 }) {
   const percent = maxUnavailablePercentage !== undefined && maxUnavailablePercentage !== null;
   return h('fieldset', {}, h('legend', {}, 'Updates'), h('div', { class: 'fields' },
-    field({ label: 'At most away at a time', name: 'away', type: 'number', min: 1, max: 100, value: String(percent ? maxUnavailablePercentage : maxUnavailable ?? 1) }),
+    field({ label: 'At most away at a time', name: 'away', members: 'maxUnavailable|maxUnavailablePercentage|max-unavailable', type: 'number', min: 1, max: 100, value: String(percent ? maxUnavailablePercentage : maxUnavailable ?? 1) }),
     field({ label: 'Counted in', name: 'unit', options: [{ value: 'maxUnavailable', text: 'nodes' }, { value: 'maxUnavailablePercentage', text: 'percent of the nodes' }], value: percent ? 'maxUnavailablePercentage' : 'maxUnavailable' })));
 }
 const updateConfigOf = ({ away, unit }) => ({ [unit]: Number(away) });
@@ -29,15 +32,15 @@ async function groupVersions(cluster, above = 0) {
 function addGroup(cluster) {
   return withAsked(groupVersions(cluster), (known) => ask(`Add a node group to ${cluster.name}`, [
     h('div', { class: 'fields' },
-      field({ label: 'Name', name: 'name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
-      field({ label: 'Instance types', name: 'types', value: 't3.medium', list: TYPES, hint: 'With commas. The first one sets a node’s CPU and memory.' }),
-      field({ label: 'Kubernetes version', name: 'version', options: known.length ? known : [cluster.version] })),
+      field({ label: 'Name', name: 'name', members: 'nodegroupName|with name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
+      field({ label: 'Instance types', name: 'types', members: 'instanceTypes|instance type|instance types', value: 't3.medium', list: TYPES, hint: 'With commas. The first one sets a node’s CPU and memory.' }),
+      field({ label: 'Kubernetes version', name: 'version', members: 'version|Kubernetes version', options: known.length ? known : [cluster.version] })),
     sizeFields(), labelFields({}), taintFields(), updateFields(),
     h('details', {}, h('summary', {}, 'More settings'), h('div', { class: 'fields' },
-      field({ label: 'Capacity', name: 'capacity', options: ['ON_DEMAND', 'SPOT'], hint: 'Sets the nodes’ label only: nothing is ever taken away.' }),
-      field({ label: 'Disk in GiB', name: 'disk', type: 'number', min: 1, required: false, hint: groupNote }),
-      field({ label: 'Subnets', name: 'subnets', required: false, hint: `With commas. Empty: the cluster’s. ${groupNote}` }),
-      field({ label: 'Role', name: 'role', value: role(cluster.account, 'k3eks-console-node'), hint: `Need not exist. ${groupNote}` })),
+      field({ label: 'Capacity', name: 'capacity', members: 'capacityType', options: ['ON_DEMAND', 'SPOT'], hint: 'Sets the nodes’ label only: nothing is ever taken away.' }),
+      field({ label: 'Disk in GiB', name: 'disk', members: 'diskSize|Disk size', type: 'number', min: 1, required: false, hint: groupNote }),
+      field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, hint: `With commas. Empty: the cluster’s. ${groupNote}` }),
+      field({ label: 'Role', name: 'role', members: 'nodeRole|Role Arn', value: role(cluster.account, 'k3eks-console-node'), hint: `Need not exist. ${groupNote}` })),
     pairsOf('tags', 'Tags', 'tag', {}, groupNote)),
   ], 'Add', async (values, form) => {
     const { name, types, version, capacity, disk, subnets } = values;
@@ -51,7 +54,7 @@ function addGroup(cluster) {
 }
 
 function scale(cluster, group) {
-  ask(`Scale ${group.name}`, [{ label: 'Nodes', name: 'nodes', type: 'number', min: 0, value: String(group.scaling.desiredSize) }], 'Scale', ({ nodes }) => {
+  ask(`Scale ${group.name}`, [{ label: 'Nodes', name: 'nodes', members: 'desiredSize|minSize|maxSize|desired capacity|Minimum capacity', type: 'number', min: 0, value: String(group.scaling.desiredSize) }], 'Scale', ({ nodes }) => {
     const desiredSize = Number(nodes);
     const scalingConfig = { desiredSize, minSize: Math.min(group.scaling.minSize, desiredSize), maxSize: Math.max(group.scaling.maxSize, desiredSize) };
     return askEks(cluster, 'POST', groupPath(group.name, '/update-config'), { scalingConfig });
@@ -61,7 +64,11 @@ function scale(cluster, group) {
 /** What a form wants a group to be. */
 const wantedGroup = (values, form) => ({ scalingConfig: sizesOf(values), labels: pairValues(form, 'labels'), taints: taintsOf(form), updateConfig: updateConfigOf(values) });
 
-/** What UpdateNodegroupConfig has to be asked, so that a group becomes what is wanted; nothing that is so already. */
+/**
+ * What UpdateNodegroupConfig has to be asked, so that a group becomes what is wanted; nothing that is so already.
+ * @param {any} before
+ * @param {{ scalingConfig?: any, labels?: any, taints?: any[], updateConfig?: any }} wanted
+ */
 function groupChange(before, { scalingConfig, labels: wantedLabels = {}, taints: wantedTaints = [], updateConfig }) {
   const labels = difference(before.labels, wantedLabels);
   const named = ({ key, effect }) => `${key}:${effect}`;
@@ -93,7 +100,7 @@ function editGroup(cluster, { name }) {
 
 function upgradeGroup(cluster, group) {
   return withAsked(groupVersions(cluster, minorOf(group.version)), (known) => ask(`Upgrade ${group.name}`, [
-    { label: 'To', name: 'version', options: known.length ? known : [cluster.version] },
+    { label: 'To', name: 'version', members: 'version|Kubernetes version', options: known.length ? known : [cluster.version] },
     { label: 'Force: also where a PodDisruptionBudget keeps pods from going', name: 'force', type: 'checkbox' },
   ], 'Upgrade', ({ version, force }) => askEks(cluster, 'POST', groupPath(group.name, '/update-version'), { version, ...(force && { force: true }) }),
   { text: `It runs ${group.version}. New nodes are ready before old ones are drained.` }));

@@ -14,7 +14,10 @@ function LogText({ text, label }) {
   return html`<pre class="log" ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${scrolled}>${text || 'Nothing was said yet.'}</pre>`;
 }
 
-/** A log as it comes; asked for anew with each `attempt`. */
+/**
+ * A log as it comes; asked for anew with each `attempt`.
+ * @returns {{ text: string, over?: boolean, error?: Error }}
+ */
 function useStream(cluster, rest, attempt) {
   const [state, set] = useState({ text: '' });
   useEffect(() => {
@@ -29,7 +32,7 @@ function useStream(cluster, rest, attempt) {
     const read = async () => {
       try {
         const answer = await askChild(cluster, rest, { signal: ended.signal });
-        const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+        const reader = /** @type {ReadableStream} */ (answer.body).pipeThrough(new TextDecoderStream()).getReader();
         for (;;) {
           const { value, done } = await reader.read();
           if (done) break;
@@ -58,7 +61,7 @@ function PodLog({ cluster, pod, close }) {
   const [container, choose] = useState(containers[0]);
   const [previous, before] = useState(false);
   const [attempt, again] = useState(0);
-  const where = new URLSearchParams({ namespace, pod: name, container, previous, follow: !previous });
+  const where = new URLSearchParams({ namespace, pod: name, container, previous: String(previous), follow: String(!previous) });
   const { text, error, over } = useStream(cluster, `log?${where}`, attempt);
   const heading = useRef();
   useEffect(() => heading.current.focus(), [attempt]);

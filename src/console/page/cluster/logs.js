@@ -14,7 +14,7 @@ function LiveAudit({ found: { summary, spec }, rights }) {
   const [server, choose] = useState(0);
   const [words, search] = useState('');
   const rest = rights.may.audit ? `audit?server=${server}` : null;
-  const { data, error } = usePolled(rest && `${summary.key} ${rest}`, async (signal) => auditEvents(await (await askChild(summary, rest, { signal })).text()), 5000);
+  const { data, error } = usePolled(rest && `${summary.key} ${rest}`, async (signal) => auditEvents(await (await askChild(summary, rest || '', { signal })).text()), 5000);
   if (!rest) return html`<p class="empty">The audit log tells of everybody: the cluster shows it to whom it lets through to its nodes (get nodes/proxy), as AmazonEKSClusterAdminPolicy does.</p>`;
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   const text = (event) => `${event.user?.username} ${event.verb} ${event.requestURI} ${event.responseStatus?.code}`;

@@ -15,7 +15,7 @@ async function documentOf(cluster) {
     upgradePolicy: taken(one.upgradePolicy, ['supportType']), deletionProtection: one.deletionProtection, tags: one.tags || {},
     nodegroups: Object.fromEntries(groups.map((group) => [group.nodegroupName, taken(group, GROUP)])),
   });
-  return { document, arns: new Map([['', one.arn], ...groups.map((group) => [group.nodegroupName, group.nodegroupArn])]) };
+  return { document, arns: new Map(Object.entries({ '': one.arn, ...Object.fromEntries(groups.map((group) => [group.nodegroupName, group.nodegroupArn])) })) };
 }
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);

@@ -2,10 +2,12 @@
 
 const { html, render, useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState } = htmPreact;
 
-/** The tabs, in their order. */
+/** The tabs, in their order.
+ * @type {Tab[]} */
 const clusterTabs = [];
 
-/** Adds a tab. `view` gets what is known of the cluster as `found`, and `refresh`, which looks again; hooks may be used in it. */
+/** Adds a tab. `view` gets what is known of the cluster as `found`, and `refresh`, which looks again; hooks may be used in it.
+ * @param {Tab} tab */
 function addTab(tab) {
   clusterTabs.push(tab);
   clusterTabs.sort((a, b) => a.order - b.order);

@@ -3,16 +3,16 @@
 const associationPath = (id = '') => `/pod-identity-associations${id && `/${encodeURIComponent(id)}`}`;
 
 const roleFields = (cluster, { roleArn = '', targetRoleArn = '', disableSessionTags = false, policy = '' }) => [
-  field({ label: 'Role', name: 'roleArn', value: roleArn, placeholder: role(cluster.account, 'app'), hint: 'ARN of a role of the cluster’s account. Need not exist.' }),
+  field({ label: 'Role', name: 'roleArn', members: 'roleArn|Role Arn|The role', value: roleArn, placeholder: role(cluster.account, 'app'), hint: 'ARN of a role of the cluster’s account. Need not exist.' }),
   field({ label: 'Target role', name: 'targetRoleArn', value: targetRoleArn || '', required: false, hint: 'ARN of a role, of any account, that pods get by way of the first. Empty: none.' }),
-  field({ label: 'Session policy', name: 'policy', type: 'textarea', rows: 3, class: 'mono', spellcheck: 'false', value: policy || '', required: false, hint: 'JSON; needs sessions without tags. Empty: none.' }),
+  field({ label: 'Session policy', name: 'policy', members: 'policy|The policy', type: 'textarea', rows: 3, class: 'mono', spellcheck: 'false', value: policy || '', required: false, hint: 'JSON; needs sessions without tags. Empty: none.' }),
   field({ label: 'Sessions have no tags', name: 'disableSessionTags', type: 'checkbox', checked: disableSessionTags }),
 ];
 const roleValues = ({ roleArn, targetRoleArn, policy, disableSessionTags }) => ({ roleArn, targetRoleArn, policy, disableSessionTags: Boolean(disableSessionTags) });
 
 function addAssociation(cluster) {
   ask(`Give pods of ${cluster.name} a role`, [
-    { label: 'Namespace', name: 'namespace', value: 'default' }, { label: 'Service account', name: 'serviceAccount' }, ...roleFields(cluster, {}),
+    { label: 'Namespace', name: 'namespace', members: 'namespace|Invalid namespace', value: 'default' }, { label: 'Service account', name: 'serviceAccount' }, ...roleFields(cluster, {}),
   ], 'Add', (values) => askEks(cluster, 'POST', associationPath(), { namespace: values.namespace, serviceAccount: values.serviceAccount, ...given(roleValues(values)) }));
 }
 

@@ -13,9 +13,9 @@ function protect(cluster, on) {
 
 function editEndpoint(cluster, vpc) {
   ask(`Endpoint of ${cluster.name}`, [
-    { label: 'Public access: from outside', name: 'open', type: 'checkbox', checked: vpc.endpointPublicAccess },
-    { label: 'From these networks', name: 'cidrs', value: (vpc.publicAccessCidrs || []).join(', '), required: false, hint: 'CIDR blocks, with commas. 0.0.0.0/0: everywhere.' },
-    { label: 'Private access', name: 'inside', type: 'checkbox', checked: vpc.endpointPrivateAccess },
+    { label: 'Public access: from outside', name: 'open', members: 'endpointPublicAccess|public endpoint access', type: 'checkbox', checked: vpc.endpointPublicAccess },
+    { label: 'From these networks', name: 'cidrs', members: 'publicAccessCidrs|public access CIDRs', value: (vpc.publicAccessCidrs || []).join(', '), required: false, hint: 'CIDR blocks, with commas. 0.0.0.0/0: everywhere.' },
+    { label: 'Private access', name: 'inside', members: 'endpointPrivateAccess', type: 'checkbox', checked: vpc.endpointPrivateAccess },
   ], 'Change', ({ open, cidrs, inside }) => changeConfig(cluster, { resourcesVpcConfig: {
     endpointPublicAccess: Boolean(open), endpointPrivateAccess: Boolean(inside), ...(open && given({ publicAccessCidrs: split(cidrs) })),
   } }), { text: 'Nodes and pods of the cluster reach its API server in any case.' });
@@ -24,7 +24,7 @@ function editEndpoint(cluster, vpc) {
 function editLogging(cluster, enabled) {
   const box = (type) => field({ label: type, name: 'type', type: 'checkbox', value: type, checked: enabled.includes(type) });
   ask(`Logs of ${cluster.name}`, LOG_TYPES.map(box), 'Change', (_, form) => {
-    const on = [...form.querySelectorAll('[name=type]:checked')].map(({ value }) => value);
+    const on = new FormData(form).getAll('type').map(String);
     const off = LOG_TYPES.filter((type) => !on.includes(type));
     return changeConfig(cluster, { logging: { clusterLogging: [{ types: on, enabled: true }, { types: off, enabled: false }].filter(({ types }) => types.length) } });
   }, { text: 'The audit log is kept on the server; turning it on or off restarts the API server. The others are recorded only: the server’s container has those logs in any case.' });
@@ -36,7 +36,7 @@ function editSupport(cluster, supportType) {
 }
 
 function encrypt(cluster) {
-  ask(`Encrypt the Secrets of ${cluster.name}`, [{ label: 'KMS key', name: 'keyArn', value: `arn:aws:kms:${cluster.region}:${cluster.account}:key/k3eks-console`, hint: 'ARN. Recorded only: the cluster makes a key of its own.' }], 'Encrypt',
+  ask(`Encrypt the Secrets of ${cluster.name}`, [{ label: 'KMS key', name: 'keyArn', members: 'keyArn|KMS key', value: `arn:aws:kms:${cluster.region}:${cluster.account}:key/k3eks-console`, hint: 'ARN. Recorded only: the cluster makes a key of its own.' }], 'Encrypt',
     ({ keyArn }) => askEks(cluster, 'POST', '/encryption-config/associate', { encryptionConfig: [{ resources: ['secrets'], provider: { keyArn } }] }),
     { text: 'The API server restarts. There is no way back.' });
 }
@@ -46,7 +46,7 @@ async function upgrade(cluster) {
   const known = await versions().catch(() => []);
   const next = known.filter((version) => minorOf(version) === minorOf(cluster.version) + 1);
   if (!next.length) return say(`There is no version after ${cluster.version}.`);
-  return ask(`Upgrade ${cluster.name}`, [{ label: 'To', name: 'version', options: next },
+  return ask(`Upgrade ${cluster.name}`, [{ label: 'To', name: 'version', members: 'version|Kubernetes version', options: next },
     { label: 'Force: also where an insight says that something has to be done first', name: 'force', type: 'checkbox' },
   ], 'Upgrade', ({ version, force }) => askEks(cluster, 'POST', '/updates', { version, ...(force && { force: true }) }),
   { text: 'The API server is away for some seconds. Versions never go down. Node groups keep theirs until they are upgraded.' });

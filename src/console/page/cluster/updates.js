@@ -52,7 +52,10 @@ function Steps({ update, found, events }) {
 function useGroupEvents({ summary, updates }) {
   const names = [...new Set(updates.map(({ spec }) => spec.nodegroupName))].filter((name) => summary.groups.some((group) => group.name === name));
   const question = JSON.stringify([summary.key, names, updates.map(({ metadata }) => metadata.resourceVersion), summary.groups.map(({ says }) => says)]);
-  const look = async () => new Map(await Promise.all(names.map(async (name) => [name, await request('GET', `${own(summary)}/nodegroups/${encodeURIComponent(name)}/events`)])));
+  const look = async () => {
+    const found = await Promise.all(names.map((name) => request('GET', `${own(summary)}/nodegroups/${encodeURIComponent(name)}/events`)));
+    return new Map(names.map((name, at) => [name, found[at]]));
+  };
   const { data } = usePolled(names.length ? question : null, look, 30_000);
   const last = useRef(new Map());
   if (data) last.current = data;

@@ -1,7 +1,10 @@
 /* One cluster: its header, its tabs, and what keeps them true. */
 
-/** What is shown. Of answers that overtake each other only the last one asked for counts. */
-const clusterView = { element: null, key: null, tab: null, found: null, error: null, asked: 0, timer: null };
+/**
+ * What is shown. Of answers that overtake each other only the last one asked for counts.
+ * @type {{ element: any, key: string | null, tab: string, found: Found | null, error: Error | null, asked: number, timer: number | null }}
+ */
+const clusterView = { element: null, key: null, tab: '', found: null, error: null, asked: 0, timer: null };
 
 /** Shows the cluster of this key, on the tab that `route` names; with no key, none. */
 function showCluster(element, key, route = {}) {
@@ -55,7 +58,7 @@ function drawCluster() {
 
 /** Goes to a tab, by its address. */
 function openTab(id) {
-  go(clusterView.found.summary, id);
+  if (clusterView.found) go(clusterView.found.summary, id);
 }
 
 function Cluster({ tab, found, error }) {

@@ -7,7 +7,8 @@ const WORKLOADS = [
 ];
 const idOf = ({ metadata }) => `${metadata.namespace}/${metadata.name}`;
 
-/** Why a pod isn't what its phase says, in one word. */
+/** Why a pod isn't what its phase says, in one word.
+ * @param {any} pod */
 function podState({ metadata, status = {} }) {
   if (metadata.deletionTimestamp) return 'Terminating';
   const waiting = (status.containerStatuses || []).map(({ state }) => state?.waiting?.reason || (status.phase !== 'Succeeded' && state?.terminated?.reason)).find(Boolean);
@@ -47,6 +48,7 @@ function Controllers({ found, rights, namespace }) {
   const all = kinds.map((kind) => ({ kind, ...useObjects(found.summary, rights, kind, namespace) }));
   const names = { deployments: 'Deployment', statefulsets: 'StatefulSet', daemonsets: 'DaemonSet' };
   const items = all.flatMap(({ kind, items: some = [] }) => some.map((item) => ({ ...item, kind })));
+  /** @param {any} item */
   const cells = ({ kind, metadata, spec = {}, status = {} }) => [names[kind], metadata.namespace, html`<code>${metadata.name}</code>`,
     html`<${Ready} ready=${status.readyReplicas ?? status.numberReady ?? 0} wanted=${spec.replicas ?? status.desiredNumberScheduled ?? 0} />`,
     (spec.template?.spec?.containers || []).map(({ image }) => html`<div class="mono">${image}</div>`), html`<${Ago} time=${metadata.creationTimestamp} />`];
@@ -81,7 +83,7 @@ const WORKLOAD_VIEWS = { Pods, Controllers, Services, Claims };
 
 function LiveWorkloads({ found, rights, namespace, choose: chooseNamespace, suggested }) {
   const [title, look] = useState('Pods');
-  const [opened, setOpened] = useState(null);
+  const [opened, setOpened] = useState(/** @type {any} */ (null));
   const open = (pod, from) => setOpened({ pod, from });
   const close = () => {
     setOpened(null);

@@ -21,7 +21,7 @@ function Diff({ before, after }) {
 function YamlEditor({ found, close }) {
   const { summary } = found;
   const draft = yamlDrafts.get(summary.key);
-  const [{ operations, doing, error }, tell] = useState({});
+  const [{ operations, doing, error }, tell] = useState(/** @type {{ operations?: any[], doing?: string, error?: string }} */ ({}));
   const [area, heading] = [useRef(), useRef()];
   useEffect(() => area.current.focus(), []);
   useEffect(() => { if (operations) heading.current.focus(); }, [operations]);
@@ -32,7 +32,7 @@ function YamlEditor({ found, close }) {
     tell(all.length ? { operations: all } : { error: 'Nothing was changed.' });
   };
   const apply = async () => {
-    if (doing) return;
+    if (doing || !operations) return;
     for (const [at, one] of operations.entries()) {
       tell({ operations, doing: `${at + 1} of ${operations.length}: ${one.words}` });
       await runOperation(summary, one).catch(async (why) => {
@@ -54,9 +54,9 @@ function YamlEditor({ found, close }) {
     if (operations || error) tell({});
   };
   return html`<label class="field" for="yaml-text">What the EKS API lets change</label>
-    <textarea id="yaml-text" class="yaml" ref=${area} spellcheck=${false} defaultValue=${draft.text} onInput=${input} readonly=${Boolean(doing)}></textarea>
+    <textarea id="yaml-text" class="yaml" ref=${area} spellcheck=${false} aria-invalid=${error ? 'true' : null} aria-describedby=${error ? 'yaml-wrong' : null} defaultValue=${draft.text} onInput=${input} readonly=${Boolean(doing)}></textarea>
     <p class="says">Values that aren’t there stay as they are; logs, labels, taints and tags that aren’t there go. Node groups come and go on their tab.</p>
-    ${error && html`<p class="wrong" role="alert">${error}</p>`}
+    ${error && html`<p class="wrong" id="yaml-wrong" role="alert">${error}</p>`}
     <div class="row"><button onClick=${() => show().catch(fail)}>Show the changes</button><button onClick=${cancel}>Cancel</button></div>
     ${operations && html`<h3 tabindex="-1" ref=${heading}>What changes</h3>
       <${Diff} before=${printed(draft.from.document)} after=${draft.text} />

@@ -1,0 +1,150 @@
+/*
+ * What the server refuses, said at the fields that it is about, and the rest at the form. Every form shows refusals this way.
+ *
+ * A field knows what the API calls it: the members of a request and of a resource, and the words that EKS has for them in its sentences.
+ */
+
+/** Statuses of refusals that are about what was asked; others are about who asked, or about the server. */
+const ABOUT_THE_REQUEST = [400, 409];
+
+/** An error about one field of a form, by its path in what is asked for.
+ * @returns {Refusal} */
+const fault = (at, text) => Object.assign(new Error(text), { at });
+
+/** The single faults that one refusal tells of: a sentence of the EKS API, or what the definition of a resource says of each path. */
+const faultsIn = (message) => message.replace(/^\d+ validation errors? detected: /, '').split(/; (?=Value |[A-Za-z]\w*(?:\.\w+|\[\d+\])*: )/);
+
+/** Controls in which something can be typed or chosen now.
+ * @type {(form: HTMLFormElement) => Control[]} */
+const controlsOf = (form) => [.../** @type {Iterable<any>} */ (form.elements)].filter((one) => one.dataset.members && !one.disabled);
+const membersOf = (control) => control.dataset.members.split('|');
+
+/** A path of a resource, as its names and the first index in it: `nodeGroups[0].minSize`. */
+const partsOfPath = (path) => ({ names: path.split(/[.[\]]+/).filter((part) => /\D/.test(part)), index: Number(/\[(\d+)\]/.exec(path)?.[1] || 0) });
+const PATH = /^([A-Za-z]\w*(?:\.\w+|\[\d+\])*): /;
+
+/** The path that a fault names. Those of resources count from nought, those of requests (`at 'taints.1.member.key'`) from one. */
+function pathIn(text) {
+  const wire = /^Value '?(.*?)'? at '([^']+)'/s.exec(text);
+  if (wire) {
+    const [first, ...inner] = wire[2].split('.').filter((part) => part !== 'member');
+    const names = [first, ...inner.filter((part) => /\D/.test(part))];
+    return { names, index: Number(inner.find((part) => /^\d+$/.test(part)) || 1) - 1, key: inner.join('.'), value: wire[1] };
+  }
+  const path = PATH.exec(text);
+  return path && partsOfPath(path[1]);
+}
+
+/** The field that a path leads to: the one with the innermost name, of that item or with that key where there are several. */
+function atPath(form, { names, index, key = '', value = '' }) {
+  const controls = controlsOf(form);
+  const items = [...(names.map((name) => form.querySelector(`[data-rows="${CSS.escape(name)}"]`)).find(Boolean)?.querySelectorAll('.item') || [])];
+  const item = (key && items.find((one) => one.querySelector('[name=key]')?.value === key)) || items[index];
+  for (const name of [...names].reverse()) {
+    const found = controls.filter((one) => membersOf(one).includes(name));
+    if (found.length) return found.find((one) => item?.contains(one)) || found[0];
+  }
+  const inItem = controls.filter((one) => item?.contains(one));
+  return inItem.find((one) => one.value === value) || inItem[0];
+}
+
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** Where words stand in a text, whole; -1 where they don't. */
+const placeIn = (text, words) => text.search(new RegExp(`(?<![\\w-])${escaped(words)}(?![\\w-])`));
+
+/** The field that a sentence names first. A single small word may be any word, so it counts only in a path. */
+function inWords(form, text) {
+  const named = controlsOf(form).flatMap((control) => membersOf(control).filter((member) => /[A-Z -]/.test(member)).map((member) => ({ control, member, at: placeIn(text, member) })));
+  const [first] = named.filter(({ at }) => at >= 0).sort((a, b) => a.at - b.at || b.member.length - a.member.length);
+  return first?.control;
+}
+
+/** The field whose text is repeated, as `Invalid key: KEY : ` and `Duplicate taint KEY:` do; the last one, where several have it. */
+function byValue(form, text) {
+  const [, invalid, value, twice] = /^(?:Invalid (key|value): (.*?) : |Duplicate taint ([^:]*):)/.exec(text) || [];
+  return controlsOf(form).findLast((one) => membersOf(one).includes(invalid || 'key') && one.value === (value ?? twice));
+}
+
+/** The field that a fault is about, if it is one of the form's. */
+function fieldOf(form, text) {
+  const path = pathIn(text);
+  return (path && atPath(form, path)) || byValue(form, text) || inWords(form, text);
+}
+
+/** Says at a field what is wrong with it. */
+function mark(control, text) {
+  const id = `${control.id}-wrong`;
+  const said = byId(id);
+  if (said) {
+    said.textContent += `\n${text}`;
+    return;
+  }
+  const about = control.closest('.field') || control.closest('label');
+  const words = h('p', { class: 'wrong', id }, text);
+  if (about.matches('label')) about.after(words);
+  else about.append(words);
+  control.setAttribute('aria-invalid', 'true');
+  control.setAttribute('aria-describedby', [control.getAttribute('aria-describedby'), id].filter(Boolean).join(' '));
+  const details = control.closest('details');
+  if (details) details.open = true;
+}
+
+/** Takes back what was said at a field. */
+function unmark(control) {
+  const id = `${control.id}-wrong`;
+  byId(id)?.remove();
+  control.removeAttribute('aria-invalid');
+  const left = (control.getAttribute('aria-describedby') || '').split(' ').filter((one) => one && one !== id);
+  if (left.length) control.setAttribute('aria-describedby', left.join(' '));
+  else control.removeAttribute('aria-describedby');
+}
+
+const invalidIn = (form) => [...form.elements].filter((one) => one.getAttribute('aria-invalid'));
+
+/**
+ * Says why what a form asked for was refused; the focus goes to the first field that it is about.
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement} rest
+ * @param {Refusal} error
+ */
+function showRefusal(form, rest, error) {
+  const left = error.before ? [error.before] : [];
+  const told = (control, text) => {
+    if (control) mark(control, text.replace(PATH, '').replace(/^Invalid value: "object": /, ''));
+    else left.push(text);
+  };
+  if (error.at) told(atPath(form, partsOfPath(error.at)), error.message);
+  else if (ABOUT_THE_REQUEST.includes(error.status || 0)) for (const text of faultsIn(error.message)) told(fieldOf(form, text), text);
+  else told(null, error.message);
+  rest.textContent = left.join('\n');
+  rest.hidden = !left.length;
+  invalidIn(form)[0]?.focus();
+}
+
+/** A form that asks for something: `act` is called with it, once at a time, and its refusals are shown in it. */
+function asking(submit, act, properties, ...children) {
+  const rest = h('p', { class: 'wrong', role: 'alert', hidden: true });
+  let busy = false;
+  const form = h('form', { ...properties, onsubmit: async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    rest.hidden = true;
+    invalidIn(form).forEach(unmark);
+    // Not disabled: a button that is loses the focus.
+    submit.setAttribute('aria-disabled', 'true');
+    try {
+      await act(form);
+    } catch (error) {
+      showRefusal(form, rest, error);
+    }
+    submit.removeAttribute('aria-disabled');
+    busy = false;
+  } }, ...children);
+  form.lastElementChild?.before(rest);
+  form.addEventListener('input', (event) => {
+    const control = /** @type {HTMLElement} */ (event.target);
+    if (control.getAttribute('aria-invalid')) unmark(control);
+  });
+  return form;
+}
