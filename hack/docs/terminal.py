@@ -17,7 +17,7 @@ import time
 
 import pyte
 
-COLUMNS, ROWS = 100, 24
+COLUMNS, ROWS = 110, 18
 # Of a character, in the units of the picture.
 WIDTH, HEIGHT, SIZE = 8.4, 19, 14
 # Seconds: between two keys, between two frames, of a silence at most, of the last frame.
@@ -93,8 +93,9 @@ class Recording:
                 self.show(b"^C\r\n", 1.2)
                 os.killpg(process.pid, signal.SIGINT)
                 break
-        os.close(ours)
+        # Only then: whoever loses the terminal is hung up on.
         status = process.wait(10)
+        os.close(ours)
         if status not in (0, 130, -signal.SIGINT):
             sys.exit(f"{command}: exit code {status}")
 
