@@ -87,6 +87,31 @@ def test_no_account_makes_the_token_of_another_one(kubectl):
         kubectl("-n", "default", "delete", "secret", "somebody-s")
 
 
+def test_nobody_plants_the_keys_of_a_cluster_whose_secrets_they_may_not_read(kubectl):
+    """Labels and an owner are all that tells a cluster's Secret from another one."""
+    names = ["-n", "default"]
+    uid = "00000000-0000-0000-0000-000000000001"
+    owner = [{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "planted", "uid": uid}]
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "planted-server-keys"}, "stringData": {"webhook.tokens": "mine"}}
+    planter = "--as=planter"
+    kubectl(*names, "create", "role", "planter", "--verb=create,patch,update", "--resource=secrets")
+    kubectl(*names, "create", "rolebinding", "planter", "--role=planter", "--user=planter")
+    try:
+        whole = json.dumps(secret | {"metadata": secret["metadata"] | {"ownerReferences": owner}})
+        assert "who may read Secrets" in kubectl(*names, "create", "-f", "-", planter, code=1, input=whole)
+        # Without an owner it is a Secret like any other, and the cluster's it doesn't become.
+        kubectl(*names, "create", "-f", "-", planter, input=json.dumps(secret))
+        # kubectl would read it before it writes.
+        labelled = json.dumps(secret | {"metadata": secret["metadata"] | {"labels": {"k3eks.io/cluster": "planted"}, "ownerReferences": owner}})
+        put = ["replace", "--raw", "/api/v1/namespaces/default/secrets/planted-server-keys", "-f", "-", planter]
+        assert "who may read Secrets" in kubectl(*put, code=1, input=labelled)
+        kubectl(*names, "create", "role", "reader", "--verb=get", "--resource=secrets")
+        kubectl(*names, "create", "rolebinding", "reader", "--role=reader", "--user=planter")
+        kubectl(*put, input=labelled)
+    finally:
+        kubectl(*names, "delete", "role/planter", "rolebinding/planter", "role/reader", "rolebinding/reader", "secret/planted-server-keys", "--ignore-not-found")
+
+
 def test_the_api_imports_nothing_by_name(kubectl):
     for spec in ({"imported": True, "displayName": "k3eks-test"}, {"imported": True, "kubeconfigSecret": "somebody-s"}):
         cluster = json.dumps({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "way-up", "namespace": "default"}, "spec": spec})
