@@ -1,5 +1,6 @@
 //! What a cluster goes through in its life.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k3eks::provider::k3d::K3dSettings;
@@ -28,15 +29,15 @@ async fn a_cluster_lives_and_leaves_nothing() {
 
     nodes_are_what_their_group_says(&bed, &plan, &access).await;
     pods_are_led_to_their_credentials(&bed, &plan).await;
+    a_node_s_name_is_its_own(&bed, &plan).await;
     a_stopped_cluster_comes_back_with_its_data(&bed, &plan).await;
     names_of_hosts_hold_when_docker_starts_everything(&bed, &plan).await;
     let server = bed.k3d.observe_cluster(&plan).unwrap().servers[0].name.clone();
     let said = std::process::Command::new("docker").args(["logs", &server]).output().unwrap().stderr;
     let said = String::from_utf8_lossy(&said);
-    assert!(
-        said.contains("controller") && said.contains(".go:"),
-        "the parts of the control plane speak in Docker's log"
-    );
+    for part in ["controllermanager.go", "Starting Kubernetes Scheduler", "Adding GroupVersion"] {
+        assert!(said.contains(part), "{part}: the parts of the control plane speak in Docker's log: {said}");
+    }
 
     let left = volumes(&bed.k3d.observe_cluster(&plan).unwrap().servers[0].name);
     assert!(!left.is_empty());
@@ -142,6 +143,29 @@ async fn pods_are_led_to_their_credentials(bed: &Bed, plan: &k3eks::provider::Cl
     docker(&["rm", "-f", &answering]);
 }
 
+/// k3s knows a node by a password that is in its container alone: another container under its name isn't let in, so that a
+/// node that is replaced needs another name.
+async fn a_node_s_name_is_its_own(bed: &Bed, plan: &k3eks::provider::ClusterPlan) {
+    let node = bed.k3d.observe_nodes(&group(plan, "plain")).unwrap()[0].name.clone();
+    let seen = |format: &str| docker(&["inspect", "-f", format, &node]);
+    let network = seen("{{.HostConfig.NetworkMode}}").remove(0);
+    let mut arguments = vec!["run", "-d", "--privileged", "--tmpfs", "/run", "--tmpfs", "/var/run"];
+    arguments.extend(["--hostname", &node, "--network", &network]);
+    let environment = seen("{{range .Config.Env}}{{println .}}{{end}}");
+    arguments.extend(environment.iter().filter(|one| one.starts_with("K3S_")).flat_map(|one| ["-e", one.as_str()]));
+    let image = seen("{{.Config.Image}}").remove(0);
+    arguments.extend([image.as_str(), "agent"]);
+    let other = docker(&arguments).remove(0);
+    let refused = || {
+        let said = std::process::Command::new("docker").args(["logs", &other]).output().unwrap();
+        let said = [said.stdout, said.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        assert!(!said.to_lowercase().contains("successfully registered node"), "it was let in: {said}");
+        said.contains("Node password rejected")
+    };
+    until(60, "another container of the node's name to be refused", refused).await;
+    docker(&["rm", "-f", "-v", &other]);
+}
+
 async fn a_killed_node_is_seen_and_removed(
     bed: &Bed,
     plan: &k3eks::provider::ClusterPlan,
@@ -202,10 +226,20 @@ async fn names_of_hosts_hold_when_docker_starts_everything(bed: &Bed, plan: &k3e
         let dns = docker(&["exec", &server, "kubectl", "-n", "kube-system", "get", "configmap", "coredns", "-o", path]);
         (own, dns)
     };
+    let nodes = bed.k3d.observe_nodes(&group(plan, "plain")).unwrap();
     let whole = || {
         let (own, dns) = known();
         let host = dns.iter().find(|line| line.ends_with(" host.k3d.internal"));
-        host.is_some_and(|host| own.contains(host)) && dns.contains(&format!("{} {server}", address()[0]))
+        let of_nodes = |host: &String| {
+            let lines = nodes.iter().flat_map(|node| docker(&["exec", &node.name, "cat", "/etc/hosts"]));
+            let addresses: BTreeSet<String> = lines
+                .filter(|line| line.contains("host.k3d.internal"))
+                .filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
+                .collect();
+            addresses.len() == 1 && addresses.iter().all(|address| host.starts_with(&format!("{address} ")))
+        };
+        host.is_some_and(|host| own.contains(host) && of_nodes(host))
+            && dns.contains(&format!("{} {server}", address()[0]))
     };
     until(60, "names of hosts after a start by k3d", whole).await;
     docker(&["kill", &server]);

@@ -74,6 +74,9 @@ func (n *node) joinCluster(url string) error {
 			}
 			return json.Unmarshal(body, &facts)
 		})
+		if err := n.admitted(n.byToken(url)); err != nil {
+			return err
+		}
 	}
 	ca := base64.StdEncoding.EncodeToString([]byte(facts.Data["ca.crt"]))
 	if known, err := os.ReadFile(agentDir + "/ca.crt"); err == nil && string(known) != facts.Data["ca.crt"] {

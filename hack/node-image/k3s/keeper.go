@@ -26,13 +26,19 @@ func ask(method, path, kind string, body any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return send(method, local+path, "", kind, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}}, body)
+}
+
+// send sends a body, if there is one, as JSON.
+func send(method, url, token, kind string, config *tls.Config, body any) ([]byte, error) {
 	var text []byte
 	if body != nil {
+		var err error
 		if text, err = json.Marshal(body); err != nil {
 			return nil, err
 		}
 	}
-	return callAs(method, local+path, "", kind, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}}, text)
+	return callAs(method, url, token, kind, config, text)
 }
 
 // ingress is a place where a Service of type LoadBalancer is served.
@@ -174,8 +180,39 @@ func passwordOf(node string) string {
 	return "/api/v1/namespaces/kube-system/secrets/" + node + ".node-password.k3s"
 }
 
-// admitted waits until this server's node is the one that it was when its name was first seen: until it shows the same password.
-func (n *node) admitted() error {
+// forgetNodes takes away the passwords of nodes whose Node objects are deleted: their names may be another's then.
+func forgetNodes() {
+	known := map[string]bool{}
+	for ; ; time.Sleep(time.Second) {
+		all, err := list("/api/v1/nodes")
+		if err != nil {
+			continue
+		}
+		now := map[string]bool{}
+		for _, item := range all.Items {
+			now[item.Metadata.Name] = true
+		}
+		for name := range known {
+			if !now[name] {
+				_, _ = ask(http.MethodDelete, passwordOf(name), "", nil)
+			}
+		}
+		known = now
+	}
+}
+
+// asker asks the API server as somebody.
+type asker func(method, path, kind string, body any) ([]byte, error)
+
+// byToken asks as a node that joins.
+func (n *node) byToken(url string) asker {
+	return func(method, path, kind string, body any) ([]byte, error) {
+		return send(method, url+path, n.token, kind, &tls.Config{InsecureSkipVerify: true}, body)
+	}
+}
+
+// admitted waits until this node is the one that it was when its name was first seen: until it shows the same password.
+func (n *node) admitted(ask asker) error {
 	password, err := os.ReadFile(passwordFile)
 	if err != nil {
 		random := make([]byte, 16)
@@ -192,7 +229,7 @@ func (n *node) admitted() error {
 	}
 	digest := sha256.Sum256(append([]byte(n.name+"\x00"), password...))
 	hash := hex.EncodeToString(digest[:])
-	until(2*time.Second, func() error {
+	until(200*time.Millisecond, func() error {
 		text, err := ask(http.MethodGet, passwordOf(n.name), "", nil)
 		if err != nil {
 			secret := map[string]any{
@@ -206,8 +243,9 @@ func (n *node) admitted() error {
 			return err
 		}
 		if string(known.Data.Hash) != hash {
-			err = fmt.Errorf("Node password rejected, duplicate hostname or contents of '%s' may not match server node-passwd entry", passwordFile)
+			err = fmt.Errorf("Node password rejected, duplicate hostname or contents of '%s' may not match server node-passwd entry, try enabling a unique node name with the --with-node-id flag", passwordFile)
 			say("error", err.Error())
+			time.Sleep(2 * time.Second)
 		}
 		return err
 	})

@@ -110,7 +110,8 @@ func (n *node) controlPlane() error {
 	if !n.disabled["servicelb"] {
 		go n.balance()
 	}
-	return n.admitted()
+	go forgetNodes()
+	return n.admitted(ask)
 }
 
 func (n *node) certificates() error {
