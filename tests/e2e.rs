@@ -114,6 +114,13 @@ fn a_cluster_stops_and_starts_with_all_that_it_has() {
     let server = server(&bed);
     let hosts = || hosts(&bed, &server);
     let resolved = bed.until("the names of hosts", SOON, hosts);
+    let machine = || {
+        let known = bed.docker(&["exec", &node, "cat", "/etc/hosts"]);
+        let line = known.lines().find(|line| line.contains("host.k3d.internal")).unwrap_or_default();
+        line.split_whitespace().next().unwrap_or_default().to_owned()
+    };
+    let of_node = machine();
+    assert!(!of_node.is_empty() && resolved.iter().all(|line| line.starts_with(&of_node)), "{of_node}: {resolved:?}");
     a_pod_that_takes_its_time(&bed, &server);
     let state = |state: &str| bed.change("eks/demo", &json!({"state": state}));
     state("Stopped");
@@ -129,6 +136,7 @@ fn a_cluster_stops_and_starts_with_all_that_it_has() {
     assert_eq!(bed.get("eks/demo", ways_in), before);
     assert_eq!(bed.get("ng/demo-workers", "{.status.nodes[0].name}"), node, "the same node");
     bed.until("the names of hosts to be back", SOON, || (hosts()? == resolved).then_some(()));
+    assert_eq!(machine(), of_node, "for nodes, too");
     bed.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
     bed.verify("demo");
     bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();

@@ -3,10 +3,11 @@
 //! k3d gives them again where it starts a cluster itself. Each server keeps them in a file for all other starts, those by Docker too.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::EndpointResource;
+use bollard::models::{EndpointResource, Ipam};
 use futures::future::try_join_all;
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -40,6 +41,33 @@ pub async fn hosts(docker: &Docker, servers: &[String]) -> Result<Option<String>
         }
     }
     Ok(None)
+}
+
+/// Address of the machine that Docker runs on, as the cluster's DNS knows it; before k3d has told the DNS, as k3d finds it: the gateway of the
+/// cluster's network. `None` where Docker runs in a virtual machine of Docker Desktop, whose gateway isn't the user's machine.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn machine(docker: &Docker, server: &str, network: &str) -> Result<Option<String>, Error> {
+    if let Some(address) = known(docker, server).await?.hosts(None).as_deref().and_then(of_machine) {
+        return Ok(Some(address));
+    }
+    let doing = || format!("looking for the gateway of network {network}");
+    let info = docker.info().await.map_err(failed(doing()))?;
+    if info.operating_system.is_some_and(|system| system.contains("Docker Desktop")) {
+        return Ok(None);
+    }
+    let seen = docker.inspect_network(network, None).await.map_err(failed(doing()))?;
+    Ok(gateway(seen.ipam))
+}
+
+/// The first gateway, as k3d takes it.
+fn gateway(ipam: Option<Ipam>) -> Option<String> {
+    ipam?.config?.into_iter().find_map(|config| config.gateway.filter(|gateway| gateway.parse::<IpAddr>().is_ok()))
+}
+
+fn of_machine(hosts: &str) -> Option<String> {
+    hosts.lines().find_map(|line| line.strip_suffix(HOST)).map(str::to_owned)
 }
 
 /// Has servers that k3d has just made or started keep their names. That they can't doesn't make that a failure.
@@ -193,6 +221,22 @@ mod tests {
         let restored = written(STAGED, &more).unwrap();
         assert_eq!(known(&restored, HOSTS).hosts(Some(HOSTS)), Some(more.clone()), "k3d knows better");
         assert_eq!(known(STAGED, HOSTS).hosts(Some(&more)), Some(more), "it added some since they were kept");
+    }
+
+    #[test]
+    fn the_machine_s_address_is_that_of_its_name() {
+        assert_eq!(of_machine(HOSTS).as_deref(), Some("172.18.0.1"));
+        assert_eq!(of_machine("172.18.0.2 k3d-a-server-0\n"), None);
+    }
+
+    #[test]
+    fn where_no_name_is_known_yet_the_network_leads_to_the_machine() {
+        let ipam = |text: &str| serde_json::from_str(text).unwrap();
+        let config =
+            r#"{"Config": [{"Subnet": "172.18.0.0/16"}, {"Subnet": "172.19.0.0/16", "Gateway": "172.19.0.1"}]}"#;
+        assert_eq!(gateway(ipam(config)).as_deref(), Some("172.19.0.1"));
+        assert_eq!(gateway(ipam(r#"{"Config": [{"Gateway": ""}]}"#)), None);
+        assert_eq!(gateway(None), None);
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Pattern {
     pub entrypoint: Option<Vec<String>>,
     /// The scripts behind that entrypoint.
     pub scripts: Vec<File>,
+    /// Address of the machine that Docker runs on, where it isn't for Docker to say.
+    pub machine: Option<String>,
 }
 
 impl Pattern {
@@ -60,6 +62,7 @@ impl Pattern {
             environment: environment.cloned().collect(),
             entrypoint,
             scripts: Vec::new(),
+            machine: None,
         })
     }
 
@@ -96,6 +99,8 @@ pub fn container(
     let mut environment = pattern.environment.clone();
     environment.push(format!("K3S_URL={}", pattern.url));
     let size = within(plan.resources, machine);
+    // Docker's own idea of the machine's address is another one than the servers have.
+    let host = pattern.machine.as_deref().unwrap_or("host-gateway");
     ContainerCreateBody {
         hostname: Some(name.to_owned()),
         image: Some(plan.image.clone()),
@@ -111,7 +116,7 @@ pub fn container(
             privileged: Some(true),
             userns_mode: Some("host".into()),
             network_mode: Some(pattern.network.clone()),
-            extra_hosts: Some(vec!["host.k3d.internal:host-gateway".into()]),
+            extra_hosts: Some(vec![format!("host.k3d.internal:{host}")]),
             tmpfs: Some(["/run", "/var/run"].map(|path| (path.to_owned(), String::new())).into()),
             restart_policy: Some(RestartPolicy {
                 name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
@@ -239,6 +244,10 @@ mod tests {
         let host = body.host_config.unwrap();
         assert_eq!((host.memory, host.nano_cpus), (Some(4 * 1024 * 1024 * 1024), Some(2_000_000_000)));
         assert_eq!(host.binds.unwrap(), ["k3d-eks-dev-images:/k3d/images"]);
+        assert_eq!(host.extra_hosts.unwrap(), ["host.k3d.internal:host-gateway"]);
+        let pattern = Pattern { machine: Some("172.18.0.1".into()), ..pattern };
+        let host = container("me", &plan(), &pattern, MACHINE, "k3d-n-0", None).host_config.unwrap();
+        assert_eq!(host.extra_hosts.unwrap(), ["host.k3d.internal:172.18.0.1"]);
     }
 
     #[test]

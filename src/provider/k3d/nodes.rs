@@ -14,7 +14,7 @@ use super::containers::{Container, Role};
 use super::engine::{self, failed, words};
 use super::logs::says;
 use super::node::{self, Machine, Pattern};
-use super::{K3d, images, names, pods};
+use super::{K3d, dns, images, names, pods};
 use crate::provider::{ClusterId, ContainerState, Error, NodegroupPlan, Progress};
 
 /// Between two looks at a container that is going.
@@ -40,7 +40,8 @@ pub async fn create(k3d: &K3d, plan: &NodegroupPlan, count: usize, progress: &Pr
     images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
     within(limit, &doing, async {
         progress.tell(2, 3, format!("starting {count} nodes"));
-        let (pattern, machine) = futures::try_join!(pattern(k3d, &docker, plan, &doing), machine(&docker, &doing))?;
+        let (pattern, machine) =
+            futures::try_join!(Box::pin(pattern(k3d, &docker, plan, &doing)), machine(&docker, &doing))?;
         let containers = k3d.world.of(&plan.cluster)?;
         let zones: Vec<&str> = containers
             .iter()
@@ -105,6 +106,7 @@ async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) 
     if containers.iter().any(|c| c.role == Role::Balancer) {
         pattern.url = format!("https://{}:6443", names::balancer(&name));
     }
+    pattern.machine = dns::machine(docker, &server, &pattern.network).await?;
     if pattern.entrypoint.is_some() {
         pattern.scripts = scripts(docker, &server).await?;
     }
