@@ -134,6 +134,12 @@ pub fn conditions(health: &Health, generation: Option<i64>, now: &Time, old: &[C
         .collect()
 }
 
+/// Whether the resource itself is as its spec asks: a cluster may wait for its node groups, and for nothing else.
+pub fn is_itself_ready(conditions: &[Condition]) -> bool {
+    let waits = Reason::NodegroupsNotReady.as_str();
+    conditions.iter().any(|c| c.type_ == READY && (c.status == "True" || c.reason == waits))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

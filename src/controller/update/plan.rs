@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::crd::conditions::{READY, Reason, STALLED};
+use crate::crd::conditions::{Reason, STALLED, is_itself_ready};
 use crate::crd::update::{Update, UpdateError, UpdateState, UpdateStatus};
 
 /// What is changed, as far as it matters here.
@@ -14,15 +14,14 @@ pub struct Target {
 }
 
 impl Target {
-    /// From a target's status. That a cluster's node groups aren't ready doesn't concern what is changed of the cluster.
+    /// From a target's status. How a cluster's node groups stand doesn't concern what is changed of the cluster.
     pub fn new(observed: Option<i64>, conditions: &[Condition]) -> Self {
         let is_true = |type_: &str| conditions.iter().find(|c| c.type_ == type_ && c.status == "True");
-        let groups = Reason::NodegroupsNotReady.as_str();
-        let itself = conditions.iter().any(|c| c.type_ == READY && c.reason == groups);
+        let ready = is_itself_ready(conditions);
         Self {
             observed: observed.unwrap_or_default(),
-            ready: itself || is_true(READY).is_some(),
-            stalled: is_true(STALLED).filter(|_| !itself).map(|c| (c.reason.clone(), c.message.clone())),
+            ready,
+            stalled: is_true(STALLED).filter(|_| !ready).map(|c| (c.reason.clone(), c.message.clone())),
         }
     }
 }
