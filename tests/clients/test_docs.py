@@ -84,6 +84,7 @@ INLINE_NOT_RUN = {
     "make docs": "it takes minutes to build mdBook", "make generate": "it writes files of the repository", "make eks-model": "it needs the Internet",
     "make release-binary": "the workflow release.yml runs it", "make setup": "it made the machine ready for these tests", "make test": "it runs these tests",
     "make up": "it made the management cluster that these tests run in", "make up SAMPLE=no": "in the workflow of docs/guides/github-actions.md",
+    "sysctl fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=524288": "it changes the kernel of the machine",
     "sysctl fs.inotify.max_user_instances=8192": "it changes the kernel of the machine",
 }
 
