@@ -351,6 +351,36 @@ def test_the_list_is_sorted_and_many_are_stopped_started_and_deleted_at_once(not
     boto(nothing).update_cluster_config(name="kept", deletionProtection=False)
 
 
+def test_of_many_clusters_only_those_that_are_seen_have_rows(unattended, open_page):
+    clusters = [{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": f"many-{n:03}", "namespace": unattended.namespace}, "spec": {}} for n in range(230)]
+    kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": clusters}))
+    page = open_page(unattended.endpoint)
+    rows = page.locator("#rows tr")
+    expect(page.locator("#count")).to_have_text("230 clusters")
+    expect(rows).to_have_count(100)
+    expect(page.locator("#table")).to_have_attribute("aria-rowcount", "231")
+    assert violations(page) == []
+    # All are searched, and selected.
+    page.locator("#search").fill("many-229")
+    expect(page.locator("#rows .name")).to_have_text(["many-229"])
+    page.locator("#search").fill("")
+    page.get_by_role("checkbox", name="Select all").check()
+    expect(page.locator("#picked")).to_have_text("230 selected")
+    page.get_by_role("button", name="Select none").click()
+    # Whoever comes near the end finds more.
+    page.mouse.move(600, 500)
+    wait_for("all rows", lambda: page.mouse.wheel(0, 4000) or rows.count() == 230)
+    expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+    # What is focused stays, wherever the order puts it.
+    page.reload()
+    expect(rows).to_have_count(100)
+    page.get_by_role("link", name="many-050").focus()
+    unattended.tell("many-050", phase="Failed")
+    page.locator("#rows").evaluate("rows => sortBy(COLUMNS[1])")
+    expect(page.locator("#rows .phase.Failed")).to_have_count(1)
+    expect(page.get_by_role("link", name="many-050")).to_be_focused()
+
+
 def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, open_page, tmp_path):
     page = open_page(nothing)
     page.get_by_role("link", name="Create cluster").click()
@@ -386,6 +416,7 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     spec = cluster["spec"]
     assert (spec["displayName"], spec["region"], spec["accountID"], spec["kubernetesVersion"]) == ("Whole_1", "eu-central-1", "333333333333", VERSION)
     assert (spec["subnets"], spec["publicAccessSources"], spec["privateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
+    assert spec["accessConfig"]["authenticationMode"] == "API_AND_CONFIG_MAP"
     assert (spec["tags"], spec["nodeGroups"][0]["desiredSize"]) == ({"team": "it's ours"}, 3)
     assert (addon["kind"], addon["spec"]["addonName"]) == ("Addon", "coredns")
 
@@ -405,6 +436,7 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
         described = eks.describe_cluster(name=name)["cluster"]
         network = described["resourcesVpcConfig"]
         assert (described["version"], described["tags"]["team"]) == (VERSION, "it's ours")
+        assert described["accessConfig"]["authenticationMode"] == "API_AND_CONFIG_MAP"
         assert (network["subnetIds"], network["publicAccessCidrs"], network["endpointPrivateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
         group = eks.describe_nodegroup(clusterName=name, nodegroupName="workers")["nodegroup"]
         assert (group["instanceTypes"], group["scalingConfig"]) == (["t3.small"], {"minSize": 1, "desiredSize": 3, "maxSize": 4})
@@ -430,7 +462,7 @@ def test_what_the_definition_refuses_is_said_at_its_field(nothing, open_page):
     expect(second.get_by_label("Max size")).to_be_focused()
     expect(second.get_by_label("Max size")).to_have_accessible_description(re.compile("less than or equal to 450"))
     expect(first.get_by_label("Max size")).not_to_have_attribute("aria-invalid", "true")
-    expect(form.get_by_role("alert")).to_have_text("The cluster is being made, but not its node groups and addons:")
+    expect(form.get_by_role("alert")).to_have_text("The cluster is being created, but not its node groups and addons:")
     assert "400" in open_page.complaints.pop()
     second.get_by_label("Max size").fill("9")
     form.get_by_role("button", name="Create cluster").click()

@@ -95,10 +95,10 @@ async function submitCreate() {
   const parts = partsOf(wanted);
   if (parts.nodeGroups.length || parts.addons.length) {
     await request('POST', `/_k3eks/console/parts/${encodeURIComponent(wanted.name)}`, { body: parts, world })
-      .catch((error) => { throw Object.assign(error, { before: 'The cluster is being made, but not its node groups and addons:' }); });
+      .catch((error) => { throw Object.assign(error, { before: 'The cluster is being created, but not its node groups and addons:' }); });
   }
   draft = null;
-  say(`Cluster ${wanted.name} is being made.`);
+  say(`Cluster ${wanted.name} is being created.`);
   go({ ...world, name: wanted.name });
 }
 

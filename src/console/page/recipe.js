@@ -22,6 +22,9 @@ function yaml(value, indent = '') {
 /** A word of a shell's command. */
 const word = (text) => (/^[\w./:=@,-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`);
 
+/** Without it a new cluster knows no access entries: that is the API's default, and not the AWS console's. */
+const AUTHENTICATION = 'API_AND_CONFIG_MAP';
+
 /** What CreateCluster is asked. */
 function requestOf({ name, version, roleArn, subnets, publicAccess, privateAccess, cidrs, tags, token }) {
   return {
@@ -34,6 +37,7 @@ function requestOf({ name, version, roleArn, subnets, publicAccess, privateAcces
       endpointPrivateAccess: privateAccess,
       ...(publicAccess && cidrs.length && { publicAccessCidrs: cidrs }),
     },
+    accessConfig: { authenticationMode: AUTHENTICATION },
     ...(Object.keys(tags).length && { tags }),
     clientRequestToken: token,
   };
@@ -65,6 +69,7 @@ function yamlOf(want) {
       publicAccess: want.publicAccess,
       privateAccess: want.privateAccess,
       publicAccessSources: want.publicAccess ? want.cidrs : undefined,
+      accessConfig: { authenticationMode: AUTHENTICATION },
       tags: want.tags,
       nodeGroups,
     },
@@ -89,7 +94,7 @@ function commandsOf(want) {
     `export AWS_ENDPOINT_URL=${location.origin} AWS_DEFAULT_REGION=${word(want.region)}`,
     ...(want.checked ? [] : [`export AWS_ACCESS_KEY_ID=${word(want.account)} AWS_SECRET_ACCESS_KEY=any`]),
     command('create-cluster', [['name', want.name], ...(want.version ? [['kubernetes-version', want.version]] : []), ['role-arn', want.roleArn],
-      ['resources-vpc-config', network], ...(tags.length ? [['tags', JSON.stringify(want.tags)]] : [])]),
+      ['resources-vpc-config', network], ['access-config', `authenticationMode=${AUTHENTICATION}`], ...(tags.length ? [['tags', JSON.stringify(want.tags)]] : [])]),
   ];
   if (want.groups.length || want.addons.length) lines.push(`aws eks wait cluster-active --name ${word(want.name)}`);
   for (const { name, type, min, desired, max } of want.groups) {

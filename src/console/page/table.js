@@ -95,20 +95,27 @@ function place(body, fresh) {
   }
 }
 
-/** Rows that are made at once: more than anybody sees first. The others follow, so that nobody waits for them. */
-const AT_ONCE = 100;
+/** Rows that are shown first, and that each look further down adds: with thousands of clusters nobody waits for rows that nobody sees. */
+const STEP = 100;
+let limit = STEP;
 
-/** Makes the rows that are missing or stale, as many as may be at once; gives those that can be shown, and whether some are still to be made. */
+/** Makes the rows that are missing or stale. */
 function make(shown) {
-  let left = AT_ONCE;
-  const fresh = [];
-  for (const cluster of shown) {
+  return shown.map((cluster) => {
     const { key } = cluster;
-    if (stale.has(key) || !rows.has(key)) left -= 1;
-    if (left >= 0 && (stale.delete(key) || !rows.has(key))) rows.set(key, paint(rows.get(key) || FORM.cloneNode(true), cluster));
-    if (rows.has(key)) fresh.push(rows.get(key));
-  }
-  return { fresh, more: left < 0 };
+    if (stale.delete(key) || !rows.has(key)) rows.set(key, paint(rows.get(key) || FORM.cloneNode(true), cluster));
+    return rows.get(key);
+  });
+}
+
+/** Shows more rows as soon as somebody is about to see where they end. */
+const reached = new IntersectionObserver((entries) => {
+  if (entries.at(-1)?.isIntersecting) showMore();
+}, { rootMargin: '600px' });
+
+function showMore() {
+  limit += STEP;
+  draw();
 }
 
 /** What the search and the filter let be shown, in order. */
@@ -118,21 +125,18 @@ function seen() {
   return [...clusters.values()].filter((cluster) => wanted(cluster, only, words)).sort(order);
 }
 
-/** For the rows that aren't made at once. */
-let drawing = 0;
-
 /** Draws what is wanted, and leaves the focus where it is; that of a row that goes passes to the next one. */
 function draw() {
-  clearTimeout(drawing);
   if (!told || byId('clusters').hidden) return;
   const shown = seen();
   const body = byId('rows');
   const focused = /** @type {HTMLElement} */ (document.activeElement);
   const row = body.contains(focused) ? focused.closest('tr') : null;
   const at = row ? [...body.children].indexOf(row) : -1;
-  const { fresh, more } = make(shown);
-  if (more) drawing = setTimeout(draw, 20);
-  place(body, fresh);
+  // What has the focus is shown, wherever the order puts it.
+  if (row) limit = Math.max(limit, shown.findIndex(({ key }) => key === row.dataset.key) + 1);
+  place(body, make(shown.slice(0, limit)));
+  tellMore(shown.length);
   byId('table').hidden = shown.length === 0;
   if (row && document.activeElement !== focused) {
     const next = body.children[Math.min(at, body.children.length - 1)]?.querySelector('.name') || byId('search');
@@ -146,6 +150,18 @@ function draw() {
     : 'There are no clusters yet. Create one here, with kubectl apply, or with aws eks create-cluster.';
   phases();
   tellPicked(shown);
+}
+
+/** Offers the rows that aren't shown yet. */
+function tellMore(all) {
+  const more = byId('more');
+  byId('table').setAttribute('aria-rowcount', String(all + 1));
+  // A button that goes would take the focus with it.
+  if (all <= limit && document.activeElement === more) /** @type {HTMLElement} */ (byId('rows').lastElementChild?.querySelector('.name'))?.focus();
+  more.hidden = all <= limit;
+  more.textContent = `Show more: ${Math.min(limit, all)} of ${all} are shown`;
+  reached.unobserve(more);
+  if (!more.hidden) reached.observe(more);
 }
 
 /** Offers the phases that occur. */
@@ -218,6 +234,7 @@ function beginTable() {
     none: () => pick([...picked], false),
   };
   byId('bulk').addEventListener('click', ({ target }) => bulk[target.closest('button')?.dataset.does]?.());
+  byId('more').addEventListener('click', showMore);
   byId('search').addEventListener('input', draw);
   byId('phase').addEventListener('change', draw);
   sortBy(COLUMNS[0], false);

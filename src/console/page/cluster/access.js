@@ -86,7 +86,7 @@ function Access({ found }) {
   return html`${byMap && html`<p class="says">${why} People come in by the ConfigMap aws-auth inside it.</p>
       <p><${Do} does=${() => useEntries(summary)} why=${unchangeable(found) || (updating(found) && 'The cluster is being updated.')}>Use access entries too<//></p>`}
     <${List} label="Access entries" columns=${['Principal', 'Type', 'User name', 'Groups', 'Policies', '']} items=${access} id=${(entry) => entry.spec.principalArn} cells=${cells}
-      none="There are no access entries: the administrator’s kubeconfig is the only way in." />
+      none=${byMap ? 'There are no access entries.' : 'There are no access entries: the administrator’s kubeconfig is the only way in.'} />
     <p><${Do} does=${() => addEntry(summary)} why=${why}>Add access entry<//></p>`;
 }
 

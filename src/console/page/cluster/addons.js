@@ -64,7 +64,7 @@ function addAddon(cluster, there) {
     if (!left.length) return say('The cluster has every addon that there is for its version.');
     return ask(`Add an addon to ${cluster.name}`, addonFields(cluster, left, {}), 'Add', async ({ addon, version, configuration, account, conflicts }) => {
       await askEks(cluster, 'POST', '/addons', { addonName: addon, ...given({ addonVersion: version, configurationValues: configuration, serviceAccountRoleArn: account, resolveConflicts: conflicts }) });
-      say(`Addon ${addon} was asked for.`);
+      say(`Addon ${addon} is being added.`);
     }, { wide: true, text: 'Of an addon that nothing stands behind here, nothing is installed: its state says so.' });
   });
 }
@@ -87,7 +87,7 @@ function editAddon(cluster, addon, offers, to) {
 /** Why an addon can't be changed now; null where it can. */
 function addonFixed(found, { spec: { addonName }, status, metadata }) {
   if (metadata.deletionTimestamp) return `${addonName} is being removed.`;
-  if (!status?.phase || status.phase === 'Creating') return `${addonName} is still being made.`;
+  if (!status?.phase || status.phase === 'Creating') return `${addonName} is still being created.`;
   if (updating(found, (spec) => spec.addonName === addonName)) return `${addonName} is being updated.`;
   return null;
 }
@@ -117,7 +117,7 @@ function Addons({ found }) {
   const cells = (addon) => [addon.spec.addonName, addon.spec.addonVersion || '–', stateOf(addon), html`<code>${addon.spec.configurationValues || ''}</code>`, saysOf(addon),
     html`<${AddonActions} found=${found} addon=${addon} offers=${offers} />`];
   return html`${error && html`<p class="wrong" role="alert">The catalogue isn’t known: ${error.message}</p>`}
-    <${List} label="Addons" columns=${['Addon', 'Version', 'State', 'Configuration', 'Says', '']} items=${addons} id=${(addon) => addon.spec.addonName} cells=${cells} none="No addons were asked for." />
+    <${List} label="Addons" columns=${['Addon', 'Version', 'State', 'Configuration', 'Message', '']} items=${addons} id=${(addon) => addon.spec.addonName} cells=${cells} none="No addons were asked for." />
     <p><${Do} does=${() => addAddon(summary, addons.map(({ spec }) => spec.addonName))} why=${unchangeable(found)}>Add addon<//></p>`;
 }
 

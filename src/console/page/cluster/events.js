@@ -10,7 +10,7 @@ function timeline({ events, updates, calls, summary, conditions }) {
     })),
     ...calls.map((call) => ({ time: call.eventTime, of: 'Call', what: call.eventName, bad: Boolean(call.errorCode), note: `${call.userIdentity?.arn || 'somebody'}: ${call.errorMessage || call.errorCode || 'done'}` })),
     ...(conditions || []).map(({ type, status, reason, message, lastTransitionTime }) => ({ time: lastTransitionTime, of: 'Condition', what: `${type}=${status}`, bad: type === 'Stalled' && status === 'True', note: message || reason })),
-    { time: summary.created, of: 'Cluster', what: 'Made', note: `as ${summary.namespace}/${summary.resource}` },
+    { time: summary.created, of: 'Cluster', what: 'Created', note: `as ${summary.namespace}/${summary.resource}` },
   ];
   return all.filter(({ time }) => time).sort((a, b) => Date.parse(b.time) - Date.parse(a.time));
 }

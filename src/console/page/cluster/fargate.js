@@ -32,7 +32,7 @@ function Fargate({ found }) {
       html`<${Do} look="bad" does=${() => removing(`Fargate profile ${name}`, () => askEks(summary, 'DELETE', profilePath(name)))} why=${why} label=${`Remove ${name}`}>Remove<//>`];
   };
   return html`<p class="says">Recorded only: there is no Fargate here. Pods that a profile selects run on the cluster’s nodes.</p>
-    <${List} label="Fargate profiles" columns=${['Name', 'Pods', 'Role', 'State', 'Says', '']} items=${fargate} id=${(one) => one.metadata.name} cells=${cells} none="There are no Fargate profiles." />
+    <${List} label="Fargate profiles" columns=${['Name', 'Pods', 'Role', 'State', 'Message', '']} items=${fargate} id=${(one) => one.metadata.name} cells=${cells} none="There are no Fargate profiles." />
     <p><${Do} does=${() => addProfile(summary)} why=${unchangeable(found) || why}>Add Fargate profile<//></p>`;
 }
 

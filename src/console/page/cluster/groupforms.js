@@ -49,7 +49,7 @@ function addGroup(cluster) {
       ...given({ instanceTypes: split(types), version, capacityType: capacity, diskSize: disk && Number(disk), labels: pairValues(form, 'labels'), taints: taintsOf(form), tags: pairValues(form, 'tags') }),
     };
     await askEks(cluster, 'POST', '/node-groups', body);
-    say(`Node group ${name} is being made.`);
+    say(`Node group ${name} is being created.`);
   }, { wide: true }));
 }
 

@@ -21,7 +21,7 @@ function IdentityProviders({ found }) {
     return [name, html`<code>${spec.issuerUrl}</code>`, html`<code>${spec.clientId}</code>`, `${spec.usernamePrefix || ''}${spec.usernameClaim || 'sub'}`, spec.groupsClaim ? `${spec.groupsPrefix || ''}${spec.groupsClaim}` : '–',
       stateOf({ status }), saysOf({ status }), html`<${Do} look="bad" does=${() => removing(`identity provider ${name}`, () => gone(name), 'Its tokens aren’t taken any more.')} why=${why} label=${`Remove ${name}`}>Remove<//>`];
   };
-  return html`<${List} label="Identity providers" columns=${['Name', 'Issuer', 'Client id', 'User', 'Groups', 'State', 'Says', '']} items=${identityProviders} id=${(one) => one.metadata.name} cells=${cells} none="There are no identity providers." />
+  return html`<${List} label="Identity providers" columns=${['Name', 'Issuer', 'Client id', 'User', 'Groups', 'State', 'Message', '']} items=${identityProviders} id=${(one) => one.metadata.name} cells=${cells} none="There are no identity providers." />
     <p><${Do} does=${() => addProvider(summary)} why=${why || full}>Add identity provider<//></p>
     ${identityProviders.length > 0 && html`<p class="says">As on EKS, a provider isn’t changed: remove it, and add it anew.</p>`}`;
 }

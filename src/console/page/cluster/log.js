@@ -55,6 +55,9 @@ function useStream(cluster, rest, attempt) {
   return state;
 }
 
+/** Whether a container of a pod runs, or will again; one that only prepared the pod doesn't. */
+const goesOnIn = ({ status }, container) => (status?.containerStatuses || []).some(({ name, state }) => name === container && !state?.terminated);
+
 function PodLog({ cluster, pod, close }) {
   const { name, namespace } = pod.metadata;
   const containers = [...(pod.spec?.containers || []), ...(pod.spec?.initContainers || [])].map((one) => one.name);
@@ -63,15 +66,18 @@ function PodLog({ cluster, pod, close }) {
   const [attempt, again] = useState(0);
   const where = new URLSearchParams({ namespace, pod: name, container, previous: String(previous), follow: String(!previous) });
   const { text, error, over } = useStream(cluster, `log?${where}`, attempt);
+  // When the log ends, its container may have ended, or only the connection.
+  const { data } = useChild(cluster, over && !previous ? `objects/pods?namespace=${encodeURIComponent(namespace)}` : null, 5000);
+  const goesOn = over && data?.items.some((one) => one.metadata.name === name && goesOnIn(one, container));
   const heading = useRef();
   useEffect(() => heading.current.focus(), [attempt]);
   return html`<section aria-label=${`Log of ${name}`}>
     <div class="row"><h3 tabindex="-1" ref=${heading}>Log of ${namespace}/${name}</h3>
       <label>Container <select value=${container} onChange=${(event) => choose(event.target.value)}>${containers.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label>
-      <label><input type="checkbox" checked=${previous} onChange=${(event) => before(event.target.checked)} /> of the run before</label>
-      ${(over || error) && !previous && html`<button onClick=${() => again(attempt + 1)}>Follow again</button>`}
+      <label><input type="checkbox" checked=${previous} onChange=${(event) => before(event.target.checked)} /> Previous run</label>
+      ${(error || goesOn) && !previous && html`<button onClick=${() => again(attempt + 1)}>Follow again</button>`}
       <button onClick=${close}>Close the log</button></div>
     ${error && html`<p class="wrong" role="alert">${error.message}</p>`}
     <${LogText} text=${text} label=${`Lines of ${name}`} />
-    <p class="says" role="status">${over ? 'That is all of it.' : error ? '' : 'New lines come as they are said.'}</p></section>`;
+    <p class="says" role="status">${over ? (goesOn ? 'The log broke off.' : 'That is all of it.') : error ? '' : 'New lines come as they are said.'}</p></section>`;
 }

@@ -3,7 +3,7 @@
 /** Why a group can't be changed now; null where it can. */
 function groupFixed(found, { name, phase: is }) {
   if (is === 'Deleting') return `${name} is being deleted.`;
-  if (!is || is === 'Creating') return `${name} is still being made.`;
+  if (!is || is === 'Creating') return `${name} is still being created.`;
   if (updating(found, (spec) => spec.nodegroupName === name)) return `${name} is being updated.`;
   return null;
 }
@@ -32,7 +32,7 @@ function NodeGroups({ found }) {
       ${(group.taints || []).map(({ key, value, effect }) => html`<div class="mono">${key}${value ? `=${value}` : ''}:${effect}</div>`)}`,
     group.says || '', html`<${GroupActions} found=${found} group=${group} />`,
   ];
-  return html`<${List} label="Node groups" columns=${['Group', 'Phase', 'Version', 'Nodes', 'Sizes', 'Instance types', 'Labels, taints', 'Says', '']}
+  return html`<${List} label="Node groups" columns=${['Group', 'Phase', 'Version', 'Nodes', 'Sizes', 'Instance types', 'Labels, taints', 'Message', '']}
       items=${summary.groups} cells=${cells} id=${(group) => group.name} none="There are no node groups: the cluster has only its server." />
     ${!summary.imported && html`<p><${Do} does=${() => addGroup(summary)} why=${unchangeable(found)}>Add node group<//></p>`}`;
 }

@@ -19,8 +19,10 @@ function NodeState({ node }) {
     ${taints.map((taint) => html`<div class="mono">${taint}</div>`)}`;
 }
 
-function groupOf({ metadata: { labels = {} } }) {
-  const server = 'node-role.kubernetes.io/control-plane' in labels || 'node-role.kubernetes.io/master' in labels;
+/** The group of a node. Servers have the label of their role in imported clusters alone: elsewhere, as on EKS, no node says that it is one. */
+function groupOf({ metadata: { name, labels = {} }, spec }) {
+  const server = ['control-plane', 'master'].some((role) => `node-role.kubernetes.io/${role}` in labels)
+    || (spec?.taints || []).some(({ key }) => key === 'k3eks.io/control-plane') || /^k3d-.*-server-\d+$/.test(name);
   return labels['eks.amazonaws.com/nodegroup'] || (server ? 'server' : '–');
 }
 
@@ -40,7 +42,7 @@ function LiveNodes({ found, rights }) {
       (node.status?.addresses || []).find(({ type }) => type === 'InternalIP')?.address || '–', html`<${Ago} time=${creationTimestamp} />`];
   };
   return html`<${Said} objects=${nodes} what="nodes" />
-    ${nodes.items && html`<${List} label="Nodes" columns=${['Node', 'Group', 'State', 'Version', 'Instance type', 'Zone', 'CPU', 'Memory', 'Address', 'Since']}
+    ${nodes.items && html`<${List} label="Nodes" columns=${['Node', 'Group', 'State', 'Version', 'Instance type', 'Zone', 'CPU', 'Memory', 'Address', 'Created']}
       items=${nodes.items} id=${(node) => node.metadata.name} cells=${cells} none="The cluster has no nodes." />`}
     ${nodes.items && !used.size && html`<p class="says">${rights.may['node-usage'] ? 'The cluster has no metrics yet: its metrics-server says what nodes use.' : 'The cluster doesn’t let you see what its nodes use.'}</p>`}`;
 }

@@ -19,7 +19,7 @@ function Health({ cluster, insights: { data, error }, awake }) {
   return html`<h3>Health</h3>
     ${issues.length ? html`<ul>${issues.map(({ code, message }) => html`<li key=${code}><strong class="phase Failed">${code}</strong> ${message}</li>`)}</ul>` : html`<p>${cluster ? 'No issues are known.' : 'asking…'}</p>`}
     <h3>Insights</h3>
-    ${!awake && html`<p>There are insights into clusters that run.</p>`}
+    ${!awake && html`<p>Insights are looked for while the cluster runs.</p>`}
     ${awake && error && html`<p class="wrong">${error.message}</p>`}
     ${awake && data && html`<${List} label="Insights" columns=${['Insight', 'For version', 'State', 'Why', 'Looked at']} items=${data} id=${({ id }) => id}
       cells=${(one) => [one.name, one.kubernetesVersion || '–', html`<span class=${`phase ${{ PASSING: 'Active', WARNING: 'Updating', ERROR: 'Failed' }[one.insightStatus?.status] || ''}`}>${one.insightStatus?.status}</span>`, one.insightStatus?.reason || one.description, html`<${Ago} time=${one.lastRefreshTime} />`]}
@@ -37,7 +37,7 @@ function Overview({ found }) {
   return html`<${Facts} pairs=${[
     ['Version', cluster ? `${cluster.version || summary.version}, platform ${cluster.platformVersion || '–'}` : summary.version],
     ['Account, region', `${summary.account}, ${summary.region}`], ['ARN', code(cluster?.arn || status?.arn)], ['Role', code(cluster?.roleArn)],
-    ['Resource', code(`${summary.namespace}/${summary.resource}`)], ['Made', html`<${Ago} time=${summary.created} />`],
+    ['Resource', code(`${summary.namespace}/${summary.resource}`)], ['Created', html`<${Ago} time=${summary.created} />`],
     ['Sleeps', spec.hibernateAfter && (status?.hibernated ? 'now: Wake brings it back' : `when nobody used it for ${spec.hibernateAfter}`)],
     ['Conditions', (conditions || []).map((one) => `${one.type}=${one.status}`).join(', ')],
   ]} />

@@ -37,7 +37,7 @@ function PodIdentity({ found }) {
       <${Do} does=${() => editAssociation(summary, known(spec).associationId, spec)} why=${why(spec)} label=${`Edit ${name}`}>Edit<//>
       <${Do} look="bad" does=${() => removing(`the role of ${name}`, () => askEks(summary, 'DELETE', associationPath(known(spec).associationId)), 'Its pods get no credentials any more.')} why=${why(spec)} label=${`Remove ${name}`}>Remove<//></span>`];
   };
-  return html`<${List} label="Pod identity" columns=${['Service account', 'Role', 'Id', 'Says', '']} items=${podIdentity} id=${(one) => one.metadata.name} cells=${cells} none="There are no pod identity associations." />
+  return html`<${List} label="Pod identity" columns=${['Service account', 'Role', 'Id', 'Message', '']} items=${podIdentity} id=${(one) => one.metadata.name} cells=${cells} none="There are no pod identity associations." />
     <p><${Do} does=${() => addAssociation(summary)} why=${summary.phase === 'Deleting' && 'The cluster is being deleted.'}>Add association<//></p>`;
 }
 

@@ -39,7 +39,7 @@ function Pods({ found, rights, namespace, open }) {
         ${rights.may['delete-pods'] && html`<button class="bad" onClick=${() => deletePod(found.summary, pod)} aria-label=${`Delete ${name}`}>Delete</button>`}</span>`];
   };
   return html`<${Said} objects=${pods} what="pods" />
-    ${pods.items && html`<${List} label="Pods" columns=${['Namespace', 'Pod', 'State', 'Ready', 'Restarts', 'CPU', 'Memory', 'Node', 'Since', '']}
+    ${pods.items && html`<${List} label="Pods" columns=${['Namespace', 'Pod', 'State', 'Ready', 'Restarts', 'CPU', 'Memory', 'Node', 'Created', '']}
       items=${pods.items} id=${idOf} cells=${cells} none="There are no pods here." />`}`;
 }
 
@@ -53,7 +53,7 @@ function Controllers({ found, rights, namespace }) {
     html`<${Ready} ready=${status.readyReplicas ?? status.numberReady ?? 0} wanted=${spec.replicas ?? status.desiredNumberScheduled ?? 0} />`,
     (spec.template?.spec?.containers || []).map(({ image }) => html`<div class="mono">${image}</div>`), html`<${Ago} time=${metadata.creationTimestamp} />`];
   return html`${all.filter(({ kind }) => rights.may[kind]).map((one) => html`<${Said} key=${one.kind} objects=${one} what=${one.kind} />`)}
-    ${all.some((one) => one.items) && html`<${List} label="Controllers" columns=${['Kind', 'Namespace', 'Name', 'Ready', 'Images', 'Since']} items=${items} id=${(item) => `${item.kind} ${idOf(item)}`} cells=${cells}
+    ${all.some((one) => one.items) && html`<${List} label="Controllers" columns=${['Kind', 'Namespace', 'Name', 'Ready', 'Images', 'Created']} items=${items} id=${(item) => `${item.kind} ${idOf(item)}`} cells=${cells}
       none="There are no Deployments, StatefulSets and DaemonSets here." />`}`;
 }
 
@@ -64,7 +64,7 @@ function Services({ found, rights, namespace }) {
     outside(service).map((address) => html`<div class="mono">${address}</div>`),
     (service.spec?.ports || []).map(({ port, nodePort, protocol }) => `${port}${nodePort ? `:${nodePort}` : ''}/${protocol}`).join(', '), html`<${Ago} time=${service.metadata.creationTimestamp} />`];
   return html`<${Said} objects=${services} what="Services" />
-    ${services.items && html`<${List} label="Services" columns=${['Namespace', 'Service', 'Type', 'Address', 'From outside', 'Ports', 'Since']}
+    ${services.items && html`<${List} label="Services" columns=${['Namespace', 'Service', 'Type', 'Address', 'From outside', 'Ports', 'Created']}
       items=${services.items} id=${idOf} cells=${cells} none="There are no Services here." />`}`;
 }
 
@@ -75,7 +75,7 @@ function Claims({ found, rights, namespace }) {
     claim.status?.capacity?.storage || claim.spec?.resources?.requests?.storage || '–', claim.spec?.storageClassName || '–', (claim.spec?.accessModes || []).join(', '),
     html`<${Ago} time=${claim.metadata.creationTimestamp} />`];
   return html`<${Said} objects=${claims} what="claims" />
-    ${claims.items && html`<${List} label="Claims" columns=${['Namespace', 'Claim', 'State', 'Size', 'Class', 'Access', 'Since']}
+    ${claims.items && html`<${List} label="Claims" columns=${['Namespace', 'Claim', 'State', 'Size', 'Class', 'Access', 'Created']}
       items=${claims.items} id=${idOf} cells=${cells} none="There are no PersistentVolumeClaims here." />`}`;
 }
 
