@@ -15,7 +15,7 @@ use crate::eks::sigv4::Mode;
 const FRAME: &str = include_str!("page/page.html");
 /// Where the page says how the API was started.
 const MODE: &str = "<!--MODE-->";
-const PERMISSIVE: &str = r#"<p id="mode" role="note">Permissive: no credentials are checked. Whoever reaches this port rules all clusters.</p>"#;
+const PERMISSIVE: &str = r#"<p id="mode" role="note">Permissive: no credentials are checked. Whoever reaches this port sees and rules the clusters of all accounts.</p>"#;
 const STYLE: &str = include_str!("page/page.css");
 const FIRST: &str = include_str!("page/first.js");
 /// In the order in which they are read.

@@ -1,4 +1,5 @@
 """The page at /_k3eks/ in a real Chromium. Screenshots are kept in .k3eks/screenshots."""
+import http.server
 import json
 import os
 import pathlib
@@ -6,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 
@@ -111,6 +113,14 @@ class Unattended:
     def tell(self, name, **status):
         kubectl("patch", "eks", name, "-n", self.namespace, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status}))
 
+    def kubeconfig(self, name, server):
+        config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "c", "cluster": {"server": server}}],
+                  "users": [{"name": "u", "user": {"token": "t"}}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}
+        owner = {"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": name, "uid": self.spec(name)["metadata"]["uid"]}
+        kubectl("apply", "-f", "-", stdin=json.dumps({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{name}-kubeconfig", "namespace": self.namespace, "ownerReferences": [owner]},
+            "stringData": {"value": json.dumps(config)}}))
+
     def spec(self, name):
         return json.loads(kubectl("get", "eks", name, "-n", self.namespace, "-o", "json"))
 
@@ -209,7 +219,10 @@ def test_it_says_what_is_empty_finds_and_obeys_the_keyboard(nothing, open_page):
     page.locator("#search").fill("")
     page.get_by_role("link", name="alpha").press("Enter")
     expect(page.get_by_role("heading", name="alpha")).to_be_focused()
+    # Escape closes what is open, and leads nowhere else.
     page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="alpha")).to_be_focused()
+    page.get_by_role("link", name="All clusters").press("Enter")
     expect(page.get_by_role("link", name="alpha")).to_be_focused()
     # What the server refuses is said where it was asked.
     page.get_by_role("link", name="Create cluster").press("Enter")
@@ -245,6 +258,10 @@ def test_every_view_has_an_address(nothing, open_page):
     expect(page.get_by_role("tab", name="Updates")).to_have_attribute("aria-selected", "true")
     page.go_forward()
     expect(page.locator("#clusters")).to_be_visible()
+    page.get_by_role("link", name="linked").click()
+    page.get_by_role("tab", name="Events").click()
+    page.go_back()
+    expect(page.get_by_role("tab", name="Overview")).to_have_attribute("aria-selected", "true")
     page.goto(f"{nothing}/_k3eks/#/clusters/111111111111/eu-west-1/nobody")
     expect(page.locator("#detail")).to_have_text("There is no cluster nobody in account 111111111111, region eu-west-1.")
     # It may still come.
@@ -276,6 +293,15 @@ def test_a_bar_is_of_what_there_is(unattended, open_page):
     expect(row_of(page, "failed")).to_contain_text("0/0")
     expect(row_of(page, "failed").get_by_role("progressbar")).to_have_count(0)
     assert row_of(page, "half").get_by_role("progressbar").evaluate("bar => bar.position") == 0.5
+
+
+def test_names_and_endpoints_stand_in_one_line(unattended, open_page):
+    unattended.cluster("works", "Active", endpoint="https://127.0.0.1:45678")
+    page = open_page(unattended.endpoint)
+    expect(page.locator("#count")).to_have_text("1 cluster")
+    line = row_of(page, "works").locator(".phase").bounding_box()["height"]
+    for text in [page.get_by_role("button", name="Namespace"), page.get_by_text("https://127.0.0.1:45678")]:
+        assert text.evaluate("element => { const range = document.createRange(); range.selectNodeContents(element); return range.getBoundingClientRect().height }") < 1.5 * line
 
 
 def test_the_focus_stays_where_it_is_while_things_change(unattended, open_page):
@@ -393,6 +419,11 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     form.get_by_label("Subnets").fill("subnet-1, subnet-2")
     form.get_by_label("Public access from").fill("10.0.0.0/8")
     form.get_by_label("Private endpoint").check()
+    # As in EKS's console.
+    expect(form.get_by_label("Authentication mode")).to_have_value("API_AND_CONFIG_MAP")
+    form.get_by_label("Authentication mode").select_option("API")
+    form.get_by_label("Audit log").check()
+    assert re.fullmatch(r"1\.\d+ \(default\)", form.get_by_label("Kubernetes version").locator("option").first.inner_text())
     form.get_by_role("button", name="Add node group").press("Enter")
     expect(form.get_by_label("Group name")).to_be_focused()
     form.get_by_label("Instance type").fill("t3.small")
@@ -416,11 +447,14 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     spec = cluster["spec"]
     assert (spec["displayName"], spec["region"], spec["accountID"], spec["kubernetesVersion"]) == ("Whole_1", "eu-central-1", "333333333333", VERSION)
     assert (spec["subnets"], spec["publicAccessSources"], spec["privateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
-    assert spec["accessConfig"]["authenticationMode"] == "API_AND_CONFIG_MAP"
+    assert (spec["accessConfig"], spec["loggingTypes"]) == ({"authenticationMode": "API"}, ["audit"])
     assert (spec["tags"], spec["nodeGroups"][0]["desiredSize"]) == ({"team": "it's ours"}, 3)
     assert (addon["kind"], addon["spec"]["addonName"]) == ("Addon", "coredns")
 
-    # The commands make that cluster.
+    # The commands make that cluster, and leave the shell's own keys where they do.
+    form.get_by_label("Account").fill("000000000000")
+    expect(page.locator("#commands")).not_to_contain_text("AWS_ACCESS_KEY_ID")
+    form.get_by_label("Account").fill("333333333333")
     page.get_by_role("button", name="Copy the commands").click()
     expect(page.locator("#said")).to_have_text("The command is in the clipboard.")
     commands = page.evaluate("navigator.clipboard.readText()").replace("Whole_1", "By_command")
@@ -436,7 +470,8 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
         described = eks.describe_cluster(name=name)["cluster"]
         network = described["resourcesVpcConfig"]
         assert (described["version"], described["tags"]["team"]) == (VERSION, "it's ours")
-        assert described["accessConfig"]["authenticationMode"] == "API_AND_CONFIG_MAP"
+        assert described["accessConfig"]["authenticationMode"] == "API"
+        assert [one["types"] for one in described["logging"]["clusterLogging"] if one["enabled"]] == [["audit"]]
         assert (network["subnetIds"], network["publicAccessCidrs"], network["endpointPrivateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
         group = eks.describe_nodegroup(clusterName=name, nodegroupName="workers")["nodegroup"]
         assert (group["instanceTypes"], group["scalingConfig"]) == (["t3.small"], {"minSize": 1, "desiredSize": 3, "maxSize": 4})
@@ -520,13 +555,8 @@ def test_over_plain_http_by_address_it_says_what_is_missing(strict, unattended, 
     expect(page.locator("#live")).to_have_text("sign in to see the clusters")
     open_page.complaints.clear()
 
-    config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:45678"}}],
-              "users": [{"name": "u", "user": {"token": "t"}}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}
     unattended.cluster("plain", "Active", endpoint="https://127.0.0.1:45678", kubeconfigSecret="plain-kubeconfig")
-    owner = {"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "plain", "uid": unattended.spec("plain")["metadata"]["uid"]}
-    kubectl("apply", "-f", "-", stdin=json.dumps({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "plain-kubeconfig", "namespace": unattended.namespace, "ownerReferences": [owner]},
-        "stringData": {"value": json.dumps(config)}}))
+    unattended.kubeconfig("plain", "https://127.0.0.1:45678")
     page = open_page(by_name(unattended.endpoint))
     expect(row_of(page, "plain").locator(".phase")).to_have_text("Active")
     page.get_by_role("link", name="plain").click()
@@ -595,7 +625,7 @@ def test_where_the_api_is_strict_the_page_asks_for_keys(strict, open_page):
     page.get_by_role("button", name="Sign in").click()
     # Keys that the server doesn't take sign nobody in.
     answer(page, "Sign in", Access_key_id=key, Secret_access_key="wrong")
-    expect(dialog(page)).to_contain_text("signature we calculated does not match")
+    expect(dialog(page).get_by_label("Secret access key")).to_have_accessible_description("This isn't the key's secret.")
     assert re.search("403", open_page.complaints.pop())
     assert page.evaluate("sessionStorage.length") == 0
     answer(page, "Sign in", Secret_access_key=secret)
@@ -618,6 +648,59 @@ def test_where_the_api_is_strict_the_page_asks_for_keys(strict, open_page):
     expect(page.locator("#live")).to_have_text("sign in to see the clusters")
     assert re.search("403", open_page.complaints.pop())
     assert page.evaluate("sessionStorage.length") == 0
+
+
+class Closed(http.server.BaseHTTPRequestHandler):
+    """A cluster's API server that knows nobody."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        body = b'{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "Unauthorized", "code": 401}'
+        self.send_response(401)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_where_the_api_is_permissive_people_sign_in_to_look_into_clusters(unattended, open_page):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Closed) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        unattended.cluster("looked", "Active", endpoint=address, kubeconfigSecret="looked-kubeconfig")
+        unattended.kubeconfig("looked", address)
+        page = open_page(unattended.endpoint, path="#/clusters/000000000000/us-east-1/looked/nodes")
+        panel = page.get_by_role("tabpanel")
+        expect(panel).to_contain_text("doesn't let in who isn't signed in")
+        expect(panel).to_contain_text(".k3eks/k3eks.env")
+        assert violations(page) == []
+        panel.get_by_role("button", name="Sign in").click()
+        answer(page, "Sign in", Access_key_id="test", Secret_access_key="test")
+        expect(page.locator("#who")).to_have_text("test")
+        expect(panel).to_contain_text("create-access-entry --cluster-name looked")
+        # Who signs out stays where they are, and can come back.
+        page.get_by_role("button", name="Sign out").click()
+        expect(panel).to_contain_text("doesn't let in who isn't signed in")
+        expect(page.get_by_role("banner").get_by_role("button", name="Sign in")).to_be_visible()
+        server.shutdown()
+
+
+def test_who_is_signed_in_still_reaches_other_accounts_where_the_api_is_permissive(nothing, open_page):
+    boto(nothing, account="111111111111").create_cluster(name="theirs", roleArn="arn:aws:iam::111111111111:role/r", resourcesVpcConfig={})
+    page = open_page(nothing, path="#/clusters/111111111111/us-east-1/theirs")
+    page.get_by_role("button", name="Sign in").click()
+    answer(page, "Sign in", Access_key_id="test", Secret_access_key="test")
+    expect(page.locator("#who")).to_have_text("test")
+    page.reload()
+    expect(page.get_by_role("tabpanel")).to_contain_text("arn:aws:eks:us-east-1:111111111111:cluster/theirs")
+    expect(page.get_by_role("tabpanel")).to_contain_text("Authentication mode")
+    page.get_by_role("link", name="Create cluster").click()
+    # A cluster is made with the keys of who is signed in, in their account.
+    expect(page.get_by_role("textbox", name="Account")).to_have_attribute("readonly", "")
+    expect(page.get_by_role("textbox", name="Account")).to_have_value("000000000000")
+    expect(page.locator("#commands")).to_contain_text("# With the keys of test.")
 
 
 def everything(eks):

@@ -236,6 +236,15 @@ def test_a_cluster_is_upgraded_and_its_node_group_follows(records, tab, eks, clu
     shot(page, "tabs-steps")
 
 
+def test_a_cluster_of_the_newest_version_says_so(records, eks, open_page):
+    offered = [one["clusterVersion"] for one in eks.describe_cluster_versions()["clusterVersions"]]
+    newest = max(offered, key=lambda version: int(version.split(".")[1]))
+    eks.create_cluster(name="newest", version=newest, roleArn=ROLE, resourcesVpcConfig={})
+    page = open_page(records, path="#/clusters/000000000000/us-east-1/newest")
+    expect(page.get_by_role("button", name="Upgrade")).to_have_attribute("title", f"{newest} is the newest version.")
+    eks.delete_cluster(name="newest")
+
+
 def test_a_node_group_is_deleted_and_the_focus_stays(tab, eks, cluster):
     add_group(eks, cluster)
     page = tab("nodegroups")
@@ -325,6 +334,10 @@ def test_access_entries_and_their_policies_are_added_changed_and_removed(tab, ek
     form.get_by_label("Kubernetes groups").fill("viewers, testers")
     form.get_by_label("Holds in").select_option("cluster")
     form.get_by_role("button", name="Add policy").click()
+    # What was typed into a field isn't dropped without a word, least of all for wider rights.
+    form.get_by_role("button", name="Change", exact=True).click()
+    expect(form.get_by_label("Namespaces").first).to_have_accessible_description("This policy holds in the whole cluster. Choose these namespaces, or name none.")
+    form.get_by_label("Namespaces").first.fill("")
     form.get_by_label("Policy", exact=True).nth(1).select_option("AmazonEKSEditPolicy")
     form.get_by_label("Holds in").nth(1).select_option("namespace")
     form.get_by_label("Namespaces").nth(1).fill("web")
@@ -350,6 +363,8 @@ def test_a_cluster_without_access_entries_says_so_and_can_have_them(records, eks
     eks.create_cluster(name="mapped", version=VERSION, roleArn=ROLE, resourcesVpcConfig={}, accessConfig={"authenticationMode": "CONFIG_MAP"})
     page = open_page(records, path="#/clusters/000000000000/us-east-1/mapped/access")
     expect(page.get_by_role("tabpanel")).to_contain_text("authentication mode is CONFIG_MAP")
+    expect(page.get_by_role("tabpanel")).to_contain_text("Who made it is its administrator: arn:aws:iam::000000000000:root")
+    expect(page.get_by_role("tabpanel")).not_to_contain_text("only way in")
     add = page.get_by_role("button", name="Add access entry")
     expect(add).to_have_attribute("aria-disabled", "true")
     assert violations(page) == []

@@ -84,7 +84,7 @@ function remove(some) {
   const items = [some].flat();
   const real = items.filter((one) => !one.imported);
   const word = items.length > 1 ? 'delete' : items[0].name;
-  const text = real.length ? `Clusters, node groups and all data go${real.length < items.length ? '; what was imported stays as it is' : ''}. Type ${word} to confirm. ` : 'What was imported stays as it is. ';
+  const text = real.length ? `${items.length > 1 ? 'Clusters, node groups and all data go' : 'The cluster, its node groups and all its data go'}${real.length < items.length ? '; what was imported stays as it is' : ''}. Type ${word} to confirm. ` : 'What was imported stays as it is. ';
   const confirm = real.length ? [{ label: items.length > 1 ? 'Confirmation' : 'Name', name: 'name' }] : [];
   ask(`Delete ${named(items)}?`, confirm, 'Delete', async ({ name }) => {
     if (real.length && name !== word) throw fault('name', `That isn't ${word}.`);

@@ -53,6 +53,7 @@ function want() {
   return {
     token: draft.token,
     checked: draft.checked,
+    keys: draft.keys,
     name: value('name'),
     version: value('version'),
     account: value('account'),
@@ -63,6 +64,9 @@ function want() {
     publicAccess: form.elements.public.checked,
     privateAccess: form.elements.private.checked,
     cidrs: split(value('cidrs')),
+    authentication: value('authentication'),
+    protection: form.elements.protection.checked,
+    audit: form.elements.audit.checked,
     groups: items('group').map((item) => ({ name: of(item, 'group'), type: of(item, 'type'), min: Number(of(item, 'min')), desired: Number(of(item, 'desired')), max: Number(of(item, 'max')) })),
     tags: Object.fromEntries(items('key').map((item) => [of(item, 'key'), of(item, 'value')]).filter(([key]) => key)),
     addons: [...form.querySelectorAll('[name=addon]:checked')].map((box) => ({ name: box.value, version: box.dataset.version })),
@@ -125,22 +129,26 @@ async function offerAddons() {
 }
 
 /** The form's parts, in the order in which they are filled in. */
-function createForm(known, checked, account) {
+function createForm({ known, usual }, checked, account) {
   const submit = h('button', { class: 'main', type: 'submit' }, 'Create cluster');
   const form = asking(submit, submitCreate, { oninput: showRecipe },
   h('fieldset', {}, h('legend', {}, 'Cluster'), h('div', { class: 'fields' },
     field({ label: 'Name', name: 'name', members: 'name|displayName|clusterName|with name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,99}', title: 'letters, digits, - and _' }),
-    field({ label: 'Kubernetes version', name: 'version', members: 'version|kubernetesVersion|Kubernetes version', required: false, options: [{ value: '', text: 'default' }, ...known] }),
+    field({ label: 'Kubernetes version', name: 'version', members: 'version|kubernetesVersion|Kubernetes version', required: false, options: [{ value: '', text: usual ? `${usual} (default)` : 'default' }, ...known.filter((version) => version !== usual)] }),
     field({ label: 'Region', name: 'region', value: 'us-east-1', list: REGIONS, pattern: '[a-z]{2}(-[a-z]+)+-[0-9]+', title: 'such as eu-central-1' }),
     field({ label: 'Account', name: 'account', members: 'accountID', value: account, pattern: '[0-9]{12}', title: '12 digits', readonly: checked, hint: checked ? 'That of your key.' : undefined }),
-    field({ label: 'Role', name: 'role', members: 'roleArn|serviceRole|Role Arn', value: role(account, 'k3eks-console'), hint: 'Need not exist.' }))),
+    field({ label: 'Role', name: 'role', members: 'roleArn|serviceRole|Role Arn', value: role(account, 'k3eks-console'), hint: 'Need not exist.' }),
+    field({ label: 'Authentication mode', name: 'authentication', members: 'authenticationMode|authentication mode', value: AUTHENTICATION, options: [
+      { value: 'API', text: 'EKS API' }, { value: 'API_AND_CONFIG_MAP', text: 'EKS API and ConfigMap' }, { value: 'CONFIG_MAP', text: 'ConfigMap' },
+    ], hint: 'Access entries need the EKS API.' })),
+  field({ label: 'Deletion protection', name: 'protection', members: 'deletionProtection', type: 'checkbox' }), field({ label: 'Audit log', name: 'audit', members: 'logging|loggingTypes', type: 'checkbox' })),
   h('fieldset', {}, h('legend', {}, 'Network'), h('div', { class: 'fields' },
     field({ label: 'Subnets', name: 'subnets', members: 'subnetIds|subnets|Subnets specified', required: false, hint: 'Ids, with commas between them. Empty: some are made up.' }),
     field({ label: 'Public access from', name: 'cidrs', members: 'publicAccessCidrs|publicAccessSources|public access CIDRs', required: false, hint: 'CIDR blocks. Empty: from everywhere.' })),
-  field({ label: 'Public endpoint', name: 'public', members: 'endpointPublicAccess|publicAccess|public endpoint access', type: 'checkbox', checked: true }), field({ label: 'Private endpoint', name: 'private', members: 'endpointPrivateAccess|privateAccess', type: 'checkbox' })),
+  field({ label: 'Public endpoint', name: 'public', members: 'endpointPublicAccess|publicAccess|public endpoint access', type: 'checkbox', checked: true }), field({ label: 'Private endpoint (recorded only: nodes and pods reach the API server in any case)', name: 'private', members: 'endpointPrivateAccess|privateAccess', type: 'checkbox' })),
   several('nodeGroups', 'Node groups', 'Add node group', groupItem),
   several('tags', 'Tags', 'Add tag', tagItem),
-  h('fieldset', {}, h('legend', {}, 'Addons'), h('div', { id: 'addons', class: 'checks' })),
+  h('fieldset', {}, h('legend', {}, 'Addons'), h('small', {}, 'Some are recorded only, and say so once they are there.'), h('div', { id: 'addons', class: 'checks' })),
   h('div', { class: 'row' }, submit, h('a', { href: '#/clusters' }, 'Cancel')));
   const fields = /** @type {Record<string, any>} */ (/** @type {unknown} */ (form.elements));
   form.addEventListener('input', checkSizes);
@@ -156,17 +164,18 @@ function createForm(known, checked, account) {
 /** Shows the form: that of the last time, if it wasn't sent. */
 async function enterCreate() {
   if (draft) return;
-  const checked = !byId('mode');
+  // Without keys, the form says the account.
+  const checked = !permissive() || Boolean(keys.get());
   const mine = { token: null };
   draft = mine;
   byId('form').replaceChildren();
   for (const id of ['yaml', 'commands']) byId(id).textContent = '';
-  const [known, who] = await Promise.all([versions().catch(() => []), checked ? whoami().catch(() => null) : null]);
+  const [known, who] = await Promise.all([offered().catch(() => ({ known: [], usual: undefined })), checked ? whoami().catch(() => null) : null]);
   // Somebody signed in or out meanwhile: theirs is another form.
   if (draft !== mine) return;
   const account = who?.account || DEFAULT_ACCOUNT;
   const random = crypto.getRandomValues(new Uint32Array(4));
-  draft = { token: [...random].map((part) => part.toString(16)).join('-'), checked, account };
+  draft = { token: [...random].map((part) => part.toString(16)).join('-'), keys: keys.get()?.id, checked, account };
   draft.form = createForm(known, checked, account);
   byId('form').replaceChildren(draft.form);
   showRecipe();

@@ -3,13 +3,18 @@
 /** Who the keys belong to, as the server says; fails where it doesn't take them. */
 const whoami = (as = keys.get()) => request('GET', '/_k3eks/console/whoami', { as });
 
-/** Shows who is signed in, and what can be done about it. Where no keys are checked, nobody needs to sign in. */
+/** Shows who is signed in, and what can be done about it. */
 function tellWho() {
   const known = keys.get();
   byId('who').textContent = known ? known.id : '';
-  const button = byId('keys');
-  button.hidden = !known && Boolean(byId('mode'));
-  button.textContent = known ? 'Sign out' : 'Sign in';
+  byId('keys').textContent = known ? 'Sign out' : 'Sign in';
+}
+
+/** Keys that aren't taken, said at the field that is wrong. */
+function wrongKeys(error) {
+  if (/security token included in the request is invalid/.test(error.message)) return fault('id', `This key isn't known here. ${WHERE_KEYS_ARE}`);
+  if (/signature we calculated does not match/.test(error.message)) return fault('secret', "This isn't the key's secret.");
+  return error;
 }
 
 function signIn() {
@@ -24,26 +29,31 @@ function signIn() {
     { label: 'Session token', name: 'token', required: false, hint: 'Of temporary keys only.' },
   ], 'Sign in', async ({ id, secret, token }) => {
     const given = { id: id.trim(), secret: secret.trim(), token: token.trim() };
-    await whoami(given);
-    keys.set(given);
-    tellWho();
-    // What was asked as nobody is asked again.
-    draft = null;
-    if (here.view === 'create') enterCreate();
-    connect();
-  }, { text: 'Requests are signed with these keys. They stay in this tab.' });
+    const { account } = await whoami(given).catch((error) => { throw wrongKeys(error); });
+    keys.set({ ...given, account });
+    askAnew();
+  }, { text: `${permissive() ? 'The list of clusters needs no keys, but each cluster lets in only whom it knows: to see its nodes, workloads and logs, sign in. ' : ''}${WHERE_KEYS_ARE} The keys stay in this tab.` });
 }
 
-/** Forgets the keys, and with them all that they let be seen. */
+/** Asks again for what was asked as somebody else. */
+function askAnew() {
+  tellWho();
+  draft = null;
+  if (here.view === 'create') enterCreate();
+  if (clusterView.key) refresh();
+  connect();
+}
+
+/** Forgets the keys, and with them all that they let be seen: nothing, where everybody sees all clusters. */
 function signOut() {
   keys.clear();
-  draft = null;
-  leaveCluster();
-  go(null);
-  learn({ changed: [], gone: [...clusters.keys()] });
-  told = false;
-  tellWho();
-  connect();
+  if (!permissive()) {
+    leaveCluster();
+    go(null);
+    learn({ changed: [], gone: [...clusters.keys()] });
+    told = false;
+  }
+  askAnew();
 }
 
 /** Whether the page is told of changes. */
@@ -112,14 +122,14 @@ async function connect() {
   }
 }
 
-/** Keys for the whole page: `/` searches, Escape goes back to all clusters. */
+/** Keys for the whole page: `/` searches, Escape closes what is said. */
 function press(event) {
   if (event.defaultPrevented || byId('dialog').open || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
   if (event.key === '/' && here.view === 'clusters') {
     event.preventDefault();
     byId('search').focus();
-  } else if (event.key === 'Escape' && here.view !== 'clusters') {
-    go(null);
+  } else if (event.key === 'Escape') {
+    byId('said').hidden = true;
   }
 }
 

@@ -26,7 +26,7 @@ const word = (text) => (/^[\w./:=@,-]+$/.test(text) ? text : `'${String(text).re
 const AUTHENTICATION = 'API_AND_CONFIG_MAP';
 
 /** What CreateCluster is asked. */
-function requestOf({ name, version, roleArn, subnets, publicAccess, privateAccess, cidrs, tags, token }) {
+function requestOf({ name, version, roleArn, subnets, publicAccess, privateAccess, cidrs, authentication, protection, audit, tags, token }) {
   return {
     name,
     ...(version && { version }),
@@ -37,7 +37,9 @@ function requestOf({ name, version, roleArn, subnets, publicAccess, privateAcces
       endpointPrivateAccess: privateAccess,
       ...(publicAccess && cidrs.length && { publicAccessCidrs: cidrs }),
     },
-    accessConfig: { authenticationMode: AUTHENTICATION },
+    accessConfig: { authenticationMode: authentication },
+    ...(protection && { deletionProtection: true }),
+    ...(audit && { logging: { clusterLogging: [{ types: ['audit'], enabled: true }] } }),
     ...(Object.keys(tags).length && { tags }),
     clientRequestToken: token,
   };
@@ -69,7 +71,9 @@ function yamlOf(want) {
       publicAccess: want.publicAccess,
       privateAccess: want.privateAccess,
       publicAccessSources: want.publicAccess ? want.cidrs : undefined,
-      accessConfig: { authenticationMode: AUTHENTICATION },
+      accessConfig: { authenticationMode: want.authentication },
+      deletionProtection: want.protection || undefined,
+      loggingTypes: want.audit ? ['audit'] : [],
       tags: want.tags,
       nodeGroups,
     },
@@ -80,7 +84,15 @@ function yamlOf(want) {
   return `${[cluster, ...documents].map((one) => yaml(one).join('\n')).join('\n---\n')}\n`;
 }
 
-/** The same with the aws CLI. The page's server takes the account from the key where it checks none. */
+/** Whose keys the commands are to be run with. Where none are checked, an account's number is a key of that account. */
+function keysFor({ checked, keys: mine, account }) {
+  if (mine) return `# With the keys of ${mine}.`;
+  if (checked) return '# With your keys.';
+  if (account === DEFAULT_ACCOUNT) return '# With any keys. Those of .k3eks/k3eks.env also let you into the cluster.';
+  return `# In this shell, keys of account ${account} take the place of yours.\nexport AWS_ACCESS_KEY_ID=${word(account)} AWS_SECRET_ACCESS_KEY=test`;
+}
+
+/** The same with the aws CLI. */
 function commandsOf(want) {
   const command = (verb, ...options) => `aws eks ${verb} ${options.flat().map(([option, ...values]) => [`--${option}`, ...values.map(word)].join(' ')).join(' \\\n  ')}`;
   const network = [
@@ -92,9 +104,10 @@ function commandsOf(want) {
   const cluster = ['cluster-name', want.name];
   const lines = [
     `export AWS_ENDPOINT_URL=${location.origin} AWS_DEFAULT_REGION=${word(want.region)}`,
-    ...(want.checked ? [] : [`export AWS_ACCESS_KEY_ID=${word(want.account)} AWS_SECRET_ACCESS_KEY=any`]),
+    keysFor(want),
     command('create-cluster', [['name', want.name], ...(want.version ? [['kubernetes-version', want.version]] : []), ['role-arn', want.roleArn],
-      ['resources-vpc-config', network], ['access-config', `authenticationMode=${AUTHENTICATION}`], ...(tags.length ? [['tags', JSON.stringify(want.tags)]] : [])]),
+      ['resources-vpc-config', network], ['access-config', `authenticationMode=${want.authentication}`],
+      ...(want.protection ? [['deletion-protection']] : []), ...(want.audit ? [['logging', JSON.stringify(requestOf(want).logging)]] : []), ...(tags.length ? [['tags', JSON.stringify(want.tags)]] : [])]),
   ];
   if (want.groups.length || want.addons.length) lines.push(`aws eks wait cluster-active --name ${word(want.name)}`);
   for (const { name, type, min, desired, max } of want.groups) {

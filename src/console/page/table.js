@@ -142,7 +142,8 @@ function draw() {
     const next = body.children[Math.min(at, body.children.length - 1)]?.querySelector('.name') || byId('search');
     (row.isConnected ? focused : next).focus({ preventScroll: row.isConnected });
   }
-  byId('count').textContent = shown.length === clusters.size ? `${clusters.size} clusters` : `${shown.length} of ${clusters.size} clusters`;
+  const total = `${clusters.size} cluster${clusters.size === 1 ? '' : 's'}`;
+  byId('count').textContent = shown.length === clusters.size ? total : `${shown.length} of ${total}`;
   const empty = byId('empty');
   empty.hidden = shown.length > 0;
   empty.textContent = clusters.size

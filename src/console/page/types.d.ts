@@ -28,6 +28,8 @@ type Place = Pick<Cluster, 'account' | 'region' | 'name'> & Partial<Cluster>;
 interface Found {
   summary: Cluster;
   spec: any;
+  /** ARN of who made it with the EKS API. */
+  creator: string | null;
   status: any;
   conditions: any[] | null;
   addons: any[];
@@ -47,7 +49,7 @@ interface News { changed: Cluster[]; gone: string[] }
 interface Column { title: string; by: (cluster: Cluster) => string | number; look?: string }
 
 /** Keys that requests are signed with. */
-interface Keys { id: string; secret: string; token?: string }
+interface Keys { id: string; secret: string; token?: string; account?: string }
 
 /** How a request is made. */
 interface Asked {

@@ -16,6 +16,9 @@ function scopesOf(form) {
   const rows = rowValues(form, 'policies');
   const twice = rows.find(({ policy }, at) => rows.findIndex((row) => row.policy === policy) !== at);
   if (twice) throw fault(`policies[${rows.indexOf(twice)}].policyArn`, `${policyName(twice.policy)} is there twice: give it all its namespaces in one place.`);
+  // A grant is never wider than what was typed.
+  const wider = rows.findIndex(({ scope, namespaces }) => scope === 'cluster' && namespaces);
+  if (wider >= 0) throw fault(`policies[${wider}].namespaces`, 'This policy holds in the whole cluster. Choose these namespaces, or name none.');
   return new Map(rows.map(({ policy, scope, namespaces }) => [policy, { type: scope, ...(scope === 'namespace' && { namespaces: split(namespaces) }) }]));
 }
 
@@ -76,6 +79,7 @@ const inScope = ({ policyArn, accessScope }) => html`<div>${policyName(policyArn
 
 function Access({ found }) {
   const { summary, spec, access } = found;
+  const creator = found.creator || `arn:aws:iam::${summary.account}:root`;
   const byMap = (spec.accessConfig?.authenticationMode || 'CONFIG_MAP') === 'CONFIG_MAP';
   const why = summary.phase === 'Deleting' ? 'The cluster is being deleted.' : byMap ? 'The cluster’s authentication mode is CONFIG_MAP: it knows no access entries.' : null;
   const fixed = ({ type }) => why || (['STANDARD', 'EC2'].includes(type) ? null : 'An entry of this type has its rights by its type.');
@@ -83,10 +87,10 @@ function Access({ found }) {
     (entry.accessPolicies || []).map(inScope), html`<span class="row">
       <${Do} does=${() => editEntry(summary, entry)} why=${fixed(entry)} label=${`Edit ${entry.principalArn}`}>Edit<//>
       <${Do} look="bad" does=${() => removing('this access entry', () => askEks(summary, 'DELETE', entryPath(entry.principalArn)), `${entry.principalArn} can’t use the cluster any more.`)} why=${why} label=${`Remove ${entry.principalArn}`}>Remove<//></span>`];
-  return html`${byMap && html`<p class="says">${why} People come in by the ConfigMap aws-auth inside it.</p>
+  return html`${byMap && html`<p class="says">${why} Who made it is its administrator: <code>${creator}</code>. Others come in by the ConfigMap aws-auth inside it.</p>
       <p><${Do} does=${() => useEntries(summary)} why=${unchangeable(found) || (updating(found) && 'The cluster is being updated.')}>Use access entries too<//></p>`}
     <${List} label="Access entries" columns=${['Principal', 'Type', 'User name', 'Groups', 'Policies', '']} items=${access} id=${(entry) => entry.spec.principalArn} cells=${cells}
-      none=${byMap ? 'There are no access entries.' : 'There are no access entries: the administrator’s kubeconfig is the only way in.'} />
+      none="There are no access entries." />
     <p><${Do} does=${() => addEntry(summary)} why=${why}>Add access entry<//></p>`;
 }
 

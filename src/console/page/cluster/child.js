@@ -133,7 +133,8 @@ function Inside({ found, namespace = '', view, beside = null, ...rest }) {
   const rights = data || (error ? null : before);
   if (!rights) return html`<p role="status" class=${error ? 'wrong' : ''}>${error ? error.message : 'asking the cluster…'}</p>${error && beside}`;
   if (!rights.user) {
-    return html`<div class="empty" role="status"><p>${rights.why}</p><p><button onClick=${openAccess}>Access entries</button></p></div>${beside}`;
+    return html`<div class="empty" role="status"><p>${rights.why}</p>
+      ${keys.get() ? html`<p><button onClick=${openAccess}>Access entries</button></p>` : html`<p>${WHERE_KEYS_ARE}</p><p><button class="main" onClick=${signIn}>Sign in</button></p>`}</div>${beside}`;
   }
   return html`<${view} found=${found} namespace=${namespace} rights=${rights} ...${rest} />
     <p class="says">As the cluster sees you: <code>${rights.user.name || 'somebody whom it let in'}</code>${rights.user.groups?.length ? html`, of ${rights.user.groups.join(', ')}` : ''}</p>`;

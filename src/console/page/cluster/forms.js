@@ -61,7 +61,12 @@ function rowValues(form, name) {
 
 const pairColumns = [{ label: 'Key', name: 'key', members: 'key|Tag keys' }, { label: 'Value', name: 'value', required: false }];
 const pairsOf = (name, title, one, map = {}, hint) => rowsOf(name, title, one, pairColumns, Object.entries(map).map(([key, value]) => ({ key, value })), hint);
-const pairValues = (form, name) => Object.fromEntries(rowValues(form, name).map(({ key, value }) => [key, value]));
+function pairValues(form, name) {
+  const rows = rowValues(form, name);
+  const twice = rows.findIndex(({ key }, at) => rows.findIndex((row) => row.key === key) < at);
+  if (twice >= 0) throw fault(`${name}[${twice}].key`, `${rows[twice].key} is there twice.`);
+  return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
+}
 
 /** What has to be set and what has to go, to come from one map to another. */
 function difference(before = {}, after = {}) {

@@ -58,7 +58,7 @@ function scale(cluster, group) {
     const desiredSize = Number(nodes);
     const scalingConfig = { desiredSize, minSize: Math.min(group.scaling.minSize, desiredSize), maxSize: Math.max(group.scaling.maxSize, desiredSize) };
     return askEks(cluster, 'POST', groupPath(group.name, '/update-config'), { scalingConfig });
-  });
+  }, { text: `Its sizes are ${group.scaling.minSize} to ${group.scaling.maxSize}. A number outside of them moves the min or the max size along.` });
 }
 
 /** What a form wants a group to be. */

@@ -38,12 +38,13 @@ function Logs({ found }) {
   const { summary, spec, status } = found;
   const types = spec.loggingTypes || [];
   const command = `k3eks logs ${summary.resource} -n ${summary.namespace} --follow`;
-  return html`<h3>The servers</h3>
+  return html`<p class="says">Logs of pods are on the tab <a href=${address(summary, 'workloads')}>Workloads</a>.</p>
+    <h3>Control plane</h3>
     ${status?.applied?.provider === 'metadata' ? html`<p>${unasked(found)}</p>` : html`<p>API server, scheduler and controller manager write into the log of the server’s container, which only who may use Docker on its host reads:</p>
     <p class="row"><code>${command}</code><button onClick=${() => copy(command, 'The command')}>Copy</button></p>`}
-    <h3>Audit log</h3>
+    <h3>Kubernetes audit log</h3>
     ${types.includes('audit') ? html`<${Inside} found=${found} view=${LiveAudit} />`
-    : html`<p>The API server writes none.</p>${!summary.imported && html`<p><button onClick=${() => turnOnAudit(found)}>Turn on the audit log</button></p>`}`}`;
+    : html`<p>It is off.</p>${!summary.imported && html`<p><button onClick=${() => turnOnAudit(found)}>Turn on the audit log</button></p>`}`}`;
 }
 
 addTab({ id: 'logs', title: 'Logs', order: 120, view: Logs });

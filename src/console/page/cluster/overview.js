@@ -47,7 +47,7 @@ function Overview({ found }) {
     <h3>Endpoint and network</h3>
     <${Facts} pairs=${[
     ['Endpoint', code(cluster.endpoint)],
-    ['From outside', vpc && (vpc.endpointPublicAccess ? `open to ${(vpc.publicAccessCidrs || []).join(', ') || 'everybody'}` : 'closed')], ['From nodes and pods', 'open'],
+    ['From outside', vpc && (vpc.endpointPublicAccess ? `open to ${(vpc.publicAccessCidrs || []).join(', ') || 'everybody'}` : 'closed')], ['From nodes and pods', `open in any case; private access is ${onOff(vpc?.endpointPrivateAccess)}, which is recorded only`],
     ['Services', code(cluster.kubernetesNetworkConfig?.serviceIpv4Cidr)], ['Network', code(vpc?.vpcId)], ['Subnets', codes(vpc?.subnetIds)],
     ['Security groups', codes([vpc?.clusterSecurityGroupId, ...(vpc?.securityGroupIds || [])].filter(Boolean))],
   ]} />

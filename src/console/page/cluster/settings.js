@@ -52,9 +52,10 @@ async function upgrade(cluster) {
   { text: 'The API server is away for some seconds. Versions never go down. Node groups keep theirs until they are upgraded.' });
 }
 
-/** Why a cluster can't go to another version now; null where it can. */
-function upgradeFixed(found) {
+/** Why a cluster can't go to another version now; null where it can. Which versions there are may not be known yet. */
+function upgradeFixed(found, known = []) {
   const { summary } = found;
   const behind = summary.groups.filter(({ version }) => version && minorOf(version) < minorOf(summary.version)).map(({ name }) => name);
-  return settingsFixed(found) || (behind.length ? `Node groups follow first: upgrade ${behind.join(', ')} to ${summary.version}.` : null);
+  return settingsFixed(found) || (behind.length ? `Node groups follow first: upgrade ${behind.join(', ')} to ${summary.version}.` : null)
+    || (known.length && known.every((version) => minorOf(version) <= minorOf(summary.version)) ? `${summary.version} is the newest version.` : null);
 }

@@ -11,7 +11,8 @@ function showCluster(element, key, route = {}) {
   const other = clusterView.key !== key || clusterView.element !== element;
   const wanted = typeof route === 'string' ? route : route?.tab;
   const known = clusterTabs.find((tab) => tab.id === wanted);
-  if (known || other) clusterView.tab = known?.id || (key && clusterView.tab) || clusterTabs[0].id;
+  // An address without a tab is that of the first one.
+  clusterView.tab = known?.id || clusterTabs[0].id;
   if (other && clusterView.element) render(null, clusterView.element);
   Object.assign(clusterView, { element, key });
   if (!key) return undefined;
