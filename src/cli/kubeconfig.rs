@@ -1,5 +1,6 @@
 //! `k3eks kubeconfig`: the way into a cluster.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +46,19 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let context = merge(&file, &text, &owner)?;
     let context = words::fit(&context, words::MESSAGE);
     println!("{} has the context {context} now, and it is the current one", file.display());
+    if let Some(others) = std::env::var_os("KUBECONFIG").filter(|others| !names(others, &file)) {
+        let (file, others) = (file.display(), others.display());
+        eprintln!(
+            "note: kubectl reads {others} (KUBECONFIG), and not that file: kubectl --kubeconfig {file}, or unset KUBECONFIG"
+        );
+    }
     Ok(())
+}
+
+/// Whether a list of files, as in KUBECONFIG, has this one. An empty list is the usual file.
+fn names(list: &OsStr, file: &Path) -> bool {
+    let same = |one: &Path| one == file || one.canonicalize().ok().is_some_and(|one| file.canonicalize().is_ok_and(|f| f == one));
+    list.is_empty() || std::env::split_paths(list).any(|one| same(&one))
 }
 
 /// The kubeconfig in the cluster's Secret: of what is in there, the current context and what it needs.
@@ -96,6 +109,14 @@ mod tests {
             (of("Sleeping").as_deref(), of("Stopped").as_deref(), of("Ready")),
             (Some("asleep"), Some("asleep"), None)
         );
+    }
+
+    #[test]
+    fn a_file_that_kubectl_reads_is_found_in_its_list() {
+        let file = Path::new("/home/ann/.kube/config");
+        for (list, read) in [("", true), ("/a:/home/ann/.kube/config", true), ("/a", false), ("/a:/b", false)] {
+            assert_eq!(names(OsStr::new(list), file), read, "{list}");
+        }
     }
 
     #[derive(Parser)]

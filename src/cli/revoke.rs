@@ -10,7 +10,7 @@ use super::find::management;
 #[derive(Args)]
 pub struct Options {
     /// Whose sessions end: the ARN of a role or a user, or an access key id, and with it all sessions that came from it.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_parser = identity)]
     identities: Vec<String>,
     /// All sessions of everybody end, those of pods as well, which fetch new ones.
     #[arg(long)]
@@ -31,9 +31,47 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         println!("all sessions that were begun until now end within 5 seconds");
     }
     for identity in &options.identities {
+        let (what, keep) = if identity.starts_with("arn:") {
+            ("", "remove its key or its role")
+        } else {
+            ("access key ", "remove that key")
+        };
         println!(
-            "sessions of {identity} that were begun until now end within 5 seconds; to keep it from new ones, remove its key or its role"
+            "sessions of {what}{identity} that were begun until now end within 5 seconds, if there are any; to keep it from new ones, {keep}"
         );
     }
     Ok(())
+}
+
+/// An ARN of a role or a user, or an access key id: a typing error would look like a revocation that worked.
+fn identity(text: &str) -> Result<String, String> {
+    let is_arn = {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let of = |kind| parts.last().and_then(|last| last.strip_prefix(kind)).is_some_and(|name| !name.is_empty());
+        matches!(parts[..], ["arn", _, "iam", "", account, _] if is_account(account)) && (of("role/") || of("user/"))
+    };
+    let is_key = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_arn || is_key {
+        return Ok(text.to_owned());
+    }
+    Err("give the ARN of a role or a user (arn:aws:iam::000000000000:role/NAME), or an access key id".to_owned())
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identity;
+
+    #[test]
+    fn what_is_neither_an_arn_nor_a_key_is_refused() {
+        for fine in ["arn:aws:iam::000000000000:role/path/ci", "arn:aws-cn:iam::111111111111:user/ann", "AKIAIOSFODNN7EXAMPLE"] {
+            assert_eq!(identity(fine).as_deref(), Ok(fine));
+        }
+        for wrong in ["", "role/ci", "arn:aws:iam::1:role/ci", "arn:aws:iam::000000000000:role/", "arn:aws:sts::000000000000:role/ci", "ci-role"] {
+            assert!(identity(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -20,6 +20,8 @@ use super::Finding;
 
 /// The longest wait for an answer.
 const ANSWER: Duration = Duration::from_secs(5);
+/// What to do where the kubeconfig leads to a cluster that isn't the management cluster.
+const ANOTHER: &str = "set KUBECONFIG to the management cluster's; to install k3eks in this one: helm upgrade --install k3eks-crd charts/k3eks-crd -n k3eks-system --create-namespace, then charts/k3eks";
 /// Most bytes of the API's answer.
 const LARGEST: usize = 64 * 1024;
 
@@ -40,35 +42,37 @@ pub async fn management(place: &Place) -> Vec<Finding> {
         Err(error) => return vec![Finding::problem(WHAT, format!("can't be reached: {error}"), MEND)],
     };
     let mut found = vec![Finding::well(WHAT, format!("{version} answers"))];
-    found.push(installed(&client).await);
+    match missing(&client).await {
+        Ok(missing) if missing.len() == definitions().len() => {
+            found.push(Finding::problem(WHAT, "has nothing of k3eks: it may be a child cluster, or another one", ANOTHER));
+            return found;
+        }
+        missing => found.push(installed(missing)),
+    }
     found.push(operator(&client).await);
     found.push(clusters(&client, place).await);
     found
 }
 
-async fn installed(client: &Client) -> Finding {
+/// The definitions that the cluster hasn't got.
+async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
+    let there = Api::<CustomResourceDefinition>::all(client.clone()).list_metadata(&ListParams::default()).await?;
+    let there: Vec<String> = there.iter().map(ResourceExt::name_any).collect();
+    Ok(definitions().iter().map(ResourceExt::name_any).filter(|name| !there.contains(name)).collect())
+}
+
+fn installed(missing: Result<Vec<String>, kube::Error>) -> Finding {
     const WHAT: &str = "definitions";
     const MEND: &str = "helm upgrade --install k3eks-crd charts/k3eks-crd -n k3eks-system --create-namespace";
-    let there = match Api::<CustomResourceDefinition>::all(client.clone()).list_metadata(&ListParams::default()).await {
-        Ok(there) => there,
-        Err(error) => {
-            return Finding::note(
-                WHAT,
-                format!("can't be listed: {}", words::sentence(&error)),
-                "use a kubeconfig that may list them",
-            );
-        }
-    };
-    let wanted = definitions();
-    let missing: Vec<String> = wanted
-        .iter()
-        .map(ResourceExt::name_any)
-        .filter(|name| !there.iter().any(|crd| crd.name_any() == *name))
-        .collect();
-    if missing.is_empty() {
-        return Finding::well(WHAT, format!("all {} are installed", wanted.len()));
+    match missing {
+        Ok(missing) if missing.is_empty() => Finding::well(WHAT, format!("all {} are installed", definitions().len())),
+        Ok(missing) => Finding::problem(WHAT, format!("{} are missing", missing.join(", ")), MEND),
+        Err(error) => Finding::note(
+            WHAT,
+            format!("can't be listed: {}", words::sentence(&error)),
+            "use a kubeconfig that may list them",
+        ),
     }
-    Finding::problem(WHAT, format!("{} are missing", missing.join(", ")), MEND)
 }
 
 async fn operator(client: &Client) -> Finding {
