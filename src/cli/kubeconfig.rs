@@ -57,7 +57,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 
 /// Whether a list of files, as in KUBECONFIG, has this one. An empty list is the usual file.
 fn names(list: &OsStr, file: &Path) -> bool {
-    let same = |one: &Path| one == file || one.canonicalize().ok().is_some_and(|one| file.canonicalize().is_ok_and(|f| f == one));
+    let same = |one: &Path| {
+        one == file || one.canonicalize().ok().is_some_and(|one| file.canonicalize().is_ok_and(|f| f == one))
+    };
     list.is_empty() || std::env::split_paths(list).any(|one| same(&one))
 }
 

@@ -67,10 +67,19 @@ mod tests {
 
     #[test]
     fn what_is_neither_an_arn_nor_a_key_is_refused() {
-        for fine in ["arn:aws:iam::000000000000:role/path/ci", "arn:aws-cn:iam::111111111111:user/ann", "AKIAIOSFODNN7EXAMPLE"] {
+        for fine in
+            ["arn:aws:iam::000000000000:role/path/ci", "arn:aws-cn:iam::111111111111:user/ann", "AKIAIOSFODNN7EXAMPLE"]
+        {
             assert_eq!(identity(fine).as_deref(), Ok(fine));
         }
-        for wrong in ["", "role/ci", "arn:aws:iam::1:role/ci", "arn:aws:iam::000000000000:role/", "arn:aws:sts::000000000000:role/ci", "ci-role"] {
+        for wrong in [
+            "",
+            "role/ci",
+            "arn:aws:iam::1:role/ci",
+            "arn:aws:iam::000000000000:role/",
+            "arn:aws:sts::000000000000:role/ci",
+            "ci-role",
+        ] {
             assert!(identity(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,12 +1,15 @@
 //! The page itself: one document without requests to anywhere else.
 
+use std::io::Write;
 use std::sync::{Arc, LazyLock};
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{Html, IntoResponse, Redirect};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Redirect};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use crate::eks::beside::Beside;
@@ -55,31 +58,59 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/main.js"),
 ];
 
-/// The document, and the policy that lets nothing run in it but its own script.
-static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
-    let script = SCRIPTS.concat();
+/// The policy that lets nothing run in the document but its own script.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
-    let policy = format!(
+    format!(
         "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src {}; script-src {} {}",
         hash(STYLE),
         hash(FIRST),
-        hash(&script)
-    );
-    let page = FRAME.replace("/*FIRST*/", FIRST).replace("/*STYLE*/", STYLE).replace("/*SCRIPT*/", &script);
-    (page, policy)
+        hash(&SCRIPTS.concat())
+    )
 });
 
+/// The document, where keys are checked and where none are.
+static PAGES: LazyLock<[Document; 2]> = LazyLock::new(|| ["", PERMISSIVE].map(Document::new));
+
+/// The document as it is, and as it is sent to whom takes it compressed.
+struct Document {
+    text: String,
+    gzip: Vec<u8>,
+}
+
+impl Document {
+    fn new(mode: &str) -> Self {
+        let page = FRAME.replace("/*FIRST*/", FIRST).replace("/*STYLE*/", STYLE);
+        let text = page.replace("/*SCRIPT*/", &SCRIPTS.concat()).replace(MODE, mode);
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        // Nothing fails in memory; if it did, the text would be sent.
+        let gzip = gzip.write_all(text.as_bytes()).and_then(|()| gzip.finish()).unwrap_or_default();
+        Self { text, gzip }
+    }
+}
+
+/// Whether a client takes gzip, as browsers say it.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split(',').any(|one| one.trim() == "gzip")
+}
+
 /// The document.
-pub async fn page(State(beside): State<Arc<Beside>>) -> impl IntoResponse {
-    let (page, policy) = &*PAGE;
-    let page = page.replace(MODE, if beside.authenticator.mode() == Mode::Permissive { PERMISSIVE } else { "" });
+pub async fn page(State(beside): State<Arc<Beside>>, asked: HeaderMap) -> impl IntoResponse {
+    let document = &PAGES[usize::from(beside.authenticator.mode() == Mode::Permissive)];
     let headers = [
-        (header::CONTENT_SECURITY_POLICY, policy.as_str()),
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY.as_str()),
         (header::CACHE_CONTROL, "no-cache"),
+        (header::VARY, "accept-encoding"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    (headers, Html(page))
+    if takes_gzip(&asked) && !document.gzip.is_empty() {
+        (headers, [(header::CONTENT_ENCODING, "gzip")], document.gzip.as_slice()).into_response()
+    } else {
+        (headers, document.text.as_str()).into_response()
+    }
 }
 
 /// Without its slash.
@@ -89,19 +120,33 @@ pub async fn elsewhere() -> Redirect {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]
     fn the_page_is_whole_small_and_asks_nobody_else() {
-        let page = &PAGE.0;
+        let [strict, permissive] = &*PAGES;
+        let page = &strict.text;
         assert!(!page.contains("/*FIRST*/") && !page.contains("/*STYLE*/") && !page.contains("/*SCRIPT*/"));
-        assert_eq!(page.matches(MODE).count(), 1);
-        assert!(page.len() < 250_000, "{} bytes", page.len());
+        assert!(FRAME.contains(MODE) && !page.contains(MODE) && !page.contains(PERMISSIVE));
+        assert!(permissive.text.contains(PERMISSIVE));
+        assert!((1..100_000).contains(&strict.gzip.len()), "{} bytes", strict.gzip.len());
+        let mut unzipped = String::new();
+        flate2::read::GzDecoder::new(strict.gzip.as_slice()).read_to_string(&mut unzipped).unwrap();
+        assert_eq!(&unzipped, page);
         // The name of a namespace of XML, what tokens are made of, and an example: none of them is asked.
         let named = ["http://www.w3.org/2000/svg", "https://${host}/?", "https://id.example.com"];
         let asked = named.iter().fold(page.clone(), |page, name| page.replace(name, ""));
         for outside in ["http://", "https://", "//cdn", "@import", "url("] {
             assert!(!asked.contains(outside), "{outside}");
         }
+    }
+
+    #[test]
+    fn it_is_compressed_for_whom_says_so() {
+        let says = |text: &'static str| HeaderMap::from_iter([(header::ACCEPT_ENCODING, text.parse().unwrap())]);
+        assert!(takes_gzip(&says("gzip, deflate, br")) && takes_gzip(&says("br, gzip")));
+        assert!(!takes_gzip(&says("gzip;q=0")) && !takes_gzip(&says("br")) && !takes_gzip(&HeaderMap::new()));
     }
 }

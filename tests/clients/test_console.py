@@ -1,5 +1,6 @@
 """The page at /_k3eks/ in a real Chromium. Screenshots are kept in .k3eks/screenshots."""
 import http.server
+import gzip
 import json
 import os
 import pathlib
@@ -405,6 +406,15 @@ def test_of_many_clusters_only_those_that_are_seen_have_rows(unattended, open_pa
     page.locator("#rows").evaluate("rows => sortBy(COLUMNS[1])")
     expect(page.locator("#rows .phase.Failed")).to_have_count(1)
     expect(page.get_by_role("link", name="many-050")).to_be_focused()
+
+
+def test_the_page_is_sent_small(records):
+    request = urllib.request.Request(f"{records}/_k3eks/", headers={"accept-encoding": "gzip"})
+    with urllib.request.urlopen(request) as answer:
+        sent = answer.read()
+    assert answer.headers["content-encoding"] == "gzip" and len(sent) < 150_000
+    with urllib.request.urlopen(f"{records}/_k3eks/") as whole:
+        assert whole.read() == gzip.decompress(sent)
 
 
 def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, open_page, tmp_path):

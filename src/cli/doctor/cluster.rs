@@ -44,7 +44,11 @@ pub async fn management(place: &Place) -> Vec<Finding> {
     let mut found = vec![Finding::well(WHAT, format!("{version} answers"))];
     match missing(&client).await {
         Ok(missing) if missing.len() == definitions().len() => {
-            found.push(Finding::problem(WHAT, "has nothing of k3eks: it may be a child cluster, or another one", ANOTHER));
+            found.push(Finding::problem(
+                WHAT,
+                "has nothing of k3eks: it may be a child cluster, or another one",
+                ANOTHER,
+            ));
             return found;
         }
         missing => found.push(installed(missing)),

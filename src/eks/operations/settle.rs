@@ -4,25 +4,44 @@
 //! runs: the operator has written what there is to write within milliseconds, and whoever asked needn't come back for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Api;
+use kube::ResourceExt;
+
 use crate::crd::cluster::ProviderName;
 use crate::crd::{EKSClusterConfig, Member};
 use crate::eks::convert::member::wire_status;
 use crate::eks::store::{Kind, Store};
 
+/// The provider of records.
+const METADATA: &str = "metadata";
+/// The longest wait for an operator that never said what it runs: it may be away.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
 /// Waits until `done`, if the cluster is a record, for [`Settings::settle`](super::Settings::settle) at most.
 pub(super) async fn settled(api: &Api, cluster: &EKSClusterConfig, done: impl Fn(&Store) -> bool) {
+    let finished = || !is_record(&api.store, cluster) || done(&api.store);
+    // An operator that has said nothing yet may be away.
+    let first = api.settings.settle.min(FIRST_LOOK);
+    if !until(api, first, || finished() || known(&api.store, cluster)).await {
+        return;
+    }
+    // Whoever waited too long is told what there is, as on EKS.
+    until(api, api.settings.settle, finished).await;
+}
+
+/// Waits until something holds, so long at most; says whether it does.
+async fn until(api: &Api, longest: Duration, holds: impl Fn() -> bool) -> bool {
     let mut changes = api.store.changes();
     let waiting = async {
-        while is_record(&api.store, cluster) && !done(&api.store) {
+        while !holds() {
             if changes.changed().await.is_err() {
                 break;
             }
         }
     };
-    // Whoever waited too long is told what there is, as on EKS.
-    let _ = tokio::time::timeout(api.settings.settle, waiting).await;
+    tokio::time::timeout(longest, waiting).await.is_ok()
 }
 
 /// The new member as it is once it is in force.
@@ -43,6 +62,25 @@ fn is_record(store: &Store, cluster: &EKSClusterConfig) -> bool {
     if let Some(provider) = &now.spec.provider {
         return *provider == ProviderName::Metadata;
     }
-    let seen = now.status.as_ref().filter(|status| status.phase.is_some());
-    seen.is_none_or(|status| status.provider.as_deref() == Some("metadata"))
+    match now.status.as_ref().filter(|status| status.phase.is_some()) {
+        Some(status) => status.provider.as_deref() == Some(METADATA),
+        None => usual(store).is_none_or(|provider| provider == METADATA),
+    }
+}
+
+/// Whether anything says what runs the cluster: its spec, the operator, or what it said of others.
+fn known(store: &Store, cluster: &EKSClusterConfig) -> bool {
+    let seen =
+        store.now(cluster).is_some_and(|now| now.status.as_ref().is_some_and(|status| status.provider.is_some()));
+    seen || cluster.spec.provider.is_some() || usual(store).is_some()
+}
+
+/// What the operator was started with: the provider of the youngest cluster that didn't ask for one.
+fn usual(store: &Store) -> Option<String> {
+    let seen = |cluster: &Arc<EKSClusterConfig>| {
+        cluster.spec.provider.is_none() && cluster.status.as_ref().is_some_and(|status| status.provider.is_some())
+    };
+    let clusters = store.list::<EKSClusterConfig>();
+    let youngest = clusters.into_iter().filter(seen).max_by_key(|cluster| cluster.creation_timestamp());
+    youngest.and_then(|cluster| cluster.status.as_ref()?.provider.clone())
 }

@@ -75,6 +75,22 @@ async fn real_clusters_are_not_waited_for() {
 }
 
 #[tokio::test]
+async fn an_operator_that_is_away_is_not_waited_for() {
+    let world = World::waiting(LONG).await;
+    // It never said what it runs: a look is all that it gets.
+    let made = tokio::time::timeout(Duration::from_secs(60), world.create_cluster("c", json!({}))).await.unwrap();
+    assert_eq!(made.unwrap()["cluster"]["status"], "CREATING");
+    // It runs real clusters, as it said of another one.
+    world
+        .edit::<EKSClusterConfig>("c", |object| object["status"] = json!({"phase": "Active", "provider": "k3d"}))
+        .await;
+    let begun = std::time::Instant::now();
+    let made = tokio::time::timeout(Duration::from_secs(60), world.create_cluster("d", json!({}))).await.unwrap();
+    assert_eq!(made.unwrap()["cluster"]["status"], "CREATING");
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_record_that_stays_unfinished_is_answered_as_it_is() {
     let world = World::waiting(Duration::from_millis(10)).await;
     let made = world.create_cluster("c", json!({})).await.unwrap();
