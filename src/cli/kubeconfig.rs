@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use k3eks::crd::conditions::{READY, Reason};
+use k3eks::crd::member::is_owned_by;
 use k3eks::crd::{EKSClusterConfig, keys, kubeconfig};
 use k3eks::words;
 use k8s_openapi::api::core::v1::Secret;
@@ -69,6 +70,7 @@ pub async fn read(client: &Client, cluster: &EKSClusterConfig, internal: bool) -
     let secret = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
     let found = Api::<Secret>::namespaced(client.clone(), &namespace).get_opt(&secret).await;
     let found = found.with_context(|| format!("reading Secret {namespace}/{secret}"))?;
+    own(cluster, found.as_ref())?;
     let phase = cluster.status.as_ref().and_then(|status| status.phase).map_or("not begun", |phase| phase.as_str());
     let data = found.and_then(|secret| secret.data).with_context(|| {
         format!("cluster {name} has no kubeconfig yet, it is {phase}: kubectl -n {namespace} wait --for=condition=Ready eks/{name} --timeout=3m")
@@ -77,6 +79,19 @@ pub async fn read(client: &Client, cluster: &EKSClusterConfig, internal: bool) -
     let bytes = data.get(key).with_context(|| format!("Secret {namespace}/{secret} has no key {key}"))?;
     let own = kubeconfig::own_entries(&String::from_utf8_lossy(&bytes.0));
     own.map_err(|why| anyhow::anyhow!("key {key} of Secret {namespace}/{secret} can't be used: {why}"))
+}
+
+/// A Secret that has the name by chance, or by somebody's will, leads somewhere else.
+fn own(cluster: &EKSClusterConfig, found: Option<&Secret>) -> anyhow::Result<()> {
+    let Some(secret) = found.filter(|secret| !is_owned_by(*secret, cluster.metadata.uid.as_deref())) else {
+        return Ok(());
+    };
+    anyhow::bail!(
+        "Secret {}/{} isn't cluster {}'s: delete or rename it, and the operator writes the cluster's own",
+        cluster.namespace().unwrap_or_default(),
+        secret.name_any(),
+        cluster.name_any()
+    )
 }
 
 /// What its status says of a cluster that is stopped or sleeps.
@@ -118,6 +133,24 @@ mod tests {
         let file = Path::new("/home/ann/.kube/config");
         for (list, read) in [("", true), ("/a:/home/ann/.kube/config", true), ("/a", false), ("/a:/b", false)] {
             assert_eq!(names(OsStr::new(list), file), read, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_only_has_the_name_is_not_read() {
+        let cluster: EKSClusterConfig = serde_json::from_value(serde_json::json!({"apiVersion": "eks.cattle.io/v1",
+            "kind": "EKSClusterConfig", "metadata": {"name": "a", "namespace": "b", "uid": "1"}, "spec": {}}))
+        .unwrap();
+        let secret = |uid: &str| -> Secret {
+            let owner = serde_json::json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "a", "uid": uid});
+            serde_json::from_value(
+                serde_json::json!({"metadata": {"name": "a-kubeconfig", "ownerReferences": [owner]}}),
+            )
+            .unwrap()
+        };
+        assert!(own(&cluster, None).is_ok() && own(&cluster, Some(&secret("1"))).is_ok());
+        for other in [secret("2"), Secret::default()] {
+            assert!(own(&cluster, Some(&other)).unwrap_err().to_string().contains("isn't cluster a's"));
         }
     }
 

@@ -21,8 +21,9 @@ async fn a_cluster_becomes_active_and_says_so_everywhere() {
         assert_eq!(status["arn"], "arn:aws:eks:us-east-1:000000000000:cluster/Demo_1");
         assert_eq!(status["version"], "1.35");
         assert_eq!(status["applied"]["name"], "memory-demo");
-        assert_eq!(status["kubeconfigSecret"], "demo-kubeconfig");
         let written = |o: Option<&Value>| o.is_some();
+        let named = |c: Option<&Value>| c.is_some_and(|c| c["status"]["kubeconfigSecret"] == "demo-kubeconfig");
+        bed.until("the kubeconfig's name", "EKSClusterConfig", "demo", named).await;
         let secret = bed.until("the kubeconfig", "Secret", "demo-kubeconfig", written).await;
         assert!(secret["data"]["value"].is_string() && secret["data"]["internal"].is_string());
         let rancher = bed.until("Rancher's Secret", "Secret", "demo", written).await;

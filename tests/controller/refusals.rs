@@ -1,5 +1,9 @@
 //! What the API server refuses by the definitions, in words that a person can act on.
 
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::rbac::v1::Role;
+use kube::Api;
+use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::bed::run;
@@ -158,6 +162,40 @@ async fn empty_texts_as_rancher_writes_them_say_nothing() {
         fields.insert("kmsKey".into(), json!("arn:aws:kms:us-east-1:000000000000:key/1"));
         fields.insert("secretsEncryption".into(), json!(true));
         bed.try_apply("EKSClusterConfig", "demo", later).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_is_let_read_a_secret_that_only_has_the_name_of_a_clusters() {
+    run("planted", async |bed| {
+        let theirs: Secret = serde_json::from_value(json!({
+            "metadata": {"name": "demo-kubeconfig"}, "type": "cluster.x-k8s.io/secret", "stringData": {"value": "theirs"},
+        }))
+        .unwrap();
+        let secrets = Api::<Secret>::namespaced(bed.client.clone(), &bed.namespace);
+        let roles = Api::<Role>::namespaced(bed.client.clone(), &bed.namespace);
+        secrets.create(&PostParams::default(), &theirs).await.unwrap();
+        bed.cluster("demo", json!({})).await;
+        let why = bed.reason("EKSClusterConfig", "demo", "NameTaken").await;
+        assert!(why.contains("demo-kubeconfig is there and isn't cluster demo's"), "{why}");
+        let cluster = bed.get("EKSClusterConfig", "demo").await.unwrap();
+        assert_eq!(cluster["status"]["kubeconfigSecret"], Value::Null, "{}", cluster["status"]);
+        assert!(roles.get_opt("demo-kubeconfig").await.unwrap().is_none(), "there is leave to read it");
+        let kept = secrets.get("demo-kubeconfig").await.unwrap().data.unwrap();
+        assert_eq!(kept["value"].0, b"theirs");
+        // Once it is gone the cluster has its own.
+        secrets.delete("demo-kubeconfig", &DeleteParams::default()).await.unwrap();
+        let named = |cluster: Option<&Value>| cluster.is_some_and(|c| c["status"]["kubeconfigSecret"] == "demo-kubeconfig");
+        bed.until("the kubeconfig's name", "EKSClusterConfig", "demo", named).await;
+        assert_eq!(roles.get("demo-kubeconfig").await.unwrap().rules.map(|rules| rules.len()), Some(1));
+        // Another one in its place can't be read by the leave that there was.
+        bed.stop().await;
+        secrets.delete("demo-kubeconfig", &DeleteParams::default()).await.unwrap();
+        secrets.create(&PostParams::default(), &theirs).await.unwrap();
+        bed.start();
+        bed.reason("EKSClusterConfig", "demo", "NameTaken").await;
+        assert_eq!(roles.get("demo-kubeconfig").await.unwrap().rules.unwrap_or_default(), []);
     })
     .await;
 }

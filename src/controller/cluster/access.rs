@@ -38,18 +38,38 @@ pub fn written(cluster: &EKSClusterConfig, access: &Access, settings: &Settings,
 
 /// Writes everything, by server-side apply.
 pub async fn write(cluster: &EKSClusterConfig, access: &Access, ctx: &Context) -> Result<(), Error> {
+    let internal = internal(cluster, access);
+    write_here(cluster, access, internal.clone(), ctx).await?;
+    // Last: a name that is taken there keeps nobody here from the cluster.
+    argocd::write(cluster, access, internal.as_ref().unwrap_or(&access.kubeconfig), ctx).await
+}
+
+/// The kubeconfig for pods of the management cluster, where there is one.
+fn internal(cluster: &EKSClusterConfig, access: &Access) -> Option<String> {
+    let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
+    access.internal.as_ref()?;
+    let url = format!("https://{name}{}.{namespace}.svc:{SERVICE_PORT}", keys::SERVICE_SUFFIX);
+    // The certificate of a cluster that was made elsewhere doesn't have the Service's name.
+    with_server(&access.kubeconfig, &url, cluster.spec.imported.then_some("kubernetes")).ok()
+}
+
+async fn write_here(
+    cluster: &EKSClusterConfig,
+    access: &Access,
+    internal: Option<String>,
+    ctx: &Context,
+) -> Result<(), Error> {
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     let service = format!("{name}{}", keys::SERVICE_SUFFIX);
     let meta = |name: &str| metadata(cluster, name, &digest(cluster, access));
-    let internal = access.internal.as_ref().and_then(|_| {
-        let url = format!("https://{service}.{namespace}.svc:{SERVICE_PORT}");
-        // The certificate of a cluster that was made elsewhere doesn't have the Service's name.
-        with_server(&access.kubeconfig, &url, cluster.spec.imported.then_some("kubernetes")).ok()
-    });
-    argocd::write(cluster, access, internal.as_ref().unwrap_or(&access.kubeconfig), ctx).await?;
     let kubeconfig = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
     let mut of_secret = meta(&kubeconfig);
-    // Before the Secret, which says that it was done.
+    // Before the Secret, which says that it was done; not for one that is somebody else's.
+    let free = own_or_none::<Secret>(ctx, &namespace, &kubeconfig, cluster).await;
+    if let Err(Error::Taken { .. }) = free {
+        grant::withdraw(cluster, meta, ctx).await?;
+    }
+    free?;
     if let Some(reader) = &ctx.settings.reader {
         grant::write(cluster, reader, meta, ctx).await?;
         of_secret["annotations"][READER] = reader.to_string().into();
@@ -86,7 +106,7 @@ fn readable(annotations: Option<BTreeMap<String, String>>, settings: &Settings) 
 /// What tells what is written for this `access` from what was written before.
 pub fn digest(cluster: &EKSClusterConfig, access: &Access) -> String {
     let internal = access.internal.as_ref().map(|(a, p)| format!("{a}:{p}")).unwrap_or_default();
-    let argocd = if argocd::wanted(cluster) { "argocd" } else { "" };
+    let argocd = if argocd::wanted(cluster) { "argocd, by namespace" } else { "" };
     names::digest(&[&access.kubeconfig, &internal, argocd])[..32].to_owned()
 }
 
@@ -114,21 +134,46 @@ where
         body["metadata"]["ownerReferences"] = json!([owner]);
     }
     let api = Api::<K>::namespaced(ctx.client.clone(), namespace);
-    let uid = body["metadata"]["ownerReferences"][0]["uid"].as_str();
-    if let Some(uid) = uid {
+    let owner = &body["metadata"]["ownerReferences"][0];
+    if let (Some(uid), Some(owner)) = (owner["uid"].as_str(), owner["name"].as_str()) {
         // What is written goes with the cluster, so it must not be anybody else's.
-        let reading = Error::kubernetes(format!("reading {} {namespace}/{name}", K::kind(&())));
-        let found = api.get_metadata_opt(name).await.map_err(reading)?;
-        if found.is_some_and(|found| !is_owned_by(&found, Some(uid))) {
-            let owner = body["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or_default();
-            let what = format!("{} {namespace}/{name}", K::kind(&()));
-            return Err(Error::Taken { what, cluster: owner.to_owned() });
-        }
+        is_free(&api, namespace, name, (owner, uid)).await?;
     }
     api.patch(name, &PatchParams::apply(keys::CLUSTER_MANAGER).force(), &Patch::Apply(&body))
         .await
         .map_err(Error::kubernetes(format!("writing {} {namespace}/{name}", K::kind(&()))))?;
     Ok(())
+}
+
+/// Fails where there is an object of this name that isn't the cluster's; whether the cluster has one.
+pub async fn own_or_none<K>(
+    ctx: &Context,
+    namespace: &str,
+    name: &str,
+    cluster: &EKSClusterConfig,
+) -> Result<bool, Error>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + serde::de::DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
+{
+    let api = Api::<K>::namespaced(ctx.client.clone(), namespace);
+    let uid = cluster.metadata.uid.as_deref().unwrap_or_default();
+    is_free(&api, namespace, name, (&cluster.name_any(), uid)).await
+}
+
+/// Fails where there is an object of this name that isn't its owner's; whether the owner has one.
+async fn is_free<K>(api: &Api<K>, namespace: &str, name: &str, (owner, uid): (&str, &str)) -> Result<bool, Error>
+where
+    K: Resource<DynamicType = ()> + serde::de::DeserializeOwned + Clone + std::fmt::Debug,
+{
+    let what = format!("{} {namespace}/{name}", K::kind(&()));
+    let found = api.get_metadata_opt(name).await.map_err(Error::kubernetes(format!("reading {what}")))?;
+    match found {
+        Some(found) if !is_owned_by(&found, Some(uid)) => Err(Error::Taken { what, cluster: owner.to_owned() }),
+        found => Ok(found.is_some()),
+    }
 }
 
 /// The same kubeconfig with another server, whose certificate has `name` where that is given.

@@ -8,7 +8,7 @@ use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::access::apply;
+use super::access::{apply, own_or_none};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{EKSClusterConfig, keys};
@@ -56,6 +56,24 @@ pub async fn write(
     let (role, binding) = objects(&secret, reader, metadata(&secret));
     apply::<Role>(ctx, &namespace, &secret, role).await?;
     apply::<RoleBinding>(ctx, &namespace, &secret, binding).await
+}
+
+/// Takes back the leave that was given, if it was: the Secret of that name is somebody else's by now.
+pub async fn withdraw(
+    cluster: &EKSClusterConfig,
+    metadata: impl Fn(&str) -> Value,
+    ctx: &Context,
+) -> Result<(), Error> {
+    let namespace = cluster.namespace().unwrap_or_default();
+    let secret = format!("{}{}", cluster.name_any(), keys::KUBECONFIG_SUFFIX);
+    match own_or_none::<Role>(ctx, &namespace, &secret, cluster).await {
+        Ok(true) => {
+            let nothing = json!({"metadata": metadata(&secret), "rules": []});
+            apply::<Role>(ctx, &namespace, &secret, nothing).await
+        }
+        Ok(false) | Err(Error::Taken { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn objects(secret: &str, reader: &Account, metadata: Value) -> (Value, Value) {

@@ -42,7 +42,7 @@ pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Res
 }
 
 async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, Error> {
-    let seen = observe::observe(cluster, ctx);
+    let mut seen = observe::observe(cluster, ctx);
     adopt(cluster, &seen, ctx);
     tell_nodegroups(cluster, ctx);
     note_change(cluster, ctx);
@@ -50,7 +50,9 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);
     tracing::debug!(next = ?std::mem::discriminant(&decision.next), "planned");
     let next = std::mem::replace(&mut decision.next, plan::Next::Nothing);
+    let writes_access = matches!(next, plan::Next::WriteAccess);
     let applied = apply::apply(cluster, next, ctx).await;
+    seen.access_written |= writes_access && applied.is_ok();
     if let Some(health) = applied.as_ref().err().and_then(Error::health) {
         decision.health = health;
         // What couldn't be begun doesn't change a cluster that answers.

@@ -77,7 +77,10 @@ fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterC
             signer: seen.authorities.signer(),
             trusted: seen.authorities.trusted(),
         });
-        status.kubeconfig_secret = Some(format!("{}{}", cluster.name_any(), keys::KUBECONFIG_SUFFIX));
+        // Until it was written, a Secret of that name may be somebody else's.
+        if seen.access_written {
+            status.kubeconfig_secret = Some(format!("{}{}", cluster.name_any(), keys::KUBECONFIG_SUFFIX));
+        }
         status.service = access.internal.as_ref().map(|_| format!("{}{}", cluster.name_any(), keys::SERVICE_SUFFIX));
         api_port = access.api_port.map(i32::from).or(api_port);
     }
