@@ -19,7 +19,7 @@ use k3eks::eks::operations::{self, Api, Quotas, Settings};
 use k3eks::eks::service::Service;
 use k3eks::eks::sigv4::{Authenticator, Caller, Key, Mode};
 use k3eks::eks::site::Names;
-use k3eks::eks::store::Store;
+use k3eks::eks::store::{ROOM, Store};
 use k3eks::identity;
 use k3eks::identity::visits::Visits;
 use k3eks::kubernetes_versions;
@@ -118,6 +118,9 @@ pub struct Options {
         default_value_t = Quotas::default().pod_identity_associations
     )]
     quota_pod_identity_associations: usize,
+    /// MiB that the records of one account may have; those of all together may have four times as much.
+    #[arg(long, env = "K3EKS_QUOTA_MEBIBYTES", default_value_t = ROOM)]
+    quota_mebibytes: usize,
     /// Calls that `/_k3eks/events` remembers.
     #[arg(long, env = "K3EKS_API_EVENTS", default_value_t = 1000)]
     events: usize,
@@ -217,7 +220,8 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let (mode, account, region) = (options.mode(), &options.account, &options.region);
     let given = options.given_keys(&shutdown)?;
     let prepared = options.identity.prepare(&client, given, mode, (account, region), &shutdown).await?;
-    let store = Store::start(client, &options.namespace, watched, shutdown.clone());
+    let store =
+        Store::start(client, &options.namespace, watched, shutdown.clone()).with_room_for(options.quota_mebibytes);
     let api = Arc::new(Api::new(store, options.settings()));
     let authenticator = Authenticator::new(mode, prepared.keys.clone(), account, region);
     let desk = options.identity.desk(&prepared, Arc::clone(&api), mode)?;

@@ -48,6 +48,7 @@ pub struct AddonSpec {
     /// The addon's configuration, JSON or YAML. Of coredns and metrics-server the number of replicas is carried out; the rest is kept and reported.
     /// Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 65_536))]
     pub configuration_values: Option<String>,
     /// Where the addon is. Kept and reported. Default: the catalogue's namespace. Mutable here, though not through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]

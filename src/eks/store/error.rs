@@ -20,6 +20,11 @@ pub enum StoreError {
     /// The resource's definition refuses the object; the text says why.
     #[error("{0}")]
     Invalid(String),
+    /// The account has as much as it may have, in MiB; or all of them together have.
+    #[error(
+        "The records of this account have reached the quota of {0} MiB, or those of all accounts theirs; delete some first"
+    )]
+    Full(usize),
     /// The management cluster can't be reached.
     #[error("the management cluster's API can't be reached: {said}", said = words::sentence(.0))]
     Unreachable(#[source] kube::Error),
@@ -59,6 +64,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Invalid(text) => Self::invalid_parameter(text),
+            StoreError::Full(_) => Self::limit_exceeded(error.to_string()),
             StoreError::Exists => Self::resource_in_use("A resource with this name already exists"),
             StoreError::Missing => Self::resource_not_found("The resource does not exist any more"),
             StoreError::Conflict | StoreError::Unreachable(_) => {

@@ -5,9 +5,10 @@
 //! else was faster.
 //!
 //! # Adding a kind
-//! One line in the `kinds!` below makes it readable and writable. A kind whose objects belong to a cluster also says so
+//! One line in the `kinds!` below makes it readable and writable, and says for whose account it counts. A kind whose objects belong to a cluster also says so
 //! with [`Member`](crate::crd::Member), and is then found by [`Store::member`] and [`Store::members`].
 
+mod budget;
 mod cache;
 mod error;
 mod find;
@@ -25,6 +26,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+pub use budget::ACCOUNT as ROOM;
+use budget::{Budget, Holder};
 pub use cache::Cache;
 pub use error::StoreError;
 pub use find::identity;
@@ -56,10 +59,12 @@ pub trait Kind:
 {
     /// The cache of this kind.
     fn cache(caches: &Caches) -> &Arc<Cache<Self>>;
+    /// Whose it is.
+    fn holder(&self) -> Holder<'_>;
 }
 
 macro_rules! kinds {
-    ($($field:ident: $kind:ty),* $(,)?) => {
+    ($($field:ident: $kind:ty, of $holder:ident $owner:ident);* $(;)?) => {
         /// The caches, one for each kind.
         pub struct Caches { $($field: Arc<Cache<$kind>>),* }
 
@@ -75,25 +80,33 @@ macro_rules! kinds {
             }
         }
 
+        impl Store {
+            /// Counts the records of every kind.
+            fn count(&self, count: &mut budget::Count<'_>) {
+                $(count.add::<$kind>(self);)*
+            }
+        }
+
         $(impl Kind for $kind {
             fn cache(caches: &Caches) -> &Arc<Cache<Self>> { &caches.$field }
+            fn holder(&self) -> Holder<'_> { Holder::$holder(&self.spec.$owner) }
         })*
     };
 }
 
 kinds! {
-    clusters: EKSClusterConfig,
-    nodegroups: Nodegroup,
-    updates: Update,
-    fargate_profiles: FargateProfile,
-    pod_identity_associations: PodIdentityAssociation,
-    access_entries: AccessEntry,
-    idp_configs: IdentityProviderConfig,
-    subscriptions: EksAnywhereSubscription,
-    addons: Addon,
-    capabilities: Capability,
-    certificate_authorities: CertificateAuthority,
-    insights: ClusterInsights,
+    clusters: EKSClusterConfig, of Account account_id;
+    nodegroups: Nodegroup, of Cluster cluster_name;
+    updates: Update, of Cluster cluster_name;
+    fargate_profiles: FargateProfile, of Cluster cluster_name;
+    pod_identity_associations: PodIdentityAssociation, of Cluster cluster_name;
+    access_entries: AccessEntry, of Cluster cluster_name;
+    idp_configs: IdentityProviderConfig, of Cluster cluster_name;
+    subscriptions: EksAnywhereSubscription, of Account account_id;
+    addons: Addon, of Cluster cluster_name;
+    capabilities: Capability, of Cluster cluster_name;
+    certificate_authorities: CertificateAuthority, of Cluster cluster_name;
+    insights: ClusterInsights, of Cluster cluster_name;
 }
 
 /// The resources of the management cluster.
@@ -101,6 +114,7 @@ pub struct Store {
     client: Client,
     namespace: String,
     caches: Caches,
+    budget: Budget,
     changed: tokio::sync::watch::Sender<u64>,
 }
 
@@ -115,7 +129,8 @@ impl Store {
         let changed = tokio::sync::watch::channel(0).0;
         let watched = watched.map(str::to_owned);
         let watch = watch::Watch { client: client.clone(), namespace: watched, shutdown, changed: changed.clone() };
-        Self { client, namespace: namespace.to_owned(), caches: Caches::start(&watch), changed }
+        let budget = Budget::of_mebibytes(ROOM);
+        Self { client, namespace: namespace.to_owned(), caches: Caches::start(&watch), budget, changed }
     }
 
     /// Waits until every kind has been listed once.
@@ -156,9 +171,10 @@ impl Store {
     /// Creates an object in its own namespace.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] where the name is taken, [`StoreError::Invalid`] where the definition refuses the object.
+    /// [`StoreError::Exists`] where the name is taken, [`StoreError::Invalid`] where the definition refuses the object,
+    /// [`StoreError::Full`] where the account has too much.
     pub async fn create<K: Kind>(&self, object: &K) -> Result<Arc<K>, StoreError> {
-        fits(object)?;
+        self.has_room(object, fits(object)?)?;
         let api = self.api::<K>(&object.namespace().unwrap_or_default());
         Ok(self.remember(api.create(&params(), object).await?))
     }
@@ -180,7 +196,10 @@ impl Store {
             if wanted == *current {
                 return Ok((current, false));
             }
-            fits(&wanted)?;
+            let more = fits(&wanted)?.saturating_sub(budget::size(&*current));
+            if more > 0 {
+                self.has_room(&wanted, more)?;
+            }
             // The API server keeps what an object comes back without, and there is a part of it at most.
             wanted.meta_mut().managed_fields = None;
             match api.replace(&name, &params(), &wanted).await.map_err(StoreError::from) {
@@ -257,11 +276,11 @@ impl Store {
     }
 }
 
-/// Every process that looks at the object keeps it: one that could be as large as a request would soon leave no memory to others.
-fn fits<K: Kind>(object: &K) -> Result<(), StoreError> {
-    let length = serde_json::to_vec(object).map_or(0, |text| text.len());
+/// The object's size. Every process that looks at it keeps it: one that could be as large as a request would soon leave no memory to others.
+fn fits<K: Kind>(object: &K) -> Result<usize, StoreError> {
+    let length = budget::size(object);
     if length <= LARGEST {
-        return Ok(());
+        return Ok(length);
     }
     let text = format!("The resource would have {} KiB; {} KiB are the most", length.div_ceil(1024), LARGEST / 1024);
     Err(StoreError::Invalid(text))

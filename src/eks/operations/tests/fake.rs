@@ -19,7 +19,7 @@ use crate::eks::operations::{Api, Quotas, Settings, registry};
 use crate::eks::paging::PageRequest;
 use crate::eks::registry::Context;
 use crate::eks::sigv4::Caller;
-use crate::eks::store::{Kind, Store};
+use crate::eks::store::{Kind, ROOM, Store};
 
 /// Who calls, unless a test says otherwise.
 pub const MAKER: &str = "arn:aws:iam::000000000000:role/maker";
@@ -101,6 +101,15 @@ impl World {
 
     /// A world whose calls on records wait for so long at most.
     pub async fn waiting(settle: Duration) -> Self {
+        Self::with(settle, ROOM).await
+    }
+
+    /// A world in which an account's records may have so many MiB.
+    pub async fn with_room_for(mebibytes: usize) -> Self {
+        Self::with(Duration::ZERO, mebibytes).await
+    }
+
+    async fn with(settle: Duration, mebibytes: usize) -> Self {
         let objects = Arc::new(Mutex::new(Objects::default()));
         let served = Arc::clone(&objects);
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
@@ -108,7 +117,7 @@ impl World {
             async move { Ok::<_, Infallible>(serve(&objects, request).await) }
         });
         let client = Client::new(service, "default");
-        let store = Store::start(client, "default", None, CancellationToken::new());
+        let store = Store::start(client, "default", None, CancellationToken::new()).with_room_for(mebibytes);
         store.filled().await;
         let settings = Settings {
             account: "000000000000".into(),
@@ -158,10 +167,10 @@ impl World {
         self.call_as(MAKER, operation, input).await
     }
 
-    /// Calls an operation as somebody.
+    /// Calls an operation as somebody, in their own account.
     pub async fn call_as(&self, who: &str, operation: &str, input: Value) -> Result<Value, ApiError> {
         let caller = Caller {
-            account: "000000000000".into(),
+            account: who.split(':').nth(4).unwrap_or_default().into(),
             region: "us-east-1".into(),
             access_key_id: None,
             principal_arn: who.into(),

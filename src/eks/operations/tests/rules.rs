@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::fake::World;
-use super::{ROLE, association, group, refusal};
-use crate::crd::{Addon, FargateProfile, Nodegroup};
+use super::{MAKER, ROLE, association, group, refusal};
+use crate::crd::{Addon, EKSClusterConfig, FargateProfile, Nodegroup};
 use crate::eks::error::ErrorCode;
 
 /// A role of an account that isn't the callers'.
@@ -198,4 +198,35 @@ async fn tags_that_aws_gives_are_neither_given_nor_taken() {
     }
     let foreign = json!({"resourceArn": arn.replace("000000000000", "111122223333"), "tags": {"a": "b"}});
     assert_eq!(refusal(world.call("TagResource", foreign).await).0, ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn an_account_has_room_for_so_much_and_takes_none_of_anothers() {
+    let world = World::with_room_for(1).await;
+    world.create_cluster("c", json!({"accessConfig": {"authenticationMode": "API"}})).await.unwrap();
+    world.active::<EKSClusterConfig>("c").await;
+    let entry = |number: usize, groups: usize| {
+        let groups: Vec<String> = (0..groups).map(|group| format!("{group:060}")).collect();
+        json!({"clusterName": "c", "principalArn": format!("arn:aws:iam::000000000000:role/r{number}"),
+            "kubernetesGroups": groups})
+    };
+    let mut made = 0;
+    let full = loop {
+        match world.call("CreateAccessEntry", entry(made, 1500)).await {
+            Ok(_) => made += 1,
+            Err(error) => break error,
+        }
+        assert!(made < 20, "there is no end");
+    };
+    assert_eq!(full.code(), ErrorCode::ResourceLimitExceeded);
+    assert!(full.message().contains("quota of 1 MiB"), "{full}");
+    assert!(made >= 9, "{made} entries of 95 KiB");
+    // Nor do things grow that are there; they shrink, and go.
+    world.call("CreateAccessEntry", entry(50, 0)).await.unwrap();
+    assert_eq!(refusal(world.call("UpdateAccessEntry", entry(50, 1500)).await).0, ErrorCode::ResourceLimitExceeded);
+    let other = "arn:aws:iam::111122223333:role/other";
+    let theirs = json!({"name": "c", "roleArn": "arn:aws:iam::111122223333:role/r", "resourcesVpcConfig": {}});
+    world.call_as(other, "CreateCluster", theirs).await.unwrap();
+    world.call("UpdateAccessEntry", entry(0, 0)).await.unwrap();
+    world.call_as(MAKER, "UpdateAccessEntry", entry(50, 1500)).await.unwrap();
 }
