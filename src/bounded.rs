@@ -1,10 +1,14 @@
 //! Clients of API servers that aren't ours: what they answer is read only so far. A child cluster belongs to its users, who may make it
 //! say anything.
 //!
+//! What is made of a text can be many times as large as the text: where [`Limits::values`] says so, the values in it are counted while it is read.
+//! [`Limits::together`] bounds what all answers to this process that are long have at once.
+//!
 //! [`client`] fails on an answer that is larger than [`Limits::answer`], and on a watch one of whose events is larger than
 //! [`Limits::event`]; whoever asked sees an error, as if the connection had broken.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -21,12 +25,28 @@ pub struct Limits {
     pub answer: usize,
     /// Of one event of a watch, whose answer has no end.
     pub event: usize,
+    /// Values in JSON, of an answer or an event.
+    pub values: usize,
+    /// Of all answers and events that are read at once, but for the first [`FREE`] of each.
+    pub together: usize,
+}
+
+/// What an answer, or an event, has for itself.
+pub const FREE: usize = 128 * 1024;
+/// Bytes of the answers that are read at once, beyond [`FREE`] of each.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+impl Limits {
+    /// So much of an answer and of an event; nothing else is counted.
+    pub const fn of(answer: usize, event: usize) -> Self {
+        Self { answer, event, values: usize::MAX, together: usize::MAX }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // Kubernetes keeps no object that is larger than an event may be here; lists are read in pages.
-        Self { answer: 16 * 1024 * 1024, event: 2 * 1024 * 1024 }
+        Self::of(16 * 1024 * 1024, 2 * 1024 * 1024)
     }
 }
 
@@ -39,6 +59,12 @@ pub enum TooMuch {
     /// An event of a watch is too long.
     #[error("an event of the watch is longer than {0} bytes, and no more of it is read")]
     Event(usize),
+    /// It has too many values.
+    #[error("the answer has more than {0} values, and no more of it is read")]
+    Values(usize),
+    /// Other answers have all the memory that there is for long ones.
+    #[error("too many long answers are read at once; this one is longer than {FREE} bytes")]
+    Together,
 }
 
 /// That an error comes from an answer that was too long.
@@ -109,7 +135,14 @@ where
             let response = answering.await.map_err(Into::into)?;
             // What went wrong is told as a whole, by a watch as well.
             let watches = watches && response.status().is_success();
-            Ok(response.map(|body| Bounded { body: Box::pin(body), watches, limits, read: 0 }))
+            Ok(response.map(|body| Bounded {
+                body: Box::pin(body),
+                watches,
+                limits,
+                read: 0,
+                json: Json::default(),
+                held: Held(0),
+            }))
         })
     }
 }
@@ -121,21 +154,84 @@ struct Bounded<B> {
     limits: Limits,
     /// Bytes of the answer, or of the event that has begun.
     read: usize,
+    json: Json,
+    held: Held,
+}
+
+/// Counts the values of a text in JSON, a piece at a time.
+#[derive(Default)]
+struct Json {
+    values: usize,
+    in_text: bool,
+    escaped: bool,
+}
+
+impl Json {
+    fn read(&mut self, data: &[u8]) {
+        for byte in data {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = self.in_text,
+                b'"' => self.in_text = !self.in_text,
+                b',' | b'[' | b'{' if !self.in_text => self.values += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Bytes that are counted in [`HELD`] until this is dropped.
+struct Held(usize);
+
+impl Held {
+    /// Holds what `read` bytes are beyond what is free.
+    fn hold(&mut self, read: usize, together: usize) -> Result<(), TooMuch> {
+        let wanted = read.saturating_sub(FREE);
+        if wanted > self.0 {
+            let more = wanted - self.0;
+            let all = HELD.fetch_add(more, Ordering::Relaxed) + more;
+            self.0 = wanted;
+            return if all > together { Err(TooMuch::Together) } else { Ok(()) };
+        }
+        HELD.fetch_sub(self.0 - wanted, Ordering::Relaxed);
+        self.0 = wanted;
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.0, Ordering::Relaxed);
+    }
 }
 
 impl<B> Bounded<B> {
     fn count(&mut self, data: &[u8]) -> Result<(), TooMuch> {
         if !self.watches {
-            self.read += data.len();
-            return if self.read > self.limits.answer { Err(TooMuch::Answer(self.limits.answer)) } else { Ok(()) };
+            return self.add(data, self.limits.answer, TooMuch::Answer);
         }
         for (index, part) in data.split(|byte| *byte == b'\n').enumerate() {
-            self.read = if index == 0 { self.read + part.len() } else { part.len() };
-            if self.read > self.limits.event {
-                return Err(TooMuch::Event(self.limits.event));
+            if index > 0 {
+                (self.read, self.json) = (0, Json::default());
+                self.held.hold(0, usize::MAX)?;
             }
+            self.add(part, self.limits.event, TooMuch::Event)?;
         }
         Ok(())
+    }
+
+    fn add(&mut self, data: &[u8], most: usize, too_long: fn(usize) -> TooMuch) -> Result<(), TooMuch> {
+        self.read += data.len();
+        if self.read > most {
+            return Err(too_long(most));
+        }
+        if self.limits.values < usize::MAX {
+            self.json.read(data);
+            if self.json.values > self.limits.values {
+                return Err(TooMuch::Values(self.limits.values));
+            }
+        }
+        if self.limits.together < usize::MAX { self.held.hold(self.read, self.limits.together) } else { Ok(()) }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
-const SMALL: Limits = Limits { answer: 64 * 1024, event: 16 * 1024 };
+const SMALL: Limits = Limits::of(64 * 1024, 16 * 1024);
 /// What the floods below would send: nobody takes it all.
 const FLOOD: usize = 64 * 1024 * 1024;
 
@@ -44,8 +44,12 @@ async fn answer(mut stream: TcpStream, body: String, flood: &'static str, sent: 
 }
 
 fn nodes(address: SocketAddr) -> Api<Node> {
+    bounded(address, SMALL)
+}
+
+fn bounded(address: SocketAddr, limits: Limits) -> Api<Node> {
     let config = Config::new(format!("http://{address}").parse().unwrap());
-    Api::all(client(config, SMALL).unwrap())
+    Api::all(client(config, limits).unwrap())
 }
 
 fn said(error: &kube::Error) -> String {
@@ -87,4 +91,59 @@ async fn one_that_answers_as_it_should_is_heard() {
     let (address, _) = hostile(String::new(), "").await;
     let watched = nodes(address).watch(&WatchParams::default(), "0").await.unwrap();
     assert!(watched.try_collect::<Vec<_>>().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn values_are_counted_where_they_are_values() {
+    let limits = Limits { values: 100, ..SMALL };
+    let labels = |number: usize| -> String {
+        let labels: Vec<String> = (0..number).map(|label| format!(r#""{label}":"a,{{[\\\",""#)).collect();
+        let labels = labels.join(",");
+        format!(
+            r#"{{"kind":"NodeList","apiVersion":"v1","metadata":{{}},"items":[{{"metadata":{{"labels":{{{labels}}}}}}}]}}"#
+        )
+    };
+    let (address, _) = hostile(labels(80), "").await;
+    assert_eq!(bounded(address, limits).list(&ListParams::default()).await.unwrap().items.len(), 1);
+    let (address, _) = hostile(labels(120), "").await;
+    let error = said(&bounded(address, limits).list(&ListParams::default()).await.unwrap_err());
+    assert!(error.contains("more than 100 values"), "{error}");
+}
+
+#[tokio::test]
+async fn long_answers_share_what_there_is_and_short_ones_need_none() {
+    let limits = Limits { answer: 4 * 1024 * 1024, event: 1024 * 1024, values: usize::MAX, together: 1024 * 1024 };
+    let open = |length: usize| {
+        format!(r#"{{"kind":"NodeList","apiVersion":"v1","metadata":{{}},"items":[],"x":"{}"#, "a".repeat(length))
+    };
+    // One that is long and never ends has the most of it.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (slow, body) = (listener.local_addr().unwrap(), open(1000 * 1024));
+    let held = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len() + 9);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body.as_bytes()).await.unwrap();
+        stream
+    });
+    let reading = tokio::spawn(async move { bounded(slow, limits).list(&ListParams::default()).await.map(drop) });
+    let _open = held.await.unwrap();
+    let full = || HELD.load(Ordering::Relaxed) > 800 * 1024;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !full() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(full(), "it is read");
+    let whole = |length: usize| format!("{}\"}}", open(length));
+    let (address, _) = hostile(whole(600 * 1024), "").await;
+    let error = said(&bounded(address, limits).list(&ListParams::default()).await.unwrap_err());
+    assert!(error.contains("too many long answers"), "{error}");
+    let (address, _) = hostile(whole(100 * 1024), "").await;
+    bounded(address, limits).list(&ListParams::default()).await.unwrap();
+    // It lets go of it.
+    reading.abort();
+    assert!(reading.await.is_err());
+    let (address, _) = hostile(whole(600 * 1024), "").await;
+    bounded(address, limits).list(&ListParams::default()).await.unwrap();
 }

@@ -19,7 +19,7 @@ use kube::{Client, Config, ResourceExt};
 use super::find::{Which, management};
 
 /// Of an audit log, which is longer than other answers.
-const AUDIT: Limits = Limits { answer: 256 * 1024 * 1024, event: 2 * 1024 * 1024 };
+const AUDIT: Limits = Limits::of(256 * 1024 * 1024, 2 * 1024 * 1024);
 
 /// The arguments of `k3eks logs`.
 #[derive(Args)]

@@ -13,6 +13,9 @@ use crate::crd::nodegroup::NodeMarks;
 const MOST: usize = 5_000;
 /// Bytes of one node's name, labels and taints.
 const LARGEST: usize = 64 * 1024;
+/// Bytes that most nodes have fewer of, and how many may have more: all of them are kept.
+const LARGE: usize = 4 * 1024;
+const FEW: usize = 128;
 
 /// A Node object, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,16 +34,26 @@ pub struct ChildNode {
 /// In words for people: there are more nodes, or more of one, than a cluster can have.
 pub fn add(nodes: &mut BTreeMap<String, ChildNode>, node: &Node) -> Result<(), String> {
     let (name, described) = (node.name_any(), describe(node));
-    let marks = &described.marks;
-    let labels: usize = marks.labels.iter().map(|(key, value)| key.len() + value.len()).sum();
-    if name.len() + labels + marks.taints.iter().map(String::len).sum::<usize>() > LARGEST {
+    let bytes = size(&name, &described);
+    if bytes > LARGEST {
         return Err(format!("the API server tells of a node with more than {LARGEST} bytes of labels and taints"));
+    }
+    let large = |(of, node): &(&String, &ChildNode)| **of != name && size(of, node) > LARGE;
+    if bytes > LARGE && nodes.iter().filter(large).count() >= FEW {
+        return Err(format!(
+            "the API server tells of more than {FEW} nodes with more than {LARGE} bytes of labels and taints"
+        ));
     }
     if nodes.len() >= MOST && !nodes.contains_key(&name) {
         return Err(format!("the API server tells of more than {MOST} nodes"));
     }
     nodes.insert(name, described);
     Ok(())
+}
+
+fn size(name: &str, node: &ChildNode) -> usize {
+    let labels: usize = node.marks.labels.iter().map(|(key, value)| key.len() + value.len()).sum();
+    name.len() + labels + node.marks.taints.iter().map(String::len).sum::<usize>()
 }
 
 fn describe(node: &Node) -> ChildNode {
@@ -73,5 +86,10 @@ mod tests {
         assert!(add(&mut nodes, &node("one-more", 1)).unwrap_err().contains("more than 5000"));
         add(&mut nodes, &node("n7", 2)).unwrap();
         assert_eq!(nodes["n7"].marks.labels["x"], "aa");
+        for number in 0..FEW {
+            add(&mut nodes, &node(&format!("n{number}"), LARGE)).unwrap();
+        }
+        add(&mut nodes, &node("n0", LARGE + 1)).unwrap();
+        assert!(add(&mut nodes, &node("n999", LARGE)).unwrap_err().contains("more than 128 nodes"));
     }
 }

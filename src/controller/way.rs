@@ -11,8 +11,10 @@ use crate::crd::kubeconfig;
 use crate::provider::{Access, OPERATOR_PORT};
 use crate::words;
 
-/// Of what is read here, a page of nodes is the longest; what is made of it takes many times as much, and there are several clusters.
-const CHILD: bounded::Limits = bounded::Limits { answer: 4 * 1024 * 1024, event: 1024 * 1024 };
+/// Of what is read here, a page of nodes is the longest. What is made of it takes many times as much, and there may be many clusters whose
+/// servers mean no good: a page of nodes has some 20,000 values, and few pages are longer than what each answer has for itself.
+const CHILD: bounded::Limits =
+    bounded::Limits { answer: 4 * 1024 * 1024, event: 1024 * 1024, values: 100_000, together: 32 * 1024 * 1024 };
 
 /// The longest wait for one answer.
 pub const ANSWER: Duration = Duration::from_secs(5);

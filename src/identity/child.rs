@@ -23,7 +23,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// A ConfigMap or a service account is no larger.
-const SMALL: bounded::Limits = bounded::Limits { answer: 2 * 1024 * 1024, event: 0 };
+const SMALL: bounded::Limits = bounded::Limits::of(2 * 1024 * 1024, 0);
 
 type Answers<T> = Mutex<HashMap<String, (Instant, T)>>;
 

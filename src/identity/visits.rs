@@ -24,7 +24,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The longest wait for a place.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Of an answer, and of one line of a log that is followed.
-const LIMITS: bounded::Limits = bounded::Limits { answer: 8 * 1024 * 1024, event: 1024 * 1024 };
+const LIMITS: bounded::Limits = bounded::Limits::of(8 * 1024 * 1024, 1024 * 1024);
 /// Answers that are read at once: together they take no more than so many times [`LIMITS`]' memory.
 const READS: usize = 6;
 /// Logs that are followed at once. None is ever in memory as a whole.
