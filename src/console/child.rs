@@ -23,10 +23,11 @@ use serde_json::{Value, json};
 
 use super::view;
 use crate::crd::names::Identity;
+use crate::crd::names::is_account;
 use crate::crd::{EKSClusterConfig, Phase};
 use crate::eks::beside::Beside;
 use crate::eks::error::ApiError;
-use crate::eks::sigv4::{Caller, is_account};
+use crate::eks::sigv4::Caller;
 use crate::identity::visits::{VisitError, Visits};
 use crate::words;
 

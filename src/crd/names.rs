@@ -100,14 +100,18 @@ fn owns_name(conditions: &[Condition]) -> bool {
     conditions.iter().any(|c| c.type_ == READY && c.reason != Reason::Conflict.as_str())
 }
 
+/// Whether this is the number of an AWS account: twelve digits.
+pub fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Account of the IAM role that an ARN names; `None` where it names no role.
 pub fn role_account(arn: &str) -> Option<&str> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, "iam", "", account, resource] = parts[..] else { return None };
     let partition = partition == "aws" || partition.starts_with("aws-");
-    let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     let name = resource.strip_prefix("role/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'));
-    (partition && digits && name).then_some(account)
+    (partition && is_account(account) && name).then_some(account)
 }
 
 /// AWS partition of a region.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::roles::RoleStore;
 use super::sessions::{Session, Sessions};
+use crate::crd::names::is_account;
 use crate::eks::arn::account_root;
-use crate::eks::sigv4::{Key, KeyStore, is_account};
+use crate::eks::sigv4::{Key, KeyStore};
 
 /// The secret of the well-known keys.
 const WELL_KNOWN: &str = "test";

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use crate::controller::decision::Problem;
 use crate::crd::EKSClusterConfig;
 use crate::crd::conditions::Reason;
+use crate::crd::names::is_account;
 
 /// Stands for all accounts.
 const ANY: &str = "*";
@@ -23,9 +24,8 @@ impl FromStr for Grant {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let twelve = |account: &str| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
         match text.split_once('=') {
-            Some((namespace, account)) if !namespace.is_empty() && (account == ANY || twelve(account)) => {
+            Some((namespace, account)) if !namespace.is_empty() && (account == ANY || is_account(account)) => {
                 Ok(Self { namespace: namespace.to_owned(), account: account.to_owned() })
             }
             _ => Err("give NAMESPACE=ACCOUNT with the account's 12 digits, or NAMESPACE=*".into()),

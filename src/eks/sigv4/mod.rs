@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arn::account_root;
 use super::error::ApiError;
+use crate::crd::names::is_account;
 pub use keys::{Key, KeyStore};
 use presented::Presented;
 pub use verify::{Proven, Purpose};
@@ -211,11 +212,6 @@ pub fn basic_time(text: &str) -> Option<DateTime<Utc>> {
 /// Seconds, as `X-Amz-Expires` has them: digits and nothing else.
 pub fn seconds(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// Whether this is an account: twelve digits.
-pub fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_region(text: &str) -> bool {
