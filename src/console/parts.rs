@@ -1,6 +1,7 @@
 //! The node groups and addons that a new cluster is to have. The EKS API takes them once the cluster is there; here they are written
 //! into the resources at once, as YAML has them, so that nobody has to wait at the page.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -16,6 +17,7 @@ use crate::crd::names::nodegroup_name;
 use crate::crd::{Addon, EKSClusterConfig, Nodegroup, member};
 use crate::eks::beside::Beside;
 use crate::eks::error::ApiError;
+use crate::eks::operations::Quotas;
 use crate::eks::store::StoreError;
 
 /// The largest body that is read.
@@ -52,8 +54,10 @@ pub async fn add(
     }
     let mut parts: Parts = serde_json::from_slice(&body.bytes)
         .map_err(|why| ApiError::invalid_parameter(format!("The body must have nodeGroups and addons: {why}")))?;
-    let there = store.members::<Nodegroup>(&cluster);
-    parts.node_groups.retain(|group| there.iter().all(|one| nodegroup_name(one) != group.nodegroup_name));
+    let _turn = beside.api.turn().await;
+    let there: BTreeSet<String> = store.members::<Nodegroup>(&cluster).iter().map(|one| nodegroup_name(one)).collect();
+    parts.node_groups.retain(|group| !there.contains(&group.nodegroup_name));
+    within(&beside.api.settings.quotas, &cluster, there, &parts.node_groups).map_err(|error| error.cluster(&name))?;
     let cluster = if parts.node_groups.is_empty() {
         cluster
     } else {
@@ -67,6 +71,27 @@ pub async fn add(
         add_addon(&beside, &cluster, wanted).await?;
     }
     Ok(Json(json!({"changed": view::key(&cluster)})))
+}
+
+/// The quotas hold here as for CreateNodegroup; `there` are the node groups that there are.
+fn within(
+    quotas: &Quotas,
+    cluster: &EKSClusterConfig,
+    there: BTreeSet<String>,
+    wanted: &[InlineNodegroup],
+) -> Result<(), ApiError> {
+    let mut all = there;
+    let inline = cluster.spec.node_groups.iter().flatten();
+    all.extend(inline.chain(wanted).map(|group| group.nodegroup_name.clone()));
+    if !wanted.is_empty() && all.len() > quotas.nodegroups {
+        let text = format!("You've reached your quota of {} node groups in this cluster.", quotas.nodegroups);
+        return Err(ApiError::limit_exceeded(text));
+    }
+    if wanted.iter().any(|group| group.max_size.or(group.desired_size).is_some_and(|most| most > quotas.nodes)) {
+        let text = format!("You've reached your quota of {} nodes in a managed node group.", quotas.nodes);
+        return Err(ApiError::limit_exceeded(text));
+    }
+    Ok(())
 }
 
 fn add_groups(cluster: &mut EKSClusterConfig, wanted: &[InlineNodegroup]) {
@@ -100,6 +125,7 @@ async fn add_addon(beside: &Beside, cluster: &EKSClusterConfig, wanted: &Wanted)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eks::error::ErrorCode;
 
     #[test]
     fn groups_are_added_once() {
@@ -113,6 +139,24 @@ mod tests {
         let groups = cluster.spec.node_groups.unwrap();
         assert_eq!(groups.len(), 1);
         assert_eq!((groups[0].desired_size, groups[0].instance_type.as_deref()), (Some(1), Some("t3.small")));
+    }
+
+    #[test]
+    fn there_are_no_more_than_the_quotas_allow() {
+        let mut cluster = EKSClusterConfig::new("c", crate::crd::EKSClusterConfigSpec::default());
+        let group = |name: &str, most: i32| -> InlineNodegroup {
+            serde_json::from_value(json!({"nodegroupName": name, "maxSize": most})).unwrap()
+        };
+        cluster.spec.node_groups = Some(vec![group("a", 1)]);
+        let quotas = Quotas { nodegroups: 3, nodes: 5, ..Quotas::default() };
+        let add = |wanted: &[InlineNodegroup]| {
+            let there = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+            within(&quotas, &cluster, there, wanted).map_err(|error| error.code())
+        };
+        assert_eq!(add(&[]), Ok(()));
+        assert_eq!(add(&[group("c", 5)]), Ok(()));
+        assert_eq!(add(&[group("c", 1), group("d", 1)]), Err(ErrorCode::ResourceLimitExceeded));
+        assert_eq!(add(&[group("c", 6)]), Err(ErrorCode::ResourceLimitExceeded));
     }
 
     #[test]

@@ -51,7 +51,7 @@ mod updates;
 
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::registry::{Context, Registry};
 use super::rules::values::tags as check_tags;
@@ -74,6 +74,11 @@ impl Api {
     /// The state of the handlers.
     pub fn new(store: Store, settings: Settings) -> Self {
         Self { store, settings, turn: Mutex::new(()) }
+    }
+
+    /// Whoever makes what is counted holds this while they count and make it.
+    pub async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 }
 
