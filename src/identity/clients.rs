@@ -1,6 +1,6 @@
 //! Clients of child clusters' API servers, each kept for as long as the cluster's endpoint stays.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use kube::config::KubeConfigOptions;
@@ -45,8 +45,18 @@ impl Clients {
         let mut config = config(self.internal, store, cluster).await?;
         own(&mut config);
         let client = bounded::client(config, self.limits).map_err(|error| away(&words::sentence(&error)))?;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, (endpoint, client.clone()));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Clusters go, and their clients with them.
+        let there: HashSet<String> = store.list::<EKSClusterConfig>().iter().filter_map(|c| c.uid()).collect();
+        known.retain(|uid, _| there.contains(uid));
+        known.insert(uid, (endpoint, client.clone()));
         Ok(client)
+    }
+
+    /// Uids of the clusters whose clients are kept.
+    #[cfg(test)]
+    pub fn kept(&self) -> std::collections::BTreeSet<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     /// The client led nowhere: the next one is made of what the cluster's Secret says then. Its certificate authority may be another one.

@@ -57,14 +57,19 @@ proptest! {
     }
 }
 
-/// A management cluster that has nothing but the kubeconfig Secret, as it is at the moment.
+/// A management cluster that has nothing but the kubeconfig Secret of some clusters, as it is at the moment, and one of them.
 fn management(kubeconfig: &Arc<Mutex<String>>) -> Store {
     let kubeconfig = Arc::clone(kubeconfig);
     let service = tower::service_fn(move |request: Request<kube::client::Body>| {
         let text = kubeconfig.lock().unwrap().clone();
         let watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
         let answer = if request.uri().path().ends_with("/secrets/c-kubeconfig") {
-            json!({"metadata": {"name": "c-kubeconfig", "ownerReferences": [{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "c", "uid": "1"}]}, "data": {keys::KUBECONFIG_KEY: STANDARD.encode(text)}})
+            let owner =
+                |uid| json!({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "name": "c", "uid": uid});
+            let owners = ["1", "2", "3"].map(owner);
+            json!({"metadata": {"name": "c-kubeconfig", "ownerReferences": owners}, "data": {keys::KUBECONFIG_KEY: STANDARD.encode(text)}})
+        } else if request.uri().path().ends_with("/eksclusterconfigs") {
+            json!({"metadata": {"resourceVersion": "1"}, "items": [cluster("2")]})
         } else {
             json!({"metadata": {"resourceVersion": "0"}, "items": []})
         };
@@ -73,6 +78,16 @@ fn management(kubeconfig: &Arc<Mutex<String>>) -> Store {
         async move { Ok::<_, Infallible>(Response::new(body)) }
     });
     Store::start(Client::new(service, "default"), "default", None, CancellationToken::new())
+}
+
+/// A cluster that is up.
+fn cluster(uid: &str) -> EKSClusterConfig {
+    serde_json::from_value(json!({
+        "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig",
+        "metadata": {"name": "c", "namespace": "default", "uid": uid, "resourceVersion": "1"}, "spec": {},
+        "status": {"endpoint": "https://c", "kubeconfigSecret": "c-kubeconfig"},
+    }))
+    .unwrap()
 }
 
 /// Answers one request: with a service account whoever has the token `next`, with 401 everybody else.
@@ -115,12 +130,7 @@ async fn another_way_in_is_found_where_the_one_that_was_known_leads_nowhere() {
     };
     let kubeconfig = Arc::new(Mutex::new(String::new()));
     let store = management(&kubeconfig);
-    let cluster: EKSClusterConfig = serde_json::from_value(json!({
-        "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig",
-        "metadata": {"name": "c", "namespace": "default", "uid": "1"}, "spec": {},
-        "status": {"endpoint": "https://c", "kubeconfigSecret": "c-kubeconfig"},
-    }))
-    .unwrap();
+    let cluster = cluster("1");
     let children = Children::new(false);
     let asked = async || children.service_account(&store, &cluster, "default", "app").await;
     for known in [way(nowhere, "next"), way(here, "last"), way(silent.local_addr().unwrap(), "next")] {
@@ -130,5 +140,19 @@ async fn another_way_in_is_found_where_the_one_that_was_known_leads_nowhere() {
         *kubeconfig.lock().unwrap() = way(here, "next");
         assert_eq!(asked().await.unwrap().unwrap().name_any(), "app");
         children.clients.forget(&cluster);
+    }
+}
+
+#[tokio::test]
+async fn of_clusters_that_are_gone_no_client_is_kept() {
+    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let kubeconfig = json!({"current-context": "x", "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": format!("http://{nowhere}")}}], "users": [{"name": "u", "user": {"token": "t"}}]});
+    let store = management(&Arc::new(Mutex::new(kubeconfig.to_string())));
+    store.filled().await;
+    let children = Children::new(false);
+    for (uid, kept) in [("2", vec!["2"]), ("1", vec!["1", "2"]), ("3", vec!["2", "3"])] {
+        children.clients.of(&store, &cluster(uid), |_| {}).await.unwrap();
+        assert_eq!(children.clients.kept(), kept.into_iter().map(str::to_owned).collect());
     }
 }
