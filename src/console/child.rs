@@ -61,6 +61,8 @@ struct Visit<'a> {
     looking: &'a Looking,
     cluster: Arc<EKSClusterConfig>,
     caller: Caller,
+    /// Whether the request's keys are known and its signature is theirs.
+    known: bool,
     token: String,
 }
 
@@ -68,10 +70,11 @@ impl<'a> Visit<'a> {
     /// Lets in whoever may see the cluster at all.
     fn begin(looking: &'a Looking, (namespace, name): &(String, String), request: &Request) -> Result<Self, ApiError> {
         let caller = looking.beside.caller(request)?;
+        let known = caller.verified || looking.beside.prove(request).is_ok();
         let cluster = view::find(&looking.beside, &caller, namespace, name)?;
         there(&cluster)?;
         let token = token(request.headers())?.to_owned();
-        Ok(Self { looking, cluster, caller, token })
+        Ok(Self { looking, cluster, caller, known, token })
     }
 
     /// The answer to a question of the cluster's API server, whatever it is.
@@ -102,8 +105,13 @@ impl<'a> Visit<'a> {
     fn stranger(&self) -> String {
         let (who, cluster) = (&self.caller.identity_arn, Identity::of(&self.cluster).name);
         // Without keys the account stands in their place.
-        let signed_in = self.caller.access_key_id.as_deref().is_some_and(|id| !is_account(id));
-        if signed_in {
+        let key = self.caller.access_key_id.as_deref().filter(|id| self.known || !is_account(id));
+        if let Some(key) = key.filter(|_| !self.known) {
+            format!(
+                "The access key {key} isn't known here, or its secret is another one, so cluster {cluster} lets nobody in with it. Sign \
+                 out, and sign in with a known key."
+            )
+        } else if key.is_some() {
             format!(
                 "Cluster {cluster} doesn't let {who} in. An access entry does: add one on the tab Access, or with aws eks \
                  create-access-entry --cluster-name {cluster} --principal-arn {who}, and associate a policy with it."

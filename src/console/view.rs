@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::crd::cluster::{NodeCount, PowerState};
+use crate::crd::keys::ANNOTATION_CREATOR;
 use crate::crd::names::{Identity, nodegroup_name};
 use crate::crd::{
     AccessEntry, Addon, EKSClusterConfig, EKSClusterConfigStatus, FargateProfile, IdentityProviderConfig, Nodegroup,
@@ -149,6 +150,7 @@ pub async fn one(
     Ok(Json(json!({
         "summary": summary(&cluster, &store.members(&cluster)),
         "spec": cluster.spec,
+        "creator": cluster.annotations().get(ANNOTATION_CREATOR),
         "conditions": cluster.status.as_ref().map(|status| &status.conditions),
         "status": status(&cluster),
         "addons": members::<Addon>(store, &cluster),

@@ -145,6 +145,15 @@ impl Beside {
         self.authenticate(&signed(request.method(), request.uri(), request.headers(), b""))
     }
 
+    /// Who signed a request without a body, its signature checked in either mode.
+    ///
+    /// # Errors
+    /// The signature isn't good, or there is none.
+    pub fn prove(&self, request: &Request) -> Result<Caller, ApiError> {
+        let request = signed(request.method(), request.uri(), request.headers(), b"");
+        self.authenticator.prove(&request, SystemTime::now())
+    }
+
     /// For how long whoever asks may be answered.
     pub fn standing(&self, request: &Request) -> Standing {
         self.authenticator.standing(&signed(request.method(), request.uri(), request.headers(), b""))

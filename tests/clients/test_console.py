@@ -687,13 +687,24 @@ def test_where_the_api_is_permissive_people_sign_in_to_look_into_clusters(unatte
         expect(panel).to_contain_text(".k3eks/k3eks.env")
         assert violations(page) == []
         panel.get_by_role("button", name="Sign in").click()
-        answer(page, "Sign in", Access_key_id="test", Secret_access_key="test")
+        # What no cluster would know signs nobody in.
+        answer(page, "Sign in", Access_key_id="AKIAWRONG", Secret_access_key="any")
+        expect(dialog(page).get_by_label("Access key id")).to_have_accessible_description(re.compile("This key isn't known here.*k3eks.env"))
+        answer(page, "Sign in", Access_key_id="test", Secret_access_key="wrong")
+        expect(dialog(page).get_by_label("Secret access key")).to_have_accessible_description("This isn't the key's secret.")
+        assert page.evaluate("sessionStorage.length") == 0
+        forgive(open_page, 403)
+        answer(page, "Sign in", Secret_access_key="test")
         expect(page.locator("#who")).to_have_text("test")
         expect(panel).to_contain_text("create-access-entry --cluster-name looked")
         # Who signs out stays where they are, and can come back.
         page.get_by_role("button", name="Sign out").click()
         expect(panel).to_contain_text("doesn't let in who isn't signed in")
         expect(page.get_by_role("banner").get_by_role("button", name="Sign in")).to_be_visible()
+        # Keys that are known no longer are named as the cause.
+        page.evaluate("sessionStorage.setItem('k3eks-keys', '{\"id\": \"AKIAGONE\", \"secret\": \"s\", \"account\": \"000000000000\"}')")
+        page.reload()
+        expect(panel).to_contain_text("The access key AKIAGONE isn't known here")
         server.shutdown()
 
 

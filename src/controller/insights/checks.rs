@@ -86,7 +86,12 @@ fn addons(facts: &Facts, next: &str) -> Insight {
             format!("EKS doesn't offer {next} yet: which versions of addons are for it isn't known"),
         )
     } else if wrong.is_empty() {
-        (InsightStatus::Passing, format!("All {} addons have versions for {next}", facts.addons.len()))
+        let reason = match facts.addons.len() {
+            0 => "The cluster has no addons".into(),
+            1 => format!("The addon has a version for {next}"),
+            many => format!("All {many} addons have versions for {next}"),
+        };
+        (InsightStatus::Passing, reason)
     } else {
         let names: Vec<&str> = wrong.iter().map(|addon| addon.name.as_str()).collect();
         (InsightStatus::Error, format!("These addons have versions that are not for {next}: {}", names.join(", ")))
@@ -138,7 +143,11 @@ fn deprecations(facts: &Facts, now: u32) -> Vec<Insight> {
             _ if removed == now + 1 => InsightStatus::Error,
             _ => InsightStatus::Warning,
         };
-        let reason = format!("{} APIs that version {version} doesn't have were asked for", used.len());
+        let reason = match used.len() {
+            0 => format!("Nobody asked for an API that version {version} doesn't have"),
+            1 => format!("Somebody asked for an API that version {version} doesn't have"),
+            many => format!("Somebody asked for {many} APIs that version {version} doesn't have"),
+        };
         finish(&version, (status, reason), used.into_iter().map(|used| replacement(used, child)).collect())
     };
     by_version.into_iter().map(judge).collect()

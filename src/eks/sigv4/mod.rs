@@ -100,20 +100,26 @@ impl Authenticator {
     pub fn authenticate(&self, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
         match self.mode {
             Mode::Permissive => Ok(self.believe(Presented::find(request).ok().as_ref())),
-            Mode::Strict => {
-                let presented = Presented::find(request)?;
-                let purpose = Purpose { service: "eks", presigned: None };
-                let key = verify::verify(request, &presented, self.keys.as_ref(), purpose, now)?;
-                Ok(Caller {
-                    account: key.account().to_owned(),
-                    region: presented.region.into_owned(),
-                    access_key_id: Some(presented.access_key_id.into_owned()),
-                    principal_arn: key.principal_arn().to_owned(),
-                    identity_arn: key.role_arn().unwrap_or(key.principal_arn()).to_owned(),
-                    verified: true,
-                })
-            }
+            Mode::Strict => self.prove(request, now),
         }
+    }
+
+    /// Says who signed the request, its signature checked in either mode.
+    ///
+    /// # Errors
+    /// AWS's answer to credentials that are missing, malformed, unknown, expired or wrong.
+    pub fn prove(&self, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
+        let presented = Presented::find(request)?;
+        let purpose = Purpose { service: "eks", presigned: None };
+        let key = verify::verify(request, &presented, self.keys.as_ref(), purpose, now)?;
+        Ok(Caller {
+            account: key.account().to_owned(),
+            region: presented.region.into_owned(),
+            access_key_id: Some(presented.access_key_id.into_owned()),
+            principal_arn: key.principal_arn().to_owned(),
+            identity_arn: key.role_arn().unwrap_or(key.principal_arn()).to_owned(),
+            verified: true,
+        })
     }
 
     /// Refuses, before the body of this `length` is read, a request that can't be good whatever the body is. The body of `request` isn't
