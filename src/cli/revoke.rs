@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use clap::Args;
+use k3eks::crd::names::is_account;
 use k3eks::identity::secrets;
 
 use super::find::management;
@@ -55,10 +56,6 @@ fn identity(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("give the ARN of a role or a user (arn:aws:iam::000000000000:role/NAME), or an access key id".to_owned())
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
