@@ -83,17 +83,30 @@ pub static KINDS: [Kind; 11] = [
             "metadata.namespace",
             "metadata.creationTimestamp",
             "metadata.deletionTimestamp",
+            "metadata.ownerReferences.kind",
+            "metadata.ownerReferences.controller",
             "spec.nodeName",
             "spec.containers.name",
             "spec.initContainers.name",
             "status.phase",
             "status.reason",
+            "status.message",
+            "status.conditions.type",
+            "status.conditions.status",
+            "status.conditions.message",
             "status.podIP",
             "status.containerStatuses.name",
             "status.containerStatuses.ready",
             "status.containerStatuses.restartCount",
             "status.containerStatuses.state.waiting.reason",
+            "status.containerStatuses.state.waiting.message",
             "status.containerStatuses.state.terminated.reason",
+            "status.initContainerStatuses.name",
+            "status.initContainerStatuses.ready",
+            "status.initContainerStatuses.restartCount",
+            "status.initContainerStatuses.state.waiting.reason",
+            "status.initContainerStatuses.state.waiting.message",
+            "status.initContainerStatuses.state.terminated.reason",
         ],
     },
     Kind {
@@ -243,5 +256,35 @@ fn keep(value: &mut Value, paths: &[&str]) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_tells_why_it_waits_and_who_made_it_and_no_more() {
+        let pod = json!({
+            "metadata": {"name": "p", "ownerReferences": [{"kind": "Job", "controller": true, "uid": "u"}]},
+            "spec": {"containers": [{"name": "c", "env": [{"name": "SECRET", "value": "s"}]}]},
+            "status": {
+                "phase": "Pending",
+                "conditions": [{"type": "PodScheduled", "status": "False", "message": "no node", "reason": "Unschedulable"}],
+                "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "ErrImagePull", "message": "no image"}}}],
+            },
+        });
+        let list = serde_json::to_vec(&json!({"items": [pod]})).unwrap();
+        let seen = find("pods").unwrap().seen(&list).unwrap();
+        let wanted = json!({
+            "metadata": {"name": "p", "ownerReferences": [{"kind": "Job", "controller": true}]},
+            "spec": {"containers": [{"name": "c"}]},
+            "status": {
+                "phase": "Pending",
+                "conditions": [{"type": "PodScheduled", "status": "False", "message": "no node"}],
+                "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "ErrImagePull", "message": "no image"}}}],
+            },
+        });
+        assert_eq!(seen["items"][0], wanted);
     }
 }

@@ -43,6 +43,13 @@ async function signed(method, path, body, { id, secret, token = '' }, region) {
   return { 'x-amz-date': time, ...temporary, authorization: `AWS4-HMAC-SHA256 Credential=${id}/${scope}, SignedHeaders=${names}, Signature=${signature}` };
 }
 
+/** Says that the server doesn't answer; the stream of clusters looks for it again. */
+const unreached = (error) => {
+  if (error.name === 'AbortError') throw error;
+  document.dispatchEvent(new CustomEvent('unreached'));
+  throw new Error(`The server of this page (${location.host}) doesn't answer. The page asks it again.`);
+};
+
 /**
  * Asks the server. `world` is the account and region that an operation of the EKS API is meant for; `as` are keys other than those that
  * this tab is signed in with.
@@ -67,7 +74,7 @@ async function request(method, path, { body, world = {}, stream, as = keys.get()
   }
   const begun = stream && !as && early.stream;
   if (stream) early.stream = null;
-  const answer = (begun && await begun) || await fetch(path, { method, headers, body: text || undefined });
+  const answer = (begun && await begun) || await fetch(path, { method, headers, body: text || undefined }).catch(unreached);
   if (answer.ok) {
     if (stream) return answer;
     const type = answer.headers.get('content-type') || '';

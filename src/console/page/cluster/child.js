@@ -46,10 +46,23 @@ async function askChild(cluster, rest, { method = 'GET', signal } = {}) {
   const mine = keys.get();
   const headers = { 'x-k3eks-token': await tokenFor(cluster) };
   if (mine) Object.assign(headers, await signed(method, path, '', mine, cluster.region));
-  const answer = await fetch(path, { method, headers, signal });
+  const answer = await fetch(path, { method, headers, signal }).catch(unreached);
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  throw new Error(said.message || `${answer.status} ${answer.statusText}`);
+  throw Object.assign(new Error(childWords(cluster, answer.status, said.message || `${answer.status} ${answer.statusText}`)), { status: answer.status });
+}
+
+const restarting = ({ name }) => `The API server of ${name} is starting anew, as it does for a change. It is asked again in some seconds.`;
+
+/** Why a cluster didn't answer, in a sentence. Every question to a cluster that fails is told this way. */
+function childWords(cluster, status, said) {
+  // As it is now: whoever asks may have begun before.
+  const now = clusterView.found?.summary.key === cluster.key ? clusterView.found : null;
+  const changes = now && (now.summary.phase === 'Updating' || updating(now));
+  if (status >= 500 && /can't be asked/.test(said)) return changes ? restarting(cluster) : `The API server of ${cluster.name} doesn't answer. It may be starting; it is asked again in some seconds.`;
+  if (status >= 500 && /metrics/.test(said)) return `The metrics of ${cluster.name} can't be read yet: metrics-server isn't up.`;
+  // One that starts knows nobody until it reaches whom it asks about tokens.
+  return status === 403 && changes && !/doesn't allow/.test(said) ? restarting(cluster) : said;
 }
 
 /** Why a cluster can't be asked at all; nothing where it can. */
@@ -71,20 +84,22 @@ function unasked({ summary, status }) {
  */
 function usePolled(question, ask, every) {
   const [told, tell] = useState({});
+  const pace = useRef(every);
+  pace.current = every;
   useEffect(() => {
     tell({});
     if (question === null) return undefined;
     const ended = new AbortController();
     let timer;
     const look = async () => {
-      let wait = every;
+      let wait = pace.current;
       if (!document.hidden) {
         try {
           const data = await ask(ended.signal);
           if (!ended.signal.aborted) tell({ data });
         } catch (error) {
-          // What was refused once isn't asked as often.
-          wait = every * 6;
+          // What was refused once isn't asked as often; who is away may be back soon.
+          wait = (/** @type {Refusal} */ (error).status || 0) >= 500 ? Math.min(pace.current, 5000) : pace.current * 6;
           if (!ended.signal.aborted) tell((before) => ({ ...before, error }));
         }
       }
@@ -124,7 +139,7 @@ function openAccess() {
 function Inside({ found, namespace = '', view, beside = null, ...rest }) {
   const why = unasked(found);
   const question = why ? null : `rights${namespace ? `?namespace=${encodeURIComponent(namespace)}` : ''}`;
-  const { data, error } = useChild(found.summary, question, 30_000);
+  const { data, error } = useChild(found.summary, question, updating(found) ? 5000 : 30_000);
   const last = useRef();
   if (data) last.current = data;
   if (why) return html`<p class="empty">${why}</p>${beside}`;
@@ -132,6 +147,8 @@ function Inside({ found, namespace = '', view, beside = null, ...rest }) {
   const before = last.current?.user && { ...last.current, may: { namespaces: last.current.may.namespaces }, waits: true };
   const rights = data || (error ? null : before);
   if (!rights) return html`<p role="status" class=${error ? 'wrong' : ''}>${error ? error.message : 'asking the cluster…'}</p>${error && beside}`;
+  // An API server that starts knows nobody until it reaches whom it asks about tokens.
+  if (!rights.user && updating(found)) return html`<p role="status">${restarting(found.summary)}</p>${beside}`;
   if (!rights.user) {
     return html`<div class="empty" role="status"><p>${rights.why}</p>
       ${keys.get() ? html`<p><button onClick=${openAccess}>Access entries</button></p>` : html`<p>${WHERE_KEYS_ARE}</p><p><button class="main" onClick=${signIn}>Sign in</button></p>`}</div>${beside}`;

@@ -8,14 +8,14 @@ function timeline({ events, updates, calls, summary, conditions }) {
       time: metadata.creationTimestamp, of: 'Update', what: spec.type, bad: status?.state === 'Failed',
       note: [spec.nodegroupName || spec.addonName || 'the cluster', status?.state || 'InProgress', ...(status?.errors || []).map((error) => error.errorMessage || error.message || error.errorCode)].join(': '),
     })),
-    ...calls.map((call) => ({ time: call.eventTime, of: 'Call', what: call.eventName, bad: Boolean(call.errorCode), note: `${call.userIdentity?.arn || 'somebody'}: ${call.errorMessage || call.errorCode || 'done'}` })),
+    ...calls.map((call) => ({ time: call.eventTime, of: 'EKS API call', what: call.eventName, bad: Boolean(call.errorCode), note: `${call.userIdentity?.arn || 'somebody'}: ${call.errorMessage || call.errorCode || 'done'}` })),
     ...(conditions || []).map(({ type, status, reason, message, lastTransitionTime }) => ({ time: lastTransitionTime, of: 'Condition', what: `${type}=${status}`, bad: type === 'Stalled' && status === 'True', note: message || reason })),
     { time: summary.created, of: 'Cluster', what: 'Created', note: `as ${summary.namespace}/${summary.resource}` },
   ];
   return all.filter(({ time }) => time).sort((a, b) => Date.parse(b.time) - Date.parse(a.time));
 }
 
-const EVENT_SOURCES = ['Event', 'Update', 'Call', 'Condition'];
+const EVENT_SOURCES = ['Event', 'Update', 'EKS API call', 'Condition'];
 
 function TimeLine({ found }) {
   const [of, choose] = useState('');
@@ -25,10 +25,12 @@ function TimeLine({ found }) {
       cells=${({ time, of: from, what, bad, note }) => [html`<${Ago} time=${time} />`, from, html`<span class=${bad ? 'phase Failed' : ''}>${what}</span>`, note]} none="Nothing of this kind is known." />`;
 }
 
+const eventTime = (event) => event.series?.lastObservedTime || event.lastTimestamp || event.eventTime || event.metadata.creationTimestamp;
+
 function LiveEvents({ found, rights, namespace }) {
   const events = useObjects(found.summary, rights, 'events', namespace);
   if (!rights.may.events) return html`<p class="empty">The cluster doesn’t let you list the Events of all its namespaces.</p>`;
-  const when = (event) => event.series?.lastObservedTime || event.lastTimestamp || event.eventTime || event.metadata.creationTimestamp;
+  const when = eventTime;
   const items = [...(events.items || [])].sort((a, b) => Date.parse(when(b)) - Date.parse(when(a)));
   return html`<${Said} objects=${events} what="Events" />
     ${events.items && html`<${List} label="Events inside the cluster" columns=${['When', 'Namespace', 'About', 'Reason', 'In words']} items=${items}

@@ -58,6 +58,27 @@ function useStream(cluster, rest, attempt) {
 /** Whether a container of a pod runs, or will again; one that only prepared the pod doesn't. */
 const goesOnIn = ({ status }, container) => (status?.containerStatuses || []).some(({ name, state }) => name === container && !state?.terminated);
 
+/** Why a container has no log yet; nothing where it has one, or had. */
+function unstarted(pod, container) {
+  const { containerStatuses = [], initContainerStatuses = [], phase: is } = pod.status || {};
+  const one = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === container);
+  if (one ? one.restartCount || !one.state?.waiting : is !== 'Pending') return '';
+  const trouble = podTrouble(pod);
+  return `The container hasn’t started: ${one?.state?.waiting?.reason || podState(pod)}${trouble ? `. ${trouble}` : ''}`;
+}
+
+/** The log of a pod by its name; the pod is looked at again and again, and remembered once it is gone. */
+function LogOfPod({ cluster, id, close }) {
+  const [namespace, name] = id.split('/');
+  const { data, error } = useChild(cluster, `objects/pods?namespace=${encodeURIComponent(namespace)}`, 5000);
+  const last = useRef();
+  const pod = data?.items.find((one) => one.metadata.name === name) || last.current;
+  last.current = pod;
+  if (pod) return html`<${PodLog} cluster=${cluster} pod=${pod} close=${close} />`;
+  const why = error ? error.message : data ? `There is no pod ${id}.` : 'asking the cluster…';
+  return html`<section aria-label=${`Log of ${name}`}><p role="status">${why}</p><button onClick=${close}>Close the log</button></section>`;
+}
+
 function PodLog({ cluster, pod, close }) {
   const { name, namespace } = pod.metadata;
   const containers = [...(pod.spec?.containers || []), ...(pod.spec?.initContainers || [])].map((one) => one.name);
@@ -66,18 +87,24 @@ function PodLog({ cluster, pod, close }) {
   const [attempt, again] = useState(0);
   const where = new URLSearchParams({ namespace, pod: name, container, previous: String(previous), follow: String(!previous) });
   const { text, error, over } = useStream(cluster, `log?${where}`, attempt);
+  const waits = previous || text ? '' : unstarted(pod, container);
   // When the log ends, its container may have ended, or only the connection.
-  const { data } = useChild(cluster, over && !previous ? `objects/pods?namespace=${encodeURIComponent(namespace)}` : null, 5000);
-  const goesOn = over && data?.items.some((one) => one.metadata.name === name && goesOnIn(one, container));
+  const goesOn = over && !previous && !waits && goesOnIn(pod, container);
+  // A container that starts at last has a log.
+  const waited = useRef(waits);
+  useEffect(() => {
+    if (waited.current && !waits && (over || error)) again(attempt + 1);
+    waited.current = waits;
+  }, [waits]);
   const heading = useRef();
-  useEffect(() => heading.current.focus(), [attempt]);
+  useEffect(() => heading.current.focus(), []);
   return html`<section aria-label=${`Log of ${name}`}>
     <div class="row"><h3 tabindex="-1" ref=${heading}>Log of ${namespace}/${name}</h3>
       <label>Container <select value=${container} onChange=${(event) => choose(event.target.value)}>${containers.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label>
       <label><input type="checkbox" checked=${previous} onChange=${(event) => before(event.target.checked)} /> Previous run</label>
-      ${(error || goesOn) && !previous && html`<button onClick=${() => again(attempt + 1)}>Follow again</button>`}
+      ${(error || goesOn) && !previous && html`<button onClick=${() => { again(attempt + 1); heading.current.focus(); }}>Follow again</button>`}
       <button onClick=${close}>Close the log</button></div>
-    ${error && html`<p class="wrong" role="alert">${error.message}</p>`}
-    <${LogText} text=${text} label=${`Lines of ${name}`} />
-    <p class="says" role="status">${over ? (goesOn ? 'The log broke off.' : 'That is all of it.') : error ? '' : 'New lines come as they are said.'}</p></section>`;
+    ${waits ? html`<p role="status">${waits}</p>` : error && html`<p class="wrong" role="alert">${error.message}</p>`}
+    ${!waits && html`<${LogText} text=${text} label=${`Lines of ${name}`} />`}
+    <p class="says" role="status">${waits ? 'Its log is shown as soon as there is one.' : over ? (goesOn ? 'The log broke off.' : 'That is all of it.') : error ? '' : 'New lines come as they are said.'}</p></section>`;
 }

@@ -15,23 +15,48 @@ function podState({ metadata, status = {} }) {
   return waiting || status.reason || status.phase || 'Unknown';
 }
 
-function deletePod(cluster, { metadata: { name, namespace } }) {
+/** Why a pod doesn't run: what its containers wait for, that no node takes it, or the last that an Event warned of.
+ * @param {any} pod */
+function podTrouble({ metadata, status = {} }, events = []) {
+  const containers = [...(status.initContainerStatuses || []), ...(status.containerStatuses || [])];
+  if (status.phase === 'Succeeded' || (status.phase === 'Running' && containers.every(({ ready, state }) => ready || state?.terminated))) return '';
+  const waiting = containers.map(({ state }) => state?.waiting?.message).find(Boolean);
+  const unscheduled = (status.conditions || []).find(({ type, status: is }) => type === 'PodScheduled' && is === 'False')?.message;
+  const about = events.filter(({ type, involvedObject }) => type === 'Warning' && involvedObject?.kind === 'Pod' && involvedObject.name === metadata.name);
+  const warned = about.sort((a, b) => Date.parse(eventTime(b)) - Date.parse(eventTime(a))).find((event) => event.metadata.namespace === metadata.namespace);
+  return unscheduled || waiting || status.message || warned?.message || '';
+}
+
+/** What becomes of a pod that is deleted.
+ * @param {any} pod */
+function afterPod({ metadata: { ownerReferences = [] }, status = {} }) {
+  const ended = ['Succeeded', 'Failed'].includes(status.phase);
+  const owner = ownerReferences.find(({ controller }) => controller) || ownerReferences[0];
+  if (!owner) return `Nothing makes another one${ended ? ', and its log is lost' : ''}.`;
+  if (owner.kind === 'Job') return ended ? 'It ended, and its Job makes no other one for it: its log is lost.' : 'Its Job makes another one, as long as it isn’t complete.';
+  return owner.kind === 'Node' ? 'Its node makes it anew.' : `Its ${owner.kind} makes another one.`;
+}
+
+function deletePod(cluster, pod) {
+  const { name, namespace } = pod.metadata;
   ask(`Delete pod ${name}?`, [], 'Delete', () => askChild(cluster, `pods/${namespace}/${name}`, { method: 'DELETE' }).then(() => say(`Pod ${name} is being deleted.`)),
-    { danger: true, text: 'What made it, such as a Deployment, makes another one.' });
+    { danger: true, text: afterPod(pod) });
 }
 
 function Pods({ found, rights, namespace, open }) {
   const pods = useObjects(found.summary, rights, 'pods', namespace);
   const usage = useObjects(found.summary, rights, 'pod-usage', namespace, 15_000);
+  const events = useObjects(found.summary, rights, 'events', namespace, 15_000);
   const used = new Map((usage.items || []).map((one) => [idOf(one), one.containers || []]));
   const sum = (pod, what) => used.get(idOf(pod))?.reduce((total, container) => total + quantity(container.usage?.[what]), 0);
   const cells = (pod) => {
     const { name } = pod.metadata;
     const containers = pod.status?.containerStatuses || [];
     const state = podState(pod);
+    const trouble = podTrouble(pod, events.items);
     const [cpu, memory] = [sum(pod, 'cpu'), sum(pod, 'memory')];
     return [pod.metadata.namespace, html`<code>${name}</code>`,
-      html`<span class=${`phase ${{ Running: 'Active', Succeeded: 'Stopped', Pending: 'Creating', ContainerCreating: 'Creating', Terminating: 'Deleting' }[state] || 'Failed'}`}>${state}</span>`,
+      html`<span class=${`phase ${{ Running: 'Active', Succeeded: 'Stopped', Pending: 'Creating', ContainerCreating: 'Creating', Terminating: 'Deleting' }[state] || 'Failed'}`}>${state}</span>${trouble && html`<div class="says long">${trouble}</div>`}`,
       `${containers.filter(({ ready }) => ready).length}/${pod.spec?.containers?.length || 0}`, containers.reduce((total, { restartCount }) => total + (restartCount || 0), 0),
       cpu === undefined ? '–' : cpuText(cpu), memory === undefined ? '–' : memoryText(memory),
       html`<code>${pod.spec?.nodeName || '–'}</code>`, html`<${Ago} time=${pod.metadata.creationTimestamp} />`,
@@ -81,13 +106,22 @@ function Claims({ found, rights, namespace }) {
 
 const WORKLOAD_VIEWS = { Pods, Controllers, Services, Claims };
 
+/** The pod whose log the address asks for, as namespace/name; none where it asks for none. */
+const logInAddress = () => new URLSearchParams(location.hash.split('?')[1]).get('log') || '';
+
 function LiveWorkloads({ found, rights, namespace, choose: chooseNamespace, suggested }) {
   const [title, look] = useState('Pods');
-  const [opened, setOpened] = useState(/** @type {any} */ (null));
-  const open = (pod, from) => setOpened({ pod, from });
+  const opened = logInAddress();
+  const from = useRef();
+  // An open log has an address: a reload, Back, and whoever is sent it come to it again.
+  const open = (pod, button) => {
+    from.current = button;
+    location.hash = `${address(found.summary, 'workloads')}${address(found.summary).includes('?') ? '&' : '?'}log=${encodeURIComponent(idOf(pod))}`;
+  };
   const close = () => {
-    setOpened(null);
-    opened.from.focus();
+    openTab('workloads');
+    if (from.current?.isConnected) from.current.focus();
+    else byId('tab-workloads').focus();
   };
   const namespaces = useObjects(found.summary, rights, 'namespaces', '', 30_000);
   const allowed = WORKLOADS.filter(({ kinds }) => rights.waits || kinds.some((kind) => rights.may[kind]));
@@ -99,7 +133,7 @@ function LiveWorkloads({ found, rights, namespace, choose: chooseNamespace, sugg
     </div>
     ${rights.waits ? html`<p role="status">asking the cluster…</p>` : shown ? html`<${WORKLOAD_VIEWS[shown.title]} key=${`${shown.title} ${namespace}`} found=${found} rights=${rights} namespace=${namespace} open=${open} />`
     : html`<p class="empty">The cluster lets you list nothing ${namespace ? `in namespace ${namespace}` : 'of all namespaces: give one in which you may'}.</p>`}
-    ${opened && rights.may.log && html`<${PodLog} key=${idOf(opened.pod)} cluster=${found.summary} pod=${opened.pod} close=${close} />`}`;
+    ${opened && shown?.title === 'Pods' && rights.may.log && html`<${LogOfPod} key=${opened} cluster=${found.summary} id=${opened} close=${close} />`}`;
 }
 
 /** The namespace: chosen among those that there are, or for whom may not list them, typed. */
@@ -123,7 +157,7 @@ function namespacesOf({ access }) {
 }
 
 function Workloads({ found }) {
-  const [namespace, chooseNamespace] = useState('');
+  const [namespace, chooseNamespace] = useState(logInAddress().split('/')[0]);
   return html`<${Inside} found=${found} namespace=${namespace} view=${LiveWorkloads} choose=${chooseNamespace} suggested=${namespacesOf(found)} />`;
 }
 
