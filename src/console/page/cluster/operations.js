@@ -30,6 +30,21 @@ function checkKnown(value, known, where) {
 /** Tags are text; what looks like a number in YAML is meant as it stands. */
 const texts = (map) => Object.fromEntries(Object.entries(map || {}).map(([key, value]) => [key, String(value ?? '')]));
 
+/** Refuses a version that the EKS API takes from nobody: an older one, and for a group also one newer than the cluster's. */
+function checkVersion(what, before, after, highest) {
+  if (after === undefined || after === before) return;
+  if (!/^1\.\d+$/.test(after)) throw new Error(`${what}: ${after} is no version of Kubernetes, such as ${before}.`);
+  if (minorOf(after) < minorOf(before)) throw new Error(`${what}: versions never go down, from ${before} to ${after}.`);
+  if (highest && minorOf(after) > minorOf(highest)) throw new Error(`${what}: ${after} is newer than the cluster's ${highest}.`);
+  if (!highest && minorOf(after) > minorOf(before) + 1) throw new Error(`${what}: from ${before} the next version is 1.${minorOf(before) + 1}.`);
+}
+
+/** Refuses sizes that don't fit each other. */
+function checkSizesOf(name, { scalingConfig }) {
+  const { minSize, desiredSize, maxSize } = scalingConfig || {};
+  if (minSize > desiredSize || desiredSize > maxSize) throw new Error(`nodegroups.${name}: desiredSize ${desiredSize} must be between minSize ${minSize} and maxSize ${maxSize}.`);
+}
+
 /** Operations for the cluster itself. EKS takes one kind of change at a time. */
 function clusterOperations(cluster, before, after) {
   const config = (words, body) => ({ words: `UpdateClusterConfig: ${words}`, run: () => askEks(cluster, 'POST', '/update-config', body) });
@@ -65,7 +80,13 @@ function operationsOf(cluster, { document: before, arns }, after) {
   for (const [name, group] of groups) checkKnown(group, GROUP, `nodegroups.${name}`);
   // 1.36 without quotes is a number to YAML.
   for (const one of [after, ...groups.map(([, group]) => group)]) if (one.version !== undefined) one.version = String(one.version);
-  const retag = (name, old, wanted) => difference(old, texts(wanted)).any && { words: `TagResource, UntagResource: tags of ${name || 'the cluster'}`, run: () => changeTags(cluster, arns.get(name), old, texts(wanted)) };
+  checkVersion('version', before.version, after.version);
+  for (const [name, group] of groups) {
+    checkVersion(`nodegroups.${name}.version`, before.nodegroups[name].version, group.version, after.version || before.version);
+    checkSizesOf(name, group);
+  }
+  const tagging = ({ set, gone }) => [Object.keys(set).length && 'TagResource', gone.length && 'UntagResource'].filter(Boolean).join(', ');
+  const retag = (name, old, wanted) => difference(old, texts(wanted)).any && { words: `${tagging(difference(old, texts(wanted)))}: tags of ${name || 'the cluster'}`, run: () => changeTags(cluster, arns.get(name), old, texts(wanted)) };
   return [
     ...clusterOperations(cluster, before, after), retag('', before.tags, after.tags),
     ...groups.flatMap(([name, group]) => [...groupOperations(cluster, name, before.nodegroups[name], group), retag(name, before.nodegroups[name].tags, group.tags)]),

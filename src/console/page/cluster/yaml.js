@@ -6,10 +6,21 @@ const printed = (document) => `${yaml(document).join('\n')}\n`;
 /** Without what is null, which no printed YAML needs. */
 const bare = (value) => JSON.parse(JSON.stringify(value, (_, one) => (one === null ? undefined : one)));
 
+/** The cluster with its node groups as the EKS API has them: what is shown is what can be edited. The resource stands below. */
 function YamlView({ found: { summary, spec, status } }) {
-  const text = printed(bare({ apiVersion: 'eks.cattle.io/v1', kind: 'EKSClusterConfig', metadata: { name: summary.resource, namespace: summary.namespace }, spec, status }));
-  return html`<div class="bar"><h3 id="as-resource">The resource</h3><button onClick=${() => copy(text, 'The YAML')}>Copy the YAML</button></div>
-    <pre tabindex="0" role="region" aria-labelledby="as-resource">${text}</pre>`;
+  const resource = printed(bare({ apiVersion: 'eks.cattle.io/v1', kind: 'EKSClusterConfig', metadata: { name: summary.resource, namespace: summary.namespace }, spec, status }));
+  // Whatever changes in the cluster or its groups is asked for anew.
+  const { data, error } = usePolled(JSON.stringify([summary, spec]), async () => printed((await documentOf(summary)).document), 60_000);
+  const last = useRef();
+  if (data) last.current = data;
+  const text = last.current;
+  return html`<div class="bar"><h3 id="as-now">The cluster and its node groups</h3>${text && html`<button onClick=${() => copy(text, 'The YAML')}>Copy the YAML</button>`}</div>
+    ${error && html`<p class="wrong" role="alert">${error.message}</p>`}
+    ${text ? html`<pre tabindex="0" role="region" aria-labelledby="as-now">${text}</pre>` : !error && html`<p role="status">asking…</p>`}
+    <details><summary>The resource EKSClusterConfig, as kubectl has it</summary>
+      ${spec.nodeGroups?.length ? html`<p class="says">Each node group is a resource Nodegroup of its own. Those under nodeGroups are only what the cluster began with.</p>` : ''}
+      <div class="bar"><button onClick=${() => copy(resource, 'The resource')}>Copy the resource</button></div>
+      <pre tabindex="0" role="region" aria-label="The resource">${resource}</pre></details>`;
 }
 
 function Diff({ before, after }) {
