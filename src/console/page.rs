@@ -120,9 +120,12 @@ pub async fn elsewhere() -> Redirect {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::io::Read;
 
     use super::*;
+    use crate::crd::access_entry::POLICIES;
+    use crate::crd::{access_policies, addon_catalogue};
 
     #[test]
     fn the_page_is_whole_small_and_asks_nobody_else() {
@@ -141,6 +144,22 @@ mod tests {
         for outside in ["http://", "https://", "//cdn", "@import", "url("] {
             assert!(!asked.contains(outside), "{outside}");
         }
+    }
+
+    /// The texts in a list of the page's scripts.
+    fn listed(name: &str) -> BTreeSet<String> {
+        let script = SCRIPTS.concat();
+        let (_, rest) = script.split_once(&format!("const {name} = [")).unwrap();
+        let (list, _) = rest.split_once(']').unwrap();
+        list.split(',').map(|one| one.trim().trim_matches('\'').to_owned()).collect()
+    }
+
+    #[test]
+    fn what_has_no_effect_is_marked_so() {
+        let installed = addon_catalogue::all().iter().filter(|offer| offer.stands_in.is_some());
+        assert_eq!(listed("INSTALLED"), installed.map(|offer| offer.name.clone()).collect());
+        let ruled = POLICIES.iter().filter(|name| !access_policies::rules(name).is_empty());
+        assert_eq!(listed("RULED"), ruled.map(|name| (*name).to_owned()).collect());
     }
 
     #[test]

@@ -3,10 +3,14 @@
 const ENTRY_TYPES = ['STANDARD', 'EC2', 'EC2_LINUX', 'EC2_WINDOWS', 'FARGATE_LINUX', 'HYBRID_LINUX', 'HYPERPOD_LINUX'];
 const entryPath = (principal, rest = '') => `/access-entries/${encodeURIComponent(principal)}${rest}`;
 const policyName = (arn) => arn.split('/').pop();
+/** The policies of which AWS publishes rules; the others allow nothing here. `access_policies.yaml` has the rules. */
+const RULED = ['AmazonEKSAdminPolicy', 'AmazonEKSAdminViewPolicy', 'AmazonEKSClusterAdminPolicy', 'AmazonEKSClusterInsightsPolicy', 'AmazonEKSEditPolicy', 'AmazonEKSHybridPolicy', 'AmazonEKSSecretReaderPolicy', 'AmazonEKSViewPolicy'];
+const policyOptions = (known) => [{ value: '', text: 'choose a policy' }, ...known.filter(({ name }) => RULED.includes(name)).map(({ name, arn }) => ({ value: arn, text: name })),
+  ...known.filter(({ name }) => !RULED.includes(name)).map(({ name, arn }) => ({ value: arn, text: `${name} (allows nothing here)` }))];
 const accessPolicies = async (cluster) => (await request('GET', '/access-policies?maxResults=100', { world: cluster })).accessPolicies;
 
 const policyFields = (known, policies = []) => rowsOf('policies', 'Access policies', 'policy', [
-  { label: 'Policy', name: 'policy', members: 'policyArn', options: known.map(({ name, arn }) => ({ value: arn, text: name })) },
+  { label: 'Policy', name: 'policy', members: 'policyArn', options: policyOptions(known) },
   { label: 'Holds in', name: 'scope', options: [{ value: 'cluster', text: 'the whole cluster' }, { value: 'namespace', text: 'these namespaces' }] },
   { label: 'Namespaces', name: 'namespaces', members: 'namespaces|accessScope', required: false, placeholder: 'web, team-*' },
 ], policies.map(({ policyArn, accessScope }) => ({ policy: policyArn, scope: accessScope.type, namespaces: (accessScope.namespaces || []).join(', ') })));
@@ -48,7 +52,12 @@ function addEntry(cluster) {
       const wanted = scopesOf(form);
       if (made !== principal) await askEks(cluster, 'POST', '/access-entries', { principalArn: principal, type, ...given({ username, kubernetesGroups: split(groups) }) });
       made = principal;
-      await changePolicies(cluster, principal, now, wanted).catch((error) => { throw Object.assign(error, { before: 'The entry is there, but not all its policies:' }); });
+      await changePolicies(cluster, principal, now, wanted).catch(async (error) => {
+        // Nothing is left half done: who cancels now has no entry.
+        now.clear();
+        await askEks(cluster, 'DELETE', entryPath(principal)).then(() => { made = null; }, () => { Object.assign(error, { before: 'The entry is there, but not all its policies:' }); });
+        throw error;
+      });
     }, { wide: true });
   });
 }

@@ -8,6 +8,9 @@ async function catalogue(cluster) {
   return (await request('GET', `/addons/supported-versions?${query}`, { world: cluster })).addons.sort((a, b) => compare(a.addonName, b.addonName));
 }
 
+/** The addons that something in the cluster stands in for; of the others nothing is installed. `addon_catalogue.yaml` says what. */
+const INSTALLED = ['vpc-cni', 'coredns', 'kube-proxy', 'aws-ebs-csi-driver', 'metrics-server', 'eks-pod-identity-agent'];
+const addonLabel = (name) => (INSTALLED.includes(name) ? name : `${name} (recorded only)`);
 const isDefault = ({ compatibilities }) => compatibilities.some((one) => one.defaultVersion);
 const versionOptions = ({ addonVersions }) => addonVersions.map((one) => ({ value: one.addonVersion, text: `${one.addonVersion}${isDefault(one) ? ', the default' : ''}` }));
 const defaultVersion = ({ addonVersions }) => (addonVersions.find(isDefault) || addonVersions[0]).addonVersion;
@@ -32,11 +35,13 @@ function schemaOf({ configurationSchema, podIdentityConfiguration }) {
  */
 function addonFields(cluster, offers, { name, version, configuration = '', account = '' }) {
   const offer = () => offers.find(({ addonName }) => addonName === (chooser ? chooser.querySelector('select')?.value : name));
-  const chooser = name ? null : field({ label: 'Addon', name: 'addon', members: 'addonName', options: offers.map(({ addonName }) => addonName) });
+  const chooser = name ? null : field({ label: 'Addon', name: 'addon', members: 'addonName', options: [{ value: '', text: 'choose an addon' },
+    ...[...offers].sort((a, b) => Number(INSTALLED.includes(b.addonName)) - Number(INSTALLED.includes(a.addonName))).map(({ addonName }) => ({ value: addonName, text: addonLabel(addonName) }))] });
   const versionField = field({ label: 'Version', name: 'version', members: 'addonVersion', options: offer() ? versionOptions(offer()) : [version || ''], value: version });
   const select = /** @type {HTMLSelectElement} */ (versionField.querySelector('select'));
   const schema = h('div', { role: 'region', 'aria-label': 'Configuration schema' });
   const showSchema = async () => {
+    if (chooser && !offer()) return schema.replaceChildren();
     const query = new URLSearchParams({ addonName: offer()?.addonName || name, addonVersion: select.value });
     const asked = String(query);
     schema.dataset.of = asked;
@@ -44,8 +49,9 @@ function addonFields(cluster, offers, { name, version, configuration = '', accou
     if (schema.dataset.of === asked) schema.replaceChildren(.../** @type {Node[]} */ (shown.filter(Boolean)));
   };
   const choose = () => {
-    select.replaceChildren(...versionOptions(offer()).map(({ value, text }) => h('option', { value }, text)));
-    select.value = defaultVersion(offer());
+    const chosen = offer();
+    select.replaceChildren(...(chosen ? versionOptions(chosen) : []).map(({ value, text }) => h('option', { value }, text)));
+    if (chosen) select.value = defaultVersion(chosen);
     return showSchema();
   };
   chooser?.addEventListener('change', choose);
@@ -65,7 +71,7 @@ function addAddon(cluster, there) {
     return ask(`Add an addon to ${cluster.name}`, addonFields(cluster, left, {}), 'Add', async ({ addon, version, configuration, account, conflicts }) => {
       await askEks(cluster, 'POST', '/addons', { addonName: addon, ...given({ addonVersion: version, configurationValues: configuration, serviceAccountRoleArn: account, resolveConflicts: conflicts }) });
       say(`Addon ${addon} is being added.`);
-    }, { wide: true, text: 'Of an addon that nothing stands behind here, nothing is installed: its state says so.' });
+    }, { wide: true, text: 'For an addon that is recorded only, nothing is installed in the cluster.' });
   });
 }
 
