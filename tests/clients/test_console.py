@@ -275,6 +275,119 @@ def test_every_view_has_an_address(nothing, open_page):
     forgive(open_page, "404")
 
 
+def test_a_wrong_address_says_so_and_goes(nothing, open_page):
+    boto(nothing).create_cluster(name="linked", roleArn=ROLE, resourcesVpcConfig={})
+    place = "#/clusters/000000000000/us-east-1/linked"
+    page = open_page(nothing, path=f"{place}/nosuchtab")
+    expect(page.locator("#said")).to_have_text("There is no tab nosuchtab: this is Overview.")
+    expect(page.get_by_role("tab", name="Overview")).to_have_attribute("aria-selected", "true")
+    assert page.url.endswith(place)
+    page.goto(f"{nothing}/_k3eks/#/bogus")
+    expect(page.locator("#said")).to_have_text("The page has nothing at #/bogus: these are all clusters.")
+    expect(page.locator("#clusters")).to_be_visible()
+    assert page.url.endswith("#/clusters")
+
+
+def test_a_form_that_is_half_filled_is_not_lost_by_a_reload(nothing, open_page):
+    page = open_page(nothing, path="#/create")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    leave = "() => { const event = new Event('beforeunload', { cancelable: true }); dispatchEvent(event); return event.defaultPrevented; }"
+    expect(page.get_by_label("Name", exact=True)).to_be_visible()
+    assert not page.evaluate(leave)
+    page.get_by_label("Name", exact=True).fill("half")
+    assert page.evaluate(leave)
+    page.get_by_role("link", name="All clusters").first.click()
+    assert not page.evaluate(leave)
+
+
+def answered(page, cluster, rights=None, **objects):
+    """Answers in the place of a cluster, as the server passes it on. `objects` are lists by kind; one that is a text is why there is none."""
+    def answer(route):
+        rest = route.request.url.split("/child/")[1].split("?")[0]
+        found = objects.get(rest.removeprefix("objects/").replace("-", "_"), [])
+        if rest == "rights":
+            route.fulfill(json=rights or {"user": {"name": "kubernetes-admin", "groups": []}, "may": {kind: True for kind in ["pods", "events", "namespaces", "log", "delete-pods", "deployments"]}})
+        elif rest == "log":
+            route.fulfill(body="".join(found), content_type="text/plain")
+        elif isinstance(found, str):
+            route.fulfill(status=503, json={"message": found})
+        else:
+            route.fulfill(json={"items": found, "more": False})
+    page.route(re.compile(f"/{cluster}/child/"), answer)
+
+
+def pod(name, phase, status=None, owner=None):
+    metadata = {"name": name, "namespace": "web", "creationTimestamp": "2026-01-01T00:00:00Z", **({"ownerReferences": [{"kind": owner, "controller": True}]} if owner else {})}
+    return {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}, "status": {"phase": phase, **(status or {})}}
+
+
+def test_a_pod_says_why_it_does_not_run_and_what_becomes_of_it(unattended, open_page):
+    unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1")
+    page = open_page(unattended.endpoint)
+    waiting = {"containerStatuses": [{"name": "main", "ready": False, "restartCount": 0, "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}}]}
+    pods = [pod("homeless", "Pending", {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 3 node(s) had untolerated taint"}]}, "ReplicaSet"),
+            pod("imageless", "Pending", waiting), pod("volumeless", "Pending", owner="StatefulSet"), pod("check", "Succeeded", owner="Job")]
+    event = {"metadata": {"namespace": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}, "type": "Warning", "reason": "FailedMount", "message": "no such volume",
+             "involvedObject": {"kind": "Pod", "name": "volumeless"}}
+    answered(page, "shop", pods=pods, events=[event], namespaces=[{"metadata": {"name": "web"}}])
+    place = "#/clusters/000000000000/us-east-1/shop/workloads"
+    page.goto(f"{unattended.endpoint}/_k3eks/{place}")
+    table = page.get_by_role("table", name="Pods")
+    for name, why in [("homeless", "0/3 nodes are available"), ("imageless", "Back-off pulling image"), ("volumeless", "no such volume")]:
+        expect(table.get_by_role("row").filter(has_text=name)).to_contain_text(why)
+    assert violations(page) == []
+    shot(page, "pods-that-wait")
+    # Nothing is said that isn't so of what makes another one.
+    for name, what in [("homeless", "Its ReplicaSet makes another one."), ("imageless", "Nothing makes another one."), ("check", "its Job makes no other one for it: its log is lost")]:
+        page.get_by_role("button", name=f"Delete {name}").click()
+        expect(dialog(page)).to_contain_text(what)
+        dialog(page).get_by_role("button", name="Cancel").click()
+    # A container that hasn't started has no log, and an open log has an address.
+    page.get_by_role("button", name="Log of homeless").click()
+    log = page.get_by_role("region", name="Log of homeless", exact=True)
+    expect(log).to_contain_text("The container hasn’t started: Pending. 0/3 nodes are available")
+    expect(log).not_to_contain_text("That is all of it.")
+    assert page.url.endswith(f"{place}?log=web%2Fhomeless")
+    assert violations(page) == []
+    shot(page, "log-that-waits")
+    page.reload()
+    expect(log).to_contain_text("The container hasn’t started")
+    page.get_by_role("button", name="Controllers", exact=True).click()
+    expect(log).to_have_count(0)
+    page.get_by_role("button", name="Pods", exact=True).click()
+    page.get_by_role("button", name="Close the log").click()
+    expect(log).to_have_count(0)
+    page.go_back()
+    expect(log).to_be_visible()
+
+
+def test_a_cluster_that_can_not_be_asked_is_told_in_sentences(unattended, open_page):
+    unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1")
+    page = open_page(unattended.endpoint)
+    raw = "the cluster's API server can't be asked: there is no answer: client error (Connect): tcp connect error: Connection refused (os error 111)"
+    answered(page, "shop", pods=raw)
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop/workloads")
+    panel = page.get_by_role("tabpanel")
+    expect(panel).to_contain_text("The API server of shop doesn't answer.")
+    expect(panel).not_to_contain_text("os error")
+    unattended.tell("shop", phase="Updating")
+    expect(panel).to_contain_text("The API server of shop is starting anew")
+    forgive(open_page, 503)
+    # It is asked again before long.
+    page.unroute_all()
+    answered(page, "shop", pods=[pod("there", "Running")])
+    expect(panel.get_by_role("row").filter(has_text="there")).to_be_visible(timeout=10_000)
+    # The same goes for this page's own server.
+    page.route("**/_k3eks/console/**", lambda route: route.abort())
+    page.evaluate("refresh()")
+    expect(page.locator("#detail")).to_contain_text("doesn't answer. The page asks it again.")
+    expect(page.locator("#live")).not_to_have_text("live")
+    page.unroute("**/_k3eks/console/**")
+    expect(page.locator("#live")).to_have_text("live")
+    open_page.complaints[:] = [said for said in open_page.complaints if "net::ERR_FAILED" not in said]
+
+
 def test_a_cluster_that_sleeps_is_woken(unattended, open_page):
     unattended.cluster("sleepy", "Stopped", hibernated="0123")
     page = open_page(unattended.endpoint)
@@ -647,7 +760,11 @@ def test_where_the_api_is_strict_the_page_asks_for_keys(strict, open_page):
     page.get_by_role("button", name="Create cluster").click()
     detail = page.locator("#detail")
     expect(detail.locator(".phase").first).to_have_text("Active")
-    page.get_by_role("tab", name="Audit trail").click()
+    page.get_by_role("tab", name="EKS API calls").click()
+    expect(detail.get_by_role("row").filter(has_text="CreateCluster")).to_contain_text(re.compile(r"\d+:\d\d:\d\d"))
+    detail.get_by_label("Find").fill("nothing like it")
+    expect(detail).to_contain_text("No call matches.")
+    detail.get_by_label("Find").fill("createcluster")
     expect(detail).to_contain_text("CreateCluster")
     detail.get_by_role("button", name="Delete", exact=True).click()
     answer(page, "Delete", Name="signed")

@@ -190,6 +190,63 @@ def test_a_node_group_is_changed_in_what_was_changed_alone(tab, eks, cluster):
     wait_for("the setting", lambda: group_of(eks, cluster)["updateConfig"] == {"maxUnavailable": 2})
 
 
+def test_scaling_moves_no_size_along_unasked(tab, eks, cluster):
+    add_group(eks, cluster)
+    page = tab("nodegroups")
+    form = dialog(page)
+    sizes = lambda: {name: group_of(eks, cluster)["scalingConfig"][name] for name in ["minSize", "desiredSize", "maxSize"]}
+    for nodes, why in [("5", "5 is more than its max size 2."), ("0", "0 is less than its min size 1.")]:
+        press(page, "Scale workers")
+        form.get_by_label("Nodes").fill(nodes)
+        form.get_by_role("button", name="Scale", exact=True).click()
+        expect(form.get_by_label("Nodes")).to_be_focused()
+        expect(form.get_by_label("Nodes")).to_have_accessible_description(re.compile(re.escape(why)))
+        assert violations(page) == []
+        shot(page, "tabs-scale")
+        form.get_by_role("button", name="Cancel").click()
+    assert sizes() == {"minSize": 1, "desiredSize": 1, "maxSize": 2}
+    press(page, "Scale workers")
+    form.get_by_label("Nodes").fill("2")
+    done(page, "Scale")
+    wait_for("the nodes", lambda: sizes() == {"minSize": 1, "desiredSize": 2, "maxSize": 2})
+    expect(page.get_by_role("button", name="Scale workers")).not_to_have_attribute("aria-disabled", "true")
+    press(page, "Scale workers")
+    form.get_by_label("Nodes").fill("5")
+    form.get_by_label("Move the min or max size along").check()
+    done(page, "Scale")
+    wait_for("the sizes", lambda: sizes() == {"minSize": 1, "desiredSize": 5, "maxSize": 5})
+
+
+def test_types_that_are_unknown_and_what_is_no_subnet_are_told_at_their_fields(tab, eks, cluster):
+    page = tab("nodegroups")
+    press(page, "Add node group")
+    form = dialog(page)
+    types = form.get_by_label("Instance types")
+    types.fill("t3.large, t9.huge")
+    expect(types).to_have_accessible_description(re.compile("t9.huge: unknown here"))
+    assert violations(page) == []
+    types.fill("m6g.2xlarge")
+    expect(types).not_to_have_accessible_description(re.compile("unknown"))
+    # What the server refused last is said no longer, once the browser refuses something else.
+    form.get_by_label("Name", exact=True).fill("w")
+    form.get_by_label("Desired size").fill("9")
+    form.get_by_role("button", name="Add", exact=True).click()
+    refused(page, tab, "desiredSize can't be greater than maxSize", form.get_by_label("Desired size"))
+    form.get_by_text("More settings").click()
+    form.get_by_label("Subnets").fill("foo")
+    form.get_by_role("button", name="Add", exact=True).click()
+    expect(form.get_by_label("Subnets")).to_be_focused()
+    assert form.get_by_label("Subnets").evaluate("field => field.validity.patternMismatch")
+    expect(form.locator(".wrong:visible")).to_have_count(0)
+    # What was typed doesn't go by one Escape.
+    page.keyboard.press("Escape")
+    expect(form.get_by_role("alert").last).to_have_text("Escape once more to drop what you typed.")
+    expect(form.get_by_label("Name", exact=True)).to_have_value("w")
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(form).to_be_hidden()
+
+
 def tell(records, kind, name, note):
     """Publishes an Event, as the operator does while it works on a real cluster."""
     time = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -249,6 +306,12 @@ def test_a_node_group_is_deleted_and_the_focus_stays(tab, eks, cluster):
     add_group(eks, cluster)
     page = tab("nodegroups")
     page.get_by_role("button", name="Delete workers").press("Enter")
+    form = dialog(page)
+    expect(form).to_contain_text("No other group has nodes without taints")
+    form.get_by_label("Name").fill("others")
+    form.get_by_role("button", name="Delete", exact=True).click()
+    expect(form.get_by_label("Name")).to_have_accessible_description("That isn't workers.")
+    form.get_by_label("Name").fill("workers")
     done(page, "Delete")
     expect(page.get_by_role("tabpanel")).to_contain_text("There are no node groups")
     assert eks.list_nodegroups(clusterName=cluster)["nodegroups"] == []
@@ -259,6 +322,10 @@ def test_an_addon_is_installed_configured_updated_and_removed(tab, eks, cluster)
     page = tab("addons")
     press(page, "Add addon")
     form = dialog(page)
+    # Nothing is chosen unasked, and what has no effect says so.
+    expect(form.get_by_label("Addon")).to_have_value("")
+    expect(form.get_by_label("Addon").get_by_role("option").nth(1)).not_to_contain_text("recorded only")
+    expect(form.get_by_label("Addon")).to_contain_text("adot (recorded only)")
     form.get_by_label("Addon").select_option("coredns")
     schema = form.get_by_role("region", name="Configuration schema")
     expect(schema).to_contain_text("replicaCount")
@@ -316,6 +383,8 @@ def test_access_entries_and_their_policies_are_added_changed_and_removed(tab, ek
     form.get_by_label("Principal").fill(dev)
     form.get_by_label("Kubernetes groups").fill("system:masters")
     form.get_by_role("button", name="Add policy").click()
+    expect(form.get_by_label("Policy", exact=True)).to_have_value("")
+    expect(form.get_by_label("Policy", exact=True)).to_contain_text("AWSBackupFullAccessPolicyForBackup (allows nothing here)")
     form.get_by_label("Policy", exact=True).select_option("AmazonEKSViewPolicy")
     form.get_by_label("Holds in").select_option("namespace")
     form.get_by_label("Namespaces").fill("web, team-*")
@@ -324,6 +393,12 @@ def test_access_entries_and_their_policies_are_added_changed_and_removed(tab, ek
     form.get_by_role("button", name="Add", exact=True).click()
     refused(page, tab, "system:", form.get_by_label("Kubernetes groups"))
     form.get_by_label("Kubernetes groups").fill("viewers")
+    form.get_by_label("Namespaces").fill("No-Namespace!")
+    form.get_by_role("button", name="Add", exact=True).click()
+    refused(page, tab, "amespace", form.get_by_label("Namespaces"))
+    # Nothing is left half done.
+    assert dev not in eks.list_access_entries(clusterName=cluster)["accessEntries"]
+    form.get_by_label("Namespaces").fill("web, team-*")
     done(page, "Add")
     entry = row(page, dev)
     expect(entry).to_contain_text("AmazonEKSViewPolicy in web, team-*")
@@ -334,11 +409,11 @@ def test_access_entries_and_their_policies_are_added_changed_and_removed(tab, ek
     form.get_by_label("Kubernetes groups").fill("viewers, testers")
     form.get_by_label("Holds in").select_option("cluster")
     form.get_by_role("button", name="Add policy").click()
+    form.get_by_label("Policy", exact=True).nth(1).select_option("AmazonEKSEditPolicy")
     # What was typed into a field isn't dropped without a word, least of all for wider rights.
     form.get_by_role("button", name="Change", exact=True).click()
     expect(form.get_by_label("Namespaces").first).to_have_accessible_description("This policy holds in the whole cluster. Choose these namespaces, or name none.")
     form.get_by_label("Namespaces").first.fill("")
-    form.get_by_label("Policy", exact=True).nth(1).select_option("AmazonEKSEditPolicy")
     form.get_by_label("Holds in").nth(1).select_option("namespace")
     form.get_by_label("Namespaces").nth(1).fill("web")
     done(page, "Change")
@@ -444,6 +519,10 @@ def test_a_fargate_profile_is_added_and_removed_and_says_what_it_is(tab, eks, cl
     expect(form).to_contain_text("Recorded only")
     form.get_by_label("Name", exact=True).fill("eks-mine")
     form.get_by_label("In namespace").fill("web")
+    form.get_by_label("With labels").fill("a b c")
+    form.get_by_role("button", name="Add", exact=True).click()
+    expect(form.get_by_label("With labels")).to_be_focused()
+    expect(form.get_by_label("With labels")).to_have_accessible_description(re.compile("a b c is no label."))
     form.get_by_label("With labels").fill("app=shop, tier=front")
     assert violations(page) == []
     form.get_by_role("button", name="Add", exact=True).click()
@@ -465,6 +544,11 @@ def test_the_cluster_s_settings_are_changed(tab, eks, cluster):
     described = lambda: eks.describe_cluster(name=cluster)["cluster"]
     form = dialog(page)
     press(page, "Change the endpoint’s access")
+    form.get_by_role("button", name="Change", exact=True).click()
+    expect(form.get_by_role("alert")).to_have_text("Nothing was changed.")
+    form.get_by_label("From these networks").fill("")
+    form.get_by_role("button", name="Change", exact=True).click()
+    expect(form.get_by_label("From these networks")).to_have_accessible_description(re.compile("0.0.0.0/0 means everywhere"))
     form.get_by_label("From these networks").fill("10.0.0.0/99")
     form.get_by_label("Private access").check()
     form.get_by_role("button", name="Change", exact=True).click()
@@ -518,15 +602,25 @@ def test_the_cluster_s_settings_are_changed(tab, eks, cluster):
 def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks, cluster):
     add_group(eks, cluster, labels={"team": "web"})
     page = tab("yaml")
-    resource = page.get_by_role("region", name="The resource")
+    # What is shown is what can be edited, with the node groups as they are.
+    now = page.get_by_role("region", name="The cluster and its node groups")
+    expect(now).to_contain_text("maxSize: 2")
+    eks.update_nodegroup_config(clusterName=cluster, nodegroupName="workers", scalingConfig={"minSize": 1, "desiredSize": 1, "maxSize": 3})
+    expect(now).to_contain_text("maxSize: 3")
+    eks.update_nodegroup_config(clusterName=cluster, nodegroupName="workers", scalingConfig={"minSize": 1, "desiredSize": 1, "maxSize": 2})
+    expect(now).to_contain_text("maxSize: 2")
+    page.get_by_text("The resource EKSClusterConfig").click()
+    resource = page.get_by_role("region", name="The resource", exact=True)
     expect(resource).to_contain_text("kind: EKSClusterConfig")
     expect(resource).to_contain_text(f"name: {cluster}")
     assert violations(page) == []
     shot(page, "tabs-yaml")
+    now_text = now.text_content()
     press(page, "Edit as YAML")
     text = page.get_by_label("What the EKS API lets change")
     expect(text).to_be_focused()
     before = text.input_value()
+    assert before == now_text
     press(page, "Show the changes")
     alert = page.get_by_role("tabpanel").get_by_role("alert")
     expect(alert).to_have_text("Nothing was changed.")
@@ -537,6 +631,14 @@ def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks
     text.fill(before + "colour: blue\n")
     press(page, "Show the changes")
     expect(alert).to_contain_text("colour is nothing that can be changed here.")
+    major, minor = VERSION.split(".")
+    lower = f"{major}.{int(minor) - 1}"
+    for change, why in [((f'version: "{VERSION}"', f'version: "{lower}"'), f"version: versions never go down, from {VERSION} to {lower}."),
+                        (("maxSize: 2", "maxSize: 0"), "nodegroups.workers: desiredSize 1 must be between minSize 1 and maxSize 0.")]:
+        text.fill(before.replace(*change, 1))
+        press(page, "Show the changes")
+        expect(alert).to_have_text(why)
+        expect(page.get_by_role("button", name="Apply")).to_have_count(0)
     wanted = before.replace("maxSize: 2", "maxSize: 7").replace("team: web", "team: api").replace("maxUnavailable: 1", "maxUnavailable: 2") + "logging: [audit]\ntags:\n  cost: \"12\"\n"
     text.fill(wanted)
     # What changes meanwhile, and another tab, lose none of it.
@@ -550,7 +652,7 @@ def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks
     assert [one.strip() for one in diff.locator("del").all_text_contents()] == ["-       maxSize: 2", "-       team: web", "-       maxUnavailable: 1"]
     assert "+ logging: [audit]" in diff.locator("ins").all_text_contents()
     steps = page.get_by_role("tabpanel").get_by_role("listitem")
-    expect(steps).to_have_text(["UpdateClusterConfig: logs audit", "TagResource, UntagResource: tags of the cluster", "UpdateNodegroupConfig of workers: scaling config, labels, update config"])
+    expect(steps).to_have_text(["UpdateClusterConfig: logs audit", "TagResource: tags of the cluster", "UpdateNodegroupConfig of workers: scaling config, labels, update config"])
     assert violations(page) == []
     shot(page, "tabs-yaml-diff")
     assert eks.describe_cluster(name=cluster)["cluster"].get("tags") in ({}, None)
@@ -564,13 +666,13 @@ def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks
     assert (group["scalingConfig"]["maxSize"], group["labels"], group["updateConfig"]) == (7, {"team": "api"}, {"maxUnavailable": 2})
     # What the API refuses is said, and what was applied before is no difference any more.
     press(page, "Edit as YAML")
-    text.fill(text.input_value().replace("deletionProtection: true", "deletionProtection: false").replace("maxSize: 7", "maxSize: 0"))
+    text.fill(text.input_value().replace("deletionProtection: true", "deletionProtection: false").replace("team: api", "team: \"no label!\""))
     press(page, "Show the changes")
     press(page, "Apply")
-    expect(alert).to_contain_text("UpdateNodegroupConfig of workers: scaling config: ")
+    expect(alert).to_contain_text("UpdateNodegroupConfig of workers: labels: ")
     assert "400" in tab.complaints.pop()
     press(page, "Show the changes")
-    expect(steps).to_have_text(["UpdateNodegroupConfig of workers: scaling config"])
+    expect(steps).to_have_text(["UpdateNodegroupConfig of workers: labels"])
     press(page, "Cancel")
     assert not eks.describe_cluster(name=cluster)["cluster"]["deletionProtection"]
 
@@ -592,6 +694,9 @@ def test_every_tab_is_accessible(tab, eks, cluster, request, look):
     for name in TABS:
         page.locator(f"#tab-{name}").click()
         expect(page.locator(f"#tab-{name}")).to_have_attribute("aria-selected", "true")
+        if name == "yaml":
+            expect(page.get_by_role("region", name="The cluster and its node groups")).to_contain_text("workers:")
+            page.get_by_text("The resource EKSClusterConfig").click()
         shot(page, f"tabs-{name}-{request.node.callspec.id}")
         assert violations(page) == [], name
         # Nothing is wider than the window: tables scroll by themselves.
@@ -631,7 +736,8 @@ def test_where_the_api_is_strict_changes_are_the_signed_in_user_s(strict, eks, c
     wait_for("the tag's end", lambda: group_of(eks, cluster, "signed").get("tags") in ({}, None))
     page.get_by_role("tab", name="Addons").click()
     press(page, "Add addon")
+    dialog(page).get_by_label("Addon").select_option("coredns")
     expect(dialog(page).get_by_role("region", name="Configuration schema")).to_contain_text("object")
-    page.keyboard.press("Escape")
-    page.get_by_role("tab", name="Audit trail").click()
+    dialog(page).get_by_role("button", name="Cancel").click()
+    page.get_by_role("tab", name="EKS API calls").click()
     expect(page.get_by_role("tabpanel")).to_contain_text("CreateNodegroup")

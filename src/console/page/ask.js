@@ -37,9 +37,24 @@ function ask(title, fields, verb, act, { text, danger, wide } = {}) {
   }, {}, h('h2', { id: 'asked' }, title), text ? h('p', {}, text) : null, fields.map((one) => (one instanceof Node ? one : field(one))),
   h('div', { class: 'row' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'), submit));
   dialog.replaceChildren(form);
+  dialog.dataset.typed = '';
+  form.addEventListener('input', () => { dialog.dataset.typed = 'yes'; });
   dialog.classList.toggle('wide', Boolean(wide));
   if (!dialog.open) dialog.showModal();
 }
+
+/** A form into which something was typed goes by Cancel, or by a second Escape. */
+function keepTyped(event) {
+  const dialog = byId('dialog');
+  if (event.key !== 'Escape' || dialog.dataset.typed !== 'yes') return;
+  event.preventDefault();
+  dialog.dataset.typed = 'warned';
+  dialog.querySelector('form').append(h('p', { class: 'wrong', role: 'alert' }, 'Escape once more to drop what you typed.'));
+}
+
+/** Whether something was typed that would be lost with the page. */
+const halfDone = () => (here.view === 'create' && Boolean(draft?.typed)) || (byId('dialog').open && byId('dialog').dataset.typed)
+  || [...yamlDrafts.values()].some(({ from, text }) => text !== printed(from.document));
 
 /** Does something with each, a few at a time; fails with what went wrong, of which. */
 async function each(items, act) {

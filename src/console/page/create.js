@@ -9,6 +9,25 @@ let draft = null;
 
 const split = (text) => text.split(/[\s,]+/).filter(Boolean);
 
+const SUBNETS = { pattern: '[\\s,]*(subnet-[0-9a-z]+([\\s,]+|$))*', title: 'ids such as subnet-0123, with commas between them' };
+
+/** Whether a node of this type has the type's CPU and memory; `instance_types.rs` has the same. */
+const knownType = (name) => /^((t2|t3a?|t4g)\.(nano|micro|small|medium|large|2?xlarge)|[cmr]\d[^.]*\.(medium|large|(2|3|4|6|8|9|12|16|24)?xlarge))$/.test(name);
+
+/** Says at a field of instance types which of them aren't known. */
+function tellTypes(control) {
+  const unknown = split(control.value).filter((name) => !knownType(name));
+  const id = `${control.id}-unknown`;
+  let words = byId(id);
+  if (!words) {
+    words = h('small', { id, role: 'status' });
+    control.closest('.field').append(words);
+    control.setAttribute('aria-describedby', [control.getAttribute('aria-describedby'), id].filter(Boolean).join(' '));
+  }
+  words.textContent = unknown.length ? `${unknown.join(', ')}: unknown here, so nodes of it get no limits of CPU and memory. EKS refuses types that don't exist.` : '';
+}
+const ofTypes = { list: TYPES, oninput: (event) => tellTypes(event.target) };
+
 /** A group of fields that there can be several of. */
 function several(name, title, verb, make) {
   const items = h('div', { class: 'several' });
@@ -33,7 +52,7 @@ const drop = (what) => h('button', { type: 'button', class: 'drop', 'aria-label'
 function groupItem(number) {
   return h('fieldset', { class: 'item' }, h('legend', {}, `Node group ${number}`), h('div', { class: 'fields' },
     field({ label: 'Group name', name: 'group', members: 'nodegroupName', value: `workers${number > 1 ? `-${number}` : ''}`, pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
-    field({ label: 'Instance type', name: 'type', members: 'instanceType|instanceTypes', value: 't3.medium', list: TYPES }),
+    field({ label: 'Instance type', name: 'type', members: 'instanceType|instanceTypes', value: 't3.medium', ...ofTypes }),
     field({ label: 'Min size', name: 'min', members: 'minSize|Minimum capacity', type: 'number', min: 0, max: 450, value: '1' }),
     field({ label: 'Desired size', name: 'desired', members: 'desiredSize|desired capacity', type: 'number', min: 0, max: 450, value: '1' }),
     field({ label: 'Max size', name: 'max', members: 'maxSize', type: 'number', min: 1, max: 450, value: '2' })), drop(`node group ${number}`));
@@ -120,7 +139,7 @@ async function offerAddons() {
     const chosen = new Set(want().addons.map((addon) => addon.name));
     const newest = ({ addonVersions }) => (addonVersions.find(({ compatibilities }) => compatibilities.some((one) => one.defaultVersion)) || addonVersions[0]).addonVersion;
     box.replaceChildren(...addons.sort((a, b) => compare(a.addonName, b.addonName)).map((addon) => h('label', { class: 'check' },
-      h('input', { type: 'checkbox', name: 'addon', value: addon.addonName, 'data-version': newest(addon), checked: chosen.has(addon.addonName) }), ` ${addon.addonName}`)));
+      h('input', { type: 'checkbox', name: 'addon', value: addon.addonName, 'data-version': newest(addon), checked: chosen.has(addon.addonName) }), ` ${addonLabel(addon.addonName)}`)));
   } catch (error) {
     if (!current()) return;
     box.replaceChildren(h('p', {}, `The addons aren't known: ${error.message}`));
@@ -143,15 +162,16 @@ function createForm({ known, usual }, checked, account) {
     ], hint: 'Access entries need the EKS API.' })),
   field({ label: 'Deletion protection', name: 'protection', members: 'deletionProtection', type: 'checkbox' }), field({ label: 'Audit log', name: 'audit', members: 'logging|loggingTypes', type: 'checkbox' })),
   h('fieldset', {}, h('legend', {}, 'Network'), h('div', { class: 'fields' },
-    field({ label: 'Subnets', name: 'subnets', members: 'subnetIds|subnets|Subnets specified', required: false, hint: 'Ids, with commas between them. Empty: some are made up.' }),
+    field({ label: 'Subnets', name: 'subnets', members: 'subnetIds|subnets|Subnets specified', required: false, ...SUBNETS, hint: 'Ids, with commas between them. Empty: some are made up.' }),
     field({ label: 'Public access from', name: 'cidrs', members: 'publicAccessCidrs|publicAccessSources|public access CIDRs', required: false, hint: 'CIDR blocks. Empty: from everywhere.' })),
   field({ label: 'Public endpoint', name: 'public', members: 'endpointPublicAccess|publicAccess|public endpoint access', type: 'checkbox', checked: true }), field({ label: 'Private endpoint (recorded only: nodes and pods reach the API server in any case)', name: 'private', members: 'endpointPrivateAccess|privateAccess', type: 'checkbox' })),
   several('nodeGroups', 'Node groups', 'Add node group', groupItem),
   several('tags', 'Tags', 'Add tag', tagItem),
-  h('fieldset', {}, h('legend', {}, 'Addons'), h('small', {}, 'Some are recorded only, and say so once they are there.'), h('div', { id: 'addons', class: 'checks' })),
+  h('fieldset', {}, h('legend', {}, 'Addons'), h('div', { id: 'addons', class: 'checks' })),
   h('div', { class: 'row' }, submit, h('a', { href: '#/clusters' }, 'Cancel')));
   const fields = /** @type {Record<string, any>} */ (/** @type {unknown} */ (form.elements));
   form.addEventListener('input', checkSizes);
+  form.addEventListener('input', () => { draft.typed = true; });
   fields.version.addEventListener('change', offerAddons);
   fields.account.addEventListener('input', ({ target }) => {
     if (fields.role.value === role(draft.account, 'k3eks-console')) fields.role.value = role(target.value, 'k3eks-console');

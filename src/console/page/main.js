@@ -32,7 +32,7 @@ function signIn() {
     const { account } = await whoami(given).catch((error) => { throw wrongKeys(error); });
     keys.set({ ...given, account });
     askAnew();
-  }, { text: `${permissive() ? 'The list of clusters needs no keys, but each cluster lets in only whom it knows: to see its nodes, workloads and logs, sign in. ' : ''}${WHERE_KEYS_ARE} The keys stay in this tab.` });
+  }, { text: `${permissive() ? 'The list of clusters needs no keys, but each cluster lets in only whom it knows: to see its nodes, workloads and logs, sign in. ' : ''}${WHERE_KEYS_ARE} The keys stay in this tab, until it is closed: another tab asks for them again.` });
 }
 
 /** Asks again for what was asked as somebody else. */
@@ -69,6 +69,13 @@ function instead(text) {
 }
 
 let connection = 0;
+
+/** A question that nobody answered, while the stream seems to live: it may have broken without a word. */
+function unheard() {
+  if (byId('live').className !== 'live') return;
+  live('lost', 'connection lost, trying again…');
+  connect();
+}
 
 /** Each of the stream's events, until it ends or another stream is begun. */
 async function* events(answer, number) {
@@ -135,6 +142,9 @@ function press(event) {
 
 byId('keys').addEventListener('click', () => (keys.get() ? signOut() : signIn()));
 document.addEventListener('keydown', press);
+document.addEventListener('unreached', unheard);
+byId('dialog').addEventListener('keydown', keepTyped);
+addEventListener('beforeunload', (event) => { if (halfDone()) event.preventDefault(); });
 tellWho();
 beginTable();
 beginCreate();

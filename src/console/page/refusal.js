@@ -142,6 +142,11 @@ function asking(submit, act, properties, ...children) {
     busy = false;
   } }, ...children);
   form.lastElementChild?.before(rest);
+  // What the browser refuses is another try: what was said of the last one goes.
+  form.addEventListener('invalid', () => {
+    rest.hidden = true;
+    invalidIn(form).forEach(unmark);
+  }, true);
   form.addEventListener('input', (event) => {
     const control = /** @type {HTMLElement} */ (event.target);
     if (control.getAttribute('aria-invalid')) unmark(control);

@@ -37,7 +37,7 @@ function parse(hash) {
   const parts = path.split('/').map((part) => { try { return decodeURIComponent(part); } catch { return part; } });
   if (parts[0] === 'create') return { view: 'create' };
   const [, account, region, name, tab] = parts;
-  if (parts[0] !== 'clusters' || !name) return { view: 'clusters' };
+  if (parts[0] !== 'clusters' || !name) return { view: 'clusters', wrong: path && path !== 'clusters' };
   return { view: 'cluster', of: { account, region, name, resource: new URLSearchParams(query).get('resource') }, tab: tab || '' };
 }
 
@@ -73,7 +73,11 @@ function leaveCluster() {
 
 /** Follows the address. `moved` says that somebody went there: the focus goes along. */
 async function turn(moved) {
-  const { view, of, tab } = parse(location.hash);
+  const { view, of, tab, wrong } = parse(location.hash);
+  if (wrong) {
+    say(`The page has nothing at ${location.hash}: these are all clusters.`);
+    history.replaceState(null, '', '#/clusters');
+  }
   const before = { ...here };
   const same = before.view === view && JSON.stringify(before.of) === JSON.stringify(of);
   if (before.key && !same) leaveCluster();

@@ -26,6 +26,10 @@ function phase(name) {
   return h('span', { class: `phase ${name || ''}` }, name || 'accepted');
 }
 
+/** What a cluster says of itself; of one that is stopped, in the words of the page's buttons.
+ * @param {Cluster} cluster */
+const saysNow = ({ phase: is, asleep, says }) => (is === 'Stopped' && !asleep ? 'stopped, with all data kept; Start brings it back' : says || '');
+
 /** The columns behind the one that picks: by what they sort, and what they say.
  * @type {Column[]} */
 const COLUMNS = [
@@ -37,7 +41,7 @@ const COLUMNS = [
   { title: 'Account', by: (cluster) => cluster.account, look: 'mono' },
   { title: 'Region', by: (cluster) => cluster.region, look: 'mono' },
   { title: 'Endpoint', by: (cluster) => cluster.endpoint || '', look: 'mono' },
-  { title: 'Message', by: (cluster) => cluster.says || '', look: 'says' },
+  { title: 'Message', by: saysNow, look: 'says' },
 ];
 const sorting = { column: COLUMNS[0], down: false };
 
@@ -74,7 +78,7 @@ function paint(row, cluster) {
 function wanted(cluster, only, words) {
   if (only && cluster.phase !== only) return false;
   if (!words.length) return true;
-  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.asleep && 'asleep', cluster.says, ...cluster.groups].join(' ').toLowerCase();
+  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.asleep && 'asleep', saysNow(cluster), ...cluster.groups].join(' ').toLowerCase();
   return words.every((word) => text.includes(word));
 }
 

@@ -2,20 +2,23 @@
 
 const profilePath = (name = '') => `/fargate-profiles${name && `/${encodeURIComponent(name)}`}`;
 
-/** `app=web, tier=front` as labels. */
-function labelsIn(text) {
-  const pairs = split(text).map((pair) => [pair.split('=')[0], pair.split('=').slice(1).join('=')]);
+/** `app=web, tier=front` as labels, of the selector at `index`. */
+function labelsIn(text, index) {
+  const parts = text.split(',').map((part) => part.trim()).filter(Boolean);
+  const wrong = parts.find((part) => !/^[^=\s]+=\S*$/.test(part));
+  if (wrong) throw fault(`selectors[${index}].labels`, `${wrong} is no label. Write key=value, with commas between several.`);
+  const pairs = parts.map((pair) => [pair.split('=')[0], pair.split('=').slice(1).join('=')]);
   return pairs.length ? { labels: Object.fromEntries(pairs) } : {};
 }
 
 function addProfile(cluster) {
   ask(`Add a Fargate profile to ${cluster.name}`, [h('div', { class: 'fields' },
     field({ label: 'Name', name: 'name', members: 'fargateProfileName|Fargate profile name|fargate profile name|with this name' }), field({ label: 'Pod execution role', name: 'role', members: 'podExecutionRoleArn|Role Arn', value: role(cluster.account, 'k3eks-console-fargate'), hint: 'Need not exist.' }),
-    field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, hint: 'With commas. Empty: the cluster’s.' })),
-  rowsOf('selectors', 'Pods', 'selector', [{ label: 'In namespace', name: 'namespace', members: 'namespace|namespace in selector|namespace value' }, { label: 'With labels', name: 'labels', members: 'labels|label in selector|Label pairs', required: false, placeholder: 'app=web, tier=front' }], [{ namespace: 'default' }]),
+    field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, ...SUBNETS, hint: 'With commas. Empty: the cluster’s.' })),
+  rowsOf('selectors', 'Pods', 'selector', [{ label: 'In namespace', name: 'namespace', members: 'namespace|namespace in selector|namespace value' }, { label: 'With labels', name: 'labels', members: 'labels|label in selector|Label pairs', required: false, placeholder: 'app=web, tier=front', hint: 'key=value, with commas.' }], [{ namespace: 'default' }]),
   pairsOf('tags', 'Tags', 'tag'),
   ], 'Add', ({ name, role: podExecutionRoleArn, subnets }, form) => {
-    const selectors = rowValues(form, 'selectors').map(({ namespace, labels }) => ({ namespace, ...labelsIn(labels) }));
+    const selectors = rowValues(form, 'selectors').map(({ namespace, labels }, at) => ({ namespace, ...labelsIn(labels, at) }));
     return askEks(cluster, 'POST', profilePath(), { fargateProfileName: name, podExecutionRoleArn, selectors, ...given({ subnets: split(subnets), tags: pairValues(form, 'tags') }) });
   }, { wide: true, text: 'Recorded only: there is no Fargate here, and the pods run on the cluster’s nodes.' });
 }

@@ -33,13 +33,13 @@ function addGroup(cluster) {
   return withAsked(groupVersions(cluster), (known) => ask(`Add a node group to ${cluster.name}`, [
     h('div', { class: 'fields' },
       field({ label: 'Name', name: 'name', members: 'nodegroupName|with name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
-      field({ label: 'Instance types', name: 'types', members: 'instanceTypes|instance type|instance types', value: 't3.medium', list: TYPES, hint: 'With commas. The first one sets a node’s CPU and memory.' }),
+      field({ label: 'Instance types', name: 'types', members: 'instanceTypes|instance type|instance types', value: 't3.medium', ...ofTypes, hint: 'With commas. The first one sets a node’s CPU and memory.' }),
       field({ label: 'Kubernetes version', name: 'version', members: 'version|Kubernetes version', options: known.length ? known : [cluster.version] })),
     sizeFields(), labelFields({}), taintFields(), updateFields(),
     h('details', {}, h('summary', {}, 'More settings'), h('div', { class: 'fields' },
       field({ label: 'Capacity', name: 'capacity', members: 'capacityType', options: ['ON_DEMAND', 'SPOT'], hint: 'Sets the nodes’ label only: nothing is ever taken away.' }),
       field({ label: 'Disk in GiB', name: 'disk', members: 'diskSize|Disk size', type: 'number', min: 1, required: false, hint: groupNote }),
-      field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, hint: `With commas. Empty: the cluster’s. ${groupNote}` }),
+      field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, ...SUBNETS, hint: `With commas. Empty: the cluster’s. ${groupNote}` }),
       field({ label: 'Role', name: 'role', members: 'nodeRole|Role Arn', value: role(cluster.account, 'k3eks-console-node'), hint: `Need not exist. ${groupNote}` })),
     pairsOf('tags', 'Tags', 'tag', {}, groupNote)),
   ], 'Add', async (values, form) => {
@@ -54,11 +54,14 @@ function addGroup(cluster) {
 }
 
 function scale(cluster, group) {
-  ask(`Scale ${group.name}`, [{ label: 'Nodes', name: 'nodes', members: 'desiredSize|minSize|maxSize|desired capacity|Minimum capacity', type: 'number', min: 0, value: String(group.scaling.desiredSize) }], 'Scale', ({ nodes }) => {
+  const { minSize, maxSize, desiredSize: now } = group.scaling;
+  ask(`Scale ${group.name}`, [{ label: 'Nodes', name: 'nodes', members: 'desiredSize|minSize|maxSize|desired capacity|Minimum capacity', type: 'number', min: 0, value: String(now), hint: `Its min size is ${minSize}, its max size ${maxSize}.` },
+    { label: 'Move the min or max size along, where the number is outside of them', name: 'along', type: 'checkbox' }], 'Scale', ({ nodes, along }) => {
     const desiredSize = Number(nodes);
-    const scalingConfig = { desiredSize, minSize: Math.min(group.scaling.minSize, desiredSize), maxSize: Math.max(group.scaling.maxSize, desiredSize) };
-    return askEks(cluster, 'POST', groupPath(group.name, '/update-config'), { scalingConfig });
-  }, { text: `Its sizes are ${group.scaling.minSize} to ${group.scaling.maxSize}. A number outside of them moves the min or the max size along.` });
+    const outside = desiredSize < minSize ? `less than its min size ${minSize}` : desiredSize > maxSize ? `more than its max size ${maxSize}` : '';
+    if (outside && !along) throw fault('desiredSize', `${desiredSize} is ${outside}. Move that along, or choose another number.`);
+    return askEks(cluster, 'POST', groupPath(group.name, '/update-config'), { scalingConfig: { desiredSize, minSize: Math.min(minSize, desiredSize), maxSize: Math.max(maxSize, desiredSize) } });
+  });
 }
 
 /** What a form wants a group to be. */
@@ -107,6 +110,9 @@ function upgradeGroup(cluster, group) {
 }
 
 function deleteGroup(cluster, group) {
-  ask(`Delete node group ${group.name}?`, [], 'Delete', () => askEks(cluster, 'DELETE', groupPath(group.name)),
-    { danger: true, text: 'Its nodes are drained and removed.' });
+  const others = cluster.groups.some(({ name, taints, scaling }) => name !== group.name && scaling.desiredSize && !taints?.length);
+  ask(`Delete node group ${group.name}?`, [{ label: 'Name', name: 'name' }], 'Delete', ({ name }) => {
+    if (name !== group.name) throw fault('name', `That isn't ${group.name}.`);
+    return askEks(cluster, 'DELETE', groupPath(group.name));
+  }, { danger: true, text: `Its nodes are drained and removed. ${others ? '' : 'No other group has nodes without taints: pods that tolerate none stay Pending. '}Type ${group.name} to confirm.` });
 }

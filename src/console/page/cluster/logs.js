@@ -13,18 +13,20 @@ function LiveAudit({ found: { summary, spec }, rights }) {
   const servers = spec.controlPlane?.servers || 1;
   const [server, choose] = useState(0);
   const [words, search] = useState('');
+  const [quiet, hush] = useState(true);
   const rest = rights.may.audit ? `audit?server=${server}` : null;
   const { data, error } = usePolled(rest && `${summary.key} ${rest}`, async (signal) => auditEvents(await (await askChild(summary, rest || '', { signal })).text()), 5000);
   if (!rest) return html`<p class="empty">The audit log tells of everybody: the cluster shows it to whom it lets through to its nodes (get nodes/proxy), as AmazonEKSClusterAdminPolicy does.</p>`;
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   const text = (event) => `${event.user?.username} ${event.verb} ${event.requestURI} ${event.responseStatus?.code}`;
-  const events = (data || []).filter((event) => wanted.every((word) => text(event).toLowerCase().includes(word))).slice(0, AUDIT_SHOWN);
+  const events = (data || []).filter((event) => !quiet || !/\/selfsubject(access|rules)reviews/.test(event.requestURI)).filter((event) => wanted.every((word) => text(event).toLowerCase().includes(word))).slice(0, AUDIT_SHOWN);
   return html`<div class="row"><label>Find <input type="search" value=${words} onInput=${(event) => search(event.target.value)} autocomplete="off" /></label>
+      <label><input type="checkbox" checked=${quiet} onChange=${(event) => hush(event.target.checked)} /> Hide questions what one may do, such as this page’s</label>
       ${servers > 1 && html`<label>Server <select value=${server} onChange=${(event) => choose(Number(event.target.value))}>${Array.from({ length: servers }, (_, number) => html`<option key=${number} value=${number}>${number}</option>`)}</select></label>`}</div>
     ${error && html`<p class="wrong" role="alert">${error.message}</p>`}
     ${!data && !error && html`<p role="status">asking the cluster…</p>`}
     ${data && html`<${List} label="Audit log" columns=${['When', 'Who', 'Verb', 'What', 'Answer']} items=${events} id=${(event) => `${event.auditID} ${event.stage}`}
-      cells=${(event) => [html`<${Ago} time=${event.stageTimestamp} />`, html`<code>${event.user?.username}</code>`, event.verb, html`<code>${event.requestURI}</code>`, event.responseStatus?.code ?? '–']}
+      cells=${(event) => [html`<${Ago} time=${event.stageTimestamp} exact />`, html`<code>${event.user?.username}</code>`, event.verb, html`<code>${event.requestURI}</code>`, event.responseStatus?.code ?? '–']}
       none="No line of the audit log matches." />`}`;
 }
 

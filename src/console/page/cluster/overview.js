@@ -14,10 +14,10 @@ function useDescribed({ summary, status, spec }) {
   return { cluster: described.data || last, error: described.error, insights, awake };
 }
 
-function Health({ cluster, insights: { data, error }, awake }) {
+function Health({ cluster, stopped, insights: { data, error }, awake }) {
   const issues = cluster?.health?.issues || [];
   return html`<h3>Health</h3>
-    ${issues.length ? html`<ul>${issues.map(({ code, message }) => html`<li key=${code}><strong class="phase Failed">${code}</strong> ${message}</li>`)}</ul>` : html`<p>${cluster ? 'No issues are known.' : 'asking…'}</p>`}
+    ${stopped ? html`<p>It is stopped, so nothing is looked at.</p>` : issues.length ? html`<ul>${issues.map(({ code, message }) => html`<li key=${code}><strong class="phase Failed">${code}</strong> ${message}</li>`)}</ul>` : html`<p>${cluster ? 'No issues are known.' : 'asking…'}</p>`}
     <h3>Insights</h3>
     ${!awake && html`<p>Insights are looked for while the cluster runs.</p>`}
     ${awake && error && html`<p class="wrong">${error.message}</p>`}
@@ -42,12 +42,12 @@ function Overview({ found }) {
     ['Conditions', (conditions || []).map((one) => `${one.type}=${one.status}`).join(', ')],
   ]} />
   ${error && html`<p class="wrong">${error.message}</p>`}
-  <${Health} cluster=${cluster} insights=${insights} awake=${awake} />
+  <${Health} cluster=${cluster} stopped=${summary.phase === 'Stopped'} insights=${insights} awake=${awake} />
   ${cluster && html`
     <h3>Endpoint and network</h3>
     <${Facts} pairs=${[
-    ['Endpoint', code(cluster.endpoint)],
-    ['From outside', vpc && (vpc.endpointPublicAccess ? `open to ${(vpc.publicAccessCidrs || []).join(', ') || 'everybody'}` : 'closed')], ['From nodes and pods', `open in any case; private access is ${onOff(vpc?.endpointPrivateAccess)}, which is recorded only`],
+    ['Endpoint', cluster.endpoint ? code(cluster.endpoint) : 'none yet'],
+    ['From outside', vpc && cluster.endpoint && (vpc.endpointPublicAccess ? `open to ${(vpc.publicAccessCidrs || []).join(', ') || 'everybody'}` : 'closed')], ['From nodes and pods', cluster.endpoint && `open in any case; private access is ${onOff(vpc?.endpointPrivateAccess)}, which is recorded only`],
     ['Services', code(cluster.kubernetesNetworkConfig?.serviceIpv4Cidr)], ['Network', code(vpc?.vpcId)], ['Subnets', codes(vpc?.subnetIds)],
     ['Security groups', codes([vpc?.clusterSecurityGroupId, ...(vpc?.securityGroupIds || [])].filter(Boolean))],
   ]} />

@@ -24,12 +24,13 @@ function Ready({ ready = 0, wanted = 0 }) {
   return html`<span><progress max=${wanted} value=${Math.min(ready, wanted)} aria-label=${`${ready} of ${wanted} are ready`}></progress> ${ready}/${wanted}</span>`;
 }
 
-/** When something was; the time itself for whoever points at it. */
-function Ago({ time }) {
+/** When something was; the time itself for whoever points at it, and with `exact` for everybody. */
+function Ago({ time, exact = false }) {
   if (!time) return '–';
   // The EKS API tells seconds since 1970, Kubernetes a text.
   const at = new Date(typeof time === 'number' ? time * 1000 : time);
-  return html`<time datetime=${at.toISOString()} title=${at.toLocaleString()}>${ago(at)}</time>`;
+  const today = at.toDateString() === new Date().toDateString();
+  return html`<time datetime=${at.toISOString()} title=${at.toLocaleString()}>${exact ? `${today ? '' : `${at.toLocaleDateString()} `}${at.toLocaleTimeString()}, ` : ''}${ago(at)}</time>`;
 }
 
 /** A table, or the words `none`. `id` tells one item from another, so that rows stay what they are when others come and go. */

@@ -15,10 +15,14 @@ function editEndpoint(cluster, vpc) {
   ask(`Endpoint of ${cluster.name}`, [
     { label: 'Public access: from outside', name: 'open', members: 'endpointPublicAccess|public endpoint access', type: 'checkbox', checked: vpc.endpointPublicAccess },
     { label: 'From these networks', name: 'cidrs', members: 'publicAccessCidrs|public access CIDRs', value: (vpc.publicAccessCidrs || []).join(', '), required: false, hint: 'CIDR blocks, with commas. 0.0.0.0/0: everywhere.' },
-    { label: 'Private access', name: 'inside', members: 'endpointPrivateAccess', type: 'checkbox', checked: vpc.endpointPrivateAccess },
-  ], 'Change', ({ open, cidrs, inside }) => changeConfig(cluster, { resourcesVpcConfig: {
-    endpointPublicAccess: Boolean(open), endpointPrivateAccess: Boolean(inside), ...(open && given({ publicAccessCidrs: split(cidrs) })),
-  } }), { text: 'Nodes and pods of the cluster reach its API server in any case.' });
+    { label: 'Private access (recorded only)', name: 'inside', members: 'endpointPrivateAccess', type: 'checkbox', checked: vpc.endpointPrivateAccess },
+  ], 'Change', ({ open, cidrs, inside }) => {
+    const networks = split(cidrs || '');
+    if (open && !networks.length) throw fault('publicAccessCidrs', 'Name the networks; 0.0.0.0/0 means everywhere.');
+    const wanted = { endpointPublicAccess: Boolean(open), endpointPrivateAccess: Boolean(inside), ...(open && { publicAccessCidrs: networks }) };
+    if (Object.entries(wanted).every(([name, value]) => same(value, vpc[name]))) throw new Error('Nothing was changed.');
+    return changeConfig(cluster, { resourcesVpcConfig: wanted });
+  }, { text: 'Nodes and pods of the cluster reach its API server in any case.' });
 }
 
 function editLogging(cluster, enabled) {

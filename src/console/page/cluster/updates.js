@@ -36,7 +36,9 @@ const madeAt = ({ metadata }) => Date.parse(metadata.creationTimestamp) - 1000;
 function stepsOf(update, { updates }, events = []) {
   // Kubernetes tells when a resource was made to the second, and when an Event was to less.
   const from = madeAt(update);
-  const until = Math.min(Infinity, ...updates.filter((one) => targetOf(one.spec) === targetOf(update.spec)).map(madeAt).filter((time) => time > from));
+  // Groups tell of the cluster's updates too, as of what they wait for.
+  const ends = [targetOf(update.spec), 'the cluster'];
+  const until = Math.min(Infinity, ...updates.filter((one) => ends.includes(targetOf(one.spec))).map(madeAt).filter((time) => time > from));
   return events.filter(({ time }) => Date.parse(time) >= from && Date.parse(time) < until).sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
 }
 

@@ -11,6 +11,10 @@ function showCluster(element, key, route = {}) {
   const other = clusterView.key !== key || clusterView.element !== element;
   const wanted = typeof route === 'string' ? route : route?.tab;
   const known = clusterTabs.find((tab) => tab.id === wanted);
+  if (key && wanted && !known) {
+    say(`There is no tab ${wanted}: this is ${clusterTabs[0].title}.`);
+    history.replaceState(null, '', address(clusters.get(key)));
+  }
   // An address without a tab is that of the first one.
   clusterView.tab = known?.id || clusterTabs[0].id;
   if (other && clusterView.element) render(null, clusterView.element);
@@ -71,7 +75,7 @@ function Cluster({ tab, found, error }) {
   const open = clusterTabs.find(({ id }) => id === tab);
   return html`
     <div class="bar"><h2 tabindex="-1">${summary.name}</h2><${Actions} found=${found} /></div>
-    <p class="says"><${Phase} name=${summary.phase} /> ${summary.says || ''}</p>
+    <p class="says"><${Phase} name=${summary.phase} /> ${saysNow(summary)}</p>
     ${error && html`<p class="wrong" role="alert">What is shown may be old: ${error.message}</p>`}
     <${Tabs} open=${tab} />
     <div role="tabpanel" id="panel" aria-labelledby=${`tab-${tab}`}><${Panel} key=${tab} tab=${open} found=${found} /></div>`;
