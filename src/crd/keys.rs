@@ -20,6 +20,11 @@ pub const MEMBER_MANAGER: &str = "k3eks-member";
 /// Field manager of the EKS API.
 pub const API_MANAGER: &str = "k3eks-api";
 
+/// On a cluster: the principals whose access entries EKS makes by itself and that were made, as JSON.
+pub const ANNOTATION_OWN_ENTRIES: &str = "k3eks.io/own-access-entries";
+/// On an AccessEntry: EKS made it by itself, for the nodes of a node group, or for who made the cluster.
+pub const LABEL_OWN_ENTRY: &str = "k3eks.io/own-access-entry";
+
 /// On containers: the operator installation that made them.
 pub const LABEL_INSTANCE: &str = "k3eks.io/instance";
 /// On containers (as `namespace.name`) and on owned objects (as the name): the cluster resource they belong to.

@@ -21,6 +21,7 @@ pub mod kubeconfig;
 pub mod member;
 pub mod names;
 pub mod nodegroup;
+pub mod own_entries;
 pub mod phase;
 pub mod plain_yaml;
 pub mod pod_identity;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewStatus, UserInfo};
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 
 use super::Desk;
 use super::aws_auth::{self, User};
@@ -13,8 +13,7 @@ use super::principal::Principal;
 use super::token::{self, Refusal};
 use crate::crd::cluster_settings::AuthenticationMode;
 use crate::crd::names::Identity;
-use crate::crd::{AccessEntry, EKSClusterConfig, keys};
-use crate::eks::arn::account_root;
+use crate::crd::{AccessEntry, EKSClusterConfig, own_entries};
 
 /// Answers a TokenReview of the cluster resource.
 pub async fn review(desk: &Desk, namespace: &str, name: &str, mut review: TokenReview) -> TokenReview {
@@ -99,14 +98,9 @@ async fn beside(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Res
 }
 
 /// Whether the principal made the cluster and is its administrator for that. Where there are access entries, the creator has one,
-/// which may be taken away; a root user can't have one. A cluster that wasn't made through the EKS API is its account's root user's.
+/// which may be taken away.
 fn is_creator(cluster: &EKSClusterConfig, who: &Principal) -> bool {
-    let identity = Identity::of(cluster);
-    let root = account_root(&identity.region, &identity.account);
-    let creator = cluster.annotations().get(keys::ANNOTATION_CREATOR).unwrap_or(&root);
-    cluster.spec.creator_is_admin()
-        && who.is(creator)
-        && (cluster.spec.authentication_mode() == AuthenticationMode::ConfigMap || creator.ends_with(":root"))
+    !own_entries::has_entries(cluster) && cluster.spec.creator_is_admin() && who.is(&own_entries::creator(cluster))
 }
 
 fn info(user: User, who: &Principal) -> UserInfo {

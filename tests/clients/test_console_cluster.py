@@ -86,7 +86,7 @@ def test_an_administrator_sees_nodes_with_what_they_use(look):
     expect(worker).to_contain_text("us-east-1a")
     expect(nodes.get_by_role("row").filter(has=page.get_by_role("cell", name="server", exact=True))).to_have_count(1)
     expect(worker.get_by_role("progressbar", name="Memory")).to_be_visible(timeout=120_000)
-    expect(page.get_by_role("tabpanel")).to_contain_text("As the cluster sees you: kubernetes-admin")
+    expect(page.get_by_role("tabpanel")).to_contain_text("As the cluster sees you: arn:aws:iam::000000000000:root")
     assert violations(page) == []
     shot(page, "cluster-nodes")
 
@@ -123,7 +123,7 @@ def test_an_administrator_finds_calls_in_the_audit_log(look, admin):
     page = look("logs")
     expect(table(page, "Audit log")).to_be_visible()
     page.get_by_label("Find").fill("create configmaps")
-    expect(table(page, "Audit log").locator("tbody")).to_contain_text("kubernetes-admin")
+    expect(table(page, "Audit log").locator("tbody")).to_contain_text("arn:aws:iam::000000000000:root")
     assert violations(page) == []
     shot(page, "cluster-logs")
 

@@ -51,6 +51,7 @@ def admin(real, eks):
     """Who made the cluster."""
     person = Person(real).sign_in(NAME)
     within(30, "the first sign-in", lambda: not person.refused())
+    within(30, "the creator's policy", lambda: person.may("*", "*"))
     node = json.loads(person.kubectl("get", "nodes", "-o", "json"))["items"][0]["metadata"]["name"]
     load_image([node])
     return person
@@ -66,7 +67,8 @@ def entry(eks, role, *policies, namespaces=None):
 def test_who_made_the_cluster_is_its_administrator(admin):
     assert admin.may("*", "*")
     who = json.loads(admin.kubectl("auth", "whoami", "-o", "json"))["status"]["userInfo"]
-    assert who["username"] == "kubernetes-admin" and who["extra"]["arn"] == ["arn:aws:iam::000000000000:root"]
+    assert who["username"] == "arn:aws:iam::000000000000:root" and who["extra"]["arn"] == ["arn:aws:iam::000000000000:root"]
+    assert "system:masters" not in who["groups"]
 
 
 def test_a_role_may_do_what_its_policy_says_and_nothing_else(real, eks, admin):

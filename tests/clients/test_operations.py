@@ -94,6 +94,34 @@ def test_authentication_modes(eks, cluster):
     wait_for("its end", lambda: name not in eks.list_clusters()["clusters"])
 
 
+def test_access_entries_of_eks_s_own(eks, cluster):
+    """Who made a cluster and the roles of its node groups have entries: from the start, and from the switch on."""
+    root, nodes = "arn:aws:iam::000000000000:root", "arn:aws:iam::000000000000:role/nodes"
+    for mode in ("CONFIG_MAP", "API"):
+        name = f"own-{mode.replace('_', '-').lower()}-{cluster}"
+        eks.create_cluster(name=name, roleArn=ROLE, resourcesVpcConfig=NETWORK, accessConfig={"authenticationMode": mode})
+        wait_for("the cluster", lambda: eks.describe_cluster(name=name)["cluster"]["status"] == "ACTIVE")
+        for group in ("a", "b"):
+            eks.create_nodegroup(clusterName=name, nodegroupName=group, nodeRole=nodes, subnets=NETWORK["subnetIds"])
+        if mode == "CONFIG_MAP":
+            update = eks.update_cluster_config(name=name, accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})["update"]
+            assert eks.ended(update, name=name)["status"] == "Successful"
+        entries = lambda: eks.list_access_entries(clusterName=name)["accessEntries"]
+        wait_for("the entries", lambda: sorted(entries()) == [nodes, root])
+        entry = eks.describe_access_entry(clusterName=name, principalArn=nodes)["accessEntry"]
+        assert (entry["type"], entry["username"]) == ("EC2_LINUX", "system:node:{{EC2PrivateDNSName}}")
+        policy, = eks.list_associated_access_policies(clusterName=name, principalArn=root)["associatedAccessPolicies"]
+        assert policy["policyArn"].endswith("/AmazonEKSClusterAdminPolicy") and policy["accessScope"]["type"] == "cluster"
+
+        eks.delete_access_entry(clusterName=name, principalArn=root)
+        eks.delete_nodegroup(clusterName=name, nodegroupName="a")
+        wait_for("the group's end", lambda: eks.list_nodegroups(clusterName=name)["nodegroups"] == ["b"])
+        assert entries() == [nodes]
+        eks.delete_nodegroup(clusterName=name, nodegroupName="b")
+        wait_for("the end of the role's entry", lambda: entries() == [])
+        eks.delete_cluster(name=name)
+
+
 def test_a_cluster_made_anew(eks, cluster):
     """It has nothing of the one before, though that goes only little by little."""
     name = f"anew-{cluster}"

@@ -113,6 +113,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - apiGroups: [k3eks.io]
   resources: [fargateprofiles, podidentityassociations, accessentries, identityproviderconfigs, addons, capabilities, certificateauthorities, clusterinsights]
   verbs: [get, list, watch, patch]
+# Those that EKS makes by itself, for who made a cluster and for the roles of its nodes.
+- apiGroups: [k3eks.io]
+  resources: [accessentries]
+  verbs: [create, delete]
 # The certificate authority that a cluster was made with, once there is another one.
 - apiGroups: [k3eks.io]
   resources: [certificateauthorities]

@@ -13,6 +13,7 @@ pub mod hibernation;
 pub mod import;
 pub mod inline;
 pub mod observe;
+pub mod own_entries;
 pub mod plan;
 pub mod server;
 pub mod server_keys;
@@ -46,6 +47,8 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     adopt(cluster, &seen, ctx);
     tell_nodegroups(cluster, ctx);
     note_change(cluster, ctx);
+    // Before the status says that the cluster is there, so that whoever waits for that finds them.
+    let entries = if seen.twin.is_none() { own_entries::keep(cluster, ctx).await } else { Ok(()) };
     let mut decision = plan::plan(cluster, &seen);
     let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);
     tracing::debug!(next = ?std::mem::discriminant(&decision.next), "planned");
@@ -64,6 +67,7 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
         report(cluster, &status::status(cluster, &seen, &decision), ctx).await?;
     }
     applied?;
+    entries?;
     Ok(decision.again.map_or_else(Action::await_change, Action::requeue))
 }
 

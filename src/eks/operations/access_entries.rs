@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::token::Stamp;
 use super::{Api, Cx};
-use crate::crd::access_entry::{AccessEntrySpec, AccessScope, AssociatedPolicy, STANDARD};
+use crate::crd::access_entry::{AccessEntrySpec, STANDARD};
 use crate::crd::names::Identity;
-use crate::crd::{AccessEntry, EKSClusterConfig, Member, keys, member};
-use crate::eks::arn::{Arn, EksArn, access_policy};
+use crate::crd::{AccessEntry, EKSClusterConfig, Member, member, own_entries};
+use crate::eks::arn::{Arn, EksArn};
 use crate::eks::convert::access_entry::{CreateAccessEntry, UpdateAccessEntry};
 use crate::eks::convert::member::{created, modified};
 use crate::eks::error::ApiError;
@@ -128,27 +128,11 @@ async fn put(store: &Store, cluster: &EKSClusterConfig, entry: AccessEntry) -> R
 /// access entries.
 pub(super) async fn bootstrap(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     let store = &cx.state.store;
-    let Some(principal) = cluster.annotations().get(keys::ANNOTATION_CREATOR).cloned() else { return Ok(()) };
-    if !cluster.spec.creator_is_admin() || rules::mode(cluster).is_err() || !rules::is_principal(&principal) {
-        return Ok(());
-    }
+    let Some(spec) = own_entries::of_creator(cluster, &Timestamp::now().to_string()) else { return Ok(()) };
+    let principal = spec.principal_arn.clone();
     if store.member::<AccessEntry>(cluster, &principal).is_some() {
         return Ok(());
     }
-    let now = Timestamp::now().to_string();
-    let policy = AssociatedPolicy {
-        policy_arn: access_policy(&cx.caller.region, "AmazonEKSClusterAdminPolicy"),
-        access_scope: AccessScope { type_: "cluster".into(), namespaces: Vec::new() },
-        associated_at: Some(now.clone()),
-        modified_at: Some(now),
-    };
-    let spec = AccessEntrySpec {
-        cluster_name: cluster.name_any(),
-        principal_arn: principal.clone(),
-        type_: STANDARD.into(),
-        access_policies: vec![policy],
-        ..AccessEntrySpec::default()
-    };
     let mut entry = AccessEntry::new("", spec);
     entry.metadata = member::metadata(cluster, "access", &principal);
     match put(store, cluster, entry).await {

@@ -1,6 +1,8 @@
+use kube::ResourceExt;
 use serde_json::json;
 
 use super::*;
+use crate::crd::keys;
 use crate::eks::sigv4::Key;
 
 fn cluster(access: serde_json::Value, creator: Option<&str>) -> EKSClusterConfig {
@@ -27,7 +29,11 @@ fn the_creator_is_an_administrator_unless_entries_say_so_instead() {
     assert!(is_creator(&cluster(json!(null), Some(ann)), &principal(ann)));
     assert!(!is_creator(&cluster(json!(null), Some(ann)), &principal(root)));
     assert!(!is_creator(&cluster(json!({"authenticationMode": "API"}), Some(ann)), &principal(ann)));
-    assert!(is_creator(&cluster(json!({"authenticationMode": "API"}), Some(root)), &principal(root)));
+    for mode in ["API", "API_AND_CONFIG_MAP"] {
+        for creator in [None, Some(root)] {
+            assert!(!is_creator(&cluster(json!({"authenticationMode": mode}), creator), &principal(root)), "{mode}");
+        }
+    }
     let refused = json!({"bootstrapClusterCreatorAdminPermissions": false});
     assert!(!is_creator(&cluster(refused, Some(ann)), &principal(ann)));
 }
