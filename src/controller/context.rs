@@ -136,6 +136,8 @@ pub struct Context {
     pub children: Children,
     /// The phases of clusters, by uid, that their node groups were last woken for.
     pub told: Mutex<HashMap<String, Option<Phase>>>,
+    /// The roles of nodes in the clusters' ConfigMaps `aws-auth`.
+    pub aws_auth: super::cluster::aws_auth::Written,
     /// How long clusters haven't been used.
     pub idle: super::cluster::hibernation::Idle,
     /// Back-off by uid.

@@ -85,6 +85,7 @@ pub async fn run(
         specs: update::changes::Specs::default(),
         reports: report::Reports::new(client.clone(), pod),
         told: std::sync::Mutex::default(),
+        aws_auth: cluster::aws_auth::Written::default(),
         idle: cluster::hibernation::Idle::default(),
         backoff: backoff::Backoff::default(),
         client,

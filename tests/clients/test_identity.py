@@ -115,6 +115,28 @@ def test_aws_auth_lets_in_whom_it_names(real, admin):
     assert old.may("*", "*")
 
 
+def test_the_role_of_nodes_is_in_aws_auth_beside_what_people_wrote(real, eks, admin):
+    mapped = lambda: admin.kubectl("get", "configmap", "aws-auth", "-n", "kube-system", "-o", "jsonpath={.data.mapRoles}")
+    before, nodes = mapped(), ROLE.format("nodes")
+    assert nodes not in before and ROLE.format("old") in before
+    empty = {"minSize": 0, "maxSize": 1, "desiredSize": 0}
+    eks.create_nodegroup(clusterName=NAME, nodegroupName="mapped", nodeRole=ROLE.format("path/nodes"), subnets=["subnet-1"], scalingConfig=empty)
+    block = f"- groups:\n  - system:bootstrappers\n  - system:nodes\n  rolearn: {nodes}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n"
+    within(30, "the role in aws-auth", lambda: mapped() == before + block)
+    within(30, "its access entry", lambda: ROLE.format("path/nodes") in eks.list_access_entries(clusterName=NAME)["accessEntries"])
+    eks.delete_nodegroup(clusterName=NAME, nodegroupName="mapped")
+    within(30, "the end of the role in aws-auth", lambda: mapped() == before)
+    within(30, "the end of its access entry", lambda: ROLE.format("path/nodes") not in eks.list_access_entries(clusterName=NAME)["accessEntries"])
+    # What can't be read is left alone, whatever stands there.
+    admin.kubectl("patch", "configmap", "aws-auth", "-n", "kube-system", "--type=merge", "-p", json.dumps({"data": {"mapRoles": before + "- a: ["}}))
+    eks.create_nodegroup(clusterName=NAME, nodegroupName="unread", nodeRole=ROLE.format("other"), subnets=["subnet-1"], scalingConfig=empty)
+    within(30, "the access entry of the other role", lambda: ROLE.format("other") in eks.list_access_entries(clusterName=NAME)["accessEntries"])
+    assert mapped() == before + "- a: ["
+    admin.kubectl("patch", "configmap", "aws-auth", "-n", "kube-system", "--type=merge", "-p", json.dumps({"data": {"mapRoles": before}}))
+    eks.delete_nodegroup(clusterName=NAME, nodegroupName="unread")
+    within(30, "the group's end", lambda: eks.list_nodegroups(clusterName=NAME)["nodegroups"] == [])
+
+
 def test_aws_iam_authenticator_signs_in(real, admin):
     sts = client(real, "sts")
     # It asks STS nothing to make a token; the host that it signs for is AWS's own.

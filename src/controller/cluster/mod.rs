@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod apply;
 pub mod argocd;
 pub mod authority;
+pub mod aws_auth;
 pub mod control_plane;
 pub mod endpoint_access;
 pub mod grant;
@@ -12,6 +13,7 @@ pub mod groups;
 pub mod hibernation;
 pub mod import;
 pub mod inline;
+pub mod node_roles;
 pub mod observe;
 pub mod own_entries;
 pub mod plan;
@@ -68,7 +70,9 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     }
     applied?;
     entries?;
-    Ok(decision.again.map_or_else(Action::await_change, Action::requeue))
+    let again =
+        decision.again.into_iter().chain((!aws_auth::keep(cluster, &seen, ctx).await).then_some(aws_auth::AGAIN));
+    Ok(again.min().map_or_else(Action::await_change, Action::requeue))
 }
 
 /// Wakes the node groups once the cluster's phase is another one where they look: right after it was written it may not be yet.
