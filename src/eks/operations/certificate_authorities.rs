@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use x509_parser::pem::parse_x509_pem;
 
+use super::ready::not_active;
 use super::token::Stamp;
 use super::updates::{Target, idle};
 use super::{Api, Cx, updates};
@@ -167,8 +168,8 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
     let made = all.iter().filter(|authority| !authority.is_first()).count();
     let signs = cluster.status.as_ref().and_then(|s| s.certificate_authority.as_ref()).and_then(|s| s.signer.as_ref());
     let count = if signs.is_some() { all.len() } else { made + 1 };
-    let facts =
-        rules::Cluster { name: &request.cluster_name, status: cluster_status(&cluster, false), authorities: count };
+    let status = cluster_status(&cluster, false);
+    let facts = rules::Cluster { status, not_active: &not_active(&cluster), authorities: count };
     check(rules::CREATE, &facts, &()).map_err(named)?;
     idle(&cx.state.store, &cluster, &Target::default(), TYPE)?;
     let mut authority = CertificateAuthority::new(

@@ -3,6 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::crd::cluster::PowerState;
 use crate::crd::names::Identity;
 use crate::crd::{EKSClusterConfig, Phase, keys};
 use crate::eks::convert::cluster::wire_status;
@@ -14,8 +15,25 @@ pub(super) fn check_ready(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     if matches!(wire_status(cluster, false), "ACTIVE" | "UPDATING") || sleeps(cluster) {
         return Ok(());
     }
-    let name = Identity::of(cluster).name;
-    Err(ApiError::invalid_request(format!("Cluster '{name}' is not in ACTIVE status")).cluster(&name))
+    Err(ApiError::invalid_request(not_active(cluster)).cluster(&Identity::of(cluster).name))
+}
+
+/// What is said of a cluster that isn't ACTIVE: in EKS's words, and, where it rests, how it is started.
+pub(super) fn not_active(cluster: &EKSClusterConfig) -> String {
+    let (name, resource) = (Identity::of(cluster).name, cluster.name_any());
+    let said = format!("Cluster '{name}' is not in ACTIVE status");
+    let stopped = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Stopped);
+    if !stopped || cluster.metadata.deletion_timestamp.is_some() {
+        return said;
+    }
+    if sleeps(cluster) && cluster.spec.state != Some(PowerState::Stopped) {
+        return format!("{said}: it sleeps, with all data kept; wake it with: k3eks wake {resource}");
+    }
+    let namespace = cluster.namespace().unwrap_or_default();
+    format!(
+        "{said}: it is stopped, as spec.state asks, with all data kept; start it with: \
+         kubectl -n {namespace} patch eks {resource} --type merge -p '{{\"spec\":{{\"state\":\"Running\"}}}}'"
+    )
 }
 
 /// Whether it is stopped only because nobody used it (`hibernateAfter`).
@@ -47,6 +65,28 @@ mod tests {
         let mut cluster = EKSClusterConfig::new("c", crate::crd::EKSClusterConfigSpec::default());
         cluster.status = serde_json::from_value(status).unwrap();
         check_ready(&cluster).is_err()
+    }
+
+    #[test]
+    fn a_cluster_that_rests_says_so_and_how_to_start_it() {
+        let said = |status: Value| {
+            let mut cluster = EKSClusterConfig::new("c", crate::crd::EKSClusterConfigSpec::default());
+            cluster.metadata.namespace = Some("default".into());
+            cluster.status = serde_json::from_value(status).unwrap();
+            not_active(&cluster)
+        };
+        let plain = "Cluster 'c' is not in ACTIVE status";
+        assert_eq!(said(json!({"phase": "Creating"})), plain);
+        assert_eq!(
+            said(json!({"phase": "Stopped"})),
+            format!(
+                "{plain}: it is stopped, as spec.state asks, with all data kept; start it with: \
+                 kubectl -n default patch eks c --type merge -p '{}'",
+                json!({"spec": {"state": "Running"}})
+            )
+        );
+        let asleep = said(json!({"phase": "Stopped", "hibernated": "0123456789abcdef"}));
+        assert!(asleep.starts_with(plain) && asleep.ends_with("wake it with: k3eks wake c"), "{asleep}");
     }
 
     #[test]
