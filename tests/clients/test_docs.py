@@ -57,7 +57,7 @@ BLOCKS_NOT_RUN = {
 
 # Commands between backticks, run beside the blocks of docs/getting-started.md while its cluster is there.
 INLINE = {
-    "kubectl --namespace k3eks-system logs deployment/k3eks", "kubectl describe eks demo", "kubectl events --for eks/demo",
+    "kubectl --namespace k3eks-system logs deployment/k3eks", "kubectl -n k3eks-system logs deployment/k3eks-api", "kubectl describe eks demo", "kubectl events --for eks/demo",
     "kubectl explain eks.spec", "kubectl explain ng.spec", "kubectl get certificateauthorities", "kubectl get eks", "kubectl get eks,ng",
     "kubectl get eks,ng -o wide", "kubectl get k3eks", "kubectl get nodes", "kubectl get updates", "k3d cluster list",
     "docker ps -a --filter label=k3eks.io/cluster", "kubectl config view --raw --flatten",
@@ -75,6 +75,8 @@ INLINE_NOT_RUN = {
     "source .k3eks/k3eks.env": "it is in the blocks that are run",
     "helm test k3eks -n k3eks-system": "test_shipping.py has it",
     "k3d cluster create mgmt --volume /var/run/docker.sock:/var/run/docker.sock": "as a block of docs/guides/air-gapped.md",
+    "kubectl edit eks demo": "it opens an editor",
+    "kubectl -n kube-system get configmap aws-auth -o yaml": "test_identity.py looks at it",
     "kubectl -n kube-system describe": "what it describes is the reader's",
     "kubectl -n k3eks-system rollout restart deployment/k3eks": "the operator of all tests would be away",
     "kubectl apply --server-side -k config/default": "test_shipping.py has it, as a dry run",
