@@ -162,7 +162,7 @@ function createForm({ known, usual }, checked, account) {
     ], hint: 'Access entries need the EKS API.' })),
   field({ label: 'Deletion protection', name: 'protection', members: 'deletionProtection', type: 'checkbox' }), field({ label: 'Audit log', name: 'audit', members: 'logging|loggingTypes', type: 'checkbox' })),
   h('fieldset', {}, h('legend', {}, 'Network'), h('div', { class: 'fields' },
-    field({ label: 'Subnets', name: 'subnets', members: 'subnetIds|subnets|Subnets specified', required: false, ...SUBNETS, hint: 'Ids, with commas between them. Empty: some are made up.' }),
+    field({ label: 'Subnets', name: 'subnets', members: 'subnetIds|subnets|Subnets specified|subnet ID', required: false, ...SUBNETS, hint: 'Ids, with commas between them. Empty: some are made up.' }),
     field({ label: 'Public access from', name: 'cidrs', members: 'publicAccessCidrs|publicAccessSources|public access CIDRs', required: false, hint: 'CIDR blocks. Empty: from everywhere.' })),
   field({ label: 'Public endpoint', name: 'public', members: 'endpointPublicAccess|publicAccess|public endpoint access', type: 'checkbox', checked: true }), field({ label: 'Private endpoint (recorded only: nodes and pods reach the API server in any case)', name: 'private', members: 'endpointPrivateAccess|privateAccess', type: 'checkbox' })),
   several('nodeGroups', 'Node groups', 'Add node group', groupItem),

@@ -272,8 +272,9 @@ async fn updates_of_clusters_are_checked_as_their_creation_is() {
     for (wrong, words) in [
         (json!({}), "The type for cluster update was not provided."),
         (vpc(json!({"publicAccessCidrs": ["invalid-block"]})), "invalid in publicAccessCidrs: [invalid-block]"),
-        (vpc(json!({"subnetIds": ["a"]})), "at least two different AZs"),
-        (vpc(json!({"securityGroupIds": ["1", "2", "3", "4", "5"]})), "At most 4"),
+        (vpc(json!({"subnetIds": ["nosub"]})), "The subnet ID 'nosub' does not exist"),
+        (vpc(json!({"subnetIds": ["subnet-a"]})), "at least two different AZs"),
+        (vpc(json!({"securityGroupIds": ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"]})), "At most 4"),
         (vpc(json!({"endpointPublicAccess": false})), "cannot be false"),
         (json!({"computeConfig": {"enabled": true}}), "fully enabled or fully disabled"),
         (auto(json!({"enabled": false}), true), "fully enabled or fully disabled"),
@@ -295,7 +296,7 @@ async fn updates_of_clusters_are_checked_as_their_creation_is() {
     let other = auto(json!({"enabled": true, "nodePools": ["system"], "nodeRoleArn": format!("{role}2")}), true);
     for (right, kind) in [
         (vpc(json!({"publicAccessCidrs": ["203.0.113.5/32"]})), "EndpointAccessUpdate"),
-        (vpc(json!({"subnetIds": ["a", "b"], "securityGroupIds": ["1"]})), "VpcConfigUpdate"),
+        (vpc(json!({"subnetIds": ["subnet-a", "subnet-b"], "securityGroupIds": ["sg-1"]})), "VpcConfigUpdate"),
         (on, "AutoModeUpdate"),
         (remote("10.200.0.0/16"), "RemoteNetworkConfigUpdate"),
     ] {

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{Verdict, auto_mode, check, control_plane, invalid, network, roles, values};
+use super::{Verdict, auto_mode, check, cluster_version, control_plane, invalid, network, roles, values};
 use crate::crd::cluster_settings::{AuthenticationMode, SupportType};
 use crate::eks::convert::cluster::{CreateCluster, EncryptionConfig};
 use crate::kubernetes_versions::{self, Support};
@@ -48,10 +48,7 @@ fn tags(request: &CreateCluster, _: &Facts<'_>) -> Verdict {
 
 /// The version is one that is offered.
 fn version(request: &CreateCluster, facts: &Facts<'_>) -> Verdict {
-    match &request.version {
-        Some(version) if !facts.versions.contains(version) => invalid("unsupported Kubernetes version"),
-        _ => Ok(()),
-    }
+    request.version.iter().try_for_each(|version| cluster_version::offered(version, facts.versions))
 }
 
 /// The role is an IAM role of the cluster's account.
@@ -64,10 +61,7 @@ fn role(request: &CreateCluster, facts: &Facts<'_>) -> Verdict {
 
 /// Subnets that are named are at least two; on an Outpost one will do.
 fn subnets(request: &CreateCluster, _: &Facts<'_>) -> Verdict {
-    if request.settings.outpost_config.is_some() {
-        return Ok(());
-    }
-    network::subnets(request.resources_vpc_config.subnet_ids.as_deref())
+    network::subnets(request.resources_vpc_config.subnet_ids.as_deref(), request.settings.outpost_config.is_some())
 }
 
 /// A control plane has a few security groups at most.

@@ -39,10 +39,7 @@ pub const CONFIG: &[fn(&UpdateClusterConfig, &Facts<'_>) -> Verdict] = &[
 
 /// Subnets that are named are at least two; on an Outpost one will do.
 fn subnets(request: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
-    if facts.before.outpost_config.is_some() {
-        return Ok(());
-    }
-    network::subnets(request.resources_vpc_config.subnet_ids.as_deref())
+    network::subnets(request.resources_vpc_config.subnet_ids.as_deref(), facts.before.outpost_config.is_some())
 }
 
 /// A control plane has a few security groups at most.

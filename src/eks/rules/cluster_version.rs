@@ -23,14 +23,24 @@ pub struct Facts<'a> {
 const ROLLBACK: std::ops::RangeInclusive<i64> = 120..=10_080;
 
 /// What UpdateClusterVersion refuses of the version that is asked for.
-pub const UPDATE: &[fn(&str, &Facts<'_>) -> Verdict] = &[offered, one_up, groups, rollback, ready];
+pub const UPDATE: &[fn(&str, &Facts<'_>) -> Verdict] = &[is_offered, one_up, groups, rollback, ready];
 
 /// The version is one that is offered.
-fn offered(wanted: &str, facts: &Facts<'_>) -> Verdict {
-    if facts.versions.iter().any(|version| version == wanted) {
+fn is_offered(wanted: &str, facts: &Facts<'_>) -> Verdict {
+    offered(wanted, facts.versions)
+}
+
+/// The version is one of these. Beside EKS's words the refusal says which there are.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn offered(wanted: &str, versions: &[String]) -> Verdict {
+    if versions.iter().any(|version| version == wanted) {
         return Ok(());
     }
-    invalid("unsupported Kubernetes version")
+    let mut offered: Vec<&str> = versions.iter().map(String::as_str).collect();
+    offered.sort_by_key(|version| std::cmp::Reverse(minor(version)));
+    invalid(format!("unsupported Kubernetes version {wanted}: choose one of {}", offered.join(", ")))
 }
 
 /// A cluster goes one minor version up at a time, and never down.
@@ -93,7 +103,10 @@ mod tests {
             let text = refusal(from, to, &[]).unwrap();
             assert_eq!(text, format!("Unsupported Kubernetes minor version update from {from} to {to}"));
         }
-        assert_eq!(refusal("1.34", "1.35", &[]).unwrap(), "unsupported Kubernetes version");
+        assert_eq!(
+            refusal("1.34", "1.35", &[]).unwrap(),
+            "unsupported Kubernetes version 1.35: choose one of 1.34, 1.33, 1.32, 1.31, 1.30, 1.29, 1.28, 1.27, 1.26, 1.25, 1.24"
+        );
     }
 
     #[test]

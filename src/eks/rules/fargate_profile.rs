@@ -27,7 +27,7 @@ type Rule = fn(&FargateProfileSpec, &Facts) -> Verdict;
 pub const FORM: &[Rule] = &[execution_role];
 
 /// What a new profile is asked.
-pub const CREATE: &[Rule] = &[name, tags, selectors, namespaces_given, label_pairs, selectors_readable];
+pub const CREATE: &[Rule] = &[name, tags, subnets, selectors, namespaces_given, label_pairs, selectors_readable];
 
 /// `podExecutionRoleArn` is the ARN of a role, and of one of the cluster's account.
 fn execution_role(spec: &FargateProfileSpec, facts: &Facts) -> Verdict {
@@ -54,6 +54,11 @@ fn name(spec: &FargateProfileSpec, _: &Facts) -> Verdict {
 
 fn tags(spec: &FargateProfileSpec, _: &Facts) -> Verdict {
     values::tags(&spec.tags)
+}
+
+/// `subnets` can be there.
+fn subnets(spec: &FargateProfileSpec, _: &Facts) -> Verdict {
+    values::subnet_ids(&spec.subnets)
 }
 
 /// There is a selector, and not more than the quota.

@@ -15,16 +15,18 @@ const REMOTE_CIDRS: usize = 15;
 /// Shortest and longest prefix of the network of Services.
 const SERVICE_PREFIX: std::ops::RangeInclusive<u8> = 12..=24;
 
-/// Subnets that are named are at least two, in as many zones.
-pub fn subnets(ids: Option<&[String]>) -> Verdict {
+/// Subnets that are named can be there, and are at least two, in as many zones; on an Outpost one will do.
+pub fn subnets(ids: Option<&[String]>, on_outpost: bool) -> Verdict {
+    values::subnet_ids(ids.unwrap_or_default())?;
     match ids {
-        Some([_]) => invalid("Subnets specified must be in at least two different AZs"),
+        Some([_]) if !on_outpost => invalid("Subnets specified must be in at least two different AZs"),
         _ => Ok(()),
     }
 }
 
-/// A control plane has a few security groups at most.
+/// A control plane has a few security groups at most, which can be there.
 pub fn security_groups(ids: Option<&[String]>) -> Verdict {
+    values::security_group_ids(ids.unwrap_or_default())?;
     if ids.is_some_and(|ids| ids.len() > SECURITY_GROUPS) {
         return invalid(format!("At most {SECURITY_GROUPS} security groups can be specified"));
     }

@@ -38,6 +38,7 @@ pub const FORM: &[Rule] = &[node_role];
 pub const CREATE: &[Rule] = &[
     name,
     tags,
+    subnets,
     new_sizes,
     nodes,
     machines::disk_of_template,
@@ -89,6 +90,11 @@ fn tags(spec: &NodegroupSpec, _: &Facts) -> Verdict {
     values::tags(&spec.tags)
 }
 
+/// `subnets` can be there.
+fn subnets(spec: &NodegroupSpec, _: &Facts) -> Verdict {
+    values::subnet_ids(&spec.subnets)
+}
+
 /// `minSize` <= `desiredSize` <= `maxSize`, in a new group.
 fn new_sizes(spec: &NodegroupSpec, _: &Facts) -> Verdict {
     let sizes = &spec.scaling_config;
@@ -127,10 +133,7 @@ fn nodes(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
 /// `remoteAccess.sourceSecurityGroups` are ids of security groups.
 fn remote_access(spec: &NodegroupSpec, _: &Facts) -> Verdict {
     let groups = spec.remote_access.iter().flat_map(|access| &access.source_security_groups);
-    let is_id = |text: &str| {
-        text.strip_prefix("sg-").is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()))
-    };
-    if groups.into_iter().any(|group| !is_id(group)) {
+    if groups.into_iter().any(|group| !values::is_id(group, "sg-")) {
         return invalid("One or more security groups in remote-access is not valid!");
     }
     Ok(())

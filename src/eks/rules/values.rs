@@ -42,6 +42,34 @@ pub fn is_role(text: &str) -> bool {
     text.parse::<Arn>().is_ok_and(|arn| arn.is_role())
 }
 
+/// Whether text has the form of an id of EC2's, such as `subnet-0a1b2c3d` for `subnet-`.
+pub fn is_id(text: &str, prefix: &str) -> bool {
+    let rest = text.strip_prefix(prefix).unwrap_or_default();
+    !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
+/// What can't be the id of a subnet isn't there.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn subnet_ids<'a>(ids: impl IntoIterator<Item = &'a String>) -> Verdict {
+    match ids.into_iter().find(|id| !is_id(id, "subnet-")) {
+        Some(id) => invalid(format!("The subnet ID '{id}' does not exist")),
+        None => Ok(()),
+    }
+}
+
+/// What can't be the id of a security group isn't there.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn security_group_ids<'a>(ids: impl IntoIterator<Item = &'a String>) -> Verdict {
+    match ids.into_iter().find(|id| !is_id(id, "sg-")) {
+        Some(id) => invalid(format!("The security group '{id}' does not exist")),
+        None => Ok(()),
+    }
+}
+
 /// Nobody may set tags whose keys begin with `aws:`.
 ///
 /// # Errors

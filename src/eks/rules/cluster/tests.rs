@@ -38,15 +38,33 @@ fn what_is_wrong_is_told_and_what_is_right_is_taken() {
         |arns: Value| json!({"outpostConfig": {"outpostArns": arns, "controlPlaneInstanceType": "m5.large"}});
     for (wrong, words, right) in [
         (json!({"tags": {"AWS:x": "1"}}), "Tag keys must not begin with aws:", json!({"tags": {"my-aws:x": "1"}})),
-        (json!({"version": "9.99"}), "unsupported Kubernetes version", json!({"version": "1.32"})),
+        (
+            json!({"version": "9.99"}),
+            "unsupported Kubernetes version 9.99: choose one of 1.",
+            json!({"version": "1.32"}),
+        ),
         (json!({"roleArn": "admin"}), "Invalid Role Arn", json!({"roleArn": "arn:aws:iam::000000000000:role/path/r"})),
         (json!({"roleArn": "arn:aws:iam::1:user/u"}), "Invalid Role Arn", json!({})),
         (json!({"roleArn": "arn:aws:iam::111111111111:role/r"}), "pass role", json!({})),
-        (vpc(json!({"subnetIds": ["a"]})), "at least two different AZs", vpc(json!({"subnetIds": ["a", "b"]}))),
         (
-            vpc(json!({"securityGroupIds": ["1", "2", "3", "4", "5"]})),
+            vpc(json!({"subnetIds": ["subnet-a"]})),
+            "at least two different AZs",
+            vpc(json!({"subnetIds": ["subnet-a", "subnet-b"]})),
+        ),
+        (
+            vpc(json!({"subnetIds": ["subnet-a", "nosub"]})),
+            "The subnet ID 'nosub' does not exist",
+            vpc(json!({"subnetIds": []})),
+        ),
+        (
+            vpc(json!({"securityGroupIds": ["default"]})),
+            "The security group 'default' does not exist",
+            vpc(json!({"securityGroupIds": ["sg-0a1b"]})),
+        ),
+        (
+            vpc(json!({"securityGroupIds": ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"]})),
             "At most 4 security groups",
-            vpc(json!({"securityGroupIds": ["1", "2", "3", "4"]})),
+            vpc(json!({"securityGroupIds": ["sg-1", "sg-2", "sg-3", "sg-4"]})),
         ),
         (
             vpc(json!({"endpointPublicAccess": false})),

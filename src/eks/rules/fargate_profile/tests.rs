@@ -22,6 +22,13 @@ fn selected(selectors: Value) -> String {
 }
 
 #[test]
+fn subnets_are_those_that_can_be_there() {
+    assert_eq!(asked(CREATE, json!({"subnets": ["subnet-0a1b"]})), None);
+    let refusal = (ErrorCode::InvalidParameter, "The subnet ID 'nosub' does not exist".to_owned());
+    assert_eq!(asked(CREATE, json!({"subnets": ["nosub"]})), Some(refusal));
+}
+
+#[test]
 fn selectors_are_asked_in_eks_s_order_and_words() {
     let labels = |count: usize| (0..count).map(|n| (format!("k{n}"), json!("v"))).collect::<serde_json::Map<_, _>>();
     assert_eq!(selected(json!([{"namespace": "a"}])), "");

@@ -1,11 +1,14 @@
 //! What nodes are made from: launch template, AMI, version, instance types.
 
+use chrono::NaiveDate;
+
 use super::super::instances::{self, System};
 use super::super::{Verdict, invalid};
 use super::Facts;
 use crate::crd::NodegroupSpec;
 use crate::crd::names::minor;
 use crate::crd::nodegroup::{CapacityType, LaunchTemplate};
+use crate::kubernetes_versions;
 
 /// Instance types of a node group.
 const INSTANCE_TYPES: usize = 20;
@@ -99,7 +102,7 @@ pub(super) fn version_of_cluster(spec: &NodegroupSpec, facts: &Facts) -> Verdict
 /// `InvalidParameterException`.
 pub fn not_newer(version: &str, cluster_version: &str) -> Verdict {
     let Some(minor) = version.strip_prefix("1.").and_then(|minor| minor.parse::<u32>().ok()) else {
-        return invalid("unsupported Kubernetes version");
+        return invalid(format!("unsupported Kubernetes version {version}: the cluster's is {cluster_version}"));
     };
     if Some(minor) > self::minor(cluster_version) {
         return invalid(unequal(cluster_version));
@@ -129,16 +132,38 @@ pub(super) fn release(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
     let version = spec.version.as_ref().unwrap_or(&facts.cluster_version);
     let system = instances::ami(ami_type(spec, version)).map(|ami| ami.system);
     let behind = release.strip_prefix(version.as_str());
+    let from = kubernetes_versions::find(version).map(|version| version.released);
+    // No release is older than what it is of.
+    let dated = |day: &str, form: &str| {
+        NaiveDate::parse_from_str(day, form).is_ok_and(|day| from.is_none_or(|from| day >= from))
+    };
     let fits = match system {
-        Some(System::Al2 | System::Al2023) => behind.is_some_and(|rest| rest.starts_with('.')),
-        Some(System::Windows) => behind.is_some_and(|rest| rest.starts_with('-')),
-        // Bottlerocket counts its own releases.
-        Some(System::Bottlerocket) | None => true,
+        // `1.33.4-20250904`
+        Some(System::Al2 | System::Al2023) => {
+            let parts = behind.and_then(|rest| rest.strip_prefix('.')?.split_once('-'));
+            parts.is_some_and(|(patch, day)| is_number(patch) && is_number(day) && dated(day, "%Y%m%d"))
+        }
+        // `1.33-2025.09.10`
+        Some(System::Windows) => {
+            behind.and_then(|rest| rest.strip_prefix('-')).is_some_and(|day| dated(day, "%Y.%m.%d"))
+        }
+        // It counts its own releases: `1.49.0-713f44ce`.
+        Some(System::Bottlerocket) => release.split_once('-').is_some_and(|(number, commit)| {
+            number.split('.').count() == 3
+                && number.split('.').all(is_number)
+                && !commit.is_empty()
+                && commit.bytes().all(|b| b.is_ascii_hexdigit())
+        }),
+        None => true,
     };
     if !fits {
         return invalid(format!("Requested release version {release} is not valid for kubernetes version {version}."));
     }
     Ok(())
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The group's AMI type, for a Kubernetes version.

@@ -107,18 +107,40 @@ fn an_image_of_one_s_own_is_a_launch_template_s_and_brings_its_version() {
 }
 
 #[test]
+fn subnets_are_those_that_can_be_there() {
+    assert_eq!(created(json!({"subnets": ["subnet-0a1b", "subnet-1"]})), "");
+    for wrong in ["nosub", "subnet-", "Subnet-1", "subnet-a b", "sg-1", ""] {
+        let said = created(json!({"subnets": ["subnet-1", wrong]}));
+        assert_eq!(said, format!("The subnet ID '{wrong}' does not exist"));
+    }
+}
+
+#[test]
 fn a_new_group_has_its_cluster_s_version_and_a_release_of_it() {
     assert_eq!(created(json!({"version": "1.33", "releaseVersion": "1.33.4-20250904"})), "");
     for other in ["1.34", "1.32"] {
         assert!(created(json!({"version": other})).contains("equal to Cluster kubernetes version 1.33"), "{other}");
     }
-    assert_eq!(created(json!({"version": "latest"})), "unsupported Kubernetes version");
+    let unsupported = "unsupported Kubernetes version latest: the cluster's is 1.33";
+    assert_eq!(created(json!({"version": "latest"})), unsupported);
     let wrong = "Requested release version 1.32.9-20250920 is not valid for kubernetes version 1.33.";
     assert_eq!(created(json!({"releaseVersion": "1.32.9-20250920"})), wrong);
     assert_ne!(created(json!({"releaseVersion": "1.3"})), "");
     assert_eq!(created(json!({"amiType": "BOTTLEROCKET_x86_64", "releaseVersion": "1.49.0-713f44ce"})), "");
     assert_eq!(created(json!({"amiType": "WINDOWS_CORE_2022_x86_64", "releaseVersion": "1.33-2025.09.10"})), "");
     assert_ne!(created(json!({"amiType": "WINDOWS_CORE_2022_x86_64", "releaseVersion": "1.32-2025.09.10"})), "");
+    for (type_, release) in [
+        ("AL2023_x86_64_STANDARD", "1.33.4"),
+        ("AL2023_x86_64_STANDARD", "1.33.x-20250904"),
+        ("AL2023_x86_64_STANDARD", "1.33.4-20251304"),
+        ("AL2023_x86_64_STANDARD", "1.33.4-20200101"),
+        ("WINDOWS_CORE_2022_x86_64", "1.33-20250910"),
+        ("BOTTLEROCKET_x86_64", "1.49"),
+        ("BOTTLEROCKET_x86_64", "1.49.0-latest"),
+    ] {
+        let said = created(json!({"amiType": type_, "releaseVersion": release}));
+        assert_eq!(said, format!("Requested release version {release} is not valid for kubernetes version 1.33."));
+    }
     let updated = json!({"version": "1.33", "releaseVersion": "1.32.9-20250920"});
     assert_eq!(asked(UPDATE_VERSION, "1.33", &updated).unwrap().1, wrong);
 }
