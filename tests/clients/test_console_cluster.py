@@ -158,7 +158,7 @@ def test_the_time_line_has_updates_calls_and_events(look):
     line = table(page, "Time line")
     for said in ["CreateCluster", "everything is as the spec asks", "Made"]:
         expect(line).to_contain_text(said)
-    page.get_by_role("tabpanel").get_by_label("Show").select_option("Call")
+    page.get_by_role("tabpanel").get_by_label("Show").select_option("EKS API call")
     expect(line.locator("tbody tr").filter(has_text="Event")).to_have_count(0)
     page.get_by_role("button", name="Show what its Events say").click()
     expect(table(page, "Events inside the cluster")).to_be_visible()
