@@ -55,7 +55,7 @@ function Pods({ found, rights, namespace, open }) {
     const state = podState(pod);
     const trouble = podTrouble(pod, events.items);
     const [cpu, memory] = [sum(pod, 'cpu'), sum(pod, 'memory')];
-    return [pod.metadata.namespace, html`<code>${name}</code>`,
+    return [pod.metadata.namespace, html`<code class="pod">${name}</code>`,
       html`<span class=${`phase ${{ Running: 'Active', Succeeded: 'Stopped', Pending: 'Creating', ContainerCreating: 'Creating', Terminating: 'Deleting' }[state] || 'Failed'}`}>${state}</span>${trouble && html`<div class="says long">${trouble}</div>`}`,
       `${containers.filter(({ ready }) => ready).length}/${pod.spec?.containers?.length || 0}`, containers.reduce((total, { restartCount }) => total + (restartCount || 0), 0),
       cpu === undefined ? '–' : cpuText(cpu), memory === undefined ? '–' : memoryText(memory),
@@ -140,7 +140,7 @@ function LiveWorkloads({ found, rights, namespace, choose: chooseNamespace, sugg
 function Namespace({ namespace, names, whole, choose: chooseNamespace }) {
   if (whole) {
     return html`<label>Namespace <select value=${namespace} onChange=${(event) => chooseNamespace(event.target.value)}>
-      <option value="">all</option>${names.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`;
+      <option value="">all</option>${[...new Set([...names, ...(namespace ? [namespace] : [])])].map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`;
   }
   const set = (event) => {
     event.preventDefault();
