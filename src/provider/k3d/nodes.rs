@@ -39,7 +39,7 @@ pub async fn create(k3d: &K3d, plan: &NodegroupPlan, count: usize, progress: &Pr
     progress.tell(1, 3, "checking the image");
     images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
     within(limit, &doing, async {
-        progress.tell(2, 3, format!("starting {count} nodes"));
+        progress.tell(2, 3, format!("starting {count} node{}", if count == 1 { "" } else { "s" }));
         let (pattern, machine) =
             futures::try_join!(Box::pin(pattern(k3d, &docker, plan, &doing)), machine(&docker, &doing))?;
         let containers = k3d.world.of(&plan.cluster)?;
