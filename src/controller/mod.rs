@@ -70,9 +70,8 @@ pub async fn run(
     let nodegroups = watch::source::<Nodegroup>(&client, settings.watch_namespace.as_deref());
     let updates = watch::source::<Update>(&client, settings.watch_namespace.as_deref());
     let authorities = watch::source::<CertificateAuthority>(&client, settings.watch_namespace.as_deref());
-    let (wake_clusters, woken_clusters) = unbounded_channel();
-    let (wake_nodegroups, woken_nodegroups) = unbounded_channel();
-    let wake = Wake { clusters: wake_clusters, nodegroups: wake_nodegroups, known: nodegroups.store.clone() };
+    let ((clusters_wake, woken_clusters), (groups_wake, woken_nodegroups)) = (unbounded_channel(), unbounded_channel());
+    let wake = Wake { clusters: clusters_wake, nodegroups: groups_wake, known: nodegroups.store.clone() };
     let (owned, owned_listed, lost) = watch::owned(&client, settings.watch_namespace.as_deref(), shutdown.clone());
     let ctx = Arc::new(Context {
         tasks: tasks::Tasks::new(settings.max_concurrent_provisions, shutdown.clone()),

@@ -56,11 +56,7 @@ fn what_is_wrong_is_told_and_what_is_right_is_taken() {
             "The subnet ID 'nosub' does not exist",
             vpc(json!({"subnetIds": []})),
         ),
-        (
-            vpc(json!({"securityGroupIds": ["default"]})),
-            "The security group 'default' does not exist",
-            vpc(json!({"securityGroupIds": ["sg-0a1b"]})),
-        ),
+        (vpc(json!({"securityGroupIds": ["default"]})), "The security group 'default' does not exist", json!({})),
         (
             vpc(json!({"securityGroupIds": ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"]})),
             "At most 4 security groups",
