@@ -30,7 +30,7 @@ test: setup lint check-generated unit e2e ## Set up what is missing and pass eve
 
 lint: ## Formatting, lints, and the types of the page's scripts
 	cargo fmt --check
-	cargo clippy --quiet --all-targets --all-features -- -D warnings
+	cargo clippy --quiet --all-targets --test '*' -- -D warnings
 	helm lint --quiet charts/k3eks-crd charts/k3eks
 	shellcheck hack/*.sh hack/docs/*.sh hack/node-image/build.sh
 	hack/docs/check.py

@@ -4,4 +4,4 @@
 source "$(dirname "$0")/lib.sh"
 
 packages=$(node_with hack/page-types TypeScript)
-exec "$packages/node_modules/.bin/tsc" -p "${1:-$ROOT/src/console/page}"
+exec "$packages/node_modules/.bin/tsc" -p "${1:-$ROOT/crates/console/src/page}"

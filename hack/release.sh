@@ -14,7 +14,7 @@ binary() {
   local target
   target=$(uname -m)-unknown-linux-musl
   rustup target add "$target"
-  env "CC_${target//-/_}=musl-gcc" CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=100 cargo build --release --locked --target "$target"
+  env "CC_${target//-/_}=musl-gcc" CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=100 cargo build -p k3eks --release --locked --target "$target"
   install -m755 "$CARGO_TARGET_DIR/$target/release/k3eks" "$dist/k3eks-linux-$(architecture)"
 }
 
@@ -53,7 +53,8 @@ index() { # REPOSITORY
 sbom() {
   command -v cargo-cyclonedx >/dev/null || cargo install --quiet --locked cargo-cyclonedx --root "$K3EKS_CACHE"
   cargo cyclonedx --quiet --format json --target all --override-filename k3eks.cdx
-  mv k3eks.cdx.json "$dist/"
+  mv crates/k3eks/k3eks.cdx.json "$dist/"
+  rm -f crates/*/k3eks.cdx.json
 }
 
 # What the changelog says of this version, else of what isn't released yet.

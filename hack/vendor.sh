@@ -5,7 +5,7 @@ source "$(dirname "$0")/lib.sh"
 
 VERSION=3.1.1
 SHA256=2425b9bee11409177bcabc7f32e319926fc6690c1701c0b257c88bdff2d5ba90
-file=$ROOT/src/console/page/vendor/preact.js
+file=$ROOT/crates/console/src/page/vendor/preact.js
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write src/eks/model/eks.json: the facts of the EKS API that the protocol layer needs.
+"""Write crates/eks/src/model/eks.json: the facts of the EKS API that the protocol layer needs.
 
 Names, shapes, constraints and locations are taken from the service model of the
 botocore release pinned in requirements.txt; its prose is left out. With --check
@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-TARGET = HERE.parent.parent / "src" / "eks" / "model" / "eks.json"
+TARGET = HERE.parent.parent / "crates" / "eks" / "src" / "model" / "eks.json"
 PIN = (HERE / "requirements.txt").read_text().strip()
 SERVICE = "eks/2017-11-01"
 CONSTRAINTS = ("pattern", "min", "max", "enum")

@@ -49,8 +49,8 @@ BLOCKS_NOT_RUN = {
     ("docs/guides/air-gapped.md", "Images of your own pods"): "it is about an image of the reader's",
     ("docs/guides/irsa.md", "The OIDC issuer"): "test_identity.py has it",
     ("docs/guides/node-groups.md", "Scale"): "docs/getting-started.md has it",
-    ("docs/guides/upgrade.md", "Upgrade the cluster"): "tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
-    ("docs/guides/upgrade.md", "Upgrade a node group"): "tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
+    ("docs/guides/upgrade.md", "Upgrade the cluster"): "crates/k3eks/tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
+    ("docs/guides/upgrade.md", "Upgrade a node group"): "crates/k3eks/tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
     ("docs/operations/install.md", "From a release"): "there is no release yet: hack/registry.sh runs it with a registry of its own",
     ("docs/operations/upgrade.md", "Upgrade the operator"): "test_shipping.py upgrades the chart",
 }
@@ -66,7 +66,7 @@ INLINE = {
 
 # The others.
 INLINE_NOT_RUN = {
-    "aws eks update-cluster-version --name demo --kubernetes-version 1.36": "tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
+    "aws eks update-cluster-version --name demo --kubernetes-version 1.36": "crates/k3eks/tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
     "docker builder prune": "it removes what others on the machine have",
     "docker image prune": "it removes what others on the machine have",
     "docker pull ghcr.io/k3d-io/k3d-proxy:5.9.0": "it needs a registry of the Internet",

@@ -1,5 +1,5 @@
 """What EKS checks of node groups, Fargate profiles, addons and pod identity beside its model, asked of a whole API: each request that is refused
-stands beside one that is taken, and nothing that was refused is there afterwards. The rules one by one are in src/eks/rules."""
+stands beside one that is taken, and nothing that was refused is there afterwards. The rules one by one are in crates/eks/src/rules."""
 import botocore.exceptions
 import pytest
 from conftest import boto, wait_for

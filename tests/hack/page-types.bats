@@ -3,7 +3,7 @@
 setup() {
   ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
   PAGE=$BATS_TEST_TMPDIR/page
-  cp -r "$ROOT/src/console/page" "$PAGE"
+  cp -r "$ROOT/crates/console/src/page" "$PAGE"
 }
 
 @test "the page's own scripts pass" {

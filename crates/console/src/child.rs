@@ -1,0 +1,198 @@
+//! What a cluster says of itself: a bounded set of questions that the page asks the cluster's API server in the name of its user.
+//!
+//! Who looks brings a token as `aws eks get-token` makes it, in [`TOKEN`]; it is all that the cluster gets to see. The page's server
+//! adds no rights of its own: whoever has no access entry sees nothing, and whoever has one sees what it allows.
+
+mod kinds;
+mod logs;
+mod rights;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use axum::{Json, Router};
+use bytes::Bytes;
+use kube::core::Status;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::view;
+use crd::names::Identity;
+use crd::names::is_account;
+use crd::{EKSClusterConfig, Phase};
+use eks::beside::Beside;
+use eks::error::ApiError;
+use eks::sigv4::Caller;
+use identity::visits::Visits;
+
+/// The header with the token.
+const TOKEN: &str = "x-k3eks-token";
+
+/// What the routes need.
+pub struct Looking {
+    /// The clusters, and who may see them.
+    pub beside: Arc<Beside>,
+    /// The way into them.
+    pub visits: Visits,
+}
+
+type At = Path<(String, String)>;
+
+/// The routes below a cluster's own.
+pub fn routes(looking: Arc<Looking>) -> Router {
+    let below = |rest: &str| format!("/_k3eks/console/clusters/{{namespace}}/{{name}}/child/{rest}");
+    Router::new()
+        .route(&below("rights"), get(rights::rights))
+        .route(&below("objects/{kind}"), get(objects))
+        .route(&below("log"), get(logs::pod))
+        .route(&below("audit"), get(logs::audit))
+        .route(&below("pods/{of}/{pod}"), delete(delete_pod))
+        .with_state(looking)
+}
+
+/// Somebody who looks into a cluster.
+struct Visit<'a> {
+    looking: &'a Looking,
+    cluster: Arc<EKSClusterConfig>,
+    caller: Caller,
+    /// Whether the request's keys are known and its signature is theirs.
+    known: bool,
+    token: String,
+}
+
+impl<'a> Visit<'a> {
+    /// Lets in whoever may see the cluster at all.
+    fn begin(looking: &'a Looking, (namespace, name): &(String, String), request: &Request) -> Result<Self, ApiError> {
+        let caller = looking.beside.caller(request)?;
+        let known = caller.verified || looking.beside.prove(request).is_ok();
+        let cluster = view::find(&looking.beside, &caller, namespace, name)?;
+        there(&cluster)?;
+        let token = token(request.headers())?.to_owned();
+        Ok(Self { looking, cluster, caller, known, token })
+    }
+
+    /// The answer to a question of the cluster's API server, whatever it is.
+    async fn ask(&self, request: http::Request<Vec<u8>>) -> Result<(StatusCode, Bytes), ApiError> {
+        let store = &self.looking.beside.api.store;
+        Ok(self.looking.visits.read(store, &self.cluster, &self.token, request).await?)
+    }
+
+    /// The answer, if it isn't a refusal.
+    async fn read(&self, request: http::Request<Vec<u8>>) -> Result<Bytes, ApiError> {
+        let (status, body) = self.ask(request).await?;
+        if status.is_success() { Ok(body) } else { Err(self.refusal(status, &body)) }
+    }
+
+    /// A refusal by the cluster, in words, with the way out.
+    fn refusal(&self, status: StatusCode, body: &[u8]) -> ApiError {
+        let said = serde_json::from_slice::<Status>(body).map(|status| status.message).unwrap_or_default();
+        let said = text::fit(&said, text::MESSAGE);
+        match status {
+            StatusCode::UNAUTHORIZED => ApiError::access_denied(self.stranger()),
+            StatusCode::FORBIDDEN => ApiError::access_denied(format!("The cluster doesn't allow it: {said}")),
+            StatusCode::NOT_FOUND => ApiError::resource_not_found(format!("The cluster doesn't have it: {said}")),
+            other => ApiError::unavailable(format!("The cluster's API server answered {other}: {said}")),
+        }
+    }
+
+    /// What somebody is told whom the cluster doesn't know.
+    fn stranger(&self) -> String {
+        let (who, cluster) = (&self.caller.identity_arn, Identity::of(&self.cluster).name);
+        // Without keys the account stands in their place.
+        let key = self.caller.access_key_id.as_deref().filter(|id| self.known || !is_account(id));
+        if let Some(key) = key.filter(|_| !self.known) {
+            format!(
+                "The access key {key} isn't known here, or its secret is another one, so cluster {cluster} lets nobody in with it. Sign \
+                 out, and sign in with a known key."
+            )
+        } else if key.is_some() {
+            format!(
+                "Cluster {cluster} doesn't let {who} in. An access entry does: add one on the tab Access, or with aws eks \
+                 create-access-entry --cluster-name {cluster} --principal-arn {who}, and associate a policy with it."
+            )
+        } else {
+            format!(
+                "Cluster {cluster} doesn't let in who isn't signed in. Sign in with the keys of somebody who has an access entry in it, \
+                 or who made it."
+            )
+        }
+    }
+}
+
+/// Refuses to ask clusters of which nothing runs; a question would not wake one.
+fn there(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
+    let name = Identity::of(cluster).name;
+    let status = cluster.status.as_ref();
+    let refused = |why: &str| Err(ApiError::invalid_state(format!("Cluster {name} {why}")).cluster(&name));
+    if status.and_then(|status| status.applied.as_ref()).is_some_and(|applied| applied.provider == "metadata") {
+        return refused("is a record only: nothing runs that could be looked at.");
+    }
+    if status.is_some_and(|status| status.hibernated.is_some()) {
+        return refused("sleeps. Wake it to look into it.");
+    }
+    if status.and_then(|status| status.phase) == Some(Phase::Stopped) {
+        return refused("is stopped. Start it to look into it.");
+    }
+    Ok(())
+}
+
+fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let token = headers.get(TOKEN).and_then(|token| token.to_str().ok());
+    token.ok_or_else(|| ApiError::access_denied(format!("Give a token of aws eks get-token in the header {TOKEN}")))
+}
+
+/// A name, as the paths of an API server have it.
+fn plain(name: &str) -> Result<&str, ApiError> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    let is_name = (1..=253).contains(&name.len()) && name.chars().all(fits) && !name.contains("..");
+    if is_name && name != "." { Ok(name) } else { Err(ApiError::invalid_parameter("That is no name of Kubernetes")) }
+}
+
+/// A question without a body.
+fn question(path: impl AsRef<str>) -> Result<http::Request<Vec<u8>>, ApiError> {
+    http::Request::get(path.as_ref()).body(Vec::new()).map_err(ApiError::internal)
+}
+
+#[derive(Deserialize)]
+struct Where {
+    /// Of all namespaces where there is none.
+    #[serde(default)]
+    namespace: String,
+}
+
+/// Objects of one kind.
+async fn objects(
+    State(looking): State<Arc<Looking>>,
+    Path((namespace, name, kind)): Path<(String, String, String)>,
+    Query(within): Query<Where>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let visit = Visit::begin(&looking, &(namespace, name), &request)?;
+    let kind = kinds::find(&kind).ok_or_else(|| ApiError::invalid_parameter("The page knows no such kind"))?;
+    let body = visit.read(question(kind.list(&within.namespace)?)?).await?;
+    let seen =
+        kind.seen(&body).ok_or_else(|| ApiError::unavailable("The cluster's API server answered with no list"))?;
+    Ok(unkept(Json(seen)))
+}
+
+/// What a cluster says is for who asked, now.
+fn unkept(answer: impl IntoResponse) -> Response {
+    ([(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], answer).into_response()
+}
+
+/// Deletes a pod, which whatever made it makes anew.
+async fn delete_pod(
+    State(looking): State<Arc<Looking>>,
+    Path((namespace, name, of, pod)): Path<(String, String, String, String)>,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    let visit = Visit::begin(&looking, &(namespace, name), &request)?;
+    let path = format!("/api/v1/namespaces/{}/pods/{}", plain(&of)?, plain(&pod)?);
+    visit.read(http::Request::delete(path).body(Vec::new()).map_err(ApiError::internal)?).await?;
+    Ok(Json(json!({"deleted": format!("{of}/{pod}")})))
+}

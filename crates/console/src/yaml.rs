@@ -1,0 +1,66 @@
+//! YAML that somebody wrote, as the page's script reads it. Browsers have no parser for it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crd::plain_yaml::{self, Unread};
+use eks::beside::Beside;
+use eks::error::ApiError;
+
+/// The largest body that is read.
+const LARGEST: usize = 256 * 1024;
+
+#[derive(Deserialize)]
+struct Written {
+    yaml: String,
+}
+
+/// The value of a document.
+pub async fn read(State(beside): State<Arc<Beside>>, request: Request) -> Result<Json<Value>, ApiError> {
+    let (_, body) = beside.caller_with(request, LARGEST).await?;
+    let written: Written = serde_json::from_slice(&body.bytes)
+        .map_err(|why| ApiError::invalid_parameter(format!("The body must have yaml: {why}")))?;
+    parse(&written.yaml).map(Json)
+}
+
+fn parse(text: &str) -> Result<Value, ApiError> {
+    plain_yaml::read(text).map_err(|why| {
+        let what = if matches!(why, Unread::Broken(_)) { "This isn't YAML" } else { "This YAML isn't read" };
+        ApiError::invalid_parameter(format!("{what}: {why}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_is_read_and_what_is_none_is_refused_with_its_line() {
+        let read =
+            parse("version: \"1.36\"\nresourcesVpcConfig:\n  publicAccessCidrs: [10.0.0.0/8]\ntags: {a: b}\n").unwrap();
+        let wanted =
+            json!({"version": "1.36", "resourcesVpcConfig": {"publicAccessCidrs": ["10.0.0.0/8"]}, "tags": {"a": "b"}});
+        assert_eq!(read, wanted);
+        let refused = parse("a: b\nc: [d\n").unwrap_err();
+        assert!(
+            refused.message().starts_with("This isn't YAML: ") && refused.message().contains("line"),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn a_few_bytes_that_stand_for_millions_are_refused() {
+        let bomb = format!("a: &a [{}]\nb: [{}]\n", vec!["1"; 5_000].join(","), vec!["*a"; 5_000].join(","));
+        let refused = parse(&bomb).unwrap_err();
+        assert!(
+            refused.message().starts_with("This YAML isn't read: ") && refused.message().contains("alias"),
+            "{refused:?}"
+        );
+    }
+}

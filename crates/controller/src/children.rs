@@ -1,0 +1,396 @@
+//! The child clusters' API servers: one follower each, which finds the way in, asks `/readyz` as administrator,
+//! then watches the nodes, and begins again when the connection is lost.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::runtime::watcher;
+use kube::{Api, Client, ResourceExt};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::longer;
+use super::child_nodes;
+pub use super::child_nodes::ChildNode;
+use super::cluster::import;
+use super::cluster::server::{self, IdentityService};
+use super::context::{Settings, Wake};
+use super::error::Error;
+use super::way::{self, ANSWER};
+use crd::identity_service::POD_ADDRESS;
+use crd::keys;
+use limits::bounded;
+use provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Import};
+
+/// Between two questions to an API server that isn't ready yet.
+const SOON: Duration = Duration::from_millis(100);
+/// How long one is asked that often: as long as a server usually needs to come up.
+const PROMPT: Duration = Duration::from_secs(15);
+/// The longest pause between two questions to one that stays away.
+const LATER: Duration = Duration::from_secs(5);
+/// How often it is tried to lead nodes to where their pods find credentials, each time that the API server is found.
+const TRIES: usize = 5;
+/// Nodes that are read at a time.
+const PAGE: u32 = 40;
+/// How long one that floods is left alone.
+const ALONE: Duration = super::backoff::LONGEST;
+/// The longest wait for an API server whose container was changed.
+const AGAIN: Duration = Duration::from_secs(60);
+/// Most characters of a version.
+const VERSION: usize = 64;
+
+/// What is known of a child's API server.
+#[derive(Clone, Debug, Default)]
+pub struct Child {
+    /// The way in.
+    pub access: Option<Access>,
+    /// Whether an authenticated `/readyz` answered, and nothing has failed since.
+    pub ready: bool,
+    /// Whether it was asked at least once.
+    pub asked: bool,
+    /// Version that it says it has, such as `v1.35.7+k3s1`.
+    pub version: Option<String>,
+    /// Public keys of its service accounts, as JSON; `None` without an identity service.
+    pub jwks: Option<String>,
+    /// Digest of the files that the servers were last given by this process.
+    pub configured: Option<String>,
+    /// Whether this process has had the pods moved that ran on servers which take none.
+    pub cleared: bool,
+    /// Why it isn't ready.
+    pub problem: String,
+    /// Nodes by name; `None` before the first full list.
+    pub nodes: Option<BTreeMap<String, ChildNode>>,
+}
+
+impl Child {
+    /// Whether the API server has answered, or failed to, since it is followed.
+    pub const fn is_known(&self) -> bool {
+        self.asked
+    }
+}
+
+struct Follower {
+    import: Option<Import>,
+    /// Whether the published port may be closed to this operator.
+    guarded: Arc<AtomicBool>,
+    state: Arc<Mutex<(Child, Option<Client>)>>,
+    again: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+/// Where the way into a cluster is learnt.
+pub enum WayIn {
+    /// From what runs it.
+    Provider(Arc<dyn ClusterProvider>),
+    /// From a Secret of this name, in the namespace of the resource. With a time it counts only if it was made no earlier.
+    Secret(Client, String, Option<Time>),
+}
+
+/// Every child API server that is followed.
+pub struct Children {
+    followers: Mutex<HashMap<ClusterId, Follower>>,
+    by_network: bool,
+    identity: Option<IdentityService>,
+    wake: Wake,
+    shutdown: CancellationToken,
+}
+
+impl Children {
+    /// Follows nobody yet.
+    pub fn new(settings: &Settings, wake: Wake, shutdown: CancellationToken) -> Self {
+        let (by_network, identity) = (settings.children_by_network, settings.identity.clone());
+        Self { followers: Mutex::default(), by_network, identity, wake, shutdown }
+    }
+
+    /// Follows the cluster from now on, if it isn't followed already.
+    pub fn follow(&self, plan: &ClusterPlan, way_in: impl FnOnce() -> WayIn) {
+        let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is found elsewhere from now on is another one.
+        if let Some(other) = followers.get(&plan.id).filter(|follower| follower.import != plan.import) {
+            other.stop.cancel();
+            followers.remove(&plan.id);
+        }
+        let follower = followers.entry(plan.id.clone()).or_insert_with(|| {
+            let import = plan.import.clone();
+            let stop = self.shutdown.child_token();
+            let follower =
+                Follower { import, guarded: Arc::default(), state: Arc::default(), again: Arc::default(), stop };
+            let run = Run {
+                plan: plan.clone(),
+                way_in: way_in(),
+                by_network: self.by_network,
+                guarded: follower.guarded.clone(),
+                identity: self.identity.clone(),
+                wake: self.wake.clone(),
+                state: follower.state.clone(),
+                again: follower.again.clone(),
+            };
+            let stop = follower.stop.clone();
+            tokio::spawn(async move { stop.run_until_cancelled(run.forever()).await });
+            follower
+        });
+        follower.guarded.store(plan.server.endpoint.has_rules(), Ordering::Relaxed);
+    }
+
+    /// What is known of the cluster's API server.
+    pub fn view(&self, id: &ClusterId) -> Child {
+        self.with(id, |state| state.0.clone()).unwrap_or_default()
+    }
+
+    /// Client of the cluster's API server, once it answered.
+    pub fn client(&self, id: &ClusterId) -> Option<Client> {
+        self.with(id, |state| state.1.clone()).flatten()
+    }
+
+    /// Deletes Node objects whose machines are gone; nothing where the API server can't be asked.
+    pub async fn delete_nodes(&self, id: &ClusterId, names: &[String]) -> Result<(), Error> {
+        let Some(client) = self.client(id) else { return Ok(()) };
+        let api = Api::<Node>::all(client);
+        let each = futures::stream::iter(names.iter().map(Ok));
+        each.try_for_each_concurrent(8, |name| delete_node(&api, id, name)).await
+    }
+
+    /// The container under the API server changed: find the way in anew.
+    pub fn changed(&self, id: &ClusterId) {
+        if let Some(follower) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+            follower.again.notify_one();
+        }
+    }
+
+    /// The same, and waits until the API server answers again, or for as long as is sensible.
+    pub async fn answers_again(&self, id: &ClusterId) {
+        self.with(id, |state| state.0.ready = false);
+        self.changed(id);
+        let deadline = tokio::time::Instant::now() + AGAIN;
+        while !self.view(id).ready && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(SOON).await;
+        }
+    }
+
+    /// The servers have files with this digest.
+    pub fn configured(&self, id: &ClusterId, digest: String) {
+        self.with(id, |state| state.0.configured = Some(digest));
+    }
+
+    /// Whether nothing is left to be moved off the servers.
+    pub fn cleared(&self, id: &ClusterId, cleared: bool) {
+        self.with(id, |state| state.0.cleared = cleared);
+    }
+
+    /// Follows the cluster no more.
+    pub fn forget(&self, id: &ClusterId) {
+        if let Some(follower) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).remove(id) {
+            follower.stop.cancel();
+        }
+    }
+
+    fn with<T>(&self, id: &ClusterId, f: impl FnOnce(&mut (Child, Option<Client>)) -> T) -> Option<T> {
+        let followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        followers.get(id).map(|x| f(&mut x.state.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// An API server that answers.
+struct Found {
+    access: Access,
+    client: Client,
+    version: String,
+    jwks: Option<String>,
+}
+
+/// One follower's work.
+struct Run {
+    plan: ClusterPlan,
+    way_in: WayIn,
+    by_network: bool,
+    guarded: Arc<AtomicBool>,
+    identity: Option<IdentityService>,
+    wake: Wake,
+    state: Arc<Mutex<(Child, Option<Client>)>>,
+    again: Arc<Notify>,
+}
+
+impl Run {
+    async fn forever(self) {
+        let mut pause = Duration::ZERO;
+        loop {
+            let client = self.find().await;
+            let begun = tokio::time::Instant::now();
+            let ended = tokio::select! {
+                (ended, ()) = async { tokio::join!(self.watch_nodes(client), self.lead_pods()) } => ended,
+                () = self.again.notified() => None,
+            };
+            let flooded = ended.is_some();
+            pause = if flooded { ALONE } else { longer(pause, begun.elapsed()) };
+            self.update(|child, _| {
+                child.ready = false;
+                child.problem = ended.unwrap_or_else(|| "the connection to the API server was lost".into());
+            });
+            tokio::select! { () = tokio::time::sleep(pause) => {}, () = self.again.notified() => {} }
+        }
+    }
+
+    /// Asks until `/readyz` answers. After a while the pauses grow while nothing changes.
+    async fn find(&self) -> Client {
+        let mut pause = SOON;
+        let mut begun = tokio::time::Instant::now();
+        loop {
+            match tokio::time::timeout(ANSWER, self.attempt()).await {
+                Ok(Ok(found)) => {
+                    let client = found.client.clone();
+                    self.update(|child, c| {
+                        (child.ready, child.asked, child.access) = (true, true, Some(found.access));
+                        (child.version, child.jwks) = (Some(found.version), found.jwks);
+                        child.problem.clear();
+                        *c = Some(client.clone());
+                    });
+                    return client;
+                }
+                Ok(Err(problem)) => self.note(problem),
+                Err(_) => self.note("the API server takes too long to answer".into()),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {
+                    if begun.elapsed() > PROMPT {
+                        pause = (pause + pause / 4).min(LATER);
+                    }
+                }
+                () = self.again.notified() => (pause, begun) = (SOON, tokio::time::Instant::now()),
+            }
+        }
+    }
+
+    async fn attempt(&self) -> Result<Found, String> {
+        let access = self.access().await?;
+        let ways = way::ways(self.by_network, self.guarded.load(Ordering::Relaxed));
+        let client = way::first(&access, ways).await?;
+        let version = client
+            .apiserver_version()
+            .await
+            .map_err(|e| format!("the API server doesn't say its version: {}", way::why(&e)))?;
+        let jwks = self
+            .lead(&client)
+            .await
+            .map_err(|e| format!("the API server can't be led to its users: {}", way::why(&e)))?;
+        Ok(Found { access, client, version: text::fit(&version.git_version, VERSION), jwks })
+    }
+
+    async fn access(&self) -> Result<Access, String> {
+        match &self.way_in {
+            WayIn::Provider(provider) => {
+                let access = provider.access(&self.plan).await.map_err(|e| e.to_string())?;
+                access.ok_or_else(|| "the API server's credentials aren't there yet".into())
+            }
+            WayIn::Secret(client, secret, since) => import::access(client, &self.plan.id, secret, since.as_ref()).await,
+        }
+    }
+
+    /// Leads the cluster to the identity service; the public keys of its service accounts.
+    async fn lead(&self, client: &Client) -> Result<Option<String>, kube::Error> {
+        // A cluster that was made elsewhere signs its users in as it always did.
+        let Some(identity) = self.identity.as_ref().filter(|_| self.plan.import.is_none()) else { return Ok(None) };
+        for (path, body) in server::objects(&self.plan, identity) {
+            let path = format!("{path}?fieldManager={}&force=true", keys::CLUSTER_MANAGER);
+            let request = http::Request::patch(path)
+                .header("content-type", "application/apply-patch+yaml")
+                .body(body.to_string().into_bytes())
+                .map_err(kube::Error::HttpError)?;
+            client.request::<serde_json::Value>(request).await?;
+        }
+        let request = http::Request::get("/openid/v1/jwks").body(Vec::new()).map_err(kube::Error::HttpError)?;
+        client.request_text(request).await.map(Some)
+    }
+
+    /// Leads the cluster's nodes to where their pods find credentials.
+    async fn lead_pods(&self) {
+        let (Some(identity), WayIn::Provider(provider), None) = (&self.identity, &self.way_in, &self.plan.import)
+        else {
+            return;
+        };
+        for _ in 0..TRIES {
+            let to = (identity.host.as_str(), identity.pods_port);
+            let Err(error) = provider.lead_pods(&self.plan.id, POD_ADDRESS, to).await else { return };
+            tracing::warn!(cluster = %self.plan.id, %error, "pods find no credentials by EKS Pod Identity yet");
+            tokio::time::sleep(LATER).await;
+        }
+    }
+
+    /// Follows the nodes until the watch fails for good; what the API server did, if it sent more than it should.
+    async fn watch_nodes(&self, client: Client) -> Option<String> {
+        let mut failures = 0;
+        let stream = watcher(Api::<Node>::all(client), watcher::Config::default().page_size(PAGE));
+        let mut stream = std::pin::pin!(stream.into_stream());
+        let mut listed = BTreeMap::new();
+        while let Some(event) = stream.next().await {
+            let mut told = Ok(());
+            match event {
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(node)) => told = child_nodes::add(&mut listed, &node),
+                Ok(watcher::Event::InitDone) => {
+                    failures = 0;
+                    let all = std::mem::take(&mut listed);
+                    self.update(|child, _| child.nodes = Some(all));
+                }
+                Ok(watcher::Event::Apply(node)) => self.update(|child, _| {
+                    told = child_nodes::add(child.nodes.get_or_insert_default(), &node);
+                }),
+                Ok(watcher::Event::Delete(node)) => self.update(|child, _| {
+                    child.nodes.get_or_insert_default().remove(&node.name_any());
+                }),
+                Err(error) => {
+                    tracing::debug!(cluster = %self.plan.id, error = text::sentence(&error), "watching nodes");
+                    told = bounded::too_much(&error).map_or(Ok(()), |why| Err(format!("watching the nodes: {why}")));
+                    failures += 1;
+                    if failures > 1 && told.is_ok() {
+                        return None;
+                    }
+                    tokio::time::sleep(SOON).await;
+                }
+            }
+            if let Err(why) = told {
+                return Some(why);
+            }
+        }
+        None
+    }
+
+    /// Changes what is known and wakes the cluster and its node groups if anything is different.
+    fn update(&self, change: impl FnOnce(&mut Child, &mut Option<Client>)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = state.0.clone();
+        let (child, client) = &mut *state;
+        change(child, client);
+        let differs = before.ready != child.ready
+            || before.nodes != child.nodes
+            || before.access != child.access
+            || before.version != child.version;
+        drop(state);
+        if differs {
+            self.wake.all_of(&self.plan.id);
+        }
+    }
+
+    fn note(&self, problem: String) {
+        tracing::trace!(cluster = %self.plan.id, problem, "asking the API server");
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = !std::mem::replace(&mut state.0.asked, true);
+        state.0.problem = text::fit(&problem, text::MESSAGE);
+        drop(state);
+        if first {
+            self.wake.all_of(&self.plan.id);
+        }
+    }
+}
+
+async fn delete_node(api: &Api<Node>, cluster: &ClusterId, name: &str) -> Result<(), Error> {
+    match api.delete(name, &kube::api::DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(e) => Err(Error::kubernetes(format!("deleting node {name} of cluster {cluster}"))(e)),
+    }
+}

@@ -1,0 +1,293 @@
+//! Carries out the next action for a cluster.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use futures::{StreamExt, TryStreamExt};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+
+use super::inline::Change;
+use super::plan::{Next, begun};
+use super::{access, argocd, authority, control_plane, import, server, server_keys, validate};
+use crate::children::WayIn;
+use crate::context::Context;
+use crate::error::Error;
+use crate::status::finalizer;
+use crate::tasks::Work;
+use crd::{EKSClusterConfig, Nodegroup, keys};
+use provider::{self, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Import, Progress};
+
+/// Carries out `next`. Long work is only begun here.
+pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
+    let key = cluster.uid().unwrap_or_default();
+    match next {
+        Next::Nothing | Next::LookAgain => Ok(()),
+        Next::AddFinalizer => finalizer(&ctx.client, cluster, true).await,
+        Next::Finish => finish(cluster, ctx).await,
+        Next::Release(plan) => release(cluster, plan, ctx).await,
+        Next::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await,
+        Next::Cancel => {
+            ctx.tasks.cancel(&key);
+            Ok(())
+        }
+        Next::StartDelete => {
+            delete(cluster, ctx);
+            Ok(())
+        }
+        Next::StartCreate(mut plan) => {
+            sign(cluster, &mut plan, true, ctx).await?;
+            // Another server will answer, with credentials of its own.
+            ctx.children.forget(&plan.id);
+            follow(cluster, &plan, ctx);
+            start(cluster, Work::Create, ctx, move |provider, progress| async move {
+                provider.create_cluster(&plan, &progress).await
+            });
+            Ok(())
+        }
+        Next::StartStart(plan) => start_all(cluster, plan, ctx).await,
+        Next::StartStop => {
+            stop(cluster, ctx);
+            Ok(())
+        }
+        Next::StartUpgrade(mut plan) => {
+            sign(cluster, &mut plan, !begun(cluster), ctx).await?;
+            upgrade(cluster, plan, ctx);
+            Ok(())
+        }
+        Next::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
+        Next::Configure(plan, wish) => configure(cluster, plan, wish, ctx).await,
+        Next::DeleteNodeObjects(names) => ctx.children.delete_nodes(&validate::id(cluster), &names).await,
+        Next::TaintServers(changes) => {
+            control_plane::taint_servers(cluster, &changes, ctx).await;
+            Ok(())
+        }
+        Next::ClearServers(servers) => {
+            control_plane::clear_servers(cluster, &servers, ctx).await;
+            Ok(())
+        }
+        Next::AdoptAuthority(plan) => authority::apply::adopt(cluster, &plan, ctx).await,
+        Next::Certify(plan, wanted) => authority::apply::certify(cluster, plan, &wanted, ctx).await,
+        Next::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
+            Some(access) => access::write(cluster, &access, ctx).await,
+            None => Ok(()),
+        },
+    }
+}
+
+async fn start_all(cluster: &EKSClusterConfig, mut plan: ClusterPlan, ctx: &Arc<Context>) -> Result<(), Error> {
+    if plan.servers > 1 {
+        // One of several that is gone is made anew.
+        let all = |world: ClusterObservation| world.servers.len() >= plan.servers;
+        let whole = ctx.providers.of(cluster).is_some_and(|p| p.observe_cluster(&plan).is_ok_and(all));
+        match sign(cluster, &mut plan, !begun(cluster), ctx).await {
+            // Those that are there have their keys.
+            Err(Error::Certificate { .. }) if whole => {}
+            signed => signed?,
+        }
+    }
+    start(cluster, Work::Start, ctx, move |provider, progress| async move {
+        provider.start_cluster(&plan, &progress).await
+    });
+    Ok(())
+}
+
+fn delete(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
+    let id = validate::id(cluster);
+    ctx.children.forget(&id);
+    start(cluster, Work::Delete, ctx, move |provider, _| async move { provider.delete_cluster(&id).await });
+}
+
+fn stop(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
+    let id = validate::id(cluster);
+    ctx.children.forget(&id);
+    ctx.idle.forget(&id);
+    start(cluster, Work::Stop, ctx, move |provider, _| async move { provider.stop_cluster(&id).await });
+}
+
+/// Lets go of a cluster that was found, not made.
+async fn release(cluster: &EKSClusterConfig, plan: Option<ClusterPlan>, ctx: &Context) -> Result<(), Error> {
+    if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster))
+        && let Err(error) = provider.release_cluster(&plan).await
+    {
+        // It isn't ours: that something of it can't be put back must not hold the resource.
+        tracing::warn!(cluster = %plan.id, %error, "letting go of an imported cluster");
+    }
+    finish(cluster, ctx).await
+}
+
+/// Nothing is left of the cluster: its resource may go, unless there are node groups that nobody has told of.
+async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+    let (id, key) = (validate::id(cluster), cluster.uid().unwrap_or_default());
+    let late = late_nodegroups(cluster, ctx).await?;
+    if !late.is_empty() {
+        delete_nodegroups(cluster, &late, ctx).await?;
+        ctx.wake.cluster(&id);
+        return Ok(());
+    }
+    if let Err(error) = argocd::remove(cluster, ctx).await {
+        // Argo CD may be gone: that must not hold the resource.
+        tracing::warn!(cluster = %id, %error, "telling Argo CD that the cluster is gone");
+    }
+    ctx.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    ctx.idle.forget(&id);
+    ctx.children.forget(&id);
+    ctx.tasks.forget(&key);
+    ctx.backoff.worked(&key);
+    finalizer(&ctx.client, cluster, false).await
+}
+
+/// Adds the files with keys to those that the servers are started with, where they have any. Servers without data may get `new` ones.
+async fn sign(cluster: &EKSClusterConfig, plan: &mut ClusterPlan, new: bool, ctx: &Context) -> Result<(), Error> {
+    if !plan.server.files.is_empty() {
+        plan.server.files.extend(server_keys::files(cluster, new, ctx).await?);
+    }
+    Ok(())
+}
+
+fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {
+    let (owner, resource) = (ctx.clone(), cluster.clone());
+    start(cluster, Work::Upgrade, ctx, move |provider, progress| async move {
+        let ended = provider.upgrade_cluster(&plan, &progress).await;
+        if ended.is_ok()
+            && let Err(error) = server_keys::shows(&resource, &owner).await
+        {
+            tracing::warn!(cluster = %plan.id, %error, "the identity service isn't told yet that the servers show who they are");
+        }
+        // Another server answers now, with another version and perhaps another address.
+        owner.children.answers_again(&plan.id).await;
+        ended
+    });
+}
+
+/// Gives the servers their files, and begins to restart them if they wouldn't notice.
+async fn configure(
+    cluster: &EKSClusterConfig,
+    mut plan: ClusterPlan,
+    wish: Option<String>,
+    ctx: &Arc<Context>,
+) -> Result<(), Error> {
+    let Some(provider) = ctx.providers.of(cluster) else { return Ok(()) };
+    let digest = server::digest(&plan, cluster);
+    if let Some(wish) = &wish {
+        server_keys::renew(cluster, wish, ctx).await?;
+    }
+    sign(cluster, &mut plan, !begun(cluster), ctx).await?;
+    let configured = async |ctx: &Context, cluster: &EKSClusterConfig, id: &ClusterId| {
+        ctx.children.configured(id, digest);
+        // Where this fails the next look begins anew, with the key that there is.
+        if let Some(wish) = wish
+            && let Err(error) = server_keys::done(cluster, &wish, ctx).await
+        {
+            tracing::warn!(cluster = %id, %error, "the keys were changed, but that can't be written down yet");
+        }
+        ctx.wake.all_of(id);
+    };
+    if !provider.configure_cluster(&plan.id, &plan.server).await? {
+        configured(ctx, cluster, &plan.id).await;
+        return Ok(());
+    }
+    let (owner, resource) = (ctx.clone(), cluster.clone());
+    start(cluster, Work::Configure, ctx, move |provider, progress| async move {
+        provider.restart_cluster(&plan, &progress).await?;
+        owner.children.answers_again(&plan.id).await;
+        configured(&owner, &resource, &plan.id).await;
+        Ok(())
+    });
+    Ok(())
+}
+
+/// Follows the API server of a cluster that has one.
+pub fn follow(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) {
+    if let Some(Import::Secret(secret)) = &plan.import {
+        let since = import::since(cluster);
+        return ctx.children.follow(plan, || WayIn::Secret(ctx.client.clone(), secret.clone(), since));
+    }
+    if let Some(provider) = ctx.providers.of(cluster)
+        && provider.has_api_server()
+    {
+        ctx.children.follow(plan, || WayIn::Provider(provider.clone()));
+    }
+}
+
+/// Begins long work for the cluster; its end is counted and remembered for the back-off.
+pub fn start<F, Fut>(cluster: &EKSClusterConfig, work: Work, ctx: &Arc<Context>, job: F)
+where
+    F: FnOnce(Arc<dyn ClusterProvider>, Progress) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
+{
+    let Some(provider) = ctx.providers.of(cluster).cloned() else { return };
+    let key = cluster.uid().unwrap_or_default();
+    let generation = cluster.meta().generation.unwrap_or_default();
+    let (id, wake) = (validate::id(cluster), ctx.wake.clone());
+    let (owner, uid) = (ctx.clone(), key.clone());
+    ctx.tasks.start(
+        &key,
+        work,
+        move || wake.cluster(&id),
+        move |progress| async move {
+            let begun = Instant::now();
+            let ended = job(provider, progress).await;
+            owner.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
+            match &ended {
+                Ok(()) => owner.backoff.worked(&uid),
+                Err(_) => {
+                    owner.backoff.failed(&uid, generation, Instant::now());
+                }
+            }
+            ended
+        },
+    );
+}
+
+/// Node groups that were made so late that the watch hasn't told of them: they would wait for a cluster that is gone.
+async fn late_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Vec<String>, Error> {
+    let id = validate::id(cluster);
+    let doing = format!("looking for node groups of cluster {id}");
+    ctx.nodegroups_now.of(&ctx.client, &id).await.map_err(Error::kubernetes(doing))
+}
+
+async fn delete_nodegroups(cluster: &EKSClusterConfig, names: &[String], ctx: &Context) -> Result<(), Error> {
+    let api = Api::<Nodegroup>::namespaced(ctx.client.clone(), &cluster.namespace().unwrap_or_default());
+    futures::stream::iter(names.iter().map(Ok))
+        .try_for_each_concurrent(8, |name| {
+            let api = api.clone();
+            async move {
+                match api.delete(name, &DeleteParams::default()).await {
+                    Ok(_) => Ok(()),
+                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                    Err(e) => Err(Error::kubernetes(format!("deleting node group {name}"))(e)),
+                }
+            }
+        })
+        .await
+}
+
+async fn sync(cluster: &EKSClusterConfig, changes: Vec<Change>, ctx: &Context) -> Result<(), Error> {
+    let namespace = cluster.namespace().unwrap_or_default();
+    let api = Api::<Nodegroup>::namespaced(ctx.client.clone(), &namespace);
+    let mut applies = Vec::new();
+    let mut deletes = Vec::new();
+    for change in changes {
+        match change {
+            Change::Apply { name, mut object } => {
+                object["metadata"]["ownerReferences"] = serde_json::json!([cluster.controller_owner_ref(&())]);
+                applies.push((name, object));
+            }
+            Change::Delete(name) => deletes.push(name),
+        }
+    }
+    delete_nodegroups(cluster, &deletes, ctx).await?;
+    futures::stream::iter(applies)
+        .map(Ok)
+        .try_for_each_concurrent(8, |(name, object)| {
+            let api = api.clone();
+            async move {
+                api.patch(&name, &PatchParams::apply(keys::CLUSTER_MANAGER).force(), &Patch::Apply(&object))
+                    .await
+                    .map_err(Error::kubernetes(format!("applying the entry of node group {name}")))?;
+                Ok(())
+            }
+        })
+        .await
+}

@@ -1,0 +1,239 @@
+//! Clusters that nobody uses are stopped after a while (`spec.hibernateAfter`), and come back with the next change.
+//!
+//! Use is what comes in at the public endpoint. What runs inside a cluster, its nodes and this operator don't count.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use tokio_util::sync::CancellationToken;
+
+use super::validate;
+use crate::context::Context;
+use crd::cluster::PowerState;
+use crd::conditions::{Health, READY, Reason};
+use crd::phase::Phase;
+use crd::{EKSClusterConfig, Nodegroup, keys, names};
+use provider::ClusterId;
+
+/// Between two looks at how much a cluster was used.
+const TICK: Duration = Duration::from_secs(5);
+
+/// How long each cluster hasn't been used.
+#[derive(Default)]
+pub struct Idle(Mutex<HashMap<ClusterId, Use>>);
+
+struct Use {
+    packets: u64,
+    /// What a change would make different.
+    mark: String,
+    since: Instant,
+}
+
+impl Idle {
+    /// For how long the cluster wasn't used, nor changed; `None` where that isn't known, and right after a change.
+    pub fn of(&self, id: &ClusterId, mark: &str, now: Instant) -> Option<Duration> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(id).filter(|seen| seen.mark == mark).map(|seen| now.duration_since(seen.since))
+    }
+
+    /// It is looked at anew.
+    pub fn forget(&self, id: &ClusterId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    fn note(&self, id: &ClusterId, packets: u64, mark: String, now: Instant) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.get(id).is_none_or(|last| last.packets != packets || last.mark != mark) {
+            seen.insert(id.clone(), Use { packets, mark, since: now });
+        }
+    }
+}
+
+/// How long the cluster may go unused.
+pub fn after(cluster: &EKSClusterConfig) -> Option<Duration> {
+    let text = cluster.spec.hibernate_after.as_deref().filter(|_| !cluster.spec.imported)?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    number.parse::<u32>().ok().map(|number| Duration::from_secs(u64::from(number) * seconds))
+}
+
+/// What is different after every change that wakes a cluster: of its spec, of its node groups, of the annotation.
+pub fn mark(cluster: &EKSClusterConfig, nodegroups: &[Arc<Nodegroup>]) -> String {
+    let mut groups: Vec<String> = nodegroups
+        .iter()
+        .map(|group| format!("{}:{}", group.name_any(), group.metadata.generation.unwrap_or_default()))
+        .collect();
+    groups.sort();
+    let generation = cluster.metadata.generation.unwrap_or_default().to_string();
+    let woken = cluster.annotations().get(keys::ANNOTATION_WAKE).map(String::as_str).unwrap_or_default();
+    names::digest(&[&generation, woken, &groups.join(",")])[..16].to_owned()
+}
+
+/// Since when the cluster sleeps, to the second.
+pub fn since(cluster: &EKSClusterConfig, now: &Time) -> String {
+    let known = cluster.status.as_ref().and_then(|status| status.hibernated_since.clone());
+    known.unwrap_or_else(|| now.0.strftime("%FT%TZ").to_string())
+}
+
+/// What to say of a cluster that is stopped: since when and why, and how it comes back.
+pub fn at_rest(cluster: &EKSClusterConfig, sleeps: bool, now: &Time) -> Health {
+    let name = cluster.name_any();
+    if !sleeps || cluster.spec.state == Some(PowerState::Stopped) {
+        let text = "stopped, as spec.state asks, with all data kept; set spec.state to Running to start it";
+        return Health::Noted(Reason::Stopped, text.into());
+    }
+    let text = format!(
+        "asleep since {}, because nobody used it for {}; any change of it wakes it, and so does: k3eks wake {name}",
+        since(cluster, now),
+        cluster.spec.hibernate_after.as_deref().unwrap_or("so long"),
+    );
+    Health::Noted(Reason::Sleeping, text)
+}
+
+/// Whether the cluster sleeps, or is to fall asleep now.
+pub fn sleeps(
+    cluster: &EKSClusterConfig,
+    nodegroups: &[Arc<Nodegroup>],
+    idle: Option<Duration>,
+    is_busy: bool,
+) -> bool {
+    let Some(limit) = after(cluster) else { return false };
+    let slept = cluster.status.as_ref().and_then(|status| status.hibernated.as_deref());
+    slept == Some(mark(cluster, nodegroups).as_str()) || (!is_busy && idle.is_some_and(|idle| idle >= limit))
+}
+
+/// Whether nothing of the group is being made or changed.
+pub fn rests(group: &Nodegroup) -> bool {
+    let Some(status) = &group.status else { return false };
+    let ready = status.conditions.iter().find(|c| c.type_ == READY);
+    let at_work = [Reason::Queued, Reason::Creating, Reason::Updating].map(Reason::as_str);
+    status.observed_generation == group.metadata.generation
+        && ready.is_some_and(|c| !at_work.contains(&c.reason.as_str()))
+}
+
+/// Looks at how much clusters are used until `shutdown`.
+pub fn start(ctx: &Arc<Context>, shutdown: CancellationToken) {
+    tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone())));
+}
+
+async fn watch(ctx: Arc<Context>) {
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tick.tick().await;
+        for cluster in ctx.clusters.state() {
+            let id = validate::id(&cluster);
+            let Some(limit) = after(&cluster) else {
+                ctx.idle.forget(&id);
+                continue;
+            };
+            let active = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Active);
+            let provider = ctx.providers.of(&cluster).filter(|_| active);
+            let used = match provider {
+                Some(provider) => provider.used(&id).await,
+                None => Ok(None),
+            };
+            let mark = mark(&cluster, &ctx.nodegroups_of(&id));
+            match used {
+                Ok(Some(packets)) => ctx.idle.note(&id, packets, mark.clone(), Instant::now()),
+                Ok(None) => ctx.idle.forget(&id),
+                Err(error) => {
+                    tracing::debug!(cluster = %id, %error, "looking at how much the cluster is used");
+                    ctx.idle.forget(&id);
+                }
+            }
+            if ctx.idle.of(&id, &mark, Instant::now()).is_some_and(|idle| idle >= limit) {
+                tracing::info!(cluster = %id, after = cluster.spec.hibernate_after, "nobody uses the cluster; it is stopped until the next change");
+                ctx.wake.cluster(&id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn cluster(after: &str, hibernated: Option<&str>) -> EKSClusterConfig {
+        let object = json!({
+            "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "a", "generation": 3},
+            "spec": {"hibernateAfter": after}, "status": {"hibernated": hibernated},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn durations_are_seconds_minutes_or_hours() {
+        for (text, seconds) in [("30s", Some(30)), ("45m", Some(2700)), ("2h", Some(7200)), ("", None), ("h", None)] {
+            assert_eq!(after(&cluster(text, None)), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn it_falls_asleep_when_it_was_idle_long_enough_and_nothing_is_under_way() {
+        let idle = |seconds| Some(Duration::from_secs(seconds));
+        let cluster = cluster("60s", None);
+        assert!(!sleeps(&cluster, &[], idle(59), false) && sleeps(&cluster, &[], idle(60), false));
+        assert!(!sleeps(&cluster, &[], idle(60), true) && !sleeps(&cluster, &[], None, false));
+    }
+
+    #[test]
+    fn a_cluster_at_rest_says_since_when_and_how_it_comes_back() {
+        let now = Time(k8s_openapi::jiff::Timestamp::from_second(0).unwrap());
+        let fallen = at_rest(&cluster("30m", None), true, &now);
+        let Health::Noted(Reason::Sleeping, said) = &fallen else { panic!("{fallen:?}") };
+        for word in ["asleep since 1970-01-01T00:00:00Z", "nobody used it for 30m", "k3eks wake a"] {
+            assert!(said.contains(word), "{said}");
+        }
+        let mut later = cluster("30m", None);
+        later.status.as_mut().unwrap().hibernated_since = Some("1969-12-31T00:00:00Z".into());
+        assert!(matches!(at_rest(&later, true, &now), Health::Noted(_, said) if said.contains("since 1969-12-31")));
+        later.spec.state = Some(PowerState::Stopped);
+        assert!(
+            matches!(at_rest(&later, true, &now), Health::Noted(Reason::Stopped, said) if said.contains("Running"))
+        );
+    }
+
+    #[test]
+    fn every_change_wakes_it() {
+        let first = mark(&cluster("60s", None), &[]);
+        let asleep = cluster("60s", Some(&first));
+        assert!(sleeps(&asleep, &[], None, false));
+        let mut changed = asleep.clone();
+        changed.metadata.generation = Some(4);
+        assert!(!sleeps(&changed, &[], None, false));
+        let mut woken = asleep.clone();
+        woken.metadata.annotations = Some([(keys::ANNOTATION_WAKE.to_owned(), "now".to_owned())].into());
+        assert!(!sleeps(&woken, &[], None, false));
+        let group = json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": "g", "generation": 1}, "spec": {"clusterName": "a"}});
+        assert!(!sleeps(&asleep, &[Arc::new(serde_json::from_value(group).unwrap())], None, false));
+    }
+
+    #[test]
+    fn the_clock_runs_from_the_last_use() {
+        let (idle, id) = (Idle::default(), ClusterId { namespace: "a".into(), name: "b".into() });
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let (of, note) = (|at| idle.of(&id, "m", at), |packets, at| idle.note(&id, packets, "m".into(), at));
+        assert_eq!(of(begun), None);
+        note(7, begun);
+        note(7, after(5));
+        assert_eq!(of(after(9)), Some(Duration::from_secs(9)));
+        note(8, after(10));
+        assert_eq!(of(after(12)), Some(Duration::from_secs(2)));
+        assert_eq!(idle.of(&id, "changed", after(12)), None, "a change is as good as use");
+        idle.note(&id, 8, "changed".into(), after(13));
+        assert_eq!(idle.of(&id, "changed", after(14)), Some(Duration::from_secs(1)));
+        idle.forget(&id);
+        assert_eq!(of(after(12)), None);
+    }
+}

@@ -1,0 +1,172 @@
+//! Everything that a cluster's plan is made from, gathered in one place.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::{Resource, ResourceExt};
+
+use super::{access, argocd, authority, hibernation, inline, server, server_keys, validate};
+use crate::children::Child;
+use crate::context::Context;
+use crate::decision::Problem;
+use crate::tasks::{TaskView, Work};
+use crd::names::{Identity, claim, minor};
+use crd::{EKSClusterConfig, Nodegroup};
+use provider::{ClusterObservation, ClusterPlan, ClusterProvider, Error};
+
+/// What is known of a cluster at the moment of a reconcile.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The moment.
+    pub now: Time,
+    /// What the cluster is to be, or what is wrong with the spec.
+    pub plan: Result<ClusterPlan, Problem>,
+    /// Name of the provider.
+    pub provider: &'static str,
+    /// The provider's own name for the cluster.
+    pub provider_name: String,
+    /// Whether there is an API server to ask.
+    pub has_api_server: bool,
+    /// What the cluster is to become where the spec asks for another version than the one that runs, or why it can't.
+    pub target: Option<Result<ClusterPlan, Problem>>,
+    /// What exists, or why that isn't known.
+    pub world: Result<ClusterObservation, Error>,
+    /// Long work.
+    pub task: TaskView,
+    /// How long a failed cluster still has to wait for its next try.
+    pub wait: Option<Duration>,
+    /// The API server.
+    pub child: Child,
+    /// The cluster's node groups.
+    pub nodegroups: Vec<Arc<Nodegroup>>,
+    /// An older resource with the same identity.
+    pub twin: Option<String>,
+    /// Inline node groups that differ from the resources made of them.
+    pub inline: Vec<inline::Change>,
+    /// Digests of the tokens by which the identity service knows its API server.
+    pub webhook_tokens: Vec<String>,
+    /// The wish for another key of its service accounts.
+    pub rotation: Option<String>,
+    /// Its certificate authorities.
+    pub authorities: authority::Seen,
+    /// Whether it is stopped because nobody uses it, or is to be.
+    pub sleeps: bool,
+    /// Whether the servers have the files that they should have; `None` where this process hasn't looked yet.
+    pub configured: Option<bool>,
+    /// Whether the Secrets and the Service are written as they should be.
+    pub access_written: bool,
+}
+
+impl Observed {
+    /// What the cluster runs: the target once it is reached.
+    pub fn running(&self) -> Option<&ClusterPlan> {
+        match &self.target {
+            Some(Ok(target)) if self.reached(target) => Some(target),
+            _ => self.plan.as_ref().ok(),
+        }
+    }
+
+    /// Whether the servers have the target's image, and the API server says that it has its version.
+    pub fn reached(&self, target: &ClusterPlan) -> bool {
+        if !self.has_api_server {
+            return true;
+        }
+        let said = self.child.version.as_deref().and_then(minor);
+        self.on_image(target) && self.child.ready && said.is_some() && said == minor(&target.version)
+    }
+
+    /// Whether the servers have the target's image.
+    pub fn on_image(&self, target: &ClusterPlan) -> bool {
+        self.world.as_ref().is_ok_and(|w| !w.servers.is_empty() && w.servers.iter().all(|s| s.image == target.image))
+    }
+}
+
+/// Looks at everything. No I/O: it is all in caches that watches keep true.
+pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
+    let id = validate::id(cluster);
+    let provider = ctx.providers.of(cluster);
+    let mut plan = ctx
+        .settings
+        .accounts
+        .check(cluster)
+        .and_then(|()| argocd::check(cluster, &ctx.settings))
+        .and_then(|()| validate::validate(cluster, &ctx.settings.default_version, provider));
+    let imported = cluster.spec.imported;
+    let has_api_server = imported || provider.is_some_and(|p| p.has_api_server());
+    if let Some(plan) = plan.as_mut().ok().filter(|_| has_api_server && !imported) {
+        let providers = ctx.members.of(&id);
+        plan.server = server::settings(plan, cluster, ctx.settings.identity.as_ref(), &providers);
+    }
+    let world = match (&plan, provider) {
+        (Ok(plan), Some(provider)) if !imported => provider.observe_cluster(plan),
+        _ => Ok(ClusterObservation::default()),
+    };
+    let key = cluster.uid().unwrap_or_default();
+    let child = ctx.children.view(&id);
+    let said = child.version.as_deref().and_then(minor).filter(|_| imported);
+    if let (Ok(plan), Some(minor)) = (&mut plan, said) {
+        plan.version = format!("1.{minor}");
+    }
+    let nodegroups = ctx.nodegroups_of(&id);
+    let task = ctx.tasks.view(&key);
+    let at_work = |task: &TaskView| !matches!(task, TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..));
+    let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::rests(group));
+    // Of most clusters nobody asks for the mark.
+    let idle = hibernation::after(cluster)
+        .and_then(|_| ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
+    let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
+    Observed {
+        now: Time(Timestamp::now()),
+        provider: provider.map_or("k3d", |p| p.name()),
+        provider_name: provider.map(|p| p.cluster_name(&id)).unwrap_or_default(),
+        has_api_server,
+        target: plan.as_ref().ok().and_then(|plan| target(cluster, provider, plan, &world, &task, &nodegroups)),
+        world,
+        task,
+        sleeps: hibernation::sleeps(cluster, &nodegroups, idle, is_busy),
+        wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
+        webhook_tokens: server_keys::shown(cluster, &ctx.owned),
+        rotation: server_keys::wish(cluster, &ctx.owned),
+        configured: match (&plan, &child.configured) {
+            (Ok(plan), _) if plan.server.files.is_empty() => Some(true),
+            (Ok(plan), Some(given)) => Some(*given == server::digest(plan, cluster)),
+            _ => None,
+        },
+        authorities: authority::Seen::of(cluster, ctx, child.access.as_ref().map(|access| access.ca_pem.as_str())),
+        child,
+        inline: inline::changes(cluster, &nodegroups),
+        nodegroups,
+        twin: twin(cluster, ctx),
+        access_written,
+        plan,
+    }
+}
+
+/// What the cluster is to become, or why it can't. What was begun goes on.
+fn target(
+    cluster: &EKSClusterConfig,
+    provider: Option<&Arc<dyn ClusterProvider>>,
+    plan: &ClusterPlan,
+    world: &Result<ClusterObservation, Error>,
+    task: &TaskView,
+    groups: &[Arc<Nodegroup>],
+) -> Option<Result<ClusterPlan, Problem>> {
+    let target = validate::target(cluster, provider, plan)?;
+    let at_work = matches!(task, TaskView::Queued(Work::Upgrade) | TaskView::Running(Work::Upgrade, _));
+    let begun = world.as_ref().is_ok_and(|world| world.servers.iter().any(|server| server.image != plan.image));
+    Some(if at_work || begun { target } else { validate::groups_first(target, plan, groups) })
+}
+
+/// Another resource that the identity belongs to.
+fn twin(cluster: &EKSClusterConfig, ctx: &Context) -> Option<String> {
+    let identity = Identity::of(cluster);
+    let mine = claim(cluster);
+    let other = ctx
+        .clusters
+        .state()
+        .into_iter()
+        .find(|other| other.uid() != cluster.uid() && Identity::of(other) == identity && claim(other) < mine)?;
+    Some(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+}

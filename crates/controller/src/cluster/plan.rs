@@ -1,0 +1,367 @@
+//! The next action for a cluster, from what was observed. Synchronous, no client.
+
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use super::authority::{self, Wanted};
+use super::control_plane;
+use super::import;
+use super::inline::Change;
+use super::observe::Observed;
+use super::strays;
+use crate::decision::{Decision, failing, step_message};
+use crate::nodegroup::marks;
+use crate::tasks::{TaskView, Work};
+use crd::cluster::PowerState;
+use crd::conditions::{Health, Reason, STALLED};
+use crd::phase::Phase;
+use crd::{EKSClusterConfig, keys};
+use provider::{ClusterObservation, ClusterPlan, NodeObservation, Retry, Step};
+
+/// While something that sends no events is waited for.
+pub const SOON: Duration = Duration::from_millis(300);
+/// A look at everything now and then, whatever events were or weren't seen.
+pub const ROUTINE: Duration = Duration::from_secs(600);
+
+/// One action.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Put our finalizer on the resource.
+    AddFinalizer,
+    /// Take our finalizer off: nothing is left.
+    Finish,
+    /// Let go of a cluster that was found, not made, and take our finalizer off.
+    Release(Option<ClusterPlan>),
+    /// Delete these Nodegroup resources.
+    DeleteNodegroups(Vec<String>),
+    /// Tell running work to stop.
+    Cancel,
+    /// Begin to remove the cluster.
+    StartDelete,
+    /// Begin to make the cluster.
+    StartCreate(ClusterPlan),
+    /// Begin to start what is stopped.
+    StartStart(ClusterPlan),
+    /// Begin to stop what runs.
+    StartStop,
+    /// Begin to bring the cluster to another version.
+    StartUpgrade(ClusterPlan),
+    /// Bring inline node groups and their resources together.
+    SyncNodegroups(Vec<Change>),
+    /// Write the Secrets and the Service.
+    WriteAccess,
+    /// Give the servers the files that they should have, and restart them where that is needed; with another key for service
+    /// accounts, if there is such a wish.
+    Configure(ClusterPlan, Option<String>),
+    /// Change the taint that keeps pods off the servers.
+    TaintServers(Vec<marks::Change>),
+    /// Have the pods of these servers move to nodes.
+    ClearServers(Vec<String>),
+    /// Delete these Node objects: no machine and no node group stands behind them.
+    DeleteNodeObjects(Vec<String>),
+    /// Make a resource of the certificate authority that the cluster was made with.
+    AdoptAuthority(ClusterPlan),
+    /// Begin to give the servers other certificate authorities.
+    Certify(ClusterPlan, Wanted),
+    /// Nothing to do but to say how things stand.
+    Nothing,
+    /// How things stand will be known in a moment: leave the status as it is and look again.
+    LookAgain,
+}
+
+type Plan = Decision<Next>;
+
+/// The next action for `cluster`.
+pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
+    let ours = cluster.finalizers().iter().any(|f| f == keys::FINALIZER);
+    if cluster.metadata.deletion_timestamp.is_some() {
+        return if ours { delete(cluster, seen) } else { Decision::new(Next::Nothing, Phase::Deleting, deleting("")) };
+    }
+    let old = cluster.status.as_ref().and_then(|s| s.phase);
+    if let Some(twin) = &seen.twin {
+        let message = format!(
+            "{twin} has the same account, region and displayName and is older; nothing is done for this resource until one of them is deleted"
+        );
+        // The other one's end wakes nobody here.
+        return held(Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON * 5);
+    }
+    if !ours {
+        let health = Health::Progressing(Reason::Creating, "the cluster was accepted".into());
+        return Decision::new(Next::AddFinalizer, old.unwrap_or(Phase::Creating), health);
+    }
+    let spec = match &seen.plan {
+        Ok(spec) => spec,
+        Err(problem) => {
+            // One that doesn't run isn't Active because of a mistake in its spec: its nodes would be taken for dead ones.
+            let phase = match old {
+                Some(phase @ (Phase::Stopped | Phase::Updating)) => phase,
+                _ if begun(cluster) => Phase::Active,
+                _ => Phase::Failed,
+            };
+            return held(phase, problem.health.clone());
+        }
+    };
+    if spec.import.is_some() {
+        return import::plan(cluster, seen);
+    }
+    match &seen.world {
+        Ok(world) => towards(cluster, seen, spec, world),
+        Err(error) => {
+            let phase = old.unwrap_or(Phase::Creating);
+            Decision::new(Next::Nothing, phase, failing(error)).after(Duration::from_secs(5))
+        }
+    }
+}
+
+/// The next action towards what the spec asks for, from the servers that exist.
+fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> Plan {
+    let begun = begun(cluster);
+    let servers = &world.servers;
+    if let Some(plan) = power::stop(cluster, seen, servers) {
+        return plan;
+    }
+    if let Some(plan) = power::interrupted(cluster, seen, spec, world) {
+        return plan;
+    }
+    let was = cluster.status.as_ref().and_then(|s| s.phase);
+    let running = runs(seen, spec, world);
+    let whole = world.nodes.iter().all(NodeObservation::runs);
+    // Nodes that are still being started would be taken for dead ones.
+    let starting = begun && matches!(seen.task, TaskView::Running(Work::Start, _));
+    // The version was changed before the cluster was ever Active: what was begun for the other one isn't used.
+    let outdated = !begun && seen.has_api_server && servers.iter().any(|server| server.image != spec.image);
+    if running && !starting && !outdated && (seen.child.ready || !seen.has_api_server) {
+        return up(cluster, seen);
+    }
+    if running && begun && seen.task == TaskView::Idle && !seen.child.is_known() {
+        return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(SOON);
+    }
+    // Of several servers one may die: the others answer, and nothing of the cluster changes.
+    let answers = begun && spec.servers > 1 && world.has_quorum(spec.servers) && (whole || was == Some(Phase::Active));
+    if let Some(mut waiting) = at_work(cluster, seen, begun) {
+        if answers
+            && matches!(
+                seen.task,
+                TaskView::Queued(Work::Start) | TaskView::Running(Work::Start, _) | TaskView::Failed(..)
+            )
+        {
+            waiting.phase = Phase::Active;
+        }
+        return waiting;
+    }
+    let phase = match begun {
+        true if answers => Phase::Active,
+        true => Phase::Updating,
+        false => Phase::Creating,
+    };
+    if servers.is_empty() || outdated || (!begun && seen.task != TaskView::Finished(Work::Create)) {
+        let what =
+            if begun { "the cluster's server is gone; making it anew" } else { "Creating: waiting for a free slot" };
+        let health = Health::Progressing(if begun { Reason::Creating } else { Reason::Queued }, what.into());
+        return Decision::new(Next::StartCreate(spec.clone()), phase, health);
+    }
+    if !running {
+        let (reason, what) = if was == Some(Phase::Stopped) {
+            (Reason::Updating, "Starting")
+        } else if answers {
+            (Reason::Unreachable, "a server of the cluster is gone, the others answer; bringing it back")
+        } else {
+            (Reason::Unreachable, "the cluster is stopped; starting it")
+        };
+        let health = Health::Progressing(reason, what.into());
+        return Decision::new(Next::StartStart(spec.clone()), phase, health);
+    }
+    silent(seen, begun, phase)
+}
+
+fn runs(seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> bool {
+    !world.servers.is_empty() && world.runs(if seen.has_api_server { spec.servers } else { 1 })
+}
+
+/// The server runs, but its API server doesn't answer.
+fn silent(seen: &Observed, begun: bool, phase: Phase) -> Plan {
+    if let Some(Ok(target)) = seen.target.as_ref().filter(|t| t.as_ref().is_ok_and(|t| seen.on_image(t))) {
+        // An upgrade was interrupted while the new server came up.
+        let health = Health::Progressing(Reason::Updating, format!("Upgrading to {}", target.version));
+        return Decision::new(Next::StartUpgrade(target.clone()), Phase::Updating, health);
+    }
+    let health = if begun {
+        Health::Failing(Reason::Unreachable, format!("the API server can't be reached: {}", seen.child.problem))
+    } else {
+        Health::Progressing(Reason::Creating, format!("waiting for the API server: {}", seen.child.problem))
+    };
+    Decision::new(Next::Nothing, if begun { Phase::Active } else { phase }, health).after(Duration::from_secs(5))
+}
+
+/// Whether the cluster was Active before.
+pub fn begun(cluster: &EKSClusterConfig) -> bool {
+    cluster.status.as_ref().is_some_and(|s| s.active_since.is_some())
+}
+
+/// Whether the cluster isn't to run: because that is asked for, or because nobody uses it.
+pub fn rests(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
+    cluster.spec.state == Some(PowerState::Stopped) || seen.sleeps
+}
+
+fn held(phase: Phase, health: Health) -> Plan {
+    Decision::new(Next::Nothing, phase, health).after(ROUTINE)
+}
+
+fn deleting(message: &str) -> Health {
+    let message = if message.is_empty() { "the cluster is being deleted" } else { message };
+    Health::Progressing(Reason::Deleting, message.into())
+}
+
+/// Work is under way or failed a moment ago: wait. `None` where something may be begun.
+fn at_work(cluster: &EKSClusterConfig, seen: &Observed, begun: bool) -> Option<Plan> {
+    let phase = if begun { Phase::Updating } else { Phase::Creating };
+    let progressing = |reason, message: String| {
+        let next = if cluster.metadata.deletion_timestamp.is_none() && !seen.inline.is_empty() {
+            Next::SyncNodegroups(seen.inline.clone())
+        } else {
+            Next::Nothing
+        };
+        Some(Decision::new(next, phase, Health::Progressing(reason, message)))
+    };
+    match &seen.task {
+        TaskView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", verb(*work))),
+        TaskView::Running(work, step) => progressing(reason(*work), step_message(verb(*work), step)),
+        TaskView::Stopping(work) => progressing(reason(*work), step_message(verb(*work), &Step::default())),
+        TaskView::Failed(_, error) => seen.wait.map(|wait| {
+            let phase = if matches!(error, provider::Error::Unavailable { .. }) { phase } else { Phase::Failed };
+            Decision::new(Next::Nothing, phase, failing(error)).after(wait)
+        }),
+        TaskView::Idle | TaskView::Finished(_) => None,
+    }
+}
+
+const fn verb(work: Work) -> &'static str {
+    match work {
+        Work::Start => "Starting",
+        Work::Stop => "Stopping",
+        Work::Upgrade => "Upgrading",
+        Work::Configure => "Configuring",
+        Work::Certify => "Certifying",
+        Work::Delete => "Deleting",
+        Work::Create | Work::AddNodes | Work::RemoveNodes | Work::Drain => "Creating",
+    }
+}
+
+const fn reason(work: Work) -> Reason {
+    match work {
+        Work::Upgrade | Work::Configure | Work::Certify => Reason::Updating,
+        _ => Reason::Creating,
+    }
+}
+
+/// The API server answers: see to what belongs around it.
+fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
+    if let Some(mut upgrading) = upgrade::plan(cluster, seen) {
+        // A version that is refused because of node groups mustn't keep them from theirs.
+        if matches!(seen.target, Some(Err(_))) && !seen.inline.is_empty() {
+            upgrading.next = Next::SyncNodegroups(seen.inline.clone());
+        }
+        return upgrading;
+    }
+    if let Some(configuring) = configure::plan(cluster, seen) {
+        return configuring;
+    }
+    let ready = || Decision::new(Next::Nothing, Phase::Active, Health::Ready).after(ROUTINE);
+    let certifying = authority::plan(cluster, seen).unwrap_or_else(ready);
+    let sync = (!seen.inline.is_empty()).then(|| Next::SyncNodegroups(seen.inline.clone()));
+    let rest = around(cluster, seen, certifying.phase, certifying.next.clone());
+    // An entry that was refused mustn't hold up the rest.
+    let next = match sync {
+        Some(_) if was_refused(cluster) && rest != Next::Nothing => rest,
+        Some(sync) => sync,
+        None => rest,
+    };
+    let decision = Decision { next, ..certifying };
+    match decision.next {
+        Next::TaintServers(_) => decision.after(control_plane::AGAIN),
+        // A disruption budget may hold a pod for as long as it likes.
+        Next::ClearServers(_) => decision.after(control_plane::AGAIN * 12),
+        _ => decision,
+    }
+}
+
+/// Whether what this very spec asks for was refused.
+fn was_refused(cluster: &EKSClusterConfig) -> bool {
+    let conditions = cluster.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    let refused = conditions.iter().find(|c| c.type_ == STALLED && c.status == "True");
+    refused.is_some_and(|c| c.reason == "InvalidSpec" && c.observed_generation == cluster.metadata.generation)
+}
+
+/// What belongs around a cluster, beside its node groups.
+fn around(cluster: &EKSClusterConfig, seen: &Observed, phase: Phase, certifying: Next) -> Next {
+    if !seen.access_written {
+        Next::WriteAccess
+    } else if certifying != Next::Nothing {
+        certifying
+    } else if let Some(strays) = strays::of(seen) {
+        Next::DeleteNodeObjects(strays)
+    } else if let Some(plan) = seen.running().filter(|_| seen.configured.is_none() && phase == Phase::Active) {
+        Next::Configure(plan.clone(), None)
+    } else {
+        control_plane::plan(cluster, seen).unwrap_or(Next::Nothing)
+    }
+}
+
+/// Deletion: node groups first, then the cluster, then our finalizer.
+fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
+    let phase = Phase::Deleting;
+    if cluster.spec.deletion_protection == Some(true) {
+        let message = "deletion is refused while deletionProtection is true; set it to false to let the deletion go on";
+        let phase = cluster.status.as_ref().and_then(|s| s.phase).unwrap_or(Phase::Active);
+        return held(phase, Health::Stalled(Reason::DeletionProtected, message.into()));
+    }
+    let live = seen.nodegroups.iter().filter(|g| g.metadata.deletion_timestamp.is_none());
+    let live: Vec<String> = live.map(|g| g.name_any()).collect();
+    if !live.is_empty() {
+        return Decision::new(Next::DeleteNodegroups(live), phase, deleting("deleting the node groups")).after(SOON);
+    }
+    if cluster.spec.imported {
+        return if seen.nodegroups.is_empty() {
+            Decision::new(Next::Release(seen.plan.as_ref().ok().cloned()), phase, deleting("letting go of the cluster"))
+        } else {
+            Decision::new(Next::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON)
+        };
+    }
+    match &seen.task {
+        TaskView::Queued(w) | TaskView::Running(w, _) if *w != Work::Delete => {
+            return Decision::new(Next::Cancel, phase, deleting("stopping what is under way"));
+        }
+        TaskView::Stopping(_) => {
+            return Decision::new(Next::Nothing, phase, deleting("stopping what is under way")).after(SOON);
+        }
+        TaskView::Queued(_) | TaskView::Running(..) => {
+            return Decision::new(Next::Nothing, phase, deleting("removing servers and nodes"));
+        }
+        TaskView::Finished(Work::Delete) if seen.nodegroups.is_empty() => {
+            return Decision::new(Next::Finish, phase, deleting(""));
+        }
+        TaskView::Failed(Work::Delete, error) if seen.wait.is_some() => {
+            return Decision { next: Next::Nothing, phase, health: failing(error), again: seen.wait };
+        }
+        _ => {}
+    }
+    if !seen.nodegroups.is_empty() {
+        return Decision::new(Next::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON);
+    }
+    let never_made = cluster.status.as_ref().is_none_or(|s| s.applied.is_none());
+    if seen.provider_name.is_empty() && never_made {
+        return Decision::new(Next::Finish, phase, deleting(""));
+    }
+    if seen.provider_name.is_empty() {
+        let message = "the cluster's provider is turned off in this operator; start it with --provider k3d to let the deletion go on";
+        return held(phase, Health::Stalled(Reason::ProviderUnavailable, message.into()));
+    }
+    Decision::new(Next::StartDelete, phase, deleting("removing servers and nodes"))
+}
+
+mod configure;
+mod power;
+#[cfg(test)]
+mod tests;
+mod upgrade;

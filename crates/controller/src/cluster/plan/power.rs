@@ -1,0 +1,69 @@
+//! What is to be done for a cluster that is to stop, or whose stop or start came to no end.
+
+use super::{
+    ClusterObservation, ClusterPlan, Decision, EKSClusterConfig, Health, Next, NodeObservation, Observed, Phase, Plan,
+    Reason, SOON, TaskView, Work, begun, failing, held, rests, runs,
+};
+use crate::cluster::hibernation;
+use provider::{ContainerState, ServerObservation};
+
+/// Towards a cluster that doesn't run; `None` where that isn't asked for, or there is nothing that could be stopped.
+pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
+    if !rests(cluster, seen) || !begun(cluster) {
+        return None;
+    }
+    let progressing = |next, message: &str| {
+        Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into())))
+    };
+    match &seen.task {
+        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+            return progressing(Next::Nothing, "Stopping").map(|plan| plan.after(SOON));
+        }
+        TaskView::Failed(Work::Stop, error) if seen.wait.is_some() => {
+            return Some(Decision {
+                next: Next::Nothing,
+                phase: Phase::Updating,
+                health: failing(error),
+                again: seen.wait,
+            });
+        }
+        _ => {}
+    }
+    // A server that died leaves its nodes running.
+    let nodes = seen.world.as_ref().is_ok_and(|world| world.nodes.iter().any(NodeObservation::runs));
+    let runs = nodes || servers.iter().any(|server| server.state == ContainerState::Running);
+    if runs && seen.has_api_server {
+        return progressing(Next::StartStop, "Stopping");
+    }
+    (!servers.is_empty()).then(|| held(Phase::Stopped, hibernation::at_rest(cluster, seen.sleeps, &seen.now)))
+}
+
+/// A stop that is under way although nobody wants it any more, or a start that didn't come to its end. `None` where there is neither.
+pub fn interrupted(
+    cluster: &EKSClusterConfig,
+    seen: &Observed,
+    spec: &ClusterPlan,
+    world: &ClusterObservation,
+) -> Option<Plan> {
+    let starting = |next, message: &str| {
+        Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into()))
+    };
+    match &seen.task {
+        TaskView::Queued(Work::Stop) | TaskView::Running(Work::Stop, _) | TaskView::Stopping(Work::Stop) => {
+            return Some(starting(Next::Nothing, "Starting: waiting for it to be stopped").after(SOON));
+        }
+        TaskView::Idle | TaskView::Failed(..) => {}
+        _ => return None,
+    }
+    // Only of a cluster that is Active a node that doesn't run has died: of any other it hasn't been started yet.
+    let active = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Active);
+    let halfway =
+        begun(cluster) && !active && runs(seen, spec, world) && !world.nodes.iter().all(NodeObservation::runs);
+    match (&seen.task, seen.wait) {
+        _ if !halfway => None,
+        (TaskView::Failed(_, error), Some(wait)) => {
+            Some(Decision::new(Next::Nothing, Phase::Updating, failing(error)).after(wait))
+        }
+        _ => Some(starting(Next::StartStart(spec.clone()), "Starting")),
+    }
+}

@@ -1,0 +1,317 @@
+//! What a cluster's servers are started with, and what leads the cluster to the identity service.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::endpoint_access;
+use crd::cluster::LoggingType;
+use crd::identity_service::{self as service, nth_address};
+use crd::names::{self, Identity, minor};
+use crd::{EKSClusterConfig, IdentityProviderConfig};
+use provider::{ClusterId, ClusterPlan, FileKind, ServerFile, ServerSettings};
+
+/// Where child clusters reach the identity service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityService {
+    /// Address on the clusters' network.
+    pub host: String,
+    /// Port of the webhooks, HTTPS.
+    pub webhook_port: u16,
+    /// Port of what pods ask, HTTP.
+    pub pods_port: u16,
+    /// Its certificate authority, PEM.
+    pub ca_pem: String,
+}
+
+/// The API server's configuration for tokens.
+const WEBHOOK: &str = "/etc/k3eks/token-webhook.yaml";
+/// The API server's configuration for admission, which leads to the next one.
+const ADMISSION: &str = "/etc/k3eks/admission.yaml";
+/// What it shows to webhooks of admission.
+const ADMISSION_WEBHOOKS: &str = "/etc/k3eks/admission-webhooks.yaml";
+/// The token by which the identity service knows the API server.
+pub const WEBHOOK_TOKEN: &str = "/etc/k3eks/webhook-token";
+/// The key that tokens of service accounts are signed with.
+pub const SIGNING: &str = "/etc/k3eks/service-account.key";
+/// How the API server keeps Secrets.
+const ENCRYPTION: &str = "/etc/k3eks/encryption.yaml";
+/// What it writes into its audit log.
+const AUDIT: &str = "/etc/k3eks/audit-policy.yaml";
+/// Its audit log, where the node's own `logs` endpoint shows it.
+const AUDIT_LOG: &str = "/var/log/k3eks/audit.log";
+/// The public keys that they are checked with.
+pub const CHECKING: &str = "/etc/k3eks/service-account.pub";
+/// The API server's configuration for tokens of OIDC providers, which it reads again whenever it changes.
+const AUTHENTICATION: &str = "/etc/k3eks/authentication.yaml";
+/// The first minor version of Kubernetes that reads [`AUTHENTICATION`] without being told to.
+const STRUCTURED: u32 = 30;
+/// How long the API server remembers whom a token belongs to.
+const REMEMBERED: &str = "1s";
+/// Whom tokens of service accounts are for where they name nobody: that of EKS, then those of k3s.
+const AUDIENCES: &str = "https://kubernetes.default.svc,https://kubernetes.default.svc.cluster.local,k3s";
+
+/// What the servers of `plan` are started with.
+pub fn settings(
+    plan: &ClusterPlan,
+    cluster: &EKSClusterConfig,
+    wanted: Option<&IdentityService>,
+    providers: &[Arc<IdentityProviderConfig>],
+) -> ServerSettings {
+    let mut settings = ServerSettings::default();
+    if let Some(dns) = nth_address(&plan.service_cidr, service::DNS) {
+        settings.arguments.push(format!("--cluster-dns={dns}"));
+    }
+    for argument in [
+        format!("audit-policy-file={AUDIT}"),
+        format!("audit-log-path={AUDIT_LOG}"),
+        "audit-log-maxsize=10".to_owned(),
+        "audit-log-maxbackup=2".to_owned(),
+        format!("encryption-provider-config={ENCRYPTION}"),
+        // k3s says so itself, but not where it is given a configuration of who is who.
+        "anonymous-auth=false".to_owned(),
+    ] {
+        settings.arguments.push(format!("--kube-apiserver-arg={argument}"));
+    }
+    settings.files.push(file(AUDIT, &audit(cluster.spec.logging_types.contains(&LoggingType::Audit))));
+    settings.endpoint = endpoint_access::endpoint(cluster);
+    let identity = Identity::of(cluster);
+    let Some((wanted, address)) = wanted.zip(nth_address(&plan.service_cidr, service::ADDRESS)) else {
+        return settings;
+    };
+    let mut argument = |text: String| settings.arguments.push(format!("--kube-apiserver-arg={text}"));
+    let issuer = identity.oidc_issuer();
+    argument(format!("authentication-token-webhook-config-file={WEBHOOK}"));
+    argument("authentication-token-webhook-version=v1".into());
+    argument(format!("authentication-token-webhook-cache-ttl={REMEMBERED}"));
+    argument(format!("admission-control-config-file={ADMISSION}"));
+    argument(format!("service-account-issuer={issuer}"));
+    argument(format!("service-account-jwks-uri={issuer}/keys"));
+    argument(format!("api-audiences={AUDIENCES}"));
+    argument(format!("service-account-signing-key-file={SIGNING}"));
+    argument(format!("service-account-key-file={CHECKING}"));
+    settings.arguments.push(format!("--kube-controller-manager-arg=service-account-private-key-file={SIGNING}"));
+    settings.files.push(file(WEBHOOK, &webhook(&plan.id, &address, &wanted.ca_pem)));
+    settings.files.push(file(ADMISSION, &admission()));
+    settings.files.push(file(ADMISSION_WEBHOOKS, &admission_webhooks()));
+    if is_structured(&plan.version) {
+        settings.arguments.push(format!("--kube-apiserver-arg=authentication-config={AUTHENTICATION}"));
+        let jwt: Vec<Value> = providers.iter().map(|provider| authenticator(provider)).collect();
+        settings.files.push(ServerFile { kind: FileKind::Watched, ..file(AUTHENTICATION, &authentication(&jwt)) });
+    }
+    settings
+}
+
+/// Whether the API server of this version reads [`AUTHENTICATION`].
+pub fn is_structured(version: &str) -> bool {
+    minor(version).is_some_and(|minor| minor >= STRUCTURED)
+}
+
+/// An OIDC provider, as the API server is told of it. Defaults are EKS's: names get the issuer before them, unless they are
+/// e-mail addresses or the prefix is `-`.
+fn authenticator(config: &IdentityProviderConfig) -> Value {
+    let spec = &config.spec;
+    let claim = spec.username_claim.as_deref().unwrap_or("sub");
+    let prefix = match spec.username_prefix.as_deref() {
+        Some("-") => String::new(),
+        Some(prefix) => prefix.to_owned(),
+        None if claim == "email" => String::new(),
+        None => format!("{}#", spec.issuer_url),
+    };
+    let mut jwt = json!({
+        "issuer": {"url": spec.issuer_url, "audiences": [spec.client_id]},
+        "claimMappings": {"username": {"claim": claim, "prefix": prefix}},
+    });
+    if let Some(ca) = &spec.certificate_authority {
+        jwt["issuer"]["certificateAuthority"] = ca.as_str().into();
+    }
+    if let Some(groups) = &spec.groups_claim {
+        jwt["claimMappings"]["groups"] =
+            json!({"claim": groups, "prefix": spec.groups_prefix.as_deref().unwrap_or("")});
+    }
+    let rules = spec.required_claims.iter().map(|(claim, value)| json!({"claim": claim, "requiredValue": value}));
+    let rules: Vec<Value> = rules.collect();
+    if !rules.is_empty() {
+        jwt["claimValidationRules"] = rules.into();
+    }
+    jwt
+}
+
+/// What tells the configuration that `plan` and the spec ask for from others.
+pub fn digest(plan: &ClusterPlan, cluster: &EKSClusterConfig) -> String {
+    let mut parts: Vec<&str> = plan.server.files.iter().flat_map(|f| [f.path.as_str(), f.content.as_str()]).collect();
+    let endpoint = format!("{:?}", plan.server.endpoint);
+    parts.push(&endpoint);
+    parts.push(if is_encrypted(cluster) { "encrypted" } else { "plain" });
+    names::digest(&parts)
+}
+
+/// Whether Secrets are to be kept encrypted.
+pub fn is_encrypted(cluster: &EKSClusterConfig) -> bool {
+    cluster.spec.secrets_encryption == Some(true)
+}
+
+/// A file that the servers read when they start.
+pub fn file(path: &str, content: &Value) -> ServerFile {
+    // k3d takes text of one line for the name of a file.
+    ServerFile { path: path.to_owned(), content: format!("# Written by k3eks.\n{content}\n"), kind: FileKind::Read }
+}
+
+/// What the API server writes into its audit log: who did what to which object, where that is asked for. Never what was in it.
+fn audit(on: bool) -> Value {
+    let level = if on { "Metadata" } else { "None" };
+    json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": level}]})
+}
+
+/// How the API server keeps Secrets: encrypted with this key, of 32 bytes in base64, where there is one.
+pub fn encryption(key: Option<&str>) -> ServerFile {
+    let mut providers = vec![json!({"identity": {}})];
+    if let Some(key) = key {
+        providers.insert(0, json!({"secretbox": {"keys": [{"name": "k3eks", "secret": key}]}}));
+    }
+    let resources = json!([{"resources": ["secrets"], "providers": providers}]);
+    file(
+        ENCRYPTION,
+        &json!({"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration", "resources": resources}),
+    )
+}
+
+/// The API server's configuration of OIDC providers.
+fn authentication(jwt: &[Value]) -> Value {
+    json!({"apiVersion": "apiserver.config.k8s.io/v1beta1", "kind": "AuthenticationConfiguration", "jwt": jwt})
+}
+
+/// A kubeconfig that leads the API server to the review of tokens.
+fn webhook(id: &ClusterId, address: &str, ca_pem: &str) -> Value {
+    let server = format!("https://{address}{}", service::review_path(&id.namespace, &id.name));
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "k3eks", "cluster": {
+            "server": server,
+            "certificate-authority-data": STANDARD.encode(ca_pem),
+            "tls-server-name": service::SERVER_NAME,
+        }}],
+        "users": [{"name": "k3eks", "user": {"tokenFile": WEBHOOK_TOKEN}}],
+        "contexts": [{"name": "k3eks", "context": {"cluster": "k3eks", "user": "k3eks"}}],
+        "current-context": "k3eks",
+    })
+}
+
+/// The API server's configuration for admission.
+fn admission() -> Value {
+    let webhooks = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1", "kind": "WebhookAdmissionConfiguration",
+        "kubeConfigFile": ADMISSION_WEBHOOKS,
+    });
+    let plugins = json!([{"name": "MutatingAdmissionWebhook", "configuration": webhooks}]);
+    json!({"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration", "plugins": plugins})
+}
+
+/// A kubeconfig with what the API server shows to the identity service, and to no other webhook.
+fn admission_webhooks() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Config",
+        "users": [{"name": service::SERVER_NAME, "user": {"tokenFile": WEBHOOK_TOKEN}}],
+    })
+}
+
+/// The objects in the child cluster that lead to the identity service: path of the API, body. Its addresses are told twice, as kube-proxy reads
+/// them and as the API server does up to Kubernetes 1.33, which calls its webhooks where they are and not by their Service.
+pub fn objects(plan: &ClusterPlan, wanted: &IdentityService) -> Vec<(String, Value)> {
+    let Some(address) = nth_address(&plan.service_cidr, service::ADDRESS) else { return Vec::new() };
+    let (name, namespace) = (service::SERVICE, service::NAMESPACE);
+    let labels = json!({"app.kubernetes.io/managed-by": "k3eks"});
+    let core = format!("/api/v1/namespaces/{namespace}/services/{name}");
+    let in_cluster = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "type": "ClusterIP", "clusterIP": address,
+            "ports": [
+                {"name": "https", "port": 443, "protocol": "TCP", "targetPort": wanted.webhook_port},
+                {"name": "http", "port": 80, "protocol": "TCP", "targetPort": wanted.pods_port},
+            ],
+        },
+    });
+    let mut unmirrored = labels.clone();
+    unmirrored["endpointslice.kubernetes.io/skip-mirror"] = "true".into();
+    let endpoints = json!({
+        "apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": name, "namespace": namespace, "labels": unmirrored},
+        "subsets": [{"addresses": [{"ip": wanted.host}], "ports": ports(wanted)}],
+    });
+    let mut labelled = labels.clone();
+    labelled["kubernetes.io/service-name"] = name.into();
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {"name": name, "namespace": namespace, "labels": labelled},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [wanted.host], "conditions": {"ready": true}}],
+        "ports": ports(wanted),
+    });
+    let admission = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": "pod-identity-webhook", "labels": labels},
+        "webhooks": [{
+            "name": "iam-for-pods.amazonaws.com",
+            "clientConfig": {
+                "service": {
+                    "name": name, "namespace": namespace, "port": 443,
+                    "path": service::admission_path(&plan.id.namespace, &plan.id.name),
+                },
+                "caBundle": STANDARD.encode(&wanted.ca_pem),
+            },
+            "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+            "objectSelector": {"matchExpressions": [{"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}]},
+            "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
+            "reinvocationPolicy": "IfNeeded", "timeoutSeconds": 5,
+        }],
+    });
+    vec![
+        (core, in_cluster),
+        (format!("/api/v1/namespaces/{namespace}/endpoints/{name}"), endpoints),
+        (format!("/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices/{name}"), slice),
+        (
+            "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook".to_owned(),
+            admission,
+        ),
+    ]
+}
+
+/// Where the identity service listens.
+fn ports(wanted: &IdentityService) -> Value {
+    json!([
+        {"name": "https", "port": wanted.webhook_port, "protocol": "TCP"},
+        {"name": "http", "port": wanted.pods_port, "protocol": "TCP"},
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    fn service() -> IdentityService {
+        IdentityService { host: "172.18.0.2".into(), webhook_port: 9443, pods_port: 9080, ca_pem: "CA".into() }
+    }
+
+    #[test]
+    fn the_identity_service_is_found_by_both_kinds_of_endpoints_and_is_no_load_balancer() {
+        let all = objects(&fixtures::cluster_plan(), &service());
+        let of = |kind: &str| &all.iter().find(|(_, body)| body["kind"] == kind).unwrap().1;
+        let endpoints = of("Endpoints");
+        assert_eq!(endpoints["subsets"][0]["addresses"], json!([{"ip": "172.18.0.2"}]));
+        assert_eq!(endpoints["subsets"][0]["ports"], of("EndpointSlice")["ports"]);
+        assert_eq!(endpoints["metadata"]["labels"]["endpointslice.kubernetes.io/skip-mirror"], "true");
+        assert_eq!(of("Service")["spec"]["type"], "ClusterIP", "k3s's own load balancer serves every other type");
+        assert!(all.iter().all(|(path, _)| !path.ends_with("/status")));
+    }
+
+    #[test]
+    fn nobody_is_let_in_without_a_name() {
+        let settings =
+            settings(&fixtures::cluster_plan(), &fixtures::cluster(json!({}), json!({})), Some(&service()), &[]);
+        assert!(settings.arguments.contains(&"--kube-apiserver-arg=anonymous-auth=false".to_owned()));
+    }
+}

@@ -1,0 +1,227 @@
+//! The keys of a cluster's servers, which are kept in a Secret: those that tokens of service accounts are signed with, of which a new
+//! one can come while tokens that are signed with the one before are still good, and the one that Secrets are encrypted with.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::server::{self, CHECKING, SIGNING};
+use crate::context::Context;
+use crate::error::Error;
+use crate::owned::{Owned, labels};
+use crd::member::is_owned_by;
+use crd::{EKSClusterConfig, keys};
+use provider::{FileKind, ServerFile};
+
+/// Key of the Secret with the private keys, PEM: the one that signs, then the one before.
+const SIGNERS: &str = "service-account.pem";
+/// Key of the Secret with what Secrets are encrypted with: 32 bytes, in base64.
+const ENCRYPTION: &str = "encryption.key";
+/// Key of the Secret with the tokens by which the identity service knows the API server, a line each: the present one, then the one before.
+const TOKENS: &str = "webhook.tokens";
+/// On the Secret: digests of the tokens that the API server surely shows.
+const SHOWN: &str = "k3eks.io/webhook-tokens";
+/// On the Secret: for which wish the first of its keys was made.
+const MADE_FOR: &str = "k3eks.io/made-for";
+/// On the Secret: which wish was last carried out.
+const DONE_FOR: &str = "k3eks.io/done-for";
+/// What a private key ends with.
+const END: &str = "-----END PRIVATE KEY-----\n";
+
+fn secret_name(cluster: &EKSClusterConfig) -> String {
+    format!("{}{}", cluster.name_any(), keys::SERVER_KEYS_SUFFIX)
+}
+
+/// The wish for another key that isn't carried out; `None` also for a cluster that has no keys of ours.
+pub fn wish(cluster: &EKSClusterConfig, owned: &Owned) -> Option<String> {
+    let wanted = cluster.annotations().get(keys::ANNOTATION_ROTATE)?;
+    let annotations = owned.secret_annotations(&cluster.namespace()?, &secret_name(cluster))?;
+    (annotations.get(DONE_FOR) != Some(wanted)).then(|| wanted.clone())
+}
+
+/// Digests of the tokens that the cluster's API server shows to the identity service; none where it may not have any.
+pub fn shown(cluster: &EKSClusterConfig, owned: &Owned) -> Vec<String> {
+    let annotations = cluster.namespace().and_then(|n| owned.secret_annotations(&n, &secret_name(cluster)));
+    let digests = annotations.unwrap_or_default().remove(SHOWN).unwrap_or_default();
+    digests.split(',').filter(|digest| !digest.is_empty()).map(str::to_owned).collect()
+}
+
+/// The API server was started anew: from now on it shows its token to all that it asks.
+pub async fn shows(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+    let Some(secret) = found(cluster, ctx).await? else { return Ok(()) };
+    let digests = digests(&text(&secret, TOKENS));
+    if digests.is_empty() || secret.annotations().contains_key(SHOWN) {
+        return Ok(());
+    }
+    patch(cluster, &json!({"metadata": {"annotations": {SHOWN: digests}}}), ctx).await
+}
+
+fn digests(tokens: &str) -> String {
+    let digests: Vec<String> = tokens.lines().map(|token| format!("{:x}", Sha256::digest(token))).collect();
+    digests.join(",")
+}
+
+/// The files with the cluster's keys. They are made where there are none and the cluster is `new`: for one that has data other keys would make
+/// its tokens void, and its Secrets unreadable for ever.
+pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Result<Vec<ServerFile>, Error> {
+    let name = secret_name(cluster);
+    let wrong =
+        |why: String| Error::Certificate { what: format!("the servers of cluster {}", cluster.name_any()), why };
+    let secret = match found(cluster, ctx).await? {
+        Some(secret) if !is_owned_by(&secret, cluster.metadata.uid.as_deref()) => {
+            return Err(wrong(format!(
+                "Secret {name} is there and isn't this cluster's; it is tried again until that one is gone"
+            )));
+        }
+        Some(secret) => secret,
+        None if new => make(cluster, ctx).await?,
+        None => {
+            return Err(wrong(format!(
+                "Secret {name} with their keys is gone, and others would make the cluster's tokens void and its encrypted Secrets unreadable; restore it from a backup"
+            )));
+        }
+    };
+    let mut secret = secret;
+    // Those of before had none.
+    if text(&secret, TOKENS).is_empty() {
+        let token = format!("{}\n", random());
+        patch(cluster, &json!({"stringData": {TOKENS: token}}), ctx).await?;
+        secret.data.get_or_insert_default().insert(TOKENS.into(), ByteString(token.into_bytes()));
+    }
+    written(cluster, &secret)
+}
+
+/// The API server signs with the first key, and takes what any of them has signed.
+fn written(cluster: &EKSClusterConfig, secret: &Secret) -> Result<Vec<ServerFile>, Error> {
+    let (signers, encryption) = (text(secret, SIGNERS), text(secret, ENCRYPTION));
+    let mut public = String::new();
+    for key in signers.split_inclusive(END) {
+        let pair = rcgen::KeyPair::from_pem(key).map_err(unusable(cluster))?;
+        public.push_str(&pair.public_key_pem().replace("\r\n", "\n"));
+    }
+    let first = signers.split_inclusive(END).next().unwrap_or_default().to_owned();
+    Ok(vec![
+        ServerFile { path: SIGNING.into(), content: first, kind: FileKind::Read },
+        ServerFile { path: CHECKING.into(), content: public, kind: FileKind::Read },
+        // k3d takes text of one line for the name of a file; the API server leaves out what is around the token.
+        ServerFile {
+            path: server::WEBHOOK_TOKEN.into(),
+            content: format!("\n{}\n", text(secret, TOKENS).lines().next().unwrap_or_default()),
+            kind: FileKind::Read,
+        },
+        server::encryption(server::is_encrypted(cluster).then_some(encryption.as_str())),
+    ])
+}
+
+fn unusable(cluster: &EKSClusterConfig) -> impl Fn(rcgen::Error) -> Error {
+    let what = format!("the service accounts of cluster {}", cluster.name_any());
+    move |source| Error::Certificate { what: what.clone(), why: source.to_string() }
+}
+
+/// Puts a new key before the one that there is, for this wish; once, however often it is called.
+pub async fn renew(cluster: &EKSClusterConfig, wish: &str, ctx: &Context) -> Result<(), Error> {
+    let Some(secret) = found(cluster, ctx).await? else { return Ok(()) };
+    if secret.annotations().get(MADE_FOR).is_some_and(|made| made == wish) {
+        return Ok(());
+    }
+    let old = text(&secret, SIGNERS);
+    let current = old.split_inclusive(END).next().unwrap_or_default();
+    let content = format!("{}{current}", key(cluster)?);
+    let tokens = text(&secret, TOKENS);
+    let tokens: Vec<String> = std::iter::once(random()).chain(tokens.lines().take(1).map(str::to_owned)).collect();
+    let tokens = tokens.join("\n");
+    let mut annotations = json!({MADE_FOR: wish});
+    if secret.annotations().contains_key(SHOWN) {
+        annotations[SHOWN] = digests(&tokens).into();
+    }
+    let body = json!({
+        "metadata": {"annotations": annotations, "resourceVersion": secret.resource_version()},
+        "stringData": {SIGNERS: content, TOKENS: tokens},
+    });
+    patch(cluster, &body, ctx).await
+}
+
+/// The servers sign with the key that was made for this wish.
+pub async fn done(cluster: &EKSClusterConfig, wish: &str, ctx: &Context) -> Result<(), Error> {
+    patch(cluster, &json!({"metadata": {"annotations": {DONE_FOR: wish}}}), ctx).await
+}
+
+fn api(cluster: &EKSClusterConfig, ctx: &Context) -> Api<Secret> {
+    Api::namespaced(ctx.client.clone(), &cluster.namespace().unwrap_or_default())
+}
+
+async fn found(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Option<Secret>, Error> {
+    let name = secret_name(cluster);
+    api(cluster, ctx).get_opt(&name).await.map_err(Error::kubernetes(format!("reading Secret {name}")))
+}
+
+async fn patch(cluster: &EKSClusterConfig, body: &serde_json::Value, ctx: &Context) -> Result<(), Error> {
+    let name = secret_name(cluster);
+    let params = PatchParams { field_manager: Some(keys::CLUSTER_MANAGER.into()), ..PatchParams::default() };
+    let patched = api(cluster, ctx).patch(&name, &params, &Patch::Merge(body)).await;
+    patched.map(drop).map_err(Error::kubernetes(format!("writing Secret {name}")))
+}
+
+async fn make(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Secret, Error> {
+    let mut secret = Secret { type_: Some("Opaque".into()), ..Secret::default() };
+    secret.metadata.name = Some(secret_name(cluster));
+    secret.metadata.namespace = cluster.namespace();
+    secret.metadata.owner_references = cluster.controller_owner_ref(&()).map(|owner| vec![owner]);
+    secret.metadata.labels = Some(labels(&cluster.name_any()));
+    if let Some(wanted) = cluster.annotations().get(keys::ANNOTATION_ROTATE) {
+        secret.annotations_mut().insert(DONE_FOR.into(), wanted.clone());
+    }
+    let tokens = random();
+    secret.annotations_mut().insert(SHOWN.into(), digests(&tokens));
+    let data = [(SIGNERS, key(cluster)?), (ENCRYPTION, random()), (TOKENS, tokens)];
+    secret.data = Some(data.map(|(name, value)| (name.to_owned(), ByteString(value.into_bytes()))).into());
+    let params = PostParams { field_manager: Some(keys::CLUSTER_MANAGER.into()), ..PostParams::default() };
+    let made = api(cluster, ctx).create(&params, &secret).await;
+    made.map_err(Error::kubernetes(format!("writing Secret {}", secret_name(cluster))))
+}
+
+fn text(secret: &Secret, key: &str) -> String {
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key));
+    bytes.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned()).unwrap_or_default()
+}
+
+/// 32 bytes, in base64.
+fn random() -> String {
+    STANDARD.encode(Sha256::digest([Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes).concat()))
+}
+
+fn key(cluster: &EKSClusterConfig) -> Result<String, Error> {
+    let pair = rcgen::KeyPair::generate().map_err(unusable(cluster))?;
+    Ok(pair.serialize_pem().replace("\r\n", "\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_key_signs_both_are_taken_and_secrets_are_encrypted_on_request() {
+        let mut cluster = EKSClusterConfig::new("demo", crd::EKSClusterConfigSpec::default());
+        let (one, two) = (key(&cluster).unwrap(), key(&cluster).unwrap());
+        assert!(one.ends_with(END) && one != two);
+        let tokens = format!("{}\n{}", random(), random());
+        let data = [(SIGNERS, format!("{one}{two}")), (ENCRYPTION, "a2V5".to_owned()), (TOKENS, tokens.clone())];
+        let data = data.map(|(name, value)| (name.to_owned(), ByteString(value.into_bytes()))).into();
+        let secret = Secret { data: Some(data), ..Secret::default() };
+        let files = written(&cluster, &secret).unwrap();
+        assert_eq!(files[0].content, one);
+        assert_eq!(files[1].content.matches("BEGIN PUBLIC KEY").count(), 2);
+        let (first, second) = tokens.split_once('\n').unwrap();
+        assert_eq!(files[2].content.trim(), first);
+        assert!(first.len() == 44 && first != second && digests(&tokens).len() == 2 * 64 + 1);
+        assert!(!files[3].content.contains("a2V5"), "nobody asked for encryption");
+        cluster.spec.secrets_encryption = Some(true);
+        assert!(written(&cluster, &secret).unwrap()[3].content.contains("a2V5"));
+    }
+}

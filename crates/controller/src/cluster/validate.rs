@@ -1,0 +1,220 @@
+//! From a spec to a plan, or to what is wrong with the spec. Synchronous, no client.
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+
+use super::{endpoint_access, import};
+use crate::decision::Problem;
+use crd::conditions::Reason;
+use crd::names::{self, Identity, minor};
+use crd::{EKSClusterConfig, Nodegroup, keys};
+use provider::{ClusterId, ClusterPlan, ClusterProvider, Import, ServerSettings};
+
+/// The resource as providers know it.
+pub fn id(cluster: &EKSClusterConfig) -> ClusterId {
+    ClusterId { namespace: cluster.namespace().unwrap_or_default(), name: cluster.name_any() }
+}
+
+/// The version that the spec asks for.
+pub fn wanted_version<'a>(cluster: &'a EKSClusterConfig, default: &'a str) -> &'a str {
+    cluster.spec.kubernetes_version.as_deref().unwrap_or(default)
+}
+
+/// What a cluster that runs as planned is to become, if the spec asks for another version; or why that can't be.
+pub fn target(
+    cluster: &EKSClusterConfig,
+    provider: Option<&Arc<dyn ClusterProvider>>,
+    plan: &ClusterPlan,
+) -> Option<Result<ClusterPlan, Problem>> {
+    // One that was made without a version keeps the one that it has when the operator's default moves on.
+    let wanted = cluster.spec.kubernetes_version.as_deref()?;
+    let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
+    if applied.is_none() || wanted == plan.version || plan.import.is_some() {
+        return None;
+    }
+    let running = &plan.version;
+    if minor(wanted) != minor(running).map(|running| running + 1) {
+        let text = format!(
+            "the cluster runs {running} and can't be brought to {wanted}: versions go up one minor version at a time, and never down; set kubernetesVersion to {running} or to the next version"
+        );
+        return Some(Err(Problem::stalled(Reason::InvalidSpec, text)));
+    }
+    let image = provider?.image(wanted).map_err(|e| Problem::of(&e));
+    Some(image.map(|image| ClusterPlan { version: wanted.to_owned(), image, ..plan.clone() }))
+}
+
+/// Refuses another version while node groups don't run what the cluster runs: theirs never changes by itself. EKS does so too.
+pub fn groups_first(
+    target: Result<ClusterPlan, Problem>,
+    plan: &ClusterPlan,
+    groups: &[Arc<Nodegroup>],
+) -> Result<ClusterPlan, Problem> {
+    let target = target?;
+    let behind = |group: &&Arc<Nodegroup>| {
+        let runs = group.status.as_ref().and_then(|status| status.version.as_deref());
+        group.metadata.deletion_timestamp.is_none() && runs.is_some_and(|runs| minor(runs) != minor(&plan.version))
+    };
+    let behind: Vec<String> = groups.iter().filter(behind).map(|group| names::nodegroup_name(group)).collect();
+    if behind.is_empty() {
+        return Ok(target);
+    }
+    let (running, wanted) = (&plan.version, &target.version);
+    let text = format!(
+        "the cluster can't be brought to {wanted}: the node groups {} must run {running} first, as the cluster does; set their version to {running}, or kubernetesVersion back to {running}",
+        behind.join(", ")
+    );
+    Err(Problem::stalled(Reason::InvalidSpec, text))
+}
+
+/// What the cluster is to be. Once it was made, its version and image are those that it was made with.
+pub fn validate(
+    cluster: &EKSClusterConfig,
+    default_version: &str,
+    provider: Option<&Arc<dyn ClusterProvider>>,
+) -> Result<ClusterPlan, Problem> {
+    if let Some(import) = import::source(cluster)? {
+        if let Import::Named(name) = &import
+            && provider.is_none_or(|provider| !provider.has_api_server())
+        {
+            let text = format!(
+                "importing k3d's cluster {name} needs the provider k3d; start the operator with --provider k3d, or name a Secret with a kubeconfig in kubeconfigSecret"
+            );
+            return Err(Problem::stalled(Reason::ProviderUnavailable, text));
+        }
+        return Ok(imported(cluster, import));
+    }
+    let provider = provider.ok_or_else(|| {
+        Problem::stalled(
+            Reason::ProviderUnavailable,
+            "the cluster's provider k3d is turned off in this operator; start it with --provider k3d, or make a new resource with provider: metadata",
+        )
+    })?;
+    endpoint_access::check(cluster)?;
+    let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
+    let (version, image) = if let Some(applied) = applied {
+        (applied.version.clone(), applied.image.clone())
+    } else {
+        let version = wanted_version(cluster, default_version).to_owned();
+        let image = provider.image(&version).map_err(|e| Problem::of(&e))?;
+        (version, image)
+    };
+    let id = id(cluster);
+    let service = format!("{}{}.{}", id.name, keys::SERVICE_SUFFIX, id.namespace);
+    Ok(ClusterPlan {
+        version,
+        image,
+        api_port: applied.and_then(|a| a.api_port).and_then(|p| u16::try_from(p).ok()),
+        tls_names: vec![format!("{service}.svc"), format!("{service}.svc.cluster.local")],
+        ..known(cluster)
+    })
+}
+
+/// A cluster that isn't made here. Its version is what its API server says.
+fn imported(cluster: &EKSClusterConfig, import: Import) -> ClusterPlan {
+    let version = cluster.status.as_ref().and_then(|s| s.version.clone()).unwrap_or_default();
+    ClusterPlan { version, import: Some(import), ..known(cluster) }
+}
+
+/// What is known of any cluster, wherever it is made.
+fn known(cluster: &EKSClusterConfig) -> ClusterPlan {
+    let identity = Identity::of(cluster);
+    ClusterPlan {
+        id: id(cluster),
+        eks_name: identity.name.clone(),
+        region: identity.region.clone(),
+        version: String::new(),
+        image: String::new(),
+        servers: cluster.spec.servers(),
+        service_cidr: cluster.spec.service_cidr().to_owned(),
+        api_port: None,
+        tls_names: Vec::new(),
+        server: ServerSettings::default(),
+        endpoint_id: identity.id(),
+        import: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{active, cluster};
+    use crd::cluster_settings::DEFAULT_SERVICE_CIDR;
+    use crd::conditions::Health;
+    use provider::metadata::Metadata;
+
+    fn of(cluster: &EKSClusterConfig) -> Result<ClusterPlan, Problem> {
+        let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+        validate(cluster, "1.35", Some(&provider))
+    }
+
+    fn stalled(problem: &Problem) -> (Reason, &str) {
+        let Health::Stalled(reason, message) = &problem.health else { panic!("{problem:?}") };
+        (*reason, message)
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused_with_the_known_ones() {
+        let problem = of(&cluster(json!({"kubernetesVersion": "9.99"}), json!(null))).unwrap_err();
+        let (reason, message) = stalled(&problem);
+        assert_eq!(reason, Reason::InvalidSpec);
+        assert!(message.contains("9.99") && message.contains("1.35") && message.contains("1.24"), "{message}");
+    }
+
+    #[test]
+    fn what_the_spec_leaves_out_is_filled_in() {
+        let plan = of(&cluster(json!({}), json!(null))).unwrap();
+        assert_eq!((plan.version.as_str(), plan.eks_name.as_str()), ("1.35", "demo"));
+        assert_eq!((plan.service_cidr.as_str(), plan.api_port), (DEFAULT_SERVICE_CIDR, None));
+        assert!(plan.tls_names.contains(&"demo-api.default.svc".to_owned()));
+    }
+
+    #[test]
+    fn once_made_a_cluster_keeps_its_version_image_and_port() {
+        let mut status = active();
+        status["applied"]["apiPort"] = 16500.into();
+        let plan = of(&cluster(json!({"kubernetesVersion": "9.99"}), status)).unwrap();
+        assert_eq!((plan.version.as_str(), plan.image.as_str(), plan.api_port), ("1.35", "image:1.35", Some(16500)));
+    }
+
+    #[test]
+    fn versions_go_one_minor_up() {
+        let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+        let to = |wanted: Option<&str>| {
+            let cluster = cluster(json!({"kubernetesVersion": wanted}), active());
+            target(&cluster, Some(&provider), &of(&cluster).unwrap())
+        };
+        assert!(to(None).is_none() && to(Some("1.35")).is_none());
+        let plan = to(Some("1.36")).unwrap().unwrap();
+        assert_eq!((plan.version.as_str(), plan.image.as_str()), ("1.36", "rancher/k3s:v1.36.4-k3s1"));
+        for wrong in ["1.34", "1.37", "9.99"] {
+            let problem = to(Some(wrong)).unwrap().unwrap_err();
+            let (reason, message) = stalled(&problem);
+            assert_eq!(reason, Reason::InvalidSpec);
+            assert!(message.contains("1.35") && message.contains(wrong), "{message}");
+        }
+    }
+
+    #[test]
+    fn node_groups_come_before_the_cluster_s_next_version() {
+        let plan = crate::fixtures::cluster_plan();
+        let next = ClusterPlan { version: "1.36".into(), ..plan.clone() };
+        let group =
+            |version: &str| crate::fixtures::nodegroup(json!({}), json!({"phase": "Active", "version": version}));
+        let to_next = |group: Nodegroup| groups_first(Ok(next.clone()), &plan, &[Arc::new(group)]);
+        assert_eq!(to_next(group("1.35")).unwrap().version, "1.36");
+        let problem = to_next(group("1.34")).unwrap_err();
+        let (reason, message) = stalled(&problem);
+        assert!(reason == Reason::InvalidSpec && message.contains("workers must run 1.35 first"), "{message}");
+        assert!(to_next(crate::fixtures::deleted(group("1.34"))).is_ok(), "it is going");
+        assert!(to_next(crate::fixtures::nodegroup(json!({}), json!(null))).is_ok(), "it isn't there yet");
+    }
+
+    #[test]
+    fn a_provider_that_is_turned_off_is_refused() {
+        let off = validate(&cluster(json!({}), json!(null)), "1.35", None).unwrap_err();
+        assert_eq!(stalled(&off).0, Reason::ProviderUnavailable);
+    }
+}

@@ -1,0 +1,170 @@
+//! What every reconcile has at hand.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use kube::Client;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::children::Children;
+use super::cluster::accounts::Accounts;
+use super::cluster::grant::Account;
+use super::cluster::server::IdentityService;
+use super::owned::Owned;
+use super::report::Reports;
+use super::tasks::Tasks;
+use crd::cluster::ProviderName;
+use crd::phase::Phase;
+use crd::{EKSClusterConfig, Nodegroup};
+use provider::{ClusterId, ClusterProvider};
+use telemetry::metrics::Metrics;
+
+/// Settings of the controllers.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Kubernetes minor version of clusters that name none.
+    pub default_version: String,
+    /// Bounded long work at once.
+    pub max_concurrent_provisions: usize,
+    /// Only resources of this namespace; all where `None`.
+    pub watch_namespace: Option<String>,
+    /// How long containers without a resource are left alone.
+    pub orphan_grace: std::time::Duration,
+    /// Where Argo CD looks for the clusters that it is told of; `None`: it isn't told of any.
+    pub argocd_namespace: Option<String>,
+    /// The AWS accounts of each namespace.
+    pub accounts: Accounts,
+    /// Whether child API servers are reached by their address on the Docker network instead of the host's port.
+    pub children_by_network: bool,
+    /// The service account of the EKS API, which is let read the clusters' kubeconfigs; `None`: nobody is.
+    pub reader: Option<Account>,
+    /// Where child clusters reach the identity service; `None`: they only know certificates.
+    pub identity: Option<IdentityService>,
+}
+
+/// The providers that this process was started with.
+#[derive(Clone)]
+pub struct Providers {
+    /// Real clusters; `None` where it was turned off.
+    pub k3d: Option<Arc<dyn ClusterProvider>>,
+    /// Records only.
+    pub metadata: Arc<dyn ClusterProvider>,
+    /// The one for resources that name none.
+    pub default: ProviderName,
+}
+
+impl Providers {
+    /// The provider that a cluster asks for, or the default; one that runs already keeps running by the same. `None` where that one was turned off.
+    pub fn of(&self, cluster: &EKSClusterConfig) -> Option<&Arc<dyn ClusterProvider>> {
+        let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
+        // Records may become clusters.
+        let has = applied.filter(|applied| applied.provider == "k3d").map(|_| ProviderName::K3d);
+        match cluster.spec.provider.or(has).unwrap_or(self.default) {
+            ProviderName::K3d => self.k3d.as_ref(),
+            ProviderName::Metadata => Some(&self.metadata),
+        }
+    }
+}
+
+/// Wakes reconciles of other resources.
+#[derive(Clone, Debug)]
+pub struct Wake {
+    /// For clusters.
+    pub clusters: UnboundedSender<ObjectRef<EKSClusterConfig>>,
+    /// For node groups.
+    pub nodegroups: UnboundedSender<ObjectRef<Nodegroup>>,
+    /// The node groups known, to find those of a cluster.
+    pub known: Store<Nodegroup>,
+}
+
+impl Wake {
+    /// Wakes a cluster. After shutdown nobody listens, which is fine.
+    pub fn cluster(&self, id: &ClusterId) {
+        let _ = self.clusters.send(ObjectRef::new(&id.name).within(&id.namespace));
+    }
+
+    /// Wakes all node groups of a cluster.
+    pub fn nodegroups_of(&self, id: &ClusterId) {
+        for group in self.known.state() {
+            if belongs(&group, id) {
+                let _ = self.nodegroups.send(ObjectRef::from_obj(&*group));
+            }
+        }
+    }
+
+    /// Wakes a cluster and all of its node groups.
+    pub fn all_of(&self, id: &ClusterId) {
+        self.cluster(id);
+        self.nodegroups_of(id);
+    }
+}
+
+/// Whether `group` is a node group of the cluster resource `id`.
+pub fn belongs(group: &Nodegroup, id: &ClusterId) -> bool {
+    group.spec.cluster_name == id.name && group.metadata.namespace.as_deref() == Some(&id.namespace)
+}
+
+/// What every reconcile has at hand.
+pub struct Context {
+    /// Client of the management cluster.
+    pub client: Client,
+    /// Settings of the controllers.
+    pub settings: Settings,
+    /// The providers.
+    pub providers: Providers,
+    /// All clusters, from the watch.
+    pub clusters: Store<EKSClusterConfig>,
+    /// All node groups, from the watch.
+    pub nodegroups: Store<Nodegroup>,
+    /// The node groups as the API server has them at this moment.
+    pub nodegroups_now: super::late::NodegroupsNow,
+    /// All updates, from the watch.
+    pub updates: Store<crd::Update>,
+    /// What else belongs to clusters.
+    pub members: super::member::Members,
+    /// The last specs seen, to tell changes.
+    pub specs: super::update::changes::Specs,
+    /// What we wrote beside the resources, from the watch.
+    pub owned: Owned,
+    /// Long work.
+    pub tasks: Tasks,
+    /// Child API servers.
+    pub children: Children,
+    /// The phases of clusters, by uid, that their node groups were last woken for.
+    pub told: Mutex<HashMap<String, Option<Phase>>>,
+    /// The roles of nodes in the clusters' ConfigMaps `aws-auth`.
+    pub aws_auth: super::cluster::aws_auth::Written,
+    /// How long clusters haven't been used.
+    pub idle: super::cluster::hibernation::Idle,
+    /// Back-off by uid.
+    pub backoff: Backoff,
+    /// Log, Event and metric of each outcome.
+    pub reports: Reports,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Wakes other reconciles.
+    pub wake: Wake,
+    /// Of each watch, whether its store has been filled once. A store's own `wait_until_ready` wakes only one who waits.
+    pub listed: Vec<watch::Receiver<bool>>,
+    /// The end of it all.
+    pub shutdown: CancellationToken,
+}
+
+impl Context {
+    /// Waits until every watch has given its first full list: until then, what isn't known looks like what doesn't exist.
+    pub async fn all_listed(&self) {
+        for listed in &self.listed {
+            // An error means that the watch has ended, as it does at shutdown.
+            let _ = listed.clone().wait_for(|listed| *listed).await;
+        }
+    }
+
+    /// The node groups of a cluster resource.
+    pub fn nodegroups_of(&self, id: &ClusterId) -> Vec<Arc<Nodegroup>> {
+        self.nodegroups.state().into_iter().filter(|g| belongs(g, id)).collect()
+    }
+}

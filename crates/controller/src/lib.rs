@@ -1,0 +1,181 @@
+//! The controllers: one per kind, level-triggered. Observe, compare, do one thing, say so.
+
+mod backoff;
+mod child_nodes;
+mod children;
+pub mod cluster;
+mod context;
+mod decision;
+mod error;
+#[cfg(test)]
+mod fixtures;
+mod insights;
+mod late;
+pub mod leader;
+mod member;
+pub mod nodegroup;
+mod orphans;
+mod owned;
+mod report;
+pub mod status;
+mod tasks;
+mod update;
+mod watch;
+mod way;
+
+pub use cluster::accounts::{Accounts, Grant};
+pub use cluster::grant::Account;
+pub use cluster::server::IdentityService;
+pub use context::{Providers, Settings};
+pub use error::Error;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::{FutureExt, StreamExt};
+use kube::Client;
+use kube::runtime::controller::{Action, Config, Controller};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+use context::{Context, Wake};
+use crd::{CertificateAuthority, EKSClusterConfig, Nodegroup, Phase, Update};
+use telemetry::metrics::{ByPhase, ByReadiness, Failure, Kind, Metrics};
+
+/// Reconciles of one kind at once.
+const CONCURRENCY: u16 = 32;
+/// How long after a trigger more of them are gathered.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// How the controllers of clusters and node groups work off their queues.
+fn queue() -> Config {
+    Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE)
+}
+
+/// Runs the controllers until `shutdown`, then waits for what is under way to stop.
+///
+/// # Errors
+/// [`Error::Kubernetes`] where the custom resources can't be listed at the start.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    providers: Providers,
+    metrics: Arc<Metrics>,
+    pod: Option<String>,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let clusters = watch::source::<EKSClusterConfig>(&client, settings.watch_namespace.as_deref());
+    let nodegroups = watch::source::<Nodegroup>(&client, settings.watch_namespace.as_deref());
+    let updates = watch::source::<Update>(&client, settings.watch_namespace.as_deref());
+    let authorities = watch::source::<CertificateAuthority>(&client, settings.watch_namespace.as_deref());
+    let ((clusters_wake, woken_clusters), (groups_wake, woken_nodegroups)) = (unbounded_channel(), unbounded_channel());
+    let wake = Wake { clusters: clusters_wake, nodegroups: groups_wake, known: nodegroups.store.clone() };
+    let (owned, owned_listed, lost) = watch::owned(&client, settings.watch_namespace.as_deref(), shutdown.clone());
+    let ctx = Arc::new(Context {
+        tasks: tasks::Tasks::new(settings.max_concurrent_provisions, shutdown.clone()),
+        children: children::Children::new(&settings, wake.clone(), shutdown.clone()),
+        clusters: clusters.store.clone(),
+        nodegroups: nodegroups.store.clone(),
+        nodegroups_now: late::NodegroupsNow::default(),
+        updates: updates.store.clone(),
+        members: member::Members::default(),
+        specs: update::changes::Specs::default(),
+        reports: report::Reports::new(client.clone(), pod),
+        told: std::sync::Mutex::default(),
+        aws_auth: cluster::aws_auth::Written::default(),
+        idle: cluster::hibernation::Idle::default(),
+        backoff: backoff::Backoff::default(),
+        client,
+        settings,
+        providers,
+        owned,
+        metrics,
+        wake,
+        listed: [vec![clusters.listed, nodegroups.listed, updates.listed, authorities.listed.clone()], owned_listed]
+            .concat(),
+        shutdown: shutdown.clone(),
+    });
+    watch::world(&ctx, shutdown.clone());
+    orphans::start(&ctx, shutdown.clone());
+    cluster::hibernation::start(&ctx, shutdown.clone());
+    let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
+    let of_clusters = Controller::for_stream(clusters.stream, clusters.store)
+        .with_config(queue())
+        .reconcile_on(UnboundedReceiverStream::new(woken_clusters))
+        .reconcile_on(UnboundedReceiverStream::new(lost))
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+        .run(cluster::reconcile, cluster::on_error, ctx.clone())
+        .for_each(|_| async {});
+    let of_nodegroups = nodegroup::run(nodegroups.stream, nodegroups.store, woken_nodegroups, ctx.clone());
+    let of_updates = update::run(updates.stream, updates.store, ctx.clone());
+    tokio::select! {
+        _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates, member::all(&ctx, authorities), insights::run(ctx.clone())) } => {}
+        () = stopped_early(&ctx) => {}
+    }
+    ctx.tasks.drained().await;
+    counting.abort();
+    Ok(())
+}
+
+/// Ends at a shutdown before the first lists, for which a controller that is told to stop would wait for ever.
+async fn stopped_early(ctx: &Context) {
+    ctx.shutdown.cancelled().await;
+    if ctx.all_listed().now_or_never().is_some() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Counts and times one reconcile.
+async fn counted(
+    ctx: &Context,
+    kind: &'static str,
+    uid: Option<&String>,
+    reconcile: impl Future<Output = Result<Action, Error>>,
+) -> Result<Action, Error> {
+    if ctx.shutdown.run_until_cancelled(ctx.all_listed()).await.is_none() {
+        return Ok(Action::await_change());
+    }
+    let begun = Instant::now();
+    let result = reconcile.await;
+    if let (Ok(_), Some(uid)) = (&result, uid) {
+        ctx.backoff.worked(&own(uid));
+    }
+    ctx.metrics.reconciles.get_or_create(&Kind { kind }).inc();
+    ctx.metrics.reconcile_seconds.get_or_create(&Kind { kind }).observe(begun.elapsed().as_secs_f64());
+    result
+}
+
+/// Counts a failed reconcile and says when the next try is.
+fn failed(ctx: &Context, kind: &'static str, uid: &str, generation: Option<i64>, error: &Error) -> Duration {
+    ctx.metrics.errors.get_or_create(&Failure { kind, category: error.category() }).inc();
+    ctx.backoff.failed(&own(uid), generation.unwrap_or_default(), Instant::now())
+}
+
+/// Under what the back-off of an object's reconciles is kept: apart from that of its long work, which has the uid alone as its key.
+fn own(uid: &str) -> String {
+    format!("{uid}/reconcile")
+}
+
+/// Keeps the gauges true.
+async fn count(ctx: Arc<Context>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tick.tick().await;
+        let clusters = ctx.clusters.state();
+        for phase in Phase::ALL {
+            let n = clusters.iter().filter(|c| c.status.as_ref().and_then(|s| s.phase) == Some(phase)).count();
+            let n = i64::try_from(n).unwrap_or(i64::MAX);
+            ctx.metrics.clusters.get_or_create(&ByPhase { phase: phase.as_str() }).set(n);
+        }
+        let statuses = ctx.nodegroups.state();
+        let (all, ready) = statuses
+            .iter()
+            .filter_map(|g| g.status.as_ref())
+            .fold((0, 0), |(all, ready), s| (all + i64::from(s.replicas), ready + i64::from(s.ready_replicas)));
+        ctx.metrics.nodes.get_or_create(&ByReadiness { state: "ready" }).set(ready);
+        ctx.metrics.nodes.get_or_create(&ByReadiness { state: "not-ready" }).set(all - ready);
+        ctx.metrics.queue_depth.set(i64::try_from(ctx.tasks.under_way()).unwrap_or(i64::MAX));
+    }
+}

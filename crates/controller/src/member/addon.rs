@@ -1,0 +1,254 @@
+//! What stands behind an addon: the part of k3s that does the same.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use super::verdict::{Kind, Verdict};
+use crate::children::Child;
+use crate::cluster::validate;
+use crate::context::Context;
+use crate::error::Error;
+use crd::addon_catalogue::{self, StandIn};
+use crd::{Addon, EKSClusterConfig, FargateProfile, MemberIssue, keys};
+
+/// Namespace of what k3s brings along.
+const NAMESPACE: &str = "kube-system";
+/// The longest wait for one answer of the child's API server.
+const ANSWER: Duration = Duration::from_secs(5);
+
+impl Kind for Addon {
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+        let spec = &self.spec;
+        let running = cluster.status.as_ref().and_then(|s| s.version.as_deref());
+        let kubernetes = running.unwrap_or_else(|| validate::wanted_version(cluster, &ctx.settings.default_version));
+        let offer = match addon_catalogue::resolve(&spec.addon_name, None, kubernetes) {
+            Ok((offer, _)) => offer,
+            Err(why) => return Ok(Verdict::Refused(format!("{why}; delete the addon"))),
+        };
+        // One that is for another version of Kubernetes may have fitted before the cluster was upgraded.
+        if let Some(version) = spec.addon_version.as_ref().filter(|v| !offer.versions.iter().any(|o| o.version == **v))
+        {
+            let known: Vec<&str> = offer.versions.iter().map(|o| o.version.as_str()).collect();
+            let text = format!(
+                "{} has no version {version}; set spec.addonVersion to one of {}",
+                offer.name,
+                known.join(", ")
+            );
+            return Ok(Verdict::Refused(text));
+        }
+        let configuration = match spec.configuration_values.as_deref().map(|text| offer.configuration(text)).transpose()
+        {
+            Ok(value) => value.unwrap_or_default(),
+            Err(why) => return Ok(Verdict::Refused(format!("{why}; correct spec.configurationValues"))),
+        };
+        let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
+        if !has_api_server {
+            return Ok(Verdict::Record);
+        }
+        let Some(stand_in) = &offer.stands_in else { return Ok(recorded(&offer.name)) };
+        let id = validate::id(cluster);
+        let child = ctx.children.view(&id);
+        let Some(client) = ctx.children.client(&id).filter(|_| child.ready) else {
+            return Ok(super::unreachable(&child));
+        };
+        // In an imported cluster nothing is changed.
+        let replicas = replicas(stand_in, &configuration).filter(|_| !cluster.spec.imported);
+        let Some(name) = &stand_in.deployment else { return Ok(every_node(&child)) };
+        let found = answer(deployment(&client, name, replicas)).await;
+        let profiles = ctx.members.of::<FargateProfile>(&id);
+        let serves = ctx.nodegroups_of(&id).is_empty();
+        Ok(if has_place(cluster, &child, &profiles) { found } else { homeless(name, serves) })
+    }
+}
+
+/// Whether EKS would have somewhere to run an addon's pods: a node of a node group, Fargate, or Auto Mode's nodes, which come
+/// when they are needed. The control plane isn't one, though it runs them here for as long as there is no other.
+fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateProfile>]) -> bool {
+    let auto_mode = cluster.spec.compute_config.as_ref().is_some_and(|compute| compute.enabled == Some(true));
+    let Some(nodes) = &child.nodes else { return true };
+    let fargate = profiles.iter().flat_map(|p| &p.spec.selectors).any(|s| s.namespace.as_deref() == Some(NAMESPACE));
+    cluster.spec.imported || auto_mode || fargate || nodes.values().any(|node| node.ready && node.nodegroup.is_some())
+}
+
+/// Nothing is installed for the addon.
+fn recorded(name: &str) -> Verdict {
+    Verdict::Recorded(MemberIssue {
+        code: "K8sResourceNotFound".into(),
+        message: format!("recorded only: nothing is installed in the cluster for {name}; install it there yourself"),
+        resource_ids: Vec::new(),
+    })
+}
+
+/// The addon has nowhere to run as EKS would have it, though here the control plane may run it.
+fn homeless(name: &str, serves: bool) -> Verdict {
+    let mut text =
+        "The add-on is unhealthy because it doesn't have the desired number of replicas: the cluster has no \
+                    node that is ready"
+            .to_owned();
+    text.push_str(if serves {
+        "; make a node group. Until then the control plane runs it, unlike EKS's"
+    } else {
+        "; give a node group nodes, or wait for them"
+    });
+    Verdict::Homeless(MemberIssue {
+        code: "InsufficientNumberOfReplicas".into(),
+        message: text,
+        resource_ids: vec![format!("{NAMESPACE}/{name}")],
+    })
+}
+
+/// What the configuration says of the number of replicas.
+fn replicas(stand_in: &StandIn, configuration: &Value) -> Option<i32> {
+    configuration[stand_in.replicas.as_ref()?].as_i64().and_then(|n| i32::try_from(n).ok())
+}
+
+async fn answer(question: impl Future<Output = Result<Verdict, kube::Error>>) -> Verdict {
+    match tokio::time::timeout(ANSWER, question).await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(error)) => unreachable(&text::sentence(&error)),
+        Err(_) => unreachable("its API server takes too long to answer"),
+    }
+}
+
+/// The cluster can't be asked.
+pub fn unreachable(why: &str) -> Verdict {
+    impaired("ClusterUnreachable", format!("The cluster can't be reached: {why}"), Vec::new())
+}
+
+fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> Verdict {
+    Verdict::Impaired(vec![MemberIssue {
+        code: code.into(),
+        message: text::fit(&message, text::MESSAGE),
+        resource_ids,
+    }])
+}
+
+/// Gives the Deployment the number of replicas that is asked for, and looks whether they are all available.
+async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> Result<Verdict, kube::Error> {
+    let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
+    let Some(mut found) = api.get_opt(name).await? else {
+        let text = format!("The cluster has no Deployment {NAMESPACE}/{name}; its node image doesn't bring it along");
+        return Ok(impaired("K8sResourceNotFound", text, vec![format!("{NAMESPACE}/{name}")]));
+    };
+    let present = found.spec.as_ref().and_then(|s| s.replicas);
+    if let Some(wanted) = replicas.filter(|wanted| present != Some(*wanted)) {
+        let params = PatchParams { field_manager: Some(keys::MEMBER_MANAGER.into()), ..PatchParams::default() };
+        found = api.patch(name, &params, &Patch::Merge(json!({"spec": {"replicas": wanted}}))).await?;
+    }
+    Ok(availability(&found, name))
+}
+
+fn availability(found: &Deployment, name: &str) -> Verdict {
+    let wanted = found.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
+    let status = found.status.clone().unwrap_or_default();
+    let available = status.available_replicas.unwrap_or_default();
+    let seen = status.observed_generation.unwrap_or_default() >= found.metadata.generation.unwrap_or_default();
+    if available >= wanted && seen {
+        return Verdict::Working;
+    }
+    let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
+    impaired(
+        "InsufficientNumberOfReplicas",
+        format!("{text}: {available} of {wanted} are available"),
+        vec![format!("{NAMESPACE}/{name}")],
+    )
+}
+
+/// What is part of k3s itself works where the node is Ready.
+fn every_node(child: &Child) -> Verdict {
+    let Some(nodes) = &child.nodes else { return unreachable("its nodes haven't been listed yet") };
+    let idle: Vec<String> = nodes.iter().filter(|(_, node)| !node.ready).map(|(name, _)| name.clone()).collect();
+    if idle.is_empty() {
+        return Verdict::Working;
+    }
+    let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
+    let text = format!("{text}: {} of {} nodes aren't Ready", idle.len(), nodes.len());
+    impaired("InsufficientNumberOfReplicas", text, idle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::children::ChildNode;
+
+    fn found(wanted: i32, available: i32, observed: i64) -> Deployment {
+        serde_json::from_value(json!({
+            "metadata": {"name": "coredns", "generation": 2},
+            "spec": {"replicas": wanted, "selector": {}, "template": {}},
+            "status": {"availableReplicas": available, "observedGeneration": observed},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_deployment_works_when_all_its_replicas_are_available() {
+        assert_eq!(availability(&found(2, 2, 2), "coredns"), Verdict::Working);
+        for lacking in [found(2, 1, 2), found(2, 2, 1)] {
+            let Verdict::Impaired(issues) = availability(&lacking, "coredns") else { panic!("{lacking:?}") };
+            assert_eq!(issues[0].code, "InsufficientNumberOfReplicas");
+        }
+    }
+
+    #[test]
+    fn an_addon_s_place_is_a_node_of_a_group_or_fargate_or_auto_mode() {
+        use crate::fixtures::{active, cluster};
+        let node = |nodegroup: Option<&str>, ready| ChildNode {
+            nodegroup: nodegroup.map(str::to_owned),
+            ready,
+            marks: crd::nodegroup::NodeMarks::default(),
+        };
+        let of = |node: ChildNode| Child { nodes: Some([("n".to_owned(), node)].into()), ..Child::default() };
+        let plain = cluster(json!({}), active());
+        let server = of(node(None, true));
+        assert!(!has_place(&plain, &server, &[]), "the control plane alone");
+        assert!(!has_place(&plain, &of(node(Some("g"), false)), &[]), "a node that isn't ready");
+        assert!(has_place(&plain, &of(node(Some("g"), true)), &[]));
+        assert!(has_place(&plain, &Child::default(), &[]), "nobody has looked yet");
+        assert!(has_place(&cluster(json!({"computeConfig": {"enabled": true}}), active()), &server, &[]));
+        assert!(has_place(&cluster(json!({"imported": true}), active()), &server, &[]));
+        let profile = |namespace: &str| {
+            let spec = json!({"clusterName": "demo", "fargateProfileName": "p", "podExecutionRoleArn": "r",
+                "selectors": [{"namespace": namespace}]});
+            vec![Arc::new(FargateProfile::new("p", serde_json::from_value(spec).unwrap()))]
+        };
+        assert!(has_place(&plain, &server, &profile("kube-system")) && !has_place(&plain, &server, &profile("web")));
+    }
+
+    #[test]
+    fn what_every_node_has_works_where_all_nodes_are_ready() {
+        let child = |ready| Child {
+            nodes: Some(
+                [("n".to_owned(), ChildNode { nodegroup: None, ready, marks: crd::nodegroup::NodeMarks::default() })]
+                    .into(),
+            ),
+            ..Child::default()
+        };
+        assert_eq!(every_node(&child(true)), Verdict::Working);
+        let Verdict::Impaired(issues) = every_node(&child(false)) else { panic!() };
+        assert_eq!(issues[0].resource_ids, ["n"]);
+        assert!(matches!(every_node(&Child::default()), Verdict::Impaired(_)));
+    }
+
+    #[test]
+    fn an_addon_that_nothing_stands_in_for_is_recorded_only() {
+        let Verdict::Recorded(issue) = recorded("cert-manager") else { panic!() };
+        assert_eq!(issue.code, "K8sResourceNotFound");
+        assert!(issue.message.contains("recorded only: nothing is installed"), "{issue:?}");
+        let idle = addon_catalogue::all().iter().filter(|offer| offer.stands_in.is_none());
+        assert!(idle.clone().any(|offer| offer.name == "cert-manager"));
+        assert!(!idle.clone().any(|offer| offer.name == "eks-pod-identity-agent"), "every node leads pods to it");
+    }
+
+    #[test]
+    fn only_what_the_catalogue_names_is_the_number_of_replicas() {
+        let coredns = addon_catalogue::find("coredns").unwrap().stands_in.clone().unwrap();
+        assert_eq!(replicas(&coredns, &json!({"replicaCount": 3})), Some(3));
+        assert_eq!(replicas(&coredns, &Value::Null), None);
+    }
+}

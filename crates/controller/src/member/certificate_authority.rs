@@ -1,0 +1,120 @@
+//! What stands behind a certificate authority: its key and its certificate, in a Secret, and a cluster that trusts it.
+
+use kube::ResourceExt;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
+
+use super::verdict::{Kind, Verdict};
+use crate::cluster::authority::{FINGERPRINT, MOST, apply};
+use crate::context::Context;
+use crate::error::Error;
+use crd::{CertificateAuthority, EKSClusterConfig, Member, MemberIssue, MemberPhase, keys};
+use provider::{Authority, KeyPair};
+
+/// How long a certificate authority is good for, in days, as k3s has it.
+const VALIDITY: i64 = 3650;
+
+impl Kind for CertificateAuthority {
+    const WAKES_CLUSTER: bool = true;
+
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+        if !self.is_of(cluster) {
+            let message = "certificateAuthorityId isn't that of the cluster; leave the field out: the operator sets it";
+            return Ok(Verdict::Refused(message.into()));
+        }
+        if let Some(refused) = keyed(self, ctx).await? {
+            return Ok(refused);
+        }
+        let runs = ctx.providers.of(cluster).is_some_and(|provider| provider.has_api_server());
+        if cluster.spec.imported || !runs {
+            let why = if cluster.spec.imported { "is imported" } else { "is a record behind which nothing runs" };
+            let (secret, cluster) = (self.secret_name(), cluster.name_any());
+            let message = format!(
+                "its key and certificate are in Secret {secret}, but cluster {cluster} {why}: nothing can be made to trust it; delete this resource"
+            );
+            return Ok(Verdict::Refused(message));
+        }
+        let status = cluster.status.as_ref().and_then(|status| status.certificate_authority.as_ref());
+        if status.is_some_and(|status| status.trusted.contains(&self.name_any())) {
+            return Ok(Verdict::Working);
+        }
+        let full = status.is_some_and(|status| status.trusted.len() >= MOST);
+        let message = if full {
+            format!(
+                "cluster {} trusts {MOST} certificate authorities, which is the most: delete one of them",
+                cluster.name_any()
+            )
+        } else {
+            format!("waiting for cluster {} to trust it", cluster.name_any())
+        };
+        Ok(Verdict::Impaired(vec![MemberIssue {
+            code: "ClusterUnreachable".into(),
+            message,
+            ..MemberIssue::default()
+        }]))
+    }
+}
+
+/// Sees to it that it has a key; why that can't be.
+async fn keyed(authority: &CertificateAuthority, ctx: &Context) -> Result<Option<Verdict>, Error> {
+    let (namespace, secret) = (authority.namespace().unwrap_or_default(), authority.secret_name());
+    let known = ctx.owned.secret_annotations(&namespace, &secret);
+    let has_key = known.is_some_and(|known| known.contains_key(FINGERPRINT));
+    if has_key && !authority.annotations().contains_key(keys::ANNOTATION_CERTIFICATE) {
+        apply::publish(authority, ctx).await?;
+    }
+    // The cluster's own has its key from the cluster.
+    if has_key || authority.is_first() {
+        return Ok(None);
+    }
+    let never =
+        authority.status.as_ref().is_none_or(|s| matches!(s.phase, MemberPhase::Creating | MemberPhase::Failed));
+    if !never {
+        let why = format!("Secret {secret} is gone, and the key with it; delete this resource and make a new one");
+        return Ok(Some(Verdict::Refused(why)));
+    }
+    let made = issue(&authority.eks_name()).map_err(|source| Error::Certificate {
+        what: format!("CertificateAuthority {}", authority.name_any()),
+        why: source.to_string(),
+    })?;
+    let keys = Authority { server: made.clone(), client: made };
+    let ours = apply::write(&apply::secret(authority, &keys), ctx).await?;
+    if ours {
+        apply::publish(authority, ctx).await?;
+    }
+    let why = || format!("Secret {secret} is there and isn't this resource's; delete or rename that one");
+    Ok((!ours).then(|| Verdict::Refused(why())))
+}
+
+/// A new certificate authority.
+fn issue(name: &str) -> Result<KeyPair, rcgen::Error> {
+    let key = rcgen::KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, format!("kubernetes-{name}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    let now = chrono::Utc::now();
+    let date = |at: chrono::DateTime<chrono::Utc>| {
+        use chrono::Datelike;
+        let two = |n: u32| u8::try_from(n).unwrap_or(1);
+        rcgen::date_time_ymd(at.year(), two(at.month()), two(at.day()))
+    };
+    params.not_before = date(now);
+    params.not_after = date(now + chrono::TimeDelta::days(VALIDITY));
+    let certificate = params.self_signed(&key)?;
+    Ok(KeyPair { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_authority_can_sign_and_each_has_a_key_of_its_own() {
+        let KeyPair { certificate, key } = issue("ca-1").unwrap();
+        let (_, pem) = x509_parser::pem::parse_x509_pem(certificate.as_bytes()).unwrap();
+        let parsed = pem.parse_x509().unwrap();
+        assert!(parsed.is_ca() && parsed.validity().is_valid());
+        assert_eq!(parsed.subject().to_string(), "CN=kubernetes-ca-1");
+        assert_ne!(key, issue("ca-1").unwrap().key);
+    }
+}

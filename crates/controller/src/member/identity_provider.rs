@@ -1,0 +1,31 @@
+//! What stands behind an identity provider config: the API server's own configuration, which the cluster's reconcile writes.
+
+use super::verdict::{Kind, Verdict};
+use crate::cluster::{observe, server};
+use crate::context::Context;
+use crate::error::Error;
+use crd::{EKSClusterConfig, IdentityProviderConfig, MemberIssue};
+
+impl Kind for IdentityProviderConfig {
+    const WAKES_CLUSTER: bool = true;
+
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+        let seen = observe::observe(cluster, ctx);
+        let Ok(plan) = &seen.plan else { return Ok(Verdict::Record) };
+        if ctx.settings.identity.is_none() || !seen.has_api_server {
+            return Ok(Verdict::Record);
+        }
+        if !server::is_structured(&plan.version) {
+            return Ok(Verdict::Refused(format!(
+                "the API server of Kubernetes {} can't be told of identity providers while it runs; bring the cluster to 1.30 or later",
+                plan.version
+            )));
+        }
+        if seen.configured == Some(true) {
+            return Ok(Verdict::Working);
+        }
+        let message = "The API server hasn't been told of the identity provider yet".to_owned();
+        let code = "ClusterUnreachable".to_owned();
+        Ok(Verdict::Impaired(vec![MemberIssue { code, message, ..MemberIssue::default() }]))
+    }
+}

@@ -1,0 +1,143 @@
+//! One controller for all kinds that belong to a cluster and have no machines of their own: it ties the resource to its
+//! cluster, looks at what stands behind it and says where it stands.
+
+mod access_entry;
+mod addon;
+mod certificate_authority;
+mod identity_provider;
+pub mod plan;
+mod registry;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::Controller;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+use tracing::Instrument;
+
+use super::children::Child;
+use super::context::Context;
+use super::error::Error;
+use super::watch::{self, Source};
+use crd::member::{is_left_behind, is_owned_by};
+use crd::{
+    AccessEntry, Addon, Capability, CertificateAuthority, EKSClusterConfig, FargateProfile, IdentityProviderConfig,
+    PodIdentityAssociation, keys,
+};
+use provider::ClusterId;
+
+pub use registry::Members;
+pub use verdict::Kind;
+use verdict::Verdict;
+
+/// Runs the controllers of all these kinds until the process is told to stop.
+pub async fn all(ctx: &Arc<Context>, authorities: Source<CertificateAuthority>) {
+    tokio::join!(
+        run(source::<FargateProfile>(ctx), ctx.clone()),
+        run(source::<PodIdentityAssociation>(ctx), ctx.clone()),
+        run(source::<AccessEntry>(ctx), ctx.clone()),
+        run(source::<IdentityProviderConfig>(ctx), ctx.clone()),
+        run(source::<Addon>(ctx), ctx.clone()),
+        run(source::<Capability>(ctx), ctx.clone()),
+        run(authorities, ctx.clone()),
+    );
+}
+
+fn source<K: Kind>(ctx: &Context) -> Source<K> {
+    watch::source(&ctx.client, ctx.settings.watch_namespace.as_deref())
+}
+
+async fn run<K: Kind>(source: Source<K>, ctx: Arc<Context>) {
+    let shutdown = ctx.shutdown.clone();
+    ctx.members.add(source.store.clone());
+    let (clusters, touched) = (ctx.wake.clone(), source.stream);
+    let stream = touched.inspect(move |event| {
+        if let Ok(member) = event
+            && K::WAKES_CLUSTER
+        {
+            clusters.cluster(&cluster_of(member));
+        }
+    });
+    Controller::for_stream(stream, source.store)
+        .with_config(Config::default().concurrency(4))
+        .graceful_shutdown_on(async move { shutdown.cancelled().await })
+        .run(reconcile::<K>, on_error::<K>, ctx)
+        .for_each(|_| async {})
+        .await;
+}
+
+async fn reconcile<K: Kind>(member: Arc<K>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let name = format!("{}/{}", member.namespace().unwrap_or_default(), member.name_any());
+    let span = tracing::info_span!("reconcile", kind = %K::kind(&()), resource = %name);
+    super::counted(&ctx, "member", member.meta().uid.as_ref(), look(&*member, &ctx)).instrument(span).await
+}
+
+/// The cluster resource that the member belongs to.
+fn cluster_of(member: &impl Kind) -> ClusterId {
+    ClusterId { namespace: member.namespace().unwrap_or_default(), name: member.cluster().to_owned() }
+}
+
+async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
+    if member.meta().deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let id = cluster_of(member);
+    let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
+    if let Some(cluster) = &cluster {
+        tie(member, cluster, ctx).await?;
+    }
+    let decision = match plan::grown(member, cluster.as_deref()) {
+        Ok(cluster) => plan::plan(member, member.verdict(cluster, ctx).await?, &Time(Timestamp::now())),
+        Err(waiting) => waiting,
+    };
+    let status = plan::status(member, &decision, &Time(Timestamp::now()));
+    let old = member.member_status();
+    if super::status::write(&ctx.client, &ctx.metrics, keys::MEMBER_MANAGER, member, old, &status).await? {
+        tracing::info!(phase = ?status.phase, "{}", plan::message(&status));
+        if let Some((reason, note)) = plan::news(old, &status) {
+            ctx.reports.event(member, true, reason, note).await;
+        }
+    }
+    Ok(Action::requeue(decision.again))
+}
+
+/// Makes the cluster its owner, so that it goes with the cluster.
+async fn tie<K: Kind>(member: &K, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+    let Some(owner) = cluster.owner_ref(&()) else { return Ok(()) };
+    let tied = is_owned_by(member, Some(&owner.uid));
+    // What a cluster of the same name left behind goes with that one.
+    if tied || is_left_behind(member, cluster) {
+        return Ok(());
+    }
+    let mut owners = member.owner_references().to_vec();
+    owners.push(owner);
+    let body = json!({"metadata": {"ownerReferences": owners, "resourceVersion": member.resource_version()}});
+    let (namespace, name) = (member.namespace().unwrap_or_default(), member.name_any());
+    let api = Api::<K>::namespaced(ctx.client.clone(), &namespace);
+    match api.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&body)).await {
+        Ok(_) => Ok(()),
+        // Gone, or changed meanwhile, which leads to another reconcile.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Err(e) => Err(Error::kubernetes(format!("tying {} {namespace}/{name} to its cluster", K::kind(&())))(e)),
+    }
+}
+
+fn on_error<K: Kind>(member: Arc<K>, error: &Error, ctx: Arc<Context>) -> Action {
+    let wait = super::failed(&ctx, "member", &member.uid().unwrap_or_default(), member.meta().generation, error);
+    tracing::warn!(kind = %K::kind(&()), resource = %member.name_any(), %error, retry_in = ?wait, "reconcile failed");
+    Action::requeue(wait.max(Duration::from_millis(100)))
+}
+
+/// The cluster's API server doesn't answer.
+fn unreachable(child: &Child) -> Verdict {
+    let why = if child.problem.is_empty() { "it hasn't been asked yet" } else { child.problem.as_str() };
+    addon::unreachable(why)
+}

@@ -1,0 +1,183 @@
+//! Where a member stands. Synchronous, no client.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::verdict::Verdict;
+use crd::conditions::{Health, READY, Reason, conditions};
+use crd::{EKSClusterConfig, Member, MemberIssue, MemberPhase, MemberStatus, Phase};
+
+/// Until the next look at a member whose cluster isn't there yet, or that doesn't work.
+const SOON: Duration = Duration::from_secs(2);
+/// Until the next look at what works in the cluster.
+const OFTEN: Duration = Duration::from_secs(15);
+/// Until the next look at a record.
+const ROUTINE: Duration = Duration::from_secs(600);
+/// How long something new may take before it counts as degraded, in seconds.
+const PATIENCE: i64 = 120;
+
+/// What to say of a member.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// Its phase.
+    pub phase: MemberPhase,
+    /// Its health.
+    pub health: Health,
+    /// What is wrong with it.
+    pub issues: Vec<MemberIssue>,
+    /// When to look again.
+    pub again: Duration,
+}
+
+/// The member's cluster, once that was Active; what to say of the member before.
+pub fn grown<'a>(
+    member: &impl Member,
+    cluster: Option<&'a EKSClusterConfig>,
+) -> Result<&'a EKSClusterConfig, Decision> {
+    let phase = member.member_status().map(|s| s.phase).unwrap_or_default();
+    let waiting = |message: String| Decision {
+        phase,
+        health: Health::Progressing(Reason::WaitingForCluster, message),
+        issues: Vec::new(),
+        again: SOON,
+    };
+    let Some(cluster) = cluster else {
+        return Err(waiting(format!(
+            "waiting for EKSClusterConfig {}, which doesn't exist; create it, or correct spec.clusterName in a new resource",
+            member.cluster()
+        )));
+    };
+    let status = cluster.status.as_ref();
+    if status.is_some_and(|s| s.active_since.is_some()) {
+        return Ok(cluster);
+    }
+    let phase = status.and_then(|s| s.phase).unwrap_or(Phase::Creating);
+    Err(waiting(format!("waiting for cluster {}, which is {phase}", member.cluster())))
+}
+
+/// Where `member` stands after a look at what stands behind it.
+pub fn plan(member: &impl Member, verdict: Verdict, now: &Time) -> Decision {
+    let old = member.member_status().map(|s| s.phase).unwrap_or_default();
+    let (phase, health, issues, again) = match verdict {
+        Verdict::Record => (MemberPhase::Active, Health::Ready, Vec::new(), ROUTINE),
+        Verdict::Recorded(issue) => {
+            let health = Health::Noted(Reason::RecordedOnly, issue.message.clone());
+            (MemberPhase::Active, health, vec![issue], ROUTINE)
+        }
+        Verdict::Working => (MemberPhase::Active, Health::Ready, Vec::new(), OFTEN),
+        Verdict::Followed => (MemberPhase::Active, Health::Ready, Vec::new(), SOON),
+        Verdict::Impaired(issues) => {
+            let why = issues.first().map(|issue| issue.message.clone()).unwrap_or_default();
+            let made = member.meta().creation_timestamp.as_ref().unwrap_or(now);
+            let new = old == MemberPhase::Creating && now.0.as_second() - made.0.as_second() < PATIENCE;
+            if new {
+                (old, Health::Progressing(Reason::Creating, why), Vec::new(), SOON)
+            } else {
+                (MemberPhase::Degraded, Health::Failing(Reason::Degraded, why), issues, SOON)
+            }
+        }
+        Verdict::Homeless(issue) => {
+            let why = issue.message.clone();
+            (MemberPhase::Degraded, Health::Failing(Reason::Degraded, why), vec![issue], SOON)
+        }
+        Verdict::Refused(why) => {
+            let begun = !matches!(old, MemberPhase::Creating | MemberPhase::Failed);
+            let phase = if begun { MemberPhase::Degraded } else { MemberPhase::Failed };
+            let issue =
+                MemberIssue { code: "ConfigurationConflict".into(), message: why.clone(), ..MemberIssue::default() };
+            (phase, Health::Stalled(Reason::InvalidSpec, why), vec![issue], ROUTINE)
+        }
+    };
+    Decision { phase, health, issues, again }
+}
+
+/// The status to report.
+pub fn status(member: &impl Member, decision: &Decision, now: &Time) -> MemberStatus {
+    let old = member.member_status().cloned().unwrap_or_default();
+    let generation = member.meta().generation;
+    let same = old.observed_generation == generation;
+    MemberStatus {
+        phase: decision.phase,
+        observed_generation: generation,
+        conditions: conditions(&decision.health, generation, now, &old.conditions),
+        modified_at: old.modified_at.filter(|_| same).or_else(|| Some(now.0.to_string())),
+        issues: decision.issues.clone(),
+    }
+}
+
+/// What is wrong with the member that wasn't before: the reason of its conditions, and the words.
+pub fn news<'a>(old: Option<&MemberStatus>, new: &'a MemberStatus) -> Option<(&'a str, &'a str)> {
+    let issue = new.issues.first()?;
+    let known = old.is_some_and(|old| old.issues.first().is_some_and(|before| before.message == issue.message));
+    let ready = new.conditions.iter().find(|c| c.type_ == READY).filter(|_| !known)?;
+    Some((ready.reason.as_str(), issue.message.as_str()))
+}
+
+/// What the Ready condition says.
+pub fn message(status: &MemberStatus) -> &str {
+    status.conditions.iter().find(|c| c.type_ == READY).map_or("", |c| c.message.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crd::Addon;
+    use k8s_openapi::jiff::Timestamp;
+
+    fn at(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    fn addon(phase: MemberPhase) -> Addon {
+        let mut addon = Addon::default();
+        addon.metadata.creation_timestamp = Some(at(0));
+        addon.status = Some(MemberStatus { phase, ..MemberStatus::default() });
+        addon
+    }
+
+    fn impaired() -> Verdict {
+        Verdict::Impaired(vec![MemberIssue { code: "K8sResourceNotFound".into(), ..MemberIssue::default() }])
+    }
+
+    #[test]
+    fn something_new_may_take_a_while_and_is_degraded_then() {
+        let planned = |phase, second| plan(&addon(phase), impaired(), &at(second));
+        let young = planned(MemberPhase::Creating, PATIENCE - 1);
+        assert_eq!((young.phase, young.issues.len()), (MemberPhase::Creating, 0));
+        let old = planned(MemberPhase::Creating, PATIENCE);
+        assert_eq!((old.phase, old.issues.len()), (MemberPhase::Degraded, 1));
+        assert_eq!(planned(MemberPhase::Active, 1).phase, MemberPhase::Degraded);
+        assert_eq!(plan(&addon(MemberPhase::Degraded), Verdict::Working, &at(1)).phase, MemberPhase::Active);
+    }
+
+    #[test]
+    fn what_has_no_place_is_degraded_at_once_and_works_when_there_is_one() {
+        let issue = MemberIssue { code: "InsufficientNumberOfReplicas".into(), ..MemberIssue::default() };
+        let new = plan(&addon(MemberPhase::Creating), Verdict::Homeless(issue), &at(0));
+        assert_eq!((new.phase, new.issues[0].code.as_str()), (MemberPhase::Degraded, "InsufficientNumberOfReplicas"));
+        assert_eq!(plan(&addon(MemberPhase::Degraded), Verdict::Working, &at(1)).phase, MemberPhase::Active);
+    }
+
+    #[test]
+    fn what_is_recorded_only_is_active_and_says_so_once() {
+        let issue = MemberIssue { code: "K8sResourceNotFound".into(), message: "m".into(), ..MemberIssue::default() };
+        let member = addon(MemberPhase::Creating);
+        let decision = plan(&member, Verdict::Recorded(issue.clone()), &at(0));
+        assert_eq!((decision.phase, &decision.issues), (MemberPhase::Active, &vec![issue]));
+        let new = status(&member, &decision, &at(0));
+        let ready = new.conditions.iter().find(|c| c.type_ == READY).unwrap();
+        assert_eq!((ready.status.as_str(), ready.message.as_str()), ("True", "m"), "an update of it succeeds");
+        assert_eq!(news(member.status.as_ref(), &new), Some(("RecordedOnly", "m")));
+        assert_eq!(news(Some(&new), &new), None);
+        assert_eq!(news(Some(&new), &MemberStatus::default()), None);
+    }
+
+    #[test]
+    fn what_cannot_be_is_stalled_and_failed_if_it_never_was() {
+        let planned = |phase| plan(&addon(phase), Verdict::Refused("no".into()), &at(0));
+        assert_eq!(planned(MemberPhase::Creating).phase, MemberPhase::Failed);
+        assert_eq!(planned(MemberPhase::Active).phase, MemberPhase::Degraded);
+        assert!(matches!(planned(MemberPhase::Active).health, Health::Stalled(Reason::InvalidSpec, _)));
+    }
+}

@@ -1,0 +1,99 @@
+//! What stands behind a member in its cluster, kind by kind.
+
+use std::fmt::Debug;
+use std::future::Future;
+
+use serde::de::DeserializeOwned;
+
+use crate::context::Context;
+use crate::error::Error;
+use crd::names::{Identity, role_account};
+use crd::{Capability, EKSClusterConfig, FargateProfile, Member, MemberIssue, PodIdentityAssociation};
+
+/// What a look at a cluster says of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing stands behind it: it is in force once its cluster is there.
+    Record,
+    /// The same, where people expect something to stand behind it; says so.
+    Recorded(MemberIssue),
+    /// What stands behind it works.
+    Working,
+    /// The same, and it has to follow what changes in the cluster.
+    Followed,
+    /// What stands behind it doesn't work, or not yet.
+    Impaired(Vec<MemberIssue>),
+    /// The cluster has no place for it, and nothing is to be waited for.
+    Homeless(MemberIssue),
+    /// It can't be as the spec asks; the text says why and what to do.
+    Refused(String),
+}
+
+/// A kind that the controller can look after.
+pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'static {
+    /// Whether the cluster has to be looked at when one of these comes, changes or goes.
+    const WAKES_CLUSTER: bool = false;
+
+    /// Looks at what stands behind the member in a cluster that was Active before.
+    fn verdict(
+        &self,
+        _cluster: &EKSClusterConfig,
+        _ctx: &Context,
+    ) -> impl Future<Output = Result<Verdict, Error>> + Send {
+        async { Ok(Verdict::Record) }
+    }
+}
+
+impl Kind for FargateProfile {
+    /// Whoever meant pods for Fargate is told where they run.
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+        let runs = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
+        Ok(if runs { no_fargate() } else { Verdict::Record })
+    }
+}
+
+fn no_fargate() -> Verdict {
+    let text = "recorded only: there is no Fargate here; the pods that the profile selects run on the cluster's nodes";
+    Verdict::Recorded(MemberIssue { code: "InternalFailure".into(), message: text.into(), resource_ids: Vec::new() })
+}
+
+impl Kind for PodIdentityAssociation {
+    /// Pods get no credentials of another account's role, and whoever wrote the resource is told so.
+    async fn verdict(&self, cluster: &EKSClusterConfig, _: &Context) -> Result<Verdict, Error> {
+        Ok(of_own_account(&self.spec.role_arn, &Identity::of(cluster).account))
+    }
+}
+
+fn of_own_account(role: &str, account: &str) -> Verdict {
+    if role_account(role) == Some(account) {
+        return Verdict::Record;
+    }
+    Verdict::Refused(format!(
+        "roleArn {role} isn't a role of the cluster's account {account}, and pods don't get it; \
+         set spec.roleArn to one that is, and the other account's as spec.targetRoleArn"
+    ))
+}
+
+impl Kind for Capability {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fargate_profile_says_that_it_is_recorded_only_in_a_code_of_eks() {
+        let Verdict::Recorded(issue) = no_fargate() else { panic!() };
+        // FargateProfileIssueCode.
+        let codes = ["PodExecutionRoleAlreadyInUse", "AccessDenied", "ClusterUnreachable", "InternalFailure"];
+        assert!(codes.contains(&issue.code.as_str()) && issue.message.starts_with("recorded only"), "{issue:?}");
+    }
+
+    #[test]
+    fn an_association_s_role_is_of_the_cluster_s_own_account() {
+        let of = |role: &str| of_own_account(role, "000000000000");
+        assert_eq!(of("arn:aws:iam::000000000000:role/app"), Verdict::Record);
+        for other in ["arn:aws:iam::111122223333:role/app", "app", "arn:aws:iam::000000000000:user/ann"] {
+            assert!(matches!(of(other), Verdict::Refused(why) if why.contains("targetRoleArn")), "{other}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Carries out the next action for a node group.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::drain::Patience;
+use super::observe::Observed;
+use super::plan::Next;
+use super::{drain, marks, validate};
+use crate::context::Context;
+use crate::error::Error;
+use crate::status::finalizer;
+use crate::tasks::Work;
+use crd::Nodegroup;
+use provider::{self, ClusterProvider, Progress};
+
+/// Carries out `next`. Long work is only begun here.
+pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
+    let (key, id) = (group.uid().unwrap_or_default(), validate::cluster_id(group));
+    match next {
+        Next::Nothing | Next::LookAgain => Ok(()),
+        Next::AddFinalizer => finalizer(&ctx.client, group, true).await,
+        Next::Finish => {
+            ctx.tasks.forget(&key);
+            ctx.backoff.worked(&key);
+            finalizer(&ctx.client, group, false).await?;
+            ctx.wake.cluster(&id);
+            Ok(())
+        }
+        Next::Cancel => {
+            ctx.tasks.cancel(&key);
+            Ok(())
+        }
+        Next::AddNodes(plan, count) => {
+            start(group, seen, Work::AddNodes, ctx, move |provider, progress| async move {
+                provider.create_nodes(&plan, count, &progress).await
+            });
+            Ok(())
+        }
+        Next::RemoveNodes(names) => {
+            start(group, seen, Work::RemoveNodes, ctx, move |provider, _| async move {
+                provider.delete_nodes(&id, &names).await
+            });
+            Ok(())
+        }
+        Next::Drain(names, patience) => {
+            drain_some(group, seen, names, (Vec::new(), 0), patience, ctx);
+            Ok(())
+        }
+        Next::DrainLeastBusy { sure, among, count } => {
+            drain_some(group, seen, sure, (among, count), drain::SCALE_DOWN, ctx);
+            Ok(())
+        }
+        Next::MarkNodes(changes) => match ctx.children.client(&id) {
+            Some(client) => marks::apply(&client, &changes).await,
+            None => Ok(()),
+        },
+        Next::DeleteNodeObjects(names) => ctx.children.delete_nodes(&id, &names).await,
+    }
+}
+
+/// Begins to drain and remove `sure` and the least busy of others.
+fn drain_some(
+    group: &Nodegroup,
+    seen: &Observed,
+    mut names: Vec<String>,
+    (among, count): (Vec<String>, usize),
+    patience: Patience,
+    ctx: &Arc<Context>,
+) {
+    let id = validate::cluster_id(group);
+    // Where nobody answers there are no pods to be moved, and no way to tell how many.
+    let client = ctx.children.client(&id).filter(|_| ctx.children.view(&id).ready);
+    if client.is_none() && !patience.force && seen.has_api_server {
+        return;
+    }
+    start(group, seen, Work::Drain, ctx, move |provider, progress| async move {
+        match &client {
+            Some(client) if count > 0 => names.extend(drain::least_busy(client, among, count).await?),
+            _ => names.extend(among.into_iter().take(count)),
+        }
+        if let Some(client) = client {
+            progress.tell(1, 2, format!("evicting the pods of {}", names.join(", ")));
+            drain::drain(&client, &names, patience).await?;
+        }
+        progress.tell(2, 2, format!("removing {}", names.join(", ")));
+        provider.delete_nodes(&id, &names).await
+    });
+}
+
+/// Begins long work for the group; its end is counted and remembered for the back-off.
+fn start<F, Fut>(group: &Nodegroup, seen: &Observed, work: Work, ctx: &Arc<Context>, job: F)
+where
+    F: FnOnce(Arc<dyn ClusterProvider>, Progress) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
+{
+    let provider = seen.cluster.as_deref().and_then(|cluster| ctx.providers.of(cluster));
+    let Some(provider) = provider.cloned() else { return };
+    let (key, me) = (group.uid().unwrap_or_default(), ObjectRef::from_obj(group));
+    let generation = group.metadata.generation.unwrap_or_default();
+    let (owner, uid, wake) = (ctx.clone(), key.clone(), ctx.wake.nodegroups.clone());
+    // After shutdown nobody listens, which is fine.
+    let wake = move || drop(wake.send(me.clone()));
+    ctx.tasks.start(&key, work, wake, move |progress| async move {
+        let begun = Instant::now();
+        let ended = job(provider, progress).await;
+        owner.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
+        match &ended {
+            Ok(()) => owner.backoff.worked(&uid),
+            Err(_) => {
+                owner.backoff.failed(&uid, generation, Instant::now());
+            }
+        }
+        ended
+    });
+}

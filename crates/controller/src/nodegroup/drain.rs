@@ -1,0 +1,182 @@
+//! Takes the pods off nodes before their machines go, through the eviction API, so that PodDisruptionBudgets hold.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{EvictParams, ListParams, Patch, PatchParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+
+use provider::Error;
+
+/// Between two looks at the pods that are left.
+const LOOK: Duration = Duration::from_millis(500);
+/// The longest wait for one answer.
+const ANSWER: Duration = Duration::from_secs(30);
+/// A pod that the kubelet runs by itself has this annotation.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// How much a drain may insist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// How long pods may stay.
+    pub limit: Duration,
+    /// Whether the machine goes then all the same.
+    pub force: bool,
+}
+
+/// As EKS: 15 minutes for the nodes of an update.
+pub const UPDATE: Duration = Duration::from_secs(15 * 60);
+/// For nodes that are too many: whoever scales down wants it done.
+pub const SCALE_DOWN: Patience = Patience { limit: Duration::from_secs(120), force: true };
+
+/// Cordons the nodes and evicts their pods. Where they don't go in time and `force` isn't set, and where anything else goes wrong, the nodes
+/// take pods again.
+pub async fn drain(client: &Client, names: &[String], patience: Patience) -> Result<(), Error> {
+    let nodes = Api::<Node>::all(client.clone());
+    let drained = emptied(client, &nodes, names, patience).await;
+    if drained.is_err() {
+        for name in names {
+            if let Err(error) = cordon(&nodes, name, false).await {
+                tracing::warn!(node = name, %error, "a node that isn't drained can't be given pods again");
+            }
+        }
+    }
+    drained
+}
+
+async fn emptied(client: &Client, nodes: &Api<Node>, names: &[String], patience: Patience) -> Result<(), Error> {
+    let deadline = Instant::now() + patience.limit;
+    for name in names {
+        cordon(nodes, name, true).await?;
+    }
+    for name in names {
+        let left = empty(client, name, deadline).await?;
+        if left.is_empty() || patience.force {
+            continue;
+        }
+        return Err(Error::PodsStay { node: name.clone(), seconds: patience.limit.as_secs(), pods: left.join(", ") });
+    }
+    Ok(())
+}
+
+/// The `count` nodes of `among` on which the fewest pods would have to move; of equals the first ones.
+pub async fn least_busy(client: &Client, mut among: Vec<String>, count: usize) -> Result<Vec<String>, Error> {
+    let pods = Api::<Pod>::all(client.clone()).list(&ListParams::default()).await;
+    let pods = pods.map_err(failed("counting the pods of nodes".into()))?.items;
+    let on = |node: &str| {
+        let here = |pod: &&Pod| pod.spec.as_ref().and_then(|s| s.node_name.as_deref()) == Some(node);
+        pods.iter().filter(|pod| must_go(pod)).filter(here).count()
+    };
+    among.sort_by_key(|node| on(node));
+    among.truncate(count);
+    Ok(among)
+}
+
+fn failed(doing: String) -> impl FnOnce(kube::Error) -> Error {
+    move |error| Error::Engine { doing, why: text::sentence(&error) }
+}
+
+/// The answer, if it comes in time: an API server that is stuck says nothing at all.
+async fn answered<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    let late = |_| kube::Error::Service("the API server doesn't answer".into());
+    tokio::time::timeout(ANSWER, question).await.map_err(late)?
+}
+
+fn missing(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+async fn cordon(nodes: &Api<Node>, name: &str, on: bool) -> Result<(), Error> {
+    let body = json!({"spec": {"unschedulable": on}});
+    match answered(nodes.patch(name, &PatchParams::default(), &Patch::Merge(&body))).await {
+        Err(error) if !missing(&error) => Err(failed(format!("cordoning node {name}"))(error)),
+        // A node that never joined has no pods.
+        _ => Ok(()),
+    }
+}
+
+/// Evicts the node's pods until none is left or time is up; names those that are left.
+async fn empty(client: &Client, node: &str, deadline: Instant) -> Result<Vec<String>, Error> {
+    let of_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
+    loop {
+        let pods = answered(Api::<Pod>::all(client.clone()).list(&of_node)).await;
+        let pods = pods.map_err(failed(format!("listing the pods of node {node}")))?.items;
+        let left: Vec<&Pod> = pods.iter().filter(|pod| must_go(pod)).collect();
+        if left.is_empty() {
+            return Ok(Vec::new());
+        }
+        if Instant::now() >= deadline {
+            return Ok(left.iter().map(|pod| name(pod)).collect());
+        }
+        for pod in left.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+            evict(client, pod).await?;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn name(pod: &Pod) -> String {
+    format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())
+}
+
+/// Evicts a pod; whether it goes.
+async fn evict(client: &Client, pod: &Pod) -> Result<bool, Error> {
+    let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    match answered(api.evict(&pod.name_any(), &EvictParams::default())).await {
+        Ok(_) => Ok(true),
+        Err(error) if missing(&error) => Ok(true),
+        // A budget holds it for now, or two do, or somebody's webhook: it may be let go later.
+        Err(error @ kube::Error::Api(_)) => {
+            tracing::debug!(pod = name(pod), error = text::sentence(&error), "a pod doesn't go yet");
+            Ok(false)
+        }
+        Err(error) => Err(failed(format!("evicting pod {}", name(pod)))(error)),
+    }
+}
+
+/// Evicts those pods of the nodes that `moves`, once; whether none of them was held back.
+pub async fn move_off(client: &Client, nodes: &[String], moves: fn(&Pod) -> bool) -> Result<bool, Error> {
+    let mut all = true;
+    for node in nodes {
+        let of_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
+        let pods = answered(Api::<Pod>::all(client.clone()).list(&of_node)).await;
+        let pods = pods.map_err(failed(format!("listing the pods of node {node}")))?.items;
+        for pod in pods.iter().filter(|pod| must_go(pod) && moves(pod)) {
+            all &= evict(client, pod).await?;
+        }
+    }
+    Ok(all)
+}
+
+/// Pods of DaemonSets come back at once, mirror pods are the kubelet's, and those that ended by themselves hold nothing. One
+/// that is being deleted is waited for: without its kubelet it would stay.
+fn must_go(pod: &Pod) -> bool {
+    let phase =
+        pod.status.as_ref().and_then(|s| s.phase.as_deref()).filter(|_| pod.metadata.deletion_timestamp.is_none());
+    let daemon = pod.owner_references().iter().any(|owner| owner.kind == "DaemonSet");
+    !daemon && !pod.annotations().contains_key(MIRROR) && !matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pods_that_could_run_elsewhere_must_go() {
+        let pod = |more: serde_json::Value| {
+            let mut all = json!({"metadata": {"name": "p"}, "status": {"phase": "Running"}});
+            for (key, value) in more.as_object().unwrap() {
+                all[key.as_str()] = value.clone();
+            }
+            must_go(&serde_json::from_value(all).unwrap())
+        };
+        assert!(pod(json!({})));
+        assert!(!pod(json!({"status": {"phase": "Succeeded"}})));
+        let ending = json!({"name": "p", "deletionTimestamp": "2024-01-01T00:00:00Z"});
+        assert!(pod(json!({"metadata": ending, "status": {"phase": "Failed"}})), "its kubelet isn't done with it");
+        let owner = json!([{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "d", "uid": "u"}]);
+        assert!(!pod(json!({"metadata": {"name": "p", "ownerReferences": owner}})));
+        assert!(!pod(json!({"metadata": {"name": "p", "annotations": {MIRROR: "x"}}})));
+    }
+}

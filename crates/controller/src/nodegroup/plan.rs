@@ -1,0 +1,323 @@
+//! The next action for a node group, from what was observed. Synchronous, no client.
+
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use super::drain::{self, Patience};
+use super::marks;
+use super::observe::{Api, Observed, Owner, Rolling, missing};
+use crate::cluster::hibernation;
+use crate::decision::{Decision, failing, step_message};
+use crate::tasks::{TaskView, Work};
+use crd::conditions::{Health, Reason};
+use crd::phase::Phase;
+use crd::{Nodegroup, keys};
+use provider::{Error, NodeObservation, NodegroupPlan};
+
+/// A look at everything now and then, whatever events were or weren't seen.
+const ROUTINE: Duration = Duration::from_secs(600);
+/// While something is waited for that may send no event.
+const SOON: Duration = Duration::from_secs(5);
+/// Between looks at what changes in a moment.
+const QUICK: Duration = Duration::from_millis(300);
+
+/// One action.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Put our finalizer on the resource.
+    AddFinalizer,
+    /// Take our finalizer off: nothing is left.
+    Finish,
+    /// Tell running work to stop.
+    Cancel,
+    /// Begin to add this many nodes.
+    AddNodes(NodegroupPlan, usize),
+    /// Begin to remove these machines.
+    RemoveNodes(Vec<String>),
+    /// Begin to take the pods off these machines and to remove them.
+    Drain(Vec<String>, Patience),
+    /// The same for the machines `sure` and for `count` out of `among`, those with the fewest pods.
+    DrainLeastBusy {
+        /// Go in any case.
+        sure: Vec<String>,
+        /// Some of these go.
+        among: Vec<String>,
+        /// How many of them.
+        count: usize,
+    },
+    /// Delete these Node objects: their machines are gone.
+    DeleteNodeObjects(Vec<String>),
+    /// Change labels and taints of nodes.
+    MarkNodes(Vec<marks::Change>),
+    /// Nothing to do but to say how things stand.
+    Nothing,
+    /// How things stand will be known in a moment: leave the status as it is and look again.
+    LookAgain,
+}
+
+type Plan = Decision<Next>;
+
+/// The next action for `group`.
+pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
+    let ours = group.finalizers().iter().any(|f| f == keys::FINALIZER);
+    let begun = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
+    if group.metadata.deletion_timestamp.is_some() {
+        return if ours { delete(seen) } else { deleting(Next::Nothing) };
+    }
+    let phase = if begun { Phase::Updating } else { Phase::Creating };
+    // Before anything is said of it that would be a claim to the name.
+    if let Some(twin) = &seen.twin {
+        let message = format!(
+            "Nodegroup {twin} has the same nodegroupName in the same cluster and is older; nothing is done for this resource until one of them goes"
+        );
+        // The other one's end wakes nobody here.
+        return Decision::new(Next::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON);
+    }
+    if !ours {
+        let health = Health::Progressing(Reason::Creating, "the node group was accepted".into());
+        return Decision::new(Next::AddFinalizer, phase, health);
+    }
+    if let Some(waiting) = waiting(group, seen, phase) {
+        return waiting;
+    }
+    let spec = match &seen.plan {
+        Ok(spec) => spec,
+        Err(problem) => return idle(if begun { Phase::Active } else { Phase::Failed }, problem.health.clone()),
+    };
+    match &seen.machines {
+        Ok(machines) => {
+            let decision = converge(seen, spec, machines, phase, begun);
+            mark(group, seen, spec, decision)
+        }
+        Err(error) => Decision::new(Next::Nothing, phase, failing(error)).after(SOON),
+    }
+}
+
+fn idle(phase: Phase, health: Health) -> Plan {
+    Decision::new(Next::Nothing, phase, health).after(ROUTINE)
+}
+
+fn deleting(next: Next) -> Plan {
+    let health = Health::Progressing(Reason::Deleting, "the node group is being deleted".into());
+    Decision::new(next, Phase::Deleting, health)
+}
+
+/// What to say of the nodes of a cluster that is stopped.
+fn at_rest(seen: &Observed) -> Health {
+    let Some(cluster) = &seen.cluster else { return Health::Ready };
+    let sleeps = cluster.status.as_ref().is_some_and(|status| status.hibernated.is_some());
+    match hibernation::at_rest(cluster, sleeps, &seen.now) {
+        Health::Noted(reason, message) => Health::Noted(reason, format!("the cluster is {message}")),
+        other => other,
+    }
+}
+
+/// The cluster can't take nodes now.
+fn waiting(group: &Nodegroup, seen: &Observed, phase: Phase) -> Option<Plan> {
+    let message = match &seen.owner {
+        Owner::Active => return None,
+        Owner::NotReady(Some(Phase::Stopped)) => return Some(idle(Phase::Stopped, at_rest(seen))),
+        Owner::Missing => missing(group),
+        Owner::Deleting => format!("cluster {} is being deleted", group.spec.cluster_name),
+        Owner::NotReady(Some(phase)) => format!("waiting for cluster {}, which is {phase}", group.spec.cluster_name),
+        Owner::NotReady(None) => format!("waiting for cluster {} to become Active", group.spec.cluster_name),
+    };
+    Some(idle(phase, Health::Progressing(Reason::WaitingForCluster, message)))
+}
+
+/// Towards the wanted number of living machines, each with a Ready node.
+fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation], phase: Phase, begun: bool) -> Plan {
+    let working = |reason, message: String| (phase, Health::Progressing(reason, message));
+    let act = |next, (phase, health)| Decision::new(next, phase, health);
+    match &seen.task {
+        TaskView::Queued(_) => return act(Next::Nothing, working(Reason::Queued, "waiting for a free slot".into())),
+        TaskView::Running(work, step) => {
+            let message = step_message(verb(*work), step);
+            return act(Next::Nothing, working(if begun { Reason::Updating } else { Reason::Creating }, message));
+        }
+        TaskView::Stopping(_) => {
+            return act(Next::Nothing, working(Reason::Updating, "stopping what is under way".into()));
+        }
+        TaskView::Failed(_, error @ Error::PodsStay { .. })
+            if seen.rolling.is_some_and(|r| !r.again && !r.force) && seen.reported =>
+        {
+            let phase = if begun { Phase::Active } else { phase };
+            return act(Next::Nothing, (phase, Health::Stalled(Reason::PodEvictionFailure, error.to_string())))
+                .after(ROUTINE);
+        }
+        TaskView::Failed(_, error) => {
+            if let Some(wait) = seen.wait {
+                let away = matches!(error, Error::Unavailable { .. });
+                let phase = if begun || away { phase } else { Phase::Failed };
+                return act(Next::Nothing, (phase, failing(error))).after(wait);
+            }
+        }
+        TaskView::Idle | TaskView::Finished(_) => {}
+    }
+    let (alive, dead): (Vec<&NodeObservation>, Vec<_>) = machines.iter().partition(|m| m.runs());
+    if !dead.is_empty() {
+        return replace(seen, &dead, phase);
+    }
+    if let Some(stale) = stale(seen, machines) {
+        return act(Next::DeleteNodeObjects(stale), working(Reason::Updating, "removing nodes that are gone".into()));
+    }
+    if let Some(rolling) = seen.rolling {
+        let (fresh, outdated): (Vec<&NodeObservation>, Vec<_>) = alive.iter().partition(|m| m.fits(spec));
+        if !outdated.is_empty() {
+            return roll(seen, rolling, spec, (&fresh, &outdated), phase);
+        }
+    }
+    if alive.len() < spec.desired {
+        let missing = spec.desired - alive.len();
+        let health = working(Reason::Queued, format!("adding {missing} of {} nodes", spec.desired));
+        return act(Next::AddNodes(spec.clone(), missing), health);
+    }
+    if alive.len() > spec.desired {
+        return act(
+            fewer(seen, &alive, alive.len() - spec.desired),
+            working(Reason::Updating, format!("removing {} of {} nodes", alive.len() - spec.desired, alive.len())),
+        );
+    }
+    readiness(seen, spec, &alive, phase, begun)
+}
+
+/// Machines that don't run any more go, and others come in their place.
+fn replace(seen: &Observed, dead: &[&NodeObservation], phase: Phase) -> Plan {
+    if seen.has_api_server && seen.api != Api::Answers {
+        // They may have been stopped with their cluster.
+        let health = Health::Progressing(Reason::NodesNotReady, "waiting for the cluster's API server".into());
+        return Decision::new(Next::Nothing, phase, health).after(SOON);
+    }
+    let names: Vec<String> = dead.iter().map(|m| m.name.clone()).collect();
+    let message = format!("replacing {}, which no longer runs", names.join(", "));
+    Decision::new(Next::RemoveNodes(names), phase, Health::Progressing(Reason::Updating, message))
+}
+
+/// Towards the wanted version: a new node is Ready before an old one goes, a few at a time.
+fn roll(
+    seen: &Observed,
+    rolling: Rolling,
+    spec: &NodegroupPlan,
+    (fresh, outdated): (&[&NodeObservation], &[&NodeObservation]),
+    phase: Phase,
+) -> Plan {
+    let working = |message: String| Health::Progressing(Reason::Updating, message);
+    let done = format!("{} of {} nodes are as they should be", fresh.len(), spec.desired);
+    let surplus = (fresh.len() + outdated.len()).saturating_sub(spec.desired);
+    if surplus == 0 {
+        let count = spec.desired + rolling.surge.min(outdated.len()) - fresh.len() - outdated.len();
+        return Decision::new(Next::AddNodes(spec.clone(), count), phase, working(format!("{done}; adding {count}")));
+    }
+    if let Some(waited) = fresh.iter().find(|m| !is_ready(seen, &m.name)) {
+        let health = working(format!("{done}; waiting for {} to be Ready", waited.name));
+        return Decision::new(Next::Nothing, phase, health).after(SOON);
+    }
+    let names = victims(seen, outdated, surplus.min(outdated.len()));
+    let health = working(format!("{done}; draining {}", names.join(", ")));
+    let patience = Patience { limit: drain::UPDATE, force: rolling.force };
+    // Without an answer from the API server it isn't begun.
+    Decision::new(Next::Drain(names, patience), phase, health).after(SOON)
+}
+
+/// Where all nodes are there and Ready, they get the labels and taints of a changed spec.
+fn mark(group: &Nodegroup, seen: &Observed, spec: &NodegroupPlan, decision: Plan) -> Plan {
+    if decision.health != Health::Ready || decision.next != Next::Nothing {
+        return decision;
+    }
+    let before = group.status.as_ref().and_then(|s| s.applied.as_ref());
+    let changes = marks::changes(&marks::wanted(spec), before, &seen.marks);
+    if changes.is_empty() {
+        return decision;
+    }
+    let message = format!("changing labels and taints of {} nodes", changes.len());
+    let health = Health::Progressing(Reason::Updating, message);
+    Decision::new(Next::MarkNodes(changes), Phase::Updating, health).after(SOON)
+}
+
+/// The number is right: are all of them Ready?
+fn readiness(seen: &Observed, spec: &NodegroupPlan, alive: &[&NodeObservation], phase: Phase, begun: bool) -> Plan {
+    let ready = alive.iter().filter(|m| is_ready(seen, &m.name)).count();
+    if ready == spec.desired {
+        return idle(Phase::Active, Health::Ready);
+    }
+    if begun && seen.has_api_server && seen.api == Api::Looking {
+        return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(QUICK);
+    }
+    let message = format!("{ready} of {} nodes are Ready", spec.desired);
+    let health = Health::Progressing(Reason::NodesNotReady, message);
+    Decision::new(Next::Nothing, if begun { Phase::Active } else { phase }, health).after(SOON)
+}
+
+/// Whether a machine's node is Ready. Where there is nothing to ask, being there is enough.
+pub fn is_ready(seen: &Observed, name: &str) -> bool {
+    match &seen.nodes {
+        Some(nodes) => nodes.get(name).copied().unwrap_or_default(),
+        None => !seen.has_api_server,
+    }
+}
+
+/// Node objects of the group without a machine.
+fn stale(seen: &Observed, machines: &[NodeObservation]) -> Option<Vec<String>> {
+    let nodes = seen.nodes.as_ref()?;
+    let gone: Vec<String> = nodes.keys().filter(|n| !machines.iter().any(|m| m.name == **n)).cloned().collect();
+    (!gone.is_empty()).then_some(gone)
+}
+
+/// `count` machines less: those that aren't Ready, then the least busy ones.
+fn fewer(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Next {
+    let names = victims(seen, alive, alive.len());
+    let (among, mut sure): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| is_ready(seen, name));
+    sure.truncate(count);
+    let count = count - sure.len();
+    if count == 0 { Next::Drain(sure, drain::SCALE_DOWN) } else { Next::DrainLeastBusy { sure, among, count } }
+}
+
+/// Which machines to remove: those that aren't Ready first, then the last by name.
+fn victims(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Vec<String> {
+    let mut names: Vec<&str> = alive.iter().map(|m| m.name.as_str()).collect();
+    names.sort_by_key(|name| (is_ready(seen, name), std::cmp::Reverse(*name)));
+    names.into_iter().take(count).map(str::to_owned).collect()
+}
+
+const fn verb(work: Work) -> &'static str {
+    match work {
+        Work::RemoveNodes | Work::Delete => "Removing nodes",
+        Work::Drain => "Draining nodes",
+        _ => "Adding nodes",
+    }
+}
+
+/// Deletion: machines, Node objects, then our finalizer. A cluster that goes takes all of it along.
+fn delete(seen: &Observed) -> Plan {
+    match &seen.task {
+        TaskView::Queued(w) | TaskView::Running(w, _) if !matches!(w, Work::RemoveNodes | Work::Drain) => {
+            return deleting(Next::Cancel);
+        }
+        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+            return deleting(Next::Nothing).after(QUICK);
+        }
+        TaskView::Failed(Work::RemoveNodes | Work::Drain, error) if seen.wait.is_some() => {
+            return Decision { next: Next::Nothing, phase: Phase::Deleting, health: failing(error), again: seen.wait };
+        }
+        TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..) => {}
+    }
+    if matches!(seen.owner, Owner::Missing | Owner::Deleting) || seen.twin.is_some() {
+        return deleting(Next::Finish);
+    }
+    match &seen.machines {
+        Ok(machines) if !machines.is_empty() && seen.has_api_server => {
+            deleting(Next::Drain(machines.iter().map(|m| m.name.clone()).collect(), drain::SCALE_DOWN))
+        }
+        Ok(_) => match stale(seen, &[]) {
+            Some(stale) => deleting(Next::DeleteNodeObjects(stale)),
+            None => deleting(Next::Finish),
+        },
+        Err(error) => {
+            Decision { next: Next::Nothing, phase: Phase::Deleting, health: failing(error), again: Some(SOON) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

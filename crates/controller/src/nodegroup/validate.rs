@@ -1,0 +1,177 @@
+//! From a node group's spec to a plan, or to what is wrong with it. Synchronous, no client.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::ResourceExt;
+
+use super::instance_types;
+use crate::cluster::authority;
+use crate::decision::Problem;
+use crd::conditions::Reason;
+use crd::{EKSClusterConfig, Nodegroup, keys, names};
+use provider::{ClusterId, ClusterProvider, NodegroupPlan, Resources};
+
+/// The cluster resource that the group belongs to.
+pub fn cluster_id(group: &Nodegroup) -> ClusterId {
+    ClusterId { namespace: group.namespace().unwrap_or_default(), name: group.spec.cluster_name.clone() }
+}
+
+/// Version of the group's nodes: its own, else the one that it was made with, which is that of its cluster then.
+pub fn version(group: &Nodegroup, cluster: &EKSClusterConfig) -> String {
+    let made_with = group.status.as_ref().filter(|s| s.active_since.is_some()).and_then(|s| s.version.clone());
+    let running = || cluster.status.as_ref().and_then(|s| s.version.clone());
+    group.spec.version.clone().or(made_with).or_else(running).unwrap_or_default()
+}
+
+/// What the group is to be.
+pub fn validate(
+    group: &Nodegroup,
+    cluster: &EKSClusterConfig,
+    provider: &Arc<dyn ClusterProvider>,
+) -> Result<NodegroupPlan, Problem> {
+    let invalid = |message: String| Problem::stalled(Reason::InvalidSpec, message);
+    if cluster.spec.imported {
+        return Err(invalid(format!(
+            "cluster {} is imported, and its nodes are whoever's made it; delete this node group",
+            cluster.name_any()
+        )));
+    }
+    let scaling = &group.spec.scaling_config;
+    if scaling.min_size > scaling.desired_size || scaling.desired_size > scaling.max_size {
+        return Err(invalid(format!(
+            "scalingConfig must hold minSize <= desiredSize <= maxSize, and is {} <= {} <= {}",
+            scaling.min_size, scaling.desired_size, scaling.max_size
+        )));
+    }
+    let (running, version) = (cluster.status.as_ref().and_then(|s| s.version.clone()), version(group, cluster));
+    if let Some(running) = &running
+        && minor(&version) > minor(running)
+    {
+        return Err(invalid(format!(
+            "version {version} is newer than the cluster's {running}; a node group is never newer than its control plane"
+        )));
+    }
+    let image = match &cluster.status.as_ref().and_then(|s| s.applied.as_ref()) {
+        Some(applied) if applied.version == version => applied.image.clone(),
+        _ => provider.image(&version).map_err(|e| Problem::of(&e))?,
+    };
+    let region = &cluster.spec.region;
+    Ok(NodegroupPlan {
+        cluster: cluster_id(group),
+        name: names::nodegroup_name(group),
+        desired: usize::try_from(scaling.desired_size).unwrap_or_default(),
+        image,
+        labels: labels(group, region),
+        taints: taints(group),
+        resources: instance_types::resources(instance_type(group))
+            .unwrap_or(Resources { cpus: u32::MAX, memory_mib: u64::MAX }),
+        zones: ["a", "b", "c"].map(|zone| format!("{region}{zone}")).to_vec(),
+        authorities: authority::trusted_by(cluster),
+    })
+}
+
+/// The group by its name alone: enough to find what there is of it.
+pub fn bare(group: &Nodegroup) -> NodegroupPlan {
+    NodegroupPlan {
+        cluster: cluster_id(group),
+        name: names::nodegroup_name(group),
+        desired: 0,
+        image: String::new(),
+        labels: BTreeMap::new(),
+        taints: Vec::new(),
+        resources: Resources { cpus: u32::MAX, memory_mib: u64::MAX },
+        zones: Vec::new(),
+        authorities: Vec::new(),
+    }
+}
+
+/// The instance type that counts: the first one.
+pub fn instance_type(group: &Nodegroup) -> &str {
+    group.spec.instance_types.first().map_or(instance_types::DEFAULT, String::as_str)
+}
+
+fn minor(version: &str) -> u32 {
+    version.split('.').nth(1).and_then(|m| m.parse().ok()).unwrap_or_default()
+}
+
+/// EKS's labels, then the group's own. The zone comes from the provider, which spreads the nodes.
+fn labels(group: &Nodegroup, region: &str) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::from([
+        (keys::NODE_NODEGROUP.to_owned(), names::nodegroup_name(group)),
+        (keys::NODE_INSTANCE_TYPE.to_owned(), instance_type(group).to_owned()),
+        (keys::NODE_INSTANCE_TYPE_BETA.to_owned(), instance_type(group).to_owned()),
+        (keys::NODE_CAPACITY_TYPE.to_owned(), group.spec.capacity_type.unwrap_or_default().as_str().to_owned()),
+        (keys::NODE_REGION.to_owned(), region.to_owned()),
+    ]);
+    labels.extend(group.spec.labels.clone());
+    labels
+}
+
+fn taints(group: &Nodegroup) -> Vec<String> {
+    let taints = group.spec.taints.iter();
+    taints.map(|t| format!("{}={}:{}", t.key, t.value.as_deref().unwrap_or_default(), t.effect.kubernetes())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fixtures::{active, cluster, nodegroup};
+    use crd::conditions::Health;
+    use provider::metadata::Metadata;
+
+    fn of(spec: Value) -> Result<NodegroupPlan, String> {
+        let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+        let plan = validate(&nodegroup(spec, Value::Null), &cluster(json!({}), active()), &provider);
+        plan.map_err(|problem| match problem.health {
+            Health::Stalled(Reason::InvalidSpec, message) => message,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn sizes_that_contradict_each_other_are_refused_with_the_numbers() {
+        let sizes = |min: i32, desired: i32, max: i32| {
+            of(json!({"scalingConfig": {"minSize": min, "maxSize": max, "desiredSize": desired}}))
+        };
+        assert!(sizes(0, 3, 2).unwrap_err().contains("0 <= 3 <= 2"));
+        assert!(sizes(2, 1, 3).unwrap_err().contains("2 <= 1 <= 3"));
+        assert_eq!(sizes(0, 0, 1).unwrap().desired, 0);
+    }
+
+    #[test]
+    fn a_group_may_be_older_than_its_cluster_but_not_newer() {
+        assert!(of(json!({"version": "1.36"})).unwrap_err().contains("newer than the cluster's 1.35"));
+        assert_eq!(of(json!({})).unwrap().image, "image:1.35", "the cluster's own");
+        assert_ne!(of(json!({"version": "1.34"})).unwrap().image, "image:1.35");
+        assert!(of(json!({"version": "1.1"})).unwrap_err().contains("known versions"));
+    }
+
+    #[test]
+    fn nodes_have_eks_s_labels_the_group_s_own_and_its_taints() {
+        let plan = of(json!({"instanceTypes": ["m5.large", "m6i.large"], "capacityType": "SPOT", "labels": {"team": "a"},
+            "taints": [{"key": "k", "value": "v", "effect": "NO_SCHEDULE"}, {"key": "e", "effect": "PREFER_NO_SCHEDULE"}]}))
+        .unwrap();
+        for (label, value) in [
+            (keys::NODE_NODEGROUP, "workers"),
+            (keys::NODE_INSTANCE_TYPE, "m5.large"),
+            (keys::NODE_INSTANCE_TYPE_BETA, "m5.large"),
+            (keys::NODE_CAPACITY_TYPE, "SPOT"),
+            (keys::NODE_REGION, "us-east-1"),
+            ("team", "a"),
+        ] {
+            assert_eq!(plan.labels.get(label).map(String::as_str), Some(value), "{label}");
+        }
+        assert_eq!(plan.taints, ["k=v:NoSchedule", "e=:PreferNoSchedule"]);
+        assert_eq!((plan.resources.cpus, plan.resources.memory_mib), (2, 8192));
+        assert_eq!(plan.zones, ["us-east-1a", "us-east-1b", "us-east-1c"]);
+    }
+
+    #[test]
+    fn a_type_that_is_not_known_has_all_of_the_machine() {
+        assert_eq!(of(json!({"instanceTypes": ["p5.48xlarge"]})).unwrap().resources.cpus, u32::MAX);
+        assert_eq!(of(json!({})).unwrap().resources.memory_mib, 4096, "t3.medium");
+    }
+}

@@ -1,0 +1,111 @@
+//! What carries this installation's label and has no resource: reported at once, removed after a grace time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Api;
+use kube::runtime::reflector::ObjectRef;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::context::Context;
+use crd::EKSClusterConfig;
+use provider::{ClusterId, ClusterProvider};
+
+/// Between two looks.
+const TICK: Duration = Duration::from_secs(5);
+
+/// Looks for orphans until `shutdown`, where there is a provider that really runs something.
+pub fn start(ctx: &Arc<Context>, shutdown: CancellationToken) {
+    if let Some(provider) = ctx.providers.k3d.clone() {
+        tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone(), provider)));
+    }
+}
+
+/// Looks for orphans for as long as the operator works. A namespace that isn't watched is none of its business.
+async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>) {
+    let mut since = HashMap::new();
+    let mut tick = tokio::time::interval(TICK);
+    // Without the list of resources everything would look like an orphan.
+    ctx.all_listed().await;
+    loop {
+        tick.tick().await;
+        let Ok(known) = provider.clusters() else {
+            since.clear();
+            continue;
+        };
+        let orphans: Vec<ClusterId> = known.into_iter().filter(|id| is_orphan(&ctx, id)).collect();
+        ctx.metrics.orphans.set(i64::try_from(orphans.len()).unwrap_or(i64::MAX));
+        for id in due(&mut since, orphans, Instant::now(), ctx.settings.orphan_grace) {
+            // One may have come back a moment ago, or be there and not be readable by this version.
+            if is_orphan(&ctx, &id) && is_gone(&ctx, &id).await {
+                remove(provider.as_ref(), &id).await;
+            }
+        }
+    }
+}
+
+fn is_orphan(ctx: &Context, id: &ClusterId) -> bool {
+    let watched = ctx.settings.watch_namespace.as_ref().is_none_or(|n| *n == id.namespace);
+    watched && ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace)).is_none()
+}
+
+/// Whether the API server knows no such resource. Without an answer there is nothing to go by.
+async fn is_gone(ctx: &Context, id: &ClusterId) -> bool {
+    let api = Api::<EKSClusterConfig>::namespaced(ctx.client.clone(), &id.namespace);
+    match api.get_metadata_opt(&id.name).await {
+        Ok(found) => found.is_none(),
+        Err(error) => {
+            tracing::warn!(resource = %id, %error, "asking whether a cluster without a resource has one");
+            false
+        }
+    }
+}
+
+/// The orphans whose grace time is over. `since` says when each of them was first seen; a new one is reported.
+fn due(
+    since: &mut HashMap<ClusterId, Instant>,
+    orphans: Vec<ClusterId>,
+    now: Instant,
+    grace: Duration,
+) -> Vec<ClusterId> {
+    since.retain(|id, _| orphans.contains(id));
+    for id in &orphans {
+        since.entry(id.clone()).or_insert_with(|| {
+            tracing::warn!(
+                resource = %id,
+                grace_seconds = grace.as_secs(),
+                "containers of a cluster without a resource; they are removed after the grace time unless an EKSClusterConfig of this name is made"
+            );
+            now
+        });
+    }
+    orphans.into_iter().filter(|id| since.get(id).is_some_and(|begun| now.duration_since(*begun) >= grace)).collect()
+}
+
+async fn remove(provider: &dyn ClusterProvider, id: &ClusterId) {
+    match provider.delete_cluster(id).await {
+        Ok(()) => tracing::warn!(resource = %id, "removed the containers of a cluster without a resource"),
+        Err(error) => tracing::warn!(resource = %id, %error, "removing the containers of a cluster without a resource"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_orphan_has_a_grace_time_that_begins_anew_when_it_was_none_in_between() {
+        let id = |name: &str| ClusterId { namespace: "default".into(), name: name.into() };
+        let (start, grace) = (Instant::now(), Duration::from_secs(10));
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut since = HashMap::new();
+        assert!(due(&mut since, vec![id("a")], at(0), grace).is_empty());
+        assert!(due(&mut since, vec![id("a"), id("b")], at(9), grace).is_empty());
+        assert_eq!(due(&mut since, vec![id("a"), id("b")], at(10), grace), [id("a")]);
+        assert!(due(&mut since, vec![id("a")], at(11), grace) == [id("a")], "it is tried again until it is gone");
+        assert!(due(&mut since, vec![], at(12), grace).is_empty());
+        assert!(due(&mut since, vec![id("a"), id("b")], at(25), grace).is_empty());
+    }
+}

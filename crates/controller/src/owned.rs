@@ -1,0 +1,58 @@
+//! Objects that we write beside the resources (Secrets, a Service, an EndpointSlice): what each was last written from
+//! stands in an annotation, so that only a difference, or a loss, leads to a write.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::ResourceExt;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use super::cluster::inline::label_value;
+use crd::keys;
+
+/// Labels of what we write for the cluster resource of this name.
+pub fn labels(cluster: &str) -> BTreeMap<String, String> {
+    let labels = [(keys::LABEL_CLUSTER, label_value(cluster)), ("app.kubernetes.io/managed-by", "k3eks".to_owned())];
+    labels.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Annotation with a digest of what the object was written from.
+pub const WRITTEN_FROM: &str = "k3eks.io/written-from";
+
+/// What is there, metadata only: no secret is kept in memory.
+#[derive(Clone)]
+pub struct Owned {
+    /// Secrets with our label.
+    pub secrets: Store<PartialObjectMeta<Secret>>,
+    /// Services with our label.
+    pub services: Store<PartialObjectMeta<Service>>,
+    /// EndpointSlices with our label.
+    pub slices: Store<PartialObjectMeta<EndpointSlice>>,
+}
+
+impl Owned {
+    /// Whether the Secret `name` was written from `digest`.
+    pub fn secret(&self, namespace: &str, name: &str, digest: &str) -> bool {
+        written(&self.secrets, namespace, name, digest)
+    }
+
+    /// The annotations of the Secret `name`.
+    pub fn secret_annotations(&self, namespace: &str, name: &str) -> Option<BTreeMap<String, String>> {
+        self.secrets.get(&ObjectRef::new(name).within(namespace)).map(|secret| secret.annotations().clone())
+    }
+
+    /// Whether the Service and the EndpointSlice `name` were written from `digest`.
+    pub fn service(&self, namespace: &str, name: &str, digest: &str) -> bool {
+        written(&self.services, namespace, name, digest) && written(&self.slices, namespace, name, digest)
+    }
+}
+
+fn written<K>(store: &Store<PartialObjectMeta<K>>, namespace: &str, name: &str, digest: &str) -> bool
+where
+    K: kube::Resource<DynamicType = ()> + Clone + 'static,
+{
+    let found = store.get(&ObjectRef::new(name).within(namespace));
+    found.is_some_and(|object| object.annotations().get(WRITTEN_FROM).is_some_and(|d| d == digest))
+}

@@ -1,0 +1,295 @@
+//! Long work, outside the reconcile slots: one task per object, bounded in number, cancelled by deletion and shutdown.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use provider::{self, Progress, Step};
+
+/// The kinds of long work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// Making a cluster.
+    Create,
+    /// Starting a cluster that is there but doesn't run.
+    Start,
+    /// Stopping a cluster.
+    Stop,
+    /// Bringing a cluster to another version.
+    Upgrade,
+    /// Restarting a cluster's servers, which were configured differently.
+    Configure,
+    /// Giving a cluster's servers other certificate authorities.
+    Certify,
+    /// Removing a cluster.
+    Delete,
+    /// Adding nodes.
+    AddNodes,
+    /// Removing nodes.
+    RemoveNodes,
+    /// Taking the pods off nodes, and removing them.
+    Drain,
+}
+
+impl Work {
+    /// The word for it in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Upgrade => "upgrade",
+            Self::Configure => "configure",
+            Self::Certify => "certify",
+            Self::Delete => "delete",
+            Self::AddNodes => "add-nodes",
+            Self::RemoveNodes => "remove-nodes",
+            Self::Drain => "drain",
+        }
+    }
+
+    /// Whether it takes one of the bounded slots. Removing never waits: it frees what others need.
+    const fn bounded(self) -> bool {
+        matches!(self, Self::Create | Self::Start | Self::Upgrade | Self::AddNodes)
+    }
+}
+
+/// What a reconcile sees of an object's long work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskView {
+    /// None.
+    Idle,
+    /// It waits for a slot.
+    Queued(Work),
+    /// It runs.
+    Running(Work, Step),
+    /// It was told to stop and hasn't yet.
+    Stopping(Work),
+    /// It is done; seen until [`Tasks::forget`].
+    Finished(Work),
+    /// It failed; seen until [`Tasks::forget`].
+    Failed(Work, provider::Error),
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Queued,
+    Running(Step),
+    Ended(Option<Result<(), provider::Error>>),
+}
+
+#[derive(Debug)]
+struct Entry {
+    work: Work,
+    cancel: CancellationToken,
+    state: Arc<Mutex<State>>,
+}
+
+/// The long work of all objects, by uid.
+#[derive(Debug)]
+pub struct Tasks {
+    entries: Mutex<HashMap<String, Entry>>,
+    slots: Arc<Semaphore>,
+    shutdown: CancellationToken,
+    tracker: TaskTracker,
+}
+
+impl Tasks {
+    /// At most `slots` bounded tasks run at once.
+    pub fn new(slots: usize, shutdown: CancellationToken) -> Self {
+        Self {
+            entries: Mutex::default(),
+            slots: Arc::new(Semaphore::new(slots.max(1))),
+            shutdown,
+            tracker: TaskTracker::new(),
+        }
+    }
+
+    /// What the task of `key` is at.
+    pub fn view(&self, key: &str) -> TaskView {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(entry) = entries.get(key) else { return TaskView::Idle };
+        let state = entry.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match state {
+            State::Ended(None) => TaskView::Idle,
+            State::Ended(Some(Ok(()))) => TaskView::Finished(entry.work),
+            State::Ended(Some(Err(error))) => TaskView::Failed(entry.work, error),
+            State::Queued | State::Running(_) if entry.cancel.is_cancelled() => TaskView::Stopping(entry.work),
+            State::Queued => TaskView::Queued(entry.work),
+            State::Running(step) => TaskView::Running(entry.work, step),
+        }
+    }
+
+    /// Starts `work` for `key` unless something of it is still going on. `wake` is called at every step and at the end.
+    pub fn start<F, Fut>(&self, key: &str, work: Work, wake: impl Fn() + Send + Sync + 'static, job: F) -> bool
+    where
+        F: FnOnce(Progress) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
+    {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get(key)
+            && !matches!(*entry.state.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(_))
+        {
+            return false;
+        }
+        let cancel = self.shutdown.child_token();
+        let state = Arc::new(Mutex::new(if work.bounded() { State::Queued } else { State::Running(Step::default()) }));
+        entries.insert(key.to_owned(), Entry { work, cancel: cancel.clone(), state: state.clone() });
+        let slots = work.bounded().then(|| self.slots.clone());
+        self.tracker.spawn(async move {
+            let ended = cancel.run_until_cancelled(run(slots, &state, &wake, job)).await;
+            set(&state, State::Ended(ended));
+            wake();
+        });
+        true
+    }
+
+    /// Tells the task of `key` to stop, if there is one.
+    pub fn cancel(&self, key: &str) {
+        if let Some(entry) = self.entries.lock().unwrap_or_else(PoisonError::into_inner).get(key) {
+            entry.cancel.cancel();
+        }
+    }
+
+    /// Forgets how the task of `key` ended.
+    pub fn forget(&self, key: &str) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = entries
+            .get(key)
+            .is_some_and(|e| matches!(*e.state.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(_)));
+        if ended {
+            entries.remove(key);
+        }
+    }
+
+    /// Number of tasks that wait or run.
+    pub fn under_way(&self) -> usize {
+        self.tracker.len()
+    }
+
+    /// Waits until all tasks have ended; shutdown has told them to.
+    pub async fn drained(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+fn set(state: &Mutex<State>, to: State) {
+    *state.lock().unwrap_or_else(PoisonError::into_inner) = to;
+}
+
+/// Takes a slot where one is needed, then does the job, telling each of its steps.
+async fn run<F, Fut>(
+    slots: Option<Arc<Semaphore>>,
+    state: &Mutex<State>,
+    wake: &(impl Fn() + Send + Sync),
+    job: F,
+) -> Result<(), provider::Error>
+where
+    F: FnOnce(Progress) -> Fut + Send,
+    Fut: Future<Output = Result<(), provider::Error>> + Send,
+{
+    let _slot = match slots {
+        // The semaphore is never closed.
+        Some(slots) => slots.acquire_owned().await.ok(),
+        None => None,
+    };
+    set(state, State::Running(Step::default()));
+    let (progress, mut steps) = Progress::new();
+    let work = job(progress);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            ended = &mut work => return ended,
+            Ok(()) = steps.changed() => {
+                set(state, State::Running(steps.borrow_and_update().clone()));
+                wake();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::sync::Notify;
+
+    #[tokio::test]
+    async fn the_number_at_once_is_bounded_and_each_key_has_one() {
+        let tasks = Tasks::new(1, CancellationToken::new());
+        let (gate, woken) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+        for key in ["a", "b"] {
+            let (gate, woken) = (gate.clone(), woken.clone());
+            let wake = move || {
+                woken.fetch_add(1, Ordering::SeqCst);
+            };
+            assert!(tasks.start(key, Work::Create, wake, move |_| async move {
+                gate.notified().await;
+                Ok(())
+            }));
+        }
+        assert!(!tasks.start("a", Work::Create, || (), |_| async { Ok(()) }), "one at a time for a key");
+        tokio::task::yield_now().await;
+        assert_eq!(tasks.view("a"), TaskView::Running(Work::Create, Step::default()));
+        assert_eq!(tasks.view("b"), TaskView::Queued(Work::Create));
+        for _ in 0..50 {
+            gate.notify_one();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks.view("b"), TaskView::Finished(Work::Create));
+        assert_eq!(woken.load(Ordering::SeqCst), 2);
+        tasks.forget("b");
+        assert_eq!(tasks.view("b"), TaskView::Idle);
+    }
+
+    #[tokio::test]
+    async fn cancelling_ends_the_work_and_leaves_nothing_to_see() {
+        let tasks = Tasks::new(1, CancellationToken::new());
+        tasks.start("a", Work::Create, || (), |_| std::future::pending());
+        tokio::task::yield_now().await;
+        tasks.cancel("a");
+        assert_eq!(tasks.view("a"), TaskView::Stopping(Work::Create));
+        tasks.drained().await;
+        assert_eq!(tasks.view("a"), TaskView::Idle);
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_seen_until_it_is_forgotten_and_the_next_try_replaces_it() {
+        let tasks = Tasks::new(1, CancellationToken::new());
+        let error = provider::Error::Timeout { doing: "making it".into(), seconds: 1 };
+        let failed = error.clone();
+        tasks.start("a", Work::Create, || (), move |_| async move { Err(failed) });
+        while tasks.under_way() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks.view("a"), TaskView::Failed(Work::Create, error));
+        assert!(tasks.start("a", Work::Create, || (), |_| std::future::pending()), "it may be tried again");
+        tasks.forget("a");
+        assert_ne!(tasks.view("a"), TaskView::Idle, "what goes on isn't forgotten");
+    }
+
+    #[tokio::test]
+    async fn removing_never_waits_for_a_slot_and_steps_are_seen() {
+        let tasks = Tasks::new(1, CancellationToken::new());
+        tasks.start(
+            "a",
+            Work::Create,
+            || (),
+            |progress| async move {
+                progress.tell(2, 3, "half");
+                std::future::pending().await
+            },
+        );
+        tasks.start("b", Work::Delete, || (), |_| std::future::pending());
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks.view("b"), TaskView::Running(Work::Delete, Step::default()));
+        assert_eq!(tasks.view("a"), TaskView::Running(Work::Create, Step { number: 2, of: 3, what: "half".into() }));
+    }
+}

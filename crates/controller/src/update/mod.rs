@@ -1,0 +1,126 @@
+//! The update controller: says what became of a change, from what its target's status says.
+
+pub mod changes;
+pub mod plan;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::{Controller, watcher};
+use tracing::Instrument;
+
+use super::cluster::authority;
+use super::context::Context;
+use super::error::Error;
+use crd::update::{Update, UpdateState, UpdateStatus};
+use crd::{EKSClusterConfig, Phase, keys, names};
+use plan::Target;
+use provider::ClusterId;
+
+pub use record::record;
+
+/// Between two looks at a target. It is all in caches.
+const SOON: Duration = Duration::from_millis(300);
+
+/// Type of an update to another version.
+const VERSION: &str = "VersionUpdate";
+
+/// Runs the controller until the process is told to stop.
+pub async fn run(
+    stream: impl Stream<Item = Result<Update, watcher::Error>> + Send + 'static,
+    store: Store<Update>,
+    ctx: Arc<Context>,
+) {
+    let stop = ctx.shutdown.clone();
+    Controller::for_stream(stream, store)
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(reconcile, on_error, ctx)
+        .for_each(|_| async {})
+        .await;
+}
+
+/// One look at an update.
+async fn reconcile(update: Arc<Update>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let name = format!("{}/{}", update.namespace().unwrap_or_default(), update.name_any());
+    let span = tracing::info_span!("reconcile", kind = "Update", resource = %name);
+    super::counted(&ctx, "update", update.metadata.uid.as_ref(), look(&update, &ctx)).instrument(span).await
+}
+
+async fn look(update: &Update, ctx: &Context) -> Result<Action, Error> {
+    if update.state() != UpdateState::InProgress || update.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let manager = keys::UPDATE_MANAGER;
+    let Some(status) = plan::plan(update, target(update, ctx).as_ref()) else {
+        let status = UpdateStatus::default();
+        super::status::write(&ctx.client, &ctx.metrics, manager, update, update.status.as_ref(), &status).await?;
+        return Ok(Action::requeue(SOON));
+    };
+    if super::status::write(&ctx.client, &ctx.metrics, manager, update, update.status.as_ref(), &status).await? {
+        let why = status.errors.first().map(|e| e.message.as_str()).unwrap_or_default();
+        tracing::info!(kind = update.spec.type_, state = ?status.state, why, "update ended");
+    }
+    Ok(Action::await_change())
+}
+
+/// What is changed, as far as it matters here.
+fn target(update: &Update, ctx: &Context) -> Option<Target> {
+    let namespace = update.namespace().unwrap_or_default();
+    let id = ClusterId { namespace, name: update.spec.cluster_name.clone() };
+    let (spec, made) = (&update.spec, update.metadata.creation_timestamp.as_ref());
+    if let Some(name) = &spec.nodegroup_name {
+        let group = ctx.nodegroups_of(&id).into_iter().find(|g| names::nodegroup_name(g) == *name)?;
+        // One that was made later under the same name was never changed by this.
+        if group.metadata.creation_timestamp > update.metadata.creation_timestamp {
+            return None;
+        }
+        let status = group.status.as_ref().filter(|s| spec.type_ != VERSION || s.phase != Some(Phase::Stopped));
+        return Some(Target::new(
+            status.and_then(|s| s.observed_generation),
+            status.map_or(&[], |s| s.conditions.as_slice()),
+        ));
+    }
+    if let Some(name) = &spec.addon_name {
+        return ctx.members.find("Addon", &id, name, made);
+    }
+    if let Some(name) = &spec.capability_name {
+        return ctx.members.find("Capability", &id, name, made);
+    }
+    if let Some(authority) = &spec.certificate_authority_id {
+        let found = ctx.members.find("CertificateAuthority", &id, authority, made);
+        // It never has more than its first generation; the next one is its deletion.
+        return found.or_else(|| if spec.generation > 1 { deleted(&id, ctx) } else { coming(update) });
+    }
+    let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
+    // Who is stopped hasn't another version yet, although nothing is wrong.
+    let status = cluster.status.as_ref().filter(|s| spec.type_ != VERSION || s.phase != Some(Phase::Stopped));
+    Some(Target::new(status.and_then(|s| s.observed_generation), status.map_or(&[], |s| s.conditions.as_slice())))
+}
+
+/// The update was made right after its target, which may be seen later.
+fn coming(update: &Update) -> Option<Target> {
+    let made = update.metadata.creation_timestamp.as_ref()?;
+    (Timestamp::now().duration_since(made.0) < SignedDuration::from_secs(5)).then(Target::default)
+}
+
+/// How the deletion of a certificate authority stands: it is done when its cluster trusts none that has no resource.
+fn deleted(id: &ClusterId, ctx: &Context) -> Option<Target> {
+    let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
+    if !authority::trusts_only_known(&cluster, ctx) {
+        return Some(Target::default());
+    }
+    Some(Target::new(Some(i64::MAX), &cluster.status.as_ref()?.conditions))
+}
+
+/// When to look again after an error.
+fn on_error(update: Arc<Update>, error: &Error, ctx: Arc<Context>) -> Action {
+    let wait = super::failed(&ctx, "update", &update.uid().unwrap_or_default(), update.metadata.generation, error);
+    tracing::warn!(resource = %update.name_any(), %error, retry_in = ?wait, "reconcile failed");
+    Action::requeue(wait.max(Duration::from_millis(100)))
+}

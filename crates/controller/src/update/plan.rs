@@ -1,0 +1,98 @@
+//! What became of an update. Synchronous, no client.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crd::conditions::{Reason, STALLED, is_itself_ready};
+use crd::update::{Update, UpdateError, UpdateState, UpdateStatus};
+
+/// What is changed, as far as it matters here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Target {
+    observed: i64,
+    ready: bool,
+    stalled: Option<(String, String)>,
+}
+
+impl Target {
+    /// From a target's status. How a cluster's node groups stand doesn't concern what is changed of the cluster.
+    pub fn new(observed: Option<i64>, conditions: &[Condition]) -> Self {
+        let is_true = |type_: &str| conditions.iter().find(|c| c.type_ == type_ && c.status == "True");
+        let ready = is_itself_ready(conditions);
+        Self {
+            observed: observed.unwrap_or_default(),
+            ready,
+            stalled: is_true(STALLED).filter(|_| !ready).map(|c| (c.reason.clone(), c.message.clone())),
+        }
+    }
+}
+
+/// How the update ended; `None` while it is under way.
+pub fn plan(update: &Update, target: Option<&Target>) -> Option<UpdateStatus> {
+    let Some(target) = target else {
+        return Some(failed("Unknown", "what was to be changed doesn't exist any more"));
+    };
+    if target.observed < update.spec.generation {
+        return None;
+    }
+    if let Some((reason, message)) = &target.stalled {
+        return Some(failed(code(reason), message));
+    }
+    target.ready.then(|| UpdateStatus { state: UpdateState::Successful, errors: Vec::new() })
+}
+
+fn failed(code: &str, message: &str) -> UpdateStatus {
+    let error = UpdateError { code: code.into(), message: message.into(), resource_ids: Vec::new() };
+    UpdateStatus { state: UpdateState::Failed, errors: vec![error] }
+}
+
+/// EKS's code for a reason.
+fn code(reason: &str) -> &'static str {
+    let is = |r: Reason| r.as_str() == reason;
+    if is(Reason::InvalidSpec) || is(Reason::DeletionProtected) {
+        "OperationNotPermitted"
+    } else if is(Reason::Unreachable) {
+        "ClusterUnreachable"
+    } else if is(Reason::PodEvictionFailure) {
+        "PodEvictionFailure"
+    } else {
+        "Unknown"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crd::conditions::{Health, conditions};
+    use crd::update::UpdateSpec;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+
+    fn planned(observed: i64, health: &Health) -> Option<UpdateStatus> {
+        let update = Update::new("u", UpdateSpec { generation: 3, ..UpdateSpec::default() });
+        let conditions = conditions(health, Some(observed), &Time(Timestamp::UNIX_EPOCH), &[]);
+        plan(&update, Some(&Target::new(Some(observed), &conditions)))
+    }
+
+    #[test]
+    fn an_update_ends_when_its_target_has_carried_out_its_generation() {
+        assert_eq!(planned(2, &Health::Ready), None, "the status speaks of an older spec");
+        assert_eq!(planned(3, &Health::Progressing(Reason::Updating, String::new())), None);
+        assert_eq!(planned(3, &Health::Failing(Reason::ProvisionFailed, String::new())), None, "it is tried again");
+        assert_eq!(planned(3, &Health::Ready).unwrap().state, UpdateState::Successful);
+        let groups = Health::Stalled(Reason::NodegroupsNotReady, "a node group's trouble".into());
+        assert_eq!(planned(3, &groups).unwrap().state, UpdateState::Successful);
+        assert_eq!(planned(4, &Health::Ready).unwrap().state, UpdateState::Successful);
+    }
+
+    #[test]
+    fn an_update_that_cannot_be_carried_out_fails_with_the_reason() {
+        let status = planned(3, &Health::Stalled(Reason::InvalidSpec, "set it back".into())).unwrap();
+        assert_eq!(status.state, UpdateState::Failed);
+        assert_eq!(
+            (status.errors[0].code.as_str(), status.errors[0].message.as_str()),
+            ("OperationNotPermitted", "set it back")
+        );
+        let update = Update::new("u", UpdateSpec::default());
+        assert_eq!(plan(&update, None).unwrap().state, UpdateState::Failed);
+    }
+}

@@ -1,0 +1,77 @@
+//! The ways to a child cluster's API server.
+
+use std::time::Duration;
+
+use kube::config::KubeConfigOptions;
+use kube::{Client, Config};
+
+use super::error::Error;
+use crd::kubeconfig;
+use limits::bounded;
+use provider::{Access, OPERATOR_PORT};
+
+/// Of what is read here, a page of nodes is the longest. What is made of it takes many times as much, and there may be many clusters whose
+/// servers mean no good: a page of nodes has some 20,000 values, and few pages are longer than what each answer has for itself.
+const CHILD: bounded::Limits =
+    bounded::Limits { answer: 4 * 1024 * 1024, event: 1024 * 1024, values: 100_000, together: 32 * 1024 * 1024 };
+
+/// The longest wait for one answer.
+pub const ANSWER: Duration = Duration::from_secs(5);
+
+/// A way to an API server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Where everybody finds it.
+    Published,
+    /// By its address on the Docker network.
+    Network,
+    /// The same, past what keeps others out.
+    Aside,
+}
+
+/// The ways that may be open to this operator, in the order in which they are tried.
+pub const fn ways(by_network: bool, guarded: bool) -> &'static [Way] {
+    match (by_network, guarded) {
+        (true, _) => &[Way::Network],
+        (false, true) => &[Way::Aside, Way::Published],
+        (false, false) => &[Way::Published],
+    }
+}
+
+/// A client by the first way on which the API server answers that it is ready; else why it doesn't.
+pub async fn first(access: &Access, ways: &[Way]) -> Result<Client, String> {
+    let mut problem = String::new();
+    for way in ways {
+        let client = client(access, *way).await.map_err(|e| e.to_string())?;
+        let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
+        match client.request_text(request).await {
+            Ok(_) => return Ok(client),
+            Err(error) => problem = format!("the API server isn't ready: {}", why(&error)),
+        }
+    }
+    Err(problem)
+}
+
+/// What an API server did wrong.
+pub fn why(error: &kube::Error) -> String {
+    bounded::too_much(error).map_or_else(|| text::sentence(error), |why| why.to_string())
+}
+
+/// A client for `access`; on the Docker network the certificate is checked against a name that every API server has.
+async fn client(access: &Access, way: Way) -> Result<Client, Error> {
+    let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
+    let kubeconfig = kubeconfig::read(&access.kubeconfig).map_err(unusable)?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .map_err(|e| unusable(e.to_string()))?;
+    if way != Way::Published
+        && let Some((address, port)) = &access.internal
+    {
+        let port = if way == Way::Aside { OPERATOR_PORT } else { *port };
+        let url = format!("https://{address}:{port}");
+        config.cluster_url = url.parse().map_err(|e| unusable(format!("{url}: {e}")))?;
+        config.tls_server_name = Some("kubernetes".into());
+    }
+    config.connect_timeout = Some(ANSWER);
+    bounded::client(config, CHILD).map_err(|e| unusable(text::sentence(&e)))
+}

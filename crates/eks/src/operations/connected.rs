@@ -1,0 +1,83 @@
+//! Clusters of another make: RegisterCluster, DeregisterCluster.
+//!
+//! A registered cluster is a resource with `imported` and a `connectorConfig`. It stays `PENDING` until something connects
+//! it: nothing is made for it, and removing it leaves whatever it stands for alone.
+
+use chrono::{Duration, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+use super::clusters::{ByName, answer, check_quota, deleted, make};
+use super::token::Stamp;
+use super::{Api, Cx, check_tags};
+use crate::error::ApiError;
+use crate::registry::Registry;
+use crate::rules::values::is_role;
+use crate::store::identity;
+use crd::EKSClusterConfigSpec;
+use crd::cluster_settings::ConnectorConfig;
+
+/// Days that an activation can be used.
+const ACTIVATION_DAYS: i64 = 3;
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Register {
+    name: String,
+    connector_config: ConnectorConfig,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(skip_serializing)]
+    client_request_token: Option<String>,
+}
+
+pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
+    registry.on("RegisterCluster", connect).on("DeregisterCluster", disconnect)
+}
+
+async fn connect(cx: Cx, request: Register) -> Result<Value, ApiError> {
+    let store = &cx.state.store;
+    let stamp = Stamp::new("RegisterCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
+    let identity = identity(&cx.caller, &request.name);
+    let _turn = cx.state.turn.lock().await;
+    if let Some(found) = store.find_cluster(&identity) {
+        let same = stamp.made(&*found);
+        return if same { Ok(answer(&cx.state, &found)) } else { Err(ApiError::cluster_exists(&request.name)) };
+    }
+    check_tags(&request.tags)?;
+    if !is_role(&request.connector_config.role_arn) {
+        let text = format!("Invalid roleArn: {} is not the ARN of an IAM role", request.connector_config.role_arn);
+        return Err(ApiError::invalid_parameter(text).cluster(&request.name));
+    }
+    check_quota(&cx)?;
+    let expiry = Utc::now() + Duration::days(ACTIVATION_DAYS);
+    let connector = ConnectorConfig {
+        activation_id: Some(Uuid::new_v4().to_string()),
+        activation_expiry: Some(expiry.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        ..request.connector_config
+    };
+    let spec = EKSClusterConfigSpec {
+        display_name: Some(request.name.clone()),
+        account_id: identity.account.clone(),
+        region: identity.region.clone(),
+        imported: true,
+        tags: request.tags.clone(),
+        connector_config: Some(connector),
+        ..EKSClusterConfigSpec::default()
+    };
+    let made = make(store, &cx.state.settings, &identity, spec, &stamp).await?;
+    let mut answer = answer(&cx.state, &made);
+    // The code is told once; nothing here would ever check it.
+    answer["cluster"]["connectorConfig"]["activationCode"] = json!(Uuid::new_v4().simple().to_string());
+    Ok(answer)
+}
+
+async fn disconnect(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+    let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
+    if cluster.spec.connector_config.is_none() {
+        return Err(ApiError::no_cluster(&input.name).cluster(&input.name));
+    }
+    deleted(&cx, &cluster).await
+}

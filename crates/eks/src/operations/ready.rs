@@ -1,0 +1,98 @@
+//! Whether a cluster takes changes, and how one that sleeps is woken.
+
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::convert::cluster::wire_status;
+use crate::error::ApiError;
+use crate::store::Store;
+use crd::cluster::PowerState;
+use crd::names::Identity;
+use crd::{EKSClusterConfig, Phase, keys};
+
+/// Refuses changes of a cluster that isn't there yet, or not any more. One that sleeps takes them and wakes.
+pub(super) fn check_ready(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
+    if matches!(wire_status(cluster, false), "ACTIVE" | "UPDATING") || sleeps(cluster) {
+        return Ok(());
+    }
+    Err(ApiError::invalid_request(not_active(cluster)).cluster(&Identity::of(cluster).name))
+}
+
+/// What is said of a cluster that isn't ACTIVE: in EKS's words, and, where it rests, how it is started.
+pub(super) fn not_active(cluster: &EKSClusterConfig) -> String {
+    let (name, resource) = (Identity::of(cluster).name, cluster.name_any());
+    let said = format!("Cluster '{name}' is not in ACTIVE status");
+    let stopped = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Stopped);
+    if !stopped || cluster.metadata.deletion_timestamp.is_some() {
+        return said;
+    }
+    if sleeps(cluster) && cluster.spec.state != Some(PowerState::Stopped) {
+        return format!("{said}: it sleeps, with all data kept; wake it with: k3eks wake {resource}");
+    }
+    let namespace = cluster.namespace().unwrap_or_default();
+    format!(
+        "{said}: it is stopped, as spec.state asks, with all data kept; start it with: \
+         kubectl -n {namespace} patch eks {resource} --type merge -p '{{\"spec\":{{\"state\":\"Running\"}}}}'"
+    )
+}
+
+/// Whether it is stopped only because nobody used it (`hibernateAfter`).
+fn sleeps(cluster: &EKSClusterConfig) -> bool {
+    let asleep =
+        |status: &crd::EKSClusterConfigStatus| status.phase == Some(Phase::Stopped) && status.hibernated.is_some();
+    cluster.metadata.deletion_timestamp.is_none() && cluster.status.as_ref().is_some_and(asleep)
+}
+
+/// Wakes the cluster if it sleeps, for what changes neither its own spec nor its node groups.
+pub(super) async fn wake(store: &Store, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
+    let Some(cluster) = store.now(cluster).filter(|cluster| sleeps(cluster)) else { return Ok(()) };
+    let now = Timestamp::now().to_string();
+    let wake = |cluster: &mut EKSClusterConfig| {
+        cluster.annotations_mut().insert(keys::ANNOTATION_WAKE.to_owned(), now.clone());
+        Ok(())
+    };
+    store.change(&cluster, wake).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn refused(status: Value) -> bool {
+        let mut cluster = EKSClusterConfig::new("c", crd::EKSClusterConfigSpec::default());
+        cluster.status = serde_json::from_value(status).unwrap();
+        check_ready(&cluster).is_err()
+    }
+
+    #[test]
+    fn a_cluster_that_rests_says_so_and_how_to_start_it() {
+        let said = |status: Value| {
+            let mut cluster = EKSClusterConfig::new("c", crd::EKSClusterConfigSpec::default());
+            cluster.metadata.namespace = Some("default".into());
+            cluster.status = serde_json::from_value(status).unwrap();
+            not_active(&cluster)
+        };
+        let plain = "Cluster 'c' is not in ACTIVE status";
+        assert_eq!(said(json!({"phase": "Creating"})), plain);
+        assert_eq!(
+            said(json!({"phase": "Stopped"})),
+            format!(
+                "{plain}: it is stopped, as spec.state asks, with all data kept; start it with: \
+                 kubectl -n default patch eks c --type merge -p '{}'",
+                json!({"spec": {"state": "Running"}})
+            )
+        );
+        let asleep = said(json!({"phase": "Stopped", "hibernated": "0123456789abcdef"}));
+        assert!(asleep.starts_with(plain) && asleep.ends_with("wake it with: k3eks wake c"), "{asleep}");
+    }
+
+    #[test]
+    fn a_cluster_that_sleeps_takes_changes_and_one_that_was_stopped_does_not() {
+        assert!(!refused(json!({"phase": "Active"})) && !refused(json!({"phase": "Updating"})));
+        assert!(!refused(json!({"phase": "Stopped", "hibernated": "0123456789abcdef"})));
+        assert!(refused(json!({"phase": "Stopped"})));
+        assert!(refused(json!({"phase": "Creating"})) && refused(Value::Null));
+    }
+}

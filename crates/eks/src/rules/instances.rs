@@ -1,0 +1,132 @@
+//! Which instance types an AMI runs on.
+//!
+//! EC2 has hundreds of types, and new ones each month; what decides is in their names: a family is letters, a generation and
+//! attributes, and `g` among the attributes says Graviton.
+
+use crd::names::minor;
+
+/// The newest Kubernetes minor version that Amazon Linux 2 is there for.
+const LAST_OF_AL2: u32 = 32;
+/// The first one whose node groups get Amazon Linux 2023 if they ask for nothing.
+const FIRST_WITH_AL2023: u32 = 30;
+/// Sizes that no number stands before.
+const SIZES: [&str; 6] = ["nano", "micro", "small", "medium", "large", "metal"];
+
+/// What a processor or an AMI is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// Intel and AMD.
+    X86,
+    /// Graviton.
+    Arm,
+}
+
+/// What an instance has beside its processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accelerator {
+    /// GPUs.
+    Nvidia,
+    /// AWS's own chips, Inferentia and Trainium.
+    Neuron,
+}
+
+/// What an AMI type is made for; `None` for `CUSTOM`, of which nothing is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ami {
+    /// Its processor.
+    pub architecture: Architecture,
+    /// What it is of no use without.
+    pub accelerator: Option<Accelerator>,
+    /// The system on it.
+    pub system: System,
+}
+
+/// The system on an AMI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    /// Amazon Linux 2.
+    Al2,
+    /// Amazon Linux 2023.
+    Al2023,
+    /// Bottlerocket.
+    Bottlerocket,
+    /// Windows.
+    Windows,
+}
+
+/// What an AMI type of the API is made for.
+pub fn ami(type_: &str) -> Option<Ami> {
+    let system = match type_ {
+        _ if type_.starts_with("AL2023_") => System::Al2023,
+        _ if type_.starts_with("AL2_") => System::Al2,
+        _ if type_.starts_with("BOTTLEROCKET_") => System::Bottlerocket,
+        _ if type_.starts_with("WINDOWS_") => System::Windows,
+        _ => return None,
+    };
+    let architecture = if type_.contains("_ARM_64") { Architecture::Arm } else { Architecture::X86 };
+    let accelerator = match type_ {
+        _ if type_.ends_with("_GPU") || type_.contains("_NVIDIA") => Some(Accelerator::Nvidia),
+        _ if type_.ends_with("_NEURON") => Some(Accelerator::Neuron),
+        _ => None,
+    };
+    Some(Ami { architecture, accelerator, system })
+}
+
+/// The AMI type of node groups that ask for none, for a Kubernetes version.
+pub fn default_ami(kubernetes: &str) -> &'static str {
+    if minor(kubernetes).is_none_or(|minor| minor >= FIRST_WITH_AL2023) {
+        "AL2023_x86_64_STANDARD"
+    } else {
+        "AL2_x86_64"
+    }
+}
+
+/// The last Kubernetes version that the AMI type is there for, if there is one.
+pub fn last_version(type_: &str) -> Option<u32> {
+    ami(type_).filter(|ami| ami.system == System::Al2).map(|_| LAST_OF_AL2)
+}
+
+/// Whether text has the form of an instance type.
+pub fn is_type(name: &str) -> bool {
+    let Some((family, size)) = name.split_once('.') else { return false };
+    let family_ok = family.starts_with(|c: char| c.is_ascii_lowercase())
+        && family.contains(|c: char| c.is_ascii_digit())
+        && family.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let size_ok = SIZES.contains(&size)
+        || size.strip_suffix("xlarge").is_some_and(|n| n.is_empty() || number(n))
+        || size.strip_prefix("metal-").and_then(|n| n.strip_suffix("xl")).is_some_and(number);
+    family_ok && size_ok
+}
+
+/// Whether an AMI of this kind runs on an instance type.
+pub fn runs_on(ami: Ami, instance_type: &str) -> bool {
+    let family = instance_type.split('.').next().unwrap_or_default();
+    architecture(family) == ami.architecture && ami.accelerator.is_none_or(|needed| accelerator(family) == Some(needed))
+}
+
+/// A family's letters, and what stands behind its generation.
+fn parts(family: &str) -> (&str, &str) {
+    let letters = family.find(|c: char| c.is_ascii_digit()).unwrap_or(family.len());
+    let (letters, rest) = family.split_at(letters);
+    (letters, rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+fn architecture(family: &str) -> Architecture {
+    let (letters, attributes) = parts(family);
+    // The first Graviton's family has no such letter.
+    if letters == "a" || attributes.contains('g') { Architecture::Arm } else { Architecture::X86 }
+}
+
+fn accelerator(family: &str) -> Option<Accelerator> {
+    match parts(family).0 {
+        // The one with an AMD GPU.
+        "g" if family == "g4ad" => None,
+        "g" | "gr" | "p" => Some(Accelerator::Nvidia),
+        "inf" | "trn" => Some(Accelerator::Neuron),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Labels and taints of nodes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Verdict, invalid};
+use crd::nodegroup::Taint;
+
+/// Prefixes of keys that only Kubernetes and EKS give.
+const RESERVED: [&str; 3] = ["kubernetes.io", "k8s.io", "eks.amazonaws.com"];
+/// Taints of a node group.
+const TAINTS: usize = 50;
+/// Longest name of a key, and longest value.
+const NAME: usize = 63;
+/// Longest prefix of a key.
+const PREFIX: usize = 253;
+/// Kubernetes' words for a name or a value that has other characters, as EKS gives them.
+const MALFORMED: &str = "field must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+
+/// Labels have keys and values as Kubernetes takes them, and no reserved prefix.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn labels(labels: &BTreeMap<String, String>) -> Verdict {
+    labels.iter().try_for_each(|(key, value)| {
+        key_of("Label", key)?;
+        value_of(value)
+    })
+}
+
+/// Taints have keys and values as Kubernetes takes them and no reserved prefix, and differ in key or effect.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn taints(taints: &[Taint]) -> Verdict {
+    taint_count(taints)?;
+    let mut seen = BTreeSet::new();
+    taints.iter().try_for_each(|taint| {
+        key_of("Taint", &taint.key)?;
+        value_of(taint.value.as_deref().unwrap_or_default())?;
+        let effect = taint.effect.kubernetes();
+        if !seen.insert((&taint.key, effect)) {
+            return invalid(format!("Duplicate taint {}:{effect}: taints must be unique by key and effect", taint.key));
+        }
+        Ok(())
+    })
+}
+
+/// There are at most 50 of them.
+///
+/// # Errors
+/// `InvalidParameterException`.
+pub fn taint_count(taints: &[Taint]) -> Verdict {
+    if taints.len() > TAINTS {
+        return invalid(format!("A node group can have at most {TAINTS} taints"));
+    }
+    Ok(())
+}
+
+fn key_of(what: &str, key: &str) -> Verdict {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    if prefix.is_some_and(|prefix| RESERVED.contains(&prefix)) {
+        let reserved = RESERVED.map(|prefix| format!("{prefix}/")).join(", ");
+        return invalid(format!("{what} cannot contain reserved prefixes [{reserved}]"));
+    }
+    let prefix_ok = prefix.is_none_or(is_domain);
+    if !prefix_ok || !is_name(name) {
+        return invalid(format!("Invalid key: {key} : {MALFORMED}, with an optional DNS subdomain prefix and '/'"));
+    }
+    Ok(())
+}
+
+fn value_of(value: &str) -> Verdict {
+    if value.is_empty() || is_name(value) { Ok(()) } else { invalid(format!("Invalid value: {value} : {MALFORMED}")) }
+}
+
+/// Whether text is a name as Kubernetes has them in labels.
+fn is_name(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= NAME && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| inner(*b))
+}
+
+/// Whether text is a DNS label.
+pub fn is_dns_label(text: &str) -> bool {
+    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let bytes = text.as_bytes();
+    bytes.len() <= NAME
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+}
+
+/// Whether text is a DNS subdomain.
+pub fn is_domain(text: &str) -> bool {
+    text.len() <= PREFIX && text.split('.').all(is_dns_label)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! What pods of a child cluster get so that AWS SDKs in them find credentials: the admission of their creation.
+//! Source: the annotations and defaults of amazon-eks-pod-identity-webhook.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::ResourceExt;
+use kube::core::admission::{AdmissionRequest, AdmissionResponse};
+use serde_json::{Value, json};
+
+use super::{Desk, pods};
+use crd::EKSClusterConfig;
+use crd::identity_service::{ADDRESS, POD_ADDRESS, POD_IDENTITY_AUDIENCE, nth_address};
+use crd::names::{Identity, is_object_name};
+
+/// Prefix of the annotations.
+const PREFIX: &str = "eks.amazonaws.com/";
+/// How long a token is good where nothing else is said, in seconds.
+const TOKEN_LIFE: i64 = 86_400;
+/// The shortest life of a token that Kubernetes allows, in seconds.
+const SHORTEST: i64 = 600;
+
+/// What a pod gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Gift {
+    /// Environment variables of each container.
+    variables: Vec<(&'static str, String)>,
+    /// Name of the volume with the token.
+    volume: &'static str,
+    /// Where it is mounted.
+    folder: &'static str,
+    /// The token's file.
+    file: &'static str,
+    /// The token's audience.
+    audience: String,
+    /// The token's life, in seconds.
+    life: i64,
+}
+
+/// Answers the admission of a pod.
+pub async fn admit(desk: &Desk, namespace: &str, name: &str, request: &AdmissionRequest<Pod>) -> AdmissionResponse {
+    let response = AdmissionResponse::from(request);
+    let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return response };
+    let Some(pod) = &request.object else { return response };
+    let space = request.namespace.clone().or_else(|| pod.namespace()).unwrap_or_default();
+    let account = pod.spec.as_ref().and_then(|s| s.service_account_name.clone()).unwrap_or_else(|| "default".into());
+    // Nobody is asked who they are here, and both become a part of a URL.
+    if !is_object_name(&space) || !is_object_name(&account) {
+        return response.deny("the pod's namespace or service account isn't a name");
+    }
+    let gift = if pods::association(desk, &cluster, &space, &account).is_some() {
+        Some(pod_identity(&cluster, pod))
+    } else {
+        match desk.children.service_account(&desk.api.store, &cluster, &space, &account).await {
+            Ok(found) => found.and_then(|found| web_identity(&cluster, &found, pod)),
+            Err(refusal) => {
+                tracing::warn!(resource = %format!("{namespace}/{name}"), %refusal, "a pod was admitted without a look at its service account");
+                return response;
+            }
+        }
+    };
+    let Some(gift) = gift else { return response };
+    match patch(pod, &gift) {
+        Ok(patch) if patch.0.is_empty() => response,
+        Ok(patch) => {
+            let plain = AdmissionResponse::from(request);
+            response.with_patch(patch).unwrap_or(plain)
+        }
+        Err(error) => {
+            tracing::error!(%error, "a pod can't be changed");
+            response
+        }
+    }
+}
+
+/// What both ways say of the region.
+fn region(cluster: &EKSClusterConfig) -> [(&'static str, String); 2] {
+    let region = Identity::of(cluster).region;
+    [("AWS_DEFAULT_REGION", region.clone()), ("AWS_REGION", region)]
+}
+
+/// EKS Pod Identity.
+fn pod_identity(cluster: &EKSClusterConfig, pod: &Pod) -> Gift {
+    let mut variables: Vec<_> = vec![("AWS_STS_REGIONAL_ENDPOINTS", "regional".to_owned())];
+    variables.extend(region(cluster));
+    variables.extend([
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("http://{POD_ADDRESS}/v1/credentials")),
+        (
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token".to_owned(),
+        ),
+        ("AWS_ENDPOINT_URL_STS", sts_url(cluster)),
+    ]);
+    Gift {
+        variables,
+        volume: "eks-pod-identity-token",
+        folder: "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
+        file: "eks-pod-identity-token",
+        audience: POD_IDENTITY_AUDIENCE.into(),
+        life: life([pod.annotations()]),
+    }
+}
+
+/// IAM roles for service accounts; `None` for an account that names no role.
+fn web_identity(cluster: &EKSClusterConfig, account: &ServiceAccount, pod: &Pod) -> Option<Gift> {
+    let annotation = |name: &str| account.annotations().get(&format!("{PREFIX}{name}")).cloned();
+    let role = annotation("role-arn")?;
+    let regional = annotation("sts-regional-endpoints").is_none_or(|text| text == "true");
+    let mut variables: Vec<_> =
+        regional.then(|| ("AWS_STS_REGIONAL_ENDPOINTS", "regional".to_owned())).into_iter().collect();
+    variables.extend(region(cluster));
+    variables.extend([
+        ("AWS_ROLE_ARN", role),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/eks.amazonaws.com/serviceaccount/token".to_owned()),
+        ("AWS_ENDPOINT_URL_STS", sts_url(cluster)),
+    ]);
+    Some(Gift {
+        variables,
+        volume: "aws-iam-token",
+        folder: "/var/run/secrets/eks.amazonaws.com/serviceaccount",
+        file: "token",
+        audience: annotation("audience").unwrap_or_else(|| super::sts::AUDIENCE.into()),
+        life: life([pod.annotations(), account.annotations()]),
+    })
+}
+
+/// Where pods of the cluster find STS.
+fn sts_url(cluster: &EKSClusterConfig) -> String {
+    let address = nth_address(cluster.spec.service_cidr(), ADDRESS);
+    format!("http://{}", address.unwrap_or_default())
+}
+
+/// The life of a token, from the first of these annotations that says something.
+fn life<const N: usize>(annotations: [&BTreeMap<String, String>; N]) -> i64 {
+    let key = format!("{PREFIX}token-expiration");
+    let told = annotations.into_iter().find_map(|all| all.get(&key)?.parse::<i64>().ok());
+    told.unwrap_or(TOKEN_LIFE).max(SHORTEST)
+}
+
+/// The difference between the pod and the pod with what it gets.
+fn patch(pod: &Pod, gift: &Gift) -> Result<json_patch::Patch, serde_json::Error> {
+    let before = serde_json::to_value(pod)?;
+    let mut after = before.clone();
+    let skipped = pod.annotations().get(&format!("{PREFIX}skip-containers")).cloned().unwrap_or_default();
+    let skipped: Vec<&str> = skipped.split(',').map(str::trim).collect();
+    let mut given = false;
+    for list in ["initContainers", "containers"] {
+        let containers = after["spec"].get_mut(list).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let name = container["name"].as_str().unwrap_or_default();
+            if !skipped.contains(&name) {
+                equip(container, gift);
+                given = true;
+            }
+        }
+    }
+    if given {
+        add(
+            &mut after["spec"]["volumes"],
+            "name",
+            gift.volume,
+            json!({
+                "name": gift.volume,
+                "projected": {"sources": [{"serviceAccountToken": {
+                    "audience": gift.audience, "expirationSeconds": gift.life, "path": gift.file}}]},
+            }),
+        );
+    }
+    Ok(json_patch::diff(&before, &after))
+}
+
+/// What a container says itself stays as it is.
+fn equip(container: &mut Value, gift: &Gift) {
+    let own = |container: &Value, name: &str| {
+        container["env"].as_array().is_some_and(|all| all.iter().any(|variable| variable["name"] == name))
+    };
+    // Somebody who looks for credentials elsewhere is left alone.
+    let asks = [
+        "AWS_ROLE_ARN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    ];
+    if asks.iter().any(|name| own(container, name)) {
+        return;
+    }
+    for (name, value) in &gift.variables {
+        add(&mut container["env"], "name", name, json!({"name": name, "value": value}));
+    }
+    let mount = json!({"name": gift.volume, "mountPath": gift.folder, "readOnly": true});
+    add(&mut container["volumeMounts"], "mountPath", gift.folder, mount);
+}
+
+/// Adds `item` to a list, unless one with the same `key` is there.
+fn add(list: &mut Value, key: &str, value: &str, item: Value) {
+    if !list.is_array() {
+        *list = json!([]);
+    }
+    if let Some(items) = list.as_array_mut()
+        && !items.iter().any(|known| known[key] == value)
+    {
+        items.push(item);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! The ConfigMap `aws-auth`, which says who may use a cluster where access entries don't.
+
+use std::sync::{Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::principal::{Principal, canonical};
+use crd::plain_yaml::{self, Unread};
+
+/// Who somebody is in Kubernetes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// Name.
+    pub name: String,
+    /// Groups.
+    pub groups: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Mapping {
+    #[serde(alias = "rolearn", alias = "userarn")]
+    arn: String,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    groups: Vec<String>,
+}
+
+/// Whom the ConfigMap takes the principal for. A part that can't be read is left out, and said.
+pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
+    let data = map.data.as_ref()?;
+    for key in ["mapRoles", "mapUsers"] {
+        let Some(text) = data.get(key) else { continue };
+        let mappings: Vec<Mapping> = match read(text) {
+            Ok(mappings) => mappings.unwrap_or_default(),
+            Err(why) => {
+                tracing::warn!(key, %why, "aws-auth can't be read");
+                continue;
+            }
+        };
+        // As aws-iam-authenticator does: without regard to case, and to the session.
+        if let Some(found) = mappings.iter().find(|m| canonical(&m.arn).eq_ignore_ascii_case(&who.canonical)) {
+            let name = if found.username.is_empty() { who.canonical.clone() } else { who.fill(&found.username) };
+            return Some(User { name, groups: found.groups.iter().map(|group| who.fill(group)).collect() });
+        }
+    }
+    let accounts: Vec<serde_yaml::Value> = read(data.get("mapAccounts")?).ok()??;
+    let mine = accounts.iter().any(|account| match account {
+        serde_yaml::Value::String(text) => *text == who.account,
+        serde_yaml::Value::Number(number) => format!("{:0>12}", number.to_string()) == who.account,
+        _ => false,
+    });
+    mine.then(|| User { name: who.canonical.clone(), groups: Vec::new() })
+}
+
+/// What a text says, which the cluster's users wrote. One is read at a time: each takes many times its size.
+fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, Unread> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    plain_yaml::read(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Clients of child clusters' API servers, each kept for as long as the cluster's endpoint stays.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use kube::config::KubeConfigOptions;
+use kube::{Client, Config, ResourceExt};
+
+use super::token::Refusal;
+use crd::{EKSClusterConfig, keys, kubeconfig};
+use eks::store::Store;
+use limits::bounded::{self, Limits};
+
+/// The clients that are known.
+pub(super) struct Clients {
+    internal: bool,
+    limits: Limits,
+    /// Endpoint and client, by the cluster's uid.
+    known: Mutex<HashMap<String, (String, Client)>>,
+}
+
+impl Clients {
+    /// Knows no cluster yet. `internal`: they are reached from inside the management cluster.
+    pub fn new(internal: bool, limits: Limits) -> Self {
+        Self { internal, limits, known: Mutex::default() }
+    }
+
+    /// The cluster's client. A new one has what `own` makes of the way in by its administrator's kubeconfig.
+    ///
+    /// # Errors
+    /// The cluster has no kubeconfig, or one that can't be used.
+    pub async fn of(
+        &self,
+        store: &Store,
+        cluster: &EKSClusterConfig,
+        own: impl FnOnce(&mut Config),
+    ) -> Result<Client, Refusal> {
+        let endpoint = cluster.status.as_ref().and_then(|status| status.endpoint.clone()).unwrap_or_default();
+        let uid = cluster.uid().unwrap_or_default();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        if let Some((_, client)) = known.filter(|(of, _)| *of == endpoint) {
+            return Ok(client);
+        }
+        let mut config = config(self.internal, store, cluster).await?;
+        own(&mut config);
+        let client = bounded::client(config, self.limits).map_err(|error| away(&text::sentence(&error)))?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Clusters go, and their clients with them.
+        let there: HashSet<String> = store.list::<EKSClusterConfig>().iter().filter_map(|c| c.uid()).collect();
+        known.retain(|uid, _| there.contains(uid));
+        known.insert(uid, (endpoint, client.clone()));
+        Ok(client)
+    }
+
+    /// Uids of the clusters whose clients are kept.
+    #[cfg(test)]
+    pub fn kept(&self) -> std::collections::BTreeSet<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// The client led nowhere: the next one is made of what the cluster's Secret says then. Its certificate authority may be another one.
+    pub fn forget(&self, cluster: &EKSClusterConfig) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&cluster.uid().unwrap_or_default());
+    }
+}
+
+/// Why a cluster's API server isn't asked.
+pub(super) fn away(why: &str) -> Refusal {
+    Refusal::new(format!("the cluster's API server can't be asked: {why}"))
+}
+
+/// It was asked, and said nothing.
+pub(super) fn late() -> Refusal {
+    Refusal::new("the cluster's API server takes too long to answer")
+}
+
+/// How the cluster's API server is reached, by the kubeconfig of its administrator. `internal`: from inside the management cluster.
+///
+/// # Errors
+/// It has no kubeconfig, or one that can't be used.
+async fn config(internal: bool, store: &Store, cluster: &EKSClusterConfig) -> Result<Config, Refusal> {
+    let secret = cluster.status.as_ref().and_then(|status| status.kubeconfig_secret.as_deref());
+    let secret = secret.ok_or_else(|| away("it isn't up yet"))?;
+    let key = if internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
+    let text = store.secret(cluster, secret, key).await.map_err(|error| away(&error.to_string()))?;
+    let text = text.ok_or_else(|| away("it has no kubeconfig yet"))?;
+    // The Secret may have been changed since it was written.
+    let kubeconfig = kubeconfig::read(&String::from_utf8_lossy(&text))
+        .map_err(|why| away(&format!("its kubeconfig can't be used: {why}")))?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    config.map_err(|error| away(&error.to_string()))
+}

@@ -1,0 +1,58 @@
+//! Every key that a request may be signed with: those that were given, those of sessions, and the well-known ones.
+
+use std::sync::Arc;
+
+use super::roles::RoleStore;
+use super::sessions::{Session, Sessions};
+use crd::names::is_account;
+use eks::arn::account_root;
+use eks::sigv4::{Key, KeyStore};
+
+/// The secret of the well-known keys.
+const WELL_KNOWN: &str = "test";
+
+/// Keys from everywhere.
+pub struct Keys {
+    /// Those that were given.
+    pub given: Arc<dyn KeyStore>,
+    /// Those of sessions.
+    pub sessions: Arc<Sessions>,
+    /// Account and region of the key `test`, and whether the keys are known that everybody knows: `test` and, for the root
+    /// user of an account, its twelve digits, both with the secret `test`.
+    pub well_known: Option<(String, String)>,
+    /// The roles that there are; `None` where any may be had.
+    pub roles: Option<Arc<dyn RoleStore>>,
+}
+
+impl Keys {
+    /// A key without an end.
+    fn lasting(&self, access_key_id: &str) -> Option<Arc<Key>> {
+        self.given.lookup(access_key_id, None).or_else(|| {
+            let (account, region) = self.well_known.as_ref()?;
+            let account = if access_key_id == WELL_KNOWN { account } else { access_key_id };
+            is_account(account)
+                .then(|| Arc::new(Key::new(access_key_id, WELL_KNOWN, account, &account_root(region, account))))
+        })
+    }
+
+    /// Whether what the session comes from is still there, and still the same.
+    fn stands(&self, session: &Session) -> bool {
+        let origin = &session.origin;
+        let same = |key: Arc<Key>, generation: &str| self.sessions.generation(&key) == generation;
+        let key = origin.key.as_ref();
+        let key = key.is_none_or(|of| self.lasting(&of.id).is_some_and(|key| same(key, &of.generation)));
+        let known = |roles: &Arc<dyn RoleStore>| origin.roles.iter().all(|role| roles.role(role).is_some());
+        key && self.roles.as_ref().is_none_or(known)
+    }
+}
+
+impl KeyStore for Keys {
+    fn lookup(&self, access_key_id: &str, session_token: Option<&str>) -> Option<Arc<Key>> {
+        let Some(token) = session_token else { return self.lasting(access_key_id) };
+        let session = self.sessions.find(access_key_id, token).filter(|session| self.stands(session))?;
+        Some(Arc::new(self.sessions.key(&session, token)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! The identity service: who somebody is to a cluster's API server, a small STS, and credentials for pods.
+//!
+//! - [`sts`] answers the Security Token Service's questions; what it hands out are [`sessions`], which need no store.
+//! - [`login`] checks the tokens that `aws eks get-token` makes, and finds what access entries and `aws-auth` say of their owner.
+//! - [`admission`] gives pods what AWS SDKs need in order to ask for credentials, and [`pods`] and [`sts`] give these.
+//! - [`issuer`] publishes the keys of the clusters' service accounts, and checks tokens that are signed with them.
+//! - [`visits`] asks child clusters in the name of who brings a token.
+//!
+//! [`serve`] puts it all on three ports: the EKS API's own, one for the webhooks of child clusters, one for their pods.
+
+pub mod admission;
+pub mod aws_auth;
+pub mod child;
+mod clients;
+pub mod issuer;
+pub mod keys;
+pub mod login;
+pub mod pods;
+pub mod principal;
+pub mod remote;
+pub mod roles;
+pub mod secrets;
+pub mod serve;
+pub mod sessions;
+pub mod sts;
+pub mod token;
+pub mod visits;
+
+use std::sync::Arc;
+
+use eks::body::Bodies;
+use eks::operations::Api;
+use eks::sigv4::{KeyStore, Mode};
+
+/// What the whole service shares.
+pub struct Desk {
+    /// The resources.
+    pub api: Arc<Api>,
+    /// Whether roles and keys have to be known.
+    pub mode: Mode,
+    /// Every key that a request may be signed with.
+    pub keys: Arc<dyn KeyStore>,
+    /// Sessions.
+    pub sessions: Arc<sessions::Sessions>,
+    /// Roles that somebody described.
+    pub roles: Arc<dyn roles::RoleStore>,
+    /// The child clusters' own API servers.
+    pub children: child::Children,
+    /// The STS that is asked instead of the one here.
+    pub remote: Option<remote::Remote>,
+    /// Hosts, with their ports, that tokens may be signed for beside AWS's own.
+    pub sts_hosts: Vec<String>,
+    /// Memory for bodies.
+    pub memory: Memory,
+}
+
+/// Memory for the bodies of requests.
+pub struct Memory {
+    /// Of those of strangers.
+    pub strangers: Bodies,
+    /// Of those of API servers of child clusters.
+    pub children: Bodies,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { strangers: Bodies::new(4 * 1024 * 1024), children: Bodies::new(16 * 1024 * 1024) }
+    }
+}

@@ -1,0 +1,125 @@
+//! Who the bearer of a token is to a child cluster: the TokenReview of its API server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewStatus, UserInfo};
+use kube::Resource;
+
+use super::Desk;
+use super::aws_auth::{self, User};
+use super::principal::Principal;
+use super::token::{self, Refusal};
+use crd::cluster_settings::AuthenticationMode;
+use crd::names::Identity;
+use crd::{AccessEntry, EKSClusterConfig, own_entries};
+
+/// Answers a TokenReview of the cluster resource.
+pub async fn review(desk: &Desk, namespace: &str, name: &str, mut review: TokenReview) -> TokenReview {
+    let token = review.spec.token.take().unwrap_or_default();
+    let resource = format!("{namespace}/{name}");
+    let status = match user(desk, namespace, name, &token).await {
+        Ok(user) => {
+            tracing::info!(resource, user = user.username, "signed in");
+            TokenReviewStatus { authenticated: Some(true), user: Some(user), ..TokenReviewStatus::default() }
+        }
+        Err(refusal) => {
+            // Every other kind of token comes by here as well, after it was no service account's.
+            if token.starts_with(token::PREFIX) {
+                tracing::info!(resource, why = %refusal, "refused to sign in");
+            }
+            TokenReviewStatus {
+                authenticated: Some(false),
+                error: Some(refusal.to_string()),
+                ..TokenReviewStatus::default()
+            }
+        }
+    };
+    TokenReview { status: Some(status), ..review }
+}
+
+async fn user(desk: &Desk, namespace: &str, name: &str, token: &str) -> Result<UserInfo, Refusal> {
+    let cluster = desk.api.store.get::<EKSClusterConfig>(namespace, name);
+    let cluster = cluster.ok_or_else(|| Refusal::new("there is no such cluster"))?;
+    if cluster.meta().deletion_timestamp.is_some() {
+        return Err(Refusal::new("the cluster is being deleted"));
+    }
+    let identity = Identity::of(&cluster);
+    let who = who(desk, &identity.name, token).await?;
+    let user = match by_entry(desk, &cluster, &who) {
+        Some(user) => user,
+        None => beside(desk, &cluster, &who).await?,
+    };
+    Ok(info(user, &who))
+}
+
+/// Whose token it is: by the keys that are known here, else by the STS that is asked instead.
+async fn who(desk: &Desk, cluster: &str, token: &str) -> Result<Principal, Refusal> {
+    let (keys, now) = (desk.keys.as_ref(), SystemTime::now());
+    if let Some(remote) = &desk.remote
+        && let Some(query) = token::of_a_stranger(token, keys, &desk.sts_hosts, now)?
+    {
+        return remote.caller_identity(&query, cluster).await;
+    }
+    token::check(token, cluster, keys, &desk.sts_hosts, now)
+}
+
+/// Who the principal is by an access entry, where the cluster knows such.
+fn by_entry(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Option<User> {
+    if cluster.spec.authentication_mode() == AuthenticationMode::ConfigMap {
+        return None;
+    }
+    let entries = desk.api.store.members::<AccessEntry>(cluster);
+    let entry = entry(&entries, who)?;
+    let groups = entry.spec.groups().iter().map(|group| who.fill(group)).collect();
+    Some(User { name: who.fill(&entry.spec.username()), groups })
+}
+
+/// The entry of the principal: of its role with the path that this has, before one of the session itself.
+fn entry<'a>(entries: &'a [Arc<AccessEntry>], who: &Principal) -> Option<&'a AccessEntry> {
+    let matching =
+        |exact: &str| entries.iter().find(|e| e.meta().deletion_timestamp.is_none() && e.spec.principal_arn == exact);
+    [&who.identity, &who.arn].into_iter().find_map(|arn| matching(arn)).map(|entry| &**entry)
+}
+
+/// Who the principal is without an access entry: the cluster's creator, or whom `aws-auth` takes it for.
+async fn beside(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Result<User, Refusal> {
+    if is_creator(cluster, who) {
+        return Ok(User { name: "kubernetes-admin".into(), groups: vec!["system:masters".into()] });
+    }
+    let nobody = || Refusal::new(format!("{} has no access entry in this cluster", who.identity));
+    if cluster.spec.authentication_mode() == AuthenticationMode::Api {
+        return Err(nobody());
+    }
+    let map = desk.children.aws_auth(&desk.api.store, cluster).await?;
+    let mapped = map.and_then(|map| aws_auth::user(&map, who));
+    mapped.ok_or_else(|| Refusal::new(format!("{} is neither in aws-auth nor in an access entry", who.identity)))
+}
+
+/// Whether the principal made the cluster and is its administrator for that. Where there are access entries, the creator has one,
+/// which may be taken away.
+fn is_creator(cluster: &EKSClusterConfig, who: &Principal) -> bool {
+    !own_entries::has_entries(cluster) && cluster.spec.creator_is_admin() && who.is(&own_entries::creator(cluster))
+}
+
+fn info(user: User, who: &Principal) -> UserInfo {
+    let extra = [
+        ("accessKeyId", &who.access_key_id),
+        ("arn", &who.arn),
+        ("canonicalArn", &who.canonical),
+        ("principalId", &who.id),
+        ("sessionName", &who.session),
+    ];
+    let extra: BTreeMap<String, Vec<String>> =
+        extra.into_iter().map(|(key, value)| (key.to_owned(), vec![value.clone()])).collect();
+    UserInfo {
+        username: Some(user.name),
+        uid: Some(format!("aws-iam-authenticator:{}:{}", who.account, who.id)),
+        groups: Some(user.groups),
+        extra: Some(extra),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! The ports: what stands beside the EKS API, the webhooks of child clusters, and what their pods ask.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Json, Router};
+use k8s_openapi::api::core::v1::Pod;
+use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tower::ServiceExt;
+
+use super::token::Refusal;
+use super::{Desk, admission, issuer, login, pods, sts};
+use crd::EKSClusterConfig;
+use eks::body::{Bodies, Held};
+use eks::error::ApiError;
+
+/// The longest question whose token somebody is.
+const LARGEST_REVIEW: usize = 64 * 1024;
+/// The longest question about a pod.
+const LARGEST_POD: usize = 1024 * 1024;
+
+/// The EKS API with STS and the issuers' documents beside it.
+pub fn beside(desk: &Arc<Desk>, eks: Router) -> Router {
+    let both = Both { desk: desk.clone(), eks: eks.clone() };
+    let root = Router::new().route("/", any(either)).with_state(both);
+    let agent = Router::new()
+        .route("/clusters/{name}/assume-role-for-pod-identity", post(assume_for_pod))
+        .with_state(desk.clone());
+    root.merge(agent).merge(issuers(desk)).fallback_service(eks)
+}
+
+/// What API servers of child clusters ask.
+pub fn webhooks(desk: &Arc<Desk>) -> Router {
+    Router::new()
+        .route("/clusters/{namespace}/{name}/review", post(review))
+        .route("/clusters/{namespace}/{name}/admit", post(admit))
+        .route("/health", get(|| async { "ok" }))
+        .with_state(desk.clone())
+}
+
+/// What pods of child clusters ask.
+pub fn pods(desk: &Arc<Desk>) -> Router {
+    Router::new()
+        .route("/", any(token_service))
+        .route("/v1/credentials", get(credentials))
+        .with_state(desk.clone())
+        .merge(issuers(desk))
+}
+
+fn issuers(desk: &Arc<Desk>) -> Router {
+    Router::new()
+        .route("/id/{id}/.well-known/openid-configuration", get(discovery))
+        .route("/id/{id}/keys", get(keys))
+        .with_state(desk.clone())
+}
+
+#[derive(Clone)]
+struct Both {
+    desk: Arc<Desk>,
+    eks: Router,
+}
+
+/// STS for forms and for URLs with an action; else the EKS API, which has no operation there, in its own words.
+async fn either(State(both): State<Both>, request: Request) -> Response {
+    let form = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let form = form.is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
+    let asks = request.uri().query().is_some_and(|query| query.contains("Action="));
+    if asks || form && request.method() == Method::POST {
+        return sts::handle(&both.desk, request).await;
+    }
+    match both.eks.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+async fn token_service(State(desk): State<Arc<Desk>>, request: Request<Body>) -> Response {
+    sts::handle(&desk, request).await
+}
+
+async fn review(
+    State(desk): State<Arc<Desk>>,
+    Path((namespace, name)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    if !asks(&desk, &namespace, &name, request.headers()) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match read(&desk.memory.children, LARGEST_REVIEW, request).await {
+        Ok((asked, _memory)) => Json(login::review(&desk, &namespace, &name, asked).await).into_response(),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn admit(
+    State(desk): State<Arc<Desk>>,
+    Path((namespace, name)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    if !asks(&desk, &namespace, &name, request.headers()) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let (asked, _memory) = match read::<AdmissionReview<Pod>>(&desk.memory.children, LARGEST_POD, request).await {
+        Ok(read) => read,
+        Err(refused) => return refused.into_response(),
+    };
+    let request: Result<AdmissionRequest<Pod>, _> = asked.try_into();
+    let response = match request {
+        Ok(request) => admission::admit(&desk, &namespace, &name, &request).await,
+        Err(error) => AdmissionResponse::invalid(error.to_string()),
+    };
+    Json(response.into_review()).into_response()
+}
+
+/// Whether it is the cluster's API server that asks.
+fn asks(desk: &Desk, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
+    let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return false };
+    let known = cluster.status.as_ref().map_or(&[][..], |status| &status.webhook_tokens);
+    let asks = if known.is_empty() { is_older(&cluster) } else { shows(headers, known) };
+    if !asks {
+        tracing::warn!(
+            resource = format!("{namespace}/{name}"),
+            "somebody else than the cluster's API server asked a webhook"
+        );
+    }
+    asks
+}
+
+/// The provider of clusters without servers.
+const METADATA: &str = "metadata";
+
+/// Whether the cluster's servers may be older than such tokens, so that they have none to show. One that was imported, has no servers or
+/// was never made doesn't ask at all.
+fn is_older(cluster: &EKSClusterConfig) -> bool {
+    let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
+    !cluster.spec.imported && applied.is_some_and(|applied| applied.provider != METADATA)
+}
+
+/// Whether the headers show one of the tokens of these digests.
+fn shows(headers: &HeaderMap, known: &[String]) -> bool {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let digest = format!("{:x}", Sha256::digest(shown.unwrap_or_default()));
+    let same = |known: &String| bool::from(known.as_bytes().ct_eq(digest.as_bytes()));
+    // Each is compared, whichever it is.
+    known.iter().fold(false, |found, known| found | same(known))
+}
+
+/// What a body says in JSON, and the memory that it takes.
+async fn read<T: DeserializeOwned>(bodies: &Bodies, limit: usize, request: Request) -> Result<(T, Held), ApiError> {
+    let held = bodies.read(request.into_body(), limit).await?;
+    let value = serde_json::from_slice(&held.bytes).map_err(|error| ApiError::serialization(error.to_string()))?;
+    Ok((value, held))
+}
+
+async fn credentials(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
+    let token = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    match pods::grant(&desk, token.trim(), None) {
+        Ok(granted) => Json(granted.for_sdk()).into_response(),
+        Err(refusal) => {
+            tracing::info!(why = %refusal, "a pod gets no credentials");
+            (StatusCode::BAD_REQUEST, refusal.to_string()).into_response()
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ForPod {
+    token: String,
+}
+
+async fn assume_for_pod(State(desk): State<Arc<Desk>>, Path(cluster): Path<String>, request: Request) -> Response {
+    let asked: ForPod = match read(&desk.memory.strangers, sts::LARGEST, request).await {
+        Ok((asked, _memory)) => asked,
+        Err(refused) => return refused.into_response(),
+    };
+    match pods::grant(&desk, &asked.token, Some(&cluster)) {
+        Ok(granted) => Json(granted.for_agent()).into_response(),
+        Err(Refusal(message)) => {
+            let kind = [("x-amzn-errortype", "InvalidTokenException")];
+            (StatusCode::BAD_REQUEST, kind, Json(json!({"message": message}))).into_response()
+        }
+    }
+}
+
+async fn discovery(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+    match found(&desk, &id) {
+        Ok((issuer, _)) => Json(issuer::discovery(&issuer)).into_response(),
+        Err(missing) => missing.into_response(),
+    }
+}
+
+async fn keys(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+    match found(&desk, &id) {
+        Ok((_, keys)) => ([(header::CONTENT_TYPE, "application/json")], keys).into_response(),
+        Err(missing) => missing.into_response(),
+    }
+}
+
+/// Issuer and keys of the cluster whose issuer ends with this id.
+fn found(desk: &Desk, id: &str) -> Result<(String, String), ApiError> {
+    let suffix = format!("/id/{id}");
+    let cluster = issuer::cluster(desk, |issuer| issuer.ends_with(&suffix));
+    let status = cluster.and_then(|cluster| cluster.status.clone());
+    status
+        .and_then(|status| Some((status.oidc_issuer?, status.service_account_keys?)))
+        .ok_or_else(|| ApiError::resource_not_found(format!("No issuer has the id {id}")))
+}
+
+#[cfg(test)]
+mod tests;

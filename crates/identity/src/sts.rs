@@ -1,0 +1,357 @@
+//! A small Security Token Service: who somebody is, and sessions.
+//! Source: <https://docs.aws.amazon.com/STS/latest/APIReference/>.
+
+mod answer;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use chrono::{DateTime, SecondsFormat, Utc};
+use regex::Regex;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::principal::{Principal, assumed};
+use super::roles::{self, Asker, LONGEST, Role};
+use super::sessions::{Credentials, Origin, Session};
+use super::token::form;
+use super::{Desk, issuer};
+pub use answer::Error;
+use crd::names::Identity;
+use eks::arn::Arn;
+use eks::body::Unread;
+use eks::error::ErrorCode;
+use eks::sigv4::{Key, Purpose, SignedRequest, verify};
+
+/// The longest body that is read.
+pub const LARGEST: usize = 64 * 1024;
+/// The audience of web identity tokens.
+pub const AUDIENCE: &str = "sts.amazonaws.com";
+/// The shortest session, in seconds.
+const SHORTEST: u64 = 900;
+
+#[expect(clippy::expect_used, reason = "the pattern is part of the program, and a test uses it")]
+static SESSION_NAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^[\w+=,.@-]{2,64}$").expect("the pattern of session names"));
+
+type Form = BTreeMap<String, String>;
+
+/// Answers one request, be it a form or a presigned URL.
+pub async fn handle(desk: &Desk, request: Request<Body>) -> Response {
+    let id = Uuid::new_v4().to_string();
+    let (head, body) = request.into_parts();
+    let body = match desk.memory.strangers.read(body, LARGEST).await {
+        Ok(arrived) => arrived.bytes,
+        Err(Unread::Busy) => {
+            let refused = Error::unavailable("Too many requests are under way. Please try again.");
+            return answer::failure(&refused, &id);
+        }
+        Err(unread) => return answer::failure(&Error::new("ValidationError", unread.to_string()), &id),
+    };
+    let query = head.uri.query().unwrap_or_default();
+    if let Some(remote) = &desk.remote {
+        let asked = String::from_utf8_lossy(&body).into_owned();
+        return match foreign(desk, query, &asked) {
+            Ok(()) => remote.pass(&head, query, body).await,
+            Err(error) => answer::failure(&error, &id),
+        };
+    }
+    let mut input: Form = form(query).into_iter().collect();
+    input.extend(form(&String::from_utf8_lossy(&body)));
+    let signed = SignedRequest {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query,
+        headers: &head.headers,
+        body: &body,
+    };
+    let action = input.get("Action").cloned().unwrap_or_default();
+    let result = act(desk, &action, &input, &signed);
+    match &result {
+        Ok(_) => tracing::debug!(action, "STS"),
+        Err(error) => tracing::info!(action, code = error.code, error.message, "STS refused"),
+    }
+    match result {
+        Ok(result) => answer::success(&action, &result, &id),
+        Err(error) => answer::failure(&error, &id),
+    }
+}
+
+/// What is checked here although another STS answers: it knows nothing of the clusters' issuers.
+fn foreign(desk: &Desk, query: &str, body: &str) -> Result<(), Error> {
+    let input: Form = form(query).into_iter().chain(form(body)).collect();
+    if input.get("Action").is_some_and(|action| action == "AssumeRoleWithWebIdentity") {
+        let token = required(&input, "WebIdentityToken")?;
+        let refused = |refusal: super::token::Refusal| Error::new("InvalidIdentityToken", refusal.0);
+        issuer::check(desk, token, AUDIENCE).map_err(refused)?;
+    }
+    Ok(())
+}
+
+fn act(desk: &Desk, action: &str, input: &Form, signed: &SignedRequest<'_>) -> Result<String, Error> {
+    match action {
+        "GetCallerIdentity" => caller_identity(&*caller(desk, signed)?),
+        "AssumeRole" => assume_role(desk, &*caller(desk, signed)?, input),
+        "GetSessionToken" => session_token(desk, &*caller(desk, signed)?, input),
+        "AssumeRoleWithWebIdentity" => web_identity(desk, input),
+        "" => Err(Error::new("MissingAction", "Action is missing")),
+        other => {
+            let text = format!("Could not find operation {other} for version 2011-06-15");
+            Err(Error::new("InvalidAction", text))
+        }
+    }
+}
+
+/// Whose key the request is signed with. What comes out of here opens clusters, so that it is checked in every mode.
+fn caller(desk: &Desk, signed: &SignedRequest<'_>) -> Result<Arc<Key>, Error> {
+    let purpose = Purpose { service: "sts", presigned: None };
+    verify(signed, desk.keys.as_ref(), purpose, SystemTime::now()).map(|(key, _)| key).map_err(|error| {
+        let code = match error.code() {
+            ErrorCode::UnrecognizedClient => "InvalidClientTokenId",
+            ErrorCode::InvalidSignature => "SignatureDoesNotMatch",
+            ErrorCode::ExpiredToken => "ExpiredToken",
+            ErrorCode::MissingAuthenticationToken => "MissingAuthenticationToken",
+            _ => "IncompleteSignature",
+        };
+        Error::forbidden(code, error.message())
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CallerIdentity {
+    arn: String,
+    user_id: String,
+    account: String,
+}
+
+fn caller_identity(key: &Key) -> Result<String, Error> {
+    let who = Principal::of(key);
+    answer::part("GetCallerIdentityResult", &CallerIdentity { arn: who.arn, user_id: who.id, account: who.account })
+}
+
+/// Credentials, as STS shows them.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: String,
+    expiration: String,
+}
+
+impl Shown {
+    fn of(credentials: Credentials) -> Self {
+        Self {
+            access_key_id: credentials.access_key_id,
+            secret_access_key: credentials.secret_access_key,
+            session_token: credentials.session_token,
+            expiration: time(credentials.expires),
+        }
+    }
+}
+
+/// A time as AWS writes it.
+pub fn time(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AssumedRoleUser {
+    assumed_role_id: String,
+    arn: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AssumeRoleResult {
+    credentials: Shown,
+    assumed_role_user: AssumedRoleUser,
+    packed_policy_size: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject_from_web_identity_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SessionTokenResult {
+    credentials: Shown,
+}
+
+fn assume_role(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> {
+    let who = Principal::of(key);
+    let root = format!("arn:aws:iam::{}:root", who.account);
+    let mut keys = vec![("aws:PrincipalArn", who.identity.as_str()), ("aws:PrincipalAccount", who.account.as_str())];
+    keys.extend(input.get("ExternalId").map(|id| ("sts:ExternalId", id.as_str())));
+    let askers = [Asker::Aws(&who.arn), Asker::Aws(&who.identity), Asker::Aws(&root)];
+    // A session that was begun by another one lasts an hour at most.
+    let most = if key.role_arn().is_some() { LONGEST } else { u64::MAX };
+    let origin = desk.sessions.origin(key);
+    let begun = begin(desk, input, &askers, "sts:AssumeRole", &keys, (&who.account, &who.arn, most, origin))?;
+    answer::part("AssumeRoleResult", &begun)
+}
+
+fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
+    let token = required(input, "WebIdentityToken")?;
+    let invalid = |text: String| Error::new("InvalidIdentityToken", text);
+    let (cluster, claims) = issuer::check(desk, token, AUDIENCE).map_err(|refusal| invalid(refusal.to_string()))?;
+    let role = role_arn(input)?;
+    let action = "sts:AssumeRoleWithWebIdentity";
+    let account = Identity::of(&cluster).account;
+    if !within_reach(desk, &role, &account) {
+        return Err(denied(&claims.sub, action, &role));
+    }
+    let host = claims.iss.trim_start_matches("https://");
+    let provider = format!("arn:{}:iam::{}:oidc-provider/{host}", role.partition, role.account);
+    let (sub, aud) = (format!("{host}:sub"), format!("{host}:aud"));
+    let keys = [(sub.as_str(), claims.sub.as_str()), (aud.as_str(), AUDIENCE)];
+    tracing::debug!(issuer = claims.iss, subject = claims.sub, cluster = ?cluster.metadata.name, "web identity");
+    let asker = [Asker::Federated(&provider)];
+    let mut begun = begin(desk, input, &asker, action, &keys, (&account, &claims.sub, u64::MAX, Origin::default()))?;
+    begun.subject_from_web_identity_token = Some(claims.sub);
+    begun.audience = Some(AUDIENCE.into());
+    begun.provider = Some(provider);
+    answer::part("AssumeRoleWithWebIdentityResult", &begun)
+}
+
+fn session_token(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> {
+    if key.is_temporary() {
+        let text = "Cannot call GetSessionToken with session credentials";
+        return Err(Error::forbidden("AccessDenied", text));
+    }
+    let life = duration(input, roles::LIMIT, 129_600)?;
+    let session = Session {
+        principal: key.principal_arn().to_owned(),
+        account: key.account().to_owned(),
+        origin: desk.sessions.origin(key),
+        ..Session::default()
+    };
+    let credentials = Shown::of(desk.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?);
+    answer::part("GetSessionTokenResult", &SessionTokenResult { credentials })
+}
+
+/// Begins a session of the role that the request names, for who is called so is of that account and comes from there, and for at most so many
+/// seconds.
+fn begin(
+    desk: &Desk,
+    input: &Form,
+    askers: &[Asker<'_>],
+    action: &str,
+    keys: &[(&str, &str)],
+    (account, name, most, origin): (&str, &str, u64, Origin),
+) -> Result<AssumeRoleResult, Error> {
+    let arn = role_arn(input)?;
+    let session = required(input, "RoleSessionName")?;
+    if !SESSION_NAME.is_match(session) {
+        return Err(Error::new("ValidationError", "RoleSessionName must be 2 to 64 letters, digits or of _+=,.@-"));
+    }
+    let tags = tags(input);
+    let asked = request_tags(&tags);
+    let mut keys = [keys, &[("sts:RoleSessionName", session)]].concat();
+    keys.extend(asked.iter().map(|(key, value)| (key.as_str(), *value)));
+    let role = trusting(desk, (&arn, account), askers, action, &keys).ok_or_else(|| denied(name, action, &arn))?;
+    if !tags.is_empty() && !role.trusts(askers, "sts:TagSession", &keys) {
+        return Err(denied(name, "sts:TagSession", &arn));
+    }
+    let life = duration(input, LONGEST, role.longest.min(most))?;
+    let (who, credentials) = open(desk, &arn, session, life, tags, origin)?;
+    Ok(AssumeRoleResult {
+        credentials: Shown::of(credentials),
+        assumed_role_user: AssumedRoleUser { assumed_role_id: who.id, arn: who.arn },
+        packed_policy_size: 0,
+        subject_from_web_identity_token: None,
+        audience: None,
+        provider: None,
+    })
+}
+
+fn denied(name: &str, action: &str, role: &Arn) -> Error {
+    Error::forbidden("AccessDenied", format!("User: {name} is not authorized to perform: {action} on resource: {role}"))
+}
+
+/// The role, if any of these, who are of that account, may have it.
+pub fn trusting(
+    desk: &Desk,
+    (arn, account): (&Arn, &str),
+    askers: &[Asker<'_>],
+    action: &str,
+    keys: &[(&str, &str)],
+) -> Option<Arc<Role>> {
+    let role = roles::find(desk.roles.as_ref(), desk.mode, arn, account)?;
+    role.trusts(askers, action, keys).then_some(role)
+}
+
+/// Whether pods of a cluster of `account` may ask for the role at all: another account's only where its trust policy says who
+/// may have it.
+pub fn within_reach(desk: &Desk, role: &Arn, account: &str) -> bool {
+    role.account == account || desk.roles.role(&role.to_string()).is_some_and(|role| role.has_trust_policy())
+}
+
+/// A session of a role, for who comes from `origin`: whose it is, and its credentials.
+///
+/// # Errors
+/// Only if the session can't be written.
+pub fn open(
+    desk: &Desk,
+    role: &Arn,
+    name: &str,
+    life: Duration,
+    tags: BTreeMap<String, String>,
+    origin: Origin,
+) -> Result<(Principal, Credentials), Error> {
+    let arn = assumed(role, name);
+    let session = Session {
+        principal: arn.clone(),
+        role: Some(role.to_string()),
+        account: role.account.clone(),
+        tags,
+        origin: origin.then(&role.to_string()),
+        ..Session::default()
+    };
+    let credentials = desk.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?;
+    Ok((Principal::new(&arn, &role.account, &credentials.access_key_id), credentials))
+}
+
+fn required<'a>(input: &'a Form, name: &str) -> Result<&'a str, Error> {
+    let value = input.get(name).filter(|value| !value.is_empty());
+    value.map(String::as_str).ok_or_else(|| Error::new("ValidationError", format!("{name} is missing")))
+}
+
+fn role_arn(input: &Form) -> Result<Arn, Error> {
+    let text = required(input, "RoleArn")?;
+    let arn = text.parse::<Arn>().ok().filter(Arn::is_role);
+    arn.ok_or_else(|| Error::new("ValidationError", format!("{text} is invalid: the ARN of a role is expected")))
+}
+
+fn duration(input: &Form, default: u64, longest: u64) -> Result<Duration, Error> {
+    let Some(text) = input.get("DurationSeconds") else { return Ok(Duration::from_secs(default.min(longest))) };
+    let seconds = text.parse().ok().filter(|n| (SHORTEST..=longest).contains(n));
+    let refused = || {
+        let text = format!(
+            "DurationSeconds must be between {SHORTEST} and {longest}, which is the longest session of the role"
+        );
+        Error::new("ValidationError", text)
+    };
+    seconds.map(Duration::from_secs).ok_or_else(refused)
+}
+
+/// Condition keys of the tags that a session is asked for with.
+pub fn request_tags(tags: &BTreeMap<String, String>) -> Vec<(String, &str)> {
+    tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.as_str())).collect()
+}
+
+fn tags(input: &Form) -> BTreeMap<String, String> {
+    let keys = input.iter().filter_map(|(name, key)| Some((name.strip_suffix(".Key")?, key)));
+    keys.filter(|(name, _)| name.starts_with("Tags.member."))
+        .map(|(name, key)| (key.clone(), input.get(&format!("{name}.Value")).cloned().unwrap_or_default()))
+        .collect()
+}

@@ -1,0 +1,201 @@
+//! The tokens of `aws eks get-token`: a presigned question to STS, who its signer is, bound to one cluster by a signed header.
+//! Source: the rules of aws-iam-authenticator's server.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{HeaderMap, HeaderValue, Uri};
+use regex::Regex;
+use std::sync::LazyLock;
+
+use super::principal::Principal;
+use eks::sigv4::{KeyStore, Purpose, SignedRequest, basic_time, seconds, verify};
+
+/// What such a token begins with.
+pub const PREFIX: &str = "k8s-aws-v1.";
+/// The header that names the cluster.
+const CLUSTER: &str = "x-k8s-aws-id";
+/// The longest token that is looked at.
+const LONGEST: usize = 16 * 1024;
+/// How long a token is good, whatever its URL says.
+const LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// Why a token is refused; what of it may be shown to whoever sent it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
+
+impl Refusal {
+    /// A refusal in these words.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// AWS's own hosts of STS, in all partitions.
+#[expect(clippy::expect_used, reason = "the pattern is part of the program, and a test uses it")]
+static HOSTS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^sts(-fips)?(\.[a-z]{2}(-[a-z]+)+-\d)?\.(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn|c2s\.ic\.gov|sc2s\.sgov\.gov)$")
+        .expect("the pattern of hosts")
+});
+
+/// Parameters that the URL may have, in lower case.
+const PARAMETERS: [&str; 9] = [
+    "action",
+    "version",
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+];
+
+/// Checks a token for the cluster of this name in EKS. `own` are hosts, with ports, of STS beside AWS's.
+///
+/// # Errors
+/// Why it isn't good.
+pub fn check(
+    token: &str,
+    cluster: &str,
+    keys: &dyn KeyStore,
+    own: &[String],
+    now: SystemTime,
+) -> Result<Principal, Refusal> {
+    let (uri, host) = inspect(token, own)?;
+    let query = uri.query().unwrap_or_default();
+    let mut headers = HeaderMap::new();
+    let unfit = |_| Refusal::new("the token's host or the cluster's name can't be a header");
+    headers.insert("host", HeaderValue::from_str(&host).map_err(unfit)?);
+    headers.insert(CLUSTER, HeaderValue::from_str(cluster).map_err(unfit)?);
+    let request = SignedRequest { method: "GET", path: uri.path(), query, headers: &headers, body: b"" };
+    let purpose = Purpose { service: "sts", presigned: Some(LIFE) };
+    let (key, _) = verify(&request, keys, purpose, now).map_err(|error| Refusal::new(error.message()))?;
+    Ok(Principal::of(&key))
+}
+
+/// The question to STS that a token is, for another STS: its query, if its signer isn't known here. All of it is checked but the
+/// signature, which only that one can.
+///
+/// # Errors
+/// Why it isn't good, whoever signed it.
+pub fn of_a_stranger(
+    token: &str,
+    keys: &dyn KeyStore,
+    own: &[String],
+    now: SystemTime,
+) -> Result<Option<String>, Refusal> {
+    let (uri, _) = inspect(token, own)?;
+    let query = uri.query().unwrap_or_default();
+    let parameters = form(query);
+    let value =
+        |name: &str| parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+    let key = value("X-Amz-Credential").and_then(|scope| scope.split('/').next()).unwrap_or_default();
+    if keys.lookup(key, value("X-Amz-Security-Token")).is_some() {
+        return Ok(None);
+    }
+    let date = value("X-Amz-Date").unwrap_or_default();
+    let date = basic_time(date).ok_or_else(|| Refusal::new("the token has no date"))?;
+    let age = DateTime::<Utc>::from(now).signed_duration_since(date);
+    if age > TimeDelta::seconds(LIFE.as_secs().cast_signed()) || age < TimeDelta::minutes(-5) {
+        return Err(Refusal::new("the token has expired, or isn't good yet"));
+    }
+    Ok(Some(query.to_owned()))
+}
+
+/// Checks all of a token but its signature and its time; the URL and its host.
+fn inspect(token: &str, own: &[String]) -> Result<(Uri, String), Refusal> {
+    let uri = decode(token)?;
+    let host = uri.authority().map(|a| a.as_str().to_owned()).unwrap_or_default();
+    check_address(&uri, &host, own)?;
+    check_query(uri.query().unwrap_or_default())?;
+    Ok((uri, host))
+}
+
+fn decode(token: &str) -> Result<Uri, Refusal> {
+    if token.len() > LONGEST {
+        return Err(Refusal::new("the token is too long"));
+    }
+    let rest =
+        token.strip_prefix(PREFIX).ok_or_else(|| Refusal::new(format!("the token doesn't begin with {PREFIX}")))?;
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let url = GeneralPurpose::new(&URL_SAFE, config).decode(rest);
+    let url = url.map_err(|_| Refusal::new("the token isn't base64"))?;
+    let url = String::from_utf8(url).map_err(|_| Refusal::new("the token holds no text"))?;
+    if url.contains('#') {
+        return Err(Refusal::new("the token's URL has a fragment"));
+    }
+    url.parse().map_err(|_| Refusal::new("the token holds no URL"))
+}
+
+fn check_address(uri: &Uri, host: &str, own: &[String]) -> Result<(), Refusal> {
+    // Clients read what stands before an @ differently.
+    if host.contains('@') {
+        return Err(Refusal::new("the token's URL names a user"));
+    }
+    let ours = own.iter().any(|o| o == host) || is_loopback(uri.host().unwrap_or_default());
+    let secure = uri.scheme_str() == Some("https");
+    if !(secure || ours && uri.scheme_str() == Some("http")) {
+        return Err(Refusal::new("the token's URL isn't HTTPS"));
+    }
+    if !ours && !HOSTS.is_match(host) {
+        return Err(Refusal::new(format!("the token is signed for {host}, which isn't STS")));
+    }
+    if uri.path() != "/" {
+        return Err(Refusal::new("the token's URL has a path"));
+    }
+    Ok(())
+}
+
+/// A person's own machine, where the STS here is published.
+fn is_loopback(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn check_query(query: &str) -> Result<(), Refusal> {
+    let mut seen = BTreeSet::new();
+    let mut signed = String::new();
+    for (name, value) in form(query) {
+        let name = name.to_ascii_lowercase();
+        if !PARAMETERS.contains(&name.as_str()) {
+            return Err(Refusal::new(format!("the token's URL has a parameter {name}, which isn't expected")));
+        }
+        match name.as_str() {
+            "action" if value != "GetCallerIdentity" => {
+                return Err(Refusal::new("the token's URL has another action than GetCallerIdentity"));
+            }
+            "x-amz-expires" if seconds(&value).is_none_or(|n| n > LIFE.as_secs()) => {
+                return Err(Refusal::new("the token's URL is good for longer than 15 minutes"));
+            }
+            "x-amz-signedheaders" => signed = value,
+            _ => {}
+        }
+        if !seen.insert(name.clone()) {
+            return Err(Refusal::new(format!("the token's URL has the parameter {name} twice")));
+        }
+    }
+    if !seen.contains("action") {
+        return Err(Refusal::new("the token's URL has no action"));
+    }
+    let mut headers: Vec<&str> = signed.split(';').collect();
+    headers.sort_unstable();
+    if headers != ["host", CLUSTER] {
+        return Err(Refusal::new(format!(
+            "the token must be signed with the headers host and {CLUSTER}, and no others"
+        )));
+    }
+    Ok(())
+}
+
+/// Names and values of a form.
+pub fn form(text: &str) -> Vec<(String, String)> {
+    eks::input::pairs(text).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! `k3eks api`: the EKS API over the resources of a management cluster.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::response::Response;
+use axum_server::tls_rustls::RustlsConfig;
+use clap::{Args, ValueEnum};
+use eks::beside::{self, Beside};
+use eks::body::Bodies;
+use eks::events::{BUDGET, EventLog};
+use eks::metrics::ApiMetrics;
+use eks::operations::{self, Api, Quotas, Settings};
+use eks::service::Service;
+use eks::sigv4::{Authenticator, Caller, Key, Mode};
+use eks::site::Names;
+use eks::store::{ROOM, Store};
+use identity::visits::Visits;
+use kube::Client;
+use limits::port::enable_tls;
+use prometheus_client::registry::Registry;
+use telemetry::logs::{self, LogFormat};
+use tokio_util::sync::CancellationToken;
+
+use super::folder::Folder;
+use super::keys;
+use super::listen::{self, Port};
+use super::sources::{self, Source};
+
+/// Memory for bodies of what isn't EKS's.
+const BODIES: usize = 256 * 1024;
+/// The longest wait of a call on records, which the operator settles within milliseconds.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// Whether signatures are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Auth {
+    /// Any credentials or none; a 12-digit access key id is the account.
+    Permissive,
+    /// Only requests that are signed with one of the keys.
+    Strict,
+}
+
+/// The arguments of `k3eks api`.
+#[derive(Args)]
+pub struct Options {
+    /// Address of the EKS API.
+    #[arg(long, env = "K3EKS_API_LISTEN", default_value = "127.0.0.1:4566")]
+    listen: SocketAddr,
+    /// Address or network that may use the EKS API, beside this host, or with a `!` before it one that may not; may be given several
+    /// times. Default: everybody who reaches it.
+    #[arg(long, env = "K3EKS_API_ALLOW_FROM", value_delimiter = ',')]
+    allow_from: Vec<Source>,
+    /// Name that requests may be sent to while the API is permissive, beside addresses, localhost, and names of one label or ending with
+    /// svc, cluster.local, internal or test; may be given several times.
+    #[arg(long = "allow-host", env = "K3EKS_API_ALLOW_HOST", value_delimiter = ',')]
+    allow_hosts: Vec<String>,
+    /// Certificate chain, PEM; with it the API speaks HTTPS.
+    #[arg(long, env = "K3EKS_API_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM.
+    #[arg(long, env = "K3EKS_API_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Whether signatures are checked.
+    #[arg(long, env = "K3EKS_API_AUTH", value_enum, default_value = "permissive")]
+    auth: Auth,
+    /// Folder with a file for each key: the access key id is its name, `secretAccessKey`, `account` and `principalArn`
+    /// stand in it.
+    #[arg(long, env = "K3EKS_API_KEYS", required_if_eq("auth", "strict"))]
+    keys: Option<PathBuf>,
+    /// Account of requests that name none.
+    #[arg(long, env = "K3EKS_ACCOUNT", default_value = "000000000000")]
+    account: String,
+    /// Region of requests that name none.
+    #[arg(long, env = "K3EKS_REGION", default_value = "us-east-1")]
+    region: String,
+    /// Namespace for new clusters.
+    #[arg(long, env = "K3EKS_NAMESPACE", default_value = "default")]
+    namespace: String,
+    /// Only this namespace is watched; all where it isn't given.
+    #[arg(long, env = "K3EKS_WATCH_NAMESPACE")]
+    watch_namespace: Option<String>,
+    /// Kubernetes minor version of clusters that name none.
+    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
+    default_version: String,
+    /// A Kubernetes minor version beside the built-in ones; may be given several times.
+    #[arg(long = "version-added", env = "K3EKS_API_VERSIONS", value_delimiter = ',')]
+    versions: Vec<String>,
+    /// Clusters in one region of one account.
+    #[arg(long, env = "K3EKS_QUOTA_CLUSTERS", default_value_t = Quotas::default().clusters)]
+    quota_clusters: usize,
+    /// Node groups of one cluster.
+    #[arg(long, env = "K3EKS_QUOTA_NODEGROUPS", default_value_t = Quotas::default().nodegroups)]
+    quota_nodegroups: usize,
+    /// Nodes of one node group.
+    #[arg(long, env = "K3EKS_QUOTA_NODES", default_value_t = Quotas::default().nodes)]
+    quota_nodes: i32,
+    /// Fargate profiles of one cluster.
+    #[arg(long, env = "K3EKS_QUOTA_FARGATE_PROFILES", default_value_t = Quotas::default().fargate_profiles)]
+    quota_fargate_profiles: usize,
+    /// Selectors of one Fargate profile.
+    #[arg(long, env = "K3EKS_QUOTA_FARGATE_SELECTORS", default_value_t = Quotas::default().fargate_selectors)]
+    quota_fargate_selectors: usize,
+    /// Labels of one selector of a Fargate profile.
+    #[arg(long, env = "K3EKS_QUOTA_FARGATE_LABEL_PAIRS", default_value_t = Quotas::default().fargate_label_pairs)]
+    quota_fargate_label_pairs: usize,
+    /// Pod identity associations of one cluster.
+    #[arg(
+        long,
+        env = "K3EKS_QUOTA_POD_IDENTITY_ASSOCIATIONS",
+        default_value_t = Quotas::default().pod_identity_associations
+    )]
+    quota_pod_identity_associations: usize,
+    /// MiB that the records of one account may have; those of all together may have four times as much.
+    #[arg(long, env = "K3EKS_QUOTA_MEBIBYTES", default_value_t = ROOM)]
+    quota_mebibytes: usize,
+    /// Calls that `/_k3eks/events` remembers.
+    #[arg(long, env = "K3EKS_API_EVENTS", default_value_t = 1000)]
+    events: usize,
+    /// Address of `/metrics` for who can't sign requests, HTTP; with none it is only served beside the API, to whoever may use that.
+    #[arg(long, env = "K3EKS_API_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    identity: super::identity::Serving,
+    /// Form of the log.
+    #[arg(long, env = "K3EKS_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// Level or filter of the log, such as `info` or `info,k3eks=debug`.
+    #[arg(long, env = "K3EKS_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+impl Options {
+    fn settings(&self) -> Settings {
+        let mut known: Vec<String> = kubernetes_versions::all().iter().map(|version| version.name.clone()).collect();
+        let added = self.versions.iter().chain([&self.default_version]).filter(|version| !version.is_empty());
+        added.for_each(|version| {
+            if !known.contains(version) {
+                known.push(version.clone());
+            }
+        });
+        Settings {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            default_version: self.default_version.clone(),
+            versions: known,
+            quotas: Quotas {
+                clusters: self.quota_clusters,
+                nodegroups: self.quota_nodegroups,
+                nodes: self.quota_nodes,
+                fargate_profiles: self.quota_fargate_profiles,
+                fargate_selectors: self.quota_fargate_selectors,
+                fargate_label_pairs: self.quota_fargate_label_pairs,
+                pod_identity_associations: self.quota_pod_identity_associations,
+            },
+            settle: SETTLE,
+        }
+    }
+
+    /// Says loudly where nobody is asked who they are.
+    fn warn(&self) {
+        if self.auth == Auth::Strict {
+            return;
+        }
+        let who = if self.allow_from.is_empty() {
+            format!("whoever reaches {}", self.listen)
+        } else {
+            let all: Vec<String> = self.allow_from.iter().map(ToString::to_string).collect();
+            format!("whoever asks from {} or this host", all.join(", "))
+        };
+        tracing::warn!(
+            "permissive: no signature is checked; {who} rules all clusters and gets their kubeconfigs; --auth strict (chart: api.auth) \
+             ends that"
+        );
+        if self.identity.well_known_keys {
+            tracing::warn!(
+                "permissive: whoever reaches a child's API server, its own pods and other clusters' included, signs in with the keys that \
+                 everybody knows; --well-known-keys=false (chart: identity.wellKnownKeys) ends that"
+            );
+        }
+    }
+
+    fn mode(&self) -> Mode {
+        match self.auth {
+            Auth::Permissive => Mode::Permissive,
+            Auth::Strict => Mode::Strict,
+        }
+    }
+
+    /// Names that requests may be sent to: where no signature says who asks, none that a stranger can have.
+    fn names(&self) -> Names {
+        match self.auth {
+            Auth::Permissive => Names::only(&self.allow_hosts),
+            Auth::Strict => Names::all(),
+        }
+    }
+
+    fn given_keys(&self, shutdown: &CancellationToken) -> anyhow::Result<Arc<Folder<Key>>> {
+        match &self.keys {
+            Some(path) => keys::open(path.clone(), &self.account, &self.region, shutdown.clone()),
+            None => Ok(Folder::none()),
+        }
+    }
+}
+
+/// Serves until `shutdown`.
+pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
+    logs::start(options.log_format, &options.log_level).map_err(anyhow::Error::msg)?;
+    let client = Client::try_default()
+        .await
+        .context("finding the management cluster: set KUBECONFIG, or run in a pod with a service account")?;
+    let watched = options.watch_namespace.as_deref().filter(|namespace| !namespace.is_empty());
+    let (mode, account, region) = (options.mode(), &options.account, &options.region);
+    let given = options.given_keys(&shutdown)?;
+    let prepared = options.identity.prepare(&client, given, mode, (account, region), &shutdown).await?;
+    let store =
+        Store::start(client, &options.namespace, watched, shutdown.clone()).with_room_for(options.quota_mebibytes);
+    let api = Arc::new(Api::new(store, options.settings()));
+    let authenticator = Authenticator::new(mode, prepared.keys.clone(), account, region);
+    let desk = options.identity.desk(&prepared, Arc::clone(&api), mode)?;
+    let mut metrics = Registry::with_prefix("k3eks");
+    let events = Arc::new(EventLog::new(options.events));
+    let service = Service::new(operations::registry(), Arc::clone(&api), authenticator.clone())?
+        .observed_by(Arc::new(ApiMetrics::register(&mut metrics)))
+        .observed_by(events.clone());
+    let ready = Arc::new(AtomicBool::new(false));
+    fill(Arc::clone(&api), Arc::clone(&ready), shutdown.clone());
+    let beside = Arc::new(Beside {
+        api,
+        authenticator,
+        metrics,
+        events,
+        ready,
+        bodies: Bodies::new(BODIES),
+        // Of four at once.
+        answers: Bodies::new(4 * BUDGET),
+        names: options.names(),
+    });
+    let eks = identity::serve::beside(&desk, service.into_router());
+    let counters = beside::scraped(Arc::clone(&beside));
+    let visits = Visits::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some());
+    let routes = beside::routes(eks, console::routes(Arc::clone(&beside), visits), beside);
+    let routes = sources::guard(routes, &options.allow_from);
+    options.warn();
+    tokio::try_join!(
+        scraped(options.metrics_listen, counters, shutdown.clone()),
+        serve(&options, routes, shutdown.clone()),
+        options.identity.serve(prepared, &desk, shutdown.clone()),
+    )?;
+    Ok(())
+}
+
+/// Says when the resources have been read once.
+fn fill(api: Arc<Api>, ready: Arc<AtomicBool>, shutdown: CancellationToken) {
+    tokio::spawn(async move {
+        if shutdown.run_until_cancelled(api.store.filled()).await.is_some() {
+            ready.store(true, Ordering::Relaxed);
+            tracing::info!("ready");
+        }
+    });
+}
+
+async fn scraped(
+    address: Option<SocketAddr>,
+    counters: axum::Router,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let Some(address) = address else { return Ok(()) };
+    let port = Port { address, what: "the counters", argument: "--metrics-listen", known: |_| false };
+    listen::serve(port, None, counters, shutdown).await
+}
+
+async fn serve(options: &Options, router: axum::Router, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let tls =
+        match options.tls_cert.as_ref().zip(options.tls_key.as_ref()) {
+            None => None,
+            Some((cert, key)) => {
+                enable_tls();
+                let read = RustlsConfig::from_pem_file(cert, key).await;
+                Some(read.with_context(|| {
+                    format!("reading the certificate {} and its key {}", cert.display(), key.display())
+                })?)
+            }
+        };
+    let known = |response: &Response| response.extensions().get::<Caller>().is_some_and(|caller| caller.verified);
+    let port = Port { address: options.listen, what: "the EKS API", argument: "--listen", known };
+    listen::serve(port, tls, router, shutdown).await
+}

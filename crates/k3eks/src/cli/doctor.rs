@@ -1,0 +1,128 @@
+//! `k3eks doctor`: whether everything that clusters need is there, and what mends what isn't.
+
+mod aws;
+mod cluster;
+mod host;
+mod parts;
+
+use std::fmt::Write;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::find::Place;
+
+/// The arguments of `k3eks doctor`.
+#[derive(Args)]
+pub struct Options {
+    /// Host ports for API servers, as the operator was told.
+    #[arg(long, env = "K3EKS_API_PORTS", default_value = "16443-17442")]
+    api_ports: String,
+    /// URL of the EKS API; where it is given, it has to answer. Default: where the aws CLI of this shell goes, else
+    /// http://127.0.0.1:4566.
+    #[arg(long, env = "AWS_ENDPOINT_URL_EKS")]
+    endpoint: Option<String>,
+    /// Kubernetes minor version whose image is looked for.
+    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
+    default_version: String,
+    /// Only the namespace that the operator looks after.
+    #[command(flatten)]
+    place: Place,
+    /// Leave out what concerns this host.
+    #[arg(long)]
+    cluster_only: bool,
+}
+
+/// How something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// As it should.
+    Well,
+    /// Worth knowing; clusters can be made all the same.
+    Note,
+    /// Clusters can't be made, or soon won't.
+    Problem,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Finding {
+    state: State,
+    what: &'static str,
+    says: String,
+    /// The command or setting that mends it.
+    mend: Option<String>,
+}
+
+impl Finding {
+    fn well(what: &'static str, says: impl Into<String>) -> Self {
+        Self { state: State::Well, what, says: says.into(), mend: None }
+    }
+
+    fn note(what: &'static str, says: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { state: State::Note, what, says: says.into(), mend: Some(mend.into()) }
+    }
+
+    fn problem(what: &'static str, says: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { state: State::Problem, what, says: says.into(), mend: Some(mend.into()) }
+    }
+}
+
+/// Checks everything and prints what was found.
+///
+/// # Errors
+/// Where there is a problem, with how many there are.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let mut findings = Vec::new();
+    let shell = aws::Shell::present();
+    if !options.cluster_only {
+        findings = host::docker(&options.default_version).await;
+        findings.push(host::k3d().await);
+        findings.push(host::ports(&options.api_ports));
+        findings.extend(host::limits());
+        findings.push(host::credentials());
+        findings.push(aws::clients(&shell));
+    }
+    findings.extend(cluster::management(&options.place).await);
+    findings.extend(parts::parts(&options.place).await);
+    let endpoint = options.endpoint.or_else(|| Some(shell.endpoint("EKS")?.url));
+    findings.push(cluster::api(endpoint.as_deref()).await);
+    let problems = findings.iter().filter(|finding| finding.state == State::Problem).count();
+    print!("{}", report(&findings));
+    match problems {
+        0 => Ok(()),
+        1 => bail!("there is a problem"),
+        _ => bail!("there are {problems} problems"),
+    }
+}
+
+fn report(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding { state, what, says, mend } in findings {
+        let state = match state {
+            State::Well => "ok",
+            State::Note => "note",
+            State::Problem => "PROBLEM",
+        };
+        // Writing to a String doesn't fail.
+        let _ = writeln!(text, "{state:8} {what:20} {}", text::fit(says, text::MESSAGE));
+        if let Some(mend) = mend {
+            let _ = writeln!(text, "{:8} {:20}   {mend}", "", "");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_stands_above_what_mends_it() {
+        let text = report(&[Finding::well("Docker", "answers"), Finding::problem("k3d", "is missing", "make setup")]);
+        assert_eq!(
+            text,
+            "ok       Docker               answers\nPROBLEM  k3d                  is missing\n                                make setup\n"
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! The identity service on the command line: where child clusters reach it, and what it is served with.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::response::Response;
+use axum_server::tls_rustls::RustlsConfig;
+use clap::{ArgAction, Args};
+use controller::IdentityService;
+use eks::operations::Api;
+use eks::sigv4::{KeyStore, Mode};
+use identity::child::Children;
+use identity::keys::Keys;
+use identity::remote::Remote;
+use identity::roles::{Role, RoleStore, unique};
+use identity::secrets::{self, Secrets};
+use identity::serve;
+use identity::sessions::Sessions;
+use identity::{Desk, Memory};
+use kube::Client;
+use limits::port::enable_tls;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::folder::{self, Contents, Folder};
+use super::listen::{self, Port};
+
+/// Where child clusters reach the identity service: arguments of `k3eks operator`.
+#[derive(Args)]
+pub struct Reach {
+    /// Address of this host or node on the network of child clusters, by which they reach the identity service; with none they
+    /// only know the certificates of their kubeconfigs.
+    #[arg(long, env = "K3EKS_IDENTITY_HOST")]
+    identity_host: Option<String>,
+    /// Port of the webhooks there.
+    #[arg(long, env = "K3EKS_IDENTITY_PORT", default_value_t = 4567)]
+    identity_port: u16,
+    /// Port of what pods ask there.
+    #[arg(long, env = "K3EKS_PODS_PORT", default_value_t = 4568)]
+    pods_port: u16,
+}
+
+impl Reach {
+    /// What the controllers are told. With `for_api` the Secret is made in any case: the API waits for it.
+    pub async fn service(
+        &self,
+        client: &Client,
+        namespace: &str,
+        for_api: bool,
+    ) -> anyhow::Result<Option<IdentityService>> {
+        let host = self.identity_host.clone().filter(|host| !host.is_empty());
+        if host.is_none() && !for_api {
+            return Ok(None);
+        }
+        let Secrets { ca_pem, .. } = secrets::ensure(client, namespace).await?;
+        let Some(host) = host else { return Ok(None) };
+        Ok(Some(IdentityService { host, webhook_port: self.identity_port, pods_port: self.pods_port, ca_pem }))
+    }
+}
+
+/// What the identity service is served with: arguments of `k3eks api`.
+#[derive(Args)]
+pub struct Serving {
+    /// Address of the webhooks of child clusters, HTTPS; with none they aren't served.
+    #[arg(long, env = "K3EKS_IDENTITY_LISTEN")]
+    identity_listen: Option<SocketAddr>,
+    /// Address of what pods of child clusters ask, HTTP; with none it isn't served.
+    #[arg(long, env = "K3EKS_PODS_LISTEN")]
+    pods_listen: Option<SocketAddr>,
+    /// Folder with a file for each role: `roleArn`, `assumeRolePolicyDocument` and `maxSessionDuration` stand in it.
+    #[arg(long, env = "K3EKS_ROLES")]
+    roles: Option<PathBuf>,
+    /// Whether the keys that everybody knows sign people in while the API is permissive: `test` and, for an account's root user, its
+    /// twelve digits, both with the secret `test`. Pods of child clusters know them too.
+    #[arg(long, env = "K3EKS_WELL_KNOWN_KEYS", default_value_t = true, action = ArgAction::Set)]
+    pub well_known_keys: bool,
+    /// Another STS that is asked instead of the one here, such as `http://127.0.0.1:5000`; of keys that aren't known here, its word
+    /// is taken for who they belong to.
+    #[arg(long, env = "K3EKS_STS_ENDPOINT")]
+    sts_endpoint: Option<String>,
+    /// A host, with its port, for which sign-in tokens may be signed beside AWS's own STS hosts and this machine; may be given
+    /// several times.
+    #[arg(long = "sts-host", env = "K3EKS_STS_HOSTS", value_delimiter = ',')]
+    sts_hosts: Vec<String>,
+    /// Namespace of the Secret with the service's own keys.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default", hide = true)]
+    pod_namespace: String,
+}
+
+/// The identity service before it is served.
+pub struct Prepared {
+    secrets: Secrets,
+    /// Every key that requests may be signed with.
+    pub keys: Arc<Keys>,
+    roles: Arc<dyn RoleStore>,
+}
+
+impl Serving {
+    /// Reads or makes what has to be there first. `given` are the keys of the folder.
+    pub async fn prepare(
+        &self,
+        client: &Client,
+        given: Arc<dyn KeyStore>,
+        mode: Mode,
+        (account, region): (&str, &str),
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<Prepared> {
+        let secrets = secrets::ensure(client, &self.pod_namespace).await?;
+        let sessions = Arc::new(Sessions::new(secrets.sessions.clone(), mode));
+        secrets::follow(client, &self.pod_namespace, sessions.clone(), shutdown.clone());
+        let roles: Arc<dyn RoleStore> = match self.roles.clone() {
+            Some(path) => Folder::open("role", move || read(&path), shutdown.clone())?,
+            None => Folder::<Role>::none(),
+        };
+        let well_known = mode == Mode::Permissive && self.well_known_keys;
+        let well_known = well_known.then(|| (account.to_owned(), region.to_owned()));
+        let known = (mode == Mode::Strict).then(|| roles.clone());
+        Ok(Prepared { secrets, keys: Arc::new(Keys { given, sessions, well_known, roles: known }), roles })
+    }
+
+    /// What the whole service shares.
+    pub fn desk(&self, prepared: &Prepared, api: Arc<Api>, mode: Mode) -> anyhow::Result<Arc<Desk>> {
+        let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(Remote::new).transpose();
+        Ok(Arc::new(Desk {
+            remote: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,
+            api,
+            mode,
+            keys: prepared.keys.clone(),
+            sessions: prepared.keys.sessions.clone(),
+            roles: prepared.roles.clone(),
+            children: Children::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()),
+            sts_hosts: self.sts_hosts.iter().filter(|host| !host.is_empty()).cloned().collect(),
+            memory: Memory::default(),
+        }))
+    }
+
+    /// Serves the two ports of child clusters until `shutdown`.
+    pub async fn serve(&self, prepared: Prepared, desk: &Arc<Desk>, shutdown: CancellationToken) -> anyhow::Result<()> {
+        // Who isn't, is refused on both ports.
+        let known = |response: &Response| response.status().is_success();
+        let of_webhooks = async {
+            let Some(address) = self.identity_listen else { return Ok(()) };
+            enable_tls();
+            let Secrets { cert_pem, key_pem, .. } = prepared.secrets;
+            let tls = RustlsConfig::from_pem(cert_pem.into_bytes(), key_pem.into_bytes()).await;
+            let tls = tls.context("reading the certificate of the identity service")?;
+            let port = Port { address, what: "the webhooks of child clusters", argument: "--identity-listen", known };
+            listen::serve(port, Some(tls), serve::webhooks(desk), shutdown.clone()).await
+        };
+        let of_pods = async {
+            let Some(address) = self.pods_listen else { return Ok(()) };
+            let port = Port { address, what: "the pods of child clusters", argument: "--pods-listen", known };
+            listen::serve(port, None, serve::pods(desk), shutdown.clone()).await
+        };
+        tokio::try_join!(of_webhooks, of_pods).map(|_| ())
+    }
+}
+
+/// One file of the folder of roles.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    role_arn: String,
+    /// As an object, or as its text.
+    assume_role_policy_document: Option<serde_json::Value>,
+    max_session_duration: Option<u64>,
+}
+
+impl RoleStore for Folder<Role> {
+    fn role(&self, arn: &str) -> Option<Arc<Role>> {
+        self.get(&unique(arn)).filter(|role| role.is(arn))
+    }
+
+    fn is_taken(&self, arn: &str) -> bool {
+        self.get(&unique(arn)).is_some_and(|role| !role.is(arn))
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Contents<Role>> {
+    let entry = |_: &str, text: &str| {
+        let file: File = serde_yaml::from_str(text)?;
+        let trust = match file.assume_role_policy_document {
+            Some(serde_json::Value::String(text)) => Some(serde_json::from_str(&text)?),
+            other => other,
+        };
+        let read = |trust: serde_json::Value| Role::new(Some(&trust), file.max_session_duration);
+        let role = trust.map_or_else(
+            || Err("it has no assumeRolePolicyDocument".to_owned()),
+            |trust| read(trust).map_err(|error| error.to_string()),
+        );
+        // The other roles are what they are.
+        let role = role.unwrap_or_else(|why| {
+            tracing::error!(role = file.role_arn, why, "nobody may have the role until its trust policy is right");
+            Role::of_nobody(file.max_session_duration)
+        });
+        Ok((unique(&file.role_arn), role.named(&file.role_arn)))
+    };
+    // Where any role may be had, one that several files describe mustn't be.
+    folder::read(path, "role", entry, Some(&Role::of_nobody(None)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! `k3eks logs`: what a cluster's control plane says.
+
+use std::io::Write;
+
+use anyhow::{Context, ensure};
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::query_parameters::LogsOptionsBuilder;
+use clap::Args;
+use crd::EKSClusterConfig;
+use crd::cluster::LoggingType;
+use crd::kubeconfig;
+use futures::StreamExt;
+use kube::config::KubeConfigOptions;
+use kube::{Client, Config, ResourceExt};
+use limits::bounded::{self, Limits};
+
+use super::find::{Which, management};
+
+/// Of an audit log, which is longer than other answers.
+const AUDIT: Limits = Limits::of(256 * 1024 * 1024, 2 * 1024 * 1024);
+
+/// The arguments of `k3eks logs`.
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    which: Which,
+    /// Go on with what is said from now on.
+    #[arg(short, long, conflicts_with = "audit")]
+    follow: bool,
+    /// Only so many of the last lines; `all` for everything.
+    #[arg(long, default_value = "200")]
+    tail: String,
+    /// The audit log of the API server, for clusters whose `loggingTypes` have `audit`.
+    #[arg(long)]
+    audit: bool,
+    /// Which server's, of a cluster that has several: 0 is the first.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    server: usize,
+}
+
+/// Prints the log of the cluster's server, or its audit log.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    ensure!(
+        options.tail == "all" || options.tail.parse::<u32>().is_ok(),
+        "--tail {}: give a number, or all",
+        options.tail
+    );
+    let client = management().await?;
+    let cluster = options.which.find(&client).await?;
+    let servers = cluster.spec.servers();
+    ensure!(options.server < servers, "--server {}: the cluster's servers are 0 to {}", options.server, servers - 1);
+    if options.audit { audit(&client, &cluster, &options).await } else { server(&cluster, &options).await }
+}
+
+async fn server(cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result<()> {
+    let name = cluster.name_any();
+    let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
+    let applied = applied.with_context(|| {
+        format!("cluster {name} wasn't Active yet, so there is no log: kubectl describe eks {name}")
+    })?;
+    ensure!(applied.provider == "k3d", "cluster {name} is a record only: nothing runs that could say something");
+    let container = format!("k3d-{}-server-{}", applied.name, options.server);
+    let docker = Docker::connect_with_defaults().context("connecting to Docker; DOCKER_HOST names another one")?;
+    let wanted =
+        LogsOptionsBuilder::default().stdout(true).stderr(true).follow(options.follow).tail(&options.tail).build();
+    let mut lines = docker.logs(&container, Some(wanted));
+    let mut out = std::io::stdout().lock();
+    while let Some(line) = lines.next().await {
+        let line: LogOutput = line.with_context(|| format!("reading the log of container {container}"))?;
+        // Whoever reads this may have heard enough.
+        if out.write_all(text::fit_lines(&String::from_utf8_lossy(&line.into_bytes())).as_bytes()).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The kubelet of the server's node shows the file.
+async fn audit(client: &Client, cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result<()> {
+    let name = cluster.name_any();
+    ensure!(
+        cluster.spec.logging_types.contains(&LoggingType::Audit),
+        "cluster {name} writes no audit log; turn it on with kubectl patch eks {name} --type merge -p '{{\"spec\":{{\"loggingTypes\":[\"audit\"]}}}}'"
+    );
+    let text = super::kubeconfig::read(client, cluster, false).await?;
+    let kubeconfig = kubeconfig::read(&text).map_err(anyhow::Error::msg).context("reading the cluster's kubeconfig")?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let applied = cluster.status.as_ref().and_then(|status| status.applied.clone()).unwrap_or_default();
+    let path = format!("/api/v1/nodes/k3d-{}-server-{}/proxy/logs/k3eks/audit.log", applied.name, options.server);
+    let request = http::Request::get(path).body(Vec::new())?;
+    let text = bounded::client(config, AUDIT)?.request_text(request).await;
+    let text = text.with_context(|| format!("reading the audit log of cluster {name}"))?;
+    let skipped = options.tail.parse::<usize>().map_or(0, |tail| text.lines().count().saturating_sub(tail));
+    let mut out = std::io::stdout().lock();
+    for line in text.lines().skip(skipped) {
+        if writeln!(out, "{}", text::fit_lines(line)).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}

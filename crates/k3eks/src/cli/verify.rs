@@ -1,0 +1,130 @@
+//! `k3eks verify`: whether a running cluster keeps what EKS promises, found out with real pods in a namespace of its own.
+
+mod bed;
+mod dns;
+mod endpoint;
+mod events;
+mod finding;
+mod irsa;
+mod load_balancer;
+mod metrics;
+mod network;
+mod nodes;
+mod pod_identity;
+mod sign_in;
+mod task;
+mod volume;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use crd::Phase;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use kube::ResourceExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::find::{Which, management};
+use bed::Bed;
+pub use bed::client;
+use finding::{Finding, Outcome, report};
+
+/// The longest that the checks may take, all in all. Removing what they made has the rest of two minutes.
+const CHECKS: Duration = Duration::from_secs(100);
+/// How many checks run at once: all of them.
+const AT_ONCE: usize = 16;
+
+/// The arguments of `k3eks verify`.
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    which: Which,
+    /// One JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+    /// Image of the pods: anything with a shell, wget, nslookup and httpd.
+    #[arg(long, env = "K3EKS_VERIFY_IMAGE", default_value = "busybox:1.36")]
+    image: String,
+    /// ARN of the role that pods are to get. Default: role/k3eks-verify of the cluster's account, which has to be known where
+    /// the EKS API runs with --auth strict.
+    #[arg(long)]
+    role: Option<String>,
+}
+
+/// A check's name and its work.
+type Check<'a> = (&'static str, BoxFuture<'a, Outcome>);
+
+fn checks(bed: &Bed) -> Vec<Check<'_>> {
+    vec![
+        ("endpoint", Box::pin(endpoint::from_here(bed))),
+        ("endpoint in a pod", Box::pin(endpoint::from_a_pod(bed))),
+        ("nodes", Box::pin(nodes::check(bed))),
+        ("DNS", Box::pin(dns::check(bed))),
+        ("pod to pod", Box::pin(network::check(bed))),
+        ("sign-in", Box::pin(sign_in::check(bed))),
+        ("IRSA", Box::pin(irsa::check(bed))),
+        ("Pod Identity", Box::pin(pod_identity::check(bed))),
+        ("LoadBalancer", Box::pin(load_balancer::check(bed))),
+        ("volume", Box::pin(volume::check(bed))),
+        ("metrics", Box::pin(metrics::check(bed))),
+    ]
+}
+
+/// Checks the cluster, prints what was found, and leaves nothing behind.
+///
+/// # Errors
+/// Where something doesn't hold, with how much; where the cluster can't be checked at all, with why.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let client = management().await?;
+    let cluster = options.which.find(&client).await?;
+    let name = cluster.name_any();
+    match cluster.status.as_ref().and_then(|status| status.phase) {
+        Some(Phase::Active | Phase::Updating) => {}
+        phase => bail!(
+            "cluster {name} is {}, and can be verified once it is Active: k3eks status says how far it is",
+            phase.map_or("not begun", |phase| phase.as_str())
+        ),
+    }
+    let bed = Bed::new(client, cluster, options.image, options.role, begun + CHECKS).await?;
+    let mut stop = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let told = tokio::select! {
+        told = all(&bed, options.json) => told,
+        _ = stop.0.recv() => Err(anyhow::anyhow!("interrupted")),
+        _ = stop.1.recv() => Err(anyhow::anyhow!("interrupted")),
+    };
+    let gone = bed.remove().await;
+    let findings = told?;
+    gone?;
+    if options.json {
+        let all = serde_json::json!({"cluster": name, "seconds": begun.elapsed().as_secs(), "checks": findings});
+        println!("{}", serde_json::to_string_pretty(&all).context("writing what was found")?);
+    }
+    match findings.iter().filter(|finding| finding.fails()).count() {
+        0 => Ok(()),
+        1 => bail!("one of {} checks of cluster {name} doesn't hold", findings.len()),
+        wrong => bail!("{wrong} of {} checks of cluster {name} don't hold", findings.len()),
+    }
+}
+
+/// Runs every check; each is printed as soon as those before it are, unless it is to be JSON.
+async fn all(bed: &Bed, json: bool) -> anyhow::Result<Vec<Finding>> {
+    bed.prepare().await?;
+    let running = checks(bed).into_iter().map(|(name, check)| async move {
+        let outcome = tokio::time::timeout_at(bed.until.into(), check).await.unwrap_or_else(|_| {
+            let found = format!("no result within {} s", CHECKS.as_secs());
+            Outcome::fails(found, "a result", "look at the other lines first; then: k3eks logs, k3eks doctor")
+        });
+        Finding::new(name, outcome)
+    });
+    let mut running = futures::stream::iter(running).buffered(AT_ONCE);
+    let mut findings = Vec::new();
+    while let Some(finding) = running.next().await {
+        if !json {
+            print!("{}", report(&finding));
+        }
+        findings.push(finding);
+    }
+    Ok(findings)
+}

@@ -1,0 +1,377 @@
+//! The command line: the only place that names a concrete provider.
+
+mod cli;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use controller::{self, Providers, Settings, leader::Leadership};
+use crd::{self, cluster::ProviderName};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::client::ClientBuilder;
+use kube::{Api, Client, Config, ResourceExt};
+use provider::ClusterProvider;
+use provider::metadata::Metadata;
+use provider_k3d::{K3d as K3dProvider, K3dSettings, VersionImage};
+use telemetry::admin;
+use telemetry::logs::{self, LogFormat};
+use telemetry::metrics::Metrics;
+use tokio_util::sync::CancellationToken;
+use tower::util::MapRequestLayer;
+
+/// An Amazon EKS that runs where you are.
+///
+/// Exit codes: 0 all is well; 1 it failed, and standard error says what and what to do; 2 the arguments are wrong.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the operator against the management cluster: the one it runs in, or that of the current kubeconfig.
+    Operator(Box<Operator>),
+    /// Serve the EKS API on the resources of the management cluster.
+    Api(Box<cli::api::Options>),
+    /// Show clusters and node groups, with how far each has come.
+    Status(cli::status::Options),
+    /// Print the kubeconfig of a cluster, or add it to yours.
+    Kubeconfig(cli::kubeconfig::Options),
+    /// Print what a cluster's control plane says, or its audit log.
+    Logs(cli::logs::Options),
+    /// Have a cluster come back that was stopped because nobody used it (`hibernateAfter`).
+    Wake(cli::wake::Options),
+    /// End sessions before their time: those of an identity, or all.
+    Revoke(cli::revoke::Options),
+    /// Check Docker, k3d, images, ports, limits, the operator and the EKS API; say what mends what is wrong.
+    Doctor(cli::doctor::Options),
+    /// Check one running cluster with real pods: DNS, network, sign-in, credentials of pods, volumes and more.
+    Verify(cli::verify::Options),
+    /// Print what completes these commands in a shell.
+    Completion(cli::shell::Completion),
+    /// Print the manual page, or that of a command.
+    Man(cli::shell::Manual),
+    /// Write the reference of the resources and of the EKS API as Markdown.
+    Reference(cli::reference::Options),
+    /// Write the custom resource definitions as YAML.
+    Crds {
+        /// Folder for one file a kind; without it everything goes to standard output.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// What runs clusters by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ProviderChoice {
+    Auto,
+    K3d,
+    Metadata,
+}
+
+/// Reads `--provider`, with the values that users of other emulators know.
+fn provider_choice(text: &str) -> Result<ProviderChoice, String> {
+    match text {
+        "" | "auto" => Ok(ProviderChoice::Auto),
+        "k3d" => Ok(ProviderChoice::K3d),
+        "metadata" | "off" | "none" | "moto" | "disabled" => Ok(ProviderChoice::Metadata),
+        _ => Err("use auto, k3d or metadata (off, none, moto and disabled mean metadata)".into()),
+    }
+}
+
+#[derive(Args)]
+struct Operator {
+    /// What runs clusters that name no provider: auto (k3d where Docker answers, else metadata), k3d, metadata.
+    #[arg(long, env = "K3EKS_PROVIDER", default_value = "auto", value_parser = provider_choice)]
+    provider: ProviderChoice,
+    /// Kubernetes minor version of clusters that name none.
+    #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
+    default_version: String,
+    /// Clusters and node groups that are made at once; more of them wait.
+    #[arg(long, env = "K3EKS_MAX_CONCURRENT_PROVISIONS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    max_concurrent_provisions: u16,
+    /// Only this namespace is watched; all where it isn't given.
+    #[arg(long, env = "K3EKS_WATCH_NAMESPACE")]
+    watch_namespace: Option<String>,
+    /// Seconds after which containers of a cluster that has no resource are removed.
+    #[arg(long, env = "K3EKS_ORPHAN_GRACE", default_value_t = 300)]
+    orphan_grace: u64,
+    /// Service account of the EKS API, as NAMESPACE/NAME: it is let read the kubeconfigs of clusters, one by one. Default: none.
+    #[arg(long, env = "K3EKS_API_SERVICE_ACCOUNT")]
+    api_service_account: Option<controller::Account>,
+    /// Argo CD's namespace, where clusters with `argocd.register` are made known to it. Default: none, and nobody may ask for it.
+    #[arg(long, env = "K3EKS_ARGOCD_NAMESPACE")]
+    argocd_namespace: Option<String>,
+    /// An AWS account that the clusters of a namespace may be of, as NAMESPACE=ACCOUNT, `*` for all; may be repeated. Default: all namespaces may
+    /// use all accounts. Once one is named, a namespace without any may make no clusters.
+    #[arg(long = "namespace-account", env = "K3EKS_NAMESPACE_ACCOUNTS", value_delimiter = ',')]
+    accounts: Vec<controller::Grant>,
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, env = "K3EKS_ADMIN_ADDRESS", default_value = "127.0.0.1:8080")]
+    admin_address: SocketAddr,
+    /// Form of the log.
+    #[arg(long, env = "K3EKS_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// Level or filter of the log, such as `info` or `info,k3eks=debug`.
+    #[arg(long, env = "K3EKS_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+    /// Whether only the replica that holds the Lease works. Default: yes in a pod, no outside.
+    #[arg(long, env = "K3EKS_LEADER_ELECT")]
+    leader_elect: Option<bool>,
+    /// Marks this operator's containers. Default: the uid of the management cluster's kube-system namespace.
+    #[arg(long, env = "K3EKS_INSTANCE")]
+    instance: Option<String>,
+    #[command(flatten)]
+    k3d: K3d,
+    #[command(flatten)]
+    identity: cli::identity::Reach,
+    /// Namespace of the Lease.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default", hide = true)]
+    pod_namespace: String,
+    /// Name of this pod.
+    #[arg(long, env = "POD_NAME", hide = true)]
+    pod_name: Option<String>,
+}
+
+/// Settings of the k3d provider.
+#[derive(Args)]
+struct K3d {
+    /// Docker network that child clusters join; with none each gets its own.
+    #[arg(long, env = "K3EKS_NETWORK")]
+    network: Option<String>,
+    /// Host ports for API servers.
+    #[arg(long, env = "K3EKS_API_PORTS", default_value = "16443-17442")]
+    api_ports: String,
+    /// Host address that API servers are published on.
+    #[arg(long, env = "K3EKS_API_BIND_ADDRESS", default_value = "127.0.0.1")]
+    api_bind_address: std::net::IpAddr,
+    /// Host name or address in endpoints and kubeconfigs.
+    #[arg(long, env = "K3EKS_ENDPOINT_HOST", default_value = "127.0.0.1")]
+    endpoint_host: String,
+    /// Image of a version, as VERSION=IMAGE; may be given several times.
+    #[arg(long = "image", env = "K3EKS_IMAGES", value_delimiter = ',')]
+    images: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    cli::shell::complete(Cli::command);
+    let result = match Cli::parse().command {
+        Command::Crds { dir } => crds(dir.as_deref()),
+        Command::Operator(options) => operator(*options),
+        Command::Api(options) => api(*options),
+        Command::Status(options) => ask(cli::status::run(options)),
+        Command::Kubeconfig(options) => ask(cli::kubeconfig::run(options)),
+        Command::Logs(options) => ask(cli::logs::run(options)),
+        Command::Wake(options) => ask(cli::wake::run(options)),
+        Command::Revoke(options) => ask(cli::revoke::run(options)),
+        Command::Doctor(options) => ask(cli::doctor::run(options)),
+        Command::Verify(options) => ask(cli::verify::run(options)),
+        Command::Completion(options) => cli::shell::completion(&Cli::command(), &options),
+        Command::Reference(options) => cli::reference::run(&options),
+        Command::Man(options) => cli::shell::man(Cli::command(), &options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("k3eks: {}", text::sentence(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes the definitions, each to `<group>_<plural>.yaml`.
+fn crds(dir: Option<&Path>) -> anyhow::Result<()> {
+    for definition in crd::definitions() {
+        let text = serde_yaml::to_string(&definition).context("writing a definition as YAML")?;
+        let text = format!("# Generated by `k3eks crds`. Don't edit.\n{text}");
+        match dir {
+            None => println!("---\n{text}"),
+            Some(dir) => {
+                let file = dir.join(format!("{}_{}.yaml", definition.spec.group, definition.spec.names.plural));
+                std::fs::create_dir_all(dir)
+                    .and_then(|()| std::fs::write(&file, text))
+                    .with_context(|| format!("writing {}", file.display()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Carries out what somebody asked for on the command line.
+#[tokio::main]
+async fn ask(asked: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    asked.await
+}
+
+#[tokio::main]
+async fn api(options: cli::api::Options) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    stop_on_signals(shutdown.clone())?;
+    cli::api::run(options, shutdown).await
+}
+
+#[tokio::main]
+async fn operator(options: Operator) -> anyhow::Result<()> {
+    logs::start(options.log_format, &options.log_level).map_err(anyhow::Error::msg)?;
+    let shutdown = CancellationToken::new();
+    stop_on_signals(shutdown.clone())?;
+    let metrics = Metrics::new();
+    let ready = Arc::new(AtomicBool::new(false));
+    let admin = admin::Admin { metrics: metrics.clone(), ready: ready.clone() };
+    let address = options.admin_address;
+    let port = tokio::spawn(admin::serve(admin, address, shutdown.clone()));
+    let work = shutdown.run_until_cancelled(async { connect(&options, metrics.clone()).await }).await;
+    let Some(work) = work else { return Ok(()) };
+    let (client, instance) = work?;
+    ready.store(true, Ordering::Relaxed);
+    let result = tokio::select! {
+        ended = lead(options, client, instance, metrics, shutdown.clone()) => ended,
+        ended = port => ended?.with_context(|| format!("serving {address}; take another --admin-address if it is in use")),
+    };
+    shutdown.cancel();
+    result
+}
+
+/// A client of the management cluster, and the name of this installation.
+async fn connect(options: &Operator, metrics: Arc<Metrics>) -> anyhow::Result<(Client, String)> {
+    let config = Config::infer()
+        .await
+        .context("finding the management cluster: set KUBECONFIG, or run in a pod with a service account")?;
+    let counted = MapRequestLayer::new(move |request: http::Request<kube::client::Body>| {
+        metrics.request(request.method().as_str());
+        request
+    });
+    let client = ClientBuilder::try_from(config)
+        .context("reading the management cluster's kubeconfig")?
+        .with_layer(&counted)
+        .build();
+    let instance = if let Some(instance) = &options.instance {
+        instance.clone()
+    } else {
+        let system = Api::<Namespace>::all(client.clone()).get("kube-system").await;
+        system.context("asking the management cluster for namespace kube-system")?.uid().unwrap_or_default()
+    };
+    Ok((client, instance))
+}
+
+/// Waits for leadership where that is asked for, then runs the controllers.
+async fn lead(
+    options: Operator,
+    client: Client,
+    instance: String,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let providers = providers(&options, &instance).await?;
+    let for_api = options.api_service_account.is_some();
+    let settings = Settings {
+        default_version: options.default_version,
+        max_concurrent_provisions: usize::from(options.max_concurrent_provisions),
+        watch_namespace: options.watch_namespace,
+        orphan_grace: std::time::Duration::from_secs(options.orphan_grace),
+        argocd_namespace: options.argocd_namespace.filter(|namespace| !namespace.is_empty()),
+        accounts: options.accounts.into_iter().collect(),
+        children_by_network: in_pod,
+        reader: options.api_service_account,
+        identity: options.identity.service(&client, &options.pod_namespace, for_api).await?,
+    };
+    let holder = options.pod_name.clone().unwrap_or_else(|| format!("k3eks-{}", std::process::id()));
+    let leadership = options
+        .leader_elect
+        .unwrap_or(in_pod)
+        .then(|| Leadership::new(client.clone(), &options.pod_namespace, &holder));
+    if let Some(leadership) = &leadership {
+        tracing::info!(holder, "waiting for leadership");
+        if !leadership.acquire(&shutdown).await {
+            return Ok(());
+        }
+    }
+    metrics.leader.set(1);
+    tracing::info!(instance, provider = ?providers.default, "working");
+    let run = controller::run(client, settings, providers, metrics.clone(), options.pod_name, shutdown.clone());
+    match leadership {
+        None => run.await?,
+        Some(leadership) => {
+            tokio::select! {
+                ended = run => {
+                    leadership.release().await;
+                    ended?;
+                }
+                lost = leadership.hold(&shutdown) => {
+                    // Without the Lease another replica works: what is under way here must end at once.
+                    anyhow::ensure!(!lost, "leadership was lost; the process ends so that it starts anew");
+                }
+            }
+        }
+    }
+    metrics.leader.set(0);
+    Ok(())
+}
+
+fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        tracing::info!("stopping");
+        shutdown.cancel();
+    });
+    Ok(())
+}
+
+/// The providers that the options ask for. Auto means k3d where Docker answers.
+async fn providers(options: &Operator, instance: &str) -> anyhow::Result<Providers> {
+    let metadata: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+    if options.provider == ProviderChoice::Metadata {
+        return Ok(Providers { k3d: None, metadata, default: ProviderName::Metadata });
+    }
+    let k3d = K3dProvider::start(k3d_settings(&options.k3d, instance)?);
+    // Also where it is k3d in any case: before the first answer, clusters that run would be reported as out of reach.
+    let answers = answers(&k3d).await;
+    let default = match options.provider {
+        ProviderChoice::Auto if !answers => {
+            tracing::warn!(
+                "Docker doesn't answer: clusters that name no provider are records only (--provider k3d waits for Docker instead)"
+            );
+            ProviderName::Metadata
+        }
+        _ => ProviderName::K3d,
+    };
+    Ok(Providers { k3d: Some(k3d), metadata, default })
+}
+
+/// Whether Docker answers within a few seconds of the start.
+async fn answers(k3d: &K3dProvider) -> bool {
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
+    for _ in 0..30 {
+        tick.tick().await;
+        if k3d.ready().is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+fn k3d_settings(options: &K3d, instance: &str) -> anyhow::Result<K3dSettings> {
+    let mut settings = K3dSettings::new(instance);
+    let range = options.api_ports.split_once('-').and_then(|(a, b)| Some(a.parse().ok()?..=b.parse().ok()?));
+    settings.api_ports = range
+        .filter(|r| !r.is_empty())
+        .with_context(|| format!("--api-ports {}: give a range such as 16443-17442", options.api_ports))?;
+    settings.network = options.network.clone().filter(|n| !n.is_empty());
+    settings.bind_address = options.api_bind_address;
+    settings.endpoint_host.clone_from(&options.endpoint_host);
+    for image in options.images.iter().filter(|i| !i.is_empty()) {
+        let image: VersionImage = image.parse().map_err(anyhow::Error::msg).context("--image")?;
+        settings.images.set(image);
+    }
+    Ok(settings)
+}

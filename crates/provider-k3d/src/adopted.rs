@@ -1,0 +1,120 @@
+//! Clusters that somebody else made with k3d: found by their name, looked at, and otherwise left alone.
+
+use bollard::models::{ContainerInspectResponse, EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
+use bollard::{ClientVersion, Docker};
+
+use super::access::{self, Place};
+use super::cluster::is_running;
+use super::engine::{self, failed};
+use super::{K3d, archive, names};
+use provider::{Access, ClusterPlan, Error};
+
+/// The first version of Docker's API that can be told which of a container's networks leads out of it.
+const ORDERED: ClientVersion = ClientVersion { major_version: 1, minor_version: 48 };
+
+/// How to reach the API server of k3d's cluster `name`; `None` while it doesn't run. Where clusters join a network, its server
+/// joins it too: pods of the management cluster reach it there. Where that network would lead out of the server from its next start on, k3s
+/// would take its node's address from there: then it is left alone, and they reach it by the port that it is published on.
+///
+/// # Errors
+/// [`Error::Unavailable`]; [`Error::Engine`] where there is no such cluster.
+pub async fn access(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<Option<Access>, Error> {
+    let doing = format!("adopting k3d's cluster {name} as {}", plan.id);
+    let docker = k3d.engine.docker(&doing).await?;
+    let server = names::server(name);
+    let look = async |container: &str| engine::inspect(&docker, container).await.map_err(failed(&doing));
+    let why = || format!("there is no container {server}; see `k3d cluster list`, and name the cluster in displayName");
+    let mut seen = look(&server).await?.ok_or_else(|| Error::Engine { doing: doing.clone(), why: why() })?;
+    if !is_running(&seen) {
+        return Ok(None);
+    }
+    if let Some(network) = k3d.joined()
+        && !is_on(&seen, network)
+        && stays_second(network, own_network(&seen), docker.client_version())
+    {
+        join(&docker, network, &server).await.map_err(failed(&doing))?;
+        seen = look(&server).await?.unwrap_or(seen);
+    }
+    // k3d publishes the API on a balancer, unless it was told to do without.
+    let balancer = look(&format!("k3d-{name}-serverlb")).await?;
+    let published = balancer.as_ref().and_then(Place::of).or_else(|| Place::of(&seen));
+    let Some(Place { port, .. }) = published else { return Ok(None) };
+    let address = k3d.joined().and_then(|network| address(&seen, network)).or_else(|| Place::of(&seen)?.address);
+    let kubeconfig = archive::read(&docker, &server, access::KUBECONFIG).await?;
+    let place = Place { port, address };
+    let mut access = kubeconfig.and_then(|file| access::access(plan, &k3d.settings.endpoint_host, &place, &file));
+    if let (Some(access), Some(network)) = (&mut access, k3d.joined())
+        && !is_on(&seen, network)
+    {
+        access.internal = gateway(&docker, network).await.map_err(failed(&doing))?.map(|gateway| (gateway, port));
+    }
+    Ok(access)
+}
+
+/// The address of the machine in a network.
+async fn gateway(docker: &Docker, network: &str) -> Result<Option<String>, bollard::errors::Error> {
+    let seen = docker.inspect_network(network, None).await?;
+    let configs = seen.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    Ok(configs.into_iter().find_map(|config| config.gateway))
+}
+
+/// Whether another network beside its own doesn't become the one that leads out of a container: without being told, Docker takes the first
+/// by name.
+fn stays_second(other: &str, own: Option<&str>, version: ClientVersion) -> bool {
+    version >= ORDERED || own.is_some_and(|own| own < other)
+}
+
+/// Takes the cluster's server off the network that it was made to join.
+///
+/// # Errors
+/// [`Error::Unavailable`] and [`Error::Engine`].
+pub async fn release(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<(), Error> {
+    let Some(network) = k3d.joined() else { return Ok(()) };
+    let doing = format!("letting go of k3d's cluster {name}, adopted as {}", plan.id);
+    let docker = k3d.engine.docker(&doing).await?;
+    let server = names::server(name);
+    let Some(seen) = engine::inspect(&docker, &server).await.map_err(failed(&doing))? else { return Ok(()) };
+    if !is_on(&seen, network) || own_network(&seen) == Some(network) {
+        return Ok(());
+    }
+    let request = NetworkDisconnectRequest { container: server, force: Some(true) };
+    engine::optional(docker.disconnect_network(network, request).await).map_err(failed(&doing)).map(drop)
+}
+
+async fn join(docker: &Docker, network: &str, server: &str) -> Result<(), bollard::errors::Error> {
+    docker.connect_network(network, joining(server)).await
+}
+
+/// The way out of the server stays the one that it has.
+fn joining(server: &str) -> NetworkConnectRequest {
+    let last = EndpointSettings { gw_priority: Some(-1), ..EndpointSettings::default() };
+    NetworkConnectRequest { container: server.to_owned(), endpoint_config: Some(last) }
+}
+
+fn own_network(seen: &ContainerInspectResponse) -> Option<&str> {
+    seen.config.as_ref()?.labels.as_ref()?.get("k3d.cluster.network").map(String::as_str)
+}
+
+fn is_on(seen: &ContainerInspectResponse, network: &str) -> bool {
+    let networks = seen.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
+    networks.is_some_and(|networks| networks.contains_key(network))
+}
+
+fn address(seen: &ContainerInspectResponse, network: &str) -> Option<String> {
+    super::containers::address(seen.network_settings.as_ref()?.networks.as_ref()?, network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_would_lead_out_of_the_server_is_not_joined() {
+        let old = ClientVersion { major_version: 1, minor_version: 41 };
+        assert!(stays_second("k3d-k3eks", Some("k3d-dev"), old));
+        assert!(!stays_second("k3d-k3eks", Some("k3d-web"), old), "it comes first by name");
+        assert!(stays_second("k3d-k3eks", Some("k3d-web"), ORDERED), "Docker is told");
+        let told = joining("k3d-web-server-0").endpoint_config.unwrap().gw_priority;
+        assert!(told.is_some_and(|priority| priority < 0), "any other network has 0: {told:?}");
+    }
+}

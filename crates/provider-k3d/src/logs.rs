@@ -1,0 +1,52 @@
+//! What containers say.
+
+use bollard::Docker;
+use bollard::query_parameters::LogsOptions;
+use futures::StreamExt;
+
+use super::engine::failed;
+use provider::Error;
+
+/// Waits until the container says `text`, in lower case; an end before that is an error.
+pub async fn says(docker: &Docker, name: &str, text: &str, doing: impl Fn() -> String) -> Result<(), Error> {
+    says_since(docker, name, text, 0, doing).await
+}
+
+/// The same for what it says after `since`, in seconds since 1970.
+pub async fn says_since(
+    docker: &Docker,
+    name: &str,
+    text: &str,
+    since: i64,
+    doing: impl Fn() -> String,
+) -> Result<(), Error> {
+    let since = i32::try_from(since).unwrap_or_default();
+    let options =
+        LogsOptions { follow: true, stdout: true, stderr: true, tail: "all".into(), since, ..Default::default() };
+    let mut lines = std::pin::pin!(docker.logs(name, Some(options)));
+    let mut last = String::new();
+    while let Some(line) = lines.next().await {
+        let line = line.map_err(failed(doing()))?.to_string();
+        if line.to_ascii_lowercase().contains(text) {
+            return Ok(());
+        }
+        if !line.trim().is_empty() {
+            last = line.trim().chars().take(300).collect();
+        }
+    }
+    Err(Error::Engine { doing: doing(), why: format!("it ended; its last words: {last}") })
+}
+
+/// Whether the container ever said `text`, in lower case; `None` where Docker has nothing of what it said, or no such container.
+pub async fn said(docker: &Docker, name: &str, text: &str) -> Result<Option<bool>, Error> {
+    let options = LogsOptions { stdout: true, stderr: true, tail: "all".into(), ..Default::default() };
+    let mut lines = std::pin::pin!(docker.logs(name, Some(options)));
+    let mut heard = None;
+    while let Some(Ok(line)) = lines.next().await {
+        if line.to_string().to_ascii_lowercase().contains(text) {
+            return Ok(Some(true));
+        }
+        heard = Some(false);
+    }
+    Ok(heard)
+}

@@ -1,0 +1,283 @@
+//! Brings a cluster's server to another image, its data kept: a new container takes the old one's name, volumes and
+//! place in the network. The old one stands aside until the new one is up, and comes back if that fails.
+
+use std::collections::HashMap;
+
+use bollard::Docker;
+use bollard::models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkingConfig};
+use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, RenameContainerOptions};
+
+use super::cluster::{OWED, is_running};
+use super::engine::{self, failed};
+use super::logs::{says, says_since};
+use super::names::{self, LABEL_IMAGE};
+use super::nodes::{scripts, within};
+use super::{K3d, addresses, archive, balancer, dns, endpoint, images};
+use provider::{ClusterPlan, Error, Progress};
+
+/// Behind the name of a server that stands aside.
+const ASIDE: &str = "-old";
+/// What k3s says when its API server answers, in lower case.
+pub const UP: &str = "k3s is up and running";
+/// What a node shows to be the one that it was. It isn't in a volume.
+const PASSWORD: &str = "/etc/rancher/node/password";
+
+/// Whether this container stands aside for another one.
+pub fn is_aside(name: &str) -> bool {
+    name.ends_with(ASIDE)
+}
+
+/// Brings the servers to the plan's image, one after the other.
+pub async fn upgrade(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    let doing = format!("upgrading cluster {} to {}", plan.id, plan.version);
+    let docker = k3d.engine.docker(&doing).await?;
+    progress.tell(1, 4, "checking the image");
+    images::ensure(&docker, &plan.image, &format!("cluster {}", plan.id), k3d.settings.limits.pull).await?;
+    let name = k3d.name_of(&plan.id);
+    let servers = names::servers(&name, plan.servers);
+    let hosts = dns::hosts(&docker, &servers).await?;
+    for server in &servers {
+        let begun = engine::now(&docker, &doing).await?;
+        let ended = upgrade_one(k3d, &docker, server, plan, progress).await;
+        balancer::follow(&docker, plan, &name).await?;
+        ended?;
+        dns::restore(&docker, server, hosts.as_deref(), begun).await;
+    }
+    Ok(())
+}
+
+/// Brings one server to the plan's image; the others of several keep the API up meanwhile.
+async fn upgrade_one(
+    k3d: &K3d,
+    docker: &Docker,
+    server: &str,
+    plan: &ClusterPlan,
+    progress: &Progress,
+) -> Result<(), Error> {
+    let doing = format!("upgrading server {server} of cluster {} to {}", plan.id, plan.version);
+    recover(docker, server, None).await?;
+    let missing = || Error::Engine { doing: doing.clone(), why: format!("server {server} doesn't exist") };
+    let old = engine::inspect(docker, server).await.map_err(failed(&doing))?.ok_or_else(missing)?;
+    let which = if plan.servers > 1 { server } else { "the server" };
+    let outdated = image(&old) != Some(plan.image.as_str());
+    if outdated {
+        progress.tell(2, 4, format!("stopping {which}"));
+        aside(docker, server, &doing).await?;
+    } else if plan.servers > 1 && engine::inspect(docker, &old_name(server)).await.map_err(failed(&doing))?.is_none() {
+        return Ok(());
+    }
+    let replaced = within(k3d.settings.limits.create, &doing, async {
+        if outdated {
+            progress.tell(3, 4, format!("starting {which} on {}", plan.image));
+            replace(docker, server, &old, plan, &doing).await?;
+        }
+        progress.tell(4, 4, "waiting for the API server");
+        says(docker, server, UP, || format!("waiting for server {server} on {}", plan.image)).await
+    })
+    .await;
+    let Err(error) = replaced else { return drop_aside(docker, server, &doing).await };
+    back(docker, server).await?;
+    Err(error)
+}
+
+/// Restarts the servers, one after the other.
+pub async fn restart(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    let doing = format!("restarting the servers of cluster {}", plan.id);
+    let docker = k3d.engine.docker(&doing).await?;
+    let name = k3d.name_of(&plan.id);
+    for server in names::servers(&name, plan.servers) {
+        within(k3d.settings.limits.create, &doing, restart_one(&docker, &server, progress)).await?;
+        balancer::follow(&docker, plan, &name).await?;
+    }
+    Ok(())
+}
+
+/// Restarts one server; its files count from then on.
+pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> Result<(), Error> {
+    let doing = || format!("restarting server {server}");
+    progress.tell(1, 2, doing());
+    let hosts = dns::hosts(docker, &[server.to_owned()]).await?;
+    engine::stop(docker, server, engine::GRACE).await.map_err(failed(doing()))?;
+    let begun = engine::now(docker, &doing()).await?;
+    docker.start_container(server, None).await.map_err(failed(doing()))?;
+    progress.tell(2, 2, "waiting for the API server");
+    says_since(docker, server, UP, begun, || format!("waiting for server {server}")).await?;
+    dns::restore(docker, server, hosts.as_deref(), begun).await;
+    archive::write(docker, server, &[archive::File::secret(OWED, "")]).await
+}
+
+/// Sees to it that there is one server after an upgrade that was interrupted: the new one if it runs, or if it is known to have been up
+/// because the cluster `has` its image; else the old one.
+pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result<(), Error> {
+    let doing = format!("looking for what an interrupted upgrade of {server} left");
+    let Some(old) = engine::inspect(docker, &old_name(server)).await.map_err(failed(&doing))? else { return Ok(()) };
+    let new = engine::inspect(docker, server).await.map_err(failed(&doing))?;
+    if new.as_ref().is_some_and(is_running) {
+        return Ok(());
+    }
+    if new.as_ref().is_some_and(|new| is_done(&old, new, has)) {
+        tracing::info!(server, "an upgrade was done but for its last step, the old server goes");
+        return drop_aside(docker, server, &doing).await;
+    }
+    tracing::info!(server, "an upgrade was interrupted, the old server comes back");
+    back(docker, server).await
+}
+
+/// Ends what an interrupted upgrade left where the new server runs: the old one goes when that one answers, or comes back.
+pub async fn settle(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+    for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
+        let doing = format!("ending the upgrade of server {server} of cluster {}", plan.id);
+        let Some(old) = engine::inspect(docker, &old_name(&server)).await.map_err(failed(&doing))? else { continue };
+        let new = engine::inspect(docker, &server).await.map_err(failed(&doing))?;
+        if new.as_ref().is_some_and(|new| is_done(&old, new, Some(&plan.image))) {
+            drop_aside(docker, &server, &doing).await?;
+            continue;
+        }
+        let up = says(docker, &server, UP, || format!("waiting for server {server}"));
+        match within(k3d.settings.limits.wait / 2, &doing, up).await {
+            Ok(()) => drop_aside(docker, &server, &doing).await?,
+            Err(error) => {
+                tracing::warn!(server, %error, "the server that an upgrade brought doesn't answer, the old one comes back");
+                back(docker, &server).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the cluster is known to have gone from `old` to `new`.
+fn is_done(old: &ContainerInspectResponse, new: &ContainerInspectResponse, has: Option<&str>) -> bool {
+    has.is_some() && image(new) == has && image(old) != has
+}
+
+fn old_name(server: &str) -> String {
+    format!("{server}{ASIDE}")
+}
+
+/// The image as it was asked for.
+pub fn image(seen: &ContainerInspectResponse) -> Option<&str> {
+    let config = seen.config.as_ref()?;
+    config.labels.as_ref().and_then(|labels| labels.get(LABEL_IMAGE)).or(config.image.as_ref()).map(String::as_str)
+}
+
+async fn aside(docker: &Docker, server: &str, doing: &str) -> Result<(), Error> {
+    engine::stop(docker, server, engine::GRACE).await.map_err(failed(doing))?;
+    let options = RenameContainerOptions { name: old_name(server) };
+    docker.rename_container(server, options).await.map_err(failed(doing))
+}
+
+async fn replace(
+    docker: &Docker,
+    server: &str,
+    old: &ContainerInspectResponse,
+    plan: &ClusterPlan,
+    doing: &str,
+) -> Result<(), Error> {
+    let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a server of k3d's") };
+    let body = successor(old, &plan.image).ok_or_else(unfit)?;
+    let mut files = scripts(docker, &old_name(server)).await?;
+    files.extend(plan.server.files.iter().map(archive::File::from));
+    let password = archive::read(docker, &old_name(server), PASSWORD).await?;
+    files.extend(password.map(|password| archive::File::secret(PASSWORD, password)));
+    files.extend(addresses::script(&addresses::of(old), names::number(server)));
+    files.extend(plan.server.endpoint.has_rules().then(|| endpoint::script(&plan.server.endpoint)));
+    let options = CreateContainerOptions { name: Some(server.to_owned()), ..Default::default() };
+    docker.create_container(Some(options), body).await.map_err(failed(doing))?;
+    archive::write(docker, server, &files).await?;
+    docker.start_container(server, None).await.map_err(failed(doing))
+}
+
+/// The configuration of a container like `seen`; `None` where that has none.
+pub fn copy(seen: &ContainerInspectResponse) -> Option<ContainerCreateBody> {
+    // Both have the same fields, the one as Docker tells them, the other as it takes them.
+    serde_json::from_value(serde_json::to_value(seen.config.as_ref()?).ok()?).ok()
+}
+
+/// The container that takes the place of `old`; `None` where that has no configuration.
+fn successor(old: &ContainerInspectResponse, image: &str) -> Option<ContainerCreateBody> {
+    let mut body = copy(old)?;
+    let mut host = old.host_config.clone()?;
+    // Volumes that nobody named stay without a name, so that they go with the last container that has them.
+    host.volumes_from = Some(vec![old.id.clone()?]);
+    body.image = Some(image.to_owned());
+    body.labels.get_or_insert_default().insert(LABEL_IMAGE.to_owned(), image.to_owned());
+    body.host_config = Some(host);
+    let networks = old.network_settings.as_ref().and_then(|s| s.networks.clone()).unwrap_or_default();
+    let place = |(name, seen): (String, EndpointSettings)| {
+        let kept = EndpointSettings { ipam_config: seen.ipam_config, aliases: seen.aliases, ..Default::default() };
+        (name, kept)
+    };
+    let endpoints: HashMap<String, EndpointSettings> = networks.into_iter().map(place).collect();
+    body.networking_config = Some(NetworkingConfig { endpoints_config: Some(endpoints) });
+    Some(body)
+}
+
+/// The old server comes back.
+async fn back(docker: &Docker, server: &str) -> Result<(), Error> {
+    let doing = format!("bringing back server {server} as it was before its upgrade");
+    let aside = old_name(server);
+    if engine::inspect(docker, &aside).await.map_err(failed(&doing))?.is_none() {
+        return Ok(());
+    }
+    remove(docker, server, &doing).await?;
+    docker
+        .rename_container(&aside, RenameContainerOptions { name: server.to_owned() })
+        .await
+        .map_err(failed(&doing))?;
+    docker.start_container(server, None).await.map_err(failed(&doing))
+}
+
+async fn drop_aside(docker: &Docker, server: &str, doing: &str) -> Result<(), Error> {
+    remove(docker, &old_name(server), doing).await
+}
+
+/// Removes a container whose volumes another one has.
+async fn remove(docker: &Docker, name: &str, doing: &str) -> Result<(), Error> {
+    let options = RemoveContainerOptions { force: true, v: false, ..Default::default() };
+    engine::optional(docker.remove_container(name, Some(options)).await).map_err(failed(doing)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_successor_has_all_of_the_old_one_but_the_image() {
+        let old: ContainerInspectResponse = serde_json::from_value(json!({
+            "Id": "abc", "Name": "/k3d-a-server-0",
+            "Config": {"Image": "k3s:1", "Cmd": ["server"], "Env": ["K3S_TOKEN=t"], "Labels": {"k3d.role": "server", "k3eks.io/image": "k3s:1"},
+                "Entrypoint": ["/bin/k3d-entrypoint.sh"], "ExposedPorts": {"6443/tcp": {}}},
+            "HostConfig": {"Privileged": true, "Binds": ["images:/k3d/images"], "PortBindings": {"6443/tcp": [{"HostPort": "16443"}]}},
+            "NetworkSettings": {"Networks": {"net": {"IPAddress": "172.18.0.3", "IPAMConfig": {"IPv4Address": "172.18.0.3"}}}},
+        }))
+        .unwrap();
+        assert_eq!(image(&old), Some("k3s:1"));
+        let new = successor(&old, "k3s:2").unwrap();
+        assert_eq!((new.image.as_deref(), new.cmd), (Some("k3s:2"), Some(vec!["server".to_owned()])));
+        assert_eq!(new.labels.unwrap()[LABEL_IMAGE], "k3s:2");
+        let host = new.host_config.unwrap();
+        assert_eq!((host.volumes_from, host.privileged), (Some(vec!["abc".to_owned()]), Some(true)));
+        assert!(host.port_bindings.unwrap().contains_key("6443/tcp"));
+        let endpoints = new.networking_config.unwrap().endpoints_config.unwrap();
+        assert_eq!(endpoints["net"].ipam_config.as_ref().unwrap().ipv4_address.as_deref(), Some("172.18.0.3"));
+        assert_eq!(endpoints["net"].ip_address, None);
+    }
+
+    #[test]
+    fn a_new_server_that_was_up_once_isn_t_given_up() {
+        let on = |image: &str| -> ContainerInspectResponse {
+            serde_json::from_value(json!({"Config": {"Image": image}})).unwrap()
+        };
+        let (old, new) = (on("k3s:1"), on("k3s:2"));
+        assert!(is_done(&old, &new, Some("k3s:2")), "the status says that the upgrade is done");
+        assert!(!is_done(&old, &new, Some("k3s:1")), "the status doesn't say so");
+        assert!(!is_done(&old, &new, None), "an upgrade begins anew");
+        assert!(!is_done(&old, &old, Some("k3s:1")), "nobody knows which of the two");
+    }
+
+    #[test]
+    fn who_stands_aside_is_known_by_the_name() {
+        assert!(is_aside(&old_name("k3d-a-server-0")) && !is_aside("k3d-a-server-0"));
+    }
+}
