@@ -124,6 +124,9 @@ def test_the_role_of_nodes_is_in_aws_auth_beside_what_people_wrote(real, eks, ad
     block = f"- groups:\n  - system:bootstrappers\n  - system:nodes\n  rolearn: {nodes}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n"
     within(30, "the role in aws-auth", lambda: mapped() == before + block)
     within(30, "its access entry", lambda: ROLE.format("path/nodes") in eks.list_access_entries(clusterName=NAME)["accessEntries"])
+    # By the entry, and by the ConfigMap: whoever may assume the role would be any node.
+    for role in (ROLE.format("path/nodes"), nodes):
+        assert Person(real, role=role).sign_in(NAME).refused()
     eks.delete_nodegroup(clusterName=NAME, nodegroupName="mapped")
     within(30, "the end of the role in aws-auth", lambda: mapped() == before)
     within(30, "the end of its access entry", lambda: ROLE.format("path/nodes") not in eks.list_access_entries(clusterName=NAME)["accessEntries"])

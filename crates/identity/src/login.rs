@@ -9,7 +9,7 @@ use kube::Resource;
 
 use super::Desk;
 use super::aws_auth::{self, User};
-use super::principal::Principal;
+use super::principal::{INSTANCE, Principal};
 use super::token::{self, Refusal};
 use crd::cluster_settings::AuthenticationMode;
 use crd::names::Identity;
@@ -51,7 +51,16 @@ async fn user(desk: &Desk, namespace: &str, name: &str, token: &str) -> Result<U
         Some(user) => user,
         None => beside(desk, &cluster, &who).await?,
     };
-    Ok(info(user, &who))
+    Ok(info(no_instance(user, &who)?, &who))
+}
+
+/// The user, unless an instance of EC2 is meant.
+fn no_instance(user: User, who: &Principal) -> Result<User, Refusal> {
+    if user.name.contains(INSTANCE) {
+        let why = format!("{} is a role of nodes, and nodes have certificates of their own here", who.identity);
+        return Err(Refusal::new(why));
+    }
+    Ok(user)
 }
 
 /// Whose token it is: by the keys that are known here, else by the STS that is asked instead.

@@ -3,6 +3,10 @@
 use eks::arn::Arn;
 use eks::sigv4::Key;
 
+/// Stands for the name of the instance that asks. No instances of EC2 are here, and by a name that the asker chose, whoever may assume
+/// the role of a cluster's nodes would be any of them.
+pub const INSTANCE: &str = "{{EC2PrivateDNSName}}";
+
 /// Who signed something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Principal {
@@ -50,15 +54,13 @@ impl Principal {
         arn == self.arn || arn == self.identity
     }
 
-    /// Fills in what a template such as `{{SessionName}}` leaves open.
+    /// Fills in what a template such as `{{SessionName}}` leaves open; not [`INSTANCE`], which nobody here can tell.
     pub fn fill(&self, template: &str) -> String {
         template
             .replace("{{SessionName}}", &self.session.replace('@', "-"))
             .replace("{{SessionNameRaw}}", &self.session)
             .replace("{{AccountID}}", &self.account)
             .replace("{{AccessKeyID}}", &self.access_key_id)
-            // There is no EC2 that could tell the name of an instance: its session is named after it.
-            .replace("{{EC2PrivateDNSName}}", &self.session)
     }
 }
 
@@ -113,6 +115,7 @@ mod tests {
         assert_eq!(who.canonical, "arn:aws:iam::111122223333:role/Admin");
         assert!(!who.is(&who.canonical) && !who.is("arn:aws:iam::111122223333:role/other/Admin"));
         assert_eq!(who.fill("{{AccountID}}:{{SessionName}}:{{SessionNameRaw}}"), "111122223333:me-home:me@home");
+        assert_eq!(who.fill(INSTANCE), INSTANCE);
         assert!(who.id.starts_with("AROA") && who.id.ends_with(":me@home"));
     }
 

@@ -53,3 +53,17 @@ fn an_entry_of_another_role_of_the_same_name_lets_nobody_in() {
     assert!(entry(&entry_of(own), &role(other)).is_none() && entry(&entry_of(other), &role(own)).is_none());
     assert!(!is_creator(&cluster(json!(null), Some(own)), &role(other)));
 }
+
+#[test]
+fn whoever_has_the_role_of_nodes_is_none_of_them() {
+    let spec =
+        json!({"clusterName": "demo", "principalArn": "arn:aws:iam::000000000000:role/nodes", "type": "EC2_LINUX"});
+    let entry = AccessEntry::new("e", serde_json::from_value(spec).unwrap());
+    let session = "arn:aws:sts::000000000000:assumed-role/nodes/k3d-workers-0";
+    let who = principal(session);
+    let as_node = User { name: who.fill(&entry.spec.username()), groups: entry.spec.groups() };
+    let refusal = no_instance(as_node, &who).unwrap_err().to_string();
+    assert!(refusal.contains("is a role of nodes"), "{refusal}");
+    let other = User { name: who.fill("{{SessionName}}"), groups: Vec::new() };
+    assert_eq!(no_instance(other.clone(), &who).unwrap(), other);
+}
