@@ -215,9 +215,9 @@ pub fn basic_time(text: &str) -> Option<DateTime<Utc>> {
     (text.len() == 16 && time.format(ISO_BASIC).to_string() == text).then_some(time)
 }
 
-/// Seconds, as `X-Amz-Expires` has them: digits and nothing else.
+/// Seconds, as `X-Amz-Expires` has them, in their one spelling: the signature is made anew of the number.
 pub fn seconds(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+    text.parse().ok().filter(|seconds: &u64| seconds.to_string() == text)
 }
 
 fn is_region(text: &str) -> bool {
