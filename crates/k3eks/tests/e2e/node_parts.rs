@@ -125,8 +125,9 @@ fn metrics(bed: &Bed, child: &Child, nodes: usize) {
 
 /// The chart beside this file, as a resource carries it.
 fn packed() -> String {
-    let command = "tar -C crates/k3eks/tests/e2e -cz chart | base64 -w0";
-    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    let command = "tar -C tests/e2e -cz chart | base64 -w0";
+    let output = Command::new("bash").args(["-o", "pipefail", "-c", command]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
