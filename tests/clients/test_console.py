@@ -854,9 +854,9 @@ def test_many_clusters_are_shown_and_found(records, open_page):
     eks = boto(records, account="222222222222")
     wait_for("the clusters", lambda: "many-199" in everything(eks) and eks.describe_cluster(name="many-199")["cluster"]["status"] == "ACTIVE", 120)
     page = open_page(records)
-    expect(page.locator("#rows tr")).to_have_count(200)
+    expect(page.locator("#count")).to_have_text("200 clusters")
     # What sticks to the top when the list is scrolled is the table's head, over nothing else.
-    page.locator("#rows tr").nth(150).scroll_into_view_if_needed()
+    page.locator("#rows tr").nth(90).scroll_into_view_if_needed()
     assert page.locator("thead").bounding_box()["y"] < 1
     assert page.locator("header").bounding_box()["y"] < -page.locator("header").bounding_box()["height"]
     page.locator("#search").fill("many-177")
