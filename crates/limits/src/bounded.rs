@@ -23,9 +23,9 @@ use tower::{BoxError, Layer, Service};
 pub struct Limits {
     /// Of an answer as a whole.
     pub answer: usize,
-    /// Of one event of a watch, whose answer has no end.
+    /// Of one event of a watch, whose answer has no end, or one line of the metrics, which are read a line at a time.
     pub event: usize,
-    /// Values in JSON, of an answer or an event.
+    /// Values in JSON, of an answer or an event. Metrics and logs of pods are texts, which are handed on as they are: they have none.
     pub values: usize,
     /// Of all answers and events that are read at once, but for the first [`FREE`] of each.
     pub together: usize,
@@ -128,8 +128,12 @@ where
 
     fn call(&mut self, request: Request<Question>) -> Self::Future {
         let query = request.uri().query().unwrap_or_default();
-        let watches = query.split('&').any(|pair| matches!(pair, "watch=true" | "watch=1" | "follow=true"));
-        let limits = self.limits;
+        let watches = query.split('&').any(|pair| matches!(pair, "watch=true" | "watch=1" | "follow=true"))
+            || request.uri().path() == "/metrics";
+        let mut limits = self.limits;
+        if is_text(request.uri().path()) {
+            limits.values = usize::MAX;
+        }
         let answering = self.inner.call(request);
         Box::pin(async move {
             let response = answering.await.map_err(Into::into)?;
@@ -145,6 +149,12 @@ where
             }))
         })
     }
+}
+
+/// Whether this path answers with a text. The answer's own type counts for nothing: whoever answers chooses it.
+fn is_text(path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    matches!(segments[..], ["metrics"] | ["api", "v1", "namespaces", _, "pods", _, "log"])
 }
 
 /// A body that ends with an error where it is too long.

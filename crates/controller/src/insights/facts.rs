@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Node;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
@@ -17,6 +18,10 @@ use provider::ClusterId;
 
 /// The longest wait for the child's answers.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How a line of the API server's metrics begins that tells of a deprecated API.
+const DEPRECATED: &str = "apiserver_requested_deprecated_apis{";
+/// More of them than Kubernetes has; a child may say anything.
+const MOST_DEPRECATED: usize = 1000;
 
 /// What is known of a cluster.
 #[derive(Clone, Debug, Default)]
@@ -99,12 +104,19 @@ pub async fn gather(cluster: &EKSClusterConfig, id: &ClusterId, ctx: &Context) -
 async fn ask(client: &Client) -> Result<Child, kube::Error> {
     let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await?;
     let request = http::Request::get("/metrics").body(Vec::new()).map_err(kube::Error::HttpError)?;
-    let metrics = client.request_text(request).await?;
+    let mut lines = client.request_stream(request).await?.lines();
+    let mut metrics = Vec::new();
+    // A cluster that is used much has metrics of many megabytes.
+    while let Some(line) = lines.try_next().await.map_err(|error| kube::Error::Service(error.into()))? {
+        if line.starts_with(DEPRECATED) && metrics.len() < MOST_DEPRECATED {
+            metrics.push(line);
+        }
+    }
     let groups = client.list_api_groups().await?.groups;
     let preferred = groups.into_iter().filter_map(|g| Some((g.name, g.preferred_version?.version)));
     Ok(Child {
         nodes: nodes.items.iter().map(versions).collect(),
-        deprecated: deprecated(&metrics),
+        deprecated: deprecated(metrics.iter().map(String::as_str)),
         preferred: preferred.collect(),
     })
 }
@@ -120,11 +132,11 @@ fn versions(node: &Node) -> NodeVersions {
 }
 
 /// Which APIs were asked for although a version of Kubernetes to come won't have them, from the API server's metrics.
-fn deprecated(metrics: &str) -> Vec<DeprecatedUse> {
+fn deprecated<'m>(metrics: impl Iterator<Item = &'m str>) -> Vec<DeprecatedUse> {
     // The pattern is a constant, and a test uses it.
     #[allow(clippy::unwrap_used)]
     static LABEL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"(\w+)="([^"]*)""#).unwrap());
-    let lines = metrics.lines().filter_map(|line| line.strip_prefix("apiserver_requested_deprecated_apis{"));
+    let lines = metrics.filter_map(|line| line.strip_prefix(DEPRECATED));
     let mut all: Vec<DeprecatedUse> = lines
         .filter_map(|line| {
             let labels: HashMap<&str, &str> =
@@ -154,7 +166,7 @@ mod tests {
             apiserver_requested_deprecated_apis{group=\"flowcontrol.apiserver.k8s.io\",removed_release=\"1.34\",resource=\"flowschemas\",subresource=\"status\",version=\"v1beta3\"} 1\n\
             apiserver_requested_deprecated_apis{group=\"\",removed_release=\"\",resource=\"componentstatuses\",subresource=\"\",version=\"v1\"} 1\n\
             apiserver_request_total{code=\"200\"} 3\n";
-        let found = deprecated(metrics);
+        let found = deprecated(metrics.lines());
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].resource.as_str(), found[0].removed.as_str()), ("flowschemas", "1.34"));
     }

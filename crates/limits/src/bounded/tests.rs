@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::{AsyncBufReadExt, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use kube::api::{ListParams, WatchEvent, WatchParams};
@@ -108,6 +108,36 @@ async fn values_are_counted_where_they_are_values() {
     let (address, _) = hostile(labels(120), "").await;
     let error = said(&bounded(address, limits).list(&ListParams::default()).await.unwrap_err());
     assert!(error.contains("more than 100 values"), "{error}");
+}
+
+#[tokio::test]
+async fn metrics_and_logs_have_no_values() {
+    let limits = Limits { values: 100, ..SMALL };
+    let line = "apiserver_request_total{code=\"200\",verb=\"GET\"} 1\n";
+    let (address, _) = hostile(line.repeat(200), "").await;
+    let config = Config::new(format!("http://{address}").parse().unwrap());
+    let client = client(config, limits).unwrap();
+    let ask = |path: &str| client.request_text(Request::get(path).body(Vec::new()).unwrap());
+    for path in ["/metrics", "/api/v1/namespaces/n/pods/p/log?tailLines=5"] {
+        assert_eq!(ask(path).await.unwrap().lines().count(), 200, "{path}");
+    }
+    for path in ["/api/v1/nodes", "/apis/a/v1/namespaces/n/pods/p/log", "/api/v1/namespaces/n/pods/log"] {
+        assert!(said(&ask(path).await.unwrap_err()).contains("more than 100 values"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_may_be_long_but_none_of_their_lines() {
+    let (address, sent) = hostile("a 1\n".repeat(20_000), "a").await;
+    let config = Config::new(format!("http://{address}").parse().unwrap());
+    let request = Request::get("/metrics").body(Vec::new()).unwrap();
+    let mut lines = client(config, SMALL).unwrap().request_stream(request).await.unwrap().lines();
+    for line in 0..20_000 {
+        assert_eq!(lines.next().await.unwrap().unwrap(), "a 1", "{line}");
+    }
+    let error = lines.next().await.unwrap().unwrap_err();
+    assert!(too_much(&error).is_some_and(|why| why == TooMuch::Event(SMALL.event)), "{error}");
+    assert!(sent.load(Ordering::Relaxed) < FLOOD / 2);
 }
 
 #[tokio::test]

@@ -79,13 +79,13 @@ function unasked({ summary, status }) {
  * Asks for something now and every so often, while it is shown and somebody looks; `question` of null asks nothing.
  * @param {string | null} question
  * @param {(signal: AbortSignal) => Promise<any>} ask
- * @param {number} every
+ * @param {number | ((data: any) => number)} every milliseconds, or how many after an answer
  * @returns {{ data?: any, error?: Error }}
  */
 function usePolled(question, ask, every) {
   const [told, tell] = useState({});
-  const pace = useRef(every);
-  pace.current = every;
+  const pace = useRef(5000);
+  if (typeof every === 'number') pace.current = every;
   useEffect(() => {
     tell({});
     if (question === null) return undefined;
@@ -96,6 +96,7 @@ function usePolled(question, ask, every) {
       if (!document.hidden) {
         try {
           const data = await ask(ended.signal);
+          if (typeof every === 'function') wait = every(data);
           if (!ended.signal.aborted) tell({ data });
         } catch (error) {
           // What was refused once isn't asked as often; who is away may be back soon.

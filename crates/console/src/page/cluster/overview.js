@@ -3,12 +3,19 @@
 /** Words for a setting that is on or off. */
 const onOff = (value) => (value ? 'on' : 'off');
 
+/** The insights into a cluster, or why there are none yet. */
+async function askInsights(summary) {
+  const { insights: items } = await request('POST', eks(summary, '/insights'), { body: {}, world: summary });
+  const refresh = items.length ? {} : await request('GET', eks(summary, '/insights-refresh'), { world: summary });
+  return { items, why: refresh.status === 'FAILED' ? refresh.message : '' };
+}
+
 /** What the EKS API says of the cluster, and how fit it is for the next version. Asked again when the resource changed. */
 function useDescribed({ summary, status, spec }) {
   const now = `${summary.key} ${summary.phase} ${status?.observedGeneration} ${JSON.stringify(spec)}`;
   const described = usePolled(now, async () => (await request('GET', eks(summary), { world: summary })).cluster, 60_000);
   const awake = summary.phase === 'Active' && status?.applied?.provider !== 'metadata';
-  const insights = usePolled(awake ? summary.key : null, async () => (await request('POST', eks(summary, '/insights'), { body: {}, world: summary })).insights, 60_000);
+  const insights = usePolled(awake ? summary.key : null, () => askInsights(summary), ({ items }) => (items.length ? 60_000 : 5000));
   const [last, keep] = useState(null);
   useEffect(() => { if (described.data) keep(described.data); }, [described.data]);
   return { cluster: described.data || last, error: described.error, insights, awake };
@@ -21,9 +28,9 @@ function Health({ cluster, stopped, insights: { data, error }, awake }) {
     <h3>Insights</h3>
     ${!awake && html`<p>Insights are looked for while the cluster runs.</p>`}
     ${awake && error && html`<p class="wrong">${error.message}</p>`}
-    ${awake && data && html`<${List} label="Insights" columns=${['Insight', 'For version', 'State', 'Why', 'Looked at']} items=${data} id=${({ id }) => id}
+    ${awake && data && html`<${List} label="Insights" columns=${['Insight', 'For version', 'State', 'Why', 'Looked at']} items=${data.items} id=${({ id }) => id}
       cells=${(one) => [one.name, one.kubernetesVersion || '–', html`<span class=${`phase ${{ PASSING: 'Active', WARNING: 'Updating', ERROR: 'Failed' }[one.insightStatus?.status] || ''}`}>${one.insightStatus?.status}</span>`, one.insightStatus?.reason || one.description, html`<${Ago} time=${one.lastRefreshTime} />`]}
-      none="There are no insights yet: the operator looks for them now." />`}`;
+      none=${`There are no insights yet: ${data.why || 'the operator looks for them now.'}`} />`}`;
 }
 
 function Overview({ found }) {

@@ -207,7 +207,10 @@ mod tests {
         let port = held.local_addr().unwrap().port();
         assert_eq!(ports(&format!("{port}-{port}")).state, State::Problem);
         assert_eq!(ports("16443").state, State::Problem);
-        assert_eq!(first_free("16443-16445", |port| *port == 16444).says, "16444 is the first that is free for an API server");
+        assert_eq!(
+            first_free("16443-16445", |port| *port == 16444).says,
+            "16444 is the first that is free for an API server"
+        );
     }
 
     #[test]
