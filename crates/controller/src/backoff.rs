@@ -1,8 +1,9 @@
 //! Back-off per object: doubles from one second to five minutes, forgotten on success or when the spec changes.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 const FIRST: Duration = Duration::from_secs(1);
 const CAP: Duration = Duration::from_secs(300);
@@ -22,7 +23,7 @@ pub struct Backoff(Mutex<HashMap<String, Failures>>);
 impl Backoff {
     /// Notes a failure of `key` at `generation` and returns how long to wait.
     pub fn failed(&self, key: &str, generation: i64, now: Instant) -> Duration {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         let count = all.get(key).filter(|f| f.generation == generation).map_or(0, |f| f.count) + 1;
         let wait = delay(count);
         all.insert(key.to_owned(), Failures { count, generation, until: now + wait });
@@ -31,14 +32,14 @@ impl Backoff {
 
     /// How long `key` still has to wait; `None` where it may be tried now. A changed spec may be tried at once.
     pub fn wait(&self, key: &str, generation: i64, now: Instant) -> Option<Duration> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.lock();
         let failures = all.get(key).filter(|f| f.generation == generation)?;
         failures.until.checked_duration_since(now).filter(|d| !d.is_zero())
     }
 
     /// Forgets the failures of `key`.
     pub fn worked(&self, key: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.0.lock().remove(key);
     }
 }
 

@@ -2,8 +2,8 @@
 //! then watches the nodes, and begins again when the connection is lost.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -109,7 +110,7 @@ impl Children {
 
     /// Follows the cluster from now on, if it isn't followed already.
     pub fn follow(&self, plan: &ClusterPlan, way_in: impl FnOnce() -> WayIn) {
-        let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut followers = self.followers.lock();
         // One that is found elsewhere from now on is another one.
         if let Some(other) = followers.get(&plan.id).filter(|follower| follower.import != plan.import) {
             other.stop.cancel();
@@ -157,7 +158,7 @@ impl Children {
 
     /// The container under the API server changed: find the way in anew.
     pub fn changed(&self, id: &ClusterId) {
-        if let Some(follower) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+        if let Some(follower) = self.followers.lock().get(id) {
             follower.again.notify_one();
         }
     }
@@ -184,14 +185,14 @@ impl Children {
 
     /// Follows the cluster no more.
     pub fn forget(&self, id: &ClusterId) {
-        if let Some(follower) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).remove(id) {
+        if let Some(follower) = self.followers.lock().remove(id) {
             follower.stop.cancel();
         }
     }
 
     fn with<T>(&self, id: &ClusterId, f: impl FnOnce(&mut (Child, Option<Client>)) -> T) -> Option<T> {
-        let followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
-        followers.get(id).map(|x| f(&mut x.state.lock().unwrap_or_else(PoisonError::into_inner)))
+        let followers = self.followers.lock();
+        followers.get(id).map(|x| f(&mut x.state.lock()))
     }
 }
 
@@ -361,7 +362,7 @@ impl Run {
 
     /// Changes what is known and wakes the cluster and its node groups if anything is different.
     fn update(&self, change: impl FnOnce(&mut Child, &mut Option<Client>)) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let before = state.0.clone();
         let (child, client) = &mut *state;
         change(child, client);
@@ -377,7 +378,7 @@ impl Run {
 
     fn note(&self, problem: String) {
         tracing::trace!(cluster = %self.plan.id, problem, "asking the API server");
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let first = !std::mem::replace(&mut state.0.asked, true);
         state.0.problem = text::fit(&problem, text::MESSAGE);
         drop(state);

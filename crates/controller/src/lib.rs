@@ -83,7 +83,7 @@ pub async fn run(
         members: member::Members::default(),
         specs: update::changes::Specs::default(),
         reports: report::Reports::new(client.clone(), pod),
-        told: std::sync::Mutex::default(),
+        told: parking_lot::Mutex::default(),
         aws_auth: cluster::aws_auth::Written::default(),
         idle: cluster::hibernation::Idle::default(),
         backoff: backoff::Backoff::default(),

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -111,9 +112,9 @@ impl Tasks {
 
     /// What the task of `key` is at.
     pub fn view(&self, key: &str) -> TaskView {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = self.entries.lock();
         let Some(entry) = entries.get(key) else { return TaskView::Idle };
-        let state = entry.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let state = entry.state.lock().clone();
         match state {
             State::Ended(None) => TaskView::Idle,
             State::Ended(Some(Ok(()))) => TaskView::Finished(entry.work),
@@ -130,9 +131,9 @@ impl Tasks {
         F: FnOnce(Progress) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
     {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock();
         if let Some(entry) = entries.get(key)
-            && !matches!(*entry.state.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(_))
+            && !matches!(*entry.state.lock(), State::Ended(_))
         {
             return false;
         }
@@ -150,17 +151,15 @@ impl Tasks {
 
     /// Tells the task of `key` to stop, if there is one.
     pub fn cancel(&self, key: &str) {
-        if let Some(entry) = self.entries.lock().unwrap_or_else(PoisonError::into_inner).get(key) {
+        if let Some(entry) = self.entries.lock().get(key) {
             entry.cancel.cancel();
         }
     }
 
     /// Forgets how the task of `key` ended.
     pub fn forget(&self, key: &str) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = entries
-            .get(key)
-            .is_some_and(|e| matches!(*e.state.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(_)));
+        let mut entries = self.entries.lock();
+        let ended = entries.get(key).is_some_and(|e| matches!(*e.state.lock(), State::Ended(_)));
         if ended {
             entries.remove(key);
         }
@@ -179,7 +178,7 @@ impl Tasks {
 }
 
 fn set(state: &Mutex<State>, to: State) {
-    *state.lock().unwrap_or_else(PoisonError::into_inner) = to;
+    *state.lock() = to;
 }
 
 /// Takes a slot where one is needed, then does the job, telling each of its steps.

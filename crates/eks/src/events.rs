@@ -1,8 +1,8 @@
 //! The last calls that changed something, as CloudTrail would record them.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ impl EventLog {
 
     /// The calls, oldest first, as a JSON list; of one account only where that is given.
     pub fn json(&self, account: Option<&str>) -> String {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.records.lock();
         let told = records.all.iter().filter(|record| account.is_none() || record.account.as_deref() == account);
         let told: Vec<&str> = told.map(|record| record.text.as_str()).collect();
         format!("[{}]", told.join(","))
@@ -49,7 +49,7 @@ impl EventLog {
 
     /// The calls of an account about the cluster of this name, oldest first.
     pub fn about(&self, account: &str, cluster: &str) -> Vec<Value> {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.records.lock();
         // Only those that may be meant are read.
         let told = records.all.iter().filter(|record| record.text.contains(cluster));
         let told = told.filter(|record| record.account.as_deref() == Some(account));
@@ -60,7 +60,7 @@ impl EventLog {
     }
 
     fn keep(&self, record: Record) {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = self.records.lock();
         records.bytes += record.text.len();
         records.all.push_back(record);
         while records.all.len() > self.limit || records.bytes > self.budget {

@@ -15,8 +15,9 @@ use k3eks_eks::error::ApiError;
 use k3eks_eks::metrics::{Exchange, Observer};
 use k3eks_eks::registry::{Context, Registry};
 use k3eks_eks::sigv4::Mode;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use support::{answer, request, service};
 
 #[tokio::test]
@@ -73,7 +74,7 @@ impl Observer for Trail {
         let name = exchange.operation.map_or("-", |operation| operation.name.as_str());
         let kept = exchange.input.is_some() && exchange.output.is_some();
         let line = format!("{name} {} {} {kept}", exchange.resource, exchange.status);
-        self.0.lock().unwrap().push(line);
+        self.0.lock().push(line);
     }
 }
 
@@ -84,7 +85,7 @@ async fn observers_are_told_of_every_exchange_once() {
     answer(&service, request(&Method::GET, "/clusters/c", b"")).await;
     answer(&service, request(&Method::DELETE, "/clusters/c/node-groups/n", b"")).await;
     answer(&service, request(&Method::GET, "/nope", b"")).await;
-    let seen = trail.0.lock().unwrap().clone();
+    let seen = trail.0.lock().clone();
     assert_eq!(seen, ["DescribeCluster c 200 false", "DeleteNodegroup c/n 200 true", "-  403 false"]);
 }
 

@@ -1,8 +1,7 @@
 //! The ConfigMap `aws-auth`, which says who may use a cluster where access entries don't.
 
-use std::sync::{Mutex, PoisonError};
-
 use k8s_openapi::api::core::v1::ConfigMap;
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -58,7 +57,7 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
 /// What a text says, which the cluster's users wrote. One is read at a time: each takes many times its size.
 fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, Unread> {
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.lock();
     plain_yaml::read(text)
 }
 

@@ -2,11 +2,12 @@
 //! names. Answers are kept for a moment, since many ask at once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use kube::{Api, Client, ResourceExt};
+use parking_lot::Mutex;
 
 use super::clients::{Clients, late};
 use super::token::Refusal;
@@ -44,13 +45,13 @@ impl Children {
     /// Where the cluster can't be asked.
     pub async fn aws_auth(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Option<Arc<ConfigMap>>, Refusal> {
         let uid = cluster.uid().unwrap_or_default();
-        let known = self.aws_auth.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        let known = self.aws_auth.lock().get(&uid).cloned();
         if let Some((_, found)) = known.filter(|(asked, _)| asked.elapsed() < FRESH) {
             return Ok(found);
         }
         let map = |client| async move { Api::<ConfigMap>::namespaced(client, "kube-system").get_opt("aws-auth").await };
         let found = self.ask(store, cluster, map).await?.map(Arc::new);
-        let mut answers = self.aws_auth.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answers = self.aws_auth.lock();
         answers.retain(|_, (asked, _)| asked.elapsed() < FRESH);
         answers.insert(uid, (Instant::now(), found.clone()));
         Ok(found)

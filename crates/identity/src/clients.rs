@@ -1,10 +1,10 @@
 //! Clients of child clusters' API servers, each kept for as long as the cluster's endpoint stays.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 
 use kube::config::KubeConfigOptions;
 use kube::{Client, Config, ResourceExt};
+use parking_lot::Mutex;
 
 use super::token::Refusal;
 use crd::{EKSClusterConfig, keys, kubeconfig};
@@ -37,14 +37,14 @@ impl Clients {
     ) -> Result<Client, Refusal> {
         let endpoint = cluster.status.as_ref().and_then(|status| status.endpoint.clone()).unwrap_or_default();
         let uid = cluster.uid().unwrap_or_default();
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        let known = self.known.lock().get(&uid).cloned();
         if let Some((_, client)) = known.filter(|(of, _)| *of == endpoint) {
             return Ok(client);
         }
         let mut config = config(self.internal, store, cluster).await?;
         own(&mut config);
         let client = bounded::client(config, self.limits).map_err(|error| away(&text::sentence(&error)))?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         // Clusters go, and their clients with them.
         let there: HashSet<String> = store.list::<EKSClusterConfig>().iter().filter_map(|c| c.uid()).collect();
         known.retain(|uid, _| there.contains(uid));
@@ -55,12 +55,12 @@ impl Clients {
     /// Uids of the clusters whose clients are kept.
     #[cfg(test)]
     pub fn kept(&self) -> std::collections::BTreeSet<String> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.known.lock().keys().cloned().collect()
     }
 
     /// The client led nowhere: the next one is made of what the cluster's Secret says then. Its certificate authority may be another one.
     pub fn forget(&self, cluster: &EKSClusterConfig) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&cluster.uid().unwrap_or_default());
+        self.known.lock().remove(&cluster.uid().unwrap_or_default());
     }
 }
 

@@ -5,13 +5,13 @@
 //! generation, and the roles on the way. A session ends with each of them, and when somebody revokes it.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use uuid::Uuid;
@@ -126,11 +126,11 @@ impl Sessions {
 
     /// From now on. Sessions that were signed with another key are over.
     pub fn renew(&self, keyring: Keyring) {
-        *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = keyring;
+        *self.keyring.write() = keyring;
     }
 
-    fn keyring(&self) -> std::sync::RwLockReadGuard<'_, Keyring> {
-        self.keyring.read().unwrap_or_else(PoisonError::into_inner)
+    fn keyring(&self) -> parking_lot::RwLockReadGuard<'_, Keyring> {
+        self.keyring.read()
     }
 
     /// What changes with a key and says nothing of it to who doesn't have the sessions' own.

@@ -1,13 +1,13 @@
 //! The connection to Docker, and Docker's errors in the port's terms.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error as DockerError;
 use bollard::models::{ContainerInspectResponse, ContainerSummary, SystemInfo};
 use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions, StopContainerOptions};
+use parking_lot::RwLock;
 
 use provider::Error;
 
@@ -36,7 +36,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Unavailable`] with what was being done.
     pub async fn docker(&self, doing: impl Into<String>) -> Result<Docker, Error> {
-        let docker = self.docker.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let docker = self.docker.read().clone();
         match docker {
             Some(docker) => Ok(docker),
             None => self.connect(doing).await,
@@ -55,7 +55,7 @@ impl Engine {
         };
         let docker = docker.map_err(&unavailable)?.with_timeout(ANSWER);
         let docker = docker.negotiate_version().await.map_err(&unavailable)?;
-        *self.docker.write().unwrap_or_else(PoisonError::into_inner) = Some(docker.clone());
+        *self.docker.write() = Some(docker.clone());
         Ok(docker)
     }
 }

@@ -1,11 +1,11 @@
 //! Whether an image is there, and having it pulled where it isn't.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::query_parameters::CreateImageOptions;
 use futures::TryStreamExt;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::K3d;
@@ -66,11 +66,11 @@ async fn tag(k3d: &K3d) -> Option<String> {
     let said = Mutex::new(None);
     let heard = |line: &str| {
         if let Some(version) = version(line) {
-            *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
+            *said.lock() = Some(version);
         }
     };
     k3d.runner.run(call, heard).await.ok()?;
-    said.into_inner().unwrap_or_else(PoisonError::into_inner)
+    said.into_inner()
 }
 
 /// k3d's version, from what it says of itself.

@@ -153,19 +153,19 @@ mod tests {
 
     #[tokio::test]
     async fn of_several_changes_at_once_the_last_is_mended_and_none_overtakes_another() {
-        let (turns, done) = (Arc::new(Turns::default()), std::sync::Mutex::new(Vec::new()));
+        let (turns, done) = (Arc::new(Turns::default()), parking_lot::Mutex::new(Vec::new()));
         let (begins, begun) = tokio::sync::oneshot::channel();
         let (ends, end) = tokio::sync::oneshot::channel::<()>();
-        let (passed, done) = (async { done.lock().unwrap().push("first") }, &done);
+        let (passed, done) = (async { done.lock().push("first") }, &done);
         let first = turns.clone().after(turns.next(), passed);
         let second = turns.clone().after(turns.next(), async {
             begins.send(()).unwrap();
             end.await.unwrap();
-            done.lock().unwrap().push("second");
+            done.lock().push("second");
         });
         let third = async {
             begun.await.unwrap();
-            turns.clone().after(turns.next(), async { done.lock().unwrap().push("third") }).await;
+            turns.clone().after(turns.next(), async { done.lock().push("third") }).await;
         };
         let free = async {
             // The third is waiting for its turn once it has gathered.
@@ -176,7 +176,7 @@ mod tests {
             ends.send(()).unwrap();
         };
         tokio::join!(first, second, third, free);
-        assert_eq!(*done.lock().unwrap(), ["second", "third"]);
+        assert_eq!(*done.lock(), ["second", "third"]);
     }
 
     #[test]

@@ -218,10 +218,10 @@ mod tests {
 
     #[tokio::test]
     async fn reads_its_input_and_is_heard() {
-        let heard = std::sync::Mutex::new(Vec::new());
-        let hear = |line: &str| heard.lock().unwrap().push(line.to_owned());
+        let heard = parking_lot::Mutex::new(Vec::new());
+        let hear = |line: &str| heard.lock().push(line.to_owned());
         shell().run(call(&["-s"], Some("echo one; echo two >&2; echo $KUBECONFIG")), hear).await.unwrap();
-        let mut heard = heard.into_inner().unwrap();
+        let mut heard = heard.into_inner();
         heard.sort();
         assert_eq!(heard.len(), 3, "{heard:?}");
         let folder = PathBuf::from(&heard[0]);

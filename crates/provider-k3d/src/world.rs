@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptions;
 use futures::StreamExt;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 use tokio::time::{sleep, timeout};
 
@@ -64,7 +65,7 @@ impl World {
     /// # Errors
     /// [`Error::Unavailable`] while the world isn't known.
     pub fn of(&self, cluster: &ClusterId) -> Result<Vec<Container>, Error> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = self.asked.lock();
         if !asked.contains(cluster) {
             asked.insert(cluster.clone());
         }
@@ -90,11 +91,11 @@ impl World {
 
     /// Nobody will ask about this cluster any more.
     pub fn forget(&self, cluster: &ClusterId) {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster);
+        self.asked.lock().remove(cluster);
     }
 
     fn with<T>(&self, look: impl FnOnce(&Containers) -> T) -> Result<T, Error> {
-        self.seen.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(look).map_err(Clone::clone)
+        self.seen.read().as_ref().map(look).map_err(Clone::clone)
     }
 
     /// Follows Docker for ever, through its absences.
@@ -161,7 +162,7 @@ impl World {
         let now = seen.and_then(|seen| Container::from_inspect(&self.instance, &seen));
         // One that ended and started again before anybody looked is as it was, but what runs in it is new.
         let started = now.as_ref().filter(|_| event.action.as_deref() == Some("start")).map(|now| now.cluster.clone());
-        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.write();
         let changed = seen.as_mut().ok().and_then(|containers| containers.update(id, now));
         drop(seen);
         if let Some(cluster) = changed.or(started) {
@@ -172,10 +173,10 @@ impl World {
 
     /// The world is now as given. Tells everybody, unless it was and stays unknown; says whether it told.
     fn replace(&self, now: Result<Containers, Error>) -> bool {
-        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.write();
         let quiet = seen.is_err() && now.is_err();
         let before = std::mem::replace(&mut *seen, now);
-        let mut all = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all = self.asked.lock().clone();
         for containers in [before.as_ref(), seen.as_ref()].into_iter().flatten() {
             all.extend(containers.clusters());
         }

@@ -44,7 +44,9 @@ fn fields() -> impl for<'a> FormatFields<'a> + Send + Sync + 'static {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -53,7 +55,7 @@ mod tests {
 
     impl Write for Kept {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -75,7 +77,7 @@ mod tests {
             let hostile = "x\u{1b}[2J\r\n2026-01-01 INFO forged";
             tracing::info!(said = hostile, shown = %hostile, "it says {hostile}");
         });
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let text = String::from_utf8(kept.0.lock().clone()).unwrap();
         assert_eq!(text.lines().count(), 1, "{text:?}");
         assert!(!text.contains('\u{1b}') && text.contains("it says x") && text.contains("shown=x"), "{text:?}");
     }

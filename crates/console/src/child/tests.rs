@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
@@ -12,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures::stream;
 use kube::Client;
+use parking_lot::{Mutex, MutexGuard};
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -41,7 +41,7 @@ async fn child(asked: Asked, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path_and_query().unwrap().to_string();
     let token = head.headers.get("authorization").map_or("", |value| value.to_str().unwrap()).to_owned();
-    asked.lock().unwrap().push((head.method.to_string(), path.clone(), token.clone()));
+    asked.lock().push((head.method.to_string(), path.clone(), token.clone()));
     if token != format!("Bearer {VIEWER}") {
         return failure(401, "Unauthorized");
     }
@@ -171,7 +171,7 @@ impl Bed {
     }
 
     fn asked(&self) -> MutexGuard<'_, Vec<(String, String, String)>> {
-        self.asked.lock().unwrap()
+        self.asked.lock()
     }
 
     async fn send(&self, request: http::Request<Body>) -> (StatusCode, String) {

@@ -1,6 +1,6 @@
 //! Carries out the next action for a cluster.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt};
@@ -129,7 +129,7 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
         // Argo CD may be gone: that must not hold the resource.
         tracing::warn!(cluster = %id, %error, "telling Argo CD that the cluster is gone");
     }
-    ctx.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    ctx.told.lock().remove(&key);
     ctx.idle.forget(&id);
     ctx.children.forget(&id);
     ctx.tasks.forget(&key);

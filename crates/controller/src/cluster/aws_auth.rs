@@ -1,12 +1,13 @@
 //! The roles of node groups in the ConfigMap `aws-auth` of a cluster that is asked for it, as EKS writes them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::node_roles::{self, Edited};
@@ -35,16 +36,16 @@ pub struct Written(Mutex<HashMap<String, (BTreeSet<String>, Instant)>>);
 
 impl Written {
     fn is_fresh(&self, uid: &str, roles: &BTreeSet<String>) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.lock();
         all.get(uid).is_some_and(|(written, at)| written == roles && at.elapsed() < FRESH)
     }
 
     fn note(&self, uid: &str, roles: BTreeSet<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (roles, Instant::now()));
+        self.0.lock().insert(uid.to_owned(), (roles, Instant::now()));
     }
 
     fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.0.lock().remove(uid);
     }
 }
 

@@ -3,11 +3,12 @@
 //! Use is what comes in at the public endpoint. What runs inside a cluster, its nodes and this operator don't count.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::validate;
@@ -35,17 +36,17 @@ struct Use {
 impl Idle {
     /// For how long the cluster wasn't used, nor changed; `None` where that isn't known, and right after a change.
     pub fn of(&self, id: &ClusterId, mark: &str, now: Instant) -> Option<Duration> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.lock();
         all.get(id).filter(|seen| seen.mark == mark).map(|seen| now.duration_since(seen.since))
     }
 
     /// It is looked at anew.
     pub fn forget(&self, id: &ClusterId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.0.lock().remove(id);
     }
 
     fn note(&self, id: &ClusterId, packets: u64, mark: String, now: Instant) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.0.lock();
         if seen.get(id).is_none_or(|last| last.packets != packets || last.mark != mark) {
             seen.insert(id.clone(), Use { packets, mark, since: now });
         }

@@ -23,7 +23,7 @@ pub mod status;
 pub mod strays;
 pub mod validate;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
@@ -78,7 +78,7 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
 /// Wakes the node groups once the cluster's phase is another one where they look: right after it was written it may not be yet.
 fn tell_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) {
     let phase = cluster.status.as_ref().and_then(|status| status.phase);
-    let mut told = ctx.told.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut told = ctx.told.lock();
     // Where this process sees the cluster for the first time, its node groups are about to be looked at anyway.
     let before = told.insert(cluster.uid().unwrap_or_default(), phase);
     if before.is_some_and(|before| before != phase) {

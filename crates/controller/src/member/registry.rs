@@ -2,11 +2,12 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
+use parking_lot::Mutex;
 
 use super::Kind;
 use crate::update::plan::Target;
@@ -24,7 +25,7 @@ pub struct Members {
 impl Members {
     /// Adds a kind.
     pub fn add<K: Kind>(&self, store: Store<K>) {
-        self.stores.lock().unwrap_or_else(PoisonError::into_inner).insert(TypeId::of::<K>(), Box::new(store.clone()));
+        self.stores.lock().insert(TypeId::of::<K>(), Box::new(store.clone()));
         let find: Find = Box::new(move |cluster, name, by| {
             let belongs = |m: &&std::sync::Arc<K>| {
                 m.cluster() == cluster.name
@@ -37,17 +38,17 @@ impl Members {
             let observed = status.and_then(|s| s.observed_generation);
             Some(Target::new(observed, status.map_or(&[], |s| s.conditions.as_slice())))
         });
-        self.find.lock().unwrap_or_else(PoisonError::into_inner).insert(K::kind(&()).into_owned(), find);
+        self.find.lock().insert(K::kind(&()).into_owned(), find);
     }
 
     /// How the member `name` of `cluster` stands, if it was there by then: one of the same name that came later is another.
     pub fn find(&self, kind: &str, cluster: &ClusterId, name: &str, by: Option<&Time>) -> Option<Target> {
-        self.find.lock().unwrap_or_else(PoisonError::into_inner).get(kind)?(cluster, name, by)
+        self.find.lock().get(kind)?(cluster, name, by)
     }
 
     /// All members of a kind that the cluster has, without those that are being deleted.
     pub fn of<K: Kind>(&self, cluster: &ClusterId) -> Vec<Arc<K>> {
-        let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let stores = self.stores.lock();
         let Some(store) = stores.get(&TypeId::of::<K>()).and_then(|store| store.downcast_ref::<Store<K>>()) else {
             return Vec::new();
         };

@@ -1,7 +1,8 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use http_body_util::BodyExt;
 use kube::client::Body;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::*;
@@ -22,7 +23,7 @@ fn listening() -> (kube::Client, Heard) {
         async move {
             let method = request.method().to_string();
             let body = request.into_body().collect().await?.to_bytes();
-            keeps.lock().unwrap().push((method, serde_json::from_slice(&body).unwrap()));
+            keeps.lock().push((method, serde_json::from_slice(&body).unwrap()));
             Ok::<_, kube::Error>(http::Response::new(Body::from(body.to_vec())))
         }
     });
@@ -53,7 +54,7 @@ async fn every_step_is_an_event_with_its_own_words_in_order() {
         reports.transition(&cluster, seen(&before), seen(&after)).await;
         before = after;
     }
-    let heard = heard.lock().unwrap();
+    let heard = heard.lock();
     assert!(heard.iter().all(|(method, _)| method == "POST"), "{heard:?}");
     let notes: Vec<&str> = heard.iter().map(|(_, event)| event["note"].as_str().unwrap()).collect();
     let making = "1/3: making\\u{1b}[2J servers";

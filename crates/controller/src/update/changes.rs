@@ -1,8 +1,8 @@
 //! Changes of a spec, in EKS's words. Synchronous, no client.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -86,7 +86,7 @@ pub struct Specs(Mutex<HashMap<String, (i64, Value)>>);
 impl Specs {
     /// Notes the present spec; gives the former and the present one where the generation moved on.
     pub fn advanced(&self, uid: &str, generation: i64, spec: &impl Serialize) -> Option<(Value, Value)> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         if all.get(uid).is_some_and(|(known, _)| *known >= generation) {
             return None;
         }
@@ -97,7 +97,7 @@ impl Specs {
 
     /// The object is gone.
     pub fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.0.lock().remove(uid);
     }
 }
 

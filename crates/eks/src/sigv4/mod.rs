@@ -277,11 +277,11 @@ mod tests {
 
     /// Keys that may go while somebody is answered.
     #[derive(Default)]
-    struct Changing(std::sync::Mutex<HashMap<String, Arc<Key>>>);
+    struct Changing(parking_lot::Mutex<HashMap<String, Arc<Key>>>);
 
     impl KeyStore for Changing {
         fn lookup(&self, access_key_id: &str, _: Option<&str>) -> Option<Arc<Key>> {
-            self.0.lock().unwrap().get(access_key_id).cloned()
+            self.0.lock().get(access_key_id).cloned()
         }
     }
 
@@ -291,7 +291,7 @@ mod tests {
         let put = |secret: &str, owner: &str, until: Option<SystemTime>| {
             let key = Key::new("AKIA1", secret, "111111111111", owner);
             let key = until.map_or_else(|| key.clone(), |until| key.clone().temporary("t", until));
-            keys.0.lock().unwrap().insert("AKIA1".into(), Arc::new(key));
+            keys.0.lock().insert("AKIA1".into(), Arc::new(key));
         };
         let (ann, now) = ("arn:aws:iam::111111111111:user/ann", SystemTime::now());
         put("s", ann, None);
@@ -309,7 +309,7 @@ mod tests {
         assert!(!strict.holds(now), "another owner");
         put("s", ann, Some(now + std::time::Duration::from_secs(9)));
         assert!(strict.holds(now) && !strict.holds(now + std::time::Duration::from_secs(10)), "a session's end");
-        keys.0.lock().unwrap().clear();
+        keys.0.lock().clear();
         assert!(!strict.holds(now) && permissive.holds(now));
     }
 

@@ -2,9 +2,9 @@
 //! to it, one account with a good key would take it from all others.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use kube::ResourceExt;
+use parking_lot::Mutex;
 
 use super::{Kind, Store, StoreError};
 use crd::EKSClusterConfig;
@@ -92,7 +92,7 @@ impl Store {
         let accounts = clusters.iter().map(|c| (place(c), c.spec.account_id.clone())).collect();
         // What belongs to nobody, nobody can ask for.
         let Some(account) = account(object, &accounts).map(str::to_owned) else { return Ok(()) };
-        let mut sizes = self.budget.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sizes = self.budget.sizes.lock();
         let before = std::mem::take(&mut *sizes);
         let mut count = Count { accounts, account: &account, before, after: HashMap::new(), own: 0, all: 0 };
         self.count(&mut count);

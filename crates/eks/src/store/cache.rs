@@ -4,11 +4,12 @@
 //! did. So each write is remembered until the watch has brought it, or something newer, back.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
+use parking_lot::{Mutex, MutexGuard};
 
 /// All objects of one kind.
 pub struct Cache<K: Resource<DynamicType = ()> + 'static> {
@@ -58,7 +59,7 @@ where
 
     fn written(&self) -> MutexGuard<'_, Written<K>> {
         // What is in there is whole at any moment, so a panic elsewhere doesn't spoil it.
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+        self.written.lock()
     }
 
     /// Remembers an object as a write left it. Answers to writes at the same time may come in another order.

@@ -61,7 +61,7 @@ proptest! {
 fn management(kubeconfig: &Arc<Mutex<String>>) -> Store {
     let kubeconfig = Arc::clone(kubeconfig);
     let service = tower::service_fn(move |request: Request<kube::client::Body>| {
-        let text = kubeconfig.lock().unwrap().clone();
+        let text = kubeconfig.lock().clone();
         let watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
         let answer = if request.uri().path().ends_with("/secrets/c-kubeconfig") {
             let owner =
@@ -134,10 +134,10 @@ async fn another_way_in_is_found_where_the_one_that_was_known_leads_nowhere() {
     let children = Children::new(false);
     let asked = async || children.service_account(&store, &cluster, "default", "app").await;
     for known in [way(nowhere, "next"), way(here, "last"), way(silent.local_addr().unwrap(), "next")] {
-        *kubeconfig.lock().unwrap() = known;
+        *kubeconfig.lock() = known;
         asked().await.unwrap_err();
         // The endpoint in the status stays what it was.
-        *kubeconfig.lock().unwrap() = way(here, "next");
+        *kubeconfig.lock() = way(here, "next");
         assert_eq!(asked().await.unwrap().unwrap().name_any(), "app");
         children.clients.forget(&cluster);
     }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 /// How long a change of a folder may go unseen.
@@ -47,7 +48,7 @@ impl<T: Send + Sync + 'static> Folder<T> {
                 tick.tick().await;
                 match read() {
                     Ok(contents) => {
-                        *watched.entries.write().unwrap_or_else(PoisonError::into_inner) = contents.entries;
+                        *watched.entries.write() = contents.entries;
                         say(what, &contents.problems, &problems);
                         problems = contents.problems;
                     }
@@ -61,7 +62,7 @@ impl<T: Send + Sync + 'static> Folder<T> {
 
     /// The entry of this name.
     pub fn get(&self, name: &str) -> Option<Arc<T>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.entries.read().get(name).cloned()
     }
 }
 

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use controller::{self, Accounts, Providers, Settings};
 use crd::cluster::ProviderName;
@@ -40,7 +42,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -127,12 +129,12 @@ impl Bed {
             runtime.block_on(async { kill.run_until_cancelled(Box::pin(work)).await });
             runtime.shutdown_background();
         });
-        *self.running.lock().unwrap() = Some(Running { shutdown, killed, thread });
+        *self.running.lock() = Some(Running { shutdown, killed, thread });
     }
 
     /// Stops the controllers and waits for their end.
     pub async fn stop(&self) {
-        let running = self.running.lock().unwrap().take();
+        let running = self.running.lock().take();
         if let Some(Running { shutdown, thread, .. }) = running {
             shutdown.cancel();
             let joined = tokio::task::spawn_blocking(|| thread.join());
@@ -142,7 +144,7 @@ impl Bed {
 
     /// Ends the controllers in the middle of whatever they do.
     pub async fn kill(&self) {
-        let running = self.running.lock().unwrap().take();
+        let running = self.running.lock().take();
         if let Some(Running { killed, thread, .. }) = running {
             killed.cancel();
             tokio::task::spawn_blocking(|| thread.join()).await.unwrap().unwrap();
@@ -151,7 +153,7 @@ impl Bed {
 
     /// Requests of the controllers so far that change something.
     pub fn writes(&self) -> Vec<String> {
-        self.writes.lock().unwrap().clone()
+        self.writes.lock().clone()
     }
 
     /// The cluster resource `name` as providers know it.
@@ -290,7 +292,7 @@ impl Bed {
             }
         }
         let _ = writeln!(text, "--- calls of the provider\n{}", self.world.calls().join("\n"));
-        let _ = writeln!(text, "--- log\n{}", String::from_utf8_lossy(&self.log.0.lock().unwrap()));
+        let _ = writeln!(text, "--- log\n{}", String::from_utf8_lossy(&self.log.0.lock()));
         text
     }
 
@@ -319,7 +321,7 @@ async fn work(
 ) {
     let noted = MapRequestLayer::new(move |request: http::Request<kube::client::Body>| {
         if request.method() != http::Method::GET {
-            writes.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
+            writes.lock().push(format!("{} {}", request.method(), request.uri().path()));
         }
         request
     });

@@ -7,10 +7,11 @@ mod api;
 mod certified;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use provider::{
     Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error,
     NodeObservation, NodegroupPlan, Progress, ServerObservation,
@@ -95,7 +96,7 @@ impl World {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap()
+        self.inner.lock()
     }
 
     /// What was asked of the provider that changes something, in order.

@@ -5,13 +5,14 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::middleware::AddExtension;
 use axum_server::accept::Accept;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -49,7 +50,7 @@ impl Connections {
     }
 
     fn held(&self) -> MutexGuard<'_, (u64, HashMap<u64, Held>)> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 
     /// A place for a connection from `address`. Where there is none, another connection is closed for it.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use http::{Method, Request, Response};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -131,7 +132,7 @@ impl World {
     }
 
     fn objects(&self) -> MutexGuard<'_, Objects> {
-        self.objects.lock().unwrap()
+        self.objects.lock()
     }
 
     /// Names of the objects of a kind.
@@ -223,10 +224,10 @@ async fn serve(objects: &Mutex<Objects>, request: Request<kube::client::Body>) -
         }
         (None, sent) if head.method == Method::POST => {
             let name = sent["metadata"]["name"].as_str().unwrap().to_owned();
-            objects.lock().unwrap().answer(&head.method, (plural.to_owned(), name), sent)
+            objects.lock().answer(&head.method, (plural.to_owned(), name), sent)
         }
         (None, _) => (200, json!({"metadata": {"resourceVersion": "0"}, "items": []})),
-        (Some(name), sent) => objects.lock().unwrap().answer(&head.method, (plural.to_owned(), name.to_owned()), sent),
+        (Some(name), sent) => objects.lock().answer(&head.method, (plural.to_owned(), name.to_owned()), sent),
     };
     Response::builder().status(status).body(Body::from(answer.to_string())).unwrap()
 }
