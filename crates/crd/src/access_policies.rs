@@ -8,7 +8,7 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 /// The rules of each policy, by the policy's name.
 #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
 static RULES: LazyLock<BTreeMap<String, Vec<PolicyRule>>> =
-    LazyLock::new(|| serde_yaml::from_str(include_str!("access_policies.yaml")).expect("the rules of access policies"));
+    LazyLock::new(|| yaml::read(include_str!("access_policies.yaml")).expect("the rules of access policies"));
 
 /// The rules of a policy; none where AWS doesn't publish them.
 pub fn rules(name: &str) -> &'static [PolicyRule] {

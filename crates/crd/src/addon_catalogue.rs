@@ -112,8 +112,7 @@ fn aws() -> String {
 #[allow(clippy::expect_used)]
 pub fn all() -> &'static [Offer] {
     static ALL: LazyLock<Vec<Offer>> = LazyLock::new(|| {
-        let mut all: Vec<Offer> =
-            serde_yaml::from_str(include_str!("addon_catalogue.yaml")).expect("a test reads the catalogue");
+        let mut all: Vec<Offer> = yaml::read(include_str!("addon_catalogue.yaml")).expect("a test reads the catalogue");
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     });

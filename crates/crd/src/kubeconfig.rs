@@ -49,7 +49,7 @@ pub fn read(text: &str) -> Result<Kubeconfig, String> {
 /// # Errors
 /// As those of [`read`].
 pub fn own_entries(text: &str) -> Result<String, String> {
-    serde_yaml::to_string(&read(text)?).map_err(|_| "it can't be written as YAML".to_owned())
+    yaml::write(&read(text)?).map_err(|_| "it can't be written as YAML".to_owned())
 }
 
 /// The field that makes whoever uses it run a program or read a file.

@@ -25,7 +25,7 @@ pub enum Unread {
 /// [`Unread`]
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Unread> {
     check(text)?;
-    serde_yaml::from_str(text).map_err(|why| Unread::Broken(why.to_string()))
+    yaml::read(text).map_err(|why| Unread::Broken(why.to_string()))
 }
 
 /// Whether the text may be given to a reader of YAML, which keeps all of it in memory and follows every alias.

@@ -230,7 +230,7 @@ const FULL: &str = include_str!("crd/full.yaml");
 
 #[test]
 fn a_cluster_with_every_field_survives_reading_and_writing() {
-    let written: Value = serde_yaml::from_str(FULL).unwrap();
+    let written: Value = yaml::read(FULL).unwrap();
     let spec = written["spec"].as_object().unwrap();
     for (name, _) in SPEC {
         assert!(spec.contains_key(name), "the example lacks spec.{name}");

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::principal::{Principal, canonical};
 use crd::plain_yaml::{self, Unread};
@@ -45,10 +46,10 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
             return Some(User { name, groups: found.groups.iter().map(|group| who.fill(group)).collect() });
         }
     }
-    let accounts: Vec<serde_yaml::Value> = read(data.get("mapAccounts")?).ok()??;
+    let accounts: Vec<Value> = read(data.get("mapAccounts")?).ok()??;
     let mine = accounts.iter().any(|account| match account {
-        serde_yaml::Value::String(text) => *text == who.account,
-        serde_yaml::Value::Number(number) => format!("{:0>12}", number.to_string()) == who.account,
+        Value::String(text) => *text == who.account,
+        Value::Number(number) => format!("{:0>12}", number.to_string()) == who.account,
         _ => false,
     });
     mine.then(|| User { name: who.canonical.clone(), groups: Vec::new() })

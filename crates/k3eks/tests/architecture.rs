@@ -19,16 +19,17 @@ const FUNCTION: usize = 60;
 const MEDIAN: usize = 150;
 
 /// What each crate may depend on, of ours; from the lowest up.
-const DIRECTION: [(&str, &[&str]); 12] = [
+const DIRECTION: [(&str, &[&str]); 13] = [
     ("text", &[]),
+    ("yaml", &[]),
     ("limits", &[]),
-    ("kubernetes-versions", &[]),
+    ("kubernetes-versions", &["yaml"]),
     ("telemetry", &["text", "limits"]),
-    ("crd", &["kubernetes-versions", "text"]),
+    ("crd", &["kubernetes-versions", "text", "yaml"]),
     ("provider", &["kubernetes-versions"]),
-    ("provider-k3d", &["kubernetes-versions", "provider"]),
-    ("controller", &["crd", "kubernetes-versions", "limits", "provider", "telemetry", "text"]),
-    ("eks", &["crd", "kubernetes-versions", "telemetry", "text"]),
+    ("provider-k3d", &["kubernetes-versions", "provider", "yaml"]),
+    ("controller", &["crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
+    ("eks", &["crd", "kubernetes-versions", "telemetry", "text", "yaml"]),
     ("identity", &["crd", "eks", "limits", "text"]),
     ("console", &["crd", "eks", "identity", "text"]),
     (
@@ -45,6 +46,7 @@ const DIRECTION: [(&str, &[&str]); 12] = [
             "provider-k3d",
             "telemetry",
             "text",
+            "yaml",
         ],
     ),
 ];

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
 use serde_json::Value;
 
 /// Ways from some rights to all: resource, and the verbs that make it one.
@@ -36,8 +35,7 @@ const WAYS_UP: [(&str, &[&str]); 22] = [
 fn objects() -> Vec<Value> {
     let path = "../../config/operator/operator.yaml";
     let text = std::fs::read_to_string(path).unwrap();
-    let all = serde_yaml::Deserializer::from_str(&text).map(|one| Value::deserialize(one).unwrap());
-    all.filter(|one| !one.is_null()).collect()
+    yaml::read_all(&text).unwrap()
 }
 
 fn list(value: &Value) -> Vec<&str> {

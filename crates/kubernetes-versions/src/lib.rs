@@ -87,9 +87,8 @@ impl Version {
 /// Never: a test reads the data.
 #[allow(clippy::expect_used)]
 pub fn table() -> &'static Table {
-    static TABLE: LazyLock<Table> = LazyLock::new(|| {
-        serde_yaml::from_str(include_str!("kubernetes_versions.yaml")).expect("a test reads the versions")
-    });
+    static TABLE: LazyLock<Table> =
+        LazyLock::new(|| yaml::read(include_str!("kubernetes_versions.yaml")).expect("a test reads the versions"));
     &TABLE
 }
 

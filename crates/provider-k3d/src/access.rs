@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bollard::models::ContainerInspectResponse;
-use serde_yaml::Value;
+use serde_json::Value;
 
 use super::containers::address;
 use provider::{Access, ClusterPlan};
@@ -37,7 +37,7 @@ impl Place {
 /// k3s's kubeconfig, made to lead to `place` from outside and named after the cluster; `None` while k3s hasn't
 /// finished writing it.
 pub fn access(plan: &ClusterPlan, host: &str, place: &Place, kubeconfig: &[u8]) -> Option<Access> {
-    let mut config: Value = serde_yaml::from_slice(kubeconfig).ok()?;
+    let mut config: Value = yaml::read(std::str::from_utf8(kubeconfig).ok()?).ok()?;
     let bare = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let endpoint = format!("https://{bare}:{}", place.port);
     let name = Value::from(plan.eks_name.as_str());
@@ -55,7 +55,7 @@ pub fn access(plan: &ClusterPlan, host: &str, place: &Place, kubeconfig: &[u8]) 
     *context.get_mut("context")?.get_mut("user")? = name.clone();
     *config.get_mut("current-context")? = name;
     Some(Access {
-        kubeconfig: serde_yaml::to_string(&config).ok()?,
+        kubeconfig: yaml::write(&config).ok()?,
         endpoint,
         internal: place.address.clone().map(|address| (address, API_PORT)),
         api_port: Some(place.port),
@@ -118,7 +118,7 @@ users:
         assert_eq!(access.endpoint, "https://127.0.0.1:16500");
         assert_eq!(access.internal, Some(("172.18.0.2".into(), 6443)));
         assert_eq!(access.ca_pem, "---CA---");
-        let config: Value = serde_yaml::from_str(&access.kubeconfig).unwrap();
+        let config: Value = yaml::read(&access.kubeconfig).unwrap();
         assert_eq!(config["clusters"][0]["cluster"]["server"], "https://127.0.0.1:16500");
         for name in [
             &config["clusters"][0]["name"],

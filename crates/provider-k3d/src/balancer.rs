@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use bollard::Docker;
-use serde_yaml::Value;
+use serde_json::Value;
 
 use super::archive::{self, File};
 use super::cluster::is_running;
@@ -50,20 +50,22 @@ pub async fn follow(docker: &Docker, plan: &ClusterPlan, name: &str) -> Result<(
 
 /// The configuration with fixed addresses in place of names, which nobody has to ask for; `None` where that changes nothing.
 fn aimed(found: &[u8], servers: &[String], fixed: &[Ipv4Addr]) -> Option<String> {
-    let mut read: Value = serde_yaml::from_slice(found).ok()?;
+    let mut read: Value = yaml::read(std::str::from_utf8(found).ok()?).ok()?;
     let before = read.clone();
-    let ports = read.get_mut("ports")?.as_mapping_mut()?;
-    for host in ports.values_mut().filter_map(Value::as_sequence_mut).flatten() {
+    let ports = read.get_mut("ports")?.as_object_mut()?;
+    for host in ports.values_mut().filter_map(Value::as_array_mut).flatten() {
         let number = servers.iter().position(|server| host.as_str() == Some(server));
         if let Some(address) = number.and_then(|number| fixed.get(number)) {
             *host = address.to_string().into();
         }
     }
-    (read != before).then(|| serde_yaml::to_string(&read).ok()).flatten()
+    (read != before).then(|| yaml::write(&read).ok()).flatten()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -73,8 +75,8 @@ mod tests {
         let servers = names::servers("a", 2);
         let fixed = [Ipv4Addr::new(10, 0, 0, 9), Ipv4Addr::new(10, 0, 0, 8)];
         let aimed_at = aimed(found, &servers, &fixed).unwrap();
-        let read: Value = serde_yaml::from_str(&aimed_at).unwrap();
-        assert_eq!(read["ports"]["6443.tcp"], serde_yaml::from_str::<Value>("[10.0.0.9, 10.0.0.8]").unwrap());
+        let read: Value = yaml::read(&aimed_at).unwrap();
+        assert_eq!(read["ports"]["6443.tcp"], json!(["10.0.0.9", "10.0.0.8"]));
         assert_eq!(read["settings"]["workerConnections"], 1026);
         assert_eq!(aimed(aimed_at.as_bytes(), &servers, &fixed), None, "done once, it stays");
         assert_eq!(aimed(found, &servers, &[]), None, "a cluster that was made without goes on by names");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::models::{EndpointResource, Ipam};
 use futures::future::try_join_all;
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::archive::{self, File};
@@ -164,13 +164,12 @@ fn current(hosts: &str, members: &HashMap<String, String>) -> String {
     hosts.lines().map(line).filter(|line| there.insert(line.clone())).collect()
 }
 
-/// Documents of the manifest.
-fn documents(manifest: &str) -> Vec<serde_yaml::Value> {
-    let all = serde_yaml::Deserializer::from_str(manifest);
-    all.filter_map(|one| serde_yaml::Value::deserialize(one).ok()).filter(|one| !one.is_null()).collect()
+/// Documents of the manifest; none where one of them can't be read.
+fn documents(manifest: &str) -> Vec<Value> {
+    yaml::read_all(manifest).unwrap_or_default()
 }
 
-fn is_of_hosts(document: &serde_yaml::Value) -> bool {
+fn is_of_hosts(document: &Value) -> bool {
     document.get("kind").and_then(|kind| kind.as_str()) == Some("ConfigMap")
 }
 
@@ -186,10 +185,9 @@ fn written(manifest: &str, hosts: &str) -> Option<String> {
         return None;
     }
     let mut all = documents(manifest);
-    let data = all.iter_mut().find(|document| is_of_hosts(document))?.get_mut("data")?.as_mapping_mut()?;
+    let data = all.iter_mut().find(|document| is_of_hosts(document))?.get_mut("data")?.as_object_mut()?;
     data.insert("NodeHosts".into(), hosts.into());
-    let texts: Result<Vec<String>, _> = all.iter().map(serde_yaml::to_string).collect();
-    Some(texts.ok()?.join("---\n"))
+    yaml::write_all(&all).ok()
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ fn internal(cluster: &EKSClusterConfig, access: &Access) -> Option<String> {
     access.internal.as_ref()?;
     let url = format!("https://{name}{}.{namespace}.svc:{SERVICE_PORT}", keys::SERVICE_SUFFIX);
     // The certificate of a cluster that was made elsewhere doesn't have the Service's name.
-    with_server(&access.kubeconfig, &url, cluster.spec.imported.then_some("kubernetes")).ok()
+    with_server(&access.kubeconfig, &url, cluster.spec.imported.then_some("kubernetes"))
 }
 
 async fn write_here(
@@ -177,11 +177,11 @@ where
 }
 
 /// The same kubeconfig with another server, whose certificate has `name` where that is given.
-fn with_server(kubeconfig: &str, server: &str, name: Option<&str>) -> Result<String, serde_yaml::Error> {
-    let mut value: serde_yaml::Value = serde_yaml::from_str(kubeconfig)?;
-    if let Some(clusters) = value.get_mut("clusters").and_then(|c| c.as_sequence_mut()) {
+fn with_server(kubeconfig: &str, server: &str, name: Option<&str>) -> Option<String> {
+    let mut value: Value = yaml::read(kubeconfig).ok()?;
+    if let Some(clusters) = value.get_mut("clusters").and_then(Value::as_array_mut) {
         for cluster in clusters {
-            if let Some(map) = cluster.get_mut("cluster").and_then(|c| c.as_mapping_mut()) {
+            if let Some(map) = cluster.get_mut("cluster").and_then(Value::as_object_mut) {
                 map.insert("server".into(), server.into());
                 if let Some(name) = name {
                     map.insert("tls-server-name".into(), name.into());
@@ -189,5 +189,5 @@ fn with_server(kubeconfig: &str, server: &str, name: Option<&str>) -> Result<Str
             }
         }
     }
-    serde_yaml::to_string(&value)
+    yaml::write(&value).ok()
 }

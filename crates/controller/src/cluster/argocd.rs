@@ -67,7 +67,7 @@ pub async fn write(cluster: &EKSClusterConfig, access: &Access, kubeconfig: &str
     let Some(namespace) = ctx.settings.argocd_namespace.as_ref().filter(|_| wanted(cluster)) else {
         return remove(cluster, ctx).await;
     };
-    let unusable = |e: serde_yaml::Error| Error::Kubeconfig { cluster: access.endpoint.clone(), why: e.to_string() };
+    let unusable = |e: yaml::Error| Error::Kubeconfig { cluster: access.endpoint.clone(), why: e.to_string() };
     let (server, config) = known_as(kubeconfig).map_err(unusable)?;
     let name = name(cluster);
     let known = known_name(cluster, usual(&ctx.settings));
@@ -151,8 +151,8 @@ fn name(cluster: &EKSClusterConfig) -> String {
 }
 
 /// Server and credentials of a kubeconfig, in Argo CD's own form.
-fn known_as(kubeconfig: &str) -> Result<(Value, Value), serde_yaml::Error> {
-    let kubeconfig: Value = serde_yaml::from_str(kubeconfig)?;
+fn known_as(kubeconfig: &str) -> Result<(Value, Value), yaml::Error> {
+    let kubeconfig: Value = yaml::read(kubeconfig)?;
     let (place, user) = (&kubeconfig["clusters"][0]["cluster"], &kubeconfig["users"][0]["user"]);
     let mut tls = json!({});
     for (there, here) in [

@@ -138,7 +138,7 @@ fn of(text: &str) -> Result<Access, String> {
     let ca = cluster.certificate_authority_data.unwrap_or_default();
     let ca = STANDARD.decode(ca.trim()).ok().and_then(|ca| String::from_utf8(ca).ok());
     Ok(Access {
-        kubeconfig: serde_yaml::to_string(&own).map_err(|e| e.to_string())?,
+        kubeconfig: yaml::write(&own).map_err(|e| e.to_string())?,
         endpoint,
         internal: None,
         api_port: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_yaml::{Mapping, Value};
+use serde_json::{Value, json};
 
 use crd::plain_yaml::{self, Unread};
 
@@ -47,7 +47,7 @@ pub fn edit(text: &str, wanted: &BTreeSet<String>, ours: &BTreeSet<String>) -> R
     // Written anew only where what people wrote isn't a plain list: their comments would go.
     let text = match says(&edited) {
         Ok(said) if said == expected && !said.is_empty() => edited,
-        _ => serde_yaml::to_string(&expected).map_err(|why| Unread::Broken(why.to_string()))?,
+        _ => yaml::write(&expected).map_err(|why| Unread::Broken(why.to_string()))?,
     };
     if says(&text)? != expected {
         return Err(Unread::Broken("it can't be written again as it was".into()));
@@ -69,10 +69,7 @@ fn is(mapping: &Value, key: &str, value: &str) -> bool {
 }
 
 fn mapping(role: &str) -> Value {
-    let groups: Vec<Value> = GROUPS.map(Value::from).into();
-    let pairs: [(&str, Value); 3] =
-        [("groups", groups.into()), ("rolearn", role.into()), ("username", USERNAME.into())];
-    Mapping::from_iter(pairs.map(|(key, value)| (key.into(), value))).into()
+    json!({"groups": GROUPS, "rolearn": role, "username": USERNAME})
 }
 
 /// The same as EKS writes it.
@@ -129,8 +126,8 @@ mod tests {
         // Not a list of blocks: the same in other words.
         let flow = r#"[{"rolearn": "arn:aws:iam::1:role/dev", "username": "dev", "more": {"x": [1, null]}}]"#;
         let with = edited(flow, &[NODES], &[]).0.unwrap();
-        let said: Vec<Value> = serde_yaml::from_str(&with).unwrap();
-        assert_eq!(said[..1], serde_yaml::from_str::<Vec<Value>>(flow).unwrap()[..]);
+        let said: Vec<Value> = yaml::read(&with).unwrap();
+        assert_eq!(said[..1], yaml::read::<Vec<Value>>(flow).unwrap()[..]);
         assert_eq!(said[1], mapping(NODES));
     }
 

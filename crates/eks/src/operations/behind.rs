@@ -17,7 +17,7 @@ pub struct Behind {
 /// What stands behind each operation of the API.
 #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
 pub static BEHIND: LazyLock<Behind> =
-    LazyLock::new(|| serde_yaml::from_str(include_str!("behind.yaml")).expect("what stands behind the operations"));
+    LazyLock::new(|| yaml::read(include_str!("behind.yaml")).expect("what stands behind the operations"));
 
 #[cfg(test)]
 mod tests {

@@ -180,7 +180,7 @@ impl RoleStore for Folder<Role> {
 
 fn read(path: &Path) -> anyhow::Result<Contents<Role>> {
     let entry = |_: &str, text: &str| {
-        let file: File = serde_yaml::from_str(text)?;
+        let file: File = yaml::read(text)?;
         let trust = match file.assume_role_policy_document {
             Some(serde_json::Value::String(text)) => Some(serde_json::from_str(&text)?),
             other => other,

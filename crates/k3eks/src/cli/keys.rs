@@ -39,7 +39,7 @@ pub fn open(
 fn read(path: &Path, account: &str, region: &str) -> anyhow::Result<Contents<Key>> {
     let entry = |id: &str, text: &str| {
         // What serde says of a text may quote it, and this one is secret.
-        let file: File = serde_yaml::from_str(text)
+        let file: File = yaml::read(text)
             .map_err(|_| anyhow::anyhow!("give secretAccessKey, and account and principalArn where needed"))?;
         let account = file.account.as_deref().unwrap_or(account);
         let principal = file.principal_arn.unwrap_or_else(|| account_root(region, account));

@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use serde_yaml::{Mapping, Value};
+use serde_json::{Map, Value, json};
 
 /// Name of the extension that marks what k3eks wrote; in it stands for which cluster.
 const MARK: &str = "k3eks.io";
@@ -19,13 +19,13 @@ const LISTS: [(&str, &str); 3] = [("clusters", "cluster"), ("users", "user"), ("
 /// # Errors
 /// `file` can't be read or written, or has an entry of the same name that is somebody else's: then it is left as it is.
 pub fn merge(file: &Path, text: &str, owner: &str) -> anyhow::Result<String> {
-    let new: Value = serde_yaml::from_str(text).context("reading the cluster's kubeconfig")?;
+    let new: Value = yaml::read(text).context("reading the cluster's kubeconfig")?;
     let name = new["current-context"].as_str().context("the cluster's kubeconfig has no current-context")?.to_owned();
     // Where it is a link, what it leads to is written.
     let file = &file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
     let mut all = read(file)?;
     for (list, body) in LISTS {
-        for entry in new[list].as_sequence().into_iter().flatten() {
+        for entry in new[list].as_array().into_iter().flatten() {
             put(&mut all, list, body, entry.clone(), owner).with_context(|| format!("adding to {}", file.display()))?;
         }
     }
@@ -34,37 +34,33 @@ pub fn merge(file: &Path, text: &str, owner: &str) -> anyhow::Result<String> {
     Ok(name)
 }
 
-fn read(file: &Path) -> anyhow::Result<Mapping> {
+fn read(file: &Path) -> anyhow::Result<Map<String, Value>> {
     let doing = || format!("reading {}", file.display());
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error).with_context(doing),
     };
-    let own: Value = serde_yaml::from_str(&text).with_context(doing)?;
+    let own: Value = yaml::read(&text).with_context(doing)?;
     match own {
-        Value::Null => Ok(mapping([
-            ("apiVersion", "v1".into()),
-            ("kind", "Config".into()),
-            ("preferences", Value::Mapping(Mapping::new())),
+        Value::Null => Ok(Map::from_iter([
+            ("apiVersion".into(), "v1".into()),
+            ("kind".into(), "Config".into()),
+            ("preferences".into(), json!({})),
         ])),
-        Value::Mapping(own) => Ok(own),
+        Value::Object(own) => Ok(own),
         _ => bail!("{} isn't a kubeconfig; give --merge another file", file.display()),
     }
 }
 
-fn mapping<const N: usize>(entries: [(&str, Value); N]) -> Mapping {
-    entries.into_iter().map(|(key, value)| (Value::from(key), value)).collect()
-}
-
 /// Puts one entry into its list.
-fn put(all: &mut Mapping, list: &str, body: &str, mut entry: Value, owner: &str) -> anyhow::Result<()> {
+fn put(all: &mut Map<String, Value>, list: &str, body: &str, mut entry: Value, owner: &str) -> anyhow::Result<()> {
     let name = entry["name"].as_str().unwrap_or_default().to_owned();
-    let there = all.entry(list.into()).or_insert_with(|| Value::Sequence(Vec::new()));
+    let there = all.entry(list).or_insert_with(|| json!([]));
     if there.is_null() {
-        *there = Value::Sequence(Vec::new());
+        *there = json!([]);
     }
-    let there = there.as_sequence_mut().with_context(|| format!("its {list} aren't a list"))?;
+    let there = there.as_array_mut().with_context(|| format!("its {list} aren't a list"))?;
     let same = |other: &Value| other["name"].as_str() == Some(&name);
     for other in there.iter().filter(|other| same(other)) {
         let ours = mark(&other[body]) == Some(owner) || other[body] == entry[body];
@@ -76,10 +72,8 @@ fn put(all: &mut Mapping, list: &str, body: &str, mut entry: Value, owner: &str)
         );
     }
     there.retain(|other| !same(other));
-    if let Some(map) = entry[body].as_mapping_mut() {
-        let whose = mapping([("cluster", owner.into())]);
-        let mark = mapping([("name", MARK.into()), ("extension", Value::Mapping(whose))]);
-        map.insert("extensions".into(), Value::Sequence(vec![Value::Mapping(mark)]));
+    if let Some(map) = entry.get_mut(body).and_then(Value::as_object_mut) {
+        map.insert("extensions".into(), json!([{"name": MARK, "extension": {"cluster": owner}}]));
     }
     there.push(entry);
     Ok(())
@@ -87,18 +81,18 @@ fn put(all: &mut Mapping, list: &str, body: &str, mut entry: Value, owner: &str)
 
 /// The cluster that an entry was written for, where it was by this command.
 fn mark(entry: &Value) -> Option<&str> {
-    let extensions = entry.get("extensions")?.as_sequence()?;
+    let extensions = entry.get("extensions")?.as_array()?;
     extensions.iter().find(|extension| extension["name"].as_str() == Some(MARK))?["extension"]["cluster"].as_str()
 }
 
 /// Written beside it and renamed: nothing is lost if this ends halfway.
-fn write(file: &Path, all: &Mapping) -> anyhow::Result<()> {
+fn write(file: &Path, all: &Map<String, Value>) -> anyhow::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
     let beside = file.with_extension(format!("k3eks-{}", std::process::id()));
     let mut open = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    open.write_all(serde_yaml::to_string(all)?.as_bytes())?;
+    open.write_all(yaml::write(all)?.as_bytes())?;
     Ok(std::fs::rename(&beside, file)?)
 }
 
@@ -116,8 +110,8 @@ mod tests {
     }
 
     fn entries(file: &Path, list: &str) -> Vec<Value> {
-        let all: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-        all[list].as_sequence().unwrap().clone()
+        let all: Value = yaml::read(&std::fs::read_to_string(file).unwrap()).unwrap();
+        all[list].as_array().unwrap().clone()
     }
 
     #[test]

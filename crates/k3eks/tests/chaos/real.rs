@@ -76,7 +76,7 @@ impl<'a> Stage<'a> {
         let relay = runtime.block_on(Relay::start(server.trim_start_matches("https://").to_owned()));
         cluster.server = Some(format!("https://{}", relay.address));
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), serde_yaml::to_string(&kubeconfig).unwrap()).unwrap();
+        std::fs::write(file.path(), yaml::write(&kubeconfig).unwrap()).unwrap();
         Self { bed, relay, kubeconfig: file }
     }
 

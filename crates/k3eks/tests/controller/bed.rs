@@ -288,7 +288,7 @@ impl Bed {
         for kind in ["EKSClusterConfig", "Nodegroup", "Event"] {
             for mut object in self.all(kind).await {
                 object["metadata"]["managedFields"].take();
-                let _ = writeln!(text, "---\n{}", serde_yaml::to_string(&object).unwrap());
+                let _ = writeln!(text, "---\n{}", yaml::write(&object).unwrap());
             }
         }
         let _ = writeln!(text, "--- calls of the provider\n{}", self.world.calls().join("\n"));

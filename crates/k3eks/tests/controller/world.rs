@@ -366,7 +366,7 @@ impl ClusterProvider for InMemory {
             return Ok(None);
         };
         let endpoint = format!("{}/{}/{}", self.0.address, plan.id.namespace, plan.id.name);
-        let kubeconfig = serde_yaml::to_string(&json!({
+        let kubeconfig = yaml::write(&json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
             "clusters": [{"name": "c", "cluster": {"server": endpoint}}],
             "users": [{"name": "u", "user": {}}],

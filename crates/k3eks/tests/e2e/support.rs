@@ -271,7 +271,7 @@ impl Child {
     /// The same way in for who trusts only this certificate, PEM in base64.
     pub fn trusting(&self, certificate: &str) -> Self {
         let kubeconfig = std::fs::read_to_string(self.0.path()).unwrap();
-        let mut kubeconfig: Value = serde_yaml::from_str(&kubeconfig).unwrap();
+        let mut kubeconfig: Value = yaml::read(&kubeconfig).unwrap();
         kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"] = certificate.into();
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(kubeconfig.to_string().as_bytes()).unwrap();
