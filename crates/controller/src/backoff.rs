@@ -1,22 +1,32 @@
-//! Back-off per object: doubles from one second to five minutes, forgotten on success or when the spec changes.
+//! Back-off with jitter: pauses that grow, and of things that failed at one moment end at different ones.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use parking_lot::Mutex;
 
-const FIRST: Duration = Duration::from_secs(1);
-const CAP: Duration = Duration::from_secs(300);
+/// The first and the longest pause of an object.
+const OBJECT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// Pauses that grow from about `first` to at most `longest`, each by `factor`.
+fn growing(factor: f32, (first, longest): (Duration, Duration)) -> ExponentialBackoff {
+    // To each pause the library adds up to as much again: on average they are as long as they would be without.
+    let builder =
+        ExponentialBuilder::new().with_min_delay((first * 3 / 4).min(longest / 2)).with_max_delay(longest / 2);
+    builder.with_factor(factor).without_max_times().with_jitter().build()
+}
 
 /// Failures of one object since it last worked.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Failures {
-    count: u32,
+    pauses: ExponentialBackoff,
     generation: i64,
     until: Instant,
 }
 
-/// Remembers when each object may be tried again. Lost on restart, after which everything is tried at once.
+/// Remembers when each object may be tried again: after a second at first, after five minutes at most, at once where it worked or
+/// its spec changed. Lost on restart, after which everything is tried at once.
 #[derive(Debug, Default)]
 pub struct Backoff(Mutex<HashMap<String, Failures>>);
 
@@ -24,9 +34,10 @@ impl Backoff {
     /// Notes a failure of `key` at `generation` and returns how long to wait.
     pub fn failed(&self, key: &str, generation: i64, now: Instant) -> Duration {
         let mut all = self.0.lock();
-        let count = all.get(key).filter(|f| f.generation == generation).map_or(0, |f| f.count) + 1;
-        let wait = delay(count);
-        all.insert(key.to_owned(), Failures { count, generation, until: now + wait });
+        let known = all.remove(key).filter(|failures| failures.generation == generation);
+        let mut pauses = known.map_or_else(|| growing(2.0, OBJECT), |failures| failures.pauses);
+        let wait = pauses.next().unwrap_or(OBJECT.1);
+        all.insert(key.to_owned(), Failures { pauses, generation, until: now + wait });
         wait
     }
 
@@ -43,62 +54,101 @@ impl Backoff {
     }
 }
 
-/// How long an API server is left alone at most.
-pub const LONGEST: Duration = Duration::from_secs(60);
+/// The first and the longest pause before an API server.
+const SERVER: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
 /// One that was there for so long isn't one that comes and goes.
 const STEADY: Duration = Duration::from_secs(15);
 
-/// How long an API server is left alone that was lost when it had been there for `lasted`, and had been left alone for `before` that. Of
-/// one that comes and goes there would be news without an end.
-pub fn longer(before: Duration, lasted: Duration) -> Duration {
-    if lasted > STEADY { Duration::ZERO } else { (before * 2).clamp(Duration::from_millis(100), LONGEST) }
+/// How long an API server is left alone that was lost: of one that comes and goes there would be news without an end.
+#[derive(Debug)]
+pub struct Losses(ExponentialBackoff);
+
+impl Default for Losses {
+    fn default() -> Self {
+        Self(growing(2.0, SERVER))
+    }
 }
 
-/// Wait after the `count`th failure in a row.
-fn delay(count: u32) -> Duration {
-    FIRST.saturating_mul(1 << count.saturating_sub(1).min(16)).min(CAP)
+impl Losses {
+    /// The pause before one that had been there for `lasted`.
+    pub fn lost(&mut self, lasted: Duration) -> Duration {
+        if lasted > STEADY {
+            *self = Self::default();
+            return Duration::ZERO;
+        }
+        self.0.next().unwrap_or(SERVER.1)
+    }
+
+    /// The pause before one that floods: the longest, as are those that follow.
+    pub fn flooded(&mut self) -> Duration {
+        self.0 = growing(2.0, (SERVER.1, SERVER.1));
+        SERVER.1
+    }
+}
+
+/// The pauses between questions to an API server that stays away, after those that are as short as `first`.
+pub fn questions(first: Duration, longest: Duration) -> impl Iterator<Item = Duration> {
+    growing(1.25, (first, longest))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn one_that_comes_and_goes_is_left_alone_for_longer_each_time() {
-        let soon = Duration::from_millis(300);
-        let pauses = std::iter::successors(Some(longer(Duration::ZERO, soon)), |before| Some(longer(*before, soon)));
-        let pauses: Vec<Duration> = pauses.take(20).collect();
-        assert_eq!((pauses[0], pauses[3]), (Duration::from_millis(100), Duration::from_millis(800)));
-        assert_eq!(pauses[19], LONGEST);
-        assert_eq!(longer(LONGEST, Duration::from_secs(3600)), Duration::ZERO);
+    /// Whether the wait is a pause of this length, which would be `pause` without jitter, and no longer than `longest`.
+    fn is(wait: Duration, pause: Duration, longest: Duration) -> bool {
+        let least = (pause * 3 / 4).min(longest / 2);
+        (least..=2 * least).contains(&wait)
     }
 
     #[test]
-    fn doubles_up_to_the_cap() {
-        assert_eq!(delay(1), Duration::from_secs(1));
-        assert_eq!(delay(4), Duration::from_secs(8));
-        assert_eq!(delay(40), CAP);
+    fn one_that_comes_and_goes_is_left_alone_for_longer_each_time() {
+        let (mut losses, soon) = (Losses::default(), Duration::from_millis(300));
+        for pause in [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000] {
+            let wait = losses.lost(soon);
+            assert!(is(wait, Duration::from_millis(pause), SERVER.1), "{wait:?} of {pause} ms");
+        }
+        assert_eq!(losses.lost(Duration::from_secs(3600)), Duration::ZERO);
+        assert!(is(losses.lost(soon), SERVER.0, SERVER.1), "it begins anew");
+    }
+
+    #[test]
+    fn one_that_floods_is_left_alone_for_longest_until_it_is_steady() {
+        let mut losses = Losses::default();
+        assert_eq!(losses.flooded(), SERVER.1);
+        assert!(is(losses.lost(Duration::ZERO), SERVER.1, SERVER.1));
+        assert_eq!(losses.lost(Duration::from_secs(3600)), Duration::ZERO);
+        assert!(is(losses.lost(Duration::ZERO), SERVER.0, SERVER.1));
     }
 
     #[test]
     fn a_changed_spec_is_tried_at_once_and_success_forgets() {
         let (b, now) = (Backoff::default(), Instant::now());
         b.failed("a", 1, now);
-        b.failed("a", 1, now);
-        assert_eq!(b.wait("a", 1, now), Some(Duration::from_secs(2)));
+        let wait = b.failed("a", 1, now);
+        assert_eq!(b.wait("a", 1, now), Some(wait));
         assert_eq!(b.wait("a", 2, now), None);
-        assert_eq!(b.wait("a", 1, now + Duration::from_secs(2)), None);
+        assert_eq!(b.wait("a", 1, now + wait), None);
         b.worked("a");
         assert_eq!(b.wait("a", 1, now), None);
+        assert!(is(b.failed("a", 1, now), OBJECT.0, OBJECT.1));
     }
 
     #[test]
     fn objects_don_t_wait_for_each_other_and_a_changed_spec_begins_with_the_first_pause() {
         let (b, now) = (Backoff::default(), Instant::now());
-        for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-            assert_eq!(b.failed("a", 1, now), Duration::from_secs(expected));
+        for pause in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            let wait = b.failed("a", 1, now);
+            assert!(is(wait, Duration::from_secs(pause), OBJECT.1), "{wait:?} of {pause} s");
         }
         assert_eq!(b.wait("b", 1, now), None);
-        assert_eq!(b.failed("a", 2, now), FIRST);
+        assert!(is(b.failed("a", 2, now), OBJECT.0, OBJECT.1));
+    }
+
+    #[test]
+    fn what_failed_at_one_moment_is_not_tried_again_at_one_moment() {
+        let (b, now) = (Backoff::default(), Instant::now());
+        let waits: std::collections::BTreeSet<Duration> = (0..100).map(|n| b.failed(&n.to_string(), 1, now)).collect();
+        assert!(waits.len() > 50, "{waits:?}");
     }
 }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::longer;
+use super::backoff::{Losses, questions};
 use super::child_nodes;
 pub use super::child_nodes::ChildNode;
 use super::cluster::import;
@@ -38,8 +38,6 @@ const LATER: Duration = Duration::from_secs(5);
 const TRIES: usize = 5;
 /// Nodes that are read at a time.
 const PAGE: u32 = 40;
-/// How long one that floods is left alone.
-const ALONE: Duration = super::backoff::LONGEST;
 /// The longest wait for an API server whose container was changed.
 const AGAIN: Duration = Duration::from_secs(60);
 /// Most characters of a version.
@@ -218,7 +216,7 @@ struct Run {
 
 impl Run {
     async fn forever(self) {
-        let mut pause = Duration::ZERO;
+        let mut losses = Losses::default();
         loop {
             let client = self.find().await;
             let begun = tokio::time::Instant::now();
@@ -226,8 +224,7 @@ impl Run {
                 (ended, ()) = async { tokio::join!(self.watch_nodes(client), self.lead_pods()) } => ended,
                 () = self.again.notified() => None,
             };
-            let flooded = ended.is_some();
-            pause = if flooded { ALONE } else { longer(pause, begun.elapsed()) };
+            let pause = if ended.is_some() { losses.flooded() } else { losses.lost(begun.elapsed()) };
             self.update(|child, _| {
                 child.ready = false;
                 child.problem = ended.unwrap_or_else(|| "the connection to the API server was lost".into());
@@ -238,7 +235,7 @@ impl Run {
 
     /// Asks until `/readyz` answers. After a while the pauses grow while nothing changes.
     async fn find(&self) -> Client {
-        let mut pause = SOON;
+        let (mut pause, mut pauses) = (SOON, questions(SOON, LATER));
         let mut begun = tokio::time::Instant::now();
         loop {
             match tokio::time::timeout(ANSWER, self.attempt()).await {
@@ -258,10 +255,12 @@ impl Run {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {
                     if begun.elapsed() > PROMPT {
-                        pause = (pause + pause / 4).min(LATER);
+                        pause = pauses.next().unwrap_or(LATER);
                     }
                 }
-                () = self.again.notified() => (pause, begun) = (SOON, tokio::time::Instant::now()),
+                () = self.again.notified() => {
+                    (pause, pauses, begun) = (SOON, questions(SOON, LATER), tokio::time::Instant::now());
+                }
             }
         }
     }
