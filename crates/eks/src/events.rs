@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 
+use k8s_openapi::jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::metrics::{Exchange, Observer};
 use super::sigv4::Caller;
+use super::times;
 
 /// Bytes of one value that are kept: no request of a client that means well is anywhere near as large.
 const LARGEST: usize = 16 * 1024;
@@ -78,7 +80,7 @@ impl Observer for EventLog {
         let mut record = json!({
             "eventVersion": "1.11",
             "eventID": Uuid::new_v4().to_string(),
-            "eventTime": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            "eventTime": times::to_seconds(Timestamp::now()),
             "eventType": "AwsApiCall",
             "eventCategory": "Management",
             "managementEvent": true,

@@ -61,4 +61,5 @@ pub mod service;
 pub mod sigv4;
 pub mod site;
 pub mod store;
+pub mod times;
 pub mod validate;

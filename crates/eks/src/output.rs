@@ -1,6 +1,6 @@
 //! From a handler's result to the body that EKS would send.
 
-use chrono::DateTime;
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 use super::model::{Kind, Model, ShapeId};
@@ -66,7 +66,7 @@ fn timestamp(value: &Value) -> Option<Number> {
     #[allow(clippy::cast_precision_loss)]
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,
-        Value::String(text) => DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis() as f64 / 1000.0,
+        Value::String(text) => text.parse::<Timestamp>().ok()?.as_millisecond() as f64 / 1000.0,
         _ => return None,
     };
     Number::from_f64(seconds)

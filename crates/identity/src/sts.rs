@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use chrono::{DateTime, SecondsFormat, Utc};
+use k8s_openapi::jiff::Timestamp;
 use regex::Regex;
 use serde::Serialize;
 use uuid::Uuid;
@@ -26,6 +26,7 @@ use eks::arn::Arn;
 use eks::body::Unread;
 use eks::error::ErrorCode;
 use eks::sigv4::{Key, Purpose, SignedRequest, verify};
+use eks::times;
 
 /// The longest body that is read.
 pub const LARGEST: usize = 64 * 1024;
@@ -157,7 +158,7 @@ impl Shown {
 
 /// A time as AWS writes it.
 pub fn time(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
+    times::to_seconds(Timestamp::try_from(time).unwrap_or(Timestamp::MAX))
 }
 
 #[derive(Serialize)]

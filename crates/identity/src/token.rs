@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, Uri};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -101,8 +101,8 @@ pub fn of_a_stranger(
     }
     let date = value("X-Amz-Date").unwrap_or_default();
     let date = basic_time(date).ok_or_else(|| Refusal::new("the token has no date"))?;
-    let age = DateTime::<Utc>::from(now).signed_duration_since(date);
-    if age > TimeDelta::seconds(LIFE.as_secs().cast_signed()) || age < TimeDelta::minutes(-5) {
+    let age = Timestamp::try_from(now).unwrap_or(Timestamp::MAX).duration_since(date);
+    if age > SignedDuration::from_secs(LIFE.as_secs().cast_signed()) || age < SignedDuration::from_mins(-5) {
         return Err(Refusal::new("the token has expired, or isn't good yet"));
     }
     Ok(Some(query.to_owned()))

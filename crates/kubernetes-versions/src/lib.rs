@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use chrono::NaiveDate;
+use jiff::civil::Date;
 use serde::Deserialize;
 
 /// What is known of versions.
@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Table {
     /// Day on which the data was last compared with its sources.
-    pub checked: NaiveDate,
+    pub checked: Date,
     /// Pages that the data is from.
     pub sources: Vec<String>,
     /// The version of clusters that name none.
@@ -29,11 +29,11 @@ pub struct Version {
     /// The k3s release that runs it, such as `1.36.4-k3s1`.
     pub k3s: String,
     /// Day on which EKS began to offer it.
-    pub released: NaiveDate,
+    pub released: Date,
     /// Day on which standard support ends and extended support begins.
-    pub standard_until: NaiveDate,
+    pub standard_until: Date,
     /// Day on which extended support ends. From then on EKS no longer offers it.
-    pub extended_until: NaiveDate,
+    pub extended_until: Date,
 }
 
 /// How EKS supports a version.
@@ -60,7 +60,7 @@ impl Support {
 
 impl Version {
     /// The support that EKS gives it on a day.
-    pub fn support(&self, on: NaiveDate) -> Support {
+    pub fn support(&self, on: Date) -> Support {
         if on < self.standard_until {
             Support::Standard
         } else if on < self.extended_until {

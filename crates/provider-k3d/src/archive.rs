@@ -79,7 +79,7 @@ async fn download(docker: &Docker, container: &str, path: &str) -> Result<Option
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn write(docker: &Docker, container: &str, files: &[File]) -> Result<(), Error> {
-    write_as_of(docker, container, files, chrono::Utc::now().timestamp()).await
+    write_as_of(docker, container, files, jiff::Timestamp::now().as_second()).await
 }
 
 /// The same, for who compares times: the files were changed at `time`, in seconds since 1970.

@@ -7,6 +7,7 @@ use bollard::Docker;
 use bollard::errors::Error as DockerError;
 use bollard::models::{ContainerInspectResponse, ContainerSummary, SystemInfo};
 use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions, StopContainerOptions};
+use jiff::Timestamp;
 use parking_lot::RwLock;
 
 use provider::Error;
@@ -126,8 +127,8 @@ pub async fn now(docker: &Docker, doing: &str) -> Result<i64, Error> {
 
 /// The same, as Docker said it among other things; this machine's time where it didn't.
 pub fn time(info: &SystemInfo) -> i64 {
-    let now = info.system_time.as_deref().and_then(|time| chrono::DateTime::parse_from_rfc3339(time).ok());
-    now.map_or_else(|| chrono::Utc::now().timestamp(), |time| time.timestamp())
+    let now = info.system_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+    now.unwrap_or_else(Timestamp::now).as_second()
 }
 
 /// The nodes of the k3d cluster of this name, running or not.

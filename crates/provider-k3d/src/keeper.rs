@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bollard::Docker;
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -116,7 +117,7 @@ async fn starts(docker: &Docker, all: &[Container]) -> Option<BTreeMap<String, S
 
 /// A time of Docker's in whole seconds since 1970; the beginning of time where it says none.
 fn seconds(time: Option<&str>) -> i64 {
-    time.and_then(|time| chrono::DateTime::parse_from_rfc3339(time).ok()).map_or(0, |time| time.timestamp())
+    time.and_then(|time| time.parse().ok()).map_or(0, Timestamp::as_second)
 }
 
 #[cfg(test)]

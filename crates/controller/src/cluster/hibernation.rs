@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::SignedDuration;
 use kube::ResourceExt;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -56,14 +57,7 @@ impl Idle {
 /// How long the cluster may go unused.
 pub fn after(cluster: &EKSClusterConfig) -> Option<Duration> {
     let text = cluster.spec.hibernate_after.as_deref().filter(|_| !cluster.spec.imported)?;
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return None,
-    };
-    number.parse::<u32>().ok().map(|number| Duration::from_secs(u64::from(number) * seconds))
+    text.parse::<SignedDuration>().ok()?.try_into().ok()
 }
 
 /// What is different after every change that wakes a cluster: of its spec, of its node groups, of the annotation.

@@ -1,5 +1,8 @@
 //! What stands behind a certificate authority: its key and its certificate, in a Secret, and a cluster that trusts it.
 
+use k8s_openapi::jiff::civil::Date;
+use k8s_openapi::jiff::tz::TimeZone;
+use k8s_openapi::jiff::{Timestamp, ToSpan};
 use kube::ResourceExt;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
 
@@ -92,14 +95,13 @@ fn issue(name: &str) -> Result<KeyPair, rcgen::Error> {
     params.distinguished_name.push(DnType::CommonName, format!("kubernetes-{name}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-    let now = chrono::Utc::now();
-    let date = |at: chrono::DateTime<chrono::Utc>| {
-        use chrono::Datelike;
-        let two = |n: u32| u8::try_from(n).unwrap_or(1);
-        rcgen::date_time_ymd(at.year(), two(at.month()), two(at.day()))
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let date = |at: Date| {
+        let two = |n: i8| u8::try_from(n).unwrap_or(1);
+        rcgen::date_time_ymd(at.year().into(), two(at.month()), two(at.day()))
     };
-    params.not_before = date(now);
-    params.not_after = date(now + chrono::TimeDelta::days(VALIDITY));
+    params.not_before = date(today);
+    params.not_after = date(today.saturating_add(VALIDITY.days()));
     let certificate = params.self_signed(&key)?;
     Ok(KeyPair { certificate: certificate.pem(), key: key.serialize_pem() })
 }

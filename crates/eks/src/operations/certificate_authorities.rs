@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -69,12 +70,13 @@ impl Certificate {
         let (_, parsed) = parse_x509_pem(pem).ok()?;
         let validity = parsed.parse_x509().ok()?.validity().clone();
         let time = |at: x509_parser::time::ASN1Time| {
-            chrono::DateTime::from_timestamp(at.timestamp(), 0).map(|t| t.to_rfc3339())
+            // One that never ends says the last second of the year 9999, which is none here.
+            Timestamp::from_second(at.timestamp()).unwrap_or(Timestamp::MAX).to_string()
         };
         Some(Self {
             pem: STANDARD.encode(pem),
-            not_before: time(validity.not_before)?,
-            not_after: time(validity.not_after)?,
+            not_before: time(validity.not_before),
+            not_after: time(validity.not_after),
         })
     }
 }
@@ -177,7 +179,7 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
         CertificateAuthoritySpec { cluster_name: cluster.name_any(), ..CertificateAuthoritySpec::default() },
     );
     // One at a time is made, and its name goes with it.
-    let unique = chrono::Utc::now().timestamp_millis().to_string();
+    let unique = Timestamp::now().as_millisecond().to_string();
     authority.metadata = member::metadata(&cluster, "certificate-authority", &format!("ca-{unique}"));
     authority.metadata.annotations = Some(stamp.annotations());
     let made = store.create(&authority).await.map_err(|error| named(error.into()))?;
@@ -257,7 +259,7 @@ async fn activate(cx: Cx, input: ById) -> Result<Value, ApiError> {
     answer["certificateAuthority"] = summary(&cluster, &found);
     // Not where the same request came again.
     if fresh {
-        let now = chrono::Utc::now().to_rfc3339();
+        let now = Timestamp::now().to_string();
         let noted = cx.state.store.change(&found, |found| {
             found.annotations_mut().insert(ACTIVATED.to_owned(), now.clone());
             Ok::<(), ApiError>(())

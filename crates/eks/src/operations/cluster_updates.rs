@@ -16,6 +16,7 @@ use crate::convert::update::Change;
 use crate::error::ApiError;
 use crate::registry::Registry;
 use crate::rules;
+use crate::times;
 use crd::insights::InsightStatus;
 use crd::{ClusterInsights, EKSClusterConfig, Nodegroup, names};
 
@@ -56,7 +57,7 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
 async fn update_config(cx: Cx, request: UpdateClusterConfig) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.name)?;
     let stamp = Stamp::new("UpdateClusterConfig", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let (settings, today) = (&cx.state.settings, chrono::Utc::now().date_naive());
+    let (settings, today) = (&cx.state.settings, times::today());
     let decide = |cluster: &mut EKSClusterConfig| -> Result<Change, ApiError> {
         let before = cluster.spec.clone();
         let change = cluster_change::apply(&request, cluster)?;

@@ -1,12 +1,13 @@
 //! DescribeClusterVersions.
 
-use chrono::{NaiveDate, Utc};
+use k8s_openapi::jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Api, Cx, Settings};
 use crate::error::ApiError;
 use crate::registry::Registry;
+use crate::times;
 use crd::keys::PLATFORM_VERSION;
 use kubernetes_versions::{self, Support, Version};
 
@@ -26,13 +27,13 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
 }
 
 async fn describe(cx: Cx, filter: Filter) -> Result<Value, ApiError> {
-    let listed = list(&filter, &cx.state.settings, Utc::now().date_naive());
+    let listed = list(&filter, &cx.state.settings, times::today());
     let page = cx.page(listed, |version| version["clusterVersion"].as_str().unwrap_or_default().to_owned());
     Ok(json!({"clusterVersions": page.items, "nextToken": page.next_token}))
 }
 
 /// The versions that the filter lets through. Without it, those that EKS supports on this day.
-fn list(filter: &Filter, settings: &Settings, today: NaiveDate) -> Vec<Value> {
+fn list(filter: &Filter, settings: &Settings, today: Date) -> Vec<Value> {
     if filter.cluster_type.as_deref().is_some_and(|kind| kind != "eks") {
         return Vec::new();
     }
@@ -68,7 +69,7 @@ fn list(filter: &Filter, settings: &Settings, today: NaiveDate) -> Vec<Value> {
     .collect()
 }
 
-fn midnight(day: NaiveDate) -> String {
+fn midnight(day: Date) -> String {
     format!("{day}T00:00:00Z")
 }
 

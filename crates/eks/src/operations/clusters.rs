@@ -16,6 +16,7 @@ use crate::registry::Registry;
 use crate::rules;
 use crate::rules::cluster::Facts;
 use crate::store::{Store, StoreError, identity};
+use crate::times;
 use crd::names::{self, Identity};
 use crd::{Capability, EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup, Phase, keys};
 
@@ -85,7 +86,7 @@ async fn accept(cx: &Cx, request: &CreateCluster) -> Result<Arc<EKSClusterConfig
 pub(super) fn facts<'a>(identity: &'a Identity, settings: &'a Settings) -> Facts<'a> {
     let (versions, default_version) = (settings.versions.as_slice(), settings.default_version.as_str());
     let (account, region) = (identity.account.as_str(), identity.region.as_str());
-    Facts { account, region, versions, default_version, today: chrono::Utc::now().date_naive() }
+    Facts { account, region, versions, default_version, today: times::today() }
 }
 
 /// Refuses one cluster too many.

@@ -3,7 +3,7 @@
 //! A registered cluster is a resource with `imported` and a `connectorConfig`. It stays `PENDING` until something connects
 //! it: nothing is made for it, and removing it leaves whatever it stands for alone.
 
-use chrono::{Duration, SecondsFormat, Utc};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use crate::error::ApiError;
 use crate::registry::Registry;
 use crate::rules::values::is_role;
 use crate::store::identity;
+use crate::times;
 use crd::EKSClusterConfigSpec;
 use crd::cluster_settings::ConnectorConfig;
 
@@ -52,10 +53,10 @@ async fn connect(cx: Cx, request: Register) -> Result<Value, ApiError> {
         return Err(ApiError::invalid_parameter(text).cluster(&request.name));
     }
     check_quota(&cx)?;
-    let expiry = Utc::now() + Duration::days(ACTIVATION_DAYS);
+    let expiry = Timestamp::now() + SignedDuration::from_hours(24 * ACTIVATION_DAYS);
     let connector = ConnectorConfig {
         activation_id: Some(Uuid::new_v4().to_string()),
-        activation_expiry: Some(expiry.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        activation_expiry: Some(times::to_seconds(expiry)),
         ..request.connector_config
     };
     let spec = EKSClusterConfigSpec {

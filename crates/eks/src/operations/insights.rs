@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{SecondsFormat, Utc};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -155,7 +155,7 @@ async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
 async fn start(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let report = made(&cx, &cluster).await?;
-    let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let now = Timestamp::now().strftime("%FT%T%.3fZ").to_string();
     let ask = |report: &mut ClusterInsights| {
         report.spec.refresh_requested_at = Some(now.clone());
         Ok(())

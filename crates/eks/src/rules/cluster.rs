@@ -1,6 +1,6 @@
 //! CreateCluster.
 
-use chrono::NaiveDate;
+use k8s_openapi::jiff::civil::Date;
 
 use super::{Verdict, auto_mode, check, cluster_version, control_plane, invalid, network, roles, values};
 use crate::convert::cluster::{CreateCluster, EncryptionConfig};
@@ -19,7 +19,7 @@ pub struct Facts<'a> {
     /// Version of a cluster that names none.
     pub default_version: &'a str,
     /// The day, in UTC.
-    pub today: NaiveDate,
+    pub today: Date,
 }
 
 /// What CreateCluster refuses.
@@ -165,7 +165,7 @@ fn support(request: &CreateCluster, facts: &Facts<'_>) -> Verdict {
 ///
 /// # Errors
 /// `InvalidParameterException`.
-pub fn standard_support(policy: Option<SupportType>, version: &str, today: NaiveDate) -> Verdict {
+pub fn standard_support(policy: Option<SupportType>, version: &str, today: Date) -> Verdict {
     let over = kubernetes_versions::find(version).is_some_and(|facts| facts.support(today) != Support::Standard);
     if policy == Some(SupportType::Standard) && over {
         return invalid(format!(

@@ -1,6 +1,6 @@
 //! UpdateClusterConfig.
 
-use chrono::NaiveDate;
+use k8s_openapi::jiff::civil::Date;
 
 use super::{Verdict, auto_mode, check, cluster, control_plane, invalid, network};
 use crate::convert::cluster_change::UpdateClusterConfig;
@@ -19,7 +19,7 @@ pub struct Facts<'a> {
     /// The version that it runs.
     pub version: &'a str,
     /// The day, in UTC.
-    pub today: NaiveDate,
+    pub today: Date,
 }
 
 /// What UpdateClusterConfig refuses.
@@ -144,7 +144,7 @@ mod tests {
         let request: UpdateClusterConfig = serde_json::from_value(request).unwrap();
         let before = cluster.spec.clone();
         apply(&request, cluster).unwrap();
-        let today = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
+        let today = k8s_openapi::jiff::civil::date(2026, 1, 1);
         let facts = Facts { before: &before, after: &cluster.spec, version: "1.35", today };
         check(CONFIG, &request, &facts).err().map(|error| error.message().to_owned())
     }

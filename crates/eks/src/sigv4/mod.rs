@@ -11,8 +11,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
 use http::HeaderMap;
+use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::civil::DateTime;
+use k8s_openapi::jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::arn::account_root;
@@ -210,9 +212,9 @@ pub fn verify(
 const ISO_BASIC: &str = "%Y%m%dT%H%M%SZ";
 
 /// A time in ISO 8601's basic format, such as `20260102T030405Z`, and in no other spelling: what reads it takes blanks for zeros.
-pub fn basic_time(text: &str) -> Option<DateTime<Utc>> {
-    let time = NaiveDateTime::parse_from_str(text, ISO_BASIC).ok()?.and_utc();
-    (text.len() == 16 && time.format(ISO_BASIC).to_string() == text).then_some(time)
+pub fn basic_time(text: &str) -> Option<Timestamp> {
+    let time = DateTime::strptime(ISO_BASIC, text).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    (text.len() == 16 && time.strftime(ISO_BASIC).to_string() == text).then_some(time)
 }
 
 /// Seconds, as `X-Amz-Expires` has them, in their one spelling: the signature is made anew of the number.
@@ -261,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_time_has_one_spelling() {
-        assert_eq!(basic_time("19700101T000102Z").map(|time| time.timestamp()), Some(62));
+        assert_eq!(basic_time("19700101T000102Z").map(Timestamp::as_second), Some(62));
         for other in [
             "19700101T00 102Z",
             "19700101T0001 2Z",

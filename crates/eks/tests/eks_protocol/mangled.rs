@@ -46,7 +46,7 @@ fn authorization() -> impl Strategy<Value = String> {
 }
 
 fn now() -> String {
-    chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string()
+    k8s_openapi::jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 fn body() -> impl Strategy<Value = Vec<u8>> {

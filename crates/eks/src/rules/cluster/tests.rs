@@ -1,12 +1,12 @@
-use chrono::NaiveDate;
+use k8s_openapi::jiff::civil::{Date, date};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::rules::check;
 
 /// Versions with the days of their support: 1.31 is in extended support on this day.
-fn today() -> NaiveDate {
-    NaiveDate::from_ymd_opt(2026, 1, 1).unwrap()
+fn today() -> Date {
+    date(2026, 1, 1)
 }
 
 fn request(change: &Value) -> CreateCluster {

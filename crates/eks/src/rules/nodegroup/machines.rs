@@ -1,6 +1,6 @@
 //! What nodes are made from: launch template, AMI, version, instance types.
 
-use chrono::NaiveDate;
+use k8s_openapi::jiff::civil::Date;
 
 use super::super::instances::{self, System};
 use super::super::{Verdict, invalid};
@@ -133,9 +133,7 @@ pub(super) fn release(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
     let behind = release.strip_prefix(version.as_str());
     let from = kubernetes_versions::find(version).map(|version| version.released);
     // No release is older than what it is of.
-    let dated = |day: &str, form: &str| {
-        NaiveDate::parse_from_str(day, form).is_ok_and(|day| from.is_none_or(|from| day >= from))
-    };
+    let dated = |day: &str, form: &str| Date::strptime(form, day).is_ok_and(|day| from.is_none_or(|from| day >= from));
     let fits = match system {
         // `1.33.4-20250904`
         Some(System::Al2 | System::Al2023) => {
