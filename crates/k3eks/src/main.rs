@@ -317,10 +317,9 @@ async fn lead(
 }
 
 fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told = cli::told_to_end()?;
     tokio::spawn(async move {
-        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        told.await;
         tracing::info!("stopping");
         shutdown.cancel();
     });

@@ -19,3 +19,13 @@ pub mod status;
 mod tests;
 pub mod verify;
 pub mod wake;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Waits until the process is told to end, as Ctrl-C and Kubernetes do. From the call on, that ends it no more by itself.
+pub fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
+    })
+}

@@ -23,7 +23,6 @@ use crd::Phase;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use kube::ResourceExt;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::find::{Which, management};
 use bed::Bed;
@@ -88,11 +87,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         ),
     }
     let bed = Bed::new(client, cluster, options.image, options.role, begun + CHECKS).await?;
-    let mut stop = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let end = super::told_to_end()?;
     let told = tokio::select! {
         told = all(&bed, options.json) => told,
-        _ = stop.0.recv() => Err(anyhow::anyhow!("interrupted")),
-        _ = stop.1.recv() => Err(anyhow::anyhow!("interrupted")),
+        () = end => Err(anyhow::anyhow!("interrupted")),
     };
     let gone = bed.remove().await;
     let findings = told?;
