@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::identity_service;
 use super::member::{Member, MemberStatus};
 
-/// An IAM principal that may use an EKS cluster.
+/// An access entry: an IAM principal that may use an EKS cluster.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -35,17 +35,17 @@ pub struct AccessEntrySpec {
     /// ARN of the IAM role or user. Required. Immutable.
     #[schemars(length(min = 1, max = 2048))]
     pub principal_arn: String,
-    /// What the principal is, such as `STANDARD` or `EC2_LINUX`. Default: `STANDARD`. Immutable.
+    /// Type of the entry, such as `STANDARD` or `EC2_LINUX`. Default: `STANDARD`. Immutable.
     #[serde(rename = "type", default = "standard")]
     #[schemars(length(min = 1, max = 63))]
     pub type_: String,
-    /// Kubernetes groups that it belongs to. Default: none. Mutable.
+    /// Kubernetes groups of the principal. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kubernetes_groups: Vec<String>,
-    /// Kubernetes user name. Default: made from the ARN. Mutable.
+    /// Kubernetes user name. Default: derived from the ARN. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// The access policies that it has. Default: none. Mutable.
+    /// Access policies of the principal. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_policies: Vec<AssociatedPolicy>,
     /// Tags. Default: none. Mutable.
@@ -66,8 +66,8 @@ fn standard() -> String {
 }
 
 impl AccessEntrySpec {
-    /// The Kubernetes user name of whoever comes by this entry, with templates such as `{{SessionName}}`: a role's sessions
-    /// are told apart by their names.
+    /// The Kubernetes user name of whoever comes by this entry, with templates such as `{{SessionName}}`: a role's
+    /// sessions are told apart by their names.
     pub fn username(&self) -> String {
         if let Some(name) = &self.username {
             return name.clone();
@@ -111,26 +111,26 @@ impl AccessEntrySpec {
     }
 }
 
-/// An access policy and where it holds.
+/// An access policy and its scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AssociatedPolicy {
     /// ARN of the policy. Required. Mutable.
     pub policy_arn: String,
-    /// Where it holds. Required. Mutable.
+    /// Scope of the policy. Required. Mutable.
     pub access_scope: AccessScope,
-    /// When it was associated, RFC 3339 in UTC; the API writes it. Default: none. Mutable.
+    /// Time when the policy was associated, RFC 3339 in UTC; the EKS API sets it. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub associated_at: Option<String>,
-    /// When its scope was last changed, RFC 3339 in UTC; the API writes it. Default: none. Mutable.
+    /// Time when the scope last changed, RFC 3339 in UTC; the EKS API sets it. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_at: Option<String>,
 }
 
-/// Where an access policy holds.
+/// Scope of an access policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessScope {
-    /// `cluster` or `namespace`. Default: `cluster`. Mutable.
+    /// Type of the scope: `cluster` or `namespace`. Default: `cluster`. Mutable.
     #[serde(rename = "type", default = "whole")]
     pub type_: String,
     /// Namespaces of the child cluster, for the type `namespace`. Default: none. Mutable.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberStatus};
 
-/// One of EKS's addons on a cluster. Its state is that of the part of k3s that does the same, where there is one; nothing is
-/// installed for the others, and their status says so.
+/// An EKS addon on a cluster. Its state is that of the k3s component that does the same job. Other addons are recorded
+/// only: nothing is installed, and the status says so.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -35,22 +35,22 @@ pub struct AddonSpec {
     /// Name of the addon, such as `coredns`. Required. Immutable.
     #[schemars(length(min = 1, max = 100))]
     pub addon_name: String,
-    /// Version of the addon, such as `v1.12.1-eksbuild.2`. Kept as a record: what runs came with the cluster. Default: the one that EKS
-    /// has for the cluster's Kubernetes version. Mutable.
+    /// Version of the addon, such as `v1.12.1-eksbuild.2`. Recorded only: the component came with the cluster. Default:
+    /// EKS's default for the Kubernetes version. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addon_version: Option<String>,
-    /// ARN of the role of the addon's service account. Kept and reported. Default: none. Mutable.
+    /// ARN of the role of the addon's service account. Recorded only. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_role_arn: Option<String>,
-    /// What becomes of fields that somebody else has changed. Kept, without effect. Default: `NONE`. Mutable.
+    /// What to do with fields that others changed. Recorded only. Default: `NONE`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve_conflicts: Option<ResolveConflicts>,
-    /// The addon's configuration, JSON or YAML. Of coredns and metrics-server the number of replicas is carried out; the rest is kept and reported.
-    /// Default: none. Mutable.
+    /// Configuration of the addon, JSON or YAML. `replicaCount` of coredns and metrics-server takes effect; the rest is
+    /// recorded only. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 65_536))]
     pub configuration_values: Option<String>,
-    /// Where the addon is. Kept and reported. Default: the catalogue's namespace. Mutable here, though not through the EKS API.
+    /// Namespace of the addon. Recorded only. Default: the catalogue's. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_config: Option<NamespaceConfig>,
     /// Tags. Default: none. Mutable.
@@ -58,22 +58,22 @@ pub struct AddonSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What becomes of fields of an addon that somebody else has changed. Kept, without effect. Default: `NONE`. Mutable.
+/// What to do with fields of an addon that others changed. Recorded only. Default: `NONE`. Mutable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ResolveConflicts {
-    /// They are set back.
+    /// Sets the fields back.
     Overwrite,
-    /// The change is given up.
+    /// Gives the change up.
     None,
-    /// They stay.
+    /// Keeps the fields.
     Preserve,
 }
 
-/// Where an addon is.
+/// Namespace of an addon.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamespaceConfig {
-    /// Namespace of the child cluster. Default: the catalogue's. Mutable here, though not through the EKS API.
+    /// Namespace in the child cluster. Default: the catalogue's. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberStatus};
 
-/// A managed capability of an EKS cluster. A record: nothing is installed for it.
+/// A managed capability of an EKS cluster. Recorded only: nothing is installed.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -34,16 +34,16 @@ pub struct CapabilitySpec {
     /// Name of the capability in EKS, 1 to 100 characters. Required. Immutable.
     #[schemars(length(min = 1, max = 100))]
     pub capability_name: String,
-    /// What it is: ACK, KRO or ARGOCD. Required. Immutable.
+    /// Type of the capability: `ACK`, `KRO` or `ARGOCD`. Required. Immutable.
     #[serde(rename = "type")]
     pub type_: CapabilityType,
-    /// ARN of the role that it would work with. Required. Mutable.
+    /// ARN of the capability's role. Required. Mutable.
     #[schemars(length(min = 1, max = 2048))]
     pub role_arn: String,
-    /// What becomes of its resources when it is deleted. Default: `RETAIN`, and there is no other. Mutable.
+    /// What deletion does with the capability's resources. Only `RETAIN` exists. Default: `RETAIN`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_propagation_policy: Option<DeletePropagationPolicy>,
-    /// Its configuration. Default: none. Mutable but for the fields that say otherwise.
+    /// Configuration of the capability. Default: none. Mutable unless a field says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<CapabilityConfiguration>,
     /// Tags. Default: none. Mutable.
@@ -64,22 +64,22 @@ pub enum CapabilityType {
     ArgoCd,
 }
 
-/// What becomes of a capability's resources when it is deleted. Default: `RETAIN`, and there is no other. Mutable.
+/// What deletion does with the capability's resources. Only `RETAIN` exists. Default: `RETAIN`. Mutable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum DeletePropagationPolicy {
-    /// They stay.
+    /// The resources stay.
     Retain,
 }
 
-/// Configuration of a capability: of its own type only.
+/// Configuration of a capability; only that of its type may be set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CapabilityConfiguration {
-    /// Of Argo CD. Default: none. Mutable but for the fields that say otherwise.
+    /// Configuration of Argo CD. Default: none. Mutable unless a field says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argo_cd: Option<ArgoCd>,
-    /// Of ACK. Default: none. Mutable.
+    /// Configuration of ACK. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ack: Option<Ack>,
 }
@@ -88,18 +88,18 @@ pub struct CapabilityConfiguration {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArgoCd {
-    /// Its namespace. Default: `argocd`. Immutable through the EKS API.
+    /// Namespace of Argo CD. Default: `argocd`. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Where its users come from. Required. Immutable through the EKS API.
+    /// Source of Argo CD's users. Required. Immutable through the EKS API.
     pub aws_idc: AwsIdc,
-    /// Who has which role. Default: none. Mutable.
+    /// Roles of users and groups. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rbac_role_mappings: Vec<RoleMapping>,
-    /// From where it is reached. Default: from everywhere. Mutable.
+    /// Networks that reach Argo CD. Default: all. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_access: Option<NetworkAccess>,
-    /// First part of its server's host name. Default: made up. Immutable through the EKS API.
+    /// First part of the server's host name. Default: generated. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint_prefix: Option<String>,
 }
@@ -115,26 +115,26 @@ pub struct AwsIdc {
     pub idc_region: Option<String>,
 }
 
-/// Who has a role.
+/// The users and groups of a role.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoleMapping {
-    /// ADMIN, EDITOR or VIEWER. Required. Mutable.
+    /// Role: `ADMIN`, `EDITOR` or `VIEWER`. Required. Mutable.
     pub role: String,
-    /// Who has it. Required. Mutable.
+    /// Users and groups with the role. Required. Mutable.
     pub identities: Vec<SsoIdentity>,
 }
 
 /// A user or a group of IAM Identity Center.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SsoIdentity {
-    /// Its id. Required. Mutable.
+    /// Id of the user or group. Required. Mutable.
     pub id: String,
-    /// `SSO_USER` or `SSO_GROUP`. Required. Mutable.
+    /// Type of identity: `SSO_USER` or `SSO_GROUP`. Required. Mutable.
     #[serde(rename = "type")]
     pub type_: String,
 }
 
-/// From where something is reached.
+/// Networks that reach Argo CD.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkAccess {
@@ -147,10 +147,10 @@ pub struct NetworkAccess {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ack {
-    /// Whether resources may name others of another namespace. Default: false. Mutable.
+    /// Lets resources refer to resources in other namespaces. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_cross_namespace: Option<bool>,
-    /// AWS services that it leaves alone. Default: none. Mutable.
+    /// AWS services that ACK ignores. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disabled_services: Vec<String>,
 }

@@ -7,8 +7,9 @@ use super::member::{Member, MemberStatus};
 use super::names::digest;
 use super::{EKSClusterConfig, keys};
 
-/// A certificate authority of an EKS cluster. Its key and certificate are in the Secret `<name>-tls`; the cluster's servers and nodes trust
-/// it while this resource is there, and it signs once the cluster's `spec.certificateAuthority` names it. A cluster trusts two at most.
+/// A certificate authority of an EKS cluster. Servers and nodes trust it as long as this resource exists, two at most
+/// at a time. It signs once the cluster's `spec.certificateAuthority` names it. Its key and certificate are in the
+/// Secret `<name>-tls`.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -31,7 +32,8 @@ pub struct CertificateAuthoritySpec {
     #[schemars(length(min = 1, max = 253))]
     pub cluster_name: String,
 
-    /// Id in EKS; the operator sets it for the certificate authority that the cluster was made with. Default: made from the resource's uid. Immutable.
+    /// Id in EKS. The operator sets it for the cluster's first certificate authority. Default: derived from the
+    /// resource's uid. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^ca-[0-9a-f]{16}$"))]
     pub certificate_authority_id: Option<String>,

@@ -1,6 +1,6 @@
 //! The parts of a cluster that EKS has and Rancher lacks, in the words of the EKS API.
 //!
-//! Where a comment says "kept and reported", the value is answered by the EKS API as it was given and has no effect.
+//! "Recorded only" means: the EKS API returns the value as it was given, and it has no effect.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -13,12 +13,12 @@ use super::given::given;
 pub const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
 
 impl EKSClusterConfigSpec {
-    /// Where it is written who may do what, EKS's default included.
+    /// Source of access rights, with EKS's default.
     pub fn authentication_mode(&self) -> AuthenticationMode {
         self.access_config.as_ref().and_then(|config| config.authentication_mode).unwrap_or_default()
     }
 
-    /// Whether who made the cluster is an administrator of it, EKS's default included.
+    /// Whether the cluster's creator is its administrator, with EKS's default.
     pub fn creator_is_admin(&self) -> bool {
         let config = self.access_config.as_ref();
         config.and_then(|config| config.bootstrap_cluster_creator_admin_permissions).unwrap_or(true)
@@ -36,22 +36,22 @@ impl EKSClusterConfigSpec {
     }
 }
 
-/// Who is let in, and by what (EKS: `accessConfig`).
+/// Who may sign in to the cluster, and how (EKS: `accessConfig`).
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessConfig {
-    /// Whether who made the cluster is an administrator of it. Default: true. Immutable.
+    /// Makes the cluster's creator its administrator. Default: true. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("bootstrapClusterCreatorAdminPermissions can't be changed after creation"))]
     pub bootstrap_cluster_creator_admin_permissions: Option<bool>,
-    /// Where it is written who may do what: `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`. Default: `CONFIG_MAP`, as on EKS.
-    /// Mutable, through the EKS API only towards `API`.
+    /// Source of access rights: `API` (access entries), `CONFIG_MAP` (aws-auth) or `API_AND_CONFIG_MAP`. Default:
+    /// `CONFIG_MAP`, as on EKS. Mutable; through the EKS API only towards `API`.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub authentication_mode: Option<AuthenticationMode>,
 }
 
-/// Where it is written who may do what: `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`. Default: `CONFIG_MAP`, as on EKS.
-/// Mutable, through the EKS API only towards `API`.
+/// Source of access rights: `API` (access entries), `CONFIG_MAP` (aws-auth) or `API_AND_CONFIG_MAP`. Default:
+/// `CONFIG_MAP`, as on EKS. Mutable; through the EKS API only towards `API`.
 // The definition shows an optional enum's own description in place of the field's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum AuthenticationMode {
@@ -67,7 +67,7 @@ pub enum AuthenticationMode {
     Api,
 }
 
-/// Which support the version is to have (EKS: `upgradePolicy`). Kept and reported.
+/// Support that the version gets (EKS: `upgradePolicy`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpgradePolicy {
@@ -76,7 +76,7 @@ pub struct UpgradePolicy {
     pub support_type: Option<SupportType>,
 }
 
-/// Which support a version is to have: `STANDARD` or `EXTENDED`. Kept and reported. Default: `EXTENDED`. Mutable.
+/// Support that the version gets: `STANDARD` or `EXTENDED`. Recorded only. Default: `EXTENDED`. Mutable.
 // The definition shows an optional enum's own description in place of the field's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -88,26 +88,26 @@ pub enum SupportType {
     Extended,
 }
 
-/// What Argo CD is told of a cluster.
+/// Registration with Argo CD.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArgoCd {
-    /// Whether Argo CD deploys to the cluster: a Secret in its namespace, which the operator was told of (`--argocd-namespace`), has
-    /// the administrator's way in. Default: false. Mutable.
+    /// Registers the cluster with Argo CD. The operator writes a Secret with administrator credentials into Argo CD's
+    /// namespace (`--argocd-namespace`). Default: false. Mutable.
     #[serde(default)]
     pub register: bool,
 }
 
-/// Something that is on or off. Kept and reported.
+/// A feature that is on or off. Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Enabled {
-    /// Whether it is on. Default: false. Mutable.
+    /// Turns it on. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
 }
 
-/// Networks of hybrid nodes and their pods (EKS: `remoteNetworkConfig`). Kept and reported.
+/// Networks of hybrid nodes and their pods (EKS: `remoteNetworkConfig`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteNetworkConfig {
@@ -128,11 +128,11 @@ pub struct RemoteNetwork {
     pub cidrs: Vec<String>,
 }
 
-/// EKS Auto Mode's compute (EKS: `computeConfig`). Kept and reported.
+/// EKS Auto Mode's compute (EKS: `computeConfig`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComputeConfig {
-    /// Whether it is on. Default: false. Mutable.
+    /// Turns it on. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// Node pools. Default: none. Mutable.
@@ -143,7 +143,7 @@ pub struct ComputeConfig {
     pub node_role_arn: Option<String>,
 }
 
-/// EKS Auto Mode's storage (EKS: `storageConfig`). Kept and reported.
+/// EKS Auto Mode's storage (EKS: `storageConfig`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StorageConfig {
@@ -152,11 +152,11 @@ pub struct StorageConfig {
     pub block_storage: Option<Enabled>,
 }
 
-/// EKS Auto Mode's load balancing (EKS: `elasticLoadBalancing`). Kept and reported.
+/// EKS Auto Mode's load balancing (EKS: `elasticLoadBalancing`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ElasticLoadBalancing {
-    /// Whether it is on. Default: false. Mutable.
+    /// Turns it on. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// The Gateway API. Default: none. Mutable.
@@ -168,21 +168,21 @@ pub struct ElasticLoadBalancing {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayApi {
-    /// Its resource definitions. Default: none. Mutable.
+    /// Custom resource definitions of the Gateway API. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crds: Option<GatewayApiCrds>,
 }
 
-/// The resource definitions of the Gateway API.
+/// Custom resource definitions of the Gateway API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayApiCrds {
-    /// Whether EKS installs them. Default: false. Mutable.
+    /// Lets EKS install the definitions. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed: Option<bool>,
 }
 
-/// Control plane on an Outpost (EKS: `outpostConfig`). Kept and reported.
+/// Control plane on an Outpost (EKS: `outpostConfig`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutpostConfig {
@@ -213,15 +213,15 @@ pub struct Placement {
     pub spread_level: Option<String>,
 }
 
-/// What runs the control plane.
+/// Servers of the control plane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ControlPlane {
-    /// How many servers: 1, or 3 or 5 with an etcd of which any one may die. Default: 1. Immutable.
+    /// Number of servers: 1, or 3 or 5 with etcd, which survive the loss of one or two. Default: 1. Immutable.
     #[serde(default = "one_server")]
     #[schemars(with = "i32", extend("enum" = [1, 3, 5]))]
     pub servers: usize,
-    /// Whether pods may run on the servers. Default: true while the cluster has no node group, then false, as on EKS. Mutable.
+    /// Lets pods run on the servers. Default: true while the cluster has no node group, then false, as on EKS. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedulable: Option<bool>,
 }
@@ -230,7 +230,7 @@ fn one_server() -> usize {
     1
 }
 
-/// A launch template in Rancher's shape.
+/// A launch template, in Rancher's format.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InlineLaunchTemplate {
@@ -245,7 +245,7 @@ pub struct InlineLaunchTemplate {
     pub version: Option<i64>,
 }
 
-/// Size of the control plane (EKS: `controlPlaneScalingConfig`). Kept and reported.
+/// Size of the control plane (EKS: `controlPlaneScalingConfig`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ControlPlaneScalingConfig {
@@ -254,11 +254,11 @@ pub struct ControlPlaneScalingConfig {
     pub tier: Option<String>,
 }
 
-/// Settings of the API server (EKS: `kubeApiServerConfig`). Kept and reported.
+/// Settings of the API server (EKS: `kubeApiServerConfig`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KubeApiServerConfig {
-    /// How long Events are kept, such as `60m`. Default: Kubernetes's. Mutable.
+    /// Time after which Events expire, such as `60m`. Default: Kubernetes's. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub event_ttl: Option<String>,
     /// Ports of NodePort Services. Default: Kubernetes's. Mutable.
@@ -278,16 +278,16 @@ pub struct PortRange {
     pub max_port: Option<i32>,
 }
 
-/// Settings of the scheduler (EKS: `kubeSchedulerConfig`). Kept and reported.
+/// Settings of the scheduler (EKS: `kubeSchedulerConfig`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KubeSchedulerConfig {
-    /// How resources count when a node is chosen. Default: Kubernetes's. Mutable.
+    /// Weight of resources in choosing a node. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_resources_fit: Option<NodeResourcesFit>,
 }
 
-/// How resources count when a node is chosen.
+/// Weight of resources in choosing a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeResourcesFit {
@@ -320,48 +320,48 @@ pub struct ResourceWeight {
     pub weight: Option<i32>,
 }
 
-/// Settings of the controller manager (EKS: `kubeControllerManagerConfig`). Kept and reported.
+/// Settings of the controller manager (EKS: `kubeControllerManagerConfig`). Recorded only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KubeControllerManagerConfig {
-    /// When pods that have ended are removed. Default: Kubernetes's. Mutable.
+    /// Garbage collection of terminated pods. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_gc_controller_config: Option<PodGcControllerConfig>,
-    /// How often the number of pods is looked at. Default: Kubernetes's. Mutable.
+    /// Horizontal pod autoscaler. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizontal_pod_autoscaler_controller_config: Option<HorizontalPodAutoscalerConfig>,
 }
 
-/// When pods that have ended are removed.
+/// Garbage collection of terminated pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodGcControllerConfig {
-    /// Number of ended pods from which on they are removed. Default: Kubernetes's. Mutable.
+    /// Number of terminated pods that starts garbage collection. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminated_pod_gc_threshold: Option<i32>,
 }
 
-/// How often the number of pods is looked at.
+/// Settings of the horizontal pod autoscaler.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HorizontalPodAutoscalerConfig {
-    /// The interval, such as `15s`. Default: Kubernetes's. Mutable.
+    /// Time between two checks, such as `15s`. Default: Kubernetes's. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub horizontal_pod_autoscaler_sync_period: Option<String>,
 }
 
-/// How a cluster of another make is connected (EKS: `connectorConfig`).
+/// Connection of a registered cluster, such as GKE (EKS: `connectorConfig`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectorConfig {
     /// ARN of the connector's role. Required. Immutable through the EKS API.
     pub role_arn: String,
-    /// Make of the cluster, such as `GKE`. Required. Immutable through the EKS API.
+    /// Provider of the cluster, such as `GKE`. Required. Immutable through the EKS API.
     pub provider: String,
     /// Id of the activation. Default: none. Immutable through the EKS API.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub activation_id: Option<String>,
-    /// Until when the activation can be used, RFC 3339 in UTC. Default: none. Immutable through the EKS API.
+    /// Expiry of the activation, RFC 3339 in UTC. Default: none. Immutable through the EKS API.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub activation_expiry: Option<String>,
 }

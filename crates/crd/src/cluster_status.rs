@@ -1,4 +1,4 @@
-//! What the operator reports of a cluster: Rancher's status fields, EKS's own facts, and conditions.
+//! The status of a cluster: Rancher's fields, EKS's facts, and conditions.
 
 use super::phase::Phase;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -6,17 +6,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What the operator reports of a cluster. Written by the operator alone.
+/// Status of a cluster. Only the operator writes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EKSClusterConfigStatus {
-    /// One word for the cluster's state.
+    /// State of the cluster in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// What runs the cluster, or will: `k3d` or `metadata`.
+    /// Provider of the cluster: `k3d` or `metadata`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// Generation of the spec that this status speaks of. Default: -1, before the operator has seen the resource.
+    /// Generation of the spec that this status describes. Default: -1, before the operator has seen the resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = -1))]
     pub observed_generation: Option<i64>,
@@ -24,7 +24,7 @@ pub struct EKSClusterConfigStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// Why the cluster failed, in Rancher's field. Empty while it hasn't.
+    /// Reason of a failure, in Rancher's field. Empty if there is none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub failure_message: String,
     /// ARN of the cluster.
@@ -36,7 +36,7 @@ pub struct EKSClusterConfigStatus {
     /// The certificate authority of the API server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_authority: Option<CertificateAuthority>,
-    /// Kubernetes minor version that runs.
+    /// Kubernetes minor version of the control plane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// EKS platform version; always `eks.local`.
@@ -45,32 +45,32 @@ pub struct EKSClusterConfigStatus {
     /// URL of the cluster's OIDC issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc_issuer: Option<String>,
-    /// Public keys that tokens of the cluster's service accounts are signed with, a JWKS as JSON.
+    /// Public keys that verify service account tokens: a JWKS as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_keys: Option<String>,
-    /// SHA-256 digests of the tokens by which the identity service knows the cluster's API server. Default: none, for a cluster whose
-    /// servers are older than such tokens; then nobody is asked for one.
+    /// SHA-256 digests of the tokens that the API server shows to the identity service. Default: none, for a cluster
+    /// whose servers are older than these tokens; the identity service then asks for none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub webhook_tokens: Vec<String>,
-    /// When the cluster first became Active, RFC 3339 in UTC.
+    /// Time when the cluster first became Active, RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_since: Option<String>,
-    /// Set while the cluster is stopped because nobody used it (`hibernateAfter`): what it was like then.
+    /// Digest of the cluster at the time it was hibernated (`hibernateAfter`). Empty while it is awake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hibernated: Option<String>,
-    /// Since when it is so, RFC 3339 in UTC.
+    /// Time since when the cluster is hibernated, RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hibernated_since: Option<String>,
     /// Nodes of all node groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeCount>,
-    /// Secret in the same namespace with the kubeconfigs (keys `value` and `internal`).
+    /// Secret with the kubeconfigs, in the same namespace (keys `value` and `internal`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubeconfig_secret: Option<String>,
-    /// Service in the same namespace that leads pods of the management cluster to the API server.
+    /// Service in the same namespace through which pods of the management cluster reach the API server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// What was asked of the provider when the cluster was made or last changed.
+    /// Settings last applied to the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
     /// Id of the virtual network.
@@ -82,7 +82,7 @@ pub struct EKSClusterConfigStatus {
     /// Ids of the security groups in use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<String>,
-    /// Whether network ids were `provided` or `generated`.
+    /// Source of the network ids: `provided` or `generated`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_fields_source: Option<String>,
     /// Id of the launch template that Rancher manages. Never set here.
@@ -94,7 +94,7 @@ pub struct EKSClusterConfigStatus {
     /// Versions of that launch template to delete. Never set here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub template_versions_to_delete: Vec<String>,
-    /// ARN of the role that nodes have where the spec names none.
+    /// ARN of the nodes' role if the spec names none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub generated_node_role: String,
     /// Ids of updates that have completed.
@@ -108,13 +108,13 @@ pub struct CertificateAuthority {
     /// The certificates that clients trust, PEM in base64; the first one signs.
     #[serde(default)]
     pub data: String,
-    /// Id in EKS of the certificate authority that signs. Default: none, of a cluster that wasn't made here.
+    /// Id in EKS of the certificate authority that signs. Default: none, for an imported cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The CertificateAuthority resource that signs. Default: none, while the cluster has only what it was made with.
+    /// CertificateAuthority resource that signs. Default: none, while the cluster has only its first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
-    /// The CertificateAuthority resources that the cluster trusts, with the one that signs. Default: none.
+    /// CertificateAuthority resources that the cluster trusts, the signer included. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trusted: Vec<String>,
 }
@@ -125,7 +125,7 @@ pub struct NodeCount {
     /// Nodes that are Ready.
     #[serde(default)]
     pub ready: i32,
-    /// Nodes that are wanted.
+    /// Nodes that the node groups ask for.
     #[serde(default)]
     pub desired: i32,
     /// Both as `ready/desired`, for the print column.
@@ -133,7 +133,7 @@ pub struct NodeCount {
     pub summary: String,
 }
 
-/// What was asked of the provider, so that a later change of the spec can be told from what runs.
+/// Settings last applied to the provider, to detect later changes of the spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Applied {
@@ -152,7 +152,7 @@ pub struct Applied {
     /// Host port of the API server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_port: Option<i32>,
-    /// CIDR of Service addresses.
+    /// CIDR block of Services.
     #[serde(default)]
     pub service_cidr: String,
 }

@@ -6,22 +6,22 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 pub const READY: &str = "Ready";
 /// Work towards the spec is under way.
 pub const RECONCILING: &str = "Reconciling";
-/// Nothing will happen until a person changes something.
+/// Work stopped: a person has to change something.
 pub const STALLED: &str = "Stalled";
 
-/// The node groups of a cluster's spec are as it asks. `Ready` needs it.
+/// The node groups of a cluster's spec are ready. `Ready` requires it.
 pub const NODEGROUPS_READY: &str = "NodegroupsReady";
 
-/// Why a condition is as it is: a closed list, so that metrics and Events can use it.
+/// Reason of a condition. The list is closed, so that metrics and Events can use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// Everything is as the spec asks.
+    /// The resource matches its spec.
     Ready,
-    /// It is stopped, as the spec asks.
+    /// The cluster is stopped, as the spec asks.
     Stopped,
-    /// It is stopped because nobody used it, as the spec asks.
+    /// The cluster is hibernated because nobody used it (`hibernateAfter`).
     Sleeping,
-    /// It is kept and reported, and nothing stands behind it.
+    /// The resource is a record without effect.
     RecordedOnly,
     /// Work is waiting for a free slot.
     Queued,
@@ -29,13 +29,13 @@ pub enum Reason {
     Creating,
     /// The cluster or the nodes are being changed.
     Updating,
-    /// What the resource stands for is being removed.
+    /// The resource is being deleted.
     Deleting,
-    /// It works, but not as it should.
+    /// The cluster or node group works, with problems.
     Degraded,
     /// Nodes exist, but not all of them are Ready.
     NodesNotReady,
-    /// The cluster works, but not all node groups of its spec are as they should be.
+    /// The cluster works, but not all node groups of its spec are ready.
     NodegroupsNotReady,
     /// The API server doesn't answer.
     Unreachable,
@@ -43,19 +43,19 @@ pub enum Reason {
     WaitingForCluster,
     /// Another resource has the same identity and is older.
     Conflict,
-    /// Something of a name that is written for the cluster is there and is somebody else's.
+    /// An object that the operator has to write exists and belongs to somebody else.
     NameTaken,
-    /// The spec can't be carried out as it stands.
+    /// The spec is invalid.
     InvalidSpec,
-    /// The image of the version can't be had.
+    /// The image of the version is unavailable.
     ImageUnavailable,
-    /// The provider (Docker, k3d) can't be reached.
+    /// The provider (Docker, k3d) is unavailable.
     ProviderUnavailable,
-    /// The provider refused or gave up; it is tried again.
+    /// The provider failed; the operator retries.
     ProvisionFailed,
-    /// The cluster or the nodes couldn't be brought to another version, and have the former one.
+    /// An upgrade failed; the cluster or the nodes still run the former version.
     UpgradeFailed,
-    /// Pods couldn't be taken off a node, which stays.
+    /// Pods couldn't be evicted from a node, so the node stays.
     PodEvictionFailure,
     /// Deletion is refused while `deletionProtection` is set.
     DeletionProtected,
@@ -91,18 +91,18 @@ impl Reason {
     }
 }
 
-/// What the three conditions together say of a resource.
+/// The health of a resource, from which its three conditions follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// As the spec asks.
+    /// The resource matches its spec.
     Ready,
-    /// The same, with something that whoever wants to use it has to know.
+    /// The same, with a message that its users need.
     Noted(Reason, String),
-    /// Not there yet; work goes on or is waited for.
+    /// Not ready yet; work goes on or waits.
     Progressing(Reason, String),
-    /// Not there, and only a person can change that.
+    /// Not ready, and only a person can change that.
     Stalled(Reason, String),
-    /// Not there; it failed and is tried again by itself.
+    /// Not ready: it failed, and the operator retries.
     Failing(Reason, String),
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberStatus};
 
-/// Which pods of an EKS cluster are meant for Fargate. Recorded only: pods run on the cluster's nodes all the same, and its status says so.
+/// A Fargate profile of an EKS cluster. Recorded only: its pods run on the cluster's nodes, and the status says so.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -32,14 +32,13 @@ pub struct FargateProfileSpec {
     /// Name of the profile in EKS, 1 to 100 characters. Required. Immutable.
     #[schemars(length(min = 1, max = 100))]
     pub fargate_profile_name: String,
-    /// ARN of the role that pods' kubelets would have. Required. Immutable.
+    /// ARN of the pod execution role. Required. Immutable.
     #[schemars(length(min = 1, max = 2048))]
     pub pod_execution_role_arn: String,
-    /// Ids of subnets. Default: the cluster's. Mutable here, though not through the EKS API.
+    /// Ids of the subnets. Default: the cluster's. Mutable; immutable through the EKS API.
     #[serde(default)]
     pub subnets: Vec<String>,
-    /// Which pods; one selector that fits is enough. Default: none. Mutable here, though not through the
-    /// EKS API.
+    /// Selectors of the pods; one match is enough. Default: none. Mutable; immutable through the EKS API.
     #[serde(default)]
     #[schemars(length(max = 5))]
     pub selectors: Vec<FargateSelector>,
@@ -48,13 +47,13 @@ pub struct FargateProfileSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Pods of a namespace, with these labels.
+/// Selects pods by namespace and labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FargateSelector {
-    /// Namespace of the pods; `*` and `?` stand for any characters. Default: none. Mutable here, though not through the EKS API.
+    /// Namespace of the pods; `*` and `?` are wildcards. Default: none. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Labels that the pods must have. Default: none. Mutable here, though not through the EKS API.
+    /// Labels of the pods. Default: none. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }

@@ -1,7 +1,7 @@
 //! Texts that say nothing: YAML that Rancher's users have says `""` where nothing is meant.
 //!
-//! Whatever reads a resource sees such a field as not given, since it is read so; the definition takes `""` wherever it takes
-//! nothing.
+//! Whatever reads a resource sees such a field as not given, since it is read so; the definition takes `""` wherever it
+//! takes nothing.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! The identity service, which tells a cluster's API server who somebody is and gives its pods their credentials: what the
-//! operator, which leads clusters to it, and the EKS API, which serves it, have to agree on.
+//! The identity service, which tells a cluster's API server who somebody is and gives its pods their credentials: what
+//! the operator, which leads clusters to it, and the EKS API, which serves it, have to agree on.
 
 use std::net::Ipv4Addr;
 

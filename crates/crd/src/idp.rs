@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberStatus};
 
-/// An OIDC identity provider whose tokens an EKS cluster takes.
+/// An OIDC identity provider whose tokens an EKS cluster accepts.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -38,23 +38,23 @@ pub struct IdentityProviderConfigSpec {
     /// Audience that tokens must have. Required. Immutable.
     #[schemars(length(min = 1, max = 1024))]
     pub client_id: String,
-    /// Claim with the user's name. Default: `sub`. Mutable here, though not through the EKS API.
+    /// Claim with the user name. Default: `sub`. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username_claim: Option<String>,
-    /// Put before the user's name. Default: none. Mutable here, though not through the EKS API.
+    /// Prefix of the user name. Default: none. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username_prefix: Option<String>,
-    /// Claim with the user's groups. Default: none. Mutable here, though not through the EKS API.
+    /// Claim with the user's groups. Default: none. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups_claim: Option<String>,
-    /// Put before each group. Default: none. Mutable here, though not through the EKS API.
+    /// Prefix of each group. Default: none. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups_prefix: Option<String>,
-    /// Claims that tokens must have. Default: none. Mutable here, though not through the EKS API.
+    /// Claims that tokens must have. Default: none. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub required_claims: BTreeMap<String, String>,
-    /// Certificates that the issuer's own may be signed with, PEM, where it isn't a public one. Default: none. Mutable here, unknown to the
-    /// EKS API.
+    /// Certificate authorities of a private issuer, PEM. Default: none, for an issuer with a public certificate.
+    /// Mutable; unknown to the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_authority: Option<String>,
     /// Tags. Default: none. Mutable.

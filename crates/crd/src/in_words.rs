@@ -1,5 +1,5 @@
-//! Patterns of texts in words: whoever is refused at `kubectl apply` reads what is meant, with an example, instead of a regular
-//! expression.
+//! Patterns of texts in words: whoever is refused at `kubectl apply` reads what is meant, with an example, instead of a
+//! regular expression.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::member::{Member, MemberStatus};
 use super::names;
 
-/// What there is to know before an EKS cluster is upgraded: version skew, addons, deprecated APIs in use, health. Computed
-/// from the child cluster while this resource exists, every ten minutes and when asked for.
+/// Upgrade insights of an EKS cluster: version skew, addons, deprecated APIs in use, health. The operator computes them
+/// from the child cluster every ten minutes, and on request.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -31,16 +31,17 @@ pub struct ClusterInsightsSpec {
     /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
     #[schemars(length(min = 1, max = 253))]
     pub cluster_name: String,
-    /// Another value asks for new insights; the API writes the time, RFC 3339 in UTC. Default: none. Mutable.
+    /// Time of the last request for new insights, RFC 3339 in UTC. A new value starts a run; the EKS API sets it.
+    /// Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_requested_at: Option<String>,
 }
 
-/// What the operator found. Written by the operator alone.
+/// Insights that the operator found. Only the operator writes them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InsightsStatus {
-    /// Generation of the spec that this status speaks of. Default: -1, before the operator has seen the resource.
+    /// Generation of the spec that this status describes. Default: -1, before the operator has seen the resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = -1))]
     pub observed_generation: Option<i64>,
@@ -48,57 +49,57 @@ pub struct InsightsStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// When the last look began, RFC 3339 in UTC.
+    /// Start of the last run, RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
-    /// When the last look ended, RFC 3339 in UTC.
+    /// End of the last run, RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<String>,
-    /// What the last look found; of an earlier one where the last one failed.
+    /// Insights of the last successful run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub insights: Vec<Insight>,
 }
 
-/// One thing that is worth knowing.
+/// One insight.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Insight {
-    /// What it is about, unique within a Kubernetes version.
+    /// Name of the insight, unique within a Kubernetes version.
     pub name: String,
-    /// Kubernetes minor version that it is about.
+    /// Kubernetes minor version that the insight is about.
     pub kubernetes_version: String,
-    /// How it stands.
+    /// Status of the check.
     pub status: InsightStatus,
-    /// Why it stands so.
+    /// Reason of the status.
     #[serde(default)]
     pub reason: String,
-    /// What is looked at.
+    /// What the insight checks.
     #[serde(default)]
     pub description: String,
     /// What to do.
     #[serde(default)]
     pub recommendation: String,
-    /// When the status last changed, RFC 3339 in UTC.
+    /// Time when the status last changed, RFC 3339 in UTC.
     #[serde(default)]
     pub last_transition_time: String,
-    /// What is concerned.
+    /// Affected resources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<InsightResource>,
     /// Deprecated APIs in use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deprecations: Vec<Deprecation>,
-    /// Addons that don't fit the version.
+    /// Addons that aren't compatible with the version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addons: Vec<AddonFit>,
 }
 
-/// How an insight stands, in EKS's words.
+/// Status of an insight, in EKS's words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum InsightStatus {
     /// Nothing to do.
     Passing,
-    /// It couldn't be found out.
+    /// The check couldn't run.
     #[default]
     Unknown,
     /// Something to do before a later upgrade.
@@ -107,13 +108,13 @@ pub enum InsightStatus {
     Error,
 }
 
-/// Something that an insight concerns.
+/// A resource that an insight affects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InsightResource {
-    /// How it stands.
+    /// Status of the check.
     pub status: InsightStatus,
-    /// Why it stands so.
+    /// Reason of the status.
     #[serde(default)]
     pub reason: String,
     /// Path in the child's API, such as `/api/v1/nodes/a`.
@@ -126,20 +127,20 @@ pub struct InsightResource {
 pub struct Deprecation {
     /// Path of the API, such as `/apis/policy/v1beta1/podsecuritypolicies`.
     pub usage: String,
-    /// Path of its successor. Empty where there is none.
+    /// Path of the successor. Empty if there is none.
     #[serde(default)]
     pub replaced_with: String,
-    /// Kubernetes minor version that doesn't have it any more.
+    /// Kubernetes minor version that removes the API.
     pub stop_serving_version: String,
 }
 
-/// An addon and its versions that fit a Kubernetes version.
+/// An addon and its versions that are compatible with a Kubernetes version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AddonFit {
     /// Name of the addon.
     pub name: String,
-    /// Versions that fit, newest first.
+    /// Compatible versions, newest first.
     #[serde(default)]
     pub compatible_versions: Vec<String>,
 }

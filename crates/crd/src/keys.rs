@@ -52,11 +52,12 @@ pub const ANNOTATION_CERTIFICATE: &str = "k3eks.io/certificate";
 pub const ANNOTATION_TOKEN: &str = "k3eks.io/client-request-token";
 /// On what the EKS API made: ARN of the IAM principal that asked for it.
 pub const ANNOTATION_CREATOR: &str = "k3eks.io/created-by";
-/// On what the EKS API made: a digest of the request, so that the same request can be told from another one with its token.
+/// On what the EKS API made: a digest of the request, so that the same request can be told from another one with its
+/// token.
 pub const ANNOTATION_REQUEST: &str = "k3eks.io/request-digest";
 
-/// On the Node objects of servers that take no pods. A key of its own: what k3s brings along tolerates the usual ones, and
-/// would stay there.
+/// On the Node objects of servers that take no pods. A key of its own: what k3s brings along tolerates the usual ones,
+/// and would stay there.
 pub const TAINT_CONTROL_PLANE: &str = "k3eks.io/control-plane";
 
 /// EKS's own node label with the node group's name.

@@ -10,17 +10,20 @@ pub mod cluster;
 pub mod cluster_settings;
 mod cluster_status;
 pub mod conditions;
+mod descriptions;
 pub mod fargate;
 mod given;
 pub mod identity_service;
 pub mod idp;
 mod in_words;
+mod inline_nodegroup;
 pub mod insights;
 pub mod keys;
 pub mod kubeconfig;
 pub mod member;
 pub mod names;
 pub mod nodegroup;
+mod nodegroup_status;
 pub mod own_entries;
 pub mod phase;
 pub mod plain_yaml;
@@ -69,6 +72,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     let cluster = all.iter_mut().find(|definition| definition.spec.names.kind == EKSClusterConfig::kind(&()));
     cluster.into_iter().flat_map(|definition| &mut definition.spec.versions).for_each(blank_spec);
     all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(told_in_words);
+    all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(unwrapped);
     all
 }
 
@@ -86,8 +90,14 @@ fn told_in_words(version: &mut CustomResourceDefinitionVersion) {
     schema.into_iter().for_each(in_words::in_words);
 }
 
-/// Says of an object whose status nobody has written yet that nobody has: kstatus, and with it Flux and Helm, would else take it for
-/// ready.
+/// Joins the lines of descriptions: `kubectl explain` breaks lines at the width of the terminal.
+fn unwrapped(version: &mut CustomResourceDefinitionVersion) {
+    let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+    schema.into_iter().for_each(descriptions::unwrap);
+}
+
+/// Says of an object whose status nobody has written yet that nobody has: kstatus, and with it Flux and Helm, would
+/// else take it for ready.
 fn unseen(version: &mut CustomResourceDefinitionVersion) {
     let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
     let status = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("status"));

@@ -57,8 +57,8 @@ pub fn metadata(cluster: &EKSClusterConfig, kind: &str, eks_name: &str) -> Objec
     }
 }
 
-/// Another name for it, where something else has the one that [`metadata`] gives: `dev` and `eu-workers` come to the same
-/// text as `dev-eu` and `workers`. `parts` are those of its name in EKS.
+/// Another name for it, where something else has the one that [`metadata`] gives: `dev` and `eu-workers` come to the
+/// same text as `dev-eu` and `workers`. `parts` are those of its name in EKS.
 pub fn other_name(cluster: &EKSClusterConfig, kind: &str, parts: &[&str]) -> String {
     let of = cluster.name_any();
     names::hashed(&format!("{of}-{}", parts.join("-")), 63, &[&[kind, of.as_str()][..], parts].concat())
@@ -81,14 +81,14 @@ pub fn is_left_behind<K: Resource>(object: &K, cluster: &EKSClusterConfig) -> bo
     owners.peek().is_some() && owners.all(|owner| Some(&owner.uid) != cluster.metadata.uid.as_ref())
 }
 
-/// What the operator reports of something that belongs to a cluster. Written by the operator alone.
+/// Status of a resource that belongs to a cluster. Only the operator writes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberStatus {
-    /// Where it stands. Default: `Creating`.
+    /// State of the resource. Default: `Creating`.
     #[serde(default)]
     pub phase: MemberPhase,
-    /// Generation of the spec that this status speaks of. Default: -1, before the operator has seen the resource.
+    /// Generation of the spec that this status describes. Default: -1, before the operator has seen the resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = -1))]
     pub observed_generation: Option<i64>,
@@ -96,31 +96,31 @@ pub struct MemberStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// When the generation that this status speaks of was first seen, RFC 3339 in UTC.
+    /// Time when the operator first saw this generation, RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_at: Option<String>,
-    /// What is wrong with it, in EKS's codes.
+    /// Problems of the resource, with EKS's codes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<MemberIssue>,
 }
 
-/// Where something that belongs to a cluster stands.
+/// State of a resource that belongs to a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MemberPhase {
-    /// Not yet in force.
+    /// Not in effect yet.
     #[default]
     Creating,
-    /// In force.
+    /// In effect.
     Active,
-    /// A change is not yet in force.
+    /// A change is not in effect yet.
     Updating,
-    /// In force, but something is wrong; the issues say what.
+    /// In effect, with problems; the issues say which.
     Degraded,
-    /// Can't come into force; the issues say why.
+    /// Can't take effect; the issues say why.
     Failed,
 }
 
-/// Something that is wrong.
+/// A problem.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberIssue {
@@ -129,7 +129,7 @@ pub struct MemberIssue {
     /// What happened and what to do.
     #[serde(default)]
     pub message: String,
-    /// What is concerned.
+    /// Affected resources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resource_ids: Vec<String>,
 }

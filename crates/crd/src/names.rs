@@ -49,7 +49,8 @@ impl Identity {
         format!("arn:{}:eks:{}:{}:{kind}/{rest}", partition(&self.region), self.region, self.account)
     }
 
-    /// 32 hexadecimal digits that are the same for this identity everywhere: EKS puts such an id into endpoints and issuers.
+    /// 32 hexadecimal digits that are the same for this identity everywhere: EKS puts such an id into endpoints and
+    /// issuers.
     pub fn id(&self) -> String {
         digest(&[&self.account, &self.region, &self.name])[..32].to_uppercase()
     }
@@ -80,8 +81,8 @@ impl Identity {
     }
 }
 
-/// The better claim to an identity is the smaller one. Whoever has it keeps it; then age decides, then the uid, since two
-/// may be of one second.
+/// The better claim to an identity is the smaller one. Whoever has it keeps it; then age decides, then the uid, since
+/// two may be of one second.
 pub fn claim(cluster: &EKSClusterConfig) -> impl Ord + use<> {
     rank(&cluster.metadata, cluster.status.as_ref().map(|s| s.conditions.as_slice()))
 }
@@ -167,7 +168,8 @@ pub fn is_object_name(text: &str) -> bool {
 /// Length of a short hash.
 const HASH: usize = 8;
 
-/// A name for a Kubernetes object or a container: `text` itself where it can serve, else a slug of it and a short hash of `parts`.
+/// A name for a Kubernetes object or a container: `text` itself where it can serve, else a slug of it and a short hash
+/// of `parts`.
 pub fn object_name(text: &str, most: usize, parts: &[&str]) -> String {
     let slug = slug(text);
     if slug == text && text.len() <= most {

@@ -17,7 +17,8 @@ pub fn creator(cluster: &EKSClusterConfig) -> String {
     cluster.annotations().get(keys::ANNOTATION_CREATOR).cloned().unwrap_or_else(root)
 }
 
-/// The entry of who made the cluster, unless the cluster says otherwise or knows no access entries. `now` is RFC 3339 in UTC.
+/// The entry of who made the cluster, unless the cluster says otherwise or knows no access entries. `now` is RFC 3339
+/// in UTC.
 pub fn of_creator(cluster: &EKSClusterConfig, now: &str) -> Option<AccessEntrySpec> {
     let principal_arn = creator(cluster);
     if !has_entries(cluster) || !cluster.spec.creator_is_admin() || !may_have_one(&principal_arn) {

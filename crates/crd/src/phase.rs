@@ -3,22 +3,23 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One word for the state of a cluster or a node group. The conditions carry the details.
+/// State of a cluster or node group in one word. The conditions have the details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Phase {
-    /// It is being made for the first time.
+    /// Created for the first time.
     Creating,
-    /// It works as the spec asks.
+    /// Matches its spec.
     Active,
-    /// It works, and is being brought to a changed spec.
+    /// Works, and is being updated to a changed spec.
     Updating,
-    /// It is being removed.
+    /// Being deleted.
     Deleting,
-    /// It doesn't work; `failureMessage` and the conditions say why. Retried with back-off, at once on a change of the spec.
+    /// Doesn't work; `failureMessage` and the conditions say why. Retried with back-off, and at once when the spec
+    /// changes.
     Failed,
-    /// An existing cluster is being adopted.
+    /// An existing cluster is being imported.
     Importing,
-    /// It was stopped, on request or because nobody used it (`hibernateAfter`); all data is kept.
+    /// Stopped on request, or because nobody used it (`hibernateAfter`). All data is kept.
     Stopped,
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberStatus};
 
-/// The role that the pods of an EKS cluster with a certain service account have: those that are made from then on get sessions of it
-/// from the STS here.
+/// A pod identity association: the IAM role of the pods with a service account of an EKS cluster. New pods get sessions
+/// of the role from the STS of k3eks.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -36,17 +36,17 @@ pub struct PodIdentityAssociationSpec {
     /// Name of the service account in the child cluster. Required. Immutable.
     #[schemars(length(min = 1, max = 253))]
     pub service_account: String,
-    /// ARN of the role, which is one of the cluster's own account. Required. Mutable.
+    /// ARN of the role, in the cluster's own account. Required. Mutable.
     #[x_kube(validation = Rule::new("self.matches('^arn:aws[a-z-]*:iam::[0-9]{12}:role/.*[^/]$')").message("roleArn must be the ARN of an IAM role, such as arn:aws:iam::000000000000:role/app"))]
     pub role_arn: String,
-    /// ARN of a role, which may be another account's, that is assumed with the first one. Default: none. Mutable.
+    /// ARN of a second role that is assumed with the first; any account. Default: none. Mutable.
     #[x_kube(validation = Rule::new("self.matches('^arn:aws[a-z-]*:iam::[0-9]{12}:role/.*[^/]$')").message("targetRoleArn must be the ARN of an IAM role, such as arn:aws:iam::111122223333:role/app"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_role_arn: Option<String>,
-    /// Whether sessions carry no tags about the pod. Default: false. Mutable.
+    /// Leaves tags about the pod out of sessions. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disable_session_tags: Option<bool>,
-    /// Policy that narrows the sessions, as JSON. Kept and reported. Default: none. Mutable.
+    /// Session policy that narrows the role's rights, as JSON. Recorded only. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// Tags. Default: none. Mutable.

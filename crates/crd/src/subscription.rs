@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A subscription of an account to EKS Anywhere. A record: no licences are handed out.
+/// A subscription of an account to EKS Anywhere. Recorded only: no licences are issued.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -24,22 +24,22 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.accountID == oldSelf.accountID && self.region == oldSelf.region && self.subscriptionName == oldSelf.subscriptionName && self.term == oldSelf.term && self.licenseQuantity == oldSelf.licenseQuantity").message("a subscription can't be changed but for autoRenew and its tags: make a new one instead"))]
 pub struct EksAnywhereSubscriptionSpec {
-    /// The account, 12 digits. Required. Immutable.
+    /// AWS account, 12 digits. Required. Immutable.
     #[serde(rename = "accountID")]
     #[schemars(length(min = 12, max = 12))]
     pub account_id: String,
-    /// The region. Required. Immutable.
+    /// AWS region. Required. Immutable.
     #[schemars(length(min = 1, max = 63))]
     pub region: String,
     /// Name of the subscription in EKS. Required. Immutable.
     #[schemars(length(min = 1, max = 100))]
     pub subscription_name: String,
-    /// How long it lasts. Required. Immutable.
+    /// Term of the subscription. Required. Immutable.
     pub term: SubscriptionTerm,
-    /// Clusters that it covers. Default: 0. Immutable.
+    /// Number of clusters that the subscription covers. Default: 0. Immutable.
     #[serde(default)]
     pub license_quantity: i32,
-    /// Whether it is renewed at its end. Default: false. Mutable.
+    /// Renews the subscription at its end. Default: false. Mutable.
     #[serde(default)]
     pub auto_renew: bool,
     /// Tags. Default: none. Mutable.
@@ -47,9 +47,9 @@ pub struct EksAnywhereSubscriptionSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// How long a subscription lasts.
+/// Term of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SubscriptionTerm {
-    /// How many months: 12 or 36. Required. Immutable.
+    /// Duration in months: 12 or 36. Required. Immutable.
     pub duration: i32,
 }

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::EKSClusterConfig;
 
-/// One change of an EKS cluster, or of something that belongs to it. Its name is the update's id in EKS.
+/// An update: one change of an EKS cluster or of a resource that belongs to it. The resource's name is the update's id
+/// in EKS.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -31,28 +32,28 @@ pub struct UpdateSpec {
     /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
     #[x_kube(validation = Rule::new("self == oldSelf").message("clusterName can't be changed"))]
     pub cluster_name: String,
-    /// EKS name of the node group that is changed. Default: none. Immutable.
+    /// EKS name of the changed node group. Default: none. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodegroup_name: Option<String>,
-    /// Name of the addon that is changed. Default: none. Immutable.
+    /// Name of the changed addon. Default: none. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addon_name: Option<String>,
-    /// Name of the capability that is changed. Default: none. Immutable.
+    /// Name of the changed capability. Default: none. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capability_name: Option<String>,
-    /// Id of the certificate authority that is made. Default: none. Immutable.
+    /// Id of the new certificate authority. Default: none. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_authority_id: Option<String>,
-    /// What is changed, in EKS's words, such as `VersionUpdate`. Required. Immutable.
+    /// Type of the update, in EKS's words, such as `VersionUpdate`. Required. Immutable.
     #[serde(rename = "type")]
     pub type_: String,
-    /// The changed values. Default: none. Immutable.
+    /// Changed values. Default: none. Immutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub params: Vec<UpdateParam>,
-    /// Generation of the changed object that has the change. Required. Immutable.
+    /// Generation of the object that contains the change. Required. Immutable.
     #[serde(default)]
     pub generation: i64,
-    /// Asks for an end of the update. Kept: nothing is undone. Default: false. Mutable.
+    /// Cancels the update. Recorded only: nothing is undone. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<bool>,
 }
@@ -61,27 +62,27 @@ pub struct UpdateSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateParam {
-    /// Which value, in EKS's words, such as `Version`. Required. Immutable.
+    /// Name of the value, in EKS's words, such as `Version`. Required. Immutable.
     #[serde(rename = "type")]
     pub type_: String,
-    /// The new value; lists and structures as JSON. Default: empty. Immutable.
+    /// New value; lists and structures as JSON. Default: empty. Immutable.
     #[serde(default)]
     pub value: String,
 }
 
-/// What became of an update. Written by the operator alone.
+/// Status of an update. Only the operator writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateStatus {
-    /// Where it stands. Default: `InProgress`.
+    /// State of the update. Default: `InProgress`.
     #[serde(default)]
     pub state: UpdateState,
-    /// What went wrong.
+    /// Errors of a failed update.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<UpdateError>,
 }
 
-/// Where an update stands, in EKS's words.
+/// State of an update, in EKS's words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum UpdateState {
     /// Under way.
@@ -89,9 +90,9 @@ pub enum UpdateState {
     InProgress,
     /// Done.
     Successful,
-    /// Given up; the errors say why.
+    /// Failed; the errors say why.
     Failed,
-    /// Ended on request.
+    /// Cancelled on request.
     Cancelled,
 }
 
@@ -104,7 +105,7 @@ pub struct UpdateError {
     /// What happened and what to do.
     #[serde(default)]
     pub message: String,
-    /// What is concerned.
+    /// Affected resources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resource_ids: Vec<String>,
 }

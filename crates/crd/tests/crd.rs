@@ -135,6 +135,22 @@ fn every_field_of_every_kind_has_a_description() {
 }
 
 #[test]
+fn every_description_begins_with_a_short_sentence_and_breaks_no_lines() {
+    let mut long = Vec::new();
+    for definition in definitions() {
+        // Kubernetes describes the conditions of the status itself.
+        fields(&definition.spec.names.kind, &schema(&definition)["properties"]["spec"], &mut |path, field| {
+            let text = field["description"].as_str().unwrap_or_default();
+            let first = text.split_once(". ").map_or(text, |(first, _)| first);
+            if first.len() > 120 || text.contains('\n') {
+                long.push(format!("{path}: {text}"));
+            }
+        });
+    }
+    assert_eq!(long, Vec::<String>::new());
+}
+
+#[test]
 fn every_field_of_a_spec_says_its_default_and_whether_it_can_be_changed() {
     let mut silent = Vec::new();
     for definition in definitions() {
