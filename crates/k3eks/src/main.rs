@@ -26,7 +26,7 @@ use tower::util::MapRequestLayer;
 
 /// An Amazon EKS that runs where you are.
 ///
-/// Exit codes: 0 all is well; 1 it failed, and standard error says what and what to do; 2 the arguments are wrong.
+/// Exit codes: 0 success; 1 failure, standard error says why and what to do; 2 wrong arguments.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -36,39 +36,47 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the operator against the management cluster: the one it runs in, or that of the current kubeconfig.
+    /// Run the operator on the management cluster: the one it runs in, or that of your kubeconfig.
     Operator(Box<Operator>),
-    /// Serve the EKS API on the resources of the management cluster.
+    /// Serve the EKS API over the resources of the management cluster.
     Api(Box<cli::api::Options>),
-    /// Show clusters and node groups, with how far each has come.
+    /// Show clusters, their node groups and their progress.
+    #[command(after_help = "Example: k3eks status --watch")]
     Status(cli::status::Options),
     /// Print the kubeconfig of a cluster, or add it to yours.
+    #[command(after_help = "Example: k3eks kubeconfig dev --merge")]
     Kubeconfig(cli::kubeconfig::Options),
-    /// Print what a cluster's control plane says, or its audit log.
+    /// Print the log of a cluster's control plane, or its audit log.
+    #[command(after_help = "Examples:\n  k3eks logs dev --follow\n  k3eks logs dev --audit")]
     Logs(cli::logs::Options),
-    /// Have a cluster come back that was stopped because nobody used it (`hibernateAfter`).
+    /// Wake a hibernated cluster (`hibernateAfter`).
     Wake(cli::wake::Options),
-    /// End sessions before their time: those of an identity, or all.
+    /// Revoke sessions: those of a role, user or access key, or all.
+    #[command(after_help = "Example: k3eks revoke arn:aws:iam::000000000000:role/deploy")]
     Revoke(cli::revoke::Options),
-    /// Check Docker, k3d, images, ports, limits, the operator and the EKS API; say what mends what is wrong.
+    /// Check the host, the operator and the EKS API, and say how to fix what is wrong.
     Doctor(cli::doctor::Options),
-    /// Check one running cluster with real pods: DNS, network, sign-in, credentials of pods, volumes and more.
+    /// Check a running cluster with real pods: DNS, network, sign-in, pod credentials, volumes and more.
+    #[command(after_help = "Example: k3eks verify dev")]
     Verify(cli::verify::Options),
-    /// Print what completes these commands in a shell.
+    /// Print a shell's completion script.
+    #[command(after_help = "Example, for bash: source <(k3eks completion bash)")]
     Completion(cli::shell::Completion),
-    /// Print the manual page, or that of a command.
+    /// Print the manual page of k3eks or of a command.
+    #[command(after_help = "Example: k3eks man status | man -l -")]
     Man(cli::shell::Manual),
-    /// Write the reference of the resources and of the EKS API as Markdown.
+    /// Write the reference of the resources and the EKS API as Markdown.
     Reference(cli::reference::Options),
-    /// Write the custom resource definitions as YAML.
+    /// Print the custom resource definitions as YAML.
+    #[command(after_help = "Example: k3eks crds | kubectl apply --server-side -f -")]
     Crds {
-        /// Folder for one file a kind; without it everything goes to standard output.
+        /// Write one file per kind to this folder instead.
         #[arg(long)]
         dir: Option<PathBuf>,
     },
 }
 
-/// What runs clusters by default.
+/// The provider of clusters that name none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProviderChoice {
     Auto,
@@ -88,49 +96,50 @@ fn provider_choice(text: &str) -> Result<ProviderChoice, String> {
 
 #[derive(Args)]
 struct Operator {
-    /// What runs clusters that name no provider: auto (k3d where Docker answers, else metadata), k3d, metadata.
+    /// Provider of clusters that name none: auto, k3d or metadata. `auto` is k3d if Docker answers, else metadata.
     #[arg(long, env = "K3EKS_PROVIDER", default_value = "auto", value_parser = provider_choice)]
     provider: ProviderChoice,
     /// Kubernetes minor version of clusters that name none.
     #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
     default_version: String,
-    /// Clusters and node groups that are made at once; more of them wait.
+    /// Clusters and node groups that are created at the same time; others wait.
     #[arg(long, env = "K3EKS_MAX_CONCURRENT_PROVISIONS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     max_concurrent_provisions: u16,
-    /// Only this namespace is watched; all where it isn't given.
+    /// Namespace to watch. Default: all.
     #[arg(long, env = "K3EKS_WATCH_NAMESPACE")]
     watch_namespace: Option<String>,
-    /// Seconds after which containers of a cluster that has no resource are removed.
+    /// Seconds until the containers of a cluster without a resource are removed.
     #[arg(long, env = "K3EKS_ORPHAN_GRACE", default_value_t = 300)]
     orphan_grace: u64,
-    /// Service account of the EKS API, as NAMESPACE/NAME: it is let read the kubeconfigs of clusters, one by one. Default: none.
+    /// Service account of the EKS API, as NAMESPACE/NAME. The operator lets it read the kubeconfig of each cluster.
+    /// Default: none.
     #[arg(long, env = "K3EKS_API_SERVICE_ACCOUNT")]
     api_service_account: Option<controller::Account>,
-    /// Argo CD's namespace, where clusters with `argocd.register` are made known to it. Default: none, and nobody may ask for it.
+    /// Namespace of Argo CD, for clusters with `argocd.register`. Default: none, which refuses registration.
     #[arg(long, env = "K3EKS_ARGOCD_NAMESPACE")]
     argocd_namespace: Option<String>,
-    /// An AWS account that the clusters of a namespace may be of, as NAMESPACE=ACCOUNT, `*` for all; may be repeated. Default: all namespaces may
-    /// use all accounts. Once one is named, a namespace without any may make no clusters.
+    /// AWS account that a namespace may use, as NAMESPACE=ACCOUNT; `*` means all. Repeatable. Once one is given,
+    /// namespaces without an account can't make clusters. Default: all namespaces may use all accounts.
     #[arg(long = "namespace-account", env = "K3EKS_NAMESPACE_ACCOUNTS", value_delimiter = ',')]
     accounts: Vec<controller::Grant>,
     /// Address of /healthz, /readyz and /metrics.
     #[arg(long, env = "K3EKS_ADMIN_ADDRESS", default_value = "127.0.0.1:8080")]
     admin_address: SocketAddr,
-    /// Form of the log.
+    /// Format of the log.
     #[arg(long, env = "K3EKS_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
-    /// Level or filter of the log, such as `info` or `info,k3eks=debug`.
+    /// Log level or filter, such as `info` or `info,k3eks=debug`.
     #[arg(long, env = "K3EKS_LOG_LEVEL", default_value = "info")]
     log_level: String,
-    /// Whether only the replica that holds the Lease works. Default: yes in a pod, no outside.
+    /// Elect a leader: only the replica that holds the Lease works. Default: true in a pod, else false.
     #[arg(long, env = "K3EKS_LEADER_ELECT")]
     leader_elect: Option<bool>,
-    /// Marks this operator's containers. Default: the uid of the management cluster's kube-system namespace.
+    /// Label value of this operator's containers. Default: the uid of the management cluster's kube-system namespace.
     #[arg(long, env = "K3EKS_INSTANCE")]
     instance: Option<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "k3d")]
     k3d: K3d,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Identity service")]
     identity: cli::identity::Reach,
     /// Namespace of the Lease.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default", hide = true)]
@@ -143,19 +152,19 @@ struct Operator {
 /// Settings of the k3d provider.
 #[derive(Args)]
 struct K3d {
-    /// Docker network that child clusters join; with none each gets its own.
+    /// Docker network that clusters join. Default: a network of its own for each.
     #[arg(long, env = "K3EKS_NETWORK")]
     network: Option<String>,
-    /// Host ports for API servers.
+    /// Range of host ports for API servers.
     #[arg(long, env = "K3EKS_API_PORTS", default_value = "16443-17442")]
     api_ports: String,
-    /// Host address that API servers are published on.
+    /// Host address on which API servers listen.
     #[arg(long, env = "K3EKS_API_BIND_ADDRESS", default_value = "127.0.0.1")]
     api_bind_address: std::net::IpAddr,
-    /// Host name or address in endpoints and kubeconfigs.
+    /// Host name or address to write into endpoints and kubeconfigs.
     #[arg(long, env = "K3EKS_ENDPOINT_HOST", default_value = "127.0.0.1")]
     endpoint_host: String,
-    /// Image of a version, as VERSION=IMAGE; may be given several times.
+    /// Node image of a Kubernetes version, as VERSION=IMAGE. Repeatable.
     #[arg(long = "image", env = "K3EKS_IMAGES", value_delimiter = ',')]
     images: Vec<String>,
 }

@@ -36,100 +36,102 @@ const BODIES: usize = 256 * 1024;
 /// The longest wait of a call on records, which the operator settles within milliseconds.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// Whether signatures are checked.
+/// Signature check of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Auth {
-    /// Any credentials or none; a 12-digit access key id is the account.
+    /// Accept any credentials, or none. An access key id of 12 digits is the account.
     Permissive,
-    /// Only requests that are signed with one of the keys.
+    /// Accept only requests signed with a known key.
     Strict,
 }
 
 /// The arguments of `k3eks api`.
 #[derive(Args)]
 pub struct Options {
-    /// Address of the EKS API.
+    /// Address to serve the EKS API on.
     #[arg(long, env = "K3EKS_API_LISTEN", default_value = "127.0.0.1:4566")]
     listen: SocketAddr,
-    /// Address or network that may use the EKS API, beside this host, or with a `!` before it one that may not; may be given several
-    /// times. Default: everybody who reaches it.
+    /// Address or network that may use the EKS API, besides this host; a leading `!` forbids one. Repeatable. Default:
+    /// all.
     #[arg(long, env = "K3EKS_API_ALLOW_FROM", value_delimiter = ',')]
     allow_from: Vec<Source>,
-    /// Name that requests may be sent to while the API is permissive, beside addresses, localhost, and names of one label or ending with
-    /// svc, cluster.local, internal or test; may be given several times.
+    /// Host name that permissive requests may use. Repeatable. Always allowed: addresses, localhost, names of one
+    /// label, and names that end with svc, cluster.local, internal or test.
     #[arg(long = "allow-host", env = "K3EKS_API_ALLOW_HOST", value_delimiter = ',')]
     allow_hosts: Vec<String>,
-    /// Certificate chain, PEM; with it the API speaks HTTPS.
+    /// File with the TLS certificate chain, PEM. Turns HTTPS on.
     #[arg(long, env = "K3EKS_API_TLS_CERT", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// Private key of the certificate, PEM.
+    /// File with the certificate's private key, PEM.
     #[arg(long, env = "K3EKS_API_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Whether signatures are checked.
+    /// Signature check of requests.
     #[arg(long, env = "K3EKS_API_AUTH", value_enum, default_value = "permissive")]
     auth: Auth,
-    /// Folder with a file for each key: the access key id is its name, `secretAccessKey`, `account` and `principalArn`
-    /// stand in it.
+    /// Folder with one file per access key. The file name is the access key id; the file has `secretAccessKey`,
+    /// `account` and `principalArn`.
     #[arg(long, env = "K3EKS_API_KEYS", required_if_eq("auth", "strict"))]
     keys: Option<PathBuf>,
-    /// Account of requests that name none.
+    /// AWS account of requests that name none.
     #[arg(long, env = "K3EKS_ACCOUNT", default_value = "000000000000")]
     account: String,
-    /// Region of requests that name none.
+    /// AWS region of requests that name none.
     #[arg(long, env = "K3EKS_REGION", default_value = "us-east-1")]
     region: String,
     /// Namespace for new clusters.
     #[arg(long, env = "K3EKS_NAMESPACE", default_value = "default")]
     namespace: String,
-    /// Only this namespace is watched; all where it isn't given.
+    /// Namespace to watch. Default: all.
     #[arg(long, env = "K3EKS_WATCH_NAMESPACE")]
     watch_namespace: Option<String>,
     /// Kubernetes minor version of clusters that name none.
     #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
     default_version: String,
-    /// A Kubernetes minor version beside the built-in ones; may be given several times.
+    /// Kubernetes minor version to offer besides the built-in ones. Repeatable.
     #[arg(long = "version-added", env = "K3EKS_API_VERSIONS", value_delimiter = ',')]
     versions: Vec<String>,
-    /// Clusters in one region of one account.
-    #[arg(long, env = "K3EKS_QUOTA_CLUSTERS", default_value_t = Quotas::default().clusters)]
+    /// Clusters per account and region.
+    #[arg(long, help_heading = "Quotas", env = "K3EKS_QUOTA_CLUSTERS", default_value_t = Quotas::default().clusters)]
     quota_clusters: usize,
-    /// Node groups of one cluster.
-    #[arg(long, env = "K3EKS_QUOTA_NODEGROUPS", default_value_t = Quotas::default().nodegroups)]
+    /// Node groups per cluster.
+    #[arg(long, help_heading = "Quotas", env = "K3EKS_QUOTA_NODEGROUPS", default_value_t = Quotas::default().nodegroups)]
     quota_nodegroups: usize,
-    /// Nodes of one node group.
-    #[arg(long, env = "K3EKS_QUOTA_NODES", default_value_t = Quotas::default().nodes)]
+    /// Nodes per node group.
+    #[arg(long, help_heading = "Quotas", env = "K3EKS_QUOTA_NODES", default_value_t = Quotas::default().nodes)]
     quota_nodes: i32,
-    /// Fargate profiles of one cluster.
-    #[arg(long, env = "K3EKS_QUOTA_FARGATE_PROFILES", default_value_t = Quotas::default().fargate_profiles)]
+    /// Fargate profiles per cluster.
+    #[arg(long, help_heading = "Quotas", env = "K3EKS_QUOTA_FARGATE_PROFILES", default_value_t = Quotas::default().fargate_profiles)]
     quota_fargate_profiles: usize,
-    /// Selectors of one Fargate profile.
-    #[arg(long, env = "K3EKS_QUOTA_FARGATE_SELECTORS", default_value_t = Quotas::default().fargate_selectors)]
+    /// Selectors per Fargate profile.
+    #[arg(long, help_heading = "Quotas", env = "K3EKS_QUOTA_FARGATE_SELECTORS", default_value_t = Quotas::default().fargate_selectors)]
     quota_fargate_selectors: usize,
-    /// Labels of one selector of a Fargate profile.
-    #[arg(long, env = "K3EKS_QUOTA_FARGATE_LABEL_PAIRS", default_value_t = Quotas::default().fargate_label_pairs)]
+    /// Labels per selector of a Fargate profile.
+    #[arg(long, help_heading = "Quotas", env = "K3EKS_QUOTA_FARGATE_LABEL_PAIRS", default_value_t = Quotas::default().fargate_label_pairs)]
     quota_fargate_label_pairs: usize,
-    /// Pod identity associations of one cluster.
+    /// Pod identity associations per cluster.
     #[arg(
         long,
+        help_heading = "Quotas",
         env = "K3EKS_QUOTA_POD_IDENTITY_ASSOCIATIONS",
         default_value_t = Quotas::default().pod_identity_associations
     )]
     quota_pod_identity_associations: usize,
-    /// MiB that the records of one account may have; those of all together may have four times as much.
-    #[arg(long, env = "K3EKS_QUOTA_MEBIBYTES", default_value_t = ROOM)]
+    /// MiB of records per account. All accounts together may use four times as much.
+    #[arg(long, help_heading = "Quotas", env = "K3EKS_QUOTA_MEBIBYTES", default_value_t = ROOM)]
     quota_mebibytes: usize,
-    /// Calls that `/_k3eks/events` remembers.
+    /// Number of calls that `/_k3eks/events` keeps.
     #[arg(long, env = "K3EKS_API_EVENTS", default_value_t = 1000)]
     events: usize,
-    /// Address of `/metrics` for who can't sign requests, HTTP; with none it is only served beside the API, to whoever may use that.
+    /// Address to serve `/metrics` on over HTTP, without authentication. Default: none; the EKS API serves it to its
+    /// users.
     #[arg(long, env = "K3EKS_API_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Identity service")]
     identity: super::identity::Serving,
-    /// Form of the log.
+    /// Format of the log.
     #[arg(long, env = "K3EKS_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
-    /// Level or filter of the log, such as `info` or `info,k3eks=debug`.
+    /// Log level or filter, such as `info` or `info,k3eks=debug`.
     #[arg(long, env = "K3EKS_LOG_LEVEL", default_value = "info")]
     log_level: String,
 }

@@ -15,20 +15,19 @@ use super::find::Place;
 /// The arguments of `k3eks doctor`.
 #[derive(Args)]
 pub struct Options {
-    /// Host ports for API servers, as the operator was told.
+    /// Range of host ports for API servers, as given to the operator.
     #[arg(long, env = "K3EKS_API_PORTS", default_value = "16443-17442")]
     api_ports: String,
-    /// URL of the EKS API; where it is given, it has to answer. Default: where the aws CLI of this shell goes, else
-    /// http://127.0.0.1:4566.
+    /// URL of the EKS API; if given, it must answer. Default: the endpoint of the aws CLI, else http://127.0.0.1:4566.
     #[arg(long, env = "AWS_ENDPOINT_URL_EKS")]
     endpoint: Option<String>,
-    /// Kubernetes minor version whose image is looked for.
+    /// Kubernetes minor version whose image must exist.
     #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
     default_version: String,
     /// Only the namespace that the operator looks after.
     #[command(flatten)]
     place: Place,
-    /// Leave out what concerns this host.
+    /// Skip the checks of this host.
     #[arg(long)]
     cluster_only: bool,
 }

@@ -14,7 +14,7 @@ use kube::{Api, Client, Config, ResourceExt};
 /// Which cluster is meant.
 #[derive(Args)]
 pub struct Which {
-    /// Name of the cluster: of its resource, or in EKS.
+    /// Name of the cluster's resource, or its name in EKS.
     #[arg(add = ArgValueCandidates::new(names))]
     pub name: String,
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub struct Which {
 /// Where resources are looked for.
 #[derive(Args)]
 pub struct Place {
-    /// Namespace of the resource; all where it isn't given.
+    /// Namespace of the resource. Default: all.
     #[arg(short, long)]
     pub namespace: Option<String>,
 }

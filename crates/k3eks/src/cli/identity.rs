@@ -30,14 +30,14 @@ use super::listen::{self, Port};
 /// Where child clusters reach the identity service: arguments of `k3eks operator`.
 #[derive(Args)]
 pub struct Reach {
-    /// Address of this host or node on the network of child clusters, by which they reach the identity service; with none they
-    /// only know the certificates of their kubeconfigs.
+    /// Address of this host or node on the network of the clusters, for the identity service. Default: none; clusters
+    /// then accept only the certificates of their kubeconfigs.
     #[arg(long, env = "K3EKS_IDENTITY_HOST")]
     identity_host: Option<String>,
-    /// Port of the webhooks there.
+    /// Port of the identity service's webhooks.
     #[arg(long, env = "K3EKS_IDENTITY_PORT", default_value_t = 4567)]
     identity_port: u16,
-    /// Port of what pods ask there.
+    /// Port of the identity service for pods.
     #[arg(long, env = "K3EKS_PODS_PORT", default_value_t = 4568)]
     pods_port: u16,
 }
@@ -63,25 +63,24 @@ impl Reach {
 /// What the identity service is served with: arguments of `k3eks api`.
 #[derive(Args)]
 pub struct Serving {
-    /// Address of the webhooks of child clusters, HTTPS; with none they aren't served.
+    /// Address to serve the clusters' webhooks on, HTTPS. Default: none, not served.
     #[arg(long, env = "K3EKS_IDENTITY_LISTEN")]
     identity_listen: Option<SocketAddr>,
-    /// Address of what pods of child clusters ask, HTTP; with none it isn't served.
+    /// Address to serve credentials to pods of clusters on, HTTP. Default: none, not served.
     #[arg(long, env = "K3EKS_PODS_LISTEN")]
     pods_listen: Option<SocketAddr>,
-    /// Folder with a file for each role: `roleArn`, `assumeRolePolicyDocument` and `maxSessionDuration` stand in it.
+    /// Folder with one file per role. The file has `roleArn`, `assumeRolePolicyDocument` and `maxSessionDuration`.
     #[arg(long, env = "K3EKS_ROLES")]
     roles: Option<PathBuf>,
-    /// Whether the keys that everybody knows sign people in while the API is permissive: `test` and, for an account's root user, its
-    /// twelve digits, both with the secret `test`. Pods of child clusters know them too.
+    /// Accept well-known access keys for sign-in while the API is permissive. These are `test` and, for an account's
+    /// root user, its 12 digits, both with the secret `test`. Pods of clusters know them too.
     #[arg(long, env = "K3EKS_WELL_KNOWN_KEYS", default_value_t = true, action = ArgAction::Set)]
     pub well_known_keys: bool,
-    /// Another STS that is asked instead of the one here, such as `http://127.0.0.1:5000`; of keys that aren't known here, its word
-    /// is taken for who they belong to.
+    /// External STS to use instead of the built-in one, such as `http://127.0.0.1:5000`. It also identifies the owners
+    /// of unknown access keys.
     #[arg(long, env = "K3EKS_STS_ENDPOINT")]
     sts_endpoint: Option<String>,
-    /// A host, with its port, for which sign-in tokens may be signed beside AWS's own STS hosts and this machine; may be given
-    /// several times.
+    /// STS host and port for which sign-in tokens may be signed, besides AWS's own and this host. Repeatable.
     #[arg(long = "sts-host", env = "K3EKS_STS_HOSTS", value_delimiter = ',')]
     sts_hosts: Vec<String>,
     /// Namespace of the Secret with the service's own keys.

@@ -20,10 +20,10 @@ use super::merge::merge;
 pub struct Options {
     #[command(flatten)]
     which: Which,
-    /// The one for pods of the management cluster, instead of the one for this host.
+    /// Use the kubeconfig for pods of the management cluster instead of the one for this host.
     #[arg(long)]
     internal: bool,
-    /// Add it to this kubeconfig and make it the current context, instead of printing it. Default: ~/.kube/config.
+    /// Add it to FILE as the current context, instead of printing it. Without FILE: ~/.kube/config.
     #[arg(long, value_name = "FILE")]
     // The outer says whether it was given, the inner whether a file was.
     #[allow(clippy::option_option)]

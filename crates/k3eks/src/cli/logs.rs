@@ -25,16 +25,16 @@ const AUDIT: Limits = Limits::of(256 * 1024 * 1024, 2 * 1024 * 1024);
 pub struct Options {
     #[command(flatten)]
     which: Which,
-    /// Go on with what is said from now on.
+    /// Follow the log.
     #[arg(short, long, conflicts_with = "audit")]
     follow: bool,
-    /// Only so many of the last lines; `all` for everything.
+    /// Number of last lines to print, or `all`.
     #[arg(long, default_value = "200")]
     tail: String,
-    /// The audit log of the API server, for clusters whose `loggingTypes` have `audit`.
+    /// Print the audit log. The cluster's `loggingTypes` must contain `audit`.
     #[arg(long)]
     audit: bool,
-    /// Which server's, of a cluster that has several: 0 is the first.
+    /// Server of a cluster with several, counted from 0.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     server: usize,
 }

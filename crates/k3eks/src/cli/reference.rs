@@ -16,7 +16,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 /// The arguments of `k3eks reference`.
 #[derive(Args)]
 pub struct Options {
-    /// Folder that the files are written to.
+    /// Folder to write the files to.
     #[arg(long)]
     dir: PathBuf,
 }

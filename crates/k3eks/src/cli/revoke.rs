@@ -10,13 +10,13 @@ use super::find::management;
 /// The arguments of `k3eks revoke`.
 #[derive(Args)]
 pub struct Options {
-    /// Whose sessions end: the ARN of a role or a user, or an access key id, and with it all sessions that came from it.
+    /// ARN of a role or user, or an access key id. Sessions that came from it end too.
     #[arg(required_unless_present = "all", conflicts_with = "all", value_parser = identity)]
     identities: Vec<String>,
-    /// All sessions of everybody end, those of pods as well, which fetch new ones.
+    /// Revoke all sessions. Pods fetch new ones.
     #[arg(long)]
     all: bool,
-    /// Namespace that k3eks is installed in.
+    /// Namespace in which k3eks is installed.
     #[arg(short, long, default_value = "k3eks-system")]
     namespace: String,
 }

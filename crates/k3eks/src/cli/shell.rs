@@ -13,14 +13,14 @@ const ASKED: &str = "COMPLETE";
 /// The arguments of `k3eks completion`.
 #[derive(Args)]
 pub struct Completion {
-    /// The shell.
+    /// Shell to print the script for.
     shell: Shell,
 }
 
 /// The arguments of `k3eks man`.
 #[derive(Args)]
 pub struct Manual {
-    /// The command whose page is printed, such as `status`. Default: the page of k3eks itself.
+    /// Command whose page to print, such as `status`. Default: k3eks itself.
     command: Option<String>,
 }
 

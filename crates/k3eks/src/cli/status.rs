@@ -25,7 +25,7 @@ const BAR: usize = 10;
 pub struct Options {
     #[command(flatten)]
     place: Place,
-    /// Go on until interrupted, and show each change.
+    /// Show each change until interrupted.
     #[arg(short, long)]
     watch: bool,
 }

@@ -39,14 +39,14 @@ const AT_ONCE: usize = 16;
 pub struct Options {
     #[command(flatten)]
     which: Which,
-    /// One JSON object instead of lines.
+    /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
-    /// Image of the pods: anything with a shell, wget, nslookup and httpd.
+    /// Image of the test pods. It needs a shell, wget, nslookup and httpd.
     #[arg(long, env = "K3EKS_VERIFY_IMAGE", default_value = "busybox:1.36")]
     image: String,
-    /// ARN of the role that pods are to get. Default: role/k3eks-verify of the cluster's account, which has to be known where
-    /// the EKS API runs with --auth strict.
+    /// ARN of the role for the test pods. It must be known if the EKS API runs with --auth strict. Default:
+    /// role/k3eks-verify in the cluster's account.
     #[arg(long)]
     role: Option<String>,
 }
