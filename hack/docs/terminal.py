@@ -102,7 +102,7 @@ class Recording:
     def is_settled(self):
         """Whether the table of `k3eks status` says of every row that it is Active, and that all nodes are there."""
         rows = [line for line in self.screen.display if re.search(r"█|░|#", line)]
-        return len(rows) > 2 and all("Active" in row and (row.count("everything is as the spec asks") or "Ready" in row) for row in rows)
+        return len(rows) > 2 and all("Active" in row and (row.count("ready") or "Ready" in row) for row in rows)
 
 
 def svg(frames, title):

@@ -174,7 +174,7 @@ def test_a_real_cluster_is_made_scaled_stopped_and_deleted_by_clicking(real, ope
     detail.get_by_role("tab", name="Nodes", exact=True).click()
     expect(detail.get_by_role("row").filter(has_text="workers")).to_have_count(2)
     detail.get_by_role("tab", name="Events").click()
-    expect(detail).to_contain_text("everything is as the spec asks")
+    expect(detail).to_contain_text("Active: ready")
     detail.get_by_role("tab", name="Updates").click()
     expect(detail).to_contain_text("Successful", timeout=60_000)
     shot(page, "cluster")
@@ -801,7 +801,7 @@ def test_where_the_api_is_permissive_people_sign_in_to_look_into_clusters(unatte
         unattended.kubeconfig("looked", address)
         page = open_page(unattended.endpoint, path="#/clusters/000000000000/us-east-1/looked/nodes")
         panel = page.get_by_role("tabpanel")
-        expect(panel).to_contain_text("doesn't let in who isn't signed in")
+        expect(panel).to_contain_text("refuses users who aren't signed in")
         expect(panel).to_contain_text(".k3eks/k3eks.env")
         assert violations(page) == []
         panel.get_by_role("button", name="Sign in").click()
@@ -817,7 +817,7 @@ def test_where_the_api_is_permissive_people_sign_in_to_look_into_clusters(unatte
         expect(panel).to_contain_text("create-access-entry --cluster-name looked")
         # Who signs out stays where they are, and can come back.
         page.get_by_role("button", name="Sign out").click()
-        expect(panel).to_contain_text("doesn't let in who isn't signed in")
+        expect(panel).to_contain_text("refuses users who aren't signed in")
         expect(page.get_by_role("banner").get_by_role("button", name="Sign in")).to_be_visible()
         # Keys that are known no longer are named as the cause.
         page.evaluate("sessionStorage.setItem('k3eks-keys', '{\"id\": \"AKIAGONE\", \"secret\": \"s\", \"account\": \"000000000000\"}')")

@@ -156,7 +156,7 @@ def test_the_overview_tells_what_is_set_and_changes_it(look, eks):
 def test_the_time_line_has_updates_calls_and_events(look):
     page = look("events")
     line = table(page, "Time line")
-    for said in ["CreateCluster", "everything is as the spec asks", "Created"]:
+    for said in ["CreateCluster", "Active: ready", "Created"]:
         expect(line).to_contain_text(said)
     page.get_by_role("tabpanel").get_by_label("Show").select_option("EKS API call")
     expect(line.locator("tbody tr").filter(has_text="Event")).to_have_count(0)

@@ -44,7 +44,7 @@ def asked_on_the_command_line(kubeconfig, management):
         assert done.returncode == code, (done.stdout, done.stderr)
         return done.stdout if code == 0 else done.stderr
     assert k3eks("kubeconfig", "Life_1") == kubeconfig.decode()
-    whole = rf"life-1\S* +Active +{re.escape(VERSION)} +█{{10}} 1/1 +everything is as the spec asks\n  workers +Active"
+    whole = rf"life-1\S* +Active +{re.escape(VERSION)} +█{{10}} 1/1 +ready\n  workers +Active"
     wait_for("the whole cluster in the table", lambda: re.search(whole, k3eks("status")), 30)
     assert "k3s is up and running" in k3eks("logs", "Life_1", "--tail", "all")
     assert "PROBLEM" not in k3eks("doctor")

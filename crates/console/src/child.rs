@@ -107,18 +107,17 @@ impl<'a> Visit<'a> {
         let key = self.caller.access_key_id.as_deref().filter(|id| self.known || !is_account(id));
         if let Some(key) = key.filter(|_| !self.known) {
             format!(
-                "The access key {key} isn't known here, or its secret is another one, so cluster {cluster} lets nobody in with it. Sign \
+                "The access key {key} is unknown or its secret is wrong, so cluster {cluster} refuses it. Sign \
                  out, and sign in with a known key."
             )
         } else if key.is_some() {
             format!(
-                "Cluster {cluster} doesn't let {who} in. An access entry does: add one on the tab Access, or with aws eks \
+                "Cluster {cluster} refuses {who}. To let it in, add an access entry on the tab Access, or with aws eks \
                  create-access-entry --cluster-name {cluster} --principal-arn {who}, and associate a policy with it."
             )
         } else {
             format!(
-                "Cluster {cluster} doesn't let in who isn't signed in. Sign in with the keys of somebody who has an access entry in it, \
-                 or who made it."
+                "Cluster {cluster} refuses users who aren't signed in. Sign in as somebody who has an access entry in it, or as its creator."
             )
         }
     }
@@ -130,13 +129,13 @@ fn there(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     let status = cluster.status.as_ref();
     let refused = |why: &str| Err(ApiError::invalid_state(format!("Cluster {name} {why}")).cluster(&name));
     if status.and_then(|status| status.applied.as_ref()).is_some_and(|applied| applied.provider == "metadata") {
-        return refused("is a record only: nothing runs that could be looked at.");
+        return refused("is recorded only: nothing runs.");
     }
     if status.is_some_and(|status| status.hibernated.is_some()) {
-        return refused("sleeps. Wake it to look into it.");
+        return refused("sleeps. Wake it first.");
     }
     if status.and_then(|status| status.phase) == Some(Phase::Stopped) {
-        return refused("is stopped. Start it to look into it.");
+        return refused("is stopped. Start it first.");
     }
     Ok(())
 }
@@ -150,7 +149,7 @@ fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
 fn plain(name: &str) -> Result<&str, ApiError> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     let is_name = (1..=253).contains(&name.len()) && name.chars().all(fits) && !name.contains("..");
-    if is_name && name != "." { Ok(name) } else { Err(ApiError::invalid_parameter("That is no name of Kubernetes")) }
+    if is_name && name != "." { Ok(name) } else { Err(ApiError::invalid_parameter("That isn't a valid Kubernetes name")) }
 }
 
 /// A question without a body.
@@ -173,7 +172,7 @@ async fn objects(
     request: Request,
 ) -> Result<Response, ApiError> {
     let visit = Visit::begin(&looking, &(namespace, name), &request)?;
-    let kind = kinds::find(&kind).ok_or_else(|| ApiError::invalid_parameter("The page knows no such kind"))?;
+    let kind = kinds::find(&kind).ok_or_else(|| ApiError::invalid_parameter("The page doesn't know this kind"))?;
     let body = visit.read(question(kind.list(&within.namespace)?)?).await?;
     let seen =
         kind.seen(&body).ok_or_else(|| ApiError::unavailable("The cluster's API server answered with no list"))?;

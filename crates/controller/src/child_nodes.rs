@@ -36,16 +36,16 @@ pub fn add(nodes: &mut BTreeMap<String, ChildNode>, node: &Node) -> Result<(), S
     let (name, described) = (node.name_any(), describe(node));
     let bytes = size(&name, &described);
     if bytes > LARGEST {
-        return Err(format!("the API server tells of a node with more than {LARGEST} bytes of labels and taints"));
+        return Err(format!("the API server returned a node with more than {LARGEST} bytes of labels and taints"));
     }
     let large = |(of, node): &(&String, &ChildNode)| **of != name && size(of, node) > LARGE;
     if bytes > LARGE && nodes.iter().filter(large).count() >= FEW {
         return Err(format!(
-            "the API server tells of more than {FEW} nodes with more than {LARGE} bytes of labels and taints"
+            "the API server returned more than {FEW} nodes with more than {LARGE} bytes of labels and taints"
         ));
     }
     if nodes.len() >= MOST && !nodes.contains_key(&name) {
-        return Err(format!("the API server tells of more than {MOST} nodes"));
+        return Err(format!("the API server returned more than {MOST} nodes"));
     }
     nodes.insert(name, described);
     Ok(())

@@ -272,7 +272,7 @@ impl Run {
         let version = client
             .apiserver_version()
             .await
-            .map_err(|e| format!("the API server doesn't say its version: {}", way::why(&e)))?;
+            .map_err(|e| format!("the API server doesn't report its version: {}", way::why(&e)))?;
         let jwks = self
             .lead(&client)
             .await
@@ -284,7 +284,7 @@ impl Run {
         match &self.way_in {
             WayIn::Provider(provider) => {
                 let access = provider.access(&self.plan).await.map_err(|e| e.to_string())?;
-                access.ok_or_else(|| "the API server's credentials aren't there yet".into())
+                access.ok_or_else(|| "the API server has no credentials yet".into())
             }
             WayIn::Secret(client, secret, since) => import::access(client, &self.plan.id, secret, since.as_ref()).await,
         }

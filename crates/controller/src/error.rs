@@ -33,7 +33,7 @@ pub enum Error {
         why: String,
     },
     /// Something of this name is there already, and is somebody else's.
-    #[error("{what} is there and isn't cluster {cluster}'s; delete or rename it, or give the cluster another name")]
+    #[error("{what} exists and isn't cluster {cluster}'s; delete or rename it, or give the cluster another name")]
     Taken {
         /// The object.
         what: String,

@@ -57,7 +57,7 @@ async fn is_gone(ctx: &Context, id: &ClusterId) -> bool {
     match api.get_metadata_opt(&id.name).await {
         Ok(found) => found.is_none(),
         Err(error) => {
-            tracing::warn!(resource = %id, %error, "asking whether a cluster without a resource has one");
+            tracing::warn!(resource = %id, %error, "checking whether a cluster has a resource");
             false
         }
     }

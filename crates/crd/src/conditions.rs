@@ -109,7 +109,7 @@ pub enum Health {
 /// Builds the three conditions for `health`. A condition whose status didn't change keeps its `lastTransitionTime`.
 pub fn conditions(health: &Health, generation: Option<i64>, now: &Time, old: &[Condition]) -> Vec<Condition> {
     let (ready, reconciling, stalled, reason, message) = match health {
-        Health::Ready => ("True", "False", "False", Reason::Ready, "everything is as the spec asks"),
+        Health::Ready => ("True", "False", "False", Reason::Ready, "ready"),
         Health::Noted(r, m) => ("True", "False", "False", *r, m.as_str()),
         Health::Progressing(r, m) => ("False", "True", "False", *r, m.as_str()),
         Health::Stalled(r, m) => ("False", "False", "True", *r, m.as_str()),

@@ -22,7 +22,7 @@ pub fn read(text: &str) -> Result<Kubeconfig, String> {
     let mut user = user.ok_or_else(|| format!("it has no user {name}"))?;
     if let Some(field) = reaches_out(&cluster, &user) {
         return Err(format!(
-            "its {field} makes whoever uses it run a program or read a file; give certificates, keys and tokens in it \
+            "its {field} would run a program or read a file; embed certificates, keys and tokens instead \
              (kubectl config view --raw --minify --flatten)"
         ));
     }

@@ -53,14 +53,13 @@ pub async fn guard(State(names): State<Names>, request: Request, next: Next) -> 
     let hosts = request.headers().get_all(header::HOST);
     if let Some(other) = hosts.iter().find(|host| !host.to_str().is_ok_and(|host| names.take(host))) {
         let text = format!(
-            "Requests to {} are refused here: a page of a stranger's could have made its name lead to this address. If it is a name of \
-             yours, give it as --allow-host (chart: api.hosts), or have signatures checked (api.auth=strict).",
+            "Requests to {} are refused: another site could have pointed its name at this address. If the name is yours, allow it with --allow-host (chart: api.hosts), or turn on signatures (api.auth=strict).",
             String::from_utf8_lossy(other.as_bytes())
         );
         return ApiError::access_denied(text).into_response();
     }
     if changes(request.method()) && is_from_elsewhere(request.headers()) {
-        return ApiError::access_denied("Requests of other sites' pages are refused.").into_response();
+        return ApiError::access_denied("Requests from other sites' pages are refused.").into_response();
     }
     next.run(request).await
 }

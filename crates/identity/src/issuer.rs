@@ -127,7 +127,7 @@ fn verify(token: &str, keys: &str, issuer: &str, audience: &str) -> Result<Claim
             ErrorKind::InvalidAudience => format!("the token isn't for {audience}"),
             ErrorKind::InvalidSignature => "the token's signature is wrong".to_owned(),
             ErrorKind::InvalidAlgorithm => "the token is signed by another algorithm than the cluster's key".to_owned(),
-            _ => format!("the token isn't good: {e}"),
+            _ => format!("the token is invalid: {e}"),
         })
     })
 }

@@ -57,7 +57,7 @@ async fn user(desk: &Desk, namespace: &str, name: &str, token: &str) -> Result<U
 /// The user, unless an instance of EC2 is meant.
 fn no_instance(user: User, who: &Principal) -> Result<User, Refusal> {
     if user.name.contains(INSTANCE) {
-        let why = format!("{} is a role of nodes, and nodes have certificates of their own here", who.identity);
+        let why = format!("{} is a node role, and nodes sign in with certificates of their own", who.identity);
         return Err(Refusal::new(why));
     }
     Ok(user)

@@ -115,7 +115,7 @@ fn assume(
     let target = self::role(target)?;
     if !sts::within_reach(desk, &target, &role.account) {
         return Err(Refusal::new(format!(
-            "role {target} is another account's and has no trust policy, so that it trusts nobody"
+            "role {target} of another account has no trust policy, so it trusts nobody"
         )));
     }
     let (by, root) = (role.to_string(), format!("arn:aws:iam::{}:root", role.account));

@@ -49,7 +49,7 @@ pub enum SecretsError {
     Kubernetes(String, Box<kube::Error>),
     /// The Secret isn't one of ours.
     #[error(
-        "Secret {0}/{SECRET} has no {1}; delete it to have it made anew, and then the clusters that know the old one"
+        "Secret {0}/{SECRET} has no {1}; delete it so that k3eks recreates it, then delete the clusters that trust the old one"
     )]
     Incomplete(String, &'static str),
     /// Certificates can't be made.

@@ -129,7 +129,7 @@ fn asks(desk: &Desk, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
     if !asks {
         tracing::warn!(
             resource = format!("{namespace}/{name}"),
-            "somebody else than the cluster's API server asked a webhook"
+            "a client other than the cluster's API server called a webhook"
         );
     }
     asks

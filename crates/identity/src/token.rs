@@ -103,7 +103,7 @@ pub fn of_a_stranger(
     let date = basic_time(date).ok_or_else(|| Refusal::new("the token has no date"))?;
     let age = Timestamp::try_from(now).unwrap_or(Timestamp::MAX).duration_since(date);
     if age > SignedDuration::from_secs(LIFE.as_secs().cast_signed()) || age < SignedDuration::from_mins(-5) {
-        return Err(Refusal::new("the token has expired, or isn't good yet"));
+        return Err(Refusal::new("the token has expired, or isn't valid yet"));
     }
     Ok(Some(query.to_owned()))
 }
@@ -170,7 +170,7 @@ fn check_query(query: &str) -> Result<(), Refusal> {
                 return Err(Refusal::new("the token's URL has another action than GetCallerIdentity"));
             }
             "x-amz-expires" if seconds(&value).is_none_or(|n| n > LIFE.as_secs()) => {
-                return Err(Refusal::new("the token's URL is good for longer than 15 minutes"));
+                return Err(Refusal::new("the token's URL is valid for longer than 15 minutes"));
             }
             "x-amz-signedheaders" => signed = value,
             _ => {}

@@ -37,7 +37,7 @@ pub enum VisitError {
     #[error("{0}")]
     Away(#[from] Refusal),
     /// As many others ask as may at once.
-    #[error("too many ask clusters at once; try again")]
+    #[error("too many requests to clusters at once; try again")]
     Busy,
     /// What was brought is no token.
     #[error("the token must be one of `aws eks get-token`")]

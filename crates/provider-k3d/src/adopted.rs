@@ -19,7 +19,7 @@ const ORDERED: ClientVersion = ClientVersion { major_version: 1, minor_version: 
 /// # Errors
 /// [`Error::Unavailable`]; [`Error::Engine`] where there is no such cluster.
 pub async fn access(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<Option<Access>, Error> {
-    let doing = format!("adopting k3d's cluster {name} as {}", plan.id);
+    let doing = format!("importing k3d cluster {name} as {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
     let server = names::server(name);
     let look = async |container: &str| engine::inspect(&docker, container).await.map_err(failed(&doing));
@@ -70,7 +70,7 @@ fn stays_second(other: &str, own: Option<&str>, version: ClientVersion) -> bool 
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn release(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<(), Error> {
     let Some(network) = k3d.joined() else { return Ok(()) };
-    let doing = format!("letting go of k3d's cluster {name}, adopted as {}", plan.id);
+    let doing = format!("releasing k3d cluster {name}, imported as {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
     let server = names::server(name);
     let Some(seen) = engine::inspect(&docker, &server).await.map_err(failed(&doing))? else { return Ok(()) };

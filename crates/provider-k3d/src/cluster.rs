@@ -47,7 +47,7 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
     images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
     images::helpers(k3d, &docker, plan).await;
     within(k3d.settings.limits.create, &doing, async {
-        progress.tell(2, 4, "looking for what an earlier attempt left");
+        progress.tell(2, 4, "cleaning up after an earlier attempt");
         recover_all(k3d, &docker, plan).await?;
         match left(k3d, &docker, plan).await? {
             Left::Running => {
@@ -249,7 +249,7 @@ async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Er
     // Without its balancer nobody ever reached it.
     let began = |seen: &Option<ContainerInspectResponse>| seen.as_ref().is_some_and(|seen| !never_ran(seen));
     let nothing = if servers.is_empty() || !found.iter().skip(plan.servers).all(began) {
-        Some("it isn't whole".to_owned())
+        Some("it is incomplete".to_owned())
     } else {
         let other = servers.iter().find_map(|seen| image(seen).filter(|image| *image != plan.image));
         other.map(|other| format!("its servers have {other}, not {}", plan.image))
@@ -279,7 +279,7 @@ async fn keep_data(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, why: &str) ->
         return Ok(());
     }
     let why = format!(
-        "there are containers of a cluster {name} that was in use, and {why}; set the spec to what it was (kubernetesVersion, controlPlane.servers), or remove it with its data: k3d cluster delete {name}"
+        "containers of a cluster {name} that was in use exist, and {why}; set the spec back (kubernetesVersion, controlPlane.servers), or remove it with its data: k3d cluster delete {name}"
     );
     Err(Error::Engine { doing, why })
 }
@@ -343,7 +343,7 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progres
         };
         let heard = |line: &str| {
             if line.contains("Injecting records") {
-                progress.tell(4, 4, "telling the cluster's DNS about its hosts");
+                progress.tell(4, 4, "adding hosts to the cluster's DNS");
             }
         };
         let equipped = rejoin::equip(docker, &name, plan, place.as_ref().map(|(_, all)| all.as_slice()));

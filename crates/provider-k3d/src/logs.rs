@@ -34,7 +34,7 @@ pub async fn says_since(
             last = line.trim().chars().take(300).collect();
         }
     }
-    Err(Error::Engine { doing: doing(), why: format!("it ended; its last words: {last}") })
+    Err(Error::Engine { doing: doing(), why: format!("it ended; its last log line: {last}") })
 }
 
 /// Whether the container ever said `text`, in lower case; `None` where Docker has nothing of what it said, or no such container.

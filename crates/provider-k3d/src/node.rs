@@ -40,7 +40,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// What `server` tells; `None` where it isn't a server of k3d's.
+    /// What `server` tells; `None` where it isn't a k3d server.
     pub fn of(server: &ContainerInspectResponse) -> Option<Self> {
         let name = server.name.as_deref()?.trim_start_matches('/');
         let config = server.config.as_ref()?;

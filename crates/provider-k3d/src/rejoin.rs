@@ -60,12 +60,12 @@ pub async fn possible(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<
     let balancer = names::balancer(&name);
     let why = if missing * 2 > plan.servers {
         format!(
-            "{missing} of {} servers are gone with their data, and the others are no majority: delete the resource and create it again",
+            "{missing} of {} servers are gone with their data, and the others have no majority: delete the resource and create it again",
             plan.servers
         )
     } else if engine::inspect(docker, &balancer).await.map_err(failed(&doing))?.is_none() {
         format!(
-            "container {balancer}, by which everybody reaches the servers, was removed and can't be made anew: save what you need from the servers, delete the resource and create it again"
+            "the load balancer container {balancer} was removed and can't be recreated: save what you need from the servers, delete the resource and create it again"
         )
     } else {
         return Ok(());
@@ -96,7 +96,7 @@ pub async fn missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(
     let name = k3d.name_of(&plan.id);
     let hosts = dns::hosts(docker, &names::servers(&name, plan.servers)).await?;
     for server in missing {
-        tracing::warn!(cluster = %plan.id, server, "a server is gone; it is made anew and joins the others");
+        tracing::warn!(cluster = %plan.id, server, "a server is gone; recreating it to join the others");
         let begun = engine::now(docker, &doing).await?;
         join(docker, &server, &other, &seen, plan).await?;
         let waiting = format!("waiting for server {server} to join the others of cluster {}", plan.id);
@@ -159,8 +159,8 @@ async fn join(
     seen: &ContainerInspectResponse,
     plan: &ClusterPlan,
 ) -> Result<(), Error> {
-    let doing = format!("making server {server} of cluster {} anew", plan.id);
-    let unfit = || Error::Engine { doing: doing.clone(), why: format!("{other} isn't a server of k3d's") };
+    let doing = format!("recreating server {server} of cluster {}", plan.id);
+    let unfit = || Error::Engine { doing: doing.clone(), why: format!("{other} isn't a k3d server") };
     let body = twin(seen, server, other).ok_or_else(unfit)?;
     let mut files = scripts(docker, other).await?;
     files.extend(plan.server.files.iter().map(File::from));

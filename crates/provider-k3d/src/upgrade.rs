@@ -173,7 +173,7 @@ async fn replace(
     plan: &ClusterPlan,
     doing: &str,
 ) -> Result<(), Error> {
-    let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a server of k3d's") };
+    let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a k3d server") };
     let body = successor(old, &plan.image).ok_or_else(unfit)?;
     let mut files = scripts(docker, &old_name(server)).await?;
     files.extend(plan.server.files.iter().map(archive::File::from));

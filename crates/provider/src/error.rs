@@ -15,7 +15,7 @@ pub enum Retry {
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// The engine (Docker) can't be reached.
-    #[error("{engine} can't be reached while {doing}: {why}; start it, work goes on by itself when it answers")]
+    #[error("{engine} can't be reached while {doing}: {why}; start it, and k3eks continues when it answers")]
     Unavailable {
         /// Which engine.
         engine: &'static str,
@@ -34,9 +34,9 @@ pub enum Error {
         /// The known ones, joined.
         known: String,
     },
-    /// The image can't be had.
+    /// The image is unavailable.
     #[error(
-        "image {image} can't be had for {what}: {why}; pull or load it (docker pull {image}), or point the version at another image"
+        "image {image} is unavailable for {what}: {why}; pull or load it (docker pull {image}), or point the version at another image"
     )]
     ImageUnavailable {
         /// The image.
@@ -55,7 +55,7 @@ pub enum Error {
         range: String,
     },
     /// Work took longer than its limit.
-    #[error("{doing} took longer than {seconds} s and was given up; it is tried again")]
+    #[error("{doing} took longer than {seconds} s; k3eks retries")]
     Timeout {
         /// What was being done.
         doing: String,
@@ -72,7 +72,7 @@ pub enum Error {
     },
     /// Pods that hold a node.
     #[error(
-        "draining node {node} failed: PodEvictionFailure: these pods didn't go within {seconds} s: {pods}; loosen their PodDisruptionBudgets, or force the update"
+        "draining node {node} failed: PodEvictionFailure: these pods weren't evicted within {seconds} s: {pods}; loosen their PodDisruptionBudgets, or force the update"
     )]
     PodsStay {
         /// The node.

@@ -100,7 +100,7 @@ pub async fn audit(
     let visit = Visit::begin(&looking, &at, &request)?;
     let applied = visit.cluster.status.as_ref().and_then(|status| status.applied.as_ref());
     let name = applied.map(|applied| applied.name.as_str()).filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| ApiError::invalid_state("The cluster's servers aren't of k3eks' making"))?;
+    let name = name.ok_or_else(|| ApiError::invalid_state("k3eks didn't create the cluster's servers"))?;
     let mut question =
         question(format!("/api/v1/nodes/k3d-{}-server-{server}/proxy/logs/k3eks/audit.log", plain(name)?))?;
     let tail = header::HeaderValue::from_str(&format!("bytes=-{TAIL}")).map_err(ApiError::internal)?;

@@ -57,7 +57,7 @@ impl Accounts {
             return Ok(());
         }
         let text = format!(
-            "clusters of namespace {namespace} may not be of account {account}; make it in a namespace of that account, or have this operator started with --namespace-account {namespace}={account} (chart: operator.accounts)"
+            "namespace {namespace} may not use account {account}; create the cluster in a namespace of that account, or start the operator with --namespace-account {namespace}={account} (chart: operator.accounts)"
         );
         Err(Problem::stalled(Reason::InvalidSpec, text))
     }

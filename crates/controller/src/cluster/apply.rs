@@ -111,7 +111,7 @@ async fn release(cluster: &EKSClusterConfig, plan: Option<ClusterPlan>, ctx: &Co
         && let Err(error) = provider.release_cluster(&plan).await
     {
         // It isn't ours: that something of it can't be put back must not hold the resource.
-        tracing::warn!(cluster = %plan.id, %error, "letting go of an imported cluster");
+        tracing::warn!(cluster = %plan.id, %error, "releasing an imported cluster");
     }
     finish(cluster, ctx).await
 }
@@ -152,7 +152,7 @@ fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {
         if ended.is_ok()
             && let Err(error) = server_keys::shows(&resource, &owner).await
         {
-            tracing::warn!(cluster = %plan.id, %error, "the identity service isn't told yet that the servers show who they are");
+            tracing::warn!(cluster = %plan.id, %error, "the identity service doesn't know yet that the servers authenticate");
         }
         // Another server answers now, with another version and perhaps another address.
         owner.children.answers_again(&plan.id).await;
@@ -179,7 +179,7 @@ async fn configure(
         if let Some(wish) = wish
             && let Err(error) = server_keys::done(cluster, &wish, ctx).await
         {
-            tracing::warn!(cluster = %id, %error, "the keys were changed, but that can't be written down yet");
+            tracing::warn!(cluster = %id, %error, "the keys were changed, but recording that failed");
         }
         ctx.wake.all_of(id);
     };

@@ -29,12 +29,12 @@ pub fn wanted(cluster: &EKSClusterConfig) -> bool {
 /// Why Argo CD can't be told of it, if that is asked for.
 pub fn check(cluster: &EKSClusterConfig, settings: &Settings) -> Result<(), Problem> {
     if wanted(cluster) && settings.argocd_namespace.is_none() {
-        let text = "argocd.register: this operator wasn't told where Argo CD is; start it with --argocd-namespace (chart: operator.argocdNamespace), or set argocd.register to false";
+        let text = "argocd.register needs Argo CD's namespace; start the operator with --argocd-namespace (chart: operator.argocdNamespace), or set argocd.register to false";
         return Err(Problem::stalled(Reason::InvalidSpec, text));
     }
     if wanted(cluster) && known_name(cluster, usual(settings)) == ITSELF {
         let text = format!(
-            "argocd.register: Argo CD calls the cluster that it runs in {ITSELF}; give this cluster another name, or set argocd.register to false"
+            "argocd.register: {ITSELF} is Argo CD's name for its own cluster; give this cluster another name, or set argocd.register to false"
         );
         return Err(Problem::stalled(Reason::NameTaken, text));
     }

@@ -67,7 +67,7 @@ pub async fn keep(cluster: &EKSClusterConfig, seen: &Observed, ctx: &Context) ->
     let said = match tokio::time::timeout(ANSWER, write(client, &wanted)).await {
         Ok(Ok(Ok(()))) => None,
         // Until somebody mends it.
-        Ok(Ok(Err(unread))) => Some((true, format!("{ROLES} can't be read and stays as it is: {unread}"))),
+        Ok(Ok(Err(unread))) => Some((true, format!("{ROLES} can't be read, so it stays unchanged: {unread}"))),
         Ok(Err(error)) => Some((false, text::sentence(&error))),
         Err(_) => Some((false, "the cluster's API server takes too long to answer".to_owned())),
     };

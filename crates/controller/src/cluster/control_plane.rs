@@ -86,7 +86,7 @@ async fn within<T>(cluster: &EKSClusterConfig, work: impl Future<Output = Result
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the API server takes too long to answer".to_owned(),
     };
-    tracing::warn!(cluster = %validate::id(cluster), why, "keeping pods off the servers; it is tried again");
+    tracing::warn!(cluster = %validate::id(cluster), why, "keeping pods off the servers failed; retrying");
     None
 }
 

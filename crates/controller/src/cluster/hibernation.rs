@@ -86,7 +86,7 @@ pub fn at_rest(cluster: &EKSClusterConfig, sleeps: bool, now: &Time) -> Health {
         return Health::Noted(Reason::Stopped, text.into());
     }
     let text = format!(
-        "asleep since {}, because nobody used it for {}; any change of it wakes it, and so does: k3eks wake {name}",
+        "asleep since {}: nobody used it for {}; wake it with: k3eks wake {name}",
         since(cluster, now),
         cluster.spec.hibernate_after.as_deref().unwrap_or("so long"),
     );
@@ -145,7 +145,7 @@ async fn watch(ctx: Arc<Context>) {
                 }
             }
             if ctx.idle.of(&id, &mark, Instant::now()).is_some_and(|idle| idle >= limit) {
-                tracing::info!(cluster = %id, after = cluster.spec.hibernate_after, "nobody uses the cluster; it is stopped until the next change");
+                tracing::info!(cluster = %id, after = cluster.spec.hibernate_after, "nobody uses the cluster; stopping it until the next change");
                 ctx.wake.cluster(&id);
             }
         }

@@ -32,7 +32,7 @@ pub fn source(cluster: &EKSClusterConfig) -> Result<Option<Import>, Problem> {
         return Ok(None);
     }
     if cluster.spec.certificate_authority.is_some() {
-        let text = "certificateAuthority can't be set for an imported cluster: nothing is changed in its servers; leave it out";
+        let text = "certificateAuthority can't be set for an imported cluster, whose servers k3eks never changes; remove the field";
         return Err(Problem::stalled(Reason::InvalidSpec, text));
     }
     let connector = cluster.spec.connector_config.is_some().then(|| format!("{name}{}", keys::CONNECTOR_SUFFIX));
@@ -42,14 +42,14 @@ pub fn source(cluster: &EKSClusterConfig) -> Result<Option<Import>, Problem> {
     // The name becomes a part of a URL, and definitions of before don't check it.
     if !is_object_name(&secret) {
         let text = format!(
-            "kubeconfigSecret {secret:?} isn't a name: give that of a Secret in the cluster's namespace, of lower-case letters, digits, - and ."
+            "kubeconfigSecret {secret:?} isn't a valid name; use the name of a Secret in the cluster's namespace (lower-case letters, digits, - and .)"
         );
         return Err(Problem::stalled(Reason::InvalidSpec, text));
     }
     let written = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
     if secret == name || secret == written {
         let text = format!(
-            "kubeconfigSecret can't be {secret}: Secrets {name} and {written} are written for the cluster; give yours another name"
+            "kubeconfigSecret can't be {secret}: k3eks writes the Secrets {name} and {written}; give yours another name"
         );
         return Err(Problem::stalled(Reason::InvalidSpec, text));
     }
@@ -119,11 +119,11 @@ pub async fn access(client: &Client, id: &ClusterId, secret: &str, since: Option
 fn meant(secret: &Secret, since: Option<&Time>) -> Result<(), &'static str> {
     let Some(since) = since else { return Ok(()) };
     if secret.labels().contains_key(keys::LABEL_CLUSTER) {
-        return Err("is written for another cluster here; give this one its own name");
+        return Err("belongs to another cluster; use a Secret with another name");
     }
     if secret.metadata.creation_timestamp.as_ref().is_some_and(|made| made.0 < since.0) {
         return Err(
-            "is older than the cluster's registration, so that it was meant for another one; delete it and make it anew",
+            "is older than the cluster's registration, so it was meant for another cluster; delete it and create it again",
         );
     }
     Ok(())

@@ -81,7 +81,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let old = cluster.status.as_ref().and_then(|s| s.phase);
     if let Some(twin) = &seen.twin {
         let message = format!(
-            "{twin} has the same account, region and displayName and is older; nothing is done for this resource until one of them is deleted"
+            "{twin} is older and has the same account, region and displayName; this resource waits until one of them is deleted"
         );
         // The other one's end wakes nobody here.
         return held(Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON * 5);
@@ -157,7 +157,7 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
     };
     if servers.is_empty() || outdated || (!begun && seen.task != TaskView::Finished(Work::Create)) {
         let what =
-            if begun { "the cluster's server is gone; making it anew" } else { "Creating: waiting for a free slot" };
+            if begun { "the cluster's server is gone; recreating it" } else { "Creating: waiting for a free slot" };
         let health = Health::Progressing(if begun { Reason::Creating } else { Reason::Queued }, what.into());
         return Decision::new(Next::StartCreate(spec.clone()), phase, health);
     }
@@ -165,7 +165,7 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
         let (reason, what) = if was == Some(Phase::Stopped) {
             (Reason::Updating, "Starting")
         } else if answers {
-            (Reason::Unreachable, "a server of the cluster is gone, the others answer; bringing it back")
+            (Reason::Unreachable, "a server of the cluster is gone; recreating it while the others answer")
         } else {
             (Reason::Unreachable, "the cluster is stopped; starting it")
         };
@@ -312,7 +312,7 @@ fn around(cluster: &EKSClusterConfig, seen: &Observed, phase: Phase, certifying:
 fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let phase = Phase::Deleting;
     if cluster.spec.deletion_protection == Some(true) {
-        let message = "deletion is refused while deletionProtection is true; set it to false to let the deletion go on";
+        let message = "deletion is refused while deletionProtection is true; set it to false to continue";
         let phase = cluster.status.as_ref().and_then(|s| s.phase).unwrap_or(Phase::Active);
         return held(phase, Health::Stalled(Reason::DeletionProtected, message.into()));
     }
@@ -323,17 +323,17 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     }
     if cluster.spec.imported {
         return if seen.nodegroups.is_empty() {
-            Decision::new(Next::Release(seen.plan.as_ref().ok().cloned()), phase, deleting("letting go of the cluster"))
+            Decision::new(Next::Release(seen.plan.as_ref().ok().cloned()), phase, deleting("releasing the cluster"))
         } else {
             Decision::new(Next::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON)
         };
     }
     match &seen.task {
         TaskView::Queued(w) | TaskView::Running(w, _) if *w != Work::Delete => {
-            return Decision::new(Next::Cancel, phase, deleting("stopping what is under way"));
+            return Decision::new(Next::Cancel, phase, deleting("stopping work in progress"));
         }
         TaskView::Stopping(_) => {
-            return Decision::new(Next::Nothing, phase, deleting("stopping what is under way")).after(SOON);
+            return Decision::new(Next::Nothing, phase, deleting("stopping work in progress")).after(SOON);
         }
         TaskView::Queued(_) | TaskView::Running(..) => {
             return Decision::new(Next::Nothing, phase, deleting("removing servers and nodes"));
@@ -354,7 +354,7 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return Decision::new(Next::Finish, phase, deleting(""));
     }
     if seen.provider_name.is_empty() {
-        let message = "the cluster's provider is turned off in this operator; start it with --provider k3d to let the deletion go on";
+        let message = "the cluster's provider is off; start the operator with --provider k3d to continue the deletion";
         return held(phase, Health::Stalled(Reason::ProviderUnavailable, message.into()));
     }
     Decision::new(Next::StartDelete, phase, deleting("removing servers and nodes"))

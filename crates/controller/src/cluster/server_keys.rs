@@ -76,14 +76,14 @@ pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Resu
     let secret = match found(cluster, ctx).await? {
         Some(secret) if !is_owned_by(&secret, cluster.metadata.uid.as_deref()) => {
             return Err(wrong(format!(
-                "Secret {name} is there and isn't this cluster's; it is tried again until that one is gone"
+                "Secret {name} exists and isn't this cluster's; delete or rename it"
             )));
         }
         Some(secret) => secret,
         None if new => make(cluster, ctx).await?,
         None => {
             return Err(wrong(format!(
-                "Secret {name} with their keys is gone, and others would make the cluster's tokens void and its encrypted Secrets unreadable; restore it from a backup"
+                "Secret {name} with their keys is gone; restore it from a backup: new keys would invalidate the cluster's tokens and encrypted Secrets"
             )));
         }
     };

@@ -36,7 +36,7 @@ pub fn target(
     let running = &plan.version;
     if minor(wanted) != minor(running).map(|running| running + 1) {
         let text = format!(
-            "the cluster runs {running} and can't be brought to {wanted}: versions go up one minor version at a time, and never down; set kubernetesVersion to {running} or to the next version"
+            "the cluster runs {running} and can't change to {wanted}: upgrades go one minor version at a time, and never back; set kubernetesVersion to {running} or to the next version"
         );
         return Some(Err(Problem::stalled(Reason::InvalidSpec, text)));
     }
@@ -61,7 +61,7 @@ pub fn groups_first(
     }
     let (running, wanted) = (&plan.version, &target.version);
     let text = format!(
-        "the cluster can't be brought to {wanted}: the node groups {} must run {running} first, as the cluster does; set their version to {running}, or kubernetesVersion back to {running}",
+        "the cluster can't be upgraded to {wanted}: the node groups {} must run {running} first, as the cluster does; set their version to {running}, or kubernetesVersion back to {running}",
         behind.join(", ")
     );
     Err(Problem::stalled(Reason::InvalidSpec, text))
@@ -87,7 +87,7 @@ pub fn validate(
     let provider = provider.ok_or_else(|| {
         Problem::stalled(
             Reason::ProviderUnavailable,
-            "the cluster's provider k3d is turned off in this operator; start it with --provider k3d, or make a new resource with provider: metadata",
+            "provider k3d is off; start the operator with --provider k3d, or create a new resource with provider: metadata",
         )
     })?;
     endpoint_access::check(cluster)?;

@@ -133,7 +133,7 @@ fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> Verdict {
 async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> Result<Verdict, kube::Error> {
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     let Some(mut found) = api.get_opt(name).await? else {
-        let text = format!("The cluster has no Deployment {NAMESPACE}/{name}; its node image doesn't bring it along");
+        let text = format!("The cluster has no Deployment {NAMESPACE}/{name}; its node image doesn't include it");
         return Ok(impaired("K8sResourceNotFound", text, vec![format!("{NAMESPACE}/{name}")]));
     };
     let present = found.spec.as_ref().and_then(|s| s.replicas);

@@ -21,7 +21,7 @@ impl Kind for CertificateAuthority {
 
     async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
         if !self.is_of(cluster) {
-            let message = "certificateAuthorityId isn't that of the cluster; leave the field out: the operator sets it";
+            let message = "certificateAuthorityId isn't the cluster's; remove the field: the operator sets it";
             return Ok(Verdict::Refused(message.into()));
         }
         if let Some(refused) = keyed(self, ctx).await? {
@@ -29,10 +29,10 @@ impl Kind for CertificateAuthority {
         }
         let runs = ctx.providers.of(cluster).is_some_and(|provider| provider.has_api_server());
         if cluster.spec.imported || !runs {
-            let why = if cluster.spec.imported { "is imported" } else { "is a record behind which nothing runs" };
+            let why = if cluster.spec.imported { "is imported" } else { "is recorded only" };
             let (secret, cluster) = (self.secret_name(), cluster.name_any());
             let message = format!(
-                "its key and certificate are in Secret {secret}, but cluster {cluster} {why}: nothing can be made to trust it; delete this resource"
+                "its key and certificate are in Secret {secret}, but cluster {cluster} {why}: no server can trust it; delete this resource"
             );
             return Ok(Verdict::Refused(message));
         }

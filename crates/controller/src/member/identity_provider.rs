@@ -17,14 +17,14 @@ impl Kind for IdentityProviderConfig {
         }
         if !server::is_structured(&plan.version) {
             return Ok(Verdict::Refused(format!(
-                "the API server of Kubernetes {} can't be told of identity providers while it runs; bring the cluster to 1.30 or later",
+                "the API server of Kubernetes {} can't take identity providers while it runs; upgrade the cluster to 1.30 or later",
                 plan.version
             )));
         }
         if seen.configured == Some(true) {
             return Ok(Verdict::Working);
         }
-        let message = "The API server hasn't been told of the identity provider yet".to_owned();
+        let message = "The API server doesn't know the identity provider yet".to_owned();
         let code = "ClusterUnreachable".to_owned();
         Ok(Verdict::Impaired(vec![MemberIssue { code, message, ..MemberIssue::default() }]))
     }

@@ -69,8 +69,7 @@ fn of_own_account(role: &str, account: &str) -> Verdict {
         return Verdict::Record;
     }
     Verdict::Refused(format!(
-        "roleArn {role} isn't a role of the cluster's account {account}, and pods don't get it; \
-         set spec.roleArn to one that is, and the other account's as spec.targetRoleArn"
+        "roleArn {role} isn't a role of the cluster's account {account}, so pods don't get it; set spec.roleArn to a role of that account and spec.targetRoleArn to the other account's"
     ))
 }
 

@@ -38,7 +38,7 @@ pub async fn drain(client: &Client, names: &[String], patience: Patience) -> Res
     if drained.is_err() {
         for name in names {
             if let Err(error) = cordon(&nodes, name, false).await {
-                tracing::warn!(node = name, %error, "a node that isn't drained can't be given pods again");
+                tracing::warn!(node = name, %error, "uncordoning a node failed");
             }
         }
     }
@@ -128,7 +128,7 @@ async fn evict(client: &Client, pod: &Pod) -> Result<bool, Error> {
         Err(error) if missing(&error) => Ok(true),
         // A budget holds it for now, or two do, or somebody's webhook: it may be let go later.
         Err(error @ kube::Error::Api(_)) => {
-            tracing::debug!(pod = name(pod), error = text::sentence(&error), "a pod doesn't go yet");
+            tracing::debug!(pod = name(pod), error = text::sentence(&error), "a pod can't be evicted yet");
             Ok(false)
         }
         Err(error) => Err(failed(format!("evicting pod {}", name(pod)))(error)),

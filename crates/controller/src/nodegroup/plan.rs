@@ -69,7 +69,7 @@ pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
     // Before anything is said of it that would be a claim to the name.
     if let Some(twin) = &seen.twin {
         let message = format!(
-            "Nodegroup {twin} has the same nodegroupName in the same cluster and is older; nothing is done for this resource until one of them goes"
+            "Nodegroup {twin} is older and has the same nodegroupName in the same cluster; this resource waits until one of them is deleted"
         );
         // The other one's end wakes nobody here.
         return Decision::new(Next::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON);
@@ -137,7 +137,7 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
             return act(Next::Nothing, working(if begun { Reason::Updating } else { Reason::Creating }, message));
         }
         TaskView::Stopping(_) => {
-            return act(Next::Nothing, working(Reason::Updating, "stopping what is under way".into()));
+            return act(Next::Nothing, working(Reason::Updating, "stopping work in progress".into()));
         }
         TaskView::Failed(_, error @ Error::PodsStay { .. })
             if seen.rolling.is_some_and(|r| !r.again && !r.force) && seen.reported =>
@@ -203,7 +203,7 @@ fn roll(
     phase: Phase,
 ) -> Plan {
     let working = |message: String| Health::Progressing(Reason::Updating, message);
-    let done = format!("{} of {} nodes are as they should be", fresh.len(), spec.desired);
+    let done = format!("{} of {} nodes are up to date", fresh.len(), spec.desired);
     let surplus = (fresh.len() + outdated.len()).saturating_sub(spec.desired);
     if surplus == 0 {
         let count = spec.desired + rolling.surge.min(outdated.len()) - fresh.len() - outdated.len();

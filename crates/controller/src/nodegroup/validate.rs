@@ -33,7 +33,7 @@ pub fn validate(
     let invalid = |message: String| Problem::stalled(Reason::InvalidSpec, message);
     if cluster.spec.imported {
         return Err(invalid(format!(
-            "cluster {} is imported, and its nodes are whoever's made it; delete this node group",
+            "cluster {} is imported, so k3eks doesn't manage its nodes; delete this node group",
             cluster.name_any()
         )));
     }

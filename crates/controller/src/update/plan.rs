@@ -29,7 +29,7 @@ impl Target {
 /// How the update ended; `None` while it is under way.
 pub fn plan(update: &Update, target: Option<&Target>) -> Option<UpdateStatus> {
     let Some(target) = target else {
-        return Some(failed("Unknown", "what was to be changed doesn't exist any more"));
+        return Some(failed("Unknown", "the resource to update no longer exists"));
     };
     if target.observed < update.spec.generation {
         return None;

@@ -11,7 +11,7 @@ pub enum StoreError {
     #[error("an object with this name exists already")]
     Exists,
     /// Somebody else changed the object at the same time.
-    #[error("the resource was changed by others at the same time, again and again; try again")]
+    #[error("others kept changing the resource at the same time; try again")]
     Conflict,
     /// There is no such object.
     #[error("the object is gone")]

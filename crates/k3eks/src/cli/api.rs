@@ -175,13 +175,11 @@ impl Options {
             format!("whoever asks from {} or this host", all.join(", "))
         };
         tracing::warn!(
-            "permissive: no signature is checked; {who} rules all clusters and gets their kubeconfigs; --auth strict (chart: api.auth) \
-             ends that"
+            "permissive: signatures aren't checked; {who} controls all clusters and can read their kubeconfigs; --auth strict (chart: api.auth) ends that"
         );
         if self.identity.well_known_keys {
             tracing::warn!(
-                "permissive: whoever reaches a child's API server, its own pods and other clusters' included, signs in with the keys that \
-                 everybody knows; --well-known-keys=false (chart: identity.wellKnownKeys) ends that"
+                "permissive: whoever reaches a child's API server, its own pods and other clusters' included, can sign in with well-known keys; --well-known-keys=false (chart: identity.wellKnownKeys) ends that"
             );
         }
     }

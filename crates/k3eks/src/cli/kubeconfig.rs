@@ -36,7 +36,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let cluster = options.which.find(&client).await?;
     let text = read(&client, &cluster, options.internal).await?;
     if let Some(why) = at_rest(&cluster) {
-        eprintln!("note: nothing answers there now: {} is {why}", cluster.name_any());
+        eprintln!("note: the cluster doesn't answer now: {} is {why}", cluster.name_any());
     }
     let Some(file) = options.merge else {
         return std::io::stdout().write_all(text.as_bytes()).context("writing the kubeconfig");
@@ -45,7 +45,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let owner = format!("{}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any());
     let context = merge(&file, &text, &owner)?;
     let context = text::fit(&context, text::MESSAGE);
-    println!("{} has the context {context} now, and it is the current one", file.display());
+    println!("{} has the context {context}, which is now the current one", file.display());
     if let Some(others) = std::env::var_os("KUBECONFIG").filter(|others| !names(others, &file)) {
         let (file, others) = (file.display(), others.display());
         eprintln!(

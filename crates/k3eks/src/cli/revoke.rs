@@ -29,7 +29,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("revoking sessions of the installation in {namespace} (--namespace names another)"))?;
     if options.all {
-        println!("all sessions that were begun until now end within 5 seconds");
+        println!("all sessions that began before now end within 5 seconds");
     }
     for identity in &options.identities {
         let (what, keep) = if identity.starts_with("arn:") {
@@ -38,7 +38,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             ("access key ", "remove that key")
         };
         println!(
-            "sessions of {what}{identity} that were begun until now end within 5 seconds, if there are any; to keep it from new ones, {keep}"
+            "sessions of {what}{identity} that began before now end within 5 seconds, if there are any; to keep it from new ones, {keep}"
         );
     }
     Ok(())

@@ -34,9 +34,9 @@ pub fn completion(command: &Command, options: &Completion) -> anyhow::Result<()>
     let (name, mut text) = (command.get_name(), Vec::new());
     let shell = options.shell.to_string();
     let shells = Shells::builtins();
-    let completer = shells.completer(&shell).with_context(|| format!("nothing is known of {shell}"))?;
-    completer.write_registration(ASKED, name, name, name, &mut text).context("writing what the shell is to know")?;
-    io::stdout().write_all(&text).context("writing what the shell is to know")
+    let completer = shells.completer(&shell).with_context(|| format!("shell {shell} isn't supported"))?;
+    completer.write_registration(ASKED, name, name, name, &mut text).context("writing the completion script")?;
+    io::stdout().write_all(&text).context("writing the completion script")
 }
 
 /// Prints a manual page.

@@ -82,7 +82,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     match cluster.status.as_ref().and_then(|status| status.phase) {
         Some(Phase::Active | Phase::Updating) => {}
         phase => bail!(
-            "cluster {name} is {}, and can be verified once it is Active: k3eks status says how far it is",
+            "cluster {name} is {}, and can be verified once it is Active: k3eks status shows its progress",
             phase.map_or("not begun", |phase| phase.as_str())
         ),
     }
@@ -97,12 +97,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     gone?;
     if options.json {
         let all = serde_json::json!({"cluster": name, "seconds": begun.elapsed().as_secs(), "checks": findings});
-        println!("{}", serde_json::to_string_pretty(&all).context("writing what was found")?);
+        println!("{}", serde_json::to_string_pretty(&all).context("writing the results")?);
     }
     match findings.iter().filter(|finding| finding.fails()).count() {
         0 => Ok(()),
-        1 => bail!("one of {} checks of cluster {name} doesn't hold", findings.len()),
-        wrong => bail!("{wrong} of {} checks of cluster {name} don't hold", findings.len()),
+        1 => bail!("one of {} checks of cluster {name} failed", findings.len()),
+        wrong => bail!("{wrong} of {} checks of cluster {name} failed", findings.len()),
     }
 }
 

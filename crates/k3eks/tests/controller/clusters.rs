@@ -48,7 +48,7 @@ async fn a_cluster_becomes_active_and_says_so_everywhere() {
         let events = bed.all("Event").await;
         let notes: Vec<&str> = events.iter().filter(|e| e["regarding"]["name"] == "demo").map(|e| e["note"].as_str().unwrap()).collect();
         assert!(notes.len() > 2 && notes.windows(2).all(|pair| pair[0] != pair[1]), "{notes:?}");
-        assert_eq!(notes.last(), Some(&"Active: everything is as the spec asks"), "{notes:?}");
+        assert_eq!(notes.last(), Some(&"Active: ready"), "{notes:?}");
         assert!(events.iter().all(|e| e["series"].is_null()), "{events:?}");
     })
     .await;
@@ -166,7 +166,7 @@ async fn the_next_version_is_an_upgrade_that_fails_once_and_is_asked_for_again()
         bed.world.fail("upgrade_cluster", vec![refused()]);
         bed.cluster("demo", json!({"kubernetesVersion": "1.35"})).await;
         let message = bed.reason("EKSClusterConfig", "demo", "UpgradeFailed").await;
-        assert!(message.contains("the cluster runs 1.34 as before") && message.contains("bad moment"), "{message}");
+        assert!(message.contains("the cluster still runs 1.34") && message.contains("bad moment"), "{message}");
         let cluster = bed.phase("EKSClusterConfig", "demo", "Active").await;
         assert_eq!(cluster["status"]["version"], "1.34", "the version that runs");
         bed.cluster("demo", json!({"kubernetesVersion": "1.34"})).await;

@@ -178,7 +178,7 @@ async fn nobody_is_let_read_a_secret_that_only_has_the_name_of_a_clusters() {
         secrets.create(&PostParams::default(), &theirs).await.unwrap();
         bed.cluster("demo", json!({})).await;
         let why = bed.reason("EKSClusterConfig", "demo", "NameTaken").await;
-        assert!(why.contains("demo-kubeconfig is there and isn't cluster demo's"), "{why}");
+        assert!(why.contains("demo-kubeconfig exists and isn't cluster demo's"), "{why}");
         let cluster = bed.get("EKSClusterConfig", "demo").await.unwrap();
         assert_eq!(cluster["status"]["kubeconfigSecret"], Value::Null, "{}", cluster["status"]);
         assert!(roles.get_opt("demo-kubeconfig").await.unwrap().is_none(), "there is leave to read it");

@@ -93,7 +93,7 @@ fn a_cluster_that_nobody_uses_sleeps_and_comes_back_as_it_was() {
     assert_eq!(bed.running(), 0);
     bed.wait_words("eks/drowsy", "Sleeping", "k3eks wake drowsy", SOON);
     let since = bed.get("eks/drowsy", "{.status.hibernatedSince}");
-    bed.wait_words("eks/drowsy", "Sleeping", &format!("asleep since {since}, because nobody used it for 20s"), SOON);
+    bed.wait_words("eks/drowsy", "Sleeping", &format!("asleep since {since}: nobody used it for 20s"), SOON);
     bed.wait_words("ng/workers", "Sleeping", "the cluster is asleep", SOON);
     let wake = || run_k3eks(&bed, &["wake", "drowsy", "--namespace", &bed.namespace]);
     assert!(wake().contains("comes back"));

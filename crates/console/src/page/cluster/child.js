@@ -67,9 +67,9 @@ function childWords(cluster, status, said) {
 
 /** Why a cluster can't be asked at all; nothing where it can. */
 function unasked({ summary, status }) {
-  if (status?.applied?.provider === 'metadata') return 'This cluster is a record only: nothing runs that could be looked at.';
-  if (status?.hibernated) return 'The cluster sleeps. Wake it to look into it.';
-  if (summary.phase === 'Stopped') return 'The cluster is stopped. Start it to look into it.';
+  if (status?.applied?.provider === 'metadata') return 'This cluster is recorded only: nothing runs.';
+  if (status?.hibernated) return 'The cluster sleeps. Wake it first.';
+  if (summary.phase === 'Stopped') return 'The cluster is stopped. Start it first.';
   if (!summary.endpoint || ['Creating', 'Deleting'].includes(summary.phase)) return 'The cluster isn’t up, so there is nothing to look at.';
   if (!globalThis.crypto?.subtle) return 'Looking into a cluster needs HTTPS or localhost: over plain HTTP from another machine, browsers sign nothing.';
   return null;

@@ -76,7 +76,7 @@ pub async fn adopt(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context
     if write(&secret, ctx).await? {
         return publish(&made, ctx).await;
     }
-    let why = format!("Secret {} is there and isn't its own; delete or rename that one", secret.name_any());
+    let why = format!("Secret {} exists and belongs to somebody else; delete or rename it", secret.name_any());
     Err(Error::Certificate { what: format!("CertificateAuthority {name}"), why })
 }
 
@@ -142,7 +142,7 @@ async fn read(name: &str, plan: &ClusterPlan, ctx: &Context) -> Result<Authority
     let found = api.get(&secret).await.map_err(Error::kubernetes(format!("reading Secret {secret}")))?;
     usable(&found).ok_or_else(|| {
         let why = format!(
-            "Secret {secret} hasn't the self-signed certificate any more that it was made with, or its key; delete the CertificateAuthority and make a new one"
+            "Secret {secret} no longer has its self-signed certificate and key; delete the CertificateAuthority and create a new one"
         );
         Error::Certificate { what: format!("CertificateAuthority {name}"), why }
     })

@@ -88,9 +88,9 @@ impl Seen {
     fn why_not(&self, name: &str) -> String {
         let bare = self.known.iter().any(|known| known.name == *name && known.fingerprint.is_none());
         if bare {
-            return format!("waiting for the key of CertificateAuthority {name}; if it got lost, delete the resource");
+            return format!("waiting for the key of CertificateAuthority {name}; if the key is lost, delete the resource");
         }
-        format!("a cluster trusts {MOST} certificate authorities at most: delete one, and {name} follows")
+        format!("a cluster trusts at most {MOST} certificate authorities; delete one to let it trust {name}")
     }
 
     fn named(&self, fingerprint: &str) -> Option<&Known> {
@@ -148,7 +148,7 @@ enum Step {
 fn step(name: Option<&str>, seen: &Seen, world: &ClusterObservation) -> Step {
     if let Some(name) = name.filter(|name| !seen.known.iter().any(|known| known.name == **name)) {
         return Step::Wrong(format!(
-            "spec.certificateAuthority names {name}, and the cluster has no CertificateAuthority of this name; make one, or correct the field"
+            "spec.certificateAuthority names {name}, but the cluster has no such CertificateAuthority; create it, or correct the field"
         ));
     }
     let Some(now) = seen.now.first() else { return Step::Settled };
@@ -184,7 +184,7 @@ fn step(name: Option<&str>, seen: &Seen, world: &ClusterObservation) -> Step {
         return Step::Settled;
     }
     if held {
-        return Step::Wait("waiting for the nodes that a certificate authority certified that is to go".into());
+        return Step::Wait("waiting for nodes with certificates of a deleted certificate authority".into());
     }
     match seen.known.iter().find(|known| known.fingerprint.is_none()) {
         // It may be the one that would go.
@@ -226,7 +226,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Next
         ),
         Step::Certify(wanted) => match &seen.task {
             TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-                progressing(Phase::Updating, Next::Nothing, "Certifying: waiting for what is under way".into())
+                progressing(Phase::Updating, Next::Nothing, "Certifying: waiting for work in progress".into())
             }
             _ => {
                 let plan = seen.running().unwrap_or(running).clone();

@@ -26,7 +26,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
             Some(Decision { next: Next::Nothing, phase: Phase::Active, health: failing(error), again: seen.wait })
         }
         TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-            progressing(Next::Nothing, "Configuring: waiting for what is under way".into())
+            progressing(Next::Nothing, "Configuring: waiting for work in progress".into())
         }
         _ => progressing(Next::Configure(plan.clone(), seen.rotation.clone()), "Configuring".into()),
     }

@@ -50,7 +50,7 @@ pub fn interrupted(
     };
     match &seen.task {
         TaskView::Queued(Work::Stop) | TaskView::Running(Work::Stop, _) | TaskView::Stopping(Work::Stop) => {
-            return Some(starting(Next::Nothing, "Starting: waiting for it to be stopped").after(SOON));
+            return Some(starting(Next::Nothing, "Starting: waiting until the cluster has stopped").after(SOON));
         }
         TaskView::Idle | TaskView::Failed(..) => {}
         _ => return None,

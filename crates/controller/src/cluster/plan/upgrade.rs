@@ -20,18 +20,18 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
         TaskView::Queued(_) => progressing(Next::Nothing, "Upgrading: waiting for a free slot".into()),
         TaskView::Running(Work::Upgrade, step) => progressing(Next::Nothing, step_message("Upgrading", step)),
         TaskView::Running(..) | TaskView::Stopping(_) => {
-            progressing(Next::Nothing, "Upgrading: waiting for the provider to finish what is under way".into())
+            progressing(Next::Nothing, "Upgrading: waiting for the provider to finish other work".into())
         }
         TaskView::Failed(Work::Upgrade, error) if seen_before && error.retry() != Retry::Waiting => {
             let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
             let text = format!(
-                "upgrading to {} failed, and the cluster runs {running} as before: {error}; to try again set kubernetesVersion back to {running} and then to {}",
+                "the upgrade to {} failed and the cluster still runs {running}: {error}; to retry, set kubernetesVersion back to {running} and then to {}",
                 target.version, target.version
             );
             Some(held(Phase::Active, Health::Stalled(Reason::UpgradeFailed, text)))
         }
         TaskView::Finished(Work::Upgrade) if seen.on_image(target) => {
-            progressing(Next::Nothing, "Upgrading: waiting for the API server to say its version".into())
+            progressing(Next::Nothing, "Upgrading: waiting for the API server to report its version".into())
         }
         _ => progressing(Next::StartUpgrade(target.clone()), format!("Upgrading to {}", target.version)),
     }

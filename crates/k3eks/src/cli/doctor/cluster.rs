@@ -94,7 +94,7 @@ async fn operator(client: &Client) -> Finding {
     };
     let Some(deployment) = found.items.first() else {
         let mend = "helm upgrade --install k3eks charts/k3eks -n k3eks-system, or k3eks operator on this host";
-        return Finding::note(WHAT, "isn't installed in the cluster; somebody else has to run it", mend);
+        return Finding::note(WHAT, "isn't installed in the cluster; run it elsewhere", mend);
     };
     let (namespace, name) = (deployment.namespace().unwrap_or_default(), deployment.name_any());
     let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default();

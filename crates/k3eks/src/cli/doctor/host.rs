@@ -103,7 +103,7 @@ pub async fn k3d() -> Finding {
                 Finding::well(WHAT, version)
             } else {
                 let says =
-                    format!("is {version}, and 5.9.0 is needed: nodes of older ones don't hear that they are to end");
+                    format!("is {version}, and 5.9.0 is needed: nodes of older versions ignore the signal to stop");
                 Finding::problem(WHAT, says, mend)
             }
         }

@@ -52,7 +52,7 @@ fn finding(name: &str, volumes: bool, metrics: bool) -> Finding {
     if lacks.is_empty() {
         return Finding::well(WHAT, format!("{name} has a StorageClass and metrics.k8s.io"));
     }
-    let says = format!("the node image of {name} brings no {}", lacks.join(" and no "));
+    let says = format!("the node image of {name} has no {}", lacks.join(" and no "));
     Finding::note(
         WHAT,
         says,

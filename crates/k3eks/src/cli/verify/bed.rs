@@ -68,7 +68,7 @@ impl Bed {
     ) -> anyhow::Result<Self> {
         let name = cluster.name_any();
         if cluster.status.as_ref().and_then(|s| s.applied.as_ref()).is_some_and(|a| a.provider == "metadata") {
-            bail!("cluster {name} is a record only (provider metadata): nothing runs that could be verified");
+            bail!("cluster {name} is recorded only (provider metadata): nothing runs");
         }
         let text = kubeconfig::read(&management, &cluster, false).await?;
         let kubeconfig = Kubeconfig::from_yaml(&text).context("reading the cluster's kubeconfig")?;

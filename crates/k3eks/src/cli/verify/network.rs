@@ -95,7 +95,7 @@ async fn not_ready(bed: &Bed, nodes: usize) -> Outcome {
     Outcome::fails(
         format!("{ready} of {nodes} pods are ready after {} s; {}", READY.as_secs(), why.unwrap_or_default()),
         format!("a pod of image {} is ready on each node", bed.image),
-        "kubectl get nodes; where the image can't be had, --image names another one",
+        "kubectl get nodes; if the image is unavailable, name another one with --image",
     )
 }
 

@@ -97,7 +97,7 @@ impl Task<'_> {
         Outcome::fails(
             format!("pod {} isn't done after {} s: {why}", self.name, limit.as_secs()),
             format!("a pod of image {} that runs on a node", bed.image),
-            "kubectl get nodes; where the image can't be had, --image names another one",
+            "kubectl get nodes; if the image is unavailable, name another one with --image",
         )
     }
 }
