@@ -6,7 +6,7 @@
 //! objects is the answer. An operation calls [`check`] with its list before it writes anything.
 //!
 //! # Adding a rule
-//! 1. A row in `docs/reference/eks-rules.md`: operation, member, rule, error, source.
+//! 1. An item in `docs/reference/eks-rules.md`: operation, member, rule, error, source.
 //! 2. A function here, in the file of the resource. Its doc comment is the rule in one sentence, its message EKS's own where
 //!    a public report quotes it.
 //! 3. Its name in the lists of the operations that it holds for, creation and updates alike.
