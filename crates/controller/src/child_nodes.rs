@@ -1,4 +1,5 @@
-//! The nodes that a child's API server tells of, as far as they matter here, and no more of them than a cluster can have.
+//! The nodes that a child's API server reports: only the fields that matter here, and no more nodes than Kubernetes
+//! allows.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +10,11 @@ use super::nodegroup::marks;
 use crd::keys;
 use crd::nodegroup::NodeMarks;
 
-/// Nodes of one cluster: Kubernetes has no more.
+/// Most nodes of a cluster: Kubernetes's limit.
 const MOST: usize = 5_000;
-/// Bytes of one node's name, labels and taints.
+/// Most bytes of one node's name, labels and taints.
 const LARGEST: usize = 64 * 1024;
-/// Bytes that most nodes have fewer of, and how many may have more: all of them are kept.
+/// Usual upper bound of a node's bytes, and how many nodes may exceed it: all nodes are kept in memory.
 const LARGE: usize = 4 * 1024;
 const FEW: usize = 128;
 
@@ -31,7 +32,7 @@ pub struct ChildNode {
 /// Adds a node.
 ///
 /// # Errors
-/// In words for people: there are more nodes, or more of one, than a cluster can have.
+/// Text for people: the API server reported more nodes, or a larger node, than a cluster can have.
 pub fn add(nodes: &mut BTreeMap<String, ChildNode>, node: &Node) -> Result<(), String> {
     let (name, described) = (node.name_any(), describe(node));
     let bytes = size(&name, &described);

@@ -1,5 +1,5 @@
-//! The child clusters' API servers: one follower each, which finds the way in, asks `/readyz` as administrator,
-//! then watches the nodes, and begins again when the connection is lost.
+//! The child clusters' API servers. One follower per cluster finds the endpoint, asks `/readyz` as administrator,
+//! watches the nodes, and starts over when the connection is lost.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -30,44 +30,44 @@ use provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Import};
 
 /// Between two questions to an API server that isn't ready yet.
 const SOON: Duration = Duration::from_millis(100);
-/// How long one is asked that often: as long as a server usually needs to come up.
+/// How long a starting API server is asked that often: the usual start-up time.
 const PROMPT: Duration = Duration::from_secs(15);
-/// The longest pause between two questions to one that stays away.
+/// Longest pause between two questions to an API server that stays away.
 const LATER: Duration = Duration::from_secs(5);
-/// How often it is tried to lead nodes to where their pods find credentials, each time that the API server is found.
+/// Attempts to redirect a cluster's nodes to the credentials endpoint, each time its API server is found.
 const TRIES: usize = 5;
-/// Nodes that are read at a time.
+/// Page size of the list of nodes.
 const PAGE: u32 = 40;
 /// The longest wait for an API server whose container was changed.
 const AGAIN: Duration = Duration::from_secs(60);
 /// Most characters of a version.
 const VERSION: usize = 64;
 
-/// What is known of a child's API server.
+/// State of a child's API server.
 #[derive(Clone, Debug, Default)]
 pub struct Child {
-    /// The way in.
+    /// Credentials and address.
     pub access: Option<Access>,
     /// Whether an authenticated `/readyz` answered, and nothing has failed since.
     pub ready: bool,
-    /// Whether it was asked at least once.
+    /// Whether the API server was asked at least once.
     pub asked: bool,
-    /// Version that it says it has, such as `v1.35.7+k3s1`.
+    /// Reported version, such as `v1.35.7+k3s1`.
     pub version: Option<String>,
     /// Public keys of its service accounts, as JSON; `None` without an identity service.
     pub jwks: Option<String>,
     /// Digest of the files that the servers were last given by this process.
     pub configured: Option<String>,
-    /// Whether this process has had the pods moved that ran on servers which take none.
+    /// Whether this process has moved the pods off servers that take none.
     pub cleared: bool,
-    /// Why it isn't ready.
+    /// Why the API server isn't ready.
     pub problem: String,
     /// Nodes by name; `None` before the first full list.
     pub nodes: Option<BTreeMap<String, ChildNode>>,
 }
 
 impl Child {
-    /// Whether the API server has answered, or failed to, since it is followed.
+    /// Whether a first question was answered or failed.
     pub const fn is_known(&self) -> bool {
         self.asked
     }
@@ -75,18 +75,18 @@ impl Child {
 
 struct Follower {
     import: Option<Import>,
-    /// Whether the published port may be closed to this operator.
+    /// Whether the published port may be closed to this operator, so that it needs another route.
     guarded: Arc<AtomicBool>,
     state: Arc<Mutex<(Child, Option<Client>)>>,
     again: Arc<Notify>,
     stop: CancellationToken,
 }
 
-/// Where the way into a cluster is learnt.
+/// Source of a cluster's address and credentials.
 pub enum WayIn {
-    /// From what runs it.
+    /// The provider.
     Provider(Arc<dyn ClusterProvider>),
-    /// From a Secret of this name, in the namespace of the resource. With a time it counts only if it was made no earlier.
+    /// A Secret of this name, in the namespace of the resource. If a time is given, an older Secret doesn't count.
     Secret(Client, String, Option<Time>),
 }
 
@@ -154,14 +154,14 @@ impl Children {
         each.try_for_each_concurrent(8, |name| delete_node(&api, id, name)).await
     }
 
-    /// The container under the API server changed: find the way in anew.
+    /// The API server's container changed: look its address up again.
     pub fn changed(&self, id: &ClusterId) {
         if let Some(follower) = self.followers.lock().get(id) {
             follower.again.notify_one();
         }
     }
 
-    /// The same, and waits until the API server answers again, or for as long as is sensible.
+    /// The same, then waits a limited time until the API server answers again.
     pub async fn answers_again(&self, id: &ClusterId) {
         self.with(id, |state| state.0.ready = false);
         self.changed(id);
@@ -290,7 +290,7 @@ impl Run {
         }
     }
 
-    /// Leads the cluster to the identity service; the public keys of its service accounts.
+    /// Points the cluster to the identity service. Returns the public keys of its service accounts.
     async fn lead(&self, client: &Client) -> Result<Option<String>, kube::Error> {
         // A cluster that was made elsewhere signs its users in as it always did.
         let Some(identity) = self.identity.as_ref().filter(|_| self.plan.import.is_none()) else { return Ok(None) };
@@ -306,7 +306,7 @@ impl Run {
         client.request_text(request).await.map(Some)
     }
 
-    /// Leads the cluster's nodes to where their pods find credentials.
+    /// Redirects the credentials address of the cluster's nodes to the identity service.
     async fn lead_pods(&self) {
         let (Some(identity), WayIn::Provider(provider), None) = (&self.identity, &self.way_in, &self.plan.import)
         else {
@@ -320,7 +320,7 @@ impl Run {
         }
     }
 
-    /// Follows the nodes until the watch fails for good; what the API server did, if it sent more than it should.
+    /// Follows the nodes until the watch fails for good. Returns what the API server did wrong if it flooded.
     async fn watch_nodes(&self, client: Client) -> Option<String> {
         let mut failures = 0;
         let stream = watcher(Api::<Node>::all(client), watcher::Config::default().page_size(PAGE));

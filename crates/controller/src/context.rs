@@ -29,21 +29,21 @@ use telemetry::metrics::Metrics;
 pub struct Settings {
     /// Kubernetes minor version of clusters that name none.
     pub default_version: String,
-    /// Bounded long work at once.
+    /// Limit of concurrent long work.
     pub max_concurrent_provisions: usize,
     /// Only resources of this namespace; all where `None`.
     pub watch_namespace: Option<String>,
     /// How long containers without a resource are left alone.
     pub orphan_grace: std::time::Duration,
-    /// Where Argo CD looks for the clusters that it is told of; `None`: it isn't told of any.
+    /// Argo CD's namespace; `None` turns registration off.
     pub argocd_namespace: Option<String>,
     /// The AWS accounts of each namespace.
     pub accounts: Accounts,
     /// Whether child API servers are reached by their address on the Docker network instead of the host's port.
     pub children_by_network: bool,
-    /// The service account of the EKS API, which is let read the clusters' kubeconfigs; `None`: nobody is.
+    /// The service account of the EKS API, which may read the clusters' kubeconfigs; `None` for nobody.
     pub reader: Option<Account>,
-    /// Where child clusters reach the identity service; `None`: they only know certificates.
+    /// Where child clusters reach the identity service; `None` leaves them with certificates only.
     pub identity: Option<IdentityService>,
 }
 
@@ -59,7 +59,8 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// The provider that a cluster asks for, or the default; one that runs already keeps running by the same. `None` where that one was turned off.
+    /// The provider that a cluster asks for, or the default. An existing cluster keeps its provider. `None` if that is
+    /// off.
     pub fn of(&self, cluster: &EKSClusterConfig) -> Option<&Arc<dyn ClusterProvider>> {
         let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
         // Records may become clusters.
@@ -83,7 +84,7 @@ pub struct Wake {
 }
 
 impl Wake {
-    /// Wakes a cluster. After shutdown nobody listens, which is fine.
+    /// Wakes a cluster. A no-op after shutdown.
     pub fn cluster(&self, id: &ClusterId) {
         let _ = self.clusters.send(ObjectRef::new(&id.name).within(&id.namespace));
     }
@@ -125,11 +126,11 @@ pub struct Context {
     pub nodegroups_now: super::late::NodegroupsNow,
     /// All updates, from the watch.
     pub updates: Store<crd::Update>,
-    /// What else belongs to clusters.
+    /// Other resources that belong to clusters.
     pub members: super::member::Members,
-    /// The last specs seen, to tell changes.
+    /// Last seen specs, to detect changes.
     pub specs: super::update::changes::Specs,
-    /// What we wrote beside the resources, from the watch.
+    /// Objects that we wrote, from the watch.
     pub owned: Owned,
     /// Long work.
     pub tasks: Tasks,
@@ -149,14 +150,14 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Wakes other reconciles.
     pub wake: Wake,
-    /// Of each watch, whether its store has been filled once. A store's own `wait_until_ready` wakes only one who waits.
+    /// For each watch, whether its store was filled once. A store's own `wait_until_ready` wakes only one waiter.
     pub listed: Vec<watch::Receiver<bool>>,
-    /// The end of it all.
+    /// Shutdown of the process.
     pub shutdown: CancellationToken,
 }
 
 impl Context {
-    /// Waits until every watch has given its first full list: until then, what isn't known looks like what doesn't exist.
+    /// Waits until every watch has its first full list. Before that, unknown objects look like missing ones.
     pub async fn all_listed(&self) {
         for listed in &self.listed {
             // An error means that the watch has ended, as it does at shutdown.

@@ -1,4 +1,4 @@
-//! What a plan function returns for either kind: the next action, and what to say of the resource meanwhile.
+//! What a plan function returns: the next action, and what the status says meanwhile.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct Decision<N> {
     pub phase: Phase,
     /// The health to report.
     pub health: Health,
-    /// When to look again, where nothing is expected to wake the resource.
+    /// When to reconcile again if no event is expected.
     pub again: Option<Duration>,
 }
 
@@ -46,7 +46,7 @@ impl Problem {
         Self { health: Health::Stalled(reason, message.into()) }
     }
 
-    /// It goes away by itself.
+    /// The problem resolves by itself.
     pub fn waiting(reason: Reason, message: impl Into<String>) -> Self {
         Self { health: Health::Progressing(reason, message.into()) }
     }

@@ -2,7 +2,7 @@
 
 use crd::conditions::{Health, Reason};
 
-/// What can go wrong in a reconcile. Every text says what was being done to which resource.
+/// Errors of a reconcile. Each message names the operation and the resource.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The management cluster's API refused or didn't answer.
@@ -32,7 +32,7 @@ pub enum Error {
         /// What went wrong.
         why: String,
     },
-    /// Something of this name is there already, and is somebody else's.
+    /// An object of this name exists and belongs to somebody else.
     #[error("{what} exists and isn't cluster {cluster}'s; delete or rename it, or give the cluster another name")]
     Taken {
         /// The object.
@@ -56,7 +56,7 @@ impl Error {
         move |source| Self::Kubernetes { doing: doing.into(), source: Box::new(source) }
     }
 
-    /// What is to be said of a resource for which this isn't over by itself.
+    /// The health to report if a retry alone doesn't resolve the error.
     pub fn health(&self) -> Option<Health> {
         match self {
             Self::Kubernetes { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 422) => {

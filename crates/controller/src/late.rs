@@ -1,4 +1,4 @@
-//! Node groups as the API server has them now, for a decision that must not rest on a watch that may lag.
+//! Node groups read from the API server, for decisions that a lagging watch could get wrong.
 
 use std::collections::HashMap;
 
@@ -19,8 +19,8 @@ struct List {
     by_cluster: HashMap<String, Vec<String>>,
 }
 
-/// Lists node groups for many clusters at once: whoever asks while a list is under way shares the next one. Without that the deletion of
-/// all clusters lists all node groups once for each of them.
+/// Lists node groups for many clusters at once: callers that arrive during a list share the next one. Otherwise,
+/// deleting all clusters would list all node groups once per cluster.
 #[derive(Debug, Default)]
 pub struct NodegroupsNow {
     last: Mutex<HashMap<String, List>>,

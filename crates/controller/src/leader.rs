@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Name of the Lease.
 const LEASE: &str = "k3eks-operator";
-/// How long a leader that falls silent is still taken for alive.
+/// How long a silent leader keeps the Lease.
 const TTL: Duration = Duration::from_secs(15);
 /// Between two renewals, or two looks at another's lease.
 const TICK: Duration = Duration::from_secs(3);
@@ -26,13 +26,13 @@ pub struct Leadership {
     holder: String,
 }
 
-/// Another's lease as it was last seen to change. Clocks of machines may differ, so that only this one's own counts.
+/// Another replica's lease when it last changed, by this machine's clock: clocks may differ.
 struct Seen {
     version: Option<String>,
     at: Instant,
 }
 
-/// Whether a lease that is `version` has been as it is for too long.
+/// Whether a lease has been at `version` for too long.
 fn silent(seen: &mut Option<Seen>, version: Option<&String>, now: Instant) -> bool {
     match seen {
         Some(seen) if seen.version.as_ref() == version => now.duration_since(seen.at) > TTL,
@@ -43,7 +43,7 @@ fn silent(seen: &mut Option<Seen>, version: Option<&String>, now: Instant) -> bo
     }
 }
 
-/// Who holds a lease. One that was given up names nobody.
+/// Holder of a lease; a released lease has none.
 fn holder(lease: &Lease) -> Option<&str> {
     lease.spec.as_ref()?.holder_identity.as_deref().filter(|holder| !holder.is_empty())
 }
@@ -66,7 +66,7 @@ impl Leadership {
         spec
     }
 
-    /// Writes `spec`, unless somebody has written since `lease` was read; false then.
+    /// Writes `spec`; returns false if somebody wrote since `lease` was read.
     async fn write(&self, lease: &Lease, spec: Value) -> Result<bool, kube::Error> {
         let patch =
             Patch::Merge(json!({"metadata": {"resourceVersion": lease.metadata.resource_version}, "spec": spec}));
@@ -78,7 +78,7 @@ impl Leadership {
         }
     }
 
-    /// Takes the lease where it is free, or more of it where it is ours. Tells who holds it.
+    /// Acquires a free lease or renews our own. Returns the holder.
     async fn take(&self, seen: &mut Option<Seen>) -> Result<bool, kube::Error> {
         loop {
             let Some(lease) = self.leases.get_opt(LEASE).await? else {
@@ -99,7 +99,7 @@ impl Leadership {
         }
     }
 
-    /// Asks for the lease, or for more of it, but not for ever: others may have it by the time a slow answer comes.
+    /// Acquires or renews with a time limit: after a slow answer another replica may hold the lease.
     async fn ask(&self, seen: &mut Option<Seen>) -> Result<bool, kube::Error> {
         let slow = |_| kube::Error::Service("the API server doesn't answer".into());
         tokio::time::timeout(ANSWER, self.take(seen)).await.map_err(slow)?
@@ -122,8 +122,8 @@ impl Leadership {
         }
     }
 
-    /// Renews for as long as the work goes on. Returns true where leadership was lost; never returns after `shutdown`,
-    /// so that the work under way can end and leadership be released by [`Self::release`].
+    /// Renews the lease. Returns true when leadership is lost. Never returns after `shutdown`, so that work can end
+    /// before [`Self::release`].
     pub async fn hold(&self, shutdown: &CancellationToken) -> bool {
         let mut seen = None;
         let mut tick = tokio::time::interval(TICK);
@@ -152,7 +152,7 @@ impl Leadership {
         }
     }
 
-    /// Gives leadership up, so that the next one needn't wait.
+    /// Releases the lease, so that the next replica needn't wait.
     pub async fn release(&self) {
         if let Err(error) = self.give_up().await {
             tracing::warn!(error = text::sentence(&error), lease = LEASE, "giving up leadership");

@@ -44,9 +44,9 @@ use context::{Context, Wake};
 use crd::{CertificateAuthority, EKSClusterConfig, Nodegroup, Phase, Update};
 use telemetry::metrics::{ByPhase, ByReadiness, Failure, Kind, Metrics};
 
-/// Reconciles of one kind at once.
+/// Limit of concurrent reconciles per kind.
 const CONCURRENCY: u16 = 32;
-/// How long after a trigger more of them are gathered.
+/// Debounce time of triggers.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
 /// How the controllers of clusters and node groups work off their queues.
@@ -119,7 +119,7 @@ pub async fn run(
     Ok(())
 }
 
-/// Ends at a shutdown before the first lists, for which a controller that is told to stop would wait for ever.
+/// Ends at a shutdown before the first lists: a controller would wait for them for ever.
 async fn stopped_early(ctx: &Context) {
     ctx.shutdown.cancelled().await;
     if ctx.all_listed().now_or_never().is_some() {
@@ -153,12 +153,12 @@ fn failed(ctx: &Context, kind: &'static str, uid: &str, generation: Option<i64>,
     ctx.backoff.failed(&own(uid), generation.unwrap_or_default(), Instant::now())
 }
 
-/// Under what the back-off of an object's reconciles is kept: apart from that of its long work, which has the uid alone as its key.
+/// Key of the back-off of an object's reconciles. The back-off of its long work uses the uid alone.
 fn own(uid: &str) -> String {
     format!("{uid}/reconcile")
 }
 
-/// Keeps the gauges true.
+/// Keeps the gauges up to date.
 async fn count(ctx: Arc<Context>) {
     let mut tick = tokio::time::interval(Duration::from_secs(5));
     loop {

@@ -1,4 +1,4 @@
-//! What carries this installation's label and has no resource: reported at once, removed after a grace time.
+//! Containers with this installation's label but no resource: reported at once, removed after a grace time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use provider::{ClusterId, ClusterProvider};
 /// Between two looks.
 const TICK: Duration = Duration::from_secs(5);
 
-/// Looks for orphans until `shutdown`, where there is a provider that really runs something.
+/// Looks for orphans until `shutdown`, if a provider runs real clusters.
 pub fn start(ctx: &Arc<Context>, shutdown: CancellationToken) {
     if let Some(provider) = ctx.providers.k3d.clone() {
         tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone(), provider)));
     }
 }
 
-/// Looks for orphans for as long as the operator works. A namespace that isn't watched is none of its business.
+/// Looks for orphans in the watched namespaces.
 async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>) {
     let mut since = HashMap::new();
     let mut tick = tokio::time::interval(TICK);
@@ -51,7 +51,7 @@ fn is_orphan(ctx: &Context, id: &ClusterId) -> bool {
     watched && ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace)).is_none()
 }
 
-/// Whether the API server knows no such resource. Without an answer there is nothing to go by.
+/// Whether the resource doesn't exist, by an answer of the API server.
 async fn is_gone(ctx: &Context, id: &ClusterId) -> bool {
     let api = Api::<EKSClusterConfig>::namespaced(ctx.client.clone(), &id.namespace);
     match api.get_metadata_opt(&id.name).await {

@@ -1,5 +1,5 @@
-//! Objects that we write beside the resources (Secrets, a Service, an EndpointSlice): what each was last written from
-//! stands in an annotation, so that only a difference, or a loss, leads to a write.
+//! Objects that we write for resources (Secrets, a Service, an EndpointSlice). An annotation holds a digest of each
+//! object's input, so that only a difference or a loss leads to a write.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub fn labels(cluster: &str) -> BTreeMap<String, String> {
 /// Annotation with a digest of what the object was written from.
 pub const WRITTEN_FROM: &str = "k3eks.io/written-from";
 
-/// What is there, metadata only: no secret is kept in memory.
+/// Existing objects, metadata only: no secret is kept in memory.
 #[derive(Clone)]
 pub struct Owned {
     /// Secrets with our label.

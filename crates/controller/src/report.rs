@@ -1,4 +1,4 @@
-//! Says each outcome once: a log line, and an Event and a metric where something changed.
+//! Reports each outcome once: a log line, and on a change an Event and a metric.
 
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
@@ -72,8 +72,8 @@ impl Reports {
     }
 }
 
-/// Whether two messages of a reason say the same. Node groups of many nodes get ready one node at a time: who follows the count watches the
-/// resource, and Events tell which groups there are still to wait for.
+/// Whether two messages of one reason count as the same. The nodes of large groups become Ready one at a time, and
+/// Events shouldn't repeat the count: they only name the groups that are waited for.
 fn same(reason: &str, before: &str, now: &str) -> bool {
     if reason != Reason::NodegroupsNotReady.as_str() {
         return before == now;

@@ -48,7 +48,7 @@ where
     }
 }
 
-/// Whether the name of `object` is another one's by now, or nobody's.
+/// Whether `object` was deleted, or another object has its name now.
 async fn is_another<K>(api: &Api<K>, object: &K) -> Result<bool, Error>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug,

@@ -1,4 +1,4 @@
-//! Long work, outside the reconcile slots: one task per object, bounded in number, cancelled by deletion and shutdown.
+//! Long work outside of reconciles: one task per object, bounded in number, cancelled by deletion and shutdown.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -110,7 +110,7 @@ impl Tasks {
         }
     }
 
-    /// What the task of `key` is at.
+    /// State of the task of `key`.
     pub fn view(&self, key: &str) -> TaskView {
         let entries = self.entries.lock();
         let Some(entry) = entries.get(key) else { return TaskView::Idle };
@@ -125,7 +125,7 @@ impl Tasks {
         }
     }
 
-    /// Starts `work` for `key` unless something of it is still going on. `wake` is called at every step and at the end.
+    /// Starts `work` for `key` unless a task of it is still running. Calls `wake` at every step and at the end.
     pub fn start<F, Fut>(&self, key: &str, work: Work, wake: impl Fn() + Send + Sync + 'static, job: F) -> bool
     where
         F: FnOnce(Progress) -> Fut + Send + 'static,

@@ -1,4 +1,4 @@
-//! Where triggers come from: watches of the resources, of what we wrote beside them, and of the providers' worlds.
+//! Sources of triggers: watches of resources, of the objects that we wrote, and of the providers.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::context::Context;
 use super::owned::Owned;
 use crd::{EKSClusterConfig, keys};
 
-/// A watch: its triggers, and the store that they keep true.
+/// A watch: its triggers, and the store that they keep up to date.
 pub struct Source<K: Resource<DynamicType = ()> + Clone + 'static> {
     /// Objects that were touched.
     pub stream: std::pin::Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>,

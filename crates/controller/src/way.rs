@@ -1,4 +1,4 @@
-//! The ways to a child cluster's API server.
+//! Clients of a child cluster's API server, by the first route that works.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ use crd::kubeconfig;
 use limits::bounded;
 use provider::{Access, OPERATOR_PORT};
 
-/// Of what is read here, a page of nodes is the longest. What is made of it takes many times as much, and there may be many clusters whose
-/// servers mean no good: a page of nodes has some 20,000 values, and few pages are longer than what each answer has for itself.
+/// The largest answer here is a page of nodes. Parsed, it takes many times its size, and many clusters may be hostile.
+/// A page has some 20,000 values, and few pages exceed the share that each answer has for itself.
 const CHILD: bounded::Limits =
     bounded::Limits { answer: 4 * 1024 * 1024, event: 1024 * 1024, values: 100_000, together: 32 * 1024 * 1024 };
 
 /// The longest wait for one answer.
 pub const ANSWER: Duration = Duration::from_secs(5);
 
-/// A way to an API server.
+/// A route to an API server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Where everybody finds it.
+    /// The public endpoint.
     Published,
-    /// By its address on the Docker network.
+    /// The address on the Docker network.
     Network,
-    /// The same, past what keeps others out.
+    /// The same, through the operator's own port, which bypasses the packet filter.
     Aside,
 }
 
-/// The ways that may be open to this operator, in the order in which they are tried.
+/// Routes that may be open to this operator, in the order of attempts.
 pub const fn ways(by_network: bool, guarded: bool) -> &'static [Way] {
     match (by_network, guarded) {
         (true, _) => &[Way::Network],
@@ -38,7 +38,7 @@ pub const fn ways(by_network: bool, guarded: bool) -> &'static [Way] {
     }
 }
 
-/// A client by the first way on which the API server answers that it is ready; else why it doesn't.
+/// A client on the first route whose API server is ready; else why none is.
 pub async fn first(access: &Access, ways: &[Way]) -> Result<Client, String> {
     let mut problem = String::new();
     for way in ways {

@@ -6,7 +6,8 @@ use kube::config::{AuthInfo, Cluster, Kubeconfig, NamedAuthInfo, NamedCluster, N
 /// Reads a kubeconfig and keeps what its current context needs: that context, its cluster and its user. Others in it,
 /// which nobody asked for, are left out, and so is every field that isn't known here.
 ///
-/// # Errors In words for people: it can't be read, one of the three is missing, or using it would make a process run a
+/// # Errors
+/// In words for people: it can't be read, one of the three is missing, or using it would make a process run a
 /// program or read a file of its own.
 pub fn read(text: &str) -> Result<Kubeconfig, String> {
     plain_yaml::check(text).map_err(|why| format!("{why} (kubectl config view --raw --minify --flatten)"))?;

@@ -1,5 +1,5 @@
-//! Addresses of several servers that stay. Docker gives a container that starts again whatever address is free, and etcd knows its members by
-//! theirs: so each of several servers has another one beside Docker's, from the upper end of the network, where Docker gives none.
+//! Stable addresses for several servers. Docker gives a restarted container any free address, but etcd knows its
+//! members by address. So each server has a second one, from the upper end of the network, which Docker doesn't assign.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
@@ -20,8 +20,7 @@ const SCRIPT: &str = "/bin/k3d-entrypoint-k3eks-address.sh";
 /// k3s's argument for the address by which others know a node.
 pub const ARGUMENT: &str = "--node-ip=";
 
-/// Addresses for the servers of `plan`, where there are several, and the network that they are in. It is made where the cluster has one of its
-/// own.
+/// Addresses and network of the servers of `plan`, if there are several. Makes the network if the cluster has its own.
 ///
 /// # Errors
 /// [`Error::Unavailable`], and [`Error::Engine`] also where the network has no room.
@@ -68,8 +67,8 @@ async fn make(docker: &Docker, network: &str) -> Result<(), Error> {
     docker.create_network(request).await.map_err(failed(format!("making network {network}"))).map(drop)
 }
 
-/// `count` addresses of the upper quarter of `subnet`, where Docker, which begins below, hardly ever comes. `start` says where to begin, so that
-/// clusters that are made at once don't begin at one place.
+/// `count` addresses of the upper quarter of `subnet`, which Docker, starting from below, hardly ever reaches. `start`
+/// varies the first address, so that concurrent creations don't collide.
 fn free(subnet: Ipv4Net, taken: &BTreeSet<Ipv4Addr>, start: u32, count: usize) -> Option<Vec<Ipv4Addr>> {
     let last = u32::from(subnet.broadcast()).checked_sub(1)?;
     let room = (last.checked_sub(u32::from(subnet.network()))? / 4).max(1);
@@ -78,12 +77,12 @@ fn free(subnet: Ipv4Net, taken: &BTreeSet<Ipv4Addr>, start: u32, count: usize) -
     (found.len() == count).then_some(found)
 }
 
-/// How they are written in a label.
+/// The addresses as a label's value.
 pub fn label(addresses: &[Ipv4Addr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
 }
 
-/// Those that a server's labels name; none for a cluster that was made without.
+/// The addresses in a server's labels; none for a cluster made without them.
 pub fn of(server: &ContainerInspectResponse) -> Vec<Ipv4Addr> {
     listed(server.config.as_ref().and_then(|config| config.labels.as_ref()))
 }
@@ -93,7 +92,7 @@ fn listed(labels: Option<&HashMap<String, String>>) -> Vec<Ipv4Addr> {
     text.split('-').filter_map(|address| address.parse().ok()).collect()
 }
 
-/// Gives server `number` its address whenever its container starts; it shows itself to the others by it. `None` where it has none.
+/// The script that gives server `number` its address whenever its container starts. `None` if it has no address.
 pub fn script(addresses: &[Ipv4Addr], number: usize) -> Option<File> {
     let own = addresses.get(number)?;
     let others: Vec<String> = addresses.iter().filter(|other| *other != own).map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Clusters that somebody else made with k3d: found by their name, looked at, and otherwise left alone.
+//! Imported k3d clusters: found by name, looked at, and otherwise left alone.
 
 use bollard::models::{ContainerInspectResponse, EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
 use bollard::{ClientVersion, Docker};
@@ -9,12 +9,13 @@ use super::engine::{self, failed};
 use super::{K3d, archive, names};
 use provider::{Access, ClusterPlan, Error};
 
-/// The first version of Docker's API that can be told which of a container's networks leads out of it.
+/// First version of Docker's API with a gateway priority for a container's networks.
 const ORDERED: ClientVersion = ClientVersion { major_version: 1, minor_version: 48 };
 
-/// How to reach the API server of k3d's cluster `name`; `None` while it doesn't run. Where clusters join a network, its server
-/// joins it too: pods of the management cluster reach it there. Where that network would lead out of the server from its next start on, k3s
-/// would take its node's address from there: then it is left alone, and they reach it by the port that it is published on.
+/// How to reach the API server of the k3d cluster `name`; `None` while it doesn't run. If clusters join a network, its
+/// server joins too, so that pods of the management cluster reach it. But if that network would become the server's
+/// default route at its next start, k3s would change its node's address: then the server doesn't join, and is reached
+/// by its published port.
 ///
 /// # Errors
 /// [`Error::Unavailable`]; [`Error::Engine`] where there is no such cluster.
@@ -58,8 +59,8 @@ async fn gateway(docker: &Docker, network: &str) -> Result<Option<String>, bolla
     Ok(configs.into_iter().find_map(|config| config.gateway))
 }
 
-/// Whether another network beside its own doesn't become the one that leads out of a container: without being told, Docker takes the first
-/// by name.
+/// Whether a container keeps its default route when it joins another network: without a priority, Docker takes the
+/// first by name.
 fn stays_second(other: &str, own: Option<&str>, version: ClientVersion) -> bool {
     version >= ORDERED || own.is_some_and(|own| own < other)
 }
@@ -85,7 +86,7 @@ async fn join(docker: &Docker, network: &str, server: &str) -> Result<(), bollar
     docker.connect_network(network, joining(server)).await
 }
 
-/// The way out of the server stays the one that it has.
+/// Keep the server's default route.
 fn joining(server: &str) -> NetworkConnectRequest {
     let last = EndpointSettings { gw_priority: Some(-1), ..EndpointSettings::default() };
     NetworkConnectRequest { container: server.to_owned(), endpoint_config: Some(last) }

@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use super::engine::{failed, optional};
 use provider::{Error, ServerFile};
 
-/// No file that is read here is anywhere near this large.
+/// Largest file that is read; real ones are far smaller.
 const LARGEST: usize = 4 * 1024 * 1024;
 
 /// A file for a container.
@@ -26,12 +26,12 @@ pub struct File {
 }
 
 impl File {
-    /// One that anybody may read and root may run.
+    /// A file that anybody may read and root may run.
     pub fn program(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
         Self { path: path.into(), content: content.into(), mode: 0o744 }
     }
 
-    /// One that is for root alone.
+    /// A file for root alone.
     pub fn secret(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
         Self { path: path.into(), content: content.into(), mode: 0o600 }
     }
@@ -82,7 +82,7 @@ pub async fn write(docker: &Docker, container: &str, files: &[File]) -> Result<(
     write_as_of(docker, container, files, jiff::Timestamp::now().as_second()).await
 }
 
-/// The same, for who compares times: the files were changed at `time`, in seconds since 1970.
+/// The same, with the modification time `time`, in seconds since 1970.
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].

@@ -1,5 +1,5 @@
-//! Another certificate authority for a cluster. k3s takes new ones out of a folder in the server's container when it is told to, and signs
-//! with them from its next start on.
+//! Changes a cluster's certificate authorities. On request, k3s reads new ones from a folder in the server's container,
+//! and signs with them from its next start on.
 
 use bollard::Docker;
 use p256::SecretKey;
@@ -19,9 +19,9 @@ use provider::{Authorities, Authority, ClusterPlan, Error, KeyPair, Progress, fi
 
 /// Where k3s keeps its certificate authorities.
 const TLS: &str = "/var/lib/rancher/k3s/server/tls";
-/// From where it takes others.
+/// Folder that k3s reads new ones from.
 const STAGE: &str = "/etc/k3eks/rotate-ca";
-/// Lies there while what it took counts only from the next start on.
+/// Marker: k3s read new ones but still has to restart.
 const OWED: &str = "restart";
 
 /// The certificate authority that signs now, from a server that runs.
@@ -38,8 +38,8 @@ pub async fn read(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Authority>, Er
     Ok(None)
 }
 
-/// Has the cluster take the authorities, and restarts every server. What an earlier attempt did isn't done again: a restart costs its
-/// clients something.
+/// Gives the cluster the authorities and restarts every server. Skips what an earlier attempt did: restarts disturb
+/// clients.
 pub async fn certify(k3d: &K3d, plan: &ClusterPlan, to: &Authorities, progress: &Progress) -> Result<(), Error> {
     let doing = format!("giving cluster {} its certificate authorities", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
@@ -132,8 +132,8 @@ impl<E: std::error::Error> From<E> for Unusable {
     }
 }
 
-/// The signer's certificates, then those that are trusted beside it. The one that signed before, if it is among them, vouches for the
-/// signer: by a certificate that servers show, so that who knows only the old one trusts what the new one signs.
+/// The signer's certificates, then the other trusted ones. If the previous signer is among them, it cross-signs the new
+/// one: servers show that certificate, so clients that only know the old authority trust new certificates.
 fn bundle(signer: &KeyPair, trusted: &[&str], now: &KeyPair) -> Result<String, Unusable> {
     let own = fingerprints(&signer.certificate);
     let before = fingerprints(&now.certificate);
@@ -174,7 +174,7 @@ fn cross_signed(signer: &KeyPair, before: &KeyPair) -> Result<String, Unusable> 
     Ok(params.signed_by(&key_pair(&signer.key)?, &issuer)?.pem())
 }
 
-/// Who a certificate speaks of: its name, what its key may be used for, and how that is called.
+/// Subject, key usage and label of a certificate.
 fn params(certificate: &X509Certificate<'_>) -> Result<CertificateParams, Unusable> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -196,7 +196,7 @@ fn params(certificate: &X509Certificate<'_>) -> Result<CertificateParams, Unusab
     Ok(params)
 }
 
-/// k3s writes keys in another form than is read here.
+/// Converts k3s's key format.
 fn key_pair(pem: &str) -> Result<rcgen::KeyPair, Unusable> {
     if pem.contains("BEGIN EC PRIVATE KEY") {
         let key = SecretKey::from_sec1_pem(pem)?;

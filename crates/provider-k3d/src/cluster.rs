@@ -20,9 +20,9 @@ use super::upgrade::{self, image, recover};
 use super::{K3d, addresses, archive, balancer, dns, endpoint, images, logs, names, rejoin};
 use provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile, ServerSettings};
 
-/// Ports that are tried for one cluster before it is left to the next attempt.
+/// Ports to try per attempt.
 const PORTS: usize = 8;
-/// A file in the server that isn't empty while a restart is owed to it.
+/// Marker file in the server: not empty while a restart is pending.
 pub const OWED: &str = "/etc/k3eks/restart-owed";
 /// Between two looks at a server that is starting.
 const LOOK: Duration = Duration::from_millis(250);
@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// What an earlier attempt left.
 #[derive(Debug, PartialEq, Eq)]
 enum Left {
-    /// Nothing that could be used; a server on another image neither.
+    /// Nothing usable; a server on another image doesn't count.
     Nothing,
     /// A server that runs.
     Running,
@@ -38,7 +38,7 @@ enum Left {
     Stopped,
 }
 
-/// Makes the cluster, or makes it whole.
+/// Makes the cluster, or completes it.
 pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
     let doing = format!("making cluster {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
@@ -121,8 +121,8 @@ async fn recover_all(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(
     Ok(())
 }
 
-/// Stops what runs of the cluster, side by side. k3d would end one after the other in the middle of what they do last. Of several servers those
-/// that are no majority go at the end: nobody would answer them while they drain their nodes.
+/// Stops the cluster's containers in parallel; k3d would stop them one by one. A majority of several servers stops
+/// last, so that nodes can drain.
 pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     let doing = format!("stopping cluster {id}");
     let docker = k3d.engine.docker(&doing).await?;
@@ -141,7 +141,8 @@ pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives the servers files that they haven't got; whether a restart is owed to one. That outlives this process in a file of its own.
+/// Writes missing files into the servers. Returns whether one needs a restart, which a marker file remembers beyond
+/// this process.
 pub async fn configure(k3d: &K3d, id: &ClusterId, settings: &ServerSettings) -> Result<bool, Error> {
     let docker = k3d.engine.docker(&format!("configuring cluster {id}")).await?;
     let mut owed = false;
@@ -263,14 +264,13 @@ async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Er
     Ok(if was_up(k3d, docker, plan).await? { Left::Stopped } else { Left::Nothing })
 }
 
-/// Whether a container was made and never started: by a k3d that came no further, which hadn't given it its files either.
+/// Whether a container was made but never started, by an interrupted k3d. Such a container lacks its files.
 pub fn never_ran(seen: &ContainerInspectResponse) -> bool {
     let state = seen.state.as_ref().and_then(|state| state.status);
     state == Some(bollard::models::ContainerStateStatusEnum::CREATED)
 }
 
-/// Refuses where what would be removed as left behind by an earlier attempt is a cluster that was in use: it has nodes, which are made only
-/// for one that was Active.
+/// Refuses to remove leftovers that were a cluster in use: one with nodes, which only an Active cluster gets.
 async fn keep_data(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, why: &str) -> Result<(), Error> {
     let doing = format!("looking for what is there of cluster {}", plan.id);
     let name = k3d.name_of(&plan.id);
@@ -284,8 +284,8 @@ async fn keep_data(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, why: &str) ->
     Err(Error::Engine { doing, why })
 }
 
-/// Whether a server's API ever answered; if not, there is no data that could be lost. k3s says so; its kubeconfig, which it writes earlier, tells
-/// only where Docker keeps nothing of what it says.
+/// Whether a server's API ever answered; if not, there is no data to lose. k3s logs it. The kubeconfig, which k3s
+/// writes earlier, only counts if Docker keeps no log.
 async fn was_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool, Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         let up = match logs::said(docker, &server, upgrade::UP).await? {

@@ -1,6 +1,7 @@
 //! Names of hosts that k3d gave a cluster's DNS. k3s writes its own manifest for the DNS anew whenever it starts, without them.
 //!
-//! k3d gives them again where it starts a cluster itself. Each server keeps them in a file for all other starts, those by Docker too.
+//! k3d adds the names when it starts a cluster itself. For all other starts, Docker's included, each server keeps them
+//! in a file.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -23,9 +24,9 @@ const MANIFEST: &str = "/var/lib/rancher/k3s/server/manifests/coredns.yaml";
 const KEPT: &str = "/etc/k3eks/hosts";
 /// The name of the machine that Docker runs on. k3d writes it into the server's own file, too, which Docker makes anew.
 const HOST: &str = " host.k3d.internal";
-/// What k3s says once it has written it, in lower case.
+/// Log line of k3s after writing the manifest, in lower case.
 const WRITTEN: &str = "cluster dns configmap";
-/// How long that may take after the API server answers.
+/// Longest wait for the log line after the API server answers.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long that may take after the start of a server that nobody waited for. One that runs for longer has written it.
 const FROM_START: Duration = Duration::from_secs(600);
@@ -70,7 +71,7 @@ fn of_machine(hosts: &str) -> Option<String> {
     hosts.lines().find_map(|line| line.strip_suffix(HOST)).map(str::to_owned)
 }
 
-/// Has servers that k3d has just made or started keep their names. That they can't doesn't make that a failure.
+/// Saves the names in servers that k3d just made or started. A failure is only logged.
 pub async fn keep(docker: &Docker, servers: &[String]) {
     let kept = async {
         let hosts = hosts(docker, servers).await?;
@@ -104,7 +105,7 @@ pub async fn restore(docker: &Docker, server: &str, hosts: Option<&str>, begun: 
     }
 }
 
-/// What a server has of the names.
+/// The names that a server has.
 struct Known {
     manifest: String,
     kept: String,

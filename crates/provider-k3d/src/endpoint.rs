@@ -1,6 +1,6 @@
-//! Who reaches the API server by its public endpoint: packet filter rules inside the server's container, set before k3s starts.
+//! Packet filter rules in the server's container that restrict the public endpoint. They are set before k3s starts.
 //!
-//! Containers on the cluster's own network, its nodes among them, always do; so does the operator, by a port of its own.
+//! Containers on the cluster's network, nodes included, always get through, and so does the operator, by its own port.
 
 use std::net::Ipv4Addr;
 
@@ -32,10 +32,10 @@ pub fn packets(table: &str) -> u64 {
     counted.filter_map(|line| line.split_whitespace().next()?.parse::<u64>().ok()).sum()
 }
 
-/// As a port that nobody listens on would: at once.
+/// Refuse like a closed port: at once.
 const REFUSE: &str = "REJECT --reject-with tcp-reset";
 
-/// What the parts below use. By Docker's proxy, what comes from this machine has the network's gateway for its source.
+/// Definitions for the parts below. Behind Docker's proxy, traffic from this host comes from the network's gateway.
 const HEAD: &str = "#!/bin/sh
 # Written by k3eks: who may use the public endpoint, and how much it is used.
 set -e
@@ -50,7 +50,7 @@ gateways=$(ip -4 route show default | sed -n 's/.* via \\([0-9.]*\\).*/\\1/p')
 networks() { ip -4 route show scope link | sed -n 's/^\\([0-9.]*\\/[0-9]*\\) .*/\\1/p'; }
 ";
 
-/// What never comes by the public endpoint leaves the chain: this container itself, this operator, pods.
+/// Skips traffic that doesn't use the public endpoint: this container, the operator, pods.
 fn inside(chain: &str) -> String {
     format!(
         "new {chain}

@@ -16,7 +16,7 @@ use provider::Error;
 const ANSWER: Duration = Duration::from_secs(90);
 /// Seconds that a container has to end by itself. A server drains its node before it ends k3s.
 pub const GRACE: i32 = 60;
-/// Seconds for one that has nobody left to talk to: a drain would only wait for an answer.
+/// Seconds for a server whose peers are gone: a drain would only wait for an answer.
 pub const SHORT: i32 = 10;
 
 /// The connection to Docker: made when it is first needed, made anew after Docker was away.
@@ -120,12 +120,12 @@ pub async fn inspect(docker: &Docker, container: &str) -> Result<Option<Containe
     optional(docker.inspect_container(container, None).await)
 }
 
-/// What time it is for Docker, which may run on another machine, in seconds since 1970.
+/// Docker's clock in seconds since 1970; Docker may run on another machine.
 pub async fn now(docker: &Docker, doing: &str) -> Result<i64, Error> {
     docker.info().await.map(|info| time(&info)).map_err(failed(doing))
 }
 
-/// The same, as Docker said it among other things; this machine's time where it didn't.
+/// The same, from an answer of Docker; this machine's clock if the answer lacks it.
 pub fn time(info: &SystemInfo) -> i64 {
     let now = info.system_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
     now.unwrap_or_else(Timestamp::now).as_second()

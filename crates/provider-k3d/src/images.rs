@@ -13,10 +13,10 @@ use super::engine::{failed, is_missing};
 use super::runner::Call;
 use provider::{ClusterPlan, Error};
 
-/// How long k3d may take to say its version.
+/// Time limit of `k3d version`.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Sees to it that Docker has `image`, for `what`.
+/// Ensures that Docker has `image`, for `what`.
 ///
 /// # Errors
 /// [`Error::ImageUnavailable`] with Docker's words, [`Error::Unavailable`].
@@ -41,7 +41,7 @@ pub async fn ensure(docker: &Docker, image: &str, what: &str, limit: Duration) -
     }
 }
 
-/// Has Docker pull what k3d itself needs beside the node image, so that it isn't waited for while a cluster is made. Where that fails k3d says so.
+/// Pulls k3d's own images, so that a creation needn't wait for them. On failure, k3d reports the error later.
 pub async fn helpers(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) {
     let tag = k3d.helper_tag.get_or_init(|| tag(k3d)).await;
     let Some(tag) = tag else { return };
@@ -73,7 +73,7 @@ async fn tag(k3d: &K3d) -> Option<String> {
     said.into_inner()
 }
 
-/// k3d's version, from what it says of itself.
+/// k3d's version, from its output.
 fn version(line: &str) -> Option<String> {
     line.strip_prefix("k3d version v").map(|version| version.trim().to_owned())
 }

@@ -1,5 +1,5 @@
-//! Looks after servers that nobody here started: Docker starts them by itself after it was away, or a user does. k3d, which gives a cluster
-//! the names of hosts at each start of its own, knows nothing of that.
+//! Repairs servers that something else started: Docker after a restart, or a user. k3d adds the names of hosts only at
+//! its own starts.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use provider::{ClusterId, ContainerState};
 /// A start of a server: which container, and when.
 type Start = (Option<String>, Option<String>);
 
-/// How long is waited for more of the same: containers of a cluster start, and move, together.
+/// Debounce time: containers of a cluster start and move together.
 const GATHER: Duration = Duration::from_millis(500);
 
 /// The mending of one server: one after the other, and of those that wait only the newest.
@@ -34,7 +34,7 @@ struct Turns {
 }
 
 impl Turns {
-    /// Does `work` after all that was begun before, unless more was begun by then.
+    /// Runs `work` after earlier work, unless newer work was queued by then.
     async fn after(self: Arc<Self>, number: u64, work: impl Future<Output = ()>) {
         sleep(GATHER).await;
         let _turn = self.turn.lock().await;
@@ -48,7 +48,7 @@ impl Turns {
     }
 }
 
-/// What was seen of a cluster.
+/// Last seen state of a cluster.
 #[derive(Debug, Default)]
 struct Seen {
     turns: HashMap<String, Arc<Turns>>,
@@ -73,7 +73,7 @@ impl Seen {
     }
 }
 
-/// Mends what a start took away, at every start of a server, and what other addresses made wrong, for ever.
+/// Restores the names of hosts after every start of a server, and corrects changed addresses.
 pub async fn keep(world: Arc<World>, engine: Arc<Engine>, mut changes: Receiver<ClusterId>) {
     let mut seen: HashMap<ClusterId, Seen> = HashMap::new();
     let mut mending = JoinSet::new();

@@ -1,8 +1,8 @@
 //! Real clusters: k3s in containers, through the k3d command line and Docker's API.
 //!
-//! k3d makes, starts and deletes clusters; Docker's API does what k3d can't: events, reading files, nodes whose labels,
-//! taints and limits are their own. Everything that is made carries labels that say whose it is, so that any later
-//! operator finds it again. Nothing is remembered elsewhere.
+//! k3d makes, starts and deletes clusters. Docker's API does the rest: events, reading files, nodes with their own
+//! labels, taints and limits. Labels on every container, network and volume say whose it is, so that any later operator
+//! finds it. Nothing is remembered elsewhere.
 
 mod access;
 mod addresses;
@@ -59,7 +59,7 @@ pub struct K3d {
     ports: Arc<Ports>,
     /// Tag of k3d's own images, once it was asked.
     helper_tag: OnceCell<Option<String>>,
-    /// Follows Docker's events, and looks after what they tell of.
+    /// Follows Docker's events and reacts to them.
     followers: [JoinHandle<()>; 2],
 }
 

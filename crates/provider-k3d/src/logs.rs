@@ -1,4 +1,4 @@
-//! What containers say.
+//! Logs of containers.
 
 use bollard::Docker;
 use bollard::query_parameters::LogsOptions;
@@ -7,12 +7,12 @@ use futures::StreamExt;
 use super::engine::failed;
 use provider::Error;
 
-/// Waits until the container says `text`, in lower case; an end before that is an error.
+/// Waits until the container logs `text` (lower case). Fails if the container ends first.
 pub async fn says(docker: &Docker, name: &str, text: &str, doing: impl Fn() -> String) -> Result<(), Error> {
     says_since(docker, name, text, 0, doing).await
 }
 
-/// The same for what it says after `since`, in seconds since 1970.
+/// The same for lines after `since`, in seconds since 1970.
 pub async fn says_since(
     docker: &Docker,
     name: &str,
@@ -37,7 +37,7 @@ pub async fn says_since(
     Err(Error::Engine { doing: doing(), why: format!("it ended; its last log line: {last}") })
 }
 
-/// Whether the container ever said `text`, in lower case; `None` where Docker has nothing of what it said, or no such container.
+/// Whether the container ever logged `text` (lower case); `None` without a log or container.
 pub async fn said(docker: &Docker, name: &str, text: &str) -> Result<Option<bool>, Error> {
     let options = LogsOptions { stdout: true, stderr: true, tail: "all".into(), ..Default::default() };
     let mut lines = std::pin::pin!(docker.logs(name, Some(options)));

@@ -20,7 +20,7 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 /// Bytes in a MiB.
 const MIB: u64 = 1024 * 1024;
 
-/// What a cluster's nodes have in common, learnt from its server.
+/// Settings that all nodes of a cluster share, read from its server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pattern {
     /// Where nodes join.
@@ -40,7 +40,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// What `server` tells; `None` where it isn't a k3d server.
+    /// Settings from `server`; `None` if it isn't a k3d server.
     pub fn of(server: &ContainerInspectResponse) -> Option<Self> {
         let name = server.name.as_deref()?.trim_start_matches('/');
         let config = server.config.as_ref()?;
@@ -141,7 +141,7 @@ fn arguments(plan: &NodegroupPlan, machine: Machine, zone: Option<&str>) -> Vec<
     std::iter::once("agent".to_owned()).chain(labels).chain(taints).chain(reserved).collect()
 }
 
-/// No more than the machine has: Docker refuses more CPUs.
+/// At most the machine's CPUs: Docker refuses more.
 fn within(size: Resources, machine: Machine) -> Resources {
     Resources {
         cpus: size.cpus.clamp(1, machine.cpus.max(1)),
@@ -149,8 +149,8 @@ fn within(size: Resources, machine: Machine) -> Resources {
     }
 }
 
-/// What of the machine the kubelet must leave alone, so that pods are given no more than the node's size. The kubelet
-/// looks at the machine, not at the container's limits.
+/// Resources that the kubelet must reserve, so that pods get no more than the node's size. The kubelet sees the
+/// machine, not the container's limits.
 fn reserved(size: Resources, machine: Machine) -> Option<String> {
     let size = within(size, machine);
     let cpus = machine.cpus.saturating_sub(size.cpus);

@@ -17,7 +17,7 @@ use super::node::{self, Machine, Pattern};
 use super::{K3d, dns, images, names, pods};
 use provider::{ClusterId, ContainerState, Error, NodegroupPlan, Progress};
 
-/// Between two looks at a container that is going.
+/// Poll interval while a container is being removed.
 const LOOK: Duration = Duration::from_millis(100);
 /// Scripts that k3d and others may have put into a server; those that are there are needed in a node too.
 const SCRIPTS: [&str; 5] = [
@@ -30,7 +30,7 @@ const SCRIPTS: [&str; 5] = [
 /// What k3s says when a node has joined, in lower case.
 const JOINED: &str = "successfully registered node";
 
-/// Adds `count` nodes side by side.
+/// Adds `count` nodes in parallel.
 pub async fn create(k3d: &K3d, plan: &NodegroupPlan, count: usize, progress: &Progress) -> Result<(), Error> {
     let what = format!("node group {} of cluster {}", plan.name, plan.cluster);
     let doing = format!("adding {count} nodes to {what}");
@@ -79,7 +79,7 @@ pub async fn delete(k3d: &K3d, id: &ClusterId, nodes: &[String]) -> Result<(), E
     .await
 }
 
-/// Removes a container and waits until it is gone: Docker may be at it already, and take its time.
+/// Removes a container and waits until it is gone: Docker may already be removing it.
 async fn removed(docker: &Docker, id: &str) -> Result<(), bollard::errors::Error> {
     engine::remove(docker, id).await?;
     while engine::inspect(docker, id).await?.is_some() {
@@ -88,7 +88,7 @@ async fn removed(docker: &Docker, id: &str) -> Result<(), bollard::errors::Error
     Ok(())
 }
 
-/// `work`, given up after `limit`.
+/// `work` with the time limit `limit`.
 pub async fn within<T>(limit: Duration, doing: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let late = |_| Error::Timeout { doing: doing.to_owned(), seconds: limit.as_secs() };
     timeout(limit, work).await.map_err(late)?

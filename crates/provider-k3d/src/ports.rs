@@ -1,7 +1,7 @@
 //! Which host port an API server is published on.
 //!
-//! Nothing is tried out beforehand: what is free at one moment may be taken at the next, and the operator may not even
-//! live in the host's network. Docker binds the port when the server starts, and if it refuses, another is chosen.
+//! No port is probed in advance: a free port may be taken a moment later, and the operator may not be in the host's
+//! network. Docker binds the port when the server starts; if that fails, another port is chosen.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::names;
 use provider::ClusterId;
 
-/// The ports of the range that are spoken for.
+/// Reserved ports of the range.
 #[derive(Debug)]
 pub struct Ports {
     range: RangeInclusive<u16>,
@@ -23,11 +23,11 @@ pub struct Ports {
 struct Taken {
     /// Being bound at this moment.
     leased: BTreeSet<u16>,
-    /// What each cluster had, running or not: it is to get it again.
+    /// The port of each cluster, running or not: it gets the same one again.
     remembered: HashMap<ClusterId, u16>,
 }
 
-/// A port that nobody else in this process gets until it is dropped.
+/// A port reserved in this process until it is dropped.
 #[derive(Debug)]
 pub struct Lease {
     /// The port.
@@ -81,7 +81,7 @@ impl Ports {
     }
 }
 
-/// The range from a random place on, so that operators which don't know of each other seldom choose the same.
+/// The range from a random port on, so that independent operators seldom collide.
 fn scattered(range: &RangeInclusive<u16>) -> impl Iterator<Item = u16> + use<> {
     let (from, to) = (u64::from(*range.start()), u64::from(*range.end()));
     let size = if from > to { 0 } else { to - from + 1 };

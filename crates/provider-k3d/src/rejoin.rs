@@ -1,4 +1,4 @@
-//! Makes those of several servers anew whose containers are gone. The cluster's data is with the others.
+//! Recreates missing servers of a cluster with several. The other servers have the data.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -18,13 +18,13 @@ use super::upgrade::{UP, copy};
 use super::{K3d, addresses, archive, balancer, dns, names};
 use provider::{ClusterPlan, Error};
 
-/// Between two looks for a container that k3d is about to make.
+/// Poll interval for a container that k3d is about to make.
 const LOOK: Duration = Duration::from_millis(50);
 /// Between two looks at a server that ended.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Gives each of several servers its address while k3d makes them, and the first its files: k3d gives them to all but that one. One that is
-/// started without them ends, and Docker starts it again. Never ends where there is nothing to give.
+/// Gives each of several servers its address while k3d makes them, and the first its files, which k3d gives to all
+/// others. A server started without them ends, and Docker restarts it. Never returns if there is nothing to do.
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
@@ -44,7 +44,7 @@ pub async fn equip(docker: &Docker, name: &str, plan: &ClusterPlan, own: Option<
     Ok(())
 }
 
-/// Refuses where what is left of several servers can never answer, or nobody could reach it.
+/// Fails if the remaining servers can never answer or be reached.
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
@@ -73,7 +73,7 @@ pub async fn possible(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<
     Err(Error::Engine { doing, why })
 }
 
-/// Makes and starts missing servers, where others run that they can join.
+/// Makes and starts missing servers if others run that they can join.
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
@@ -107,8 +107,8 @@ pub async fn missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(
     Ok(())
 }
 
-/// Waits until a server answers, also where its first starts fail: its place in etcd is free only when the others have seen that its Node object
-/// is gone.
+/// Waits until a server answers, even if its first starts fail: its place in etcd is free only after the others noticed
+/// that its Node object is gone.
 async fn joined(docker: &Docker, server: &str, waiting: &str) -> Result<(), Error> {
     loop {
         let Err(error) = says(docker, server, UP, || waiting.to_owned()).await else { return Ok(()) };
@@ -121,8 +121,8 @@ async fn joined(docker: &Docker, server: &str, waiting: &str) -> Result<(), Erro
     }
 }
 
-/// Starts those of several servers that are stopped, all at once, then the balancer. k3d, which starts one after the other, would wait in
-/// vain: no server answers before a majority is there, and no node joins without the balancer, which may want to know where all servers are.
+/// Starts all stopped servers at once, then the balancer. k3d starts them one by one and would wait in vain: no server
+/// answers without a majority, and no node joins without the balancer, which may need all addresses.
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Engine`] and [`Error::Timeout`].

@@ -1,4 +1,4 @@
-//! Runs k3d: with a time limit, nothing of the user's, and no longer than the operator lives.
+//! Runs k3d with a time limit, isolated from the user's settings, and ends it with the operator.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ const KEPT: usize = 30;
 /// Variables of the environment that k3d gets, beside those with a prefix below.
 const PASSED: [&str; 8] =
     ["PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE"];
-/// k3d reads its whole configuration from `K3D_*` too; only what says how it works is passed, not what it makes.
+/// k3d also reads its whole configuration from `K3D_*`; only variables about how it works are passed on.
 const PASSED_PREFIXES: [&str; 5] = ["DOCKER_", "K3D_IMAGE_", "K3D_HELPER_", "K3D_FIX_", "K3D_DEBUG_"];
 
 /// One call of k3d.
@@ -38,7 +38,7 @@ pub struct Call<'a> {
 #[derive(Debug)]
 pub struct Runner {
     binary: PathBuf,
-    /// Tool that ties a process to the life of its parent; without it a k3d outlives an operator that is killed.
+    /// Tool that ends a process with its parent; without it, k3d outlives a killed operator.
     setpriv: Option<PathBuf>,
     docker_host: Option<String>,
 }
@@ -145,7 +145,7 @@ fn plain(line: &str) -> String {
     text
 }
 
-/// What an error quotes: what k3d called an error, else how it ended and its last lines.
+/// Text of an error: k3d's error lines, else its exit status and last lines.
 fn last_words(kept: &VecDeque<String>, ended: &str) -> String {
     let message = |line: &String| {
         let (level, rest) = line.split_once('[')?;
@@ -173,7 +173,7 @@ fn find(program: &Path) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| runs(path))
 }
 
-/// A folder of its own for a k3d, so that it never meets the user's kubeconfig. k3d leaves files in it.
+/// A temporary folder for k3d, so that it never touches the user's kubeconfig.
 struct Home(PathBuf);
 
 impl Home {

@@ -12,15 +12,15 @@ use super::engine::{self, failed, is_busy, is_missing};
 use super::names;
 use provider::Error;
 
-/// Between two looks: a request of a k3d that was just killed may still be under way in Docker.
+/// Interval of checks: Docker may still handle a request of a killed k3d.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How sure one has to be that nothing is left.
+/// How thoroughly to check that nothing is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Care {
-    /// One look that finds nothing is enough.
+    /// One empty check is enough.
     Once,
-    /// Two looks, a moment apart.
+    /// Two empty checks, a moment apart.
     Twice,
 }
 
@@ -42,7 +42,7 @@ pub async fn sweep(docker: &Docker, name: &str, joined: Option<&str>, care: Care
     }
 }
 
-/// Removes what one look finds; says whether there was anything.
+/// Removes what one check finds; returns whether there was anything.
 async fn pass(docker: &Docker, name: &str, joined: Option<&str>) -> Result<bool, Error> {
     let doing = || format!("removing what is left of k3d cluster {name}");
     let label = format!("k3d.cluster={name}");
@@ -79,7 +79,7 @@ async fn network(docker: &Docker, name: &str, joined: Option<&str>) -> Result<bo
     done(docker.remove_network(&network).await, || format!("removing network {network}"))
 }
 
-/// Whether there was something to remove. What is still in use is found again by the next look.
+/// Whether there was something to remove. The next check finds what is still in use.
 fn done(result: Result<(), bollard::errors::Error>, doing: impl Fn() -> String) -> Result<bool, Error> {
     match result {
         Ok(()) => Ok(true),

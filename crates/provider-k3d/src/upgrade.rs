@@ -1,5 +1,5 @@
-//! Brings a cluster's server to another image, its data kept: a new container takes the old one's name, volumes and
-//! place in the network. The old one stands aside until the new one is up, and comes back if that fails.
+//! Upgrades a cluster's server to another image and keeps its data: a new container takes over name, volumes and
+//! network. The old container is renamed until the new one is up, and returns if that fails.
 
 use std::collections::HashMap;
 
@@ -15,19 +15,19 @@ use super::nodes::{scripts, within};
 use super::{K3d, addresses, archive, balancer, dns, endpoint, images};
 use provider::{ClusterPlan, Error, Progress};
 
-/// Behind the name of a server that stands aside.
+/// Suffix of the old server's name during an upgrade.
 const ASIDE: &str = "-old";
 /// What k3s says when its API server answers, in lower case.
 pub const UP: &str = "k3s is up and running";
-/// What a node shows to be the one that it was. It isn't in a volume.
+/// File with a node's password, by which it proves its identity. It isn't in a volume.
 const PASSWORD: &str = "/etc/rancher/node/password";
 
-/// Whether this container stands aside for another one.
+/// Whether this container is the old server of an upgrade.
 pub fn is_aside(name: &str) -> bool {
     name.ends_with(ASIDE)
 }
 
-/// Brings the servers to the plan's image, one after the other.
+/// Upgrades the servers to the plan's image, one after the other.
 pub async fn upgrade(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
     let doing = format!("upgrading cluster {} to {}", plan.id, plan.version);
     let docker = k3d.engine.docker(&doing).await?;
@@ -46,7 +46,7 @@ pub async fn upgrade(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resu
     Ok(())
 }
 
-/// Brings one server to the plan's image; the others of several keep the API up meanwhile.
+/// Upgrades one server to the plan's image; other servers keep the API up.
 async fn upgrade_one(
     k3d: &K3d,
     docker: &Docker,
@@ -106,8 +106,8 @@ pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> 
     archive::write(docker, server, &[archive::File::secret(OWED, "")]).await
 }
 
-/// Sees to it that there is one server after an upgrade that was interrupted: the new one if it runs, or if it is known to have been up
-/// because the cluster `has` its image; else the old one.
+/// Leaves one server after an interrupted upgrade: the new one if it runs, or if it is known to have been up because
+/// the cluster `has` its image; else the old one.
 pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result<(), Error> {
     let doing = format!("looking for what an interrupted upgrade of {server} left");
     let Some(old) = engine::inspect(docker, &old_name(server)).await.map_err(failed(&doing))? else { return Ok(()) };
@@ -123,7 +123,8 @@ pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result
     back(docker, server).await
 }
 
-/// Ends what an interrupted upgrade left where the new server runs: the old one goes when that one answers, or comes back.
+/// Completes an interrupted upgrade whose new server runs: removes the old server once the new one answers, or restores
+/// it.
 pub async fn settle(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         let doing = format!("ending the upgrade of server {server} of cluster {}", plan.id);

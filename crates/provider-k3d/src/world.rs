@@ -1,4 +1,4 @@
-//! What runs, seen once for everybody: one list of containers, then Docker's event stream.
+//! Shared view of what runs: one list of containers, then Docker's event stream.
 
 use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
@@ -18,7 +18,7 @@ use super::engine::{self, Engine, failed};
 use super::names::LABEL_INSTANCE;
 use provider::{ClusterId, Error};
 
-/// A stream that is silent for so long is checked: a daemon that hangs doesn't end it.
+/// Silence after which the stream is checked: a hanging daemon doesn't end it.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How long a check may take.
 const CHECK: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ const CHECK: Duration = Duration::from_secs(10);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// Events that change what is known of a container.
 const EVENTS: [&str; 9] = ["create", "start", "restart", "rename", "die", "stop", "pause", "unpause", "destroy"];
-/// Changes that a slow listener may be behind before it has to look at everything.
+/// Changes that a slow listener may lag behind before it needs a full resync.
 const BACKLOG: usize = 1024;
 
 /// What runs, as last seen.
@@ -34,13 +34,13 @@ const BACKLOG: usize = 1024;
 pub struct World {
     instance: String,
     seen: RwLock<Result<Containers, Error>>,
-    /// Clusters that somebody asked about: they are told too when Docker comes or goes, whether they have containers or not.
+    /// Clusters that somebody asked about: their listeners hear when Docker comes or goes, even without containers.
     asked: Mutex<BTreeSet<ClusterId>>,
     changes: broadcast::Sender<ClusterId>,
 }
 
 impl World {
-    /// A world of which nothing is known yet.
+    /// An empty view.
     pub fn new(instance: &str) -> Arc<Self> {
         let unknown = Error::Unavailable {
             engine: "Docker",
@@ -55,7 +55,7 @@ impl World {
         })
     }
 
-    /// Says whose world changed.
+    /// Sends the changed clusters.
     pub fn changes(&self) -> broadcast::Receiver<ClusterId> {
         self.changes.subscribe()
     }
@@ -73,7 +73,7 @@ impl World {
         self.look(cluster)
     }
 
-    /// The same, for who needn't be told when Docker comes or goes.
+    /// The same, without notices when Docker comes or goes.
     ///
     /// # Errors
     /// [`Error::Unavailable`] while the world isn't known.
@@ -89,7 +89,7 @@ impl World {
         self.with(|containers| containers.clusters().into_iter().collect())
     }
 
-    /// Nobody will ask about this cluster any more.
+    /// Forgets a cluster.
     pub fn forget(&self, cluster: &ClusterId) {
         self.asked.lock().remove(cluster);
     }
@@ -98,7 +98,7 @@ impl World {
         self.seen.read().as_ref().map(look).map_err(Clone::clone)
     }
 
-    /// Follows Docker for ever, through its absences.
+    /// Follows Docker for ever, across its restarts.
     pub async fn follow(self: Arc<Self>, engine: Arc<Engine>) {
         let mut pause = PAUSES.0;
         loop {
@@ -112,7 +112,7 @@ impl World {
         }
     }
 
-    /// Looks at everything, then follows the events until something breaks.
+    /// Lists everything, then follows the events until something breaks.
     async fn follow_once(&self, engine: &Engine) -> Error {
         let (docker, since) = match self.begin(engine).await {
             Ok(begun) => begun,
@@ -140,7 +140,7 @@ impl World {
         }
     }
 
-    /// Looks at everything. The stream then begins a little before, so that nothing in between is missed.
+    /// Lists everything. The stream begins a little earlier, so that nothing is missed in between.
     async fn begin(&self, engine: &Engine) -> Result<(Docker, String), Error> {
         let doing = "looking at the containers";
         let docker = engine.connect(doing).await?;
@@ -155,7 +155,7 @@ impl World {
         Ok((docker, (engine::time(&info) - 1).to_string()))
     }
 
-    /// Looks at the one container that an event is about.
+    /// Inspects the container of an event.
     async fn event(&self, docker: &Docker, event: &EventMessage) -> Result<(), Error> {
         let Some(id) = event.actor.as_ref().and_then(|actor| actor.id.as_deref()) else { return Ok(()) };
         let seen = engine::inspect(docker, id).await.map_err(failed(format!("looking at container {id}")))?;
@@ -171,7 +171,7 @@ impl World {
         Ok(())
     }
 
-    /// The world is now as given. Tells everybody, unless it was and stays unknown; says whether it told.
+    /// Replaces the view and tells all listeners, unless it was and stays unknown. Returns whether it told them.
     fn replace(&self, now: Result<Containers, Error>) -> bool {
         let mut seen = self.seen.write();
         let quiet = seen.is_err() && now.is_err();

@@ -1,4 +1,4 @@
-//! The ways into a child cluster, as objects: the kubeconfig Secret, Rancher's Secret, and a Service for pods of the
+//! Objects that give access to a child cluster: the kubeconfig Secret, Rancher's Secret, and a Service for pods of the
 //! management cluster.
 
 use std::collections::BTreeMap;
@@ -97,13 +97,13 @@ async fn write_here(
     apply::<EndpointSlice>(ctx, &namespace, &service, body).await
 }
 
-/// Whether whoever is to be let read a Secret with these annotations is.
+/// Whether the reader that these annotations ask for has been granted access.
 fn readable(annotations: Option<BTreeMap<String, String>>, settings: &Settings) -> bool {
     let reader = annotations.and_then(|mut annotations| annotations.remove(READER));
     settings.reader.as_ref().is_none_or(|wanted| reader == Some(wanted.to_string()))
 }
 
-/// What tells what is written for this `access` from what was written before.
+/// Digest that tells objects of this `access` from older ones.
 pub fn digest(cluster: &EKSClusterConfig, access: &Access) -> String {
     let internal = access.internal.as_ref().map(|(a, p)| format!("{a}:{p}")).unwrap_or_default();
     let argocd = if argocd::wanted(cluster) { "argocd, by namespace" } else { "" };

@@ -1,4 +1,4 @@
-//! Which AWS accounts the clusters of a namespace may be of. Whoever writes `spec.accountID` gets what roles of that account trust.
+//! Which AWS accounts a namespace may use. A cluster's `spec.accountID` decides which roles trust its pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use crd::names::is_account;
 /// Stands for all accounts.
 const ANY: &str = "*";
 
-/// A namespace, and an account that its clusters may be of; `*`: of all.
+/// A namespace and an account that it may use; `*` stands for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     namespace: String,
@@ -33,7 +33,7 @@ impl FromStr for Grant {
     }
 }
 
-/// The accounts of each namespace. Where none is named, every namespace may use all.
+/// The accounts of each namespace. An empty map lets every namespace use all accounts.
 #[derive(Clone, Debug, Default)]
 pub struct Accounts(BTreeMap<String, BTreeSet<String>>);
 
@@ -48,7 +48,7 @@ impl FromIterator<Grant> for Accounts {
 }
 
 impl Accounts {
-    /// Why the cluster may not be of its account, if it may not.
+    /// Why the cluster may not use its account, if it may not.
     pub fn check(&self, cluster: &EKSClusterConfig) -> Result<(), Problem> {
         let (namespace, account) = (cluster.namespace().unwrap_or_default(), &cluster.spec.account_id);
         let granted = self.0.get(&namespace);

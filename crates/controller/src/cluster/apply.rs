@@ -18,7 +18,7 @@ use crate::tasks::Work;
 use crd::{EKSClusterConfig, Nodegroup, keys};
 use provider::{self, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Import, Progress};
 
-/// Carries out `next`. Long work is only begun here.
+/// Carries out `next`. Long work is only started here.
 pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
     let key = cluster.uid().unwrap_or_default();
     match next {
@@ -105,7 +105,7 @@ fn stop(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
     start(cluster, Work::Stop, ctx, move |provider, _| async move { provider.stop_cluster(&id).await });
 }
 
-/// Lets go of a cluster that was found, not made.
+/// Releases an imported cluster.
 async fn release(cluster: &EKSClusterConfig, plan: Option<ClusterPlan>, ctx: &Context) -> Result<(), Error> {
     if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster))
         && let Err(error) = provider.release_cluster(&plan).await
@@ -116,7 +116,7 @@ async fn release(cluster: &EKSClusterConfig, plan: Option<ClusterPlan>, ctx: &Co
     finish(cluster, ctx).await
 }
 
-/// Nothing is left of the cluster: its resource may go, unless there are node groups that nobody has told of.
+/// Nothing is left of the cluster. Its resource may go, unless a node group exists that the watch hasn't reported.
 async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
     let (id, key) = (validate::id(cluster), cluster.uid().unwrap_or_default());
     let late = late_nodegroups(cluster, ctx).await?;
@@ -137,7 +137,7 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
     finalizer(&ctx.client, cluster, false).await
 }
 
-/// Adds the files with keys to those that the servers are started with, where they have any. Servers without data may get `new` ones.
+/// Adds the key files to the servers' files, if the cluster has keys. Servers without data may get `new` keys.
 async fn sign(cluster: &EKSClusterConfig, plan: &mut ClusterPlan, new: bool, ctx: &Context) -> Result<(), Error> {
     if !plan.server.files.is_empty() {
         plan.server.files.extend(server_keys::files(cluster, new, ctx).await?);
@@ -160,7 +160,7 @@ fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {
     });
 }
 
-/// Gives the servers their files, and begins to restart them if they wouldn't notice.
+/// Writes the servers' files, and starts a restart if k3s wouldn't notice the change.
 async fn configure(
     cluster: &EKSClusterConfig,
     mut plan: ClusterPlan,
@@ -210,7 +210,7 @@ pub fn follow(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) {
     }
 }
 
-/// Begins long work for the cluster; its end is counted and remembered for the back-off.
+/// Starts long work for the cluster. Its outcome feeds the metrics and the back-off.
 pub fn start<F, Fut>(cluster: &EKSClusterConfig, work: Work, ctx: &Arc<Context>, job: F)
 where
     F: FnOnce(Arc<dyn ClusterProvider>, Progress) -> Fut + Send + 'static,
@@ -240,7 +240,7 @@ where
     );
 }
 
-/// Node groups that were made so late that the watch hasn't told of them: they would wait for a cluster that is gone.
+/// Node groups so new that the watch hasn't reported them. They would wait for a cluster that is gone.
 async fn late_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Vec<String>, Error> {
     let id = validate::id(cluster);
     let doing = format!("looking for node groups of cluster {id}");

@@ -1,4 +1,4 @@
-//! A cluster as one that Argo CD deploys to: a Secret in Argo CD's own namespace, by which it knows clusters.
+//! Registers a cluster with Argo CD: a Secret in Argo CD's namespace.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams};
@@ -15,18 +15,18 @@ use crd::conditions::Reason;
 use crd::{EKSClusterConfig, keys, names};
 use provider::Access;
 
-/// What Argo CD calls the cluster that it runs in, and how it reaches it.
+/// Argo CD's name and address for the cluster that it runs in.
 const ITSELF: &str = "in-cluster";
 const OWN_SERVER: &str = "https://kubernetes.default.svc";
 /// Label of the Secrets by which Argo CD knows clusters.
 const TYPE: &str = "argocd.argoproj.io/secret-type";
 
-/// Whether Argo CD is to know the cluster.
+/// Whether the cluster is to be registered.
 pub fn wanted(cluster: &EKSClusterConfig) -> bool {
     cluster.spec.argocd.as_ref().is_some_and(|argocd| argocd.register)
 }
 
-/// Why Argo CD can't be told of it, if that is asked for.
+/// Why a requested registration is impossible.
 pub fn check(cluster: &EKSClusterConfig, settings: &Settings) -> Result<(), Problem> {
     if wanted(cluster) && settings.argocd_namespace.is_none() {
         let text = "argocd.register needs Argo CD's namespace; start the operator with --argocd-namespace (chart: operator.argocdNamespace), or set argocd.register to false";
@@ -41,18 +41,18 @@ pub fn check(cluster: &EKSClusterConfig, settings: &Settings) -> Result<(), Prob
     Ok(())
 }
 
-/// The namespace of clusters where nothing else was said.
+/// The default namespace.
 fn usual(settings: &Settings) -> &str {
     settings.watch_namespace.as_deref().unwrap_or("default")
 }
 
-/// What Argo CD calls the cluster. The usual namespace's clusters go by their names alone; no other name has a slash in it.
+/// Argo CD's name for the cluster: its name in the default namespace, else `NAMESPACE/NAME`.
 fn known_name(cluster: &EKSClusterConfig, usual: &str) -> String {
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     if namespace == usual { name } else { format!("{namespace}/{name}") }
 }
 
-/// Whether the Secret is there and was written from this very `access`. Where other namespaces aren't watched, that it was written once counts.
+/// Whether the Secret exists and was written from this `access`. In namespaces that aren't watched, one write counts.
 pub fn written(cluster: &EKSClusterConfig, access: &Access, settings: &Settings, owned: &Owned) -> bool {
     match &settings.argocd_namespace {
         Some(namespace) if wanted(cluster) && settings.watch_namespace.is_none() => {
@@ -62,7 +62,7 @@ pub fn written(cluster: &EKSClusterConfig, access: &Access, settings: &Settings,
     }
 }
 
-/// Writes the Secret from the `kubeconfig` that pods use, or removes it where it isn't wanted.
+/// Writes the Secret from the kubeconfig for pods, or removes an unwanted Secret.
 pub async fn write(cluster: &EKSClusterConfig, access: &Access, kubeconfig: &str, ctx: &Context) -> Result<(), Error> {
     let Some(namespace) = ctx.settings.argocd_namespace.as_ref().filter(|_| wanted(cluster)) else {
         return remove(cluster, ctx).await;
@@ -88,7 +88,7 @@ pub async fn write(cluster: &EKSClusterConfig, access: &Access, kubeconfig: &str
     apply::<Secret>(ctx, namespace, &name, body).await
 }
 
-/// Applications say by name or by server where they go: neither may be another cluster's.
+/// Applications choose a cluster by name or by server, so neither may belong to another cluster.
 async fn is_free(
     cluster: &EKSClusterConfig,
     namespace: &str,
@@ -109,7 +109,7 @@ async fn is_free(
     }
 }
 
-/// What of the name and the server another Secret than `secret` has.
+/// The name or server that a Secret other than `secret` uses already.
 fn taken(others: &[Secret], secret: &str, (name, server): (&str, &str)) -> Option<String> {
     let plain = |server: &str| server.trim_end_matches('/').to_owned();
     if plain(server) == OWN_SERVER {
@@ -128,7 +128,7 @@ fn taken(others: &[Secret], secret: &str, (name, server): (&str, &str)) -> Optio
     })
 }
 
-/// Argo CD knows the cluster no more, if it ever did.
+/// Unregisters the cluster.
 pub async fn remove(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
     let Some(namespace) = &ctx.settings.argocd_namespace else { return Ok(()) };
     let name = name(cluster);
@@ -144,7 +144,7 @@ pub async fn remove(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Err
     }
 }
 
-/// Name of the Secret: clusters of all namespaces meet there.
+/// Name of the Secret. Secrets of clusters of all namespaces share Argo CD's namespace.
 fn name(cluster: &EKSClusterConfig) -> String {
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     format!("k3eks-{name}-{}", &names::digest(&[&namespace, &name])[..8])

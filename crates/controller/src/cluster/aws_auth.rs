@@ -1,4 +1,4 @@
-//! The roles of node groups in the ConfigMap `aws-auth` of a cluster that is asked for it, as EKS writes them.
+//! Writes the roles of node groups into the ConfigMap `aws-auth`, as EKS does.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -21,16 +21,16 @@ use crd::{EKSClusterConfig, Nodegroup, own_entries};
 const NAME: &str = "aws-auth";
 const NAMESPACE: &str = "kube-system";
 const ROLES: &str = "mapRoles";
-/// Annotation of the ConfigMap: the roles that were written here, as JSON.
+/// Annotation of the ConfigMap: the roles that k3eks wrote, as JSON.
 const OURS: &str = "k3eks.io/node-roles";
-/// How long the ConfigMap is taken to be as it was left.
+/// How long the last read of the ConfigMap is trusted.
 const FRESH: Duration = Duration::from_secs(60);
 /// The longest wait for an answer of the cluster.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Before the next try.
+/// Pause before the next attempt.
 pub const AGAIN: Duration = Duration::from_secs(10);
 
-/// What was last seen to stand in the ConfigMaps, by the uid of the cluster.
+/// Roles last seen in the ConfigMaps, by the uid of the cluster.
 #[derive(Debug, Default)]
 pub struct Written(Mutex<HashMap<String, (BTreeSet<String>, Instant)>>);
 
@@ -49,7 +49,7 @@ impl Written {
     }
 }
 
-/// Writes the roles that are lacking, and takes away those that no group has any more. Whether that worked, or nothing was to be done.
+/// Adds missing roles and removes those that no group has any more. Returns whether the ConfigMap is up to date.
 pub async fn keep(cluster: &EKSClusterConfig, seen: &Observed, ctx: &Context) -> bool {
     let (id, uid) = (validate::id(cluster), cluster.uid().unwrap_or_default());
     if cluster.metadata.deletion_timestamp.is_some() {
@@ -112,7 +112,7 @@ async fn write(client: Client, wanted: &BTreeSet<String>) -> Result<Result<(), U
     Ok(Ok(()))
 }
 
-/// The new ConfigMap, or what changes in the one that is there.
+/// The new ConfigMap, or the patch of the existing one.
 fn change(found: Option<&ConfigMap>, wanted: &BTreeSet<String>) -> Result<Option<Value>, Unread> {
     let annotations = found.and_then(|map| map.metadata.annotations.as_ref());
     let ours: BTreeSet<String> =

@@ -1,8 +1,7 @@
 //! Whether a cluster's servers take pods. As on EKS they don't, once there are node groups that do.
 //!
-//! A taint keeps new pods away. Once a node is there to take them, pods of Deployments that ran on the servers before are
-//! evicted, so that budgets hold. Those with a volume claim stay, as their data may be there, and so does what nothing
-//! would make anew.
+//! A taint keeps new pods away. Once a node can take them, pods of Deployments on the servers are evicted, so that
+//! budgets hold. Pods with a volume claim stay, since their data may be there, and so do pods that nothing recreates.
 
 use std::time::Duration;
 
@@ -18,12 +17,12 @@ use crate::error::Error;
 use crate::nodegroup::{drain, marks};
 use crd::{EKSClusterConfig, keys};
 
-/// Until the next try, where the API server doesn't take the change, or a budget holds a pod.
+/// Pause after the API server refused the change or a budget blocked an eviction.
 pub const AGAIN: Duration = Duration::from_secs(5);
-/// How long a look at a cluster may take for its servers' pods.
+/// Time limit of listing the servers' pods.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// What is to be done for the servers of a cluster that is up.
+/// The next action for the servers of a running cluster.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Next> {
     let made_here = seen.has_api_server && seen.plan.as_ref().is_ok_and(|plan| plan.import.is_none());
     let (nodes, world) = (seen.child.nodes.as_ref().filter(|_| made_here)?, seen.world.as_ref().ok()?);
@@ -47,7 +46,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Next> {
     (reserved && has_place && !seen.child.cleared).then_some(Next::ClearServers(servers))
 }
 
-/// Whether the servers take no pods: as the spec says, or else where there is a node group that isn't on its way out.
+/// Whether the servers take no pods: as the spec says, else if a node group exists that isn't being deleted.
 fn is_reserved(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
     let schedulable = cluster.spec.control_plane.as_ref().and_then(|plane| plane.schedulable);
     let there = || seen.nodegroups.iter().any(|group| group.metadata.deletion_timestamp.is_none());
@@ -69,7 +68,7 @@ pub async fn taint_servers(cluster: &EKSClusterConfig, changes: &[marks::Change]
     within(cluster, marks::apply(&client, changes)).await;
 }
 
-/// Has the pods move to nodes that ran on the servers before.
+/// Evicts the pods on the servers, so that they move to nodes.
 pub async fn clear_servers(cluster: &EKSClusterConfig, servers: &[String], ctx: &Context) {
     let id = validate::id(cluster);
     let Some(client) = ctx.children.client(&id) else { return };
@@ -79,7 +78,7 @@ pub async fn clear_servers(cluster: &EKSClusterConfig, servers: &[String], ctx: 
     }
 }
 
-/// A child that doesn't answer, or refuses, must not hold up what else is to be done for the cluster: it is tried again.
+/// A child that fails must not block other work for the cluster: log, and retry later.
 async fn within<T>(cluster: &EKSClusterConfig, work: impl Future<Output = Result<T, Error>>) -> Option<T> {
     let why = match tokio::time::timeout(LIMIT, work).await {
         Ok(Ok(done)) => return Some(done),
@@ -90,7 +89,7 @@ async fn within<T>(cluster: &EKSClusterConfig, work: impl Future<Output = Result
     None
 }
 
-/// Whether a pod on a server is made anew on a node when it is evicted, and finds there what it needs.
+/// Whether an evicted pod is recreated on a node and finds its data there.
 fn moves(pod: &Pod) -> bool {
     let spec = pod.spec.clone().unwrap_or_default();
     let of_deployment = pod.owner_references().iter().any(|owner| owner.kind == "ReplicaSet");
@@ -150,7 +149,7 @@ mod tests {
         cluster(spec, active())
     }
 
-    /// What is added to the servers' taints, and what is taken away.
+    /// Taints to add to the servers, and to remove.
     fn changed(spec: Value, seen: &Observed) -> Option<(usize, usize)> {
         match plan(&demo(spec), seen)? {
             Next::TaintServers(changes) => Some((changes[0].add.len(), changes[0].remove.len())),

@@ -1,4 +1,4 @@
-//! Who reaches the API server by its public endpoint, as the spec says it.
+//! Who may use the public endpoint, as the spec says.
 
 use ipnet::IpNet;
 
@@ -21,7 +21,7 @@ pub fn check(cluster: &EKSClusterConfig) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Who may use the endpoint, and whether somebody asks how much it is used.
+/// Who may use the endpoint, and whether its use is measured.
 pub fn endpoint(cluster: &EKSClusterConfig) -> PublicEndpoint {
     let spec = &cluster.spec;
     let counted = hibernation::after(cluster).is_some();

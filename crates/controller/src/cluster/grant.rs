@@ -1,5 +1,5 @@
-//! Leave to read a cluster's kubeconfig, for the EKS API: it has no right on Secrets but those that the operator gives it, cluster by
-//! cluster. They go with the cluster.
+//! Grants the EKS API read access to a cluster's kubeconfig. The API has no other rights on Secrets. The grant goes
+//! with the cluster.
 
 use std::fmt;
 use std::str::FromStr;
@@ -44,7 +44,7 @@ impl fmt::Display for Account {
     }
 }
 
-/// Lets `reader` read the kubeconfig Secret, and nothing else. `metadata` is that of what is written for the cluster, by name.
+/// Lets `reader` read the kubeconfig Secret, and nothing else. `metadata` makes the metadata of an owned object.
 pub async fn write(
     cluster: &EKSClusterConfig,
     reader: &Account,
@@ -58,7 +58,7 @@ pub async fn write(
     apply::<RoleBinding>(ctx, &namespace, &secret, binding).await
 }
 
-/// Takes back the leave that was given, if it was: the Secret of that name is somebody else's by now.
+/// Revokes the grant: the Secret of that name now belongs to somebody else.
 pub async fn withdraw(
     cluster: &EKSClusterConfig,
     metadata: impl Fn(&str) -> Value,

@@ -1,6 +1,6 @@
-//! Whether the node groups that a cluster's spec names are as it asks: `Ready` needs them beside the cluster itself.
+//! Health of the node groups in a cluster's spec. The cluster's `Ready` requires it.
 //!
-//! Node groups that are resources of their own, or were made through the EKS API, have a `Ready` of their own alone.
+//! Node groups that are separate resources, or come from the EKS API, only have their own `Ready`.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crd::conditions::{Health, NODEGROUPS_READY, READY, Reason, STALLED};
 use crd::nodegroup::ScalingConfig;
 use crd::{EKSClusterConfig, Nodegroup, Phase, keys, names};
 
-/// The health of the groups that the spec names; `None` where it leaves node groups alone, or the cluster is being deleted.
-/// `active` is whether the cluster runs: then those that were stopped with it are still to come back.
+/// Health of the groups in the spec; `None` if the spec leaves node groups alone or the cluster is being deleted.
+/// `active` tells whether the cluster runs; if it doesn't, stopped groups still have to come back.
 pub fn health(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>], active: bool) -> Option<Health> {
     let entries = cluster.spec.node_groups.as_ref().filter(|_| cluster.metadata.deletion_timestamp.is_none())?;
     let (mut stalled, mut failed, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
@@ -65,7 +65,7 @@ pub fn condition(health: &Health, generation: Option<i64>, now: &Time, old: &[Co
     }
 }
 
-/// How many nodes the groups are to have that aren't made yet.
+/// Number of nodes of groups that aren't made yet.
 pub fn missing_nodes(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>]) -> i32 {
     let entries = cluster.spec.node_groups.iter().flatten().filter(|entry| of(cluster, entry, groups).is_none());
     entries.map(|entry| entry.desired_size.unwrap_or(ScalingConfig::default().desired_size)).sum()
@@ -84,7 +84,7 @@ fn of<'a>(
     groups.iter().find(|group| group.name_any() == name && group.metadata.deletion_timestamp.is_none())
 }
 
-/// How a group stands, in words that change no more often than its nodes do.
+/// State of a group, in words that change only when its nodes change.
 fn standing(group: &Nodegroup, active: bool) -> Health {
     let status = group.status.clone().unwrap_or_default();
     let is_true = |type_: &str| status.conditions.iter().find(|c| c.type_ == type_ && c.status == "True");

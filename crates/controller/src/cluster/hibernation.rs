@@ -1,6 +1,6 @@
-//! Clusters that nobody uses are stopped after a while (`spec.hibernateAfter`), and come back with the next change.
+//! Stops clusters that nobody uses (`spec.hibernateAfter`) and starts them at the next change.
 //!
-//! Use is what comes in at the public endpoint. What runs inside a cluster, its nodes and this operator don't count.
+//! Traffic on the public endpoint is use. Workloads, nodes and this operator don't count.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crd::phase::Phase;
 use crd::{EKSClusterConfig, Nodegroup, keys, names};
 use provider::ClusterId;
 
-/// Between two looks at how much a cluster was used.
+/// Interval of measuring use.
 const TICK: Duration = Duration::from_secs(5);
 
 /// How long each cluster hasn't been used.
@@ -29,19 +29,19 @@ pub struct Idle(Mutex<HashMap<ClusterId, Use>>);
 
 struct Use {
     packets: u64,
-    /// What a change would make different.
+    /// Digest that a change of the cluster changes.
     mark: String,
     since: Instant,
 }
 
 impl Idle {
-    /// For how long the cluster wasn't used, nor changed; `None` where that isn't known, and right after a change.
+    /// Idle time of the cluster; `None` if unknown, and right after a change.
     pub fn of(&self, id: &ClusterId, mark: &str, now: Instant) -> Option<Duration> {
         let all = self.0.lock();
         all.get(id).filter(|seen| seen.mark == mark).map(|seen| now.duration_since(seen.since))
     }
 
-    /// It is looked at anew.
+    /// Forgets the cluster's idle time.
     pub fn forget(&self, id: &ClusterId) {
         self.0.lock().remove(id);
     }
@@ -54,13 +54,13 @@ impl Idle {
     }
 }
 
-/// How long the cluster may go unused.
+/// Idle time that the spec allows.
 pub fn after(cluster: &EKSClusterConfig) -> Option<Duration> {
     let text = cluster.spec.hibernate_after.as_deref().filter(|_| !cluster.spec.imported)?;
     text.parse::<SignedDuration>().ok()?.try_into().ok()
 }
 
-/// What is different after every change that wakes a cluster: of its spec, of its node groups, of the annotation.
+/// Digest that changes with everything that wakes a cluster: its spec, its node groups, the annotation.
 pub fn mark(cluster: &EKSClusterConfig, nodegroups: &[Arc<Nodegroup>]) -> String {
     let mut groups: Vec<String> = nodegroups
         .iter()
@@ -78,7 +78,7 @@ pub fn since(cluster: &EKSClusterConfig, now: &Time) -> String {
     known.unwrap_or_else(|| now.0.strftime("%FT%TZ").to_string())
 }
 
-/// What to say of a cluster that is stopped: since when and why, and how it comes back.
+/// Message of a stopped cluster: since when, why, and how to start it.
 pub fn at_rest(cluster: &EKSClusterConfig, sleeps: bool, now: &Time) -> Health {
     let name = cluster.name_any();
     if !sleeps || cluster.spec.state == Some(PowerState::Stopped) {
@@ -114,7 +114,7 @@ pub fn rests(group: &Nodegroup) -> bool {
         && ready.is_some_and(|c| !at_work.contains(&c.reason.as_str()))
 }
 
-/// Looks at how much clusters are used until `shutdown`.
+/// Measures the use of clusters until `shutdown`.
 pub fn start(ctx: &Arc<Context>, shutdown: CancellationToken) {
     tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone())));
 }

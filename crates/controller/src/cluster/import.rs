@@ -1,4 +1,4 @@
-//! Clusters that exist already: found, looked at, and never made, changed or deleted.
+//! Imported clusters: looked at, and never made, changed or deleted.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use provider::{Access, ClusterId, Import};
 
 /// Keys of the Secret that may have the kubeconfig, in the order in which they are looked for.
 const SECRET_KEYS: [&str; 3] = [keys::KUBECONFIG_KEY, "kubeconfig", "config"];
-/// Between two looks at a cluster that isn't found or doesn't answer.
+/// Pause while an imported cluster is missing or doesn't answer.
 const LATER: Duration = Duration::from_secs(5);
 
-/// Where the cluster is found; `None` for one that is made here.
+/// Source of an imported cluster; `None` for a cluster made here.
 ///
 /// # Errors
 /// Where the Secret's name is one that is written here.
@@ -80,13 +80,13 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Decision<Next> {
     Decision::new(Next::Nothing, Phase::Importing, Health::Progressing(Reason::WaitingForCluster, text)).after(LATER)
 }
 
-/// The time before which a Secret that connects the cluster mustn't have been made; none where the cluster names its Secret itself.
-/// The name of the other one comes from the cluster's: one that is left there was meant for somebody else.
+/// Earliest creation time of a connector Secret; `None` if the cluster names its Secret itself. A connector's name
+/// follows from the cluster's, so an older one was meant for another cluster.
 pub fn since(cluster: &EKSClusterConfig) -> Option<Time> {
     cluster.spec.kubeconfig_secret.is_none().then(|| cluster.metadata.creation_timestamp.clone())?
 }
 
-/// The way in that a Secret gives, made no earlier than `since`.
+/// Access from a Secret made no earlier than `since`.
 ///
 /// # Errors
 /// In words for people: there is no such Secret, or its kubeconfig can't be used.
@@ -115,7 +115,7 @@ pub async fn access(client: &Client, id: &ClusterId, secret: &str, since: Option
     of(&text).map_err(|why| format!("the kubeconfig in Secret {secret} can't be used: {why}"))
 }
 
-/// Whether a Secret was made for the cluster that was registered then.
+/// Whether a Secret is as new as the registration.
 fn meant(secret: &Secret, since: Option<&Time>) -> Result<(), &'static str> {
     let Some(since) = since else { return Ok(()) };
     if secret.labels().contains_key(keys::LABEL_CLUSTER) {
@@ -129,8 +129,8 @@ fn meant(secret: &Secret, since: Option<&Time>) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The way in that a kubeconfig's current context gives; nothing else of it is kept, and what reaches out of it is refused:
-/// the Secret is somebody else's.
+/// Access from a kubeconfig's current context. The Secret is a stranger's: everything else in it is dropped, and
+/// references to files and programs are refused.
 fn of(text: &str) -> Result<Access, String> {
     let own = kubeconfig::read(text)?;
     let cluster = own.clusters.first().and_then(|named| named.cluster.clone()).unwrap_or_default();

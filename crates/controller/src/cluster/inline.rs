@@ -1,7 +1,7 @@
 //! Rancher's inline node groups as Nodegroup resources that the cluster owns.
 //!
-//! An entry is applied when it differs from the entry that was applied last, which stands in an annotation: a node
-//! group that was changed from outside (an autoscaler, the EKS API) doesn't flap back.
+//! An entry is applied when it differs from the last applied entry, which an annotation keeps. A node group that was
+//! changed elsewhere (an autoscaler, the EKS API) doesn't flap back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crd::cluster::InlineNodegroup;
 use crd::nodegroup::ScalingConfig;
 use crd::{EKSClusterConfig, Nodegroup, keys, names};
 
-/// What has to be done for one inline node group.
+/// The action for one inline node group.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Apply this object, under the cluster's field manager.
@@ -59,7 +59,7 @@ pub fn changes(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>]) -> Vec<Cha
     changes
 }
 
-/// The Nodegroup for an entry. A desired size that was changed from outside stays unless the entry's own was changed.
+/// The Nodegroup for an entry. A desired size set elsewhere wins until the entry's own changes.
 fn object(
     cluster: &EKSClusterConfig,
     name: &str,
@@ -128,7 +128,7 @@ fn ami_type(entry: &InlineNodegroup) -> &'static str {
     }
 }
 
-/// Takes out nulls and empty lists and maps: server-side apply would own them.
+/// Removes nulls and empty lists and maps: server-side apply would own them.
 fn prune(value: &mut Value) {
     if let Value::Object(map) = value {
         map.values_mut().for_each(prune);

@@ -36,7 +36,7 @@ use super::report::Seen;
 use super::update::{self, changes};
 use crd::{EKSClusterConfig, EKSClusterConfigStatus, Phase, keys};
 
-/// One look at a cluster.
+/// One reconcile of a cluster.
 pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Result<Action, Error> {
     let span = tracing::info_span!("reconcile", kind = "EKSClusterConfig", resource = %validate::id(&cluster));
     super::counted(&ctx, "cluster", cluster.metadata.uid.as_ref(), Box::pin(look(&cluster, &ctx)))
@@ -75,7 +75,7 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     Ok(again.min().map_or_else(Action::await_change, Action::requeue))
 }
 
-/// Wakes the node groups once the cluster's phase is another one where they look: right after it was written it may not be yet.
+/// Wakes the node groups once the cache has the cluster's new phase. Right after the write it may still be old.
 fn tell_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) {
     let phase = cluster.status.as_ref().and_then(|status| status.phase);
     let mut told = ctx.told.lock();
@@ -99,7 +99,7 @@ fn note_change(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
     }
 }
 
-/// Follows the API server of a cluster that was made before this process began, and finds it anew where its container moved.
+/// Follows the API server of a cluster older than this process, and looks its address up again after a move.
 fn adopt(cluster: &EKSClusterConfig, seen: &observe::Observed, ctx: &Context) {
     let (Ok(plan), Ok(world)) = (&seen.plan, &seen.world) else { return };
     if plan.import.is_some() && cluster.metadata.deletion_timestamp.is_none() && seen.twin.is_none() {

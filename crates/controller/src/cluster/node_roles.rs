@@ -1,4 +1,4 @@
-//! The roles of nodes in the ConfigMap `aws-auth`: what becomes of its text. Whatever else people wrote there stays.
+//! Edits the roles of nodes in the text of `aws-auth`. Everything that people wrote stays.
 
 use std::collections::BTreeSet;
 
@@ -6,24 +6,24 @@ use serde_json::{Value, json};
 
 use crd::plain_yaml::{self, Unread};
 
-/// The Kubernetes user name of whoever comes by the role of a node group.
+/// Kubernetes user name of a node group's role.
 const USERNAME: &str = "system:node:{{EC2PrivateDNSName}}";
-/// Its groups.
+/// Groups of a node group's role.
 const GROUPS: [&str; 2] = ["system:bootstrappers", "system:nodes"];
 
-/// The text and what is ours in it.
+/// The text, and our part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edited {
     /// `mapRoles`; `None` where it stays as it is.
     pub text: Option<String>,
-    /// The roles that stand there because nodes have them.
+    /// Roles that nodes have.
     pub ours: BTreeSet<String>,
 }
 
-/// `mapRoles` with the roles that are wanted, and without those of `ours` that aren't any more.
+/// `mapRoles` with the wanted roles, and without those of `ours` that are no longer wanted.
 ///
 /// # Errors
-/// The text can't be read: nobody knows what would be lost.
+/// The text can't be read, so an edit could lose something.
 pub fn edit(text: &str, wanted: &BTreeSet<String>, ours: &BTreeSet<String>) -> Result<Edited, Unread> {
     let present: Vec<Value> = plain_yaml::read::<Option<_>>(text)?.unwrap_or_default();
     let named = |role: &String| present.iter().any(|one| is(one, "rolearn", role));
@@ -72,7 +72,7 @@ fn mapping(role: &str) -> Value {
     json!({"groups": GROUPS, "rolearn": role, "username": USERNAME})
 }
 
-/// The same as EKS writes it.
+/// The mapping as EKS writes it.
 fn block(role: &str, indent: &str) -> String {
     let [first, second] = GROUPS;
     format!(
@@ -80,7 +80,7 @@ fn block(role: &str, indent: &str) -> String {
     )
 }
 
-/// How far the list is set in.
+/// Indentation of the list.
 fn indent(text: &str) -> String {
     let first = text.lines().find(|line| line.trim_start().starts_with('-')).unwrap_or_default();
     first.chars().take_while(|c| *c == ' ').collect()

@@ -16,12 +16,12 @@ use crd::names::{Identity, claim, minor};
 use crd::{EKSClusterConfig, Nodegroup};
 use provider::{ClusterObservation, ClusterPlan, ClusterProvider, Error};
 
-/// What is known of a cluster at the moment of a reconcile.
+/// State of a cluster at the moment of a reconcile.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The moment.
     pub now: Time,
-    /// What the cluster is to be, or what is wrong with the spec.
+    /// The desired cluster, or what is wrong with the spec.
     pub plan: Result<ClusterPlan, Problem>,
     /// Name of the provider.
     pub provider: &'static str,
@@ -29,9 +29,9 @@ pub struct Observed {
     pub provider_name: String,
     /// Whether there is an API server to ask.
     pub has_api_server: bool,
-    /// What the cluster is to become where the spec asks for another version than the one that runs, or why it can't.
+    /// Target of a version change, or why it is impossible.
     pub target: Option<Result<ClusterPlan, Problem>>,
-    /// What exists, or why that isn't known.
+    /// What the provider found, or why it can't tell.
     pub world: Result<ClusterObservation, Error>,
     /// Long work.
     pub task: TaskView,
@@ -47,20 +47,20 @@ pub struct Observed {
     pub inline: Vec<inline::Change>,
     /// Digests of the tokens by which the identity service knows its API server.
     pub webhook_tokens: Vec<String>,
-    /// The wish for another key of its service accounts.
+    /// Requested rotation of the service account keys.
     pub rotation: Option<String>,
     /// Its certificate authorities.
     pub authorities: authority::Seen,
-    /// Whether it is stopped because nobody uses it, or is to be.
+    /// Whether the cluster is hibernated or about to be.
     pub sleeps: bool,
-    /// Whether the servers have the files that they should have; `None` where this process hasn't looked yet.
+    /// Whether the servers have the desired files; `None` before the first check of this process.
     pub configured: Option<bool>,
-    /// Whether the Secrets and the Service are written as they should be.
+    /// Whether the Secrets and the Service are up to date.
     pub access_written: bool,
 }
 
 impl Observed {
-    /// What the cluster runs: the target once it is reached.
+    /// The plan of the running cluster: the target once it is reached.
     pub fn running(&self) -> Option<&ClusterPlan> {
         match &self.target {
             Some(Ok(target)) if self.reached(target) => Some(target),
@@ -83,7 +83,7 @@ impl Observed {
     }
 }
 
-/// Looks at everything. No I/O: it is all in caches that watches keep true.
+/// Gathers everything. No I/O: watches keep the caches up to date.
 pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let id = validate::id(cluster);
     let provider = ctx.providers.of(cluster);
@@ -144,7 +144,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     }
 }
 
-/// What the cluster is to become, or why it can't. What was begun goes on.
+/// Target of a version change, or why it is impossible. A started upgrade continues.
 fn target(
     cluster: &EKSClusterConfig,
     provider: Option<&Arc<dyn ClusterProvider>>,

@@ -1,5 +1,5 @@
-//! Makes the access entries that EKS makes by itself, each once: whoever deletes one means it. Those of nodes go with the last node
-//! group that has their role.
+//! Makes the access entries that EKS makes by itself. Each is made once, so that a deleted one stays deleted. Entries
+//! of nodes go with the last node group that has their role.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ struct Step {
     made: BTreeSet<String>,
 }
 
-/// Makes the entries that are lacking, and takes away those that have no group any more.
+/// Makes missing entries and removes those without a group.
 pub async fn keep(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
     let id = validate::id(cluster);
     let Some(step) = step(cluster, &ctx.nodegroups_of(&id), &Timestamp::now().to_string()) else { return Ok(()) };

@@ -19,9 +19,9 @@ use crd::phase::Phase;
 use crd::{EKSClusterConfig, keys};
 use provider::{ClusterObservation, ClusterPlan, NodeObservation, Retry, Step};
 
-/// While something that sends no events is waited for.
+/// Requeue interval while waiting for something that sends no events.
 pub const SOON: Duration = Duration::from_millis(300);
-/// A look at everything now and then, whatever events were or weren't seen.
+/// Periodic resync, in case an event was missed.
 pub const ROUTINE: Duration = Duration::from_secs(600);
 
 /// One action.
@@ -31,7 +31,7 @@ pub enum Next {
     AddFinalizer,
     /// Take our finalizer off: nothing is left.
     Finish,
-    /// Let go of a cluster that was found, not made, and take our finalizer off.
+    /// Release an imported cluster and take our finalizer off.
     Release(Option<ClusterPlan>),
     /// Delete these Nodegroup resources.
     DeleteNodegroups(Vec<String>),
@@ -45,28 +45,28 @@ pub enum Next {
     StartStart(ClusterPlan),
     /// Begin to stop what runs.
     StartStop,
-    /// Begin to bring the cluster to another version.
+    /// Begin to upgrade the cluster.
     StartUpgrade(ClusterPlan),
-    /// Bring inline node groups and their resources together.
+    /// Reconcile inline node groups with their resources.
     SyncNodegroups(Vec<Change>),
     /// Write the Secrets and the Service.
     WriteAccess,
-    /// Give the servers the files that they should have, and restart them where that is needed; with another key for service
-    /// accounts, if there is such a wish.
+    /// Write the servers' files, and restart the servers if needed. With a new service account key if one was
+    /// requested.
     Configure(ClusterPlan, Option<String>),
     /// Change the taint that keeps pods off the servers.
     TaintServers(Vec<marks::Change>),
-    /// Have the pods of these servers move to nodes.
+    /// Evict the pods of these servers.
     ClearServers(Vec<String>),
-    /// Delete these Node objects: no machine and no node group stands behind them.
+    /// Delete these Node objects, which have neither a machine nor a node group.
     DeleteNodeObjects(Vec<String>),
-    /// Make a resource of the certificate authority that the cluster was made with.
+    /// Make a resource for the cluster's first certificate authority.
     AdoptAuthority(ClusterPlan),
     /// Begin to give the servers other certificate authorities.
     Certify(ClusterPlan, Wanted),
-    /// Nothing to do but to say how things stand.
+    /// Only report.
     Nothing,
-    /// How things stand will be known in a moment: leave the status as it is and look again.
+    /// Keep the status and reconcile again in a moment: the state isn't known yet.
     LookAgain,
 }
 
@@ -199,7 +199,7 @@ pub fn begun(cluster: &EKSClusterConfig) -> bool {
     cluster.status.as_ref().is_some_and(|s| s.active_since.is_some())
 }
 
-/// Whether the cluster isn't to run: because that is asked for, or because nobody uses it.
+/// Whether the cluster must not run: stopped by its spec, or hibernated.
 pub fn rests(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
     cluster.spec.state == Some(PowerState::Stopped) || seen.sleeps
 }
@@ -213,7 +213,7 @@ fn deleting(message: &str) -> Health {
     Health::Progressing(Reason::Deleting, message.into())
 }
 
-/// Work is under way or failed a moment ago: wait. `None` where something may be begun.
+/// Waits for work in progress or for the back-off. `None` if new work may start.
 fn at_work(cluster: &EKSClusterConfig, seen: &Observed, begun: bool) -> Option<Plan> {
     let phase = if begun { Phase::Updating } else { Phase::Creating };
     let progressing = |reason, message: String| {
@@ -255,7 +255,7 @@ const fn reason(work: Work) -> Reason {
     }
 }
 
-/// The API server answers: see to what belongs around it.
+/// The API server answers: reconcile what belongs around it.
 fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     if let Some(mut upgrading) = upgrade::plan(cluster, seen) {
         // A version that is refused because of node groups mustn't keep them from theirs.
@@ -286,14 +286,14 @@ fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     }
 }
 
-/// Whether what this very spec asks for was refused.
+/// Whether exactly this spec was refused.
 fn was_refused(cluster: &EKSClusterConfig) -> bool {
     let conditions = cluster.status.as_ref().map_or(&[][..], |status| &status.conditions);
     let refused = conditions.iter().find(|c| c.type_ == STALLED && c.status == "True");
     refused.is_some_and(|c| c.reason == "InvalidSpec" && c.observed_generation == cluster.metadata.generation)
 }
 
-/// What belongs around a cluster, beside its node groups.
+/// Objects around a cluster, apart from node groups.
 fn around(cluster: &EKSClusterConfig, seen: &Observed, phase: Phase, certifying: Next) -> Next {
     if !seen.access_written {
         Next::WriteAccess

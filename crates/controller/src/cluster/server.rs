@@ -1,4 +1,4 @@
-//! What a cluster's servers are started with, and what leads the cluster to the identity service.
+//! Files and arguments of a cluster's servers, and the objects that point the cluster to the identity service.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub struct IdentityService {
     pub host: String,
     /// Port of the webhooks, HTTPS.
     pub webhook_port: u16,
-    /// Port of what pods ask, HTTP.
+    /// Port for pods, HTTP.
     pub pods_port: u16,
     /// Its certificate authority, PEM.
     pub ca_pem: String,
@@ -28,9 +28,9 @@ pub struct IdentityService {
 
 /// The API server's configuration for tokens.
 const WEBHOOK: &str = "/etc/k3eks/token-webhook.yaml";
-/// The API server's configuration for admission, which leads to the next one.
+/// The API server's configuration for admission, which refers to the next file.
 const ADMISSION: &str = "/etc/k3eks/admission.yaml";
-/// What it shows to webhooks of admission.
+/// Credentials for admission webhooks.
 const ADMISSION_WEBHOOKS: &str = "/etc/k3eks/admission-webhooks.yaml";
 /// The token by which the identity service knows the API server.
 pub const WEBHOOK_TOKEN: &str = "/etc/k3eks/webhook-token";
@@ -38,7 +38,7 @@ pub const WEBHOOK_TOKEN: &str = "/etc/k3eks/webhook-token";
 pub const SIGNING: &str = "/etc/k3eks/service-account.key";
 /// How the API server keeps Secrets.
 const ENCRYPTION: &str = "/etc/k3eks/encryption.yaml";
-/// What it writes into its audit log.
+/// Audit policy.
 const AUDIT: &str = "/etc/k3eks/audit-policy.yaml";
 /// Its audit log, where the node's own `logs` endpoint shows it.
 const AUDIT_LOG: &str = "/var/log/k3eks/audit.log";
@@ -48,9 +48,9 @@ pub const CHECKING: &str = "/etc/k3eks/service-account.pub";
 const AUTHENTICATION: &str = "/etc/k3eks/authentication.yaml";
 /// The first minor version of Kubernetes that reads [`AUTHENTICATION`] without being told to.
 const STRUCTURED: u32 = 30;
-/// How long the API server remembers whom a token belongs to.
+/// How long the API server caches the owner of a token.
 const REMEMBERED: &str = "1s";
-/// Whom tokens of service accounts are for where they name nobody: that of EKS, then those of k3s.
+/// Default audiences of service account tokens: EKS's, then those of k3s.
 const AUDIENCES: &str = "https://kubernetes.default.svc,https://kubernetes.default.svc.cluster.local,k3s";
 
 /// What the servers of `plan` are started with.
@@ -139,7 +139,7 @@ fn authenticator(config: &IdentityProviderConfig) -> Value {
     jwt
 }
 
-/// What tells the configuration that `plan` and the spec ask for from others.
+/// Digest of the configuration that `plan` and the spec ask for.
 pub fn digest(plan: &ClusterPlan, cluster: &EKSClusterConfig) -> String {
     let mut parts: Vec<&str> = plan.server.files.iter().flat_map(|f| [f.path.as_str(), f.content.as_str()]).collect();
     let endpoint = format!("{:?}", plan.server.endpoint);
@@ -159,7 +159,7 @@ pub fn file(path: &str, content: &Value) -> ServerFile {
     ServerFile { path: path.to_owned(), content: format!("# Written by k3eks.\n{content}\n"), kind: FileKind::Read }
 }
 
-/// What the API server writes into its audit log: who did what to which object, where that is asked for. Never what was in it.
+/// Audit policy: who did what to which object, if the audit log is on. Never request bodies.
 fn audit(on: bool) -> Value {
     let level = if on { "Metadata" } else { "None" };
     json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": level}]})
@@ -183,7 +183,7 @@ fn authentication(jwt: &[Value]) -> Value {
     json!({"apiVersion": "apiserver.config.k8s.io/v1beta1", "kind": "AuthenticationConfiguration", "jwt": jwt})
 }
 
-/// A kubeconfig that leads the API server to the review of tokens.
+/// Kubeconfig of the token review webhook.
 fn webhook(id: &ClusterId, address: &str, ca_pem: &str) -> Value {
     let server = format!("https://{address}{}", service::review_path(&id.namespace, &id.name));
     json!({
@@ -210,7 +210,7 @@ fn admission() -> Value {
     json!({"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration", "plugins": plugins})
 }
 
-/// A kubeconfig with what the API server shows to the identity service, and to no other webhook.
+/// Kubeconfig with the API server's credentials for the identity service, and for no other webhook.
 fn admission_webhooks() -> Value {
     json!({
         "apiVersion": "v1", "kind": "Config",
@@ -218,8 +218,8 @@ fn admission_webhooks() -> Value {
     })
 }
 
-/// The objects in the child cluster that lead to the identity service: path of the API, body. Its addresses are told twice, as kube-proxy reads
-/// them and as the API server does up to Kubernetes 1.33, which calls its webhooks where they are and not by their Service.
+/// Objects in the child cluster that point to the identity service: API path and body. Its addresses appear twice, for
+/// kube-proxy and for API servers up to Kubernetes 1.33, which call webhooks by address and not by Service.
 pub fn objects(plan: &ClusterPlan, wanted: &IdentityService) -> Vec<(String, Value)> {
     let Some(address) = nth_address(&plan.service_cidr, service::ADDRESS) else { return Vec::new() };
     let (name, namespace) = (service::SERVICE, service::NAMESPACE);

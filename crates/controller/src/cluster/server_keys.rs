@@ -1,5 +1,5 @@
-//! The keys of a cluster's servers, which are kept in a Secret: those that tokens of service accounts are signed with, of which a new
-//! one can come while tokens that are signed with the one before are still good, and the one that Secrets are encrypted with.
+//! The keys of a cluster's servers, in a Secret: the keys that sign service account tokens, and the key that encrypts
+//! Secrets. A new signing key can come while tokens of the previous one are still valid.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,38 +21,38 @@ use provider::{FileKind, ServerFile};
 
 /// Key of the Secret with the private keys, PEM: the one that signs, then the one before.
 const SIGNERS: &str = "service-account.pem";
-/// Key of the Secret with what Secrets are encrypted with: 32 bytes, in base64.
+/// Key of the Secret with the encryption key: 32 bytes in base64.
 const ENCRYPTION: &str = "encryption.key";
-/// Key of the Secret with the tokens by which the identity service knows the API server, a line each: the present one, then the one before.
+/// Key of the Secret with the API server's tokens for the identity service, one per line: current, then previous.
 const TOKENS: &str = "webhook.tokens";
-/// On the Secret: digests of the tokens that the API server surely shows.
+/// Annotation: digests of the tokens that the API server is known to use.
 const SHOWN: &str = "k3eks.io/webhook-tokens";
-/// On the Secret: for which wish the first of its keys was made.
+/// Annotation: the rotation request that made the first key.
 const MADE_FOR: &str = "k3eks.io/made-for";
-/// On the Secret: which wish was last carried out.
+/// Annotation: the rotation request carried out last.
 const DONE_FOR: &str = "k3eks.io/done-for";
-/// What a private key ends with.
+/// Last line of a private key.
 const END: &str = "-----END PRIVATE KEY-----\n";
 
 fn secret_name(cluster: &EKSClusterConfig) -> String {
     format!("{}{}", cluster.name_any(), keys::SERVER_KEYS_SUFFIX)
 }
 
-/// The wish for another key that isn't carried out; `None` also for a cluster that has no keys of ours.
+/// The pending rotation request; `None` also for a cluster without our keys.
 pub fn wish(cluster: &EKSClusterConfig, owned: &Owned) -> Option<String> {
     let wanted = cluster.annotations().get(keys::ANNOTATION_ROTATE)?;
     let annotations = owned.secret_annotations(&cluster.namespace()?, &secret_name(cluster))?;
     (annotations.get(DONE_FOR) != Some(wanted)).then(|| wanted.clone())
 }
 
-/// Digests of the tokens that the cluster's API server shows to the identity service; none where it may not have any.
+/// Digests of the API server's tokens for the identity service; none if it may have none.
 pub fn shown(cluster: &EKSClusterConfig, owned: &Owned) -> Vec<String> {
     let annotations = cluster.namespace().and_then(|n| owned.secret_annotations(&n, &secret_name(cluster)));
     let digests = annotations.unwrap_or_default().remove(SHOWN).unwrap_or_default();
     digests.split(',').filter(|digest| !digest.is_empty()).map(str::to_owned).collect()
 }
 
-/// The API server was started anew: from now on it shows its token to all that it asks.
+/// The API server restarted: it now sends its token.
 pub async fn shows(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
     let Some(secret) = found(cluster, ctx).await? else { return Ok(()) };
     let digests = digests(&text(&secret, TOKENS));
@@ -67,8 +67,8 @@ fn digests(tokens: &str) -> String {
     digests.join(",")
 }
 
-/// The files with the cluster's keys. They are made where there are none and the cluster is `new`: for one that has data other keys would make
-/// its tokens void, and its Secrets unreadable for ever.
+/// The files with the cluster's keys. Only a `new` cluster gets new keys: for existing data they would invalidate all
+/// tokens and make encrypted Secrets unreadable.
 pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Result<Vec<ServerFile>, Error> {
     let name = secret_name(cluster);
     let wrong =
@@ -97,7 +97,7 @@ pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Resu
     written(cluster, &secret)
 }
 
-/// The API server signs with the first key, and takes what any of them has signed.
+/// The API server signs with the first key and accepts signatures of all.
 fn written(cluster: &EKSClusterConfig, secret: &Secret) -> Result<Vec<ServerFile>, Error> {
     let (signers, encryption) = (text(secret, SIGNERS), text(secret, ENCRYPTION));
     let mut public = String::new();
@@ -124,7 +124,7 @@ fn unusable(cluster: &EKSClusterConfig) -> impl Fn(rcgen::Error) -> Error {
     move |source| Error::Certificate { what: what.clone(), why: source.to_string() }
 }
 
-/// Puts a new key before the one that there is, for this wish; once, however often it is called.
+/// Puts a new key first, for this rotation request. Idempotent.
 pub async fn renew(cluster: &EKSClusterConfig, wish: &str, ctx: &Context) -> Result<(), Error> {
     let Some(secret) = found(cluster, ctx).await? else { return Ok(()) };
     if secret.annotations().get(MADE_FOR).is_some_and(|made| made == wish) {
@@ -147,7 +147,7 @@ pub async fn renew(cluster: &EKSClusterConfig, wish: &str, ctx: &Context) -> Res
     patch(cluster, &body, ctx).await
 }
 
-/// The servers sign with the key that was made for this wish.
+/// Records that the servers sign with the key of this rotation request.
 pub async fn done(cluster: &EKSClusterConfig, wish: &str, ctx: &Context) -> Result<(), Error> {
     patch(cluster, &json!({"metadata": {"annotations": {DONE_FOR: wish}}}), ctx).await
 }

@@ -17,7 +17,7 @@ use crd::phase::Phase;
 use crd::{EKSClusterConfig, EKSClusterConfigStatus, keys};
 use provider::Import;
 
-/// The provider has finished all that goes on beside an Active cluster (k3d's host records).
+/// The provider has finished its background work for an Active cluster (k3d's host records).
 pub const PROVISIONED: &str = "Provisioned";
 
 /// The status to report.
@@ -64,7 +64,7 @@ pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<N
     status
 }
 
-/// What is known once the API server answered.
+/// Fields that are known once the API server answered.
 fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterConfigStatus) {
     let Some(plan) = seen.running() else { return };
     let mut api_port = status.applied.as_ref().and_then(|a| a.api_port);
@@ -100,7 +100,7 @@ fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterC
     });
 }
 
-/// Ids of the network that EKS users expect to see; generated ones are the same for one identity everywhere.
+/// Network ids that EKS users expect. Generated ids depend on the cluster's identity alone.
 fn provided_network(cluster: &EKSClusterConfig, identity: &Identity, status: &mut EKSClusterConfigStatus) {
     let network = identity.network();
     status.virtual_network = network.vpc;
@@ -136,7 +136,7 @@ fn count(cluster: &EKSClusterConfig, seen: &Observed) -> NodeCount {
     NodeCount { ready, desired, summary: format!("{ready}/{desired}") }
 }
 
-/// The condition about what the provider still does beside an Active cluster. Kept as it was where nothing new is known.
+/// The condition about the provider's background work for an Active cluster. Unchanged if nothing new is known.
 fn provisioned(seen: &Observed, old: &EKSClusterConfigStatus, generation: Option<i64>) -> Option<Condition> {
     let before = old.conditions.iter().find(|c| c.type_ == PROVISIONED);
     let (status, reason, message) = match &seen.task {

@@ -1,9 +1,9 @@
-//! Node objects that nothing stands behind: their node group went while the cluster didn't run, and could tell nobody there.
+//! Orphaned Node objects: their node group was deleted while the cluster didn't run.
 
 use super::observe::Observed;
 use crd::names::nodegroup_name;
 
-/// Names of Node objects of a group that isn't there, without a machine. One that is Ready has one, wherever that is.
+/// Names of Node objects without a node group and without a machine. A Ready node has a machine.
 pub fn of(seen: &Observed) -> Option<Vec<String>> {
     let (nodes, world) = (seen.child.nodes.as_ref()?, seen.world.as_ref().ok()?);
     let has_group = |group: &str| seen.nodegroups.iter().any(|known| nodegroup_name(known) == group);

@@ -21,7 +21,7 @@ pub fn wanted_version<'a>(cluster: &'a EKSClusterConfig, default: &'a str) -> &'
     cluster.spec.kubernetes_version.as_deref().unwrap_or(default)
 }
 
-/// What a cluster that runs as planned is to become, if the spec asks for another version; or why that can't be.
+/// Target of a version change of a running cluster, or why it is impossible.
 pub fn target(
     cluster: &EKSClusterConfig,
     provider: Option<&Arc<dyn ClusterProvider>>,
@@ -44,7 +44,7 @@ pub fn target(
     Some(image.map(|image| ClusterPlan { version: wanted.to_owned(), image, ..plan.clone() }))
 }
 
-/// Refuses another version while node groups don't run what the cluster runs: theirs never changes by itself. EKS does so too.
+/// Refuses another version while node groups run an older one, as EKS does: node groups don't follow by themselves.
 pub fn groups_first(
     target: Result<ClusterPlan, Problem>,
     plan: &ClusterPlan,
@@ -67,7 +67,7 @@ pub fn groups_first(
     Err(Problem::stalled(Reason::InvalidSpec, text))
 }
 
-/// What the cluster is to be. Once it was made, its version and image are those that it was made with.
+/// The desired cluster. An existing cluster keeps its version and image.
 pub fn validate(
     cluster: &EKSClusterConfig,
     default_version: &str,
@@ -116,7 +116,7 @@ fn imported(cluster: &EKSClusterConfig, import: Import) -> ClusterPlan {
     ClusterPlan { version, import: Some(import), ..known(cluster) }
 }
 
-/// What is known of any cluster, wherever it is made.
+/// What all clusters have in common.
 fn known(cluster: &EKSClusterConfig) -> ClusterPlan {
     let identity = Identity::of(cluster);
     ClusterPlan {

@@ -1,5 +1,4 @@
-//! What stands behind an access entry: its access policies as RBAC of the child cluster, bound to a group that only those who
-//! come by the entry are in.
+//! Access policies of an access entry as RBAC in the child cluster, bound to a group of this entry alone.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -20,7 +19,7 @@ use crd::access_entry::AccessScope;
 use crd::identity_service::{entry_group, entry_id};
 use crd::{AccessEntry, EKSClusterConfig, access_policies, keys};
 
-/// Label of what belongs to an access entry, with the id of its principal.
+/// Label of an access entry's objects: the id of its principal.
 const LABEL: &str = "k3eks.io/access-entry";
 /// Requests to one child at once.
 const AT_ONCE: usize = 4;
@@ -47,13 +46,12 @@ impl Kind for AccessEntry {
     }
 }
 
-/// Whether new namespaces may come under it.
+/// Whether the scope can match new namespaces.
 fn is_scoped(entry: &AccessEntry) -> bool {
     entry.spec.access_policies.iter().any(|p| p.access_scope.type_ == "namespace")
 }
 
-/// Gives the entry exactly what its policies say, and takes away what entries have that are gone. `known` are the ids of all that
-/// there are.
+/// Applies exactly the entry's policies, and removes objects of deleted entries. `known` holds the ids of all entries.
 async fn grant(client: &Client, entry: &AccessEntry, known: &BTreeSet<String>) -> Result<(), kube::Error> {
     let id = entry_id(&entry.spec.principal_arn);
     let namespaces = if is_scoped(entry) { namespaces(client).await? } else { Vec::new() };
@@ -121,7 +119,7 @@ where
     api.patch(name, &PatchParams::apply(keys::MEMBER_MANAGER).force(), &Patch::Apply(body)).await.map(drop)
 }
 
-/// Gone already is fine.
+/// Ignores objects that are gone already.
 fn gone<T>(deleted: Result<T, kube::Error>) -> Result<(), kube::Error> {
     match deleted {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
@@ -162,7 +160,7 @@ impl Binding {
     }
 }
 
-/// What the entry's policies come to where these namespaces exist.
+/// The entry's policies, applied to these existing namespaces.
 fn bindings(entry: &AccessEntry, namespaces: &[String]) -> Vec<Binding> {
     let mut all = Vec::new();
     for associated in &entry.spec.access_policies {

@@ -1,4 +1,4 @@
-//! What stands behind an addon: the part of k3s that does the same.
+//! State of an addon: that of the k3s component that does the same job.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crd::addon_catalogue::{self, StandIn};
 use crd::{Addon, EKSClusterConfig, FargateProfile, MemberIssue, keys};
 
-/// Namespace of what k3s brings along.
+/// Namespace of k3s's components.
 const NAMESPACE: &str = "kube-system";
 /// The longest wait for one answer of the child's API server.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -67,8 +67,8 @@ impl Kind for Addon {
     }
 }
 
-/// Whether EKS would have somewhere to run an addon's pods: a node of a node group, Fargate, or Auto Mode's nodes, which come
-/// when they are needed. The control plane isn't one, though it runs them here for as long as there is no other.
+/// Whether EKS could run an addon's pods: on a node of a node group, Fargate, or Auto Mode, which adds nodes on demand.
+/// The control plane doesn't count, though here it runs the pods until there is a node.
 fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateProfile>]) -> bool {
     let auto_mode = cluster.spec.compute_config.as_ref().is_some_and(|compute| compute.enabled == Some(true));
     let Some(nodes) = &child.nodes else { return true };
@@ -85,7 +85,7 @@ fn recorded(name: &str) -> Verdict {
     })
 }
 
-/// The addon has nowhere to run as EKS would have it, though here the control plane may run it.
+/// EKS would have no node for the addon, though here the control plane may run it.
 fn homeless(name: &str, serves: bool) -> Verdict {
     let mut text =
         "The add-on is unhealthy because it doesn't have the desired number of replicas: the cluster has no \
@@ -129,7 +129,7 @@ fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> Verdict {
     }])
 }
 
-/// Gives the Deployment the number of replicas that is asked for, and looks whether they are all available.
+/// Sets the Deployment's replicas and checks whether all are available.
 async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> Result<Verdict, kube::Error> {
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     let Some(mut found) = api.get_opt(name).await? else {
@@ -160,7 +160,7 @@ fn availability(found: &Deployment, name: &str) -> Verdict {
     )
 }
 
-/// What is part of k3s itself works where the node is Ready.
+/// Components inside k3s work on every Ready node.
 fn every_node(child: &Child) -> Verdict {
     let Some(nodes) = &child.nodes else { return unreachable("its nodes haven't been listed yet") };
     let idle: Vec<String> = nodes.iter().filter(|(_, node)| !node.ready).map(|(name, _)| name.clone()).collect();

@@ -1,4 +1,4 @@
-//! What stands behind a certificate authority: its key and its certificate, in a Secret, and a cluster that trusts it.
+//! State of a certificate authority: its Secret with key and certificate, and whether the cluster trusts it.
 
 use k8s_openapi::jiff::civil::Date;
 use k8s_openapi::jiff::tz::TimeZone;
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crd::{CertificateAuthority, EKSClusterConfig, Member, MemberIssue, MemberPhase, keys};
 use provider::{Authority, KeyPair};
 
-/// How long a certificate authority is good for, in days, as k3s has it.
+/// Lifetime of a certificate authority in days, as k3s has it.
 const VALIDITY: i64 = 3650;
 
 impl Kind for CertificateAuthority {
@@ -57,7 +57,7 @@ impl Kind for CertificateAuthority {
     }
 }
 
-/// Sees to it that it has a key; why that can't be.
+/// Ensures that the authority has a key; else says why not.
 async fn keyed(authority: &CertificateAuthority, ctx: &Context) -> Result<Option<Verdict>, Error> {
     let (namespace, secret) = (authority.namespace().unwrap_or_default(), authority.secret_name());
     let known = ctx.owned.secret_annotations(&namespace, &secret);

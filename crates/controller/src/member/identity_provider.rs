@@ -1,4 +1,4 @@
-//! What stands behind an identity provider config: the API server's own configuration, which the cluster's reconcile writes.
+//! State of an identity provider config: the API server's own configuration, which the cluster's reconcile writes.
 
 use super::verdict::{Kind, Verdict};
 use crate::cluster::{observe, server};

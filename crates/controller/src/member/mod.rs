@@ -1,5 +1,5 @@
-//! One controller for all kinds that belong to a cluster and have no machines of their own: it ties the resource to its
-//! cluster, looks at what stands behind it and says where it stands.
+//! One controller for all kinds that belong to a cluster and have no machines: it sets the owner, checks the resource
+//! in the cluster, and reports its state.
 
 mod access_entry;
 mod addon;

@@ -1,4 +1,4 @@
-//! Where a member stands. Synchronous, no client.
+//! State of a member. Synchronous, no client.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use super::verdict::Verdict;
 use crd::conditions::{Health, READY, Reason, conditions};
 use crd::{EKSClusterConfig, Member, MemberIssue, MemberPhase, MemberStatus, Phase};
 
-/// Until the next look at a member whose cluster isn't there yet, or that doesn't work.
+/// Interval of checks of a member that waits or fails.
 const SOON: Duration = Duration::from_secs(2);
-/// Until the next look at what works in the cluster.
+/// Interval of checks of a working member.
 const OFTEN: Duration = Duration::from_secs(15);
-/// Until the next look at a record.
+/// Interval of checks of a record.
 const ROUTINE: Duration = Duration::from_secs(600);
-/// How long something new may take before it counts as degraded, in seconds.
+/// Grace period of a new member before it counts as degraded, in seconds.
 const PATIENCE: i64 = 120;
 
-/// What to say of a member.
+/// Outcome of a check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// Its phase.
@@ -30,7 +30,7 @@ pub struct Decision {
     pub again: Duration,
 }
 
-/// The member's cluster, once that was Active; what to say of the member before.
+/// The member's cluster once it was Active; else the outcome to report.
 pub fn grown<'a>(
     member: &impl Member,
     cluster: Option<&'a EKSClusterConfig>,
@@ -56,7 +56,7 @@ pub fn grown<'a>(
     Err(waiting(format!("waiting for cluster {}, which is {phase}", member.cluster())))
 }
 
-/// Where `member` stands after a look at what stands behind it.
+/// State of `member` after a check.
 pub fn plan(member: &impl Member, verdict: Verdict, now: &Time) -> Decision {
     let old = member.member_status().map(|s| s.phase).unwrap_or_default();
     let (phase, health, issues, again) = match verdict {
@@ -106,7 +106,7 @@ pub fn status(member: &impl Member, decision: &Decision, now: &Time) -> MemberSt
     }
 }
 
-/// What is wrong with the member that wasn't before: the reason of its conditions, and the words.
+/// New problems of the member: the reason of its conditions, and the message.
 pub fn news<'a>(old: Option<&MemberStatus>, new: &'a MemberStatus) -> Option<(&'a str, &'a str)> {
     let issue = new.issues.first()?;
     let known = old.is_some_and(|old| old.issues.first().is_some_and(|before| before.message == issue.message));

@@ -23,9 +23,9 @@ pub enum Verdict {
     Followed,
     /// What stands behind it doesn't work, or not yet.
     Impaired(Vec<MemberIssue>),
-    /// The cluster has no place for it, and nothing is to be waited for.
+    /// The cluster has no place for the member, and waiting won't help.
     Homeless(MemberIssue),
-    /// It can't be as the spec asks; the text says why and what to do.
+    /// The spec can't be met; the text says why and what to do.
     Refused(String),
 }
 
@@ -34,7 +34,7 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
     /// Whether the cluster has to be looked at when one of these comes, changes or goes.
     const WAKES_CLUSTER: bool = false;
 
-    /// Looks at what stands behind the member in a cluster that was Active before.
+    /// Checks the member in a cluster that was Active before.
     fn verdict(
         &self,
         _cluster: &EKSClusterConfig,
@@ -45,7 +45,7 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
 }
 
 impl Kind for FargateProfile {
-    /// Whoever meant pods for Fargate is told where they run.
+    /// Says where pods of a Fargate profile run.
     async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
         let runs = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
         Ok(if runs { no_fargate() } else { Verdict::Record })
@@ -58,7 +58,7 @@ fn no_fargate() -> Verdict {
 }
 
 impl Kind for PodIdentityAssociation {
-    /// Pods get no credentials of another account's role, and whoever wrote the resource is told so.
+    /// Refuses roles of other accounts, and says so.
     async fn verdict(&self, cluster: &EKSClusterConfig, _: &Context) -> Result<Verdict, Error> {
         Ok(of_own_account(&self.spec.role_arn, &Identity::of(cluster).account))
     }

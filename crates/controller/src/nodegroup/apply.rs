@@ -17,7 +17,7 @@ use crate::tasks::Work;
 use crd::Nodegroup;
 use provider::{self, ClusterProvider, Progress};
 
-/// Carries out `next`. Long work is only begun here.
+/// Carries out `next`. Long work is only started here.
 pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
     let (key, id) = (group.uid().unwrap_or_default(), validate::cluster_id(group));
     match next {
@@ -91,7 +91,7 @@ fn drain_some(
     });
 }
 
-/// Begins long work for the group; its end is counted and remembered for the back-off.
+/// Starts long work for the group. Its outcome feeds the metrics and the back-off.
 fn start<F, Fut>(group: &Nodegroup, seen: &Observed, work: Work, ctx: &Arc<Context>, job: F)
 where
     F: FnOnce(Arc<dyn ClusterProvider>, Progress) -> Fut + Send + 'static,

@@ -1,4 +1,4 @@
-//! Takes the pods off nodes before their machines go, through the eviction API, so that PodDisruptionBudgets hold.
+//! Drains nodes before their machines go, through the eviction API, so that PodDisruptionBudgets hold.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use provider::Error;
 const LOOK: Duration = Duration::from_millis(500);
 /// The longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(30);
-/// A pod that the kubelet runs by itself has this annotation.
+/// Annotation of static pods.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
 /// How much a drain may insist.
@@ -21,17 +21,16 @@ const MIRROR: &str = "kubernetes.io/config.mirror";
 pub struct Patience {
     /// How long pods may stay.
     pub limit: Duration,
-    /// Whether the machine goes then all the same.
+    /// Whether the machine is removed even if pods stay.
     pub force: bool,
 }
 
 /// As EKS: 15 minutes for the nodes of an update.
 pub const UPDATE: Duration = Duration::from_secs(15 * 60);
-/// For nodes that are too many: whoever scales down wants it done.
+/// For surplus nodes: a scale-down must not block.
 pub const SCALE_DOWN: Patience = Patience { limit: Duration::from_secs(120), force: true };
 
-/// Cordons the nodes and evicts their pods. Where they don't go in time and `force` isn't set, and where anything else goes wrong, the nodes
-/// take pods again.
+/// Cordons the nodes and evicts their pods. On failure, or if pods stay and `force` isn't set, uncordons the nodes.
 pub async fn drain(client: &Client, names: &[String], patience: Patience) -> Result<(), Error> {
     let nodes = Api::<Node>::all(client.clone());
     let drained = emptied(client, &nodes, names, patience).await;
@@ -60,7 +59,7 @@ async fn emptied(client: &Client, nodes: &Api<Node>, names: &[String], patience:
     Ok(())
 }
 
-/// The `count` nodes of `among` on which the fewest pods would have to move; of equals the first ones.
+/// The `count` nodes of `among` with the fewest pods to move; among equals, the first ones.
 pub async fn least_busy(client: &Client, mut among: Vec<String>, count: usize) -> Result<Vec<String>, Error> {
     let pods = Api::<Pod>::all(client.clone()).list(&ListParams::default()).await;
     let pods = pods.map_err(failed("counting the pods of nodes".into()))?.items;
@@ -77,7 +76,7 @@ fn failed(doing: String) -> impl FnOnce(kube::Error) -> Error {
     move |error| Error::Engine { doing, why: text::sentence(&error) }
 }
 
-/// The answer, if it comes in time: an API server that is stuck says nothing at all.
+/// The answer, if it comes in time: a stuck API server never answers.
 async fn answered<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
     let late = |_| kube::Error::Service("the API server doesn't answer".into());
     tokio::time::timeout(ANSWER, question).await.map_err(late)?
@@ -135,7 +134,7 @@ async fn evict(client: &Client, pod: &Pod) -> Result<bool, Error> {
     }
 }
 
-/// Evicts those pods of the nodes that `moves`, once; whether none of them was held back.
+/// Evicts the pods of the nodes for which `moves` holds, once. Returns whether no budget blocked one.
 pub async fn move_off(client: &Client, nodes: &[String], moves: fn(&Pod) -> bool) -> Result<bool, Error> {
     let mut all = true;
     for node in nodes {
@@ -149,8 +148,8 @@ pub async fn move_off(client: &Client, nodes: &[String], moves: fn(&Pod) -> bool
     Ok(all)
 }
 
-/// Pods of DaemonSets come back at once, mirror pods are the kubelet's, and those that ended by themselves hold nothing. One
-/// that is being deleted is waited for: without its kubelet it would stay.
+/// Skips pods of DaemonSets, which come back at once, static pods, and finished pods. Waits for pods that are being
+/// deleted: without its kubelet such a pod would stay.
 fn must_go(pod: &Pod) -> bool {
     let phase =
         pod.status.as_ref().and_then(|s| s.phase.as_deref()).filter(|_| pod.metadata.deletion_timestamp.is_none());

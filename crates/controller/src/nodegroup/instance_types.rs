@@ -2,7 +2,7 @@
 
 use provider::Resources;
 
-/// The type where a group names none.
+/// Default instance type.
 pub const DEFAULT: &str = "t3.medium";
 
 /// Sizes within a family: vCPUs, and GiB of memory for each vCPU follow from the family.

@@ -1,4 +1,4 @@
-//! Labels and taints of nodes that run already: what a changed spec means for each of them.
+//! Changes of labels and taints on running nodes after a change of the spec.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::error::Error;
 use crd::nodegroup::NodeMarks;
 use provider::NodegroupPlan;
 
-/// What is to be done to one node.
+/// Change of one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Name of the node.
     pub node: String,
-    /// Labels to set, or to take away where there is no value.
+    /// Labels to set; those without a value are removed.
     pub labels: BTreeMap<String, Option<String>>,
     /// Taints to set, as `key=value:Effect`.
     pub add: Vec<String>,
@@ -39,7 +39,7 @@ fn text(taint: &Taint) -> String {
     format!("{}={}:{}", taint.key, taint.value.as_deref().unwrap_or_default(), taint.effect)
 }
 
-/// What brings the nodes from what the group's nodes had, `before`, to what they should have. What others set stays.
+/// Changes from the group's labels and taints `before` to the desired ones. Those that others set stay.
 pub fn changes(wanted: &NodeMarks, before: Option<&NodeMarks>, nodes: &BTreeMap<String, NodeMarks>) -> Vec<Change> {
     let none = NodeMarks::default();
     let before = before.unwrap_or(&none);

@@ -44,7 +44,7 @@ pub async fn run(
         .await;
 }
 
-/// One look at a node group.
+/// One reconcile of a node group.
 async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", group.namespace().unwrap_or_default(), group.name_any());
     let span = tracing::info_span!("reconcile", kind = "Nodegroup", resource = %name);

@@ -22,18 +22,18 @@ use provider::{Error, NodeObservation, NodegroupPlan};
 pub enum Owner {
     /// There is no such resource.
     Missing,
-    /// It is being deleted, and takes the nodes with it.
+    /// The cluster is being deleted, and takes the nodes with it.
     Deleting,
     /// It isn't Active yet; with its phase.
     NotReady(Option<Phase>),
-    /// It can take nodes.
+    /// The cluster can take nodes.
     Active,
 }
 
 /// What is known of a cluster's API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
-    /// Not yet anything.
+    /// Nothing is known yet.
     Looking,
     /// It answers.
     Answers,
@@ -46,13 +46,13 @@ pub enum Api {
 pub struct Rolling {
     /// How many nodes may be replaced at a time.
     pub surge: usize,
-    /// Whether nodes go although their pods don't.
+    /// Whether nodes are removed even if pods stay.
     pub force: bool,
     /// Whether a drain that failed is tried again without being asked.
     pub again: bool,
 }
 
-/// What is known of a node group at the moment of a reconcile.
+/// State of a node group at the moment of a reconcile.
 #[derive(Clone, Debug)]
 pub struct Observed {
     /// The moment.
@@ -77,7 +77,7 @@ pub struct Observed {
     pub task: TaskView,
     /// How long a failed group still has to wait for its next try.
     pub wait: Option<Duration>,
-    /// Whether the status speaks of the present spec already.
+    /// Whether the status describes the current spec.
     pub reported: bool,
     /// How the nodes are replaced, where they are to be: for another version, or another certificate authority.
     pub rolling: Option<Rolling>,
@@ -85,7 +85,7 @@ pub struct Observed {
     pub twin: Option<String>,
 }
 
-/// Looks at everything. No I/O: it is all in caches that watches keep true.
+/// Gathers everything. No I/O: watches keep the caches up to date.
 pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
     let id = validate::cluster_id(group);
     let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
@@ -143,7 +143,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
     }
 }
 
-/// Whether the nodes have another version than they should. That a version has another image by now doesn't count.
+/// Whether the nodes have the wrong version. A new image of the same version doesn't count.
 fn outdated(group: &Nodegroup, cluster: &EKSClusterConfig) -> bool {
     let status = group.status.as_ref().filter(|s| s.active_since.is_some());
     status.and_then(|s| s.version.as_ref()).is_some_and(|version| *version != validate::version(group, cluster))

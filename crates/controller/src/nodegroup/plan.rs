@@ -15,11 +15,11 @@ use crd::phase::Phase;
 use crd::{Nodegroup, keys};
 use provider::{Error, NodeObservation, NodegroupPlan};
 
-/// A look at everything now and then, whatever events were or weren't seen.
+/// Periodic resync, in case an event was missed.
 const ROUTINE: Duration = Duration::from_secs(600);
-/// While something is waited for that may send no event.
+/// Requeue interval while waiting for something that may send no event.
 const SOON: Duration = Duration::from_secs(5);
-/// Between looks at what changes in a moment.
+/// Requeue interval for state that changes in a moment.
 const QUICK: Duration = Duration::from_millis(300);
 
 /// One action.
@@ -50,9 +50,9 @@ pub enum Next {
     DeleteNodeObjects(Vec<String>),
     /// Change labels and taints of nodes.
     MarkNodes(Vec<marks::Change>),
-    /// Nothing to do but to say how things stand.
+    /// Only report.
     Nothing,
-    /// How things stand will be known in a moment: leave the status as it is and look again.
+    /// Keep the status and reconcile again in a moment: the state isn't known yet.
     LookAgain,
 }
 
@@ -103,7 +103,7 @@ fn deleting(next: Next) -> Plan {
     Decision::new(next, Phase::Deleting, health)
 }
 
-/// What to say of the nodes of a cluster that is stopped.
+/// Message about the nodes of a stopped cluster.
 fn at_rest(seen: &Observed) -> Health {
     let Some(cluster) = &seen.cluster else { return Health::Ready };
     let sleeps = cluster.status.as_ref().is_some_and(|status| status.hibernated.is_some());
@@ -126,7 +126,7 @@ fn waiting(group: &Nodegroup, seen: &Observed, phase: Phase) -> Option<Plan> {
     Some(idle(phase, Health::Progressing(Reason::WaitingForCluster, message)))
 }
 
-/// Towards the wanted number of living machines, each with a Ready node.
+/// The next action towards the desired number of running machines, each with a Ready node.
 fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation], phase: Phase, begun: bool) -> Plan {
     let working = |reason, message: String| (phase, Health::Progressing(reason, message));
     let act = |next, (phase, health)| Decision::new(next, phase, health);
@@ -182,7 +182,7 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
     readiness(seen, spec, &alive, phase, begun)
 }
 
-/// Machines that don't run any more go, and others come in their place.
+/// Replaces machines that no longer run.
 fn replace(seen: &Observed, dead: &[&NodeObservation], phase: Phase) -> Plan {
     if seen.has_api_server && seen.api != Api::Answers {
         // They may have been stopped with their cluster.
@@ -194,7 +194,7 @@ fn replace(seen: &Observed, dead: &[&NodeObservation], phase: Phase) -> Plan {
     Decision::new(Next::RemoveNodes(names), phase, Health::Progressing(Reason::Updating, message))
 }
 
-/// Towards the wanted version: a new node is Ready before an old one goes, a few at a time.
+/// The next action towards the desired version: a few nodes at a time, and a new node is Ready before an old one goes.
 fn roll(
     seen: &Observed,
     rolling: Rolling,
@@ -220,7 +220,7 @@ fn roll(
     Decision::new(Next::Drain(names, patience), phase, health).after(SOON)
 }
 
-/// Where all nodes are there and Ready, they get the labels and taints of a changed spec.
+/// Applies changed labels and taints once all nodes are Ready.
 fn mark(group: &Nodegroup, seen: &Observed, spec: &NodegroupPlan, decision: Plan) -> Plan {
     if decision.health != Health::Ready || decision.next != Next::Nothing {
         return decision;
@@ -235,7 +235,7 @@ fn mark(group: &Nodegroup, seen: &Observed, spec: &NodegroupPlan, decision: Plan
     Decision::new(Next::MarkNodes(changes), Phase::Updating, health).after(SOON)
 }
 
-/// The number is right: are all of them Ready?
+/// The number is right: checks whether all are Ready.
 fn readiness(seen: &Observed, spec: &NodegroupPlan, alive: &[&NodeObservation], phase: Phase, begun: bool) -> Plan {
     let ready = alive.iter().filter(|m| is_ready(seen, &m.name)).count();
     if ready == spec.desired {
@@ -249,7 +249,7 @@ fn readiness(seen: &Observed, spec: &NodegroupPlan, alive: &[&NodeObservation], 
     Decision::new(Next::Nothing, if begun { Phase::Active } else { phase }, health).after(SOON)
 }
 
-/// Whether a machine's node is Ready. Where there is nothing to ask, being there is enough.
+/// Whether a machine's node is Ready. Without an API server, its existence is enough.
 pub fn is_ready(seen: &Observed, name: &str) -> bool {
     match &seen.nodes {
         Some(nodes) => nodes.get(name).copied().unwrap_or_default(),
@@ -264,7 +264,7 @@ fn stale(seen: &Observed, machines: &[NodeObservation]) -> Option<Vec<String>> {
     (!gone.is_empty()).then_some(gone)
 }
 
-/// `count` machines less: those that aren't Ready, then the least busy ones.
+/// Removes `count` machines: those that aren't Ready first, then the least busy.
 fn fewer(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Next {
     let names = victims(seen, alive, alive.len());
     let (among, mut sure): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| is_ready(seen, name));
@@ -288,7 +288,7 @@ const fn verb(work: Work) -> &'static str {
     }
 }
 
-/// Deletion: machines, Node objects, then our finalizer. A cluster that goes takes all of it along.
+/// Deletion: machines, Node objects, then our finalizer. A deleted cluster takes all of it along.
 fn delete(seen: &Observed) -> Plan {
     match &seen.task {
         TaskView::Queued(w) | TaskView::Running(w, _) if !matches!(w, Work::RemoveNodes | Work::Drain) => {

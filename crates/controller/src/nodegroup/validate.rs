@@ -17,14 +17,14 @@ pub fn cluster_id(group: &Nodegroup) -> ClusterId {
     ClusterId { namespace: group.namespace().unwrap_or_default(), name: group.spec.cluster_name.clone() }
 }
 
-/// Version of the group's nodes: its own, else the one that it was made with, which is that of its cluster then.
+/// Version of the group's nodes: that of its spec, else the cluster's version when the group was made.
 pub fn version(group: &Nodegroup, cluster: &EKSClusterConfig) -> String {
     let made_with = group.status.as_ref().filter(|s| s.active_since.is_some()).and_then(|s| s.version.clone());
     let running = || cluster.status.as_ref().and_then(|s| s.version.clone());
     group.spec.version.clone().or(made_with).or_else(running).unwrap_or_default()
 }
 
-/// What the group is to be.
+/// The desired node group.
 pub fn validate(
     group: &Nodegroup,
     cluster: &EKSClusterConfig,
@@ -71,7 +71,7 @@ pub fn validate(
     })
 }
 
-/// The group by its name alone: enough to find what there is of it.
+/// A plan with the group's name alone: enough to find its containers.
 pub fn bare(group: &Nodegroup) -> NodegroupPlan {
     NodegroupPlan {
         cluster: cluster_id(group),

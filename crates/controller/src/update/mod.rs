@@ -1,4 +1,4 @@
-//! The update controller: says what became of a change, from what its target's status says.
+//! The update controller: reports the outcome of a change, from the status of its target.
 
 pub mod changes;
 pub mod plan;
@@ -25,7 +25,7 @@ use provider::ClusterId;
 
 pub use record::record;
 
-/// Between two looks at a target. It is all in caches.
+/// Interval of looking at a target; all of it is cached.
 const SOON: Duration = Duration::from_millis(300);
 
 /// Type of an update to another version.
@@ -69,7 +69,7 @@ async fn look(update: &Update, ctx: &Context) -> Result<Action, Error> {
     Ok(Action::await_change())
 }
 
-/// What is changed, as far as it matters here.
+/// The target of an update, as far as it matters here.
 fn target(update: &Update, ctx: &Context) -> Option<Target> {
     let namespace = update.namespace().unwrap_or_default();
     let id = ClusterId { namespace, name: update.spec.cluster_name.clone() };
@@ -103,13 +103,13 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
     Some(Target::new(status.and_then(|s| s.observed_generation), status.map_or(&[], |s| s.conditions.as_slice())))
 }
 
-/// The update was made right after its target, which may be seen later.
+/// An update may be seen before its new target.
 fn coming(update: &Update) -> Option<Target> {
     let made = update.metadata.creation_timestamp.as_ref()?;
     (Timestamp::now().duration_since(made.0) < SignedDuration::from_secs(5)).then(Target::default)
 }
 
-/// How the deletion of a certificate authority stands: it is done when its cluster trusts none that has no resource.
+/// State of the deletion of a certificate authority: done when its cluster trusts none without a resource.
 fn deleted(id: &ClusterId, ctx: &Context) -> Option<Target> {
     let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
     if !authority::trusts_only_known(&cluster, ctx) {

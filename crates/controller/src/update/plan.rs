@@ -1,4 +1,4 @@
-//! What became of an update. Synchronous, no client.
+//! Outcome of an update. Synchronous, no client.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -14,7 +14,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// From a target's status. How a cluster's node groups stand doesn't concern what is changed of the cluster.
+    /// From a target's status. The state of a cluster's node groups doesn't affect the cluster's updates.
     pub fn new(observed: Option<i64>, conditions: &[Condition]) -> Self {
         let is_true = |type_: &str| conditions.iter().find(|c| c.type_ == type_ && c.status == "True");
         let ready = is_itself_ready(conditions);

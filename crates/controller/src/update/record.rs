@@ -1,4 +1,4 @@
-//! An Update for a change that came past the EKS API, by `kubectl` or GitOps.
+//! Records an Update for a change that didn't come through the EKS API, but by `kubectl` or GitOps.
 
 use std::sync::Arc;
 use std::time::Duration;

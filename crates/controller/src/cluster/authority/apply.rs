@@ -1,4 +1,4 @@
-//! Carries out what is to change in a cluster's certificate authorities.
+//! Applies changes of a cluster's certificate authorities.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ fn authority(secret: &Secret) -> Option<Authority> {
     Some(Authority { client: client.unwrap_or_else(|| server.clone()), server })
 }
 
-/// Makes a resource of the certificate authority that the cluster was made with, so that it can be gone back to, and can go.
+/// Makes a resource for the cluster's first certificate authority, so that the cluster can return to it or drop it.
 pub async fn adopt(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) -> Result<(), Error> {
     let Some(provider) = ctx.providers.of(cluster) else { return Ok(()) };
     let Some(found) = provider.authority(plan).await? else { return Ok(()) };
@@ -80,7 +80,8 @@ pub async fn adopt(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context
     Err(Error::Certificate { what: format!("CertificateAuthority {name}"), why })
 }
 
-/// Writes the Secret of a certificate authority. One that is there stays as it is; says whether it is the same resource's.
+/// Writes the Secret of a certificate authority, or keeps the existing one. Returns whether the Secret is the
+/// resource's own.
 pub async fn write(secret: &Secret, ctx: &Context) -> Result<bool, Error> {
     let name = secret.name_any();
     let api = Api::<Secret>::namespaced(ctx.client.clone(), &secret.namespace().unwrap_or_default());
@@ -95,7 +96,7 @@ pub async fn write(secret: &Secret, ctx: &Context) -> Result<bool, Error> {
     }
 }
 
-/// Shows the certificate to those who may read the resource but not its Secret.
+/// Publishes the certificate to users who may read the resource but not its Secret.
 pub async fn publish(of: &CertificateAuthority, ctx: &Context) -> Result<(), Error> {
     let (namespace, name, secret) = (of.namespace().unwrap_or_default(), of.name_any(), of.secret_name());
     let found = Api::<Secret>::namespaced(ctx.client.clone(), &namespace).get(&secret).await;
@@ -109,7 +110,7 @@ pub async fn publish(of: &CertificateAuthority, ctx: &Context) -> Result<(), Err
     Ok(())
 }
 
-/// Begins to have the cluster's servers trust what is wanted.
+/// Starts to give the servers the desired certificate authorities.
 pub async fn certify(
     cluster: &EKSClusterConfig,
     plan: ClusterPlan,
@@ -148,7 +149,7 @@ async fn read(name: &str, plan: &ClusterPlan, ctx: &Context) -> Result<Authority
     })
 }
 
-/// What is in the Secret, if nobody has put anything else into it.
+/// Content of the Secret, unless somebody changed it.
 fn usable(secret: &Secret) -> Option<Authority> {
     let found = authority(secret)?;
     let print = secret.annotations().get(FINGERPRINT)?;

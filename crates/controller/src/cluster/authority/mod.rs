@@ -1,6 +1,6 @@
 //! Which certificate authorities a cluster trusts and which one signs for it, and what is to change. Synchronous, no client.
 //!
-//! A new one is trusted by all before it signs; one that is to go is trusted until no node is left whose certificates it signed.
+//! All servers trust a new authority before it signs. They trust an old one until no node has a certificate of it.
 
 pub mod apply;
 
@@ -18,8 +18,8 @@ use crd::phase::Phase;
 use crd::{CertificateAuthority, EKSClusterConfig, Member};
 use provider::{ClusterObservation, fingerprints};
 
-/// As many as are trusted at a time: who signs, and who did before or will next. The one before vouches for the one that signs, and nobody
-/// vouches for a third.
+/// Authorities trusted at a time: the signer, and the one before or after it. The previous one vouches for the signer;
+/// nothing vouches for a third.
 pub const MOST: usize = 2;
 
 /// On the Secret of a certificate authority: the fingerprint of its key.
@@ -38,7 +38,7 @@ pub struct Known {
     pub fingerprint: Option<String>,
 }
 
-/// What is known of a cluster's certificate authorities.
+/// State of a cluster's certificate authorities.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The resources.
@@ -75,7 +75,7 @@ impl Seen {
         Self { known: known.collect(), now: ca_pem.map(fingerprints).unwrap_or_default() }
     }
 
-    /// Those that count, with their fingerprints: that have a key, first what is trusted already and what is asked for, and not too many.
+    /// Usable authorities with their fingerprints: those with a key, trusted and requested ones first, up to the limit.
     fn counted(&self, asked: Option<&str>) -> Vec<(&Known, &str)> {
         let place = |print: &str| self.now.iter().position(|known| known == print).unwrap_or(usize::MAX);
         let mut all: Vec<_> = self.known.iter().filter_map(|k| Some((k, k.fingerprint.as_deref()?))).collect();
@@ -84,7 +84,7 @@ impl Seen {
         all
     }
 
-    /// Why the resource of this name doesn't count.
+    /// Why the resource of this name isn't usable.
     fn why_not(&self, name: &str) -> String {
         let bare = self.known.iter().any(|known| known.name == *name && known.fingerprint.is_none());
         if bare {
@@ -121,7 +121,7 @@ pub fn trusted_by(cluster: &EKSClusterConfig) -> Vec<String> {
     fingerprints(&String::from_utf8_lossy(&pem))
 }
 
-/// Whether the cluster, by its status, trusts nothing but what has a resource.
+/// Whether everything that the cluster trusts, by its status, has a resource.
 pub fn trusts_only_known(cluster: &EKSClusterConfig, ctx: &Context) -> bool {
     let authority = cluster.status.as_ref().and_then(|status| status.certificate_authority.clone()).unwrap_or_default();
     let known = ctx.members.of::<CertificateAuthority>(&super::validate::id(cluster));
@@ -129,18 +129,18 @@ pub fn trusts_only_known(cluster: &EKSClusterConfig, ctx: &Context) -> bool {
     trusted_by(cluster).len() <= authority.trusted.len().max(1) && authority.trusted.iter().all(has)
 }
 
-/// What is to be done.
+/// The next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     /// Nothing.
     Settled,
-    /// The one that signs has no resource yet.
+    /// The signer has no resource yet.
     Adopt,
-    /// The servers are to trust others, or another one is to sign.
+    /// The trusted authorities or the signer change.
     Certify(Wanted),
-    /// Something has to happen elsewhere first.
+    /// Wait for something else.
     Wait(String),
-    /// What the spec asks for can't be.
+    /// The spec can't be met.
     Wrong(String),
 }
 
@@ -193,7 +193,8 @@ fn step(name: Option<&str>, seen: &Seen, world: &ClusterObservation) -> Step {
     }
 }
 
-/// The API server answers: the next action towards the certificate authorities that the cluster is to have. `None` once it has them.
+/// The next action towards the desired certificate authorities, while the API server answers. `None` once they are
+/// there.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Next>> {
     let (Ok(running), Ok(world)) = (&seen.plan, &seen.world) else { return None };
     if running.import.is_some() || !plan::begun(cluster) {

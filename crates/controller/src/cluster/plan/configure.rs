@@ -1,11 +1,11 @@
-//! What is to be done for the files that a cluster's servers are started with.
+//! Plans changes of the files that a cluster's servers start with.
 
 use super::{
     Decision, EKSClusterConfig, Health, Next, Observed, Phase, Plan, Reason, SOON, TaskView, Work, begun, failing,
     step_message,
 };
 
-/// The API server answers, and its servers are to be configured differently. `None` once they are, and where that isn't known yet.
+/// The next action if the servers need other files. `None` once they have them, and before that is known.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     let plan = seen.running()?;
     let begun = begun(cluster);

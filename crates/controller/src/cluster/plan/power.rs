@@ -1,4 +1,4 @@
-//! What is to be done for a cluster that is to stop, or whose stop or start came to no end.
+//! Plans the stop and start of a cluster, interrupted ones included.
 
 use super::{
     ClusterObservation, ClusterPlan, Decision, EKSClusterConfig, Health, Next, NodeObservation, Observed, Phase, Plan,
@@ -7,7 +7,7 @@ use super::{
 use crate::cluster::hibernation;
 use provider::{ContainerState, ServerObservation};
 
-/// Towards a cluster that doesn't run; `None` where that isn't asked for, or there is nothing that could be stopped.
+/// The next action towards a stopped cluster; `None` if no stop is wanted or nothing runs.
 pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
     if !rests(cluster, seen) || !begun(cluster) {
         return None;
@@ -38,7 +38,7 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
     (!servers.is_empty()).then(|| held(Phase::Stopped, hibernation::at_rest(cluster, seen.sleeps, &seen.now)))
 }
 
-/// A stop that is under way although nobody wants it any more, or a start that didn't come to its end. `None` where there is neither.
+/// Ends a stop that nobody wants any more, or an interrupted start. `None` if there is neither.
 pub fn interrupted(
     cluster: &EKSClusterConfig,
     seen: &Observed,

@@ -1,11 +1,11 @@
-//! What is to be done for another version of Kubernetes.
+//! Plans upgrades of Kubernetes.
 
 use super::{
     Decision, EKSClusterConfig, Health, Next, Observed, Phase, Plan, Reason, Retry, SOON, TaskView, Work, held,
     step_message,
 };
 
-/// The API server answers, and the spec asks for another version. `None` once that runs.
+/// The next action towards another version, while the API server answers. `None` once it runs.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     let target = match &seen.target {
         Some(Ok(target)) if !seen.reached(target) => target,
@@ -37,7 +37,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     }
 }
 
-/// An upgrade is done but for its last step: whom it replaced is there yet.
+/// The last step of an upgrade: remove the replaced server.
 fn replaced(seen: &Observed) -> Option<Plan> {
     let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.aside) && seen.wait.is_none();
     let idle = match &seen.task {
