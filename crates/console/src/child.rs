@@ -1,7 +1,7 @@
 //! What a cluster says of itself: a bounded set of questions that the page asks the cluster's API server in the name of its user.
 //!
-//! Who looks brings a token as `aws eks get-token` makes it, in [`TOKEN`]; it is all that the cluster gets to see. The page's server
-//! adds no rights of its own: whoever has no access entry sees nothing, and whoever has one sees what it allows.
+//! The user's browser sends a token of `aws eks get-token` in [`TOKEN`]; the cluster sees nothing else. The page's
+//! server adds no rights: without an access entry a user sees nothing, with one what it allows.
 
 mod kinds;
 mod logs;
@@ -100,7 +100,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// What somebody is told whom the cluster doesn't know.
+    /// Message for a user whom the cluster doesn't know.
     fn stranger(&self) -> String {
         let (who, cluster) = (&self.caller.identity_arn, Identity::of(&self.cluster).name);
         // Without keys the account stands in their place.
@@ -184,7 +184,7 @@ fn unkept(answer: impl IntoResponse) -> Response {
     ([(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], answer).into_response()
 }
 
-/// Deletes a pod, which whatever made it makes anew.
+/// Deletes a pod; its owner recreates it.
 async fn delete_pod(
     State(looking): State<Arc<Looking>>,
     Path((namespace, name, of, pod)): Path<(String, String, String, String)>,

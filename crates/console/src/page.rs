@@ -72,7 +72,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 /// The document, where keys are checked and where none are.
 static PAGES: LazyLock<[Document; 2]> = LazyLock::new(|| ["", PERMISSIVE].map(Document::new));
 
-/// The document as it is, and as it is sent to whom takes it compressed.
+/// The document, plain and compressed.
 struct Document {
     text: String,
     gzip: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What the port serves beside the EKS API: health, metrics, kubeconfigs, and the log of calls.
+//! Routes beside the EKS API: health, metrics, kubeconfigs, and the log of calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

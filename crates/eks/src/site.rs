@@ -1,4 +1,4 @@
-//! Requests that pages of other sites make a browser send: whoever looks at such a page may have nothing to do with them.
+//! Refuses cross-site requests, which other sites' pages make a visitor's browser send.
 //!
 //! A page can send a form to any address. And one whose own name is made to lead here is, to a browser, of the same site: it may read
 //! answers too. Where a signature is asked for it has none; where none is, the name that a request was sent to tells.
@@ -16,12 +16,12 @@ use super::error::ApiError;
 /// Endings of names that nobody can have on the internet: this machine's, a private network's, a cluster's.
 const OWN: [&str; 5] = ["localhost", "test", "internal", "svc", "cluster.local"];
 
-/// Names that requests may be sent to, beside addresses and names that only mean something here; `None`: all names.
+/// Host names that requests may use, besides addresses and local names; `None` allows all.
 #[derive(Clone, Debug)]
 pub struct Names(Option<Arc<[String]>>);
 
 impl Names {
-    /// Every name, for where a signature says who asks.
+    /// Allows every name: signatures identify the sender.
     pub const fn all() -> Self {
         Self(None)
     }

@@ -1,5 +1,5 @@
-//! What pods of a child cluster get so that AWS SDKs in them find credentials: the admission of their creation.
-//! Source: the annotations and defaults of amazon-eks-pod-identity-webhook.
+//! Mutates new pods of a child cluster, so that AWS SDKs in them find credentials. Source: the annotations and defaults
+//! of amazon-eks-pod-identity-webhook.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use crd::names::{Identity, is_object_name};
 
 /// Prefix of the annotations.
 const PREFIX: &str = "eks.amazonaws.com/";
-/// How long a token is good where nothing else is said, in seconds.
+/// Default lifetime of a token, in seconds.
 const TOKEN_LIFE: i64 = 86_400;
-/// The shortest life of a token that Kubernetes allows, in seconds.
+/// Shortest lifetime of a token that Kubernetes allows, in seconds.
 const SHORTEST: i64 = 600;
 
 /// What a pod gets.
@@ -73,7 +73,7 @@ pub async fn admit(desk: &Desk, namespace: &str, name: &str, request: &Admission
     }
 }
 
-/// What both ways say of the region.
+/// Region variables, for IRSA and Pod Identity alike.
 fn region(cluster: &EKSClusterConfig) -> [(&'static str, String); 2] {
     let region = Identity::of(cluster).region;
     [("AWS_DEFAULT_REGION", region.clone()), ("AWS_REGION", region)]
@@ -130,14 +130,14 @@ fn sts_url(cluster: &EKSClusterConfig) -> String {
     format!("http://{}", address.unwrap_or_default())
 }
 
-/// The life of a token, from the first of these annotations that says something.
+/// Lifetime of a token, from the first of these annotations that is set.
 fn life<const N: usize>(annotations: [&BTreeMap<String, String>; N]) -> i64 {
     let key = format!("{PREFIX}token-expiration");
     let told = annotations.into_iter().find_map(|all| all.get(&key)?.parse::<i64>().ok());
     told.unwrap_or(TOKEN_LIFE).max(SHORTEST)
 }
 
-/// The difference between the pod and the pod with what it gets.
+/// The patch of the pod.
 fn patch(pod: &Pod, gift: &Gift) -> Result<json_patch::Patch, serde_json::Error> {
     let before = serde_json::to_value(pod)?;
     let mut after = before.clone();
@@ -169,7 +169,7 @@ fn patch(pod: &Pod, gift: &Gift) -> Result<json_patch::Patch, serde_json::Error>
     Ok(json_patch::diff(&before, &after))
 }
 
-/// What a container says itself stays as it is.
+/// A container's own settings win.
 fn equip(container: &mut Value, gift: &Gift) {
     let own = |container: &Value, name: &str| {
         container["env"].as_array().is_some_and(|all| all.iter().any(|variable| variable["name"] == name))

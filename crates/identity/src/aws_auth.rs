@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::principal::{Principal, canonical};
 use crd::plain_yaml::{self, Unread};
 
-/// Who somebody is in Kubernetes.
+/// A Kubernetes user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
     /// Name.
@@ -28,7 +28,7 @@ struct Mapping {
     groups: Vec<String>,
 }
 
-/// Whom the ConfigMap takes the principal for. A part that can't be read is left out, and said.
+/// The Kubernetes user to which the ConfigMap maps the principal. Unreadable parts are skipped and logged.
 pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
     let data = map.data.as_ref()?;
     for key in ["mapRoles", "mapUsers"] {

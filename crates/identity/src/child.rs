@@ -1,5 +1,5 @@
-//! What has to be asked of a child cluster's own API server: the ConfigMap `aws-auth`, and the role that a service account
-//! names. Answers are kept for a moment, since many ask at once.
+//! Reads from child clusters: the ConfigMap `aws-auth`, and the role of a service account. Answers are cached for a
+//! moment, since many requests come at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crd::EKSClusterConfig;
 use eks::store::Store;
 use limits::bounded;
 
-/// How long an answer is good.
+/// Lifetime of a cached answer.
 const FRESH: Duration = Duration::from_secs(1);
 /// The longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -72,8 +72,8 @@ impl Children {
         self.ask(store, cluster, account).await
     }
 
-    /// Asks, and once more with what the cluster's Secret says now where the way in that was known leads nowhere: its certificate authority may
-    /// be another one.
+    /// Asks, and asks again with a fresh kubeconfig if the cached one fails: the certificate authority may have
+    /// changed.
     async fn ask<T, Answer>(
         &self,
         store: &Store,
@@ -103,7 +103,7 @@ impl Children {
     }
 }
 
-/// Whether the API server wasn't reached, or doesn't know who asks.
+/// Whether the API server was unreachable or rejected the credentials.
 fn shut_out(error: &kube::Error) -> bool {
     !matches!(error, kube::Error::Api(status) if status.code != 401)
 }

@@ -25,7 +25,7 @@ impl Clients {
         Self { internal, limits, known: Mutex::default() }
     }
 
-    /// The cluster's client. A new one has what `own` makes of the way in by its administrator's kubeconfig.
+    /// The cluster's client. `own` changes the configuration of a new one, made from the administrator's kubeconfig.
     ///
     /// # Errors
     /// The cluster has no kubeconfig, or one that can't be used.
@@ -58,18 +58,19 @@ impl Clients {
         self.known.lock().keys().cloned().collect()
     }
 
-    /// The client led nowhere: the next one is made of what the cluster's Secret says then. Its certificate authority may be another one.
+    /// Drops a failed client. The next one reads the cluster's Secret again: the certificate authority may have
+    /// changed.
     pub fn forget(&self, cluster: &EKSClusterConfig) {
         self.known.lock().remove(&cluster.uid().unwrap_or_default());
     }
 }
 
-/// Why a cluster's API server isn't asked.
+/// Why a cluster's API server can't be asked.
 pub(super) fn away(why: &str) -> Refusal {
     Refusal::new(format!("the cluster's API server can't be asked: {why}"))
 }
 
-/// It was asked, and said nothing.
+/// The API server didn't answer.
 pub(super) fn late() -> Refusal {
     Refusal::new("the cluster's API server takes too long to answer")
 }

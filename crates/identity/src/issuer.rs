@@ -15,19 +15,19 @@ use crd::names::claim;
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 10;
 
-/// What a service account's token says.
+/// Claims of a service account's token.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Claims {
     /// Who signed it.
     pub iss: String,
     /// The service account, as `system:serviceaccount:<namespace>:<name>`.
     pub sub: String,
-    /// What Kubernetes says of the pod.
+    /// Kubernetes's claims about the pod.
     #[serde(rename = "kubernetes.io", default)]
     pub kubernetes: Kubernetes,
 }
 
-/// What Kubernetes says of a token.
+/// Kubernetes's claims in a token.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Kubernetes {
     /// The pod that the token was made for.
@@ -74,10 +74,10 @@ pub fn cluster(desk: &Desk, issuer: impl Fn(&str) -> bool) -> Option<Arc<EKSClus
     desk.api.store.list::<EKSClusterConfig>().into_iter().filter(known).min_by(|a, b| claim(a).cmp(&claim(b)))
 }
 
-/// Checks a token of a service account for this audience, and says of which cluster it is.
+/// Checks a service account's token for this audience. Returns its cluster.
 ///
 /// # Errors
-/// Why it isn't good.
+/// Why the token is invalid.
 pub fn check(desk: &Desk, token: &str, audience: &str) -> Result<(Arc<EKSClusterConfig>, Claims), Refusal> {
     let issuer = unchecked_issuer(token).ok_or_else(|| Refusal::new("the token isn't a JWT with an issuer"))?;
     let cluster = cluster(desk, |known| known == issuer)
@@ -87,7 +87,7 @@ pub fn check(desk: &Desk, token: &str, audience: &str) -> Result<(Arc<EKSCluster
     Ok((cluster, claims))
 }
 
-/// The issuer that a token names, only to find the keys that it is to be checked with.
+/// The issuer that a token names, unverified: only to find the keys.
 fn unchecked_issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Iss {

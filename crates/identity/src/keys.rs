@@ -1,4 +1,4 @@
-//! Every key that a request may be signed with: those that were given, those of sessions, and the well-known ones.
+//! All keys that may sign a request: configured ones, those of sessions, and the well-known ones.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ const WELL_KNOWN: &str = "test";
 
 /// Keys from everywhere.
 pub struct Keys {
-    /// Those that were given.
+    /// Configured keys.
     pub given: Arc<dyn KeyStore>,
-    /// Those of sessions.
+    /// Keys of sessions.
     pub sessions: Arc<Sessions>,
     /// Account and region of the key `test`, and whether the keys are known that everybody knows: `test` and, for the root
     /// user of an account, its twelve digits, both with the secret `test`.
     pub well_known: Option<(String, String)>,
-    /// The roles that there are; `None` where any may be had.
+    /// The known roles; `None` if any role may be assumed.
     pub roles: Option<Arc<dyn RoleStore>>,
 }
 
 impl Keys {
-    /// A key without an end.
+    /// A permanent key.
     fn lasting(&self, access_key_id: &str) -> Option<Arc<Key>> {
         self.given.lookup(access_key_id, None).or_else(|| {
             let (account, region) = self.well_known.as_ref()?;
@@ -35,7 +35,7 @@ impl Keys {
         })
     }
 
-    /// Whether what the session comes from is still there, and still the same.
+    /// Whether the session's origin still exists unchanged.
     fn stands(&self, session: &Session) -> bool {
         let origin = &session.origin;
         let same = |key: Arc<Key>, generation: &str| self.sessions.generation(&key) == generation;

@@ -1,4 +1,4 @@
-//! The identity service: who somebody is to a cluster's API server, a small STS, and credentials for pods.
+//! The identity service: sign-in to clusters, a small STS, and credentials for pods.
 //!
 //! - [`sts`] answers the Security Token Service's questions; what it hands out are [`sessions`], which need no store.
 //! - [`login`] checks the tokens that `aws eks get-token` makes, and finds what access entries and `aws-auth` say of their owner.

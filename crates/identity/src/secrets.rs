@@ -1,5 +1,5 @@
-//! The installation's own secrets: a certificate authority that child clusters are told to trust, the certificate of the
-//! webhooks, and the key that sessions are signed with. Whoever needs them first makes them.
+//! The installation's own secrets: the certificate authority that child clusters trust, the certificate of the
+//! webhooks, and the key that signs sessions. The first process that needs them makes them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ const KEY: &str = "tls.key";
 const SESSIONS: &str = "session.key";
 /// Whose sessions are over before their time: JSON, from an identity to seconds since 1970.
 const REVOKED: &str = "revoked.json";
-/// The longest session, in seconds: what was revoked before that is forgotten.
+/// Longest session, in seconds. Older revocations are dropped.
 const LONGEST: u64 = 129_600;
-/// How long a revocation may go unseen.
+/// Interval of reading revocations.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// What the Secret holds.
@@ -37,14 +37,14 @@ pub struct Secrets {
     pub cert_pem: String,
     /// Its key, PEM.
     pub key_pem: String,
-    /// What sessions are signed with.
+    /// The key that signs sessions.
     pub sessions: Keyring,
 }
 
 /// Why there are none.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    /// The management cluster doesn't give or take them.
+    /// The management cluster refused to read or write the Secret.
     #[error("reading or making Secret {0}/{SECRET}: {said}", said = text::sentence(.1.as_ref()))]
     Kubernetes(String, Box<kube::Error>),
     /// The Secret isn't one of ours.
@@ -57,7 +57,7 @@ pub enum SecretsError {
     Certificate(#[from] rcgen::Error),
 }
 
-/// Between two looks for a Secret that somebody else makes.
+/// Poll interval while another process makes the Secret.
 const LOOK: Duration = Duration::from_millis(500);
 /// The longest wait for it.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -113,7 +113,7 @@ fn read(secret: &Secret, namespace: &str) -> Result<Secrets, SecretsError> {
     Ok(Secrets { ca_pem, cert_pem, key_pem, sessions: Keyring { key: bytes(SESSIONS)?, revoked } })
 }
 
-/// Keeps `sessions` to what the Secret says, until `shutdown`.
+/// Keeps `sessions` in sync with the Secret until `shutdown`.
 pub fn follow(client: &Client, namespace: &str, sessions: Arc<Sessions>, shutdown: CancellationToken) {
     let (api, namespace) = (Api::<Secret>::namespaced(client.clone(), namespace), namespace.to_owned());
     let run = async move {
@@ -130,7 +130,7 @@ pub fn follow(client: &Client, namespace: &str, sessions: Arc<Sessions>, shutdow
     tokio::spawn(async move { shutdown.run_until_cancelled(run).await.unwrap_or(()) });
 }
 
-/// Ends the sessions of these identities; all sessions where none is given.
+/// Revokes the sessions of these identities; without any, all sessions.
 ///
 /// # Errors
 /// There is no Secret in the namespace, or it can't be changed.

@@ -1,4 +1,4 @@
-//! The ports: what stands beside the EKS API, the webhooks of child clusters, and what their pods ask.
+//! Routes of the identity service: beside the EKS API, for webhooks of child clusters, and for their pods.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ use crd::EKSClusterConfig;
 use eks::body::{Bodies, Held};
 use eks::error::ApiError;
 
-/// The longest question whose token somebody is.
+/// Largest token review.
 const LARGEST_REVIEW: usize = 64 * 1024;
-/// The longest question about a pod.
+/// Largest admission review.
 const LARGEST_POD: usize = 1024 * 1024;
 
 /// The EKS API with STS and the issuers' documents beside it.
@@ -38,7 +38,7 @@ pub fn beside(desk: &Arc<Desk>, eks: Router) -> Router {
     root.merge(agent).merge(issuers(desk)).fallback_service(eks)
 }
 
-/// What API servers of child clusters ask.
+/// Routes for API servers of child clusters.
 pub fn webhooks(desk: &Arc<Desk>) -> Router {
     Router::new()
         .route("/clusters/{namespace}/{name}/review", post(review))
@@ -47,7 +47,7 @@ pub fn webhooks(desk: &Arc<Desk>) -> Router {
         .with_state(desk.clone())
 }
 
-/// What pods of child clusters ask.
+/// Routes for pods of child clusters.
 pub fn pods(desk: &Arc<Desk>) -> Router {
     Router::new()
         .route("/", any(token_service))
@@ -121,7 +121,7 @@ async fn admit(
     Json(response.into_review()).into_response()
 }
 
-/// Whether it is the cluster's API server that asks.
+/// Whether the request comes from the cluster's API server.
 fn asks(desk: &Desk, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
     let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return false };
     let known = cluster.status.as_ref().map_or(&[][..], |status| &status.webhook_tokens);
@@ -154,7 +154,7 @@ fn shows(headers: &HeaderMap, known: &[String]) -> bool {
     known.iter().fold(false, |found, known| found | same(known))
 }
 
-/// What a body says in JSON, and the memory that it takes.
+/// The JSON of a body, and the memory reserved for it.
 async fn read<T: DeserializeOwned>(bodies: &Bodies, limit: usize, request: Request) -> Result<(T, Held), ApiError> {
     let held = bodies.read(request.into_body(), limit).await?;
     let value = serde_json::from_slice(&held.bytes).map_err(|error| ApiError::serialization(error.to_string()))?;
@@ -205,7 +205,7 @@ async fn keys(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response
     }
 }
 
-/// Issuer and keys of the cluster whose issuer ends with this id.
+/// Issuer and keys of the cluster with this issuer id.
 fn found(desk: &Desk, id: &str) -> Result<(String, String), ApiError> {
     let suffix = format!("/id/{id}");
     let cluster = issuer::cluster(desk, |issuer| issuer.ends_with(&suffix));

@@ -50,7 +50,7 @@ impl Origin {
     }
 }
 
-/// What a session is of.
+/// Claims of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Its access key id.
@@ -90,7 +90,7 @@ impl Session {
     }
 }
 
-/// What a session is used with.
+/// Credentials of a session.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// Begins with `ASIA`.
@@ -103,16 +103,16 @@ pub struct Credentials {
     pub expires: SystemTime,
 }
 
-/// What sessions are signed with, and which are over before their time.
+/// The signing key of sessions, and the revoked ones.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Keyring {
-    /// Whoever has it can make sessions of any principal.
+    /// Its owner can make sessions of any principal.
     pub key: Vec<u8>,
     /// Identities, as [`Session::is_of`] knows them, whose sessions are over if they began no later than then, in seconds since 1970.
     pub revoked: BTreeMap<String, u64>,
 }
 
-/// Makes sessions, and knows those that it made.
+/// Makes and verifies sessions.
 pub struct Sessions {
     mode: Mode,
     keyring: RwLock<Keyring>,
@@ -174,8 +174,8 @@ impl Sessions {
         })
     }
 
-    /// The session that `token` is of, over or not; `None` for a token that isn't from an API of this mode, belongs to another key,
-    /// or was revoked.
+    /// The session of `token`, expired or not; `None` for a revoked token, another key's, or one of an API in another
+    /// mode.
     pub fn find(&self, access_key_id: &str, token: &str) -> Option<Session> {
         let mut validation = Validation::new(Algorithm::HS256);
         // A session that is over is found, so that it can be told from one that never was.

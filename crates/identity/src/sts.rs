@@ -1,5 +1,5 @@
-//! A small Security Token Service: who somebody is, and sessions.
-//! Source: <https://docs.aws.amazon.com/STS/latest/APIReference/>.
+//! A small Security Token Service: caller identity and sessions. Source:
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/>.
 
 mod answer;
 
@@ -28,7 +28,7 @@ use eks::error::ErrorCode;
 use eks::sigv4::{Key, Purpose, SignedRequest, verify};
 use eks::times;
 
-/// The longest body that is read.
+/// Largest body.
 pub const LARGEST: usize = 64 * 1024;
 /// The audience of web identity tokens.
 pub const AUDIENCE: &str = "sts.amazonaws.com";
@@ -82,7 +82,7 @@ pub async fn handle(desk: &Desk, request: Request<Body>) -> Response {
     }
 }
 
-/// What is checked here although another STS answers: it knows nothing of the clusters' issuers.
+/// Checks made here even if another STS answers, since that one doesn't know the clusters' issuers.
 fn foreign(desk: &Desk, query: &str, body: &str) -> Result<(), Error> {
     let input: Form = form(query).into_iter().chain(form(body)).collect();
     if input.get("Action").is_some_and(|action| action == "AssumeRoleWithWebIdentity") {
@@ -107,7 +107,7 @@ fn act(desk: &Desk, action: &str, input: &Form, signed: &SignedRequest<'_>) -> R
     }
 }
 
-/// Whose key the request is signed with. What comes out of here opens clusters, so that it is checked in every mode.
+/// The owner of the signing key. STS credentials open clusters, so signatures are checked in every mode.
 fn caller(desk: &Desk, signed: &SignedRequest<'_>) -> Result<Arc<Key>, Error> {
     let purpose = Purpose { service: "sts", presigned: None };
     verify(signed, desk.keys.as_ref(), purpose, SystemTime::now()).map(|(key, _)| key).map_err(|error| {
@@ -135,7 +135,7 @@ fn caller_identity(key: &Key) -> Result<String, Error> {
     answer::part("GetCallerIdentityResult", &CallerIdentity { arn: who.arn, user_id: who.id, account: who.account })
 }
 
-/// Credentials, as STS shows them.
+/// Credentials in STS's format.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Shown {

@@ -1,4 +1,4 @@
-//! The tokens of `aws eks get-token`: a presigned question to STS, who its signer is, bound to one cluster by a signed header.
+//! The tokens of `aws eks get-token`: a presigned GetCallerIdentity request, bound to one cluster by a signed header.
 //! Source: the rules of aws-iam-authenticator's server.
 
 use std::collections::BTreeSet;
@@ -15,16 +15,16 @@ use std::sync::LazyLock;
 use super::principal::Principal;
 use eks::sigv4::{KeyStore, Purpose, SignedRequest, basic_time, seconds, verify};
 
-/// What such a token begins with.
+/// Prefix of a token.
 pub const PREFIX: &str = "k8s-aws-v1.";
 /// The header that names the cluster.
 const CLUSTER: &str = "x-k8s-aws-id";
-/// The longest token that is looked at.
+/// Longest token.
 const LONGEST: usize = 16 * 1024;
-/// How long a token is good, whatever its URL says.
+/// Lifetime of a token, whatever its URL says.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// Why a token is refused; what of it may be shown to whoever sent it.
+/// Why a token is refused, in words that its sender may see.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(pub String);
@@ -79,11 +79,10 @@ pub fn check(
     Ok(Principal::of(&key))
 }
 
-/// The question to STS that a token is, for another STS: its query, if its signer isn't known here. All of it is checked but the
-/// signature, which only that one can.
+/// The token's query, for another STS that knows the signer. Checks everything but the signature.
 ///
 /// # Errors
-/// Why it isn't good, whoever signed it.
+/// Why the token is invalid, whoever signed it.
 pub fn of_a_stranger(
     token: &str,
     keys: &dyn KeyStore,

@@ -1,7 +1,7 @@
-//! Questions to child clusters' API servers in somebody's name, who brings a token as `aws eks get-token` makes it.
+//! Requests to child clusters' API servers on behalf of a user, with a token of `aws eks get-token`.
 //!
-//! The clients here have no credentials of their own. Of a kubeconfig they take where the API server is and which authority vouches for
-//! it, and leave out the administrator's key: what a cluster doesn't let the bearer of the token do isn't done.
+//! The clients here have no credentials. They take the address and certificate authority from the kubeconfig, and never
+//! the administrator's key. So a request can only do what the cluster allows the token's owner.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,10 +36,10 @@ pub enum VisitError {
     /// It can't be reached, or its answer is late, broken or too long.
     #[error("{0}")]
     Away(#[from] Refusal),
-    /// As many others ask as may at once.
+    /// Too many concurrent requests.
     #[error("too many requests to clusters at once; try again")]
     Busy,
-    /// What was brought is no token.
+    /// The token is malformed.
     #[error("the token must be one of `aws eks get-token`")]
     NoToken,
 }
@@ -54,7 +54,7 @@ impl From<VisitError> for ApiError {
     }
 }
 
-/// Who brings tokens to clusters.
+/// Client that carries tokens to clusters.
 pub struct Visits {
     clients: Clients,
     reads: Arc<Semaphore>,

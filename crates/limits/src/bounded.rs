@@ -1,11 +1,11 @@
-//! Clients of API servers that aren't ours: what they answer is read only so far. A child cluster belongs to its users, who may make it
-//! say anything.
+//! Clients of foreign API servers, with limits on what is read. A child cluster belongs to its users, who may make it
+//! answer anything.
 //!
-//! What is made of a text can be many times as large as the text: where [`Limits::values`] says so, the values in it are counted while it is read.
-//! [`Limits::together`] bounds what all answers to this process that are long have at once.
+//! A parsed answer can take many times its size. So [`Limits::values`] counts the JSON values while reading, and
+//! [`Limits::together`] bounds all long answers of the process at once.
 //!
-//! [`client`] fails on an answer that is larger than [`Limits::answer`], and on a watch one of whose events is larger than
-//! [`Limits::event`]; whoever asked sees an error, as if the connection had broken.
+//! [`client`] fails on an answer larger than [`Limits::answer`], and on a watch event larger than [`Limits::event`].
+//! The caller sees an error, as if the connection had broken.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,20 +18,20 @@ use kube::client::{Body as Question, ClientBuilder};
 use kube::{Client, Config};
 use tower::{BoxError, Layer, Service};
 
-/// How much of an answer is read, in bytes.
+/// Limits of answers, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Of an answer as a whole.
+    /// Largest answer.
     pub answer: usize,
-    /// Of one event of a watch, whose answer has no end, or one line of the metrics, which are read a line at a time.
+    /// Largest event of a watch, or line of metrics, which are read line by line.
     pub event: usize,
-    /// Values in JSON, of an answer or an event. Metrics and logs of pods are texts, which are handed on as they are: they have none.
+    /// Most JSON values of an answer or event. Metrics and logs of pods are passed on as text and have none.
     pub values: usize,
-    /// Of all answers and events that are read at once, but for the first [`FREE`] of each.
+    /// Most bytes of all answers and events at once, not counting the first [`FREE`] of each.
     pub together: usize,
 }
 
-/// What an answer, or an event, has for itself.
+/// Bytes of an answer or event that don't count towards the total.
 pub const FREE: usize = 128 * 1024;
 /// Bytes of the answers that are read at once, beyond [`FREE`] of each.
 static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -67,7 +67,7 @@ pub enum TooMuch {
     Together,
 }
 
-/// That an error comes from an answer that was too long.
+/// Whether an error comes from an answer that was too long.
 pub fn too_much(error: &(dyn std::error::Error + 'static)) -> Option<TooMuch> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -151,7 +151,7 @@ where
     }
 }
 
-/// Whether this path answers with a text. The answer's own type counts for nothing: whoever answers chooses it.
+/// Whether this path answers with plain text. The answer's content type isn't trusted: the server chooses it.
 fn is_text(path: &str) -> bool {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     matches!(segments[..], ["metrics"] | ["api", "v1", "namespaces", _, "pods", _, "log"])
@@ -194,7 +194,7 @@ impl Json {
 struct Held(usize);
 
 impl Held {
-    /// Holds what `read` bytes are beyond what is free.
+    /// Reserves the part of `read` bytes that isn't free.
     fn hold(&mut self, read: usize, together: usize) -> Result<(), TooMuch> {
         let wanted = read.saturating_sub(FREE);
         if wanted > self.0 {

@@ -1,7 +1,7 @@
-//! What strangers and child clusters may cost.
+//! Limits on the resources that strangers and child clusters may use.
 //!
-//! [`bounded`] reads an answer only so far and only so long; [`port`] serves a router with limits on connections,
-//! on the time a header or a body may take, and on the requests of one address.
+//! [`bounded`] limits size and duration of answers. [`port`] serves a router with limits on connections, on the time of
+//! headers and bodies, and on the requests of one address.
 
 pub mod bounded;
 pub mod port;

@@ -1,4 +1,4 @@
-//! Certificate authorities as they cross the provider port.
+//! Certificate authorities on the provider port.
 
 use sha2::{Digest, Sha256};
 use x509_parser::pem::Pem;
@@ -27,12 +27,12 @@ pub struct Authority {
     pub client: KeyPair,
 }
 
-/// What a cluster's certificates are to be signed and checked with.
+/// The signer of a cluster and the authorities that it trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorities {
     /// Signs, and is trusted.
     pub signer: Authority,
-    /// Are trusted beside it.
+    /// Other trusted authorities.
     pub trusted: Vec<Trusted>,
 }
 
@@ -61,7 +61,7 @@ pub fn fingerprints(pem: &str) -> Vec<String> {
     all
 }
 
-/// Whether nobody else has signed the first certificate in `pem`.
+/// Whether the first certificate in `pem` is self-signed.
 pub fn is_self_signed(pem: &str) -> bool {
     let first = Pem::iter_from_buffer(pem.as_bytes()).flatten().next();
     first.is_some_and(|pem| pem.parse_x509().is_ok_and(|one| one.issuer() == one.subject()))

@@ -1,17 +1,17 @@
-//! What can go wrong in a provider, and what a caller is to do about it.
+//! Errors of providers, and what a caller should do.
 
-/// Whether and when trying again makes sense.
+/// Whether and when to retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retry {
     /// Soon, with back-off.
     Transient,
-    /// When something outside has changed (the engine is back).
+    /// After an outside change (the engine is back).
     Waiting,
     /// Only after a change of the spec or of the operator's settings.
     Terminal,
 }
 
-/// What can go wrong in a provider. Every text says what was being done, to what, and what to do about it.
+/// An error of a provider. Each message names the operation, its object, and what to do.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// The engine (Docker) can't be reached.
@@ -77,7 +77,7 @@ pub enum Error {
     PodsStay {
         /// The node.
         node: String,
-        /// How long was waited.
+        /// How long the drain waited.
         seconds: u64,
         /// Their namespaces and names, joined.
         pods: String,
@@ -95,7 +95,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether and when trying again makes sense.
+    /// Whether and when to retry.
     pub const fn retry(&self) -> Retry {
         match self {
             Self::UnknownVersion { .. } => Retry::Terminal,

@@ -1,7 +1,7 @@
-//! The port between the controllers and what really runs clusters.
+//! The port between the controllers and the providers that run clusters.
 //!
-//! A provider is told what to make by plain plans and tells what exists by plain observations. It knows no custom
-//! resource. Every call that does work may take long and is safe to repeat after a crash: it first looks at what is there.
+//! A provider gets plain plans and returns plain observations. It knows no custom resource. Every call that does work
+//! may take long and can be repeated after a crash: it first looks at what exists.
 
 mod authority;
 mod error;
@@ -25,22 +25,23 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// The name that `spec.provider` and `status.applied.provider` use.
     fn name(&self) -> &'static str;
 
-    /// Whether clusters have an API server that can be asked. Where not, what was planned counts as running.
+    /// Whether clusters have an API server. If not, every plan counts as running.
     fn has_api_server(&self) -> bool;
 
-    /// What exists of the cluster, from the world as last seen; does no I/O.
+    /// What exists of the cluster, as last seen. No I/O.
     ///
     /// # Errors
     /// [`Error::Unavailable`] while the world isn't known (the engine is away).
     fn observe_cluster(&self, plan: &ClusterPlan) -> Result<ClusterObservation, Error>;
 
-    /// What exists of a node group, from the world as last seen; does no I/O.
+    /// What exists of a node group, as last seen. No I/O.
     ///
     /// # Errors
     /// [`Error::Unavailable`] while the world isn't known (the engine is away).
     fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error>;
 
-    /// The clusters of which anything exists, known to a resource or not; does no I/O. Where nothing runs: none.
+    /// The clusters of which anything exists, with or without a resource. No I/O. A provider that runs nothing has
+    /// none.
     ///
     /// # Errors
     /// [`Error::Unavailable`] while the world isn't known (the engine is away).
@@ -57,8 +58,8 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// [`Error::UnknownVersion`] with the versions that are known.
     fn image(&self, version: &str) -> Result<String, Error>;
 
-    /// Makes the cluster's control plane, or makes it whole after a crash. Returns when the provider has finished;
-    /// [`Access`] can be had earlier by [`Self::access`]. Removes what a failed attempt left, or one for another image.
+    /// Makes the cluster's control plane, or completes it after a crash. Returns when the provider has finished;
+    /// [`Self::access`] gives [`Access`] earlier. Removes leftovers of a failed attempt or of another image.
     ///
     /// # Errors
     /// Any; what was made by the failed attempt is removed by the next attempt or by [`Self::delete_cluster`].
@@ -70,21 +71,21 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; safe to repeat.
     async fn start_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
 
-    /// Stops servers and nodes, their data kept. Stopped already is a success.
+    /// Stops servers and nodes and keeps their data. Succeeds if they are stopped already.
     ///
     /// # Errors
     /// Any; safe to repeat.
     async fn stop_cluster(&self, id: &ClusterId) -> Result<(), Error>;
 
-    /// Brings servers to the plan's image, their data, endpoint and certificate authority kept. Repeated after a crash, it
-    /// finishes what it began or begins anew.
+    /// Upgrades servers to the plan's image. Data, endpoint and certificate authority stay. Repeated after a crash, it
+    /// finishes or starts over.
     ///
     /// # Errors
     /// Any; the servers run on their former image again, or will after [`Self::start_cluster`].
     async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
 
-    /// Restarts the servers, so that they read their files again; nodes and their pods go on. Where nothing runs: nothing to do.
-    /// What [`Self::configure_cluster`] said is owed is done then.
+    /// Restarts the servers, so that they read their files again. Nodes and pods keep running. Does the restart that
+    /// [`Self::configure_cluster`] reported as pending. A no-op if nothing runs.
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -92,8 +93,8 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Gives the servers their files, where they haven't got them already, and sets the rules for the endpoint; whether a restart is owed to
-    /// them for the files, now or since an earlier call. Where nothing runs: nothing to do.
+    /// Writes missing files into the servers and sets the rules for the endpoint. Returns whether a restart is pending,
+    /// from now or from an earlier call. A no-op if nothing runs.
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -101,8 +102,8 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(false)
     }
 
-    /// Has what pods of the cluster ask at `address`, port 80, answered at `to`, an address and a port; nodes that are added later do the same.
-    /// Where nothing runs: nothing to do.
+    /// Redirects requests of pods to `address`, port 80, to the address and port `to`, also on later nodes. A no-op if
+    /// nothing runs.
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -110,7 +111,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(())
     }
 
-    /// The certificate authority that signs for the cluster. `None` where nothing runs.
+    /// The certificate authority that signs for the cluster. `None` if nothing runs.
     ///
     /// # Errors
     /// Any.
@@ -118,8 +119,8 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Has certificates of the cluster signed and checked as given, and restarts the servers, one after the other. Whoever trusts the one that
-    /// signed before goes on trusting the servers for as long as it stays trusted itself. Where nothing runs: nothing to do.
+    /// Changes the certificate authorities and restarts the servers one by one. Clients that trust the previous signer
+    /// keep trusting the servers as long as it stays trusted. A no-op if nothing runs.
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -127,7 +128,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(())
     }
 
-    /// How often the cluster's public endpoint was used since some moment: a number that grows with use. `None`: that isn't known.
+    /// A counter of the public endpoint's use, which grows with traffic. `None` if unknown.
     ///
     /// # Errors
     /// Any.
@@ -135,13 +136,14 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// How to reach the API server as administrator, also of a cluster that is found by name; `None` while the cluster doesn't offer it yet.
+    /// How to reach the API server as administrator, also for an imported cluster. `None` while the cluster doesn't
+    /// offer it yet.
     ///
     /// # Errors
     /// [`Error::Unavailable`] and [`Error::Engine`].
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error>;
 
-    /// Lets go of a cluster that was found, not made: it stays as it is. Where nothing runs: nothing to do.
+    /// Releases an imported cluster, unchanged. A no-op if nothing runs.
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -149,24 +151,24 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Removes the cluster with all its nodes, volumes and its own network. Nothing there is a success.
+    /// Removes the cluster with all its nodes, volumes and its own network. Succeeds if nothing is there.
     ///
     /// # Errors
     /// Any; safe to repeat.
     async fn delete_cluster(&self, id: &ClusterId) -> Result<(), Error>;
 
-    /// Adds `count` nodes to the group, side by side.
+    /// Adds `count` nodes to the group, in parallel.
     ///
     /// # Errors
     /// Any; nodes that came into being stay and are seen by [`Self::observe_nodes`].
     async fn create_nodes(&self, plan: &NodegroupPlan, count: usize, progress: &Progress) -> Result<(), Error>;
 
-    /// Removes nodes by name, containers and volumes. Nothing there is a success.
+    /// Removes nodes by name, with containers and volumes. Succeeds if nothing is there.
     ///
     /// # Errors
     /// Any; safe to repeat.
     async fn delete_nodes(&self, id: &ClusterId, names: &[String]) -> Result<(), Error>;
 
-    /// Says which cluster's world changed. A receiver that lags must look at everything.
+    /// Reports which cluster changed. A receiver that lags must resync everything.
     fn changes(&self) -> broadcast::Receiver<ClusterId>;
 }

@@ -1,4 +1,4 @@
-//! The provider behind which nothing runs: a cluster is as it was planned, at once. For tests of the API and of scale.
+//! The provider that runs nothing: every plan is fulfilled at once. For tests of the API and of scale.
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;

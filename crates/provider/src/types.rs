@@ -1,4 +1,4 @@
-//! Plain types that cross the provider port.
+//! Plain types of the provider port.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ impl std::fmt::Display for ClusterId {
     }
 }
 
-/// Where a cluster that exists already is found.
+/// Source of an imported cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Import {
     /// By the provider's own name for it.
@@ -29,7 +29,7 @@ pub enum Import {
     Secret(String),
 }
 
-/// What a cluster is to be.
+/// The desired state of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterPlan {
     /// The resource it is for.
@@ -42,23 +42,23 @@ pub struct ClusterPlan {
     pub version: String,
     /// Image of the servers and, where a group names no version of its own, of the nodes.
     pub image: String,
-    /// How many servers run the control plane. Several have one endpoint, which a balancer before them keeps.
+    /// Number of servers of the control plane. Several share one endpoint, a load balancer.
     pub servers: usize,
     /// CIDR of Service addresses.
     pub service_cidr: String,
     /// Host port that the API server had before and should have again.
     pub api_port: Option<u16>,
-    /// Names beside the provider's own that the API server's certificate must carry.
+    /// Additional names for the API server's certificate.
     pub tls_names: Vec<String>,
-    /// What the servers are started with.
+    /// Settings of the servers.
     pub server: ServerSettings,
-    /// URL by which the API server is to be known to the world where nothing runs (metadata), 32 hexadecimal digits of it.
+    /// Made-up endpoint of a cluster without servers (metadata): 32 hexadecimal digits.
     pub endpoint_id: String,
     /// Where it is found, if it isn't made here.
     pub import: Option<Import>,
 }
 
-/// What the servers of a cluster are started with.
+/// Settings that the servers of a cluster start with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerSettings {
     /// Arguments of `k3s server`.
@@ -69,12 +69,12 @@ pub struct ServerSettings {
     pub endpoint: PublicEndpoint,
 }
 
-/// Who may use a cluster's public endpoint. Everybody, if nothing else is said.
+/// Who may use a cluster's public endpoint. Default: everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicEndpoint {
-    /// Networks that may.
+    /// Networks that may use it.
     pub sources: Vec<Ipv4Net>,
-    /// Whether somebody asks how much it is used.
+    /// Whether its use is measured.
     pub counted: bool,
 }
 
@@ -90,7 +90,7 @@ impl PublicEndpoint {
         self.sources.iter().any(|source| source.prefix_len() == 0)
     }
 
-    /// Whether it is different from one of which nothing is said.
+    /// Whether it differs from the default.
     pub fn has_rules(&self) -> bool {
         self.counted || !self.is_open()
     }
@@ -103,11 +103,11 @@ pub struct ServerFile {
     pub path: String,
     /// What is in it.
     pub content: String,
-    /// How the servers come to know of it.
+    /// How the servers notice a change.
     pub kind: FileKind,
 }
 
-/// How servers come to know of a file.
+/// How servers notice a change of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// They read it when they start.
@@ -116,17 +116,17 @@ pub enum FileKind {
     Watched,
 }
 
-/// Port of a server's container that leads to its API server past what keeps others out.
+/// Port of a server's container for the operator: leads to the API server, past the packet filter.
 pub const OPERATOR_PORT: u16 = 6445;
 
-/// What a node group is to be.
+/// The desired state of a node group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodegroupPlan {
     /// The cluster resource that the group belongs to.
     pub cluster: ClusterId,
     /// The group's name in EKS.
     pub name: String,
-    /// Nodes wanted.
+    /// Desired number of nodes.
     pub desired: usize,
     /// Image of the nodes.
     pub image: String,
@@ -151,7 +151,7 @@ pub struct Resources {
     pub memory_mib: u64,
 }
 
-/// State of a container, as far as it matters here.
+/// State of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerState {
     /// Made, never started.
@@ -173,14 +173,14 @@ pub struct ClusterObservation {
     pub balancer: Option<ContainerState>,
     /// Address on the cluster's network where the API is found.
     pub address: Option<String>,
-    /// Whether there is a server that stood aside for another one in an upgrade.
+    /// Whether the old server of an upgrade still exists.
     pub aside: bool,
     /// The nodes of its groups.
     pub nodes: Vec<NodeObservation>,
 }
 
 impl ClusterObservation {
-    /// Whether `servers` of them, and what is before them, run.
+    /// Whether all `servers` and the load balancer run.
     pub fn runs(&self, servers: usize) -> bool {
         let running = |state| state == ContainerState::Running;
         self.servers.len() >= servers
@@ -188,7 +188,7 @@ impl ClusterObservation {
             && self.balancer.map_or(servers <= 1, running)
     }
 
-    /// Whether so many of `servers` run that the API answers without the others.
+    /// Whether enough of `servers` run for the API to answer.
     pub fn has_quorum(&self, servers: usize) -> bool {
         let running = self.servers.iter().filter(|server| server.state == ContainerState::Running).count();
         running * 2 > servers && self.balancer.is_none_or(|state| state == ContainerState::Running)
@@ -225,13 +225,13 @@ impl NodeObservation {
         self.state == ContainerState::Running
     }
 
-    /// Whether it was made with the plan's image, while who signs now did already.
+    /// Whether the node has the plan's image and a certificate of the current signer.
     pub fn fits(&self, plan: &NodegroupPlan) -> bool {
         self.image == plan.image && self.is_certified(&plan.authorities)
     }
 
-    /// Whether it needs none but the first of the certificate authorities that its cluster trusts: that one signed the node's own certificates,
-    /// which it keeps for as long as it runs. A node of which that isn't known doesn't where there never was another.
+    /// Whether the node only needs the first authority that its cluster trusts: the one that signed its certificates,
+    /// which it keeps while it runs. A node of unknown signer counts if there never was another one.
     pub fn is_certified(&self, authorities: &[String]) -> bool {
         let Some(signer) = authorities.first() else { return true };
         self.certified_by.as_ref().map_or(authorities.len() == 1, |by| by == signer)
@@ -262,7 +262,7 @@ impl std::fmt::Debug for Access {
     }
 }
 
-/// A step of long work, in words for people.
+/// A step of long work, as text for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
     /// Number of the step, from 1.
@@ -273,18 +273,18 @@ pub struct Step {
     pub what: String,
 }
 
-/// Where long work tells which step it is at.
+/// Progress of long work.
 #[derive(Clone, Debug)]
 pub struct Progress(watch::Sender<Step>);
 
 impl Progress {
-    /// A new teller and the ear for it.
+    /// A new progress sender and its receiver.
     pub fn new() -> (Self, watch::Receiver<Step>) {
         let (sender, receiver) = watch::channel(Step::default());
         (Self(sender), receiver)
     }
 
-    /// Tells that step `number` of `of` has begun.
+    /// Reports that step `number` of `of` has begun.
     pub fn tell(&self, number: u8, of: u8, what: impl Into<String>) {
         self.0.send_replace(Step { number, of, what: what.into() });
     }

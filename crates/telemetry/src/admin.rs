@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::Metrics;
 use limits::port::Port;
 
-/// What the port shows.
+/// State that the port serves.
 #[derive(Clone)]
 pub struct Admin {
     /// The counters.
     pub metrics: Arc<Metrics>,
-    /// Whether the process can do its work: it leads, or it waits for its turn.
+    /// Whether the process works: it leads, or waits for leadership.
     pub ready: Arc<AtomicBool>,
 }
 

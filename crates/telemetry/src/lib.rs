@@ -1,7 +1,6 @@
-//! What the processes tell of themselves.
+//! Logs, metrics and health of the processes.
 //!
-//! [`logs`] starts the log of a process, [`metrics`] counts, and [`admin`] serves a port that says whether the process
-//! is well and gives the metrics.
+//! [`logs`] starts the log of a process, [`metrics`] counts, and [`admin`] serves health checks and metrics.
 
 pub mod admin;
 pub mod logs;

@@ -1,4 +1,4 @@
-//! What the process counts, in Prometheus's text form. Labels come from closed lists only.
+//! Metrics of the process, in Prometheus's text format. Labels come from closed lists only.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

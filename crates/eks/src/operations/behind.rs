@@ -1,4 +1,4 @@
-//! What stands behind each operation, for the reference.
+//! What each operation does here, for the reference.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ pub struct Behind {
     pub recorded: BTreeMap<String, String>,
 }
 
-/// What stands behind each operation of the API.
+/// What each operation of the API does here.
 #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
 pub static BEHIND: LazyLock<Behind> =
     LazyLock::new(|| yaml::read(include_str!("behind.yaml")).expect("what stands behind the operations"));

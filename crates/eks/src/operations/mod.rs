@@ -76,7 +76,7 @@ impl Api {
         Self { store, settings, turn: Mutex::new(()) }
     }
 
-    /// Whoever makes what is counted holds this while they count and make it.
+    /// Held while a create counts and makes objects with a quota.
     pub async fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().await
     }

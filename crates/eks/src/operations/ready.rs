@@ -18,7 +18,7 @@ pub(super) fn check_ready(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     Err(ApiError::invalid_request(not_active(cluster)).cluster(&Identity::of(cluster).name))
 }
 
-/// What is said of a cluster that isn't ACTIVE: in EKS's words, and, where it rests, how it is started.
+/// Message about a cluster that isn't ACTIVE: EKS's words, and how to start a stopped one.
 pub(super) fn not_active(cluster: &EKSClusterConfig) -> String {
     let (name, resource) = (Identity::of(cluster).name, cluster.name_any());
     let said = format!("Cluster '{name}' is not in ACTIVE status");

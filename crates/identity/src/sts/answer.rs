@@ -18,22 +18,22 @@ pub struct Error {
 }
 
 impl Error {
-    /// A request that can't be carried out.
+    /// An invalid request.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), status: StatusCode::BAD_REQUEST }
     }
 
-    /// A request that may not be carried out.
+    /// A forbidden request.
     pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), status: StatusCode::FORBIDDEN }
     }
 
-    /// What may be tried again.
+    /// A temporary failure.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self { code: "ServiceUnavailable", message: message.into(), status: StatusCode::SERVICE_UNAVAILABLE }
     }
 
-    /// What shouldn't happen.
+    /// An internal failure.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "STS failed");
         let message = "We encountered an internal error. Please try again.".to_owned();

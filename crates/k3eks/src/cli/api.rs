@@ -163,7 +163,7 @@ impl Options {
         }
     }
 
-    /// Says loudly where nobody is asked who they are.
+    /// Warns about a permissive API.
     fn warn(&self) {
         if self.auth == Auth::Strict {
             return;
@@ -191,7 +191,7 @@ impl Options {
         }
     }
 
-    /// Names that requests may be sent to: where no signature says who asks, none that a stranger can have.
+    /// Host names that requests may use: without signatures, none that a stranger can own.
     fn names(&self) -> Names {
         match self.auth {
             Auth::Permissive => Names::only(&self.allow_hosts),

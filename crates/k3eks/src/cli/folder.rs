@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 /// How long a change of a folder may go unseen.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// What stands in a folder, read again every few seconds.
+/// Contents of a folder, read again every few seconds.
 pub struct Folder<T> {
     entries: RwLock<HashMap<String, Arc<T>>>,
 }

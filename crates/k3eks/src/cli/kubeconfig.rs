@@ -1,4 +1,4 @@
-//! `k3eks kubeconfig`: the way into a cluster.
+//! `k3eks kubeconfig`: access to a cluster.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -63,7 +63,7 @@ fn names(list: &OsStr, file: &Path) -> bool {
     list.is_empty() || std::env::split_paths(list).any(|one| same(&one))
 }
 
-/// The kubeconfig in the cluster's Secret: of what is in there, the current context and what it needs.
+/// The kubeconfig in the cluster's Secret, reduced to the current context and what it needs.
 pub async fn read(client: &Client, cluster: &EKSClusterConfig, internal: bool) -> anyhow::Result<String> {
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     let secret = format!("{name}{}", keys::KUBECONFIG_SUFFIX);
@@ -93,7 +93,7 @@ fn own(cluster: &EKSClusterConfig, found: Option<&Secret>) -> anyhow::Result<()>
     )
 }
 
-/// What its status says of a cluster that is stopped or sleeps.
+/// The message of a stopped or sleeping cluster.
 fn at_rest(cluster: &EKSClusterConfig) -> Option<String> {
     let rests = |reason: &str| [Reason::Stopped, Reason::Sleeping].iter().any(|r| r.as_str() == reason);
     let conditions = &cluster.status.as_ref()?.conditions;

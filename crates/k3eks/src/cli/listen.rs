@@ -18,7 +18,7 @@ pub struct Port {
     pub what: &'static str,
     /// The argument.
     pub argument: &'static str,
-    /// Whether the answer shows that who asked is known.
+    /// Tells whether an answer proves that the client is authenticated.
     pub known: fn(&Response) -> bool,
 }
 

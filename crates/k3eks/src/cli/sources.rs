@@ -16,7 +16,7 @@ use ipnet::IpNet;
 /// What says that the process lives: kubelets ask from addresses that nobody names.
 const HEALTH: &str = "/_k3eks/health";
 
-/// A network, and whether its addresses are let in or kept out.
+/// A network, and whether its addresses are allowed or denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     net: IpNet,
@@ -42,8 +42,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// Keeps everybody out whose address is in none of `allowed`, or is named there as one to keep out, but this host itself. With none
-/// named everybody is let in.
+/// Refuses addresses that `allowed` doesn't contain or denies, apart from this host. An empty list allows all.
 pub fn guard(router: Router, allowed: &[Source]) -> Router {
     if allowed.is_empty() {
         return router;

@@ -1,4 +1,4 @@
-//! The connections of a port. Which of them goes when there are too many is decided here.
+//! The connections of a port, and which one to close if there are too many.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -24,7 +24,7 @@ use super::Limits;
 /// One connection.
 struct Held {
     address: IpAddr,
-    /// Whether its last answer was to somebody who is known.
+    /// Whether its last answer was to an authenticated client.
     known: bool,
     used: Instant,
     end: CancellationToken,
@@ -53,7 +53,7 @@ impl Connections {
         self.held.lock()
     }
 
-    /// A place for a connection from `address`. Where there is none, another connection is closed for it.
+    /// A slot for a connection from `address`. Closes another connection if there is none.
     pub fn place(self: &Arc<Self>, address: IpAddr) -> Place {
         let mut held = self.held();
         let (count, all) = &mut *held;

@@ -1,8 +1,8 @@
-//! A port that strangers reach: how many connections it holds, how long each may take, and how much of it is read.
+//! A port open to strangers, with limits on connections, time and bytes.
 //!
-//! What a stranger can take is bounded without regard to who asks; who has shown that it is somebody comes first. When there are
-//! too many connections, the one that was used longest ago is closed, of strangers' before others', so that a flood of them
-//! keeps nobody out. HTTP/1.1 is all that is spoken: one request at a time on each connection.
+//! Limits apply to everybody; authenticated clients come first. With too many connections, the least recently used one
+//! is closed, a stranger's before others', so that a flood keeps nobody out. Only HTTP/1.1 is served, one request at a
+//! time on each connection.
 
 mod connections;
 
@@ -23,13 +23,13 @@ use tokio_util::sync::CancellationToken;
 
 use connections::{Connections, Guard, Place};
 
-/// How long requests under way have to end when the process stops.
+/// Grace period for open requests when the process stops.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Connections that wait to be accepted; one more isn't answered, and its client tries again after a second.
 const WAITING: u32 = 1024;
 
-/// What strangers may take.
+/// Limits.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at once.
@@ -62,7 +62,7 @@ impl Default for Limits {
     }
 }
 
-/// Says of an answer whether it shows that who asked is known.
+/// Tells whether an answer proves that the client is authenticated.
 pub type Known = fn(&Response) -> bool;
 
 /// A port to be served.
@@ -71,14 +71,14 @@ pub struct Port {
     pub listener: std::net::TcpListener,
     /// With a certificate it speaks HTTPS.
     pub tls: Option<RustlsConfig>,
-    /// What strangers may take.
+    /// Limits.
     pub limits: Limits,
-    /// Whether the answer shows that who asked is known.
+    /// Tells whether an answer proves that the client is authenticated.
     pub known: Known,
 }
 
 impl Port {
-    /// A port for HTTP at `address`; to be called where tokio runs.
+    /// A port for HTTP at `address`. Call it within a tokio runtime.
     ///
     /// # Errors
     /// The address can't be bound.
@@ -155,7 +155,7 @@ async fn host(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Makes TLS possible; to be called before a certificate is read.
+/// Installs the TLS provider. Call it before reading a certificate.
 pub fn enable_tls() {
     // The only error is that a provider is installed already, and then TLS works as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
