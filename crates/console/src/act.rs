@@ -1,4 +1,4 @@
-//! What people do on the page that the EKS API has no operation for.
+//! Actions of the page that the EKS API has no operation for.
 
 use std::sync::Arc;
 

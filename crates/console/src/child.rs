@@ -1,4 +1,4 @@
-//! What a cluster says of itself: a bounded set of questions that the page asks the cluster's API server in the name of its user.
+//! Views into a cluster: a fixed set of requests to its API server on behalf of the page's user.
 //!
 //! The user's browser sends a token of `aws eks get-token` in [`TOKEN`]; the cluster sees nothing else. The page's
 //! server adds no rights: without an access entry a user sees nothing, with one what it allows.

@@ -1,5 +1,5 @@
-//! The node groups and addons that a new cluster is to have. The EKS API takes them once the cluster is there; here they are written
-//! into the resources at once, as YAML has them, so that nobody has to wait at the page.
+//! Node groups and addons of a new cluster. The EKS API takes them only once the cluster exists; here they become
+//! resources at once, as with YAML, so that nobody has to wait at the page.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Who somebody is to a cluster, and what the cluster would let them do: the page offers nothing else.
+//! The user's identity and rights in a cluster: the page offers nothing else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `k3eks doctor`: whether everything that clusters need is there, and what mends what isn't.
+//! `k3eks doctor`: checks everything that clusters need, and says how to fix what is wrong.
 
 mod aws;
 mod cluster;
@@ -37,7 +37,7 @@ pub struct Options {
 enum State {
     /// As it should.
     Well,
-    /// Worth knowing; clusters can be made all the same.
+    /// A warning; clusters can still be made.
     Note,
     /// Clusters can't be made, or soon won't.
     Problem,

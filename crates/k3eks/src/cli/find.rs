@@ -1,4 +1,4 @@
-//! Clusters by the name that people know them by.
+//! Finds clusters by name.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl Place {
     }
 }
 
-/// A client of the management cluster: that of the current kubeconfig, or the one that this runs in.
+/// A client of the management cluster: from the current kubeconfig, or in a pod.
 pub async fn management() -> anyhow::Result<Client> {
     let config = match Config::infer().await {
         Ok(config) => config,
@@ -54,7 +54,7 @@ pub async fn management() -> anyhow::Result<Client> {
     Client::try_from(config).context("reading the management cluster's kubeconfig")
 }
 
-/// Names of the clusters, for a shell that completes one. A management cluster that doesn't answer soon has none.
+/// Names of the clusters, for shell completion. None if the management cluster doesn't answer soon.
 fn names() -> Vec<CompletionCandidate> {
     const SOON: Duration = Duration::from_secs(2);
     let listed = async {

@@ -1,4 +1,4 @@
-//! A folder with a file for each of something, as a mounted Secret or ConfigMap is.
+//! A folder with one file per entry, such as a mounted Secret or ConfigMap.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -9,7 +9,7 @@ use anyhow::Context;
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
-/// How long a change of a folder may go unseen.
+/// Interval of reading the folder.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Contents of a folder, read again every few seconds.
@@ -21,7 +21,7 @@ pub struct Folder<T> {
 pub struct Contents<T> {
     /// What stands in it, by name.
     pub entries: HashMap<String, Arc<T>>,
-    /// What is wrong with the files that were left out.
+    /// Problems of the skipped files.
     pub problems: BTreeSet<String>,
 }
 
@@ -31,8 +31,8 @@ impl<T: Send + Sync + 'static> Folder<T> {
         Arc::new(Self { entries: RwLock::default() })
     }
 
-    /// Reads now and every few seconds until `shutdown`. A file that can't be read is left out, and said; if the folder itself can't be
-    /// read again, all stays as it was. `what` says of what it is.
+    /// Reads now and every few seconds until `shutdown`. Unreadable files are skipped and logged. If a later read of
+    /// the folder itself fails, the entries stay. `what` names the kind of entry in messages.
     pub fn open(
         what: &'static str,
         read: impl Fn() -> anyhow::Result<Contents<T>> + Send + 'static,
@@ -66,7 +66,7 @@ impl<T: Send + Sync + 'static> Folder<T> {
     }
 }
 
-/// Says what is wrong and wasn't said before.
+/// Logs new problems.
 fn say(what: &str, problems: &BTreeSet<String>, said: &BTreeSet<String>) {
     for problem in problems.difference(said) {
         tracing::error!(problem, "a {what} doesn't count until its file is right");

@@ -1,4 +1,4 @@
-//! `k3eks logs`: what a cluster's control plane says.
+//! `k3eks logs`: the log of a cluster's control plane.
 
 use std::io::Write;
 
@@ -17,7 +17,7 @@ use limits::bounded::{self, Limits};
 
 use super::find::{Which, management};
 
-/// Of an audit log, which is longer than other answers.
+/// Limits of an audit log, which is longer than other answers.
 const AUDIT: Limits = Limits::of(256 * 1024 * 1024, 2 * 1024 * 1024);
 
 /// The arguments of `k3eks logs`.

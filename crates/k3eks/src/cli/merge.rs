@@ -1,4 +1,4 @@
-//! Puts the way into a cluster into somebody's own kubeconfig, and touches nothing in it that k3eks didn't write.
+//! Merges a cluster's kubeconfig into the user's own. Entries that k3eks didn't write stay untouched.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use serde_json::{Map, Value, json};
 
-/// Name of the extension that marks what k3eks wrote; in it stands for which cluster.
+/// Name of the extension that marks entries of k3eks. It holds the cluster.
 const MARK: &str = "k3eks.io";
 
 /// The lists of a kubeconfig, with the key of what each of their entries holds.

@@ -1,4 +1,4 @@
-//! The commands that don't name a provider: servers, and what people ask about their clusters.
+//! The commands that don't name a provider: servers, and tools for clusters.
 
 pub mod api;
 pub mod doctor;

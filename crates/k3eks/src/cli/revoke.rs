@@ -1,4 +1,4 @@
-//! `k3eks revoke`: ends sessions before their time.
+//! `k3eks revoke`: revokes sessions.
 
 use anyhow::Context;
 use clap::Args;

@@ -1,4 +1,4 @@
-//! `k3eks completion` and `k3eks man`: what shells and manuals know of the commands.
+//! `k3eks completion` and `k3eks man`.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use clap::{Args, Command};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, Shell};
 
-/// The variable by which a shell asks this program what may follow.
+/// Environment variable of completion requests.
 const ASKED: &str = "COMPLETE";
 
 /// The arguments of `k3eks completion`.
@@ -24,12 +24,12 @@ pub struct Manual {
     command: Option<String>,
 }
 
-/// Answers a shell that asks what may follow, names of clusters among it, and ends the process then.
+/// Answers a completion request, including names of clusters, and exits.
 pub fn complete(command: fn() -> Command) {
     CompleteEnv::with_factory(command).var(ASKED).complete();
 }
 
-/// Prints what makes a shell ask.
+/// Prints the completion script.
 pub fn completion(command: &Command, options: &Completion) -> anyhow::Result<()> {
     let (name, mut text) = (command.get_name(), Vec::new());
     let shell = options.shell.to_string();

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use eks::error::ApiError;
 use ipnet::IpNet;
 
-/// What says that the process lives: kubelets ask from addresses that nobody names.
+/// The health check: kubelets call it from addresses that nobody lists.
 const HEALTH: &str = "/_k3eks/health";
 
 /// A network, and whether its addresses are allowed or denied.

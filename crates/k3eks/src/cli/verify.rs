@@ -1,4 +1,4 @@
-//! `k3eks verify`: whether a running cluster keeps what EKS promises, found out with real pods in a namespace of its own.
+//! `k3eks verify`: checks a running cluster with real pods in a namespace of their own.
 
 mod bed;
 mod dns;
@@ -29,7 +29,7 @@ use bed::Bed;
 pub use bed::client;
 use finding::{Finding, Outcome, report};
 
-/// The longest that the checks may take, all in all. Removing what they made has the rest of two minutes.
+/// Time limit of all checks. The clean-up has the rest of two minutes.
 const CHECKS: Duration = Duration::from_secs(100);
 /// How many checks run at once: all of them.
 const AT_ONCE: usize = 16;

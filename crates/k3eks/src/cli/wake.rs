@@ -1,4 +1,4 @@
-//! `k3eks wake`: has a cluster come back that was stopped because nobody used it.
+//! `k3eks wake`: wakes a hibernated cluster.
 
 use anyhow::{Context, bail};
 use clap::Args;

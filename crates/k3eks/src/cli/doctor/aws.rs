@@ -1,4 +1,4 @@
-//! Where the aws CLI and the SDKs of this shell would send what they ask: here, or to the real AWS.
+//! Whether the aws CLI and the SDKs of this shell talk to k3eks or to the real AWS.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ impl Shell<'_> {
         Shell { variable: &variable, config: read(&text) }
     }
 
-    /// Where a service is asked, `EKS` or `STS`; `None` is AWS itself.
+    /// Endpoint of a service, `EKS` or `STS`; `None` is AWS itself.
     pub fn endpoint(&self, service: &str) -> Option<Endpoint> {
         let variable = |name: &str| Some(Endpoint { url: (self.variable)(name)?, by: name.to_owned() });
         if self.ignores() {
@@ -50,7 +50,7 @@ impl Shell<'_> {
         })
     }
 
-    /// Whether endpoints that are configured don't count.
+    /// Whether configured endpoints are ignored.
     fn ignores(&self) -> bool {
         let said = (self.variable)("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
         let said = said.or_else(|| self.profile()?.get("ignore_configured_endpoint_urls").cloned());
@@ -95,7 +95,7 @@ fn read(text: &str) -> Config {
     all
 }
 
-/// Says where `aws eks` and `aws sts` go, and warns of the real AWS.
+/// Reports the endpoints of `aws eks` and `aws sts`, and warns of the real AWS.
 pub fn clients(shell: &Shell<'_>) -> Finding {
     const WHAT: &str = "aws CLI";
     const MEND: &str =

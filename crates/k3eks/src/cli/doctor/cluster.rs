@@ -1,4 +1,4 @@
-//! What the management cluster has: definitions, an operator that works, clusters that are well; and the EKS API.
+//! Checks the management cluster: definitions, operator, clusters; and the EKS API.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub async fn management(place: &Place) -> Vec<Finding> {
     found
 }
 
-/// The definitions that the cluster hasn't got.
+/// Missing definitions.
 async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
     let there = Api::<CustomResourceDefinition>::all(client.clone()).list_metadata(&ListParams::default()).await?;
     let there: Vec<String> = there.iter().map(ResourceExt::name_any).collect();

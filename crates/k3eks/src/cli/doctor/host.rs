@@ -1,4 +1,4 @@
-//! What this host has: Docker, k3d, images, ports, limits, credentials.
+//! Checks this host: Docker, k3d, images, ports, limits, credentials.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -46,7 +46,7 @@ fn resources(info: &SystemInfo) -> Finding {
     Finding::note("limits of nodes", says, "give the kernel its cpu and memory cgroups (cgroup_enable=memory)")
 }
 
-/// Space where Docker keeps containers; nothing to say where that is on another machine.
+/// Free space on Docker's disk; nothing if Docker runs on another machine.
 async fn disk(folder: &str) -> Option<Finding> {
     if !Path::new(folder).is_dir() {
         return None;

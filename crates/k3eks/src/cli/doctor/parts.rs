@@ -1,4 +1,4 @@
-//! What clusters lack because their node image hasn't it: volumes, metrics. `k3eks verify` tries them, and load balancers, with pods.
+//! Finds parts that the node image lacks: volumes, metrics. `k3eks verify` tries them, and load balancers, with pods.
 
 use std::time::Duration;
 

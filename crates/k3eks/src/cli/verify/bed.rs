@@ -1,4 +1,4 @@
-//! Where checks work: both clusters, and a namespace that goes at the end.
+//! Environment of the checks: both clusters, and a temporary namespace.
 
 use std::time::{Duration, Instant};
 
@@ -22,14 +22,14 @@ const LABEL: &str = "k3eks.io/verify";
 pub const WEB: &str = "web";
 /// Port of these pods.
 pub const WEB_PORT: u16 = 8080;
-/// How long what k3s brings along may take to be there, once a new cluster's API server answers.
+/// Time limit for k3s's components in a new cluster.
 pub const COMING: Duration = Duration::from_secs(30);
-/// How long those who watch the API server may know nothing of what is new, in seconds: after a start of it they ask again within a minute, later
-/// and later.
+/// Time in seconds that watchers of the API server may miss new objects: after its restart they reconnect within a
+/// minute, with growing pauses.
 pub const CAUGHT_UP: u32 = 65;
 /// How long what was made may take to go.
 const GOING: Duration = Duration::from_secs(15);
-/// What is older was left behind by a process that was killed.
+/// Age of leftovers of a killed process.
 const OLD: Duration = Duration::from_secs(300);
 
 /// Where checks work.
@@ -55,7 +55,7 @@ pub struct Bed {
 }
 
 impl Bed {
-    /// Finds the way into the cluster. Makes nothing yet.
+    /// Connects to the cluster. Makes nothing yet.
     ///
     /// # Errors
     /// The cluster has no kubeconfig, or doesn't answer.
@@ -175,7 +175,7 @@ impl Bed {
         Api::namespaced(self.management.clone(), &self.cluster.namespace().unwrap_or_default())
     }
 
-    /// Removes whatever was made, and waits until the namespace is gone, or nearly.
+    /// Removes everything that the checks made, and waits for the namespace to go.
     ///
     /// # Errors
     /// It can't be removed, with how a person does it.

@@ -1,4 +1,4 @@
-//! What a check found, as lines and as JSON.
+//! Results of checks, as lines and as JSON.
 
 use serde::Serialize;
 use std::fmt::Write;

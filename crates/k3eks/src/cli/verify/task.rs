@@ -1,4 +1,4 @@
-//! A pod that does one thing and says how it went.
+//! A pod that runs one script and reports the result.
 
 use std::time::Duration;
 
