@@ -149,7 +149,11 @@ fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
 fn plain(name: &str) -> Result<&str, ApiError> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     let is_name = (1..=253).contains(&name.len()) && name.chars().all(fits) && !name.contains("..");
-    if is_name && name != "." { Ok(name) } else { Err(ApiError::invalid_parameter("That isn't a valid Kubernetes name")) }
+    if is_name && name != "." {
+        Ok(name)
+    } else {
+        Err(ApiError::invalid_parameter("That isn't a valid Kubernetes name"))
+    }
 }
 
 /// A question without a body.

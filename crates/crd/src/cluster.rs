@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster_settings::{
     AccessConfig, ArgoCd, ComputeConfig, ConnectorConfig, ControlPlane, ControlPlaneScalingConfig,
-    ElasticLoadBalancing, Enabled, KubeApiServerConfig, KubeControllerManagerConfig,
-    KubeSchedulerConfig, OutpostConfig, RemoteNetworkConfig, StorageConfig, UpgradePolicy,
+    ElasticLoadBalancing, Enabled, KubeApiServerConfig, KubeControllerManagerConfig, KubeSchedulerConfig,
+    OutpostConfig, RemoteNetworkConfig, StorageConfig, UpgradePolicy,
 };
 use super::given::{account, default_account, default_region, given, or_empty, region};
 

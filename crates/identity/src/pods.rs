@@ -114,9 +114,7 @@ fn assume(
     };
     let target = self::role(target)?;
     if !sts::within_reach(desk, &target, &role.account) {
-        return Err(Refusal::new(format!(
-            "role {target} of another account has no trust policy, so it trusts nobody"
-        )));
+        return Err(Refusal::new(format!("role {target} of another account has no trust policy, so it trusts nobody")));
     }
     let (by, root) = (role.to_string(), format!("arn:aws:iam::{}:root", role.account));
     // It is the first role that asks for the second one.

@@ -75,9 +75,7 @@ pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Resu
         |why: String| Error::Certificate { what: format!("the servers of cluster {}", cluster.name_any()), why };
     let secret = match found(cluster, ctx).await? {
         Some(secret) if !is_owned_by(&secret, cluster.metadata.uid.as_deref()) => {
-            return Err(wrong(format!(
-                "Secret {name} exists and isn't this cluster's; delete or rename it"
-            )));
+            return Err(wrong(format!("Secret {name} exists and isn't this cluster's; delete or rename it")));
         }
         Some(secret) => secret,
         None if new => make(cluster, ctx).await?,

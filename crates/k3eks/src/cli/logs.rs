@@ -56,9 +56,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 async fn server(cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result<()> {
     let name = cluster.name_any();
     let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
-    let applied = applied.with_context(|| {
-        format!("cluster {name} was never Active, so it has no log: kubectl describe eks {name}")
-    })?;
+    let applied = applied
+        .with_context(|| format!("cluster {name} was never Active, so it has no log: kubectl describe eks {name}"))?;
     ensure!(applied.provider == "k3d", "cluster {name} is recorded only: it has no log");
     let container = format!("k3d-{}-server-{}", applied.name, options.server);
     let docker = Docker::connect_with_defaults().context("connecting to Docker; DOCKER_HOST names another one")?;

@@ -88,7 +88,9 @@ impl Seen {
     fn why_not(&self, name: &str) -> String {
         let bare = self.known.iter().any(|known| known.name == *name && known.fingerprint.is_none());
         if bare {
-            return format!("waiting for the key of CertificateAuthority {name}; if the key is lost, delete the resource");
+            return format!(
+                "waiting for the key of CertificateAuthority {name}; if the key is lost, delete the resource"
+            );
         }
         format!("a cluster trusts at most {MOST} certificate authorities; delete one to let it trust {name}")
     }
