@@ -63,7 +63,7 @@ fn whoever_has_the_role_of_nodes_is_none_of_them() {
     let who = principal(session);
     let as_node = User { name: who.fill(&entry.spec.username()), groups: entry.spec.groups() };
     let refusal = no_instance(as_node, &who).unwrap_err().to_string();
-    assert!(refusal.contains("is a role of nodes"), "{refusal}");
+    assert!(refusal.contains("is a node role"), "{refusal}");
     let other = User { name: who.fill("{{SessionName}}"), groups: Vec::new() };
     assert_eq!(no_instance(other.clone(), &who).unwrap(), other);
 }

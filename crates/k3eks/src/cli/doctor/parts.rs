@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(finding("demo", true, true).state, State::Well);
         let lacking = finding("demo", false, true);
         assert_eq!(lacking.state, State::Note);
-        assert!(lacking.says.ends_with("brings no StorageClass (volumes of claims)"), "{}", lacking.says);
+        assert!(lacking.says.ends_with("has no StorageClass (volumes of claims)"), "{}", lacking.says);
         let both = finding("demo", false, false).says;
         assert!(both.contains("StorageClass") && both.contains("metrics.k8s.io"), "{both}");
     }
