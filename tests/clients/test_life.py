@@ -1,4 +1,5 @@
 """One whole life of a cluster, with real containers behind it."""
+import json
 import os
 import re
 import subprocess
@@ -46,6 +47,8 @@ def asked_on_the_command_line(kubeconfig, management):
     assert k3eks("kubeconfig", "Life_1") == kubeconfig.decode()
     whole = rf"life-1\S* +Active +{re.escape(VERSION)} +█{{10}} 1/1 +ready\n  workers +Active"
     wait_for("the whole cluster in the table", lambda: re.search(whole, k3eks("status")), 30)
+    told = next(c for c in json.loads(k3eks("status", "-o", "json"))["clusters"] if c["eksName"] == "Life_1")
+    assert (told["phase"], told["ready"], told["nodes"]) == ("Active", True, {"ready": 1, "desired": 1}), told
     assert "k3s is up and running" in k3eks("logs", "Life_1", "--tail", "all")
     assert "PROBLEM" not in k3eks("doctor")
     assert "there is no cluster Nobody" in k3eks("kubeconfig", "Nobody", code=1)

@@ -1,4 +1,6 @@
-//! `k3eks status`: clusters and node groups as a table, with a bar for how far each has come.
+//! `k3eks status`: clusters and node groups as a table, with a bar for how far each has come, or as JSON.
+
+mod json;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,7 +8,7 @@ use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use crd::names;
 use crd::{EKSClusterConfig, Nodegroup, Phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -28,15 +30,29 @@ pub struct Options {
     /// Show each change until interrupted.
     #[arg(short, long)]
     watch: bool,
+    /// A table for people, or JSON for scripts: its fields stay. With --watch, JSON is one line for each change.
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: Output,
 }
 
-/// Prints the table, once or for as long as it is watched.
+/// What `k3eks status` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Table,
+    Json,
+}
+
+/// Prints what there is, once or for as long as it is watched.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let client = management().await?;
-    let live = options.watch && std::io::stdout().is_terminal();
+    let live = options.watch && options.output == Output::Table && std::io::stdout().is_terminal();
     let mut before = String::new();
     loop {
-        let now = table(&look(&client, &options.place).await?);
+        let (clusters, groups) = look(&client, &options.place).await?;
+        let now = match options.output {
+            Output::Table => table(&rows(&clusters, &groups)),
+            Output::Json => json::text(&clusters, &groups, options.watch).context("writing the status as JSON")?,
+        };
         if now != before {
             // On a terminal the table stays in its place.
             let clear = if live { "\x1b[H\x1b[2J" } else { "" };
@@ -67,13 +83,18 @@ struct Row {
     message: String,
 }
 
-async fn look(client: &Client, place: &Place) -> anyhow::Result<Vec<Row>> {
+async fn look(client: &Client, place: &Place) -> anyhow::Result<(Vec<EKSClusterConfig>, Vec<Nodegroup>)> {
     let all = ListParams::default();
     let clusters = place.api::<EKSClusterConfig>(client).list(&all).await;
     let clusters = clusters.context("listing the clusters")?;
     let groups = place.api::<Nodegroup>(client).list(&all).await.context("listing the node groups")?;
+    Ok((clusters.items, groups.items))
+}
+
+/// The clusters, each with its node groups below it; then the node groups whose cluster isn't there.
+fn rows(clusters: &[EKSClusterConfig], groups: &[Nodegroup]) -> Vec<Row> {
     let mut rows = Vec::new();
-    for cluster in &clusters {
+    for cluster in clusters {
         rows.push(of_cluster(cluster));
         let ours = |group: &&Nodegroup| {
             group.spec.cluster_name == cluster.name_any() && group.namespace() == cluster.namespace()
@@ -84,7 +105,7 @@ async fn look(client: &Client, place: &Place) -> anyhow::Result<Vec<Row>> {
         !clusters.iter().any(|c| c.name_any() == group.spec.cluster_name && c.namespace() == group.namespace())
     };
     rows.extend(groups.iter().filter(known).map(of_group));
-    Ok(rows)
+    rows
 }
 
 fn of_cluster(cluster: &EKSClusterConfig) -> Row {
