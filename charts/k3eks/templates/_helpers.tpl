@@ -106,7 +106,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
   verbs: [patch]
 - apiGroups: [k3eks.io]
   resources: [updates]
-  verbs: [get, list, watch, create]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [k3eks.io]
   resources: [updates/status]
   verbs: [patch]

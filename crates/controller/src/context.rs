@@ -35,6 +35,8 @@ pub struct Settings {
     pub watch_namespace: Option<String>,
     /// How long containers without a resource are left alone.
     pub orphan_grace: std::time::Duration,
+    /// Number of updates of a cluster that are kept after they ended.
+    pub keep_updates: usize,
     /// Argo CD's namespace; `None` turns registration off.
     pub argocd_namespace: Option<String>,
     /// The AWS accounts of each namespace.

@@ -111,6 +111,9 @@ struct Operator {
     /// Seconds until the containers of a cluster without a resource are removed.
     #[arg(long, env = "K3EKS_ORPHAN_GRACE", default_value_t = 300)]
     orphan_grace: u64,
+    /// Number of updates of a cluster that are kept after they ended: the newest.
+    #[arg(long, env = "K3EKS_KEEP_UPDATES", default_value_t = 100)]
+    keep_updates: usize,
     /// Service account of the EKS API, as NAMESPACE/NAME. The operator lets it read the kubeconfig of each cluster.
     /// Default: none.
     #[arg(long, env = "K3EKS_API_SERVICE_ACCOUNT")]
@@ -286,6 +289,7 @@ async fn lead(
         max_concurrent_provisions: usize::from(options.max_concurrent_provisions),
         watch_namespace: options.watch_namespace,
         orphan_grace: std::time::Duration::from_secs(options.orphan_grace),
+        keep_updates: options.keep_updates,
         argocd_namespace: options.argocd_namespace.filter(|namespace| !namespace.is_empty()),
         accounts: options.accounts.into_iter().collect(),
         children_by_network: in_pod,

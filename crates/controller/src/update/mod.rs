@@ -1,7 +1,9 @@
-//! The update controller: reports the outcome of a change, from the status of its target.
+//! The update controller: reports the outcome of a change, from the status of its target, and keeps
+//! the newest ones.
 
 pub mod changes;
 pub mod plan;
+mod prune;
 mod record;
 
 use std::sync::Arc;
@@ -38,11 +40,12 @@ pub async fn run(
     ctx: Arc<Context>,
 ) {
     let stop = ctx.shutdown.clone();
-    Controller::for_stream(stream, store)
+    let pruned = Box::pin(ctx.shutdown.run_until_cancelled(prune::all(&ctx)));
+    let controlled = Controller::for_stream(stream, store)
         .graceful_shutdown_on(async move { stop.cancelled().await })
-        .run(reconcile, on_error, ctx)
-        .for_each(|_| async {})
-        .await;
+        .run(reconcile, on_error, ctx.clone())
+        .for_each(|_| async {});
+    tokio::join!(pruned, controlled);
 }
 
 /// One look at an update.
@@ -65,6 +68,7 @@ async fn look(update: &Update, ctx: &Context) -> Result<Action, Error> {
     if super::status::write(&ctx.client, &ctx.metrics, manager, update, update.status.as_ref(), &status).await? {
         let why = status.errors.first().map(|e| e.message.as_str()).unwrap_or_default();
         tracing::info!(kind = update.spec.type_, state = ?status.state, why, "update ended");
+        prune::after(ctx, update).await;
     }
     Ok(Action::await_change())
 }

@@ -33,6 +33,8 @@ use crate::world::{InMemory, LIMIT, World};
 
 const POLL: Duration = Duration::from_millis(50);
 const MANAGER: &str = "k3eks-test";
+/// How many updates of a cluster the controllers keep that have ended.
+pub const KEPT_UPDATES: usize = 2;
 /// Whether the definitions are there.
 static INSTALLED: OnceCell<()> = OnceCell::const_new();
 
@@ -166,6 +168,7 @@ impl Bed {
             "EKSClusterConfig" => ("eks.cattle.io/v1", "eksclusterconfigs"),
             "Nodegroup" => ("k3eks.io/v1alpha1", "nodegroups"),
             "CertificateAuthority" => ("k3eks.io/v1alpha1", "certificateauthorities"),
+            "Update" => ("k3eks.io/v1alpha1", "updates"),
             "Secret" => ("v1", "secrets"),
             "Service" => ("v1", "services"),
             "Role" => ("rbac.authorization.k8s.io/v1", "roles"),
@@ -335,6 +338,7 @@ async fn work(
         max_concurrent_provisions: 4,
         watch_namespace: Some(namespace),
         orphan_grace: Duration::from_secs(300),
+        keep_updates: KEPT_UPDATES,
         argocd_namespace: None,
         accounts: Accounts::default(),
         children_by_network: false,

@@ -3,7 +3,7 @@
 use provider::Error;
 use serde_json::{Value, json};
 
-use crate::bed::{condition, run};
+use crate::bed::{KEPT_UPDATES, condition, run};
 use crate::world::{no_image, refused};
 
 #[tokio::test]
@@ -220,6 +220,29 @@ async fn a_cluster_that_nobody_uses_sleeps_until_something_of_it_is_changed() {
         bed.phase("Nodegroup", "own", "Active").await;
         assert_eq!((bed.world.count("stop_cluster"), bed.world.count("start_cluster")), (2, 2));
         assert_eq!(bed.world.nodes_of(&bed.id("demo"), "own").len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_the_updates_that_ended_the_newest_are_kept() {
+    run("updates", async |bed| {
+        assert_eq!(KEPT_UPDATES, 2);
+        bed.cluster("demo", json!({})).await;
+        bed.phase("EKSClusterConfig", "demo", "Active").await;
+        // One waits for a generation that is still to come.
+        for (name, generation) in [("first", 0), ("waits", 9), ("second", 1), ("third", 1)] {
+            let update = json!({"clusterName": "demo", "type": "EndpointAccessUpdate", "generation": generation});
+            bed.try_apply("Update", name, update).await.unwrap();
+            let ended = |o: Option<&Value>| o.is_none_or(|o| o["status"]["state"] == "Successful");
+            if generation < 9 {
+                bed.until("its end", "Update", name, ended).await;
+            }
+        }
+        bed.gone("Update", "first").await;
+        let mut left: Vec<Value> = bed.all("Update").await.iter().map(|u| u["metadata"]["name"].clone()).collect();
+        left.sort_by_key(Value::to_string);
+        assert_eq!(left, ["second", "third", "waits"]);
     })
     .await;
 }
