@@ -103,13 +103,14 @@ def test_a_cluster_its_workload_and_every_change_come_out_of_git(flux, team, rea
     assert version.startswith(f"v{NEXT}."), version
 
     # What the API server refuses, and what only the operator can tell: of that Flux names the resource, which says why.
-    for bad, says in [(CLUSTER.format(version=NEXT, size=-2), "desiredSize"), (CLUSTER.format(version=VERSION, size=2), "EKSClusterConfig/default/demo-git status: 'Failed'")]:
+    for bad, says in [(CLUSTER.format(version=NEXT, size=-2), "desiredSize"), (CLUSTER.format(version=VERSION, size=2), "never back"),
+                      (CLUSTER.format(version="1.39", size=2), "EKSClusterConfig/default/demo-git status: 'Failed'")]:
         commit = team.commit("a mistake", {DEMO: bad})
         flux.reconcile("gitrepository", "clusters")
         assert says in flux.failed("clusters", commit)
         if "status" in says:
             stalled = next(c for c in flux.get("eks", "demo-git", "default")["status"]["conditions"] if c["type"] == "Stalled")
-            assert "never down" in stalled["message"], stalled
+            assert "one minor version at a time" in stalled["message"], stalled
         carry_out(flux, team.revert())
         # The change that was taken back is an update of its own.
         wait_for("the cluster", lambda: boto(real).describe_cluster(name="demo-git")["cluster"]["status"] == "ACTIVE", 60)

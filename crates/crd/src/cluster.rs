@@ -28,6 +28,8 @@ use super::given::{account, default_account, default_region, given, or_empty, re
     status = "EKSClusterConfigStatus",
     derive = "PartialEq",
     derive = "Default",
+    // Only where the version is changed: a status may be written whatever the spec says, and what runs may always be asked for.
+    validation = Rule::new("!has(self.spec.kubernetesVersion) || dyn(self.spec.kubernetesVersion) == null || self.spec.kubernetesVersion == '' || (has(oldSelf.spec.kubernetesVersion) && self.spec.kubernetesVersion == oldSelf.spec.kubernetesVersion) || (has(self.spec.imported) && self.spec.imported) || !has(self.status) || dyn(self.status) == null || !has(self.status.version) || dyn(self.status.version) == null || size(self.status.version) != size(self.spec.kubernetesVersion) || self.spec.kubernetesVersion >= self.status.version").message("kubernetesVersion can't be lower than the version that runs (status.version): upgrades go one minor version at a time, and never back").field_path(".spec.kubernetesVersion"),
     printcolumn = r#"{"name":"PHASE","type":"string","jsonPath":".status.phase"}"#,
     printcolumn = r#"{"name":"VERSION","type":"string","jsonPath":".status.version"}"#,
     printcolumn = r#"{"name":"ENDPOINT","type":"string","jsonPath":".status.endpoint"}"#,

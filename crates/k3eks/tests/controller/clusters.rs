@@ -177,9 +177,13 @@ async fn the_next_version_is_an_upgrade_that_fails_once_and_is_asked_for_again()
         let cluster = bed.until("the version", "EKSClusterConfig", "demo", upgraded).await;
         assert_eq!(cluster["status"]["applied"]["image"], "image:1.35");
         assert_eq!(bed.world.count("upgrade_cluster"), 2);
-        bed.cluster("demo", json!({"kubernetesVersion": "1.34"})).await;
+        let down = bed.try_apply("EKSClusterConfig", "demo", json!({"kubernetesVersion": "1.34"})).await.unwrap_err();
+        assert!(down.contains("spec.kubernetesVersion") && down.contains("never back"), "{down}");
+        bed.cluster("demo", json!({"kubernetesVersion": "1.37"})).await;
         let message = bed.reason("EKSClusterConfig", "demo", "InvalidSpec").await;
-        assert!(message.contains("never down"), "{message}");
+        assert!(message.contains("one minor version at a time"), "{message}");
+        bed.cluster("demo", json!({"kubernetesVersion": "1.35"})).await;
+        bed.reason("EKSClusterConfig", "demo", "Ready").await;
     })
     .await;
 }
