@@ -48,8 +48,9 @@ pub struct EKSClusterConfigStatus {
     /// Public keys that verify service account tokens: a JWKS as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_keys: Option<String>,
-    /// SHA-256 digests of the tokens that the API server shows to the identity service. Default: none, for a cluster
-    /// whose servers are older than these tokens; the identity service then asks for none.
+    /// No secrets: SHA-256 digests of the random tokens that the API server shows to the identity service. Default: none,
+    /// for a cluster whose servers are older than these tokens; the identity service then asks for none.
+    // A new name would open the webhooks for a moment: the API server drops fields that the definition doesn't have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub webhook_tokens: Vec<String>,
     /// Time when the cluster first became Active, RFC 3339 in UTC.

@@ -135,6 +135,13 @@ fn every_field_of_every_kind_has_a_description() {
 }
 
 #[test]
+fn digests_in_a_status_say_that_they_are_no_secrets() {
+    let status = &schema(&definition("EKSClusterConfig"))["properties"]["status"]["properties"];
+    let says = status["webhookTokens"]["description"].as_str().unwrap();
+    assert!(says.starts_with("No secrets: SHA-256 digests"), "{says}");
+}
+
+#[test]
 fn every_description_begins_with_a_short_sentence_and_breaks_no_lines() {
     let mut long = Vec::new();
     for definition in definitions() {
