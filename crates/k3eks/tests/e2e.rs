@@ -65,7 +65,10 @@ fn a_cluster_from_yaml_lives_scales_heals_and_goes() {
     assert!(node.starts_with("k3d-"), "one node with EKS's labels, not {node:?}");
     let zone =
         child.kubectl(&["get", "node", &node, "-o", r"jsonpath={.metadata.labels.topology\.kubernetes\.io/zone}"]);
-    assert!(zone.unwrap().starts_with("us-east-1"), "a zone of the region");
+    let zone = zone.unwrap();
+    assert!(zone.starts_with("us-east-1"), "a zone of the region");
+    let id = child.kubectl(&["get", "node", &node, "-o", "jsonpath={.spec.providerID}"]).unwrap();
+    assert!(id.starts_with(&format!("aws:///{zone}/i-0")), "the id of an instance in {zone}, not {id}");
 
     // kubectl scale.
     bed.kubectl(&["scale", "ng/demo-workers", "--replicas=2"]).unwrap();

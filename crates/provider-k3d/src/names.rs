@@ -77,6 +77,12 @@ pub fn nodes(instance: &str, id: &ClusterId, group: &str, count: usize) -> Vec<S
     (0..count).map(|n| format!("{base}-{n}")).collect()
 }
 
+/// Id of the EC2 instance that a node stands for, in the form of EC2's: always the same for one container, never that of another.
+pub fn ec2_instance(instance: &str, node: &str) -> String {
+    let digest = format!("{:x}", Sha256::digest(format!("{instance}\0{node}")));
+    format!("i-0{}", &digest[..16])
+}
+
 /// Labels that every container of the cluster carries.
 pub fn labels(instance: &str, id: &ClusterId, image: &str) -> Vec<(&'static str, String)> {
     vec![
@@ -173,6 +179,14 @@ mod tests {
         assert_eq!(names.len(), 100);
         assert!(names.iter().all(|n| n.len() <= 63), "{names:?}");
         assert_ne!(names[0], nodes("i", &id("ns", "c"), &"G_".repeat(60), 1)[0]);
+    }
+
+    #[test]
+    fn an_ec2_instance_is_a_node_s_own_for_good() {
+        // Kubernetes refuses another one for a Node that exists: what a release made must stay.
+        assert_eq!(ec2_instance("me", "k3d-n-0"), "i-018e63f998221c7a2");
+        assert_ne!(ec2_instance("me", "k3d-n-0"), ec2_instance("me", "k3d-n-1"));
+        assert_ne!(ec2_instance("me", "k3d-n-0"), ec2_instance("you", "k3d-n-0"));
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn container(
     ContainerCreateBody {
         hostname: Some(name.to_owned()),
         image: Some(plan.image.clone()),
-        cmd: Some(arguments(plan, machine, zone)),
+        cmd: Some(arguments(plan, machine, zone, &names::ec2_instance(instance, name))),
         entrypoint: pattern.entrypoint.clone(),
         env: Some(environment),
         labels: Some(labels),
@@ -131,14 +131,15 @@ pub fn container(
     }
 }
 
-/// The command line of k3s's agent.
-fn arguments(plan: &NodegroupPlan, machine: Machine, zone: Option<&str>) -> Vec<String> {
+/// The command line of k3s's agent. A container keeps it, and with it the provider id, which can't change.
+fn arguments(plan: &NodegroupPlan, machine: Machine, zone: Option<&str>, ec2_instance: &str) -> Vec<String> {
     let mut labels: BTreeMap<&str, &str> = plan.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     labels.extend(zone.map(|zone| (ZONE, zone)));
     let labels = labels.into_iter().map(|(key, value)| format!("--node-label={key}={value}"));
     let taints = plan.taints.iter().map(|taint| format!("--node-taint={taint}"));
+    let provider_id = zone.map(|zone| format!("--kubelet-arg=provider-id=aws:///{zone}/{ec2_instance}"));
     let reserved = reserved(plan.resources, machine).map(|r| format!("--kubelet-arg=system-reserved={r}"));
-    std::iter::once("agent".to_owned()).chain(labels).chain(taints).chain(reserved).collect()
+    std::iter::once("agent".to_owned()).chain(labels).chain(taints).chain(provider_id).chain(reserved).collect()
 }
 
 /// At most the machine's CPUs: Docker refuses more.
@@ -238,6 +239,7 @@ mod tests {
                 "--node-label=team=a",
                 "--node-label=topology.kubernetes.io/zone=us-east-1b",
                 "--node-taint=gpu=true:NoSchedule",
+                "--kubelet-arg=provider-id=aws:///us-east-1b/i-018e63f998221c7a2",
                 "--kubelet-arg=system-reserved=cpu=6,memory=12582912Ki",
             ]
         );

@@ -78,6 +78,15 @@ async fn clusters_share_a_network() {
     assert_eq!(docker(&["network", "rm", &network]), [network], "a joined network stays");
 }
 
+/// The id of the EC2 instance in the node's own zone.
+fn provider_id(access: &provider::Access, node: &str) -> String {
+    let zone = value(access, &["node", node], "{.metadata.labels.topology\\.kubernetes\\.io/zone}");
+    let id = value(access, &["node", node], "{.spec.providerID}");
+    let digits = id.strip_prefix(&format!("aws:///{zone}/i-")).unwrap_or_else(|| panic!("{id} in {zone}"));
+    assert!(digits.len() == 17 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()), "{id}");
+    id
+}
+
 async fn nodes_are_what_their_group_says(bed: &Bed, plan: &provider::ClusterPlan, access: &provider::Access) {
     let mut workers = group(plan, "Workers_1");
     workers.labels.insert("team".into(), "a".into());
@@ -94,6 +103,8 @@ async fn nodes_are_what_their_group_says(bed: &Bed, plan: &provider::ClusterPlan
     let mut zones: Vec<String> = zones.collect();
     zones.sort();
     assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
+    let ids: BTreeSet<String> = nodes.iter().map(|n| provider_id(access, &n.name)).collect();
+    assert_eq!(ids.len(), 2, "every node has its own: {ids:?}");
     let node = &nodes[0].name;
     assert_eq!(value(access, &["node", node], "{.metadata.labels.team}"), "a");
     let taint = "{.spec.taints[?(@.key=='gpu')].value}{.spec.taints[?(@.key=='gpu')].effect}";
@@ -129,8 +140,11 @@ async fn pods_are_led_to_their_credentials(bed: &Bed, plan: &provider::ClusterPl
         |node: &str| docker(&["exec", node, "timeout", "5", "busybox", "wget", "-qO-", "http://169.254.170.23/passwd"]);
     let node = bed.k3d.observe_nodes(&workers).unwrap()[0].name.clone();
     assert!(asked(&node).first().is_some_and(|line| line.starts_with("root")), "{node}");
+    let access = bed.access(plan).await;
+    let before = provider_id(&access, &node);
     docker(&["restart", &node]);
     until(30, "the same after a restart", || asked(&node).first().is_some_and(|line| line.starts_with("root"))).await;
+    assert_eq!(provider_id(&access, &node), before);
     bed.add(&workers, 1).await.unwrap();
     until(30, "the world sees the new node", || bed.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
     for node in bed.k3d.observe_nodes(&workers).unwrap() {
