@@ -144,8 +144,9 @@ def test_a_cluster_lives(real, management):
         update = eks.update_nodegroup_config(clusterName="Life_1", nodegroupName="workers", scalingConfig={"desiredSize": 2})["update"]
         names = {"name": "Life_1", "nodegroupName": "workers", "updateId": update["id"]}
         wait_for("the update", lambda: eks.describe_update(**names)["update"]["status"] == "Successful", 120)
-        nodes = kubectl("get", "nodes", "-leks.amazonaws.com/nodegroup=workers", "-o", "name").split()
-        assert len(nodes) == 2
+        zones = r"jsonpath={.items[*].metadata.labels.topology\.kubernetes\.io/zone}"
+        zones = kubectl("get", "nodes", "-leks.amazonaws.com/nodegroup=workers", "-o", zones).split()
+        assert zones == ["us-east-1a"] * 2, "those of one subnet"
 
         # An addon is as what k3s brings along is, and its replicas are the configuration's.
         eks.create_addon(clusterName="Life_1", addonName="coredns", configurationValues="replicaCount: 2")

@@ -144,7 +144,7 @@ pub struct EKSClusterConfigSpec {
     #[schemars(extend("nullable" = true))]
     pub logging_types: Vec<LoggingType>,
 
-    /// Ids of the subnets. Recorded only. Default: generated ids. Mutable.
+    /// Ids of the subnets. Recorded; each is in one zone. Default: generated ids. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub subnets: Vec<String>,

@@ -55,7 +55,7 @@ pub struct InlineNodegroup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 450))]
     pub min_size: Option<i32>,
-    /// Ids of the node group's subnets. Recorded only. Default: the cluster's. Immutable.
+    /// Ids of the node group's subnets. Nodes are in their zones. Default: the cluster's. Immutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub subnets: Vec<String>,

@@ -58,7 +58,7 @@ pub struct NodegroupSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub disk_size: Option<i32>,
-    /// Ids of the subnets. Recorded only. Default: the cluster's. Immutable.
+    /// Ids of the subnets. Nodes are in their zones. Default: the cluster's. Immutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<String>,
     /// Instance types. The first sets a node's CPU and memory. Default: t3.medium. Immutable.

@@ -8,6 +8,7 @@ pub mod observe;
 pub mod plan;
 pub mod status;
 pub mod validate;
+pub mod zones;
 
 use std::sync::Arc;
 use std::time::Duration;

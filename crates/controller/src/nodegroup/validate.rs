@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::instance_types;
+use super::{instance_types, zones};
 use crate::cluster::authority;
 use crate::decision::Problem;
 use crd::conditions::Reason;
@@ -66,7 +66,7 @@ pub fn validate(
         taints: taints(group),
         resources: instance_types::resources(instance_type(group))
             .unwrap_or(Resources { cpus: u32::MAX, memory_mib: u64::MAX }),
-        zones: ["a", "b", "c"].map(|zone| format!("{region}{zone}")).to_vec(),
+        zones: zones::of(group, cluster),
         authorities: authority::trusted_by(cluster),
     })
 }
