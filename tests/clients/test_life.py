@@ -104,7 +104,7 @@ def certified_by_another(eks, real, kubeconfig):
     assert signing() == {new: "IN_USE"}
     assert "certificate" in asks(kubeconfig).stderr
     answer = urllib.request.urlopen(f"{real}/_k3eks/clusters/Life_1/kubeconfig")
-    assert answer.headers["cache-control"] == "no-store"
+    assert (answer.headers["cache-control"], answer.headers["x-content-type-options"]) == ("no-store", "nosniff")
     now = answer.read()
     assert asks(now).returncode == 0
     authority = eks.describe_certificate_authority(clusterName="Life_1", certificateAuthorityId=new)["certificateAuthority"]

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use axum::Router;
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use axum::{Router, middleware};
 use axum_server::tls_rustls::RustlsConfig;
 use limits::port;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +35,41 @@ pub async fn serve(
     tracing::info!(%address, "serving {what} over {scheme}");
     let serving = async {
         let port = port::Port { tls, ..port::Port::bind(address, known)? };
-        port.serve(app, shutdown).await
+        port.serve(as_said(app), shutdown).await
     };
     serving.await.with_context(|| format!("serving {address}; take another {argument} if it is in use"))
+}
+
+/// Keeps browsers from taking an answer, an error too, for something else than it says it is.
+fn as_said(app: Router) -> Router {
+    app.layer(middleware::map_response(async |mut answer: Response| {
+        answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        answer
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_answer_says_that_it_is_what_it_says() {
+        let app =
+            Router::new().route("/", get(|| async { "ok" })).route("/no", get(|| async { StatusCode::FORBIDDEN }));
+        let app = as_said(app);
+        for (method, path, status) in
+            [("GET", "/", 200), ("GET", "/no", 403), ("GET", "/nowhere", 404), ("PUT", "/", 405)]
+        {
+            let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            let answer = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), status, "{method} {path}");
+            assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{method} {path}");
+        }
+    }
 }
