@@ -42,10 +42,12 @@ pub async fn serve(
 
 /// Keeps browsers from taking an answer, an error too, for something else than it says it is.
 fn as_said(app: Router) -> Router {
-    app.layer(middleware::map_response(async |mut answer: Response| {
-        answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        answer
-    }))
+    app.layer(middleware::map_response(unsniffed))
+}
+
+async fn unsniffed(mut answer: Response) -> Response {
+    answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::relay::Relay;
-use crate::support::{Bed, docker, group, kubectl, until};
+use crate::support::{AtTheEnd, Bed, docker, group, kubectl, until};
 use k3eks_provider_k3d::{K3d, K3dSettings, Limits};
 use provider::{ClusterId, ClusterPlan, ClusterProvider, Error, Progress, Retry};
 
@@ -158,6 +158,7 @@ async fn a_server_that_never_came_up_is_made_anew() {
     let good = bed.plan("never").image;
     let container = docker(&["create", &good]).remove(0);
     docker(&["cp", &k3s.display().to_string(), &format!("{container}:/bin/k3s")]);
+    let _image = AtTheEnd::docker(&["rmi", "-f", &image]);
     docker(&["commit", &container, &image]);
     docker(&["rm", "-fv", &container]);
     bed.create(&plan).await.expect_err("it ends at once");
@@ -170,7 +171,6 @@ async fn a_server_that_never_came_up_is_made_anew() {
     tokio::time::timeout(Duration::from_secs(120), again).await.expect("a cluster that works");
     assert_eq!(kubectl(&bed.access(&plan).await, &["get", "--raw", "/readyz"]).unwrap(), "ok");
     bed.k3d.delete_cluster(&plan.id).await.unwrap();
-    docker(&["rmi", "-f", &image]);
 }
 
 #[tokio::test]

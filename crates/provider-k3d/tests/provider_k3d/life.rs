@@ -1,12 +1,13 @@
 //! What a cluster goes through in its life.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use k3eks_provider_k3d::K3dSettings;
 use provider::{ClusterProvider, ContainerState, Progress, Resources};
 
-use crate::support::{Bed, bytes, docker, group, kubectl, until, value, volumes};
+use crate::support::{Aside, AtTheEnd, Bed, bytes, docker, group, kubectl, until, value, volumes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_lives_and_leaves_nothing() {
@@ -50,11 +51,26 @@ async fn a_cluster_lives_and_leaves_nothing() {
     bed.k3d.delete_cluster(&plan.id).await.expect("deleting what isn't there is a success");
 }
 
+#[test]
+fn what_a_test_runs_beside_goes_when_the_test_fails() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let failed = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let aside = Aside::run(&["busybox:1.36", "sleep", "600"]);
+        tell.send(aside.name.clone()).unwrap();
+        panic!("as a step that fails");
+    }));
+    assert!(failed.is_err());
+    let name = told.recv().unwrap();
+    assert!(name.starts_with("k3eks-test-aside-"), "{name}");
+    assert_eq!(docker(&["ps", "-aq", "--filter", &format!("name={name}")]), [""; 0]);
+}
+
 /// Clusters made at once in a network that was there before and stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn clusters_share_a_network() {
     let network = format!("k3eks-test-{}", std::process::id());
     docker(&["network", "create", &network]);
+    let _network = AtTheEnd::docker(&["network", "rm", &network]);
     let bed = Bed::with("net", |settings| K3dSettings { network: Some(network.clone()), ..settings }).await;
     let (one, two) = (bed.plan("one"), bed.plan("two"));
     let (first, second) = tokio::join!(bed.create(&one), bed.create(&two));
@@ -130,10 +146,10 @@ async fn nodes_are_what_their_group_says(bed: &Bed, plan: &provider::ClusterPlan
 /// Where AWS SDKs look for credentials somebody answers: on nodes that are there, after a restart of theirs, and on new ones.
 async fn pods_are_led_to_their_credentials(bed: &Bed, plan: &provider::ClusterPlan) {
     let network = format!("k3d-{}", bed.k3d.cluster_name(&plan.id));
-    let serving = ["run", "-d", "--network", &network, "busybox:1.36", "httpd", "-f", "-p", "9080", "-h", "/etc"];
-    let answering = docker(&serving).remove(0);
+    let answering = Aside::run(&["--network", &network, "busybox:1.36", "httpd", "-f", "-p", "9080", "-h", "/etc"]);
     let address =
-        docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &answering]).remove(0);
+        docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &answering.name])
+            .remove(0);
     bed.k3d.lead_pods(&plan.id, "169.254.170.23", (&address, 9080)).await.unwrap();
     let workers = group(plan, "plain");
     let asked =
@@ -150,7 +166,6 @@ async fn pods_are_led_to_their_credentials(bed: &Bed, plan: &provider::ClusterPl
     for node in bed.k3d.observe_nodes(&workers).unwrap() {
         assert!(asked(&node.name).first().is_some_and(|line| line.starts_with("root")), "{}", node.name);
     }
-    docker(&["rm", "-f", &answering]);
 }
 
 /// k3s knows a node by a password that is in its container alone: another container under its name isn't let in, so that a
@@ -159,21 +174,20 @@ async fn a_node_s_name_is_its_own(bed: &Bed, plan: &provider::ClusterPlan) {
     let node = bed.k3d.observe_nodes(&group(plan, "plain")).unwrap()[0].name.clone();
     let seen = |format: &str| docker(&["inspect", "-f", format, &node]);
     let network = seen("{{.HostConfig.NetworkMode}}").remove(0);
-    let mut arguments = vec!["run", "-d", "--privileged", "--tmpfs", "/run", "--tmpfs", "/var/run"];
+    let mut arguments = vec!["--privileged", "--tmpfs", "/run", "--tmpfs", "/var/run"];
     arguments.extend(["--hostname", &node, "--network", &network]);
     let environment = seen("{{range .Config.Env}}{{println .}}{{end}}");
     arguments.extend(environment.iter().filter(|one| one.starts_with("K3S_")).flat_map(|one| ["-e", one.as_str()]));
     let image = seen("{{.Config.Image}}").remove(0);
     arguments.extend([image.as_str(), "agent"]);
-    let other = docker(&arguments).remove(0);
+    let other = Aside::run(&arguments);
     let refused = || {
-        let said = std::process::Command::new("docker").args(["logs", &other]).output().unwrap();
+        let said = std::process::Command::new("docker").args(["logs", &other.name]).output().unwrap();
         let said = [said.stdout, said.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
         assert!(!said.to_lowercase().contains("successfully registered node"), "it was let in: {said}");
         said.contains("Node password rejected")
     };
     until(60, "another container of the node's name to be refused", refused).await;
-    docker(&["rm", "-f", "-v", &other]);
 }
 
 async fn a_killed_node_is_seen_and_removed(bed: &Bed, plan: &provider::ClusterPlan, workers: &provider::NodegroupPlan) {
@@ -250,11 +264,8 @@ async fn names_of_hosts_hold_when_docker_starts_everything(bed: &Bed, plan: &pro
     until(60, "names of hosts after a start by k3d", whole).await;
     docker(&["kill", &server]);
     let network = format!("k3d-{}", bed.k3d.cluster_name(&plan.id));
-    let squatter = |_| docker(&["run", "-d", "--network", &network, "busybox:1.36", "sleep", "600"]).remove(0);
-    let squatters: Vec<String> = (0..3).map(squatter).collect();
+    let squatter = |_| Aside::run(&["--network", &network, "busybox:1.36", "sleep", "600"]);
+    let _squatters: Vec<Aside> = (0..3).map(squatter).collect();
     docker(&["start", &server]);
     until(90, "names of hosts after a start by Docker", whole).await;
-    for one in &squatters {
-        docker(&["rm", "-f", one]);
-    }
 }

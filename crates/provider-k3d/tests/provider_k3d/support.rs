@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use k3eks_provider_k3d::{K3d, K3dSettings};
@@ -71,6 +72,40 @@ impl Bed {
         all.extend(docker(&["volume", "ls", "--format", "volume {{.Name}}", "--filter", &format!("name={name}")]));
         all.extend(docker(&["network", "ls", "--format", "network {{.Name}}", "--filter", &format!("name={name}")]));
         all
+    }
+}
+
+/// Runs `docker` with these arguments when it is dropped, also where the test failed.
+pub struct AtTheEnd(Vec<String>);
+
+impl AtTheEnd {
+    pub fn docker(arguments: &[&str]) -> Self {
+        Self(arguments.iter().map(|argument| (*argument).to_owned()).collect())
+    }
+}
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        docker(&self.0.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+/// A container that a test runs by itself. It goes at the end, also where it never came up.
+pub struct Aside {
+    pub name: String,
+    _gone: AtTheEnd,
+}
+
+impl Aside {
+    /// Runs a container with these arguments.
+    pub fn run(arguments: &[&str]) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("k3eks-test-aside-{}-{number}", std::process::id());
+        let aside = Self { _gone: AtTheEnd::docker(&["rm", "-f", "-v", &name]), name };
+        let command = ["run", "-d", "--name", &aside.name].into_iter().chain(arguments.iter().copied());
+        assert_eq!(docker(&command.collect::<Vec<_>>()).len(), 1, "{arguments:?} runs");
+        aside
     }
 }
 
