@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Child, DeprecatedUse, Facts, NodeVersions};
+use super::health;
 use crd::addon_catalogue;
 use crd::insights::{AddonFit, Deprecation, Insight, InsightResource, InsightStatus};
 use crd::names::minor;
@@ -20,7 +21,7 @@ pub fn all(facts: &Facts) -> Vec<Insight> {
         skew("Kubelet version skew", "kubelet", facts, now, &next, |node| &node.kubelet),
         skew("kube-proxy version skew", "kube-proxy", facts, now, &next, |node| &node.kube_proxy),
         addons(facts, &next),
-        health(facts, &next),
+        itself(facts, &next),
     ];
     all.extend(deprecations(facts, now));
     all
@@ -103,15 +104,11 @@ fn addons(facts: &Facts, next: &str) -> Insight {
     }
 }
 
-fn health(facts: &Facts, next: &str) -> Insight {
-    let found = match &facts.problem {
-        None => (InsightStatus::Passing, "The cluster is as its spec asks".into()),
-        Some(problem) => (InsightStatus::Error, problem.clone()),
-    };
+fn itself(facts: &Facts, next: &str) -> Insight {
     Insight {
         description: "Whether anything is wrong with the cluster that would be in the way of an upgrade".into(),
         recommendation: "Mend what the reason names before the cluster is upgraded".into(),
-        ..insight("Cluster health issues", next, found)
+        ..insight(health::NAME, next, facts.health.clone())
     }
 }
 
@@ -211,7 +208,6 @@ mod tests {
         let newest = kubernetes_versions::all()[0].name.clone();
         let facts = Facts { version: newest, child: Some(Child::default()), ..Facts::default() };
         assert_eq!(status(&all(&facts), "EKS add-on"), InsightStatus::Unknown);
-        assert_eq!(status(&all(&facts), "Cluster health"), InsightStatus::Passing);
     }
 
     #[test]
@@ -237,8 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn of_a_record_nothing_is_known_and_a_problem_is_an_error() {
-        let facts = Facts { version: "1.35".into(), problem: Some("away".into()), ..Facts::default() };
+    fn of_a_record_nothing_is_known_but_how_it_stands() {
+        let health = (InsightStatus::Error, "away".to_owned());
+        let facts = Facts { version: "1.35".into(), health, ..Facts::default() };
         let all = all(&facts);
         assert_eq!(status(&all, "Kubelet version skew"), InsightStatus::Unknown);
         assert_eq!(status(&all, "Deprecated APIs"), InsightStatus::Unknown);

@@ -10,10 +10,11 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use regex::Regex;
 
+use super::health;
 use crate::cluster::validate;
 use crate::context::Context;
-use crd::conditions::{READY, Reason};
-use crd::{Addon, EKSClusterConfig};
+use crd::insights::InsightStatus;
+use crd::{Addon, EKSClusterConfig, Phase};
 use provider::ClusterId;
 
 /// The longest wait for the child's answers.
@@ -28,8 +29,8 @@ const MOST_DEPRECATED: usize = 1000;
 pub struct Facts {
     /// Kubernetes minor version that runs, such as `1.35`.
     pub version: String,
-    /// What is wrong with the cluster itself: neither that something is under way, nor that an upgrade failed.
-    pub problem: Option<String>,
+    /// How the cluster itself stands, and why.
+    pub health: (InsightStatus, String),
     /// Addons: name and version.
     pub addons: Vec<(String, Option<String>)>,
     /// What the child says; `None` for a cluster that is a record.
@@ -83,6 +84,9 @@ pub async fn gather(cluster: &EKSClusterConfig, id: &ClusterId, ctx: &Context) -
     let addons = addons.items.into_iter().filter(|addon| addon.spec.cluster_name == id.name);
     let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
     let child = if has_api_server {
+        if status.phase == Some(Phase::Stopped) {
+            return Err("the cluster is stopped: its API server can't be asked".into());
+        }
         let client = ctx.children.client(id).ok_or("the cluster's API server can't be reached")?;
         let asked = tokio::time::timeout(ANSWER, ask(&client)).await;
         let child = asked.map_err(|_| "the cluster's API server takes too long to answer".to_owned())?;
@@ -91,11 +95,9 @@ pub async fn gather(cluster: &EKSClusterConfig, id: &ClusterId, ctx: &Context) -
         None
     };
     let wanted = || validate::wanted_version(cluster, &ctx.settings.default_version).to_owned();
-    // An upgrade that failed mustn't be in its own way.
-    let tried = status.conditions.iter().any(|c| c.type_ == READY && c.reason == Reason::UpgradeFailed.as_str());
     Ok(Facts {
         version: status.version.unwrap_or_else(wanted),
-        problem: Some(status.failure_message).filter(|why| !why.is_empty() && !tried),
+        health: health::of(cluster),
         addons: addons.map(|addon| (addon.spec.addon_name, addon.spec.addon_version)).collect(),
         child,
     })

@@ -2,6 +2,7 @@
 
 mod checks;
 mod facts;
+mod health;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use provider::ClusterId;
 
 /// Between two looks at a cluster.
 const EVERY: Duration = Duration::from_secs(600);
-/// Until the next try where a look wasn't possible.
+/// Until it is looked again how the cluster itself stands, and until the next try where a look wasn't possible.
 const SOON: Duration = Duration::from_secs(5);
 
 /// Runs the controller until the process is told to stop.
@@ -51,18 +52,22 @@ async fn look(insights: &ClusterInsights, ctx: &Context) -> Result<Action, Error
     if insights.meta().deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    if let Some(rest) = fresh(insights, &now) {
-        return Ok(Action::requeue(rest));
-    }
     let id =
         ClusterId { namespace: insights.namespace().unwrap_or_default(), name: insights.spec.cluster_name.clone() };
     let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
-    let found = match &cluster {
-        Some(cluster) => facts::gather(cluster, &id, ctx).await.map(|facts| checks::all(&facts)),
-        None => Err(format!("EKSClusterConfig {} doesn't exist", id.name)),
+    let (status, again) = if let Some(rest) = fresh(insights, &now) {
+        let mut status = old;
+        if let Some(cluster) = &cluster {
+            health::restate(&mut status.insights, cluster, &now);
+        }
+        (status, rest.min(SOON))
+    } else {
+        let found = match &cluster {
+            Some(cluster) => facts::gather(cluster, &id, ctx).await.map(|facts| checks::all(&facts)),
+            None => Err(format!("EKSClusterConfig {} doesn't exist", id.name)),
+        };
+        (report(insights, &old, found, cluster.as_deref(), &now), SOON)
     };
-    let status = report(insights, &old, found, cluster.as_deref(), &now);
-    let again = if status.ended_at == old.ended_at { SOON } else { EVERY };
     super::status::write(&ctx.client, &ctx.metrics, keys::MEMBER_MANAGER, insights, insights.status.as_ref(), &status)
         .await?;
     Ok(Action::requeue(again))
@@ -76,7 +81,7 @@ fn fresh(insights: &ClusterInsights, now: &Time) -> Option<Duration> {
     EVERY.checked_sub(age).filter(|rest| !rest.is_zero())
 }
 
-/// The status after a look. Where that failed, what was known before stays.
+/// The status after a look. Where that failed, what was known before stays, apart from how the cluster itself stands.
 fn report(
     insights: &ClusterInsights,
     old: &InsightsStatus,
@@ -102,7 +107,11 @@ fn report(
         }
         Err(why) => {
             let reason = if cluster.is_some() { Reason::Unreachable } else { Reason::WaitingForCluster };
-            (Health::Failing(reason, why), old.ended_at.clone(), old.insights.clone())
+            let mut known = old.insights.clone();
+            if let Some(cluster) = cluster {
+                health::restate(&mut known, cluster, now);
+            }
+            (Health::Failing(reason, why), old.ended_at.clone(), known)
         }
     };
     InsightsStatus {
@@ -123,7 +132,10 @@ fn on_error(insights: Arc<ClusterInsights>, error: &Error, ctx: Arc<Context>) ->
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::fixtures;
     use crd::insights::InsightStatus;
 
     fn at(second: i64) -> Time {
@@ -154,6 +166,20 @@ mod tests {
         let second = report(&resource, &first, Err("away".into()), None, &at(2));
         assert_eq!((&second.insights, &second.ended_at), (&first.insights, &first.ended_at));
         assert_eq!(report(&resource, &second, Err("away".into()), None, &at(3)), second, "nothing new to write");
+    }
+
+    #[test]
+    fn of_a_cluster_that_was_stopped_it_is_said_that_it_is() {
+        let resource = ClusterInsights::default();
+        let health = Insight { name: health::NAME.into(), status: InsightStatus::Passing, ..Insight::default() };
+        let first = report(&resource, &InsightsStatus::default(), Ok(vec![health]), None, &at(1));
+        let rests = json!({"phase": "Stopped", "conditions": [{"type": "Ready", "status": "True", "reason": "Stopped",
+            "message": "stopped", "lastTransitionTime": "2024-01-01T00:00:00Z"}]});
+        let stopped = fixtures::cluster(json!({}), rests);
+        let second = report(&resource, &first, Err("stopped".into()), Some(&stopped), &at(2));
+        let said = (InsightStatus::Warning, "The cluster is stopped");
+        assert_eq!((second.insights[0].status, second.insights[0].reason.as_str()), said);
+        assert_eq!(report(&resource, &second, Err("stopped".into()), Some(&stopped), &at(3)), second);
     }
 
     #[test]
