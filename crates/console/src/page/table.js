@@ -16,8 +16,9 @@ let told = false;
 
 const { compare } = new Intl.Collator('en', { numeric: true });
 
-/** What is ready of what is wanted. Of nothing there is no part. */
-function bar(ready, desired) {
+/** What is ready of what is wanted. Of nothing there is no part, and of what rests none is missing. */
+function bar(ready, desired, rests) {
+  if (rests && desired) return [`${desired} stopped`];
   const text = `${ready}/${desired}`;
   return desired ? [h('progress', { max: desired, value: Math.min(ready, desired), 'aria-label': `${ready} of ${desired} nodes are ready` }), ` ${text}`] : [text];
 }

@@ -46,11 +46,22 @@ pub fn health(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>], active: boo
     })
 }
 
+/// The same beside how the cluster itself stands: groups that are stopped with it are as it asks, and don't run.
+pub fn beside(itself: &Health, groups: Health) -> Health {
+    match (itself, groups) {
+        (Health::Noted(reason @ (Reason::Stopped | Reason::Sleeping), _), Health::Ready) => {
+            Health::Noted(*reason, "the node groups of the spec are stopped with the cluster".into())
+        }
+        (_, groups) => groups,
+    }
+}
+
 /// The condition `NodegroupsReady`.
 pub fn condition(health: &Health, generation: Option<i64>, now: &Time, old: &[Condition]) -> Condition {
     let (status, reason, message) = match health {
         Health::Ready => ("True", Reason::Ready, "all node groups of the spec are ready".to_owned()),
-        Health::Noted(r, m) | Health::Progressing(r, m) | Health::Stalled(r, m) | Health::Failing(r, m) => {
+        Health::Noted(r, m) => ("True", *r, text::fit(m, text::MESSAGE)),
+        Health::Progressing(r, m) | Health::Stalled(r, m) | Health::Failing(r, m) => {
             ("False", *r, text::fit(m, text::MESSAGE))
         }
     };
@@ -100,7 +111,8 @@ fn standing(group: &Nodegroup, active: bool) -> Health {
         }
         _ => {
             let (ready, desired) = (status.ready_replicas, group.spec.scaling_config.desired_size);
-            Health::Progressing(reason, format!("{ready} of {desired} nodes ready"))
+            let how = if desired == 0 { "being changed".into() } else { format!("{ready} of {desired} nodes ready") };
+            Health::Progressing(reason, how)
         }
     }
 }
@@ -150,6 +162,9 @@ mod tests {
         let stopped = [well("a"), group("b", ("True", "False"), "Stopped", 2)];
         assert_eq!(of(&stopped), waiting("waiting for node group b (1 of 2 nodes ready)"));
         assert_eq!(health(&two, &stopped, false), Some(Health::Ready), "stopped with its cluster");
+        let mut empty = Nodegroup::clone(&group("b", ("False", "False"), "Updating", 2));
+        empty.spec.scaling_config.desired_size = 0;
+        assert_eq!(of(&[well("a"), Arc::new(empty)]), waiting("waiting for node group b (being changed)"));
         let gone = of(&[well("a"), well("b"), group("c", ("True", "False"), "Active", 2)]);
         assert_eq!(gone, waiting("waiting for node group c (being removed)"));
     }

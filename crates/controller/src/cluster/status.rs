@@ -27,6 +27,7 @@ pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<N
     let active = decision.phase == Phase::Active;
     let conflict = matches!(&decision.health, Health::Stalled(Reason::Conflict, _));
     let groups = groups::health(cluster, &seen.nodegroups, active);
+    let groups = groups.map(|groups| groups::beside(&decision.health, groups));
     // The phase speaks of the cluster itself, as EKS's status does.
     let health = match &groups {
         Some(groups) if active && decision.health == Health::Ready => groups,
@@ -250,6 +251,18 @@ mod tests {
         let stopped = Decision::new(Next::Nothing, Phase::Updating, Health::Progressing(Reason::Updating, "x".into()));
         let going = status(&wanted, &seen_cluster(), &stopped);
         assert_eq!(ready_of(&going, "Ready").unwrap().1, "Updating", "what the cluster itself does comes first");
+    }
+
+    #[test]
+    fn node_groups_that_are_stopped_with_their_cluster_are_said_to_be() {
+        let rests = Health::Noted(Reason::Stopped, "stopped, as spec.state asks".into());
+        let decision = Decision::new(Next::Nothing, Phase::Stopped, rests);
+        let status = status(&cluster(json!({"nodeGroups": []}), active()), &seen_cluster(), &decision);
+        let found = |type_: &str| status.conditions.iter().find(|c| c.type_ == type_).unwrap();
+        for type_ in ["Ready", "NodegroupsReady"] {
+            assert_eq!((found(type_).status.as_str(), found(type_).reason.as_str()), ("True", "Stopped"), "{type_}");
+        }
+        assert!(found("NodegroupsReady").message.contains("stopped with the cluster"));
     }
 
     #[test]

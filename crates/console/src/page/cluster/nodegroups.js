@@ -22,15 +22,16 @@ function GroupActions({ found, group }) {
 
 function NodeGroups({ found }) {
   const { summary } = found;
+  const rest = summary.phase === 'Stopped' && !summary.asleep && 'stopped with the cluster';
   const behind = (group) => group.version && minorOf(group.version) < minorOf(summary.version);
   const cells = (group) => [
     group.name, html`<${Phase} name=${group.phase} />`,
     html`${group.version || '–'}${behind(group) && html`<div class="says">behind the cluster’s ${summary.version}</div>`}`,
-    html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} />`, `${group.scaling.minSize}–${group.scaling.maxSize}`,
+    html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} rests=${group.phase === 'Stopped'} />`, `${group.scaling.minSize}–${group.scaling.maxSize}`,
     (group.instanceTypes || []).join(', ') || 't3.medium',
     html`${Object.entries(group.labels || {}).map((pair) => html`<div class="mono">${pair.join('=')}</div>`)}
       ${(group.taints || []).map(({ key, value, effect }) => html`<div class="mono">${key}${value ? `=${value}` : ''}:${effect}</div>`)}`,
-    group.says || '', html`<${GroupActions} found=${found} group=${group} />`,
+    (group.phase === 'Stopped' && rest) || group.says || '', html`<${GroupActions} found=${found} group=${group} />`,
   ];
   return html`<${List} label="Node groups" columns=${['Group', 'Phase', 'Version', 'Nodes', 'Sizes', 'Instance types', 'Labels, taints', 'Message', '']}
       items=${summary.groups} cells=${cells} id=${(group) => group.name} none="There are no node groups: the cluster has only its server." />

@@ -3,6 +3,13 @@
 /** Words for a setting that is on or off. */
 const onOff = (value) => (value ? 'on' : 'off');
 
+/** Why a condition is as it is; one that is True of what rests doesn't say that it runs. */
+function conditionWords({ type, status, reason }) {
+  const rests = { Stopped: 'stopped, as the spec asks', Sleeping: 'asleep, as the spec asks' }[reason];
+  const why = status === 'True' ? rests : type.endsWith('Ready') && reason;
+  return `${type}=${status}${why ? ` (${why})` : ''}`;
+}
+
 /** The insights into a cluster, or why there are none yet. */
 async function askInsights(summary) {
   const { insights: items } = await request('POST', eks(summary, '/insights'), { body: {}, world: summary });
@@ -21,12 +28,12 @@ function useDescribed({ summary, status, spec }) {
   return { cluster: described.data || last, error: described.error, insights, awake };
 }
 
-function Health({ cluster, stopped, insights: { data, error }, awake }) {
+function Health({ cluster, stopped, recorded, insights: { data, error }, awake }) {
   const issues = cluster?.health?.issues || [];
   return html`<h3>Health</h3>
     ${stopped ? html`<p>It is stopped, so nothing is looked at.</p>` : issues.length ? html`<ul>${issues.map(({ code, message }) => html`<li key=${code}><strong class="phase Failed">${code}</strong> ${message}</li>`)}</ul>` : html`<p>${cluster ? 'No issues are known.' : 'asking…'}</p>`}
     <h3>Insights</h3>
-    ${!awake && html`<p>Insights are looked for while the cluster runs.</p>`}
+    ${!awake && html`<p>${recorded ? 'It is a record only: there is nothing to look at.' : 'Insights are looked for while the cluster runs.'}</p>`}
     ${awake && error && html`<p class="wrong">${error.message}</p>`}
     ${awake && data && html`<${List} label="Insights" columns=${['Insight', 'For version', 'State', 'Why', 'Looked at']} items=${data.items} id=${({ id }) => id}
       cells=${(one) => [one.name, one.kubernetesVersion || '–', html`<span class=${`phase ${{ PASSING: 'Active', WARNING: 'Updating', ERROR: 'Failed' }[one.insightStatus?.status] || ''}`}>${one.insightStatus?.status}</span>`, one.insightStatus?.reason || one.description, html`<${Ago} time=${one.lastRefreshTime} />`]}
@@ -46,10 +53,10 @@ function Overview({ found }) {
     ['Account, region', `${summary.account}, ${summary.region}`], ['ARN', code(cluster?.arn || status?.arn)], ['Role', code(cluster?.roleArn)],
     ['Resource', code(`${summary.namespace}/${summary.resource}`)], ['Created', html`<${Ago} time=${summary.created} />`],
     ['Sleeps', spec.hibernateAfter && (status?.hibernated ? 'now: Wake brings it back' : `when nobody used it for ${spec.hibernateAfter}`)],
-    ['Conditions', (conditions || []).map((one) => `${one.type}=${one.status}`).join(', ')],
+    ['Conditions', (conditions || []).map(conditionWords).join(', ')],
   ]} />
   ${error && html`<p class="wrong">${error.message}</p>`}
-  <${Health} cluster=${cluster} stopped=${summary.phase === 'Stopped'} insights=${insights} awake=${awake} />
+  <${Health} cluster=${cluster} stopped=${summary.phase === 'Stopped'} recorded=${status?.applied?.provider === 'metadata'} insights=${insights} awake=${awake} />
   ${cluster && html`
     <h3>Endpoint and network</h3>
     <${Facts} pairs=${[

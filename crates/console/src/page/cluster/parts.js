@@ -18,8 +18,9 @@ function Phase({ name }) {
   return html`<span class=${`phase ${name || ''}`}>${name || 'accepted'}</span>`;
 }
 
-/** How many of those that are wanted are ready. */
-function Ready({ ready = 0, wanted = 0 }) {
+/** How many of those that are wanted are ready. Of what rests none is missing. */
+function Ready({ ready = 0, wanted = 0, rests = false }) {
+  if (rests && wanted) return html`<span>${wanted} stopped</span>`;
   if (!wanted) return html`<span>${ready}/${wanted}</span>`;
   return html`<span><progress max=${wanted} value=${Math.min(ready, wanted)} aria-label=${`${ready} of ${wanted} are ready`}></progress> ${ready}/${wanted}</span>`;
 }
