@@ -26,7 +26,7 @@ pub enum Error {
     },
     /// No image is known for a version.
     #[error(
-        "Kubernetes version {version} isn't known; known versions: {known}. Set kubernetesVersion to one of them, or add the version to the operator's --image settings"
+        "Kubernetes version {version} isn't known; known versions: {known}. Set kubernetesVersion to one of them, or add the version to the operator (--image {version}=IMAGE, with Helm operator.images)"
     )]
     UnknownVersion {
         /// The version asked for.
@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// The image is unavailable.
     #[error(
-        "image {image} is unavailable for {what}: {why}; pull or load it (docker pull {image}), or point the version at another image"
+        "image {image} is unavailable for {what}: {why}; pull or load it (docker pull {image}), or give the operator another image of that version (--image VERSION=IMAGE, with Helm operator.images)"
     )]
     ImageUnavailable {
         /// The image.
@@ -107,5 +107,19 @@ impl Error {
             | Self::PodsStay { .. }
             | Self::ToolMissing { .. } => Retry::Transient,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_images_names_the_options_that_give_others() {
+        let text = String::new;
+        let missing = Error::ImageUnavailable { image: "i".into(), what: text(), why: text() };
+        assert!(missing.to_string().ends_with("(--image VERSION=IMAGE, with Helm operator.images)"), "{missing}");
+        let unknown = Error::UnknownVersion { version: "1.99".into(), known: text() };
+        assert!(unknown.to_string().ends_with("(--image 1.99=IMAGE, with Helm operator.images)"), "{unknown}");
     }
 }
