@@ -400,6 +400,39 @@ def test_a_cluster_that_sleeps_is_woken(unattended, open_page):
     assert annotations
 
 
+def test_a_stopped_cluster_does_not_contradict_itself_and_what_is_only_kept_is_changed(unattended, open_page):
+    rests = [{"type": kind, "status": "True", "reason": "Stopped", "message": "stopped, as spec.state asks", "lastTransitionTime": "2026-01-01T00:00:00Z"} for kind in ("Ready", "NodegroupsReady")]
+    unattended.cluster("rests", "Stopped", nodes=(0, 3), spec={"state": "Stopped"}, conditions=rests)
+    group = {"apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": "rests-workers", "namespace": unattended.namespace},
+             "spec": {"clusterName": "rests", "nodegroupName": "workers", "scalingConfig": {"minSize": 1, "desiredSize": 3, "maxSize": 3}}}
+    kubectl("apply", "-f", "-", stdin=json.dumps(group))
+    kubectl("patch", "ng", "rests-workers", "-n", unattended.namespace, "--subresource=status", "--type=merge", "-p", json.dumps({"status": {"phase": "Stopped", "conditions": rests[:1]}}))
+    page = open_page(unattended.endpoint)
+    expect(row_of(page, "rests")).to_contain_text("3 stopped")
+    expect(row_of(page, "rests").get_by_role("progressbar")).to_have_count(0)
+    page.get_by_role("link", name="rests").click()
+    panel = page.get_by_role("tabpanel")
+    for said in ["Ready=True (stopped, as the spec asks), NodegroupsReady=True (stopped, as the spec asks)", "It is stopped, so nothing is looked at."]:
+        expect(panel).to_contain_text(said)
+    # It needn't be started to be protected, tagged, or let go.
+    expect(panel.get_by_role("button", name="Change the logs")).to_have_attribute("title", "The cluster is stopped: start it first.")
+    panel.get_by_role("button", name="Turn deletion protection on").click()
+    answer(page, "Turn on")
+    panel.get_by_role("button", name="Turn deletion protection off").click()
+    assert unattended.spec("rests")["spec"]["deletionProtection"] is True
+    answer(page, "Turn off")
+    expect(panel.get_by_role("button", name="Turn deletion protection on")).to_be_visible()
+    panel.get_by_role("button", name="Change the tags").click()
+    dialog(page).get_by_role("button", name="Add tag").click()
+    answer(page, "Change", Key="team", Value="web")
+    wait_for("the tag", lambda: unattended.spec("rests")["spec"].get("tags") == {"team": "web"})
+    assert violations(page) == []
+    shot(page, "cluster-stopped")
+    page.get_by_role("tab", name="Node groups").click()
+    for said in ["3 stopped", "stopped with the cluster"]:
+        expect(panel.get_by_role("row").filter(has_text="workers")).to_contain_text(said)
+
+
 def test_a_bar_is_of_what_there_is(unattended, open_page):
     unattended.cluster("failed", "Failed", nodes=(0, 0))
     unattended.cluster("half", "Updating", nodes=(1, 2))

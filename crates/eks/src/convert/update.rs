@@ -21,6 +21,11 @@ impl Change {
         Self { kind, params: Vec::new() }
     }
 
+    /// Whether it is only kept, and needs nothing that runs.
+    pub fn is_only_kept(&self) -> bool {
+        self.kind == "DeletionProtectionUpdate"
+    }
+
     /// Adds a value: text as it is, everything else as JSON.
     pub fn push(&mut self, name: &str, value: &impl Serialize) {
         let value = match serde_json::to_value(value) {

@@ -22,8 +22,7 @@ pub(super) fn check_ready(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
 pub(super) fn not_active(cluster: &EKSClusterConfig) -> String {
     let (name, resource) = (Identity::of(cluster).name, cluster.name_any());
     let said = format!("Cluster '{name}' is not in ACTIVE status");
-    let stopped = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Stopped);
-    if !stopped || cluster.metadata.deletion_timestamp.is_some() {
+    if !rests(cluster) {
         return said;
     }
     if sleeps(cluster) && cluster.spec.state != Some(PowerState::Stopped) {
@@ -34,6 +33,12 @@ pub(super) fn not_active(cluster: &EKSClusterConfig) -> String {
         "{said}: it is stopped, as spec.state asks, with all data kept; start it with: \
          kubectl -n {namespace} patch eks {resource} --type merge -p '{{\"spec\":{{\"state\":\"Running\"}}}}'"
     )
+}
+
+/// Whether it is stopped. EKS has no such clusters: what needs nothing that runs is changed in it nevertheless.
+pub(super) fn rests(cluster: &EKSClusterConfig) -> bool {
+    let stopped = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Stopped);
+    stopped && cluster.metadata.deletion_timestamp.is_none()
 }
 
 /// Whether it is stopped only because nobody used it (`hibernateAfter`).

@@ -1,4 +1,5 @@
 mod fake;
+mod resting;
 mod rules;
 mod settling;
 
@@ -178,28 +179,6 @@ async fn an_upgrade_that_failed_is_begun_again_only_if_it_may_be() {
     let (code, text) = refusal(world.call("UpdateClusterVersion", upgrade).await);
     assert!(code == ErrorCode::ResourceInUse && text.contains("in progress"), "{text}");
     assert_eq!(generation(), 3);
-}
-
-#[tokio::test]
-async fn a_cluster_that_sleeps_wakes_with_a_change() {
-    let world = World::new().await;
-    world.cluster("c").await;
-    let asleep = |object: &mut Value| object["status"] = json!({"phase": "Stopped", "hibernated": "0123"});
-    world.edit::<EKSClusterConfig>("c", asleep).await;
-    world.call("CreateNodegroup", group("c", "g")).await.unwrap();
-    let woken = || world.object("eksclusterconfigs", "c")["metadata"]["annotations"]["k3eks.io/wake"].clone();
-    assert_eq!(woken(), Value::Null, "a node group does that by itself");
-    world.call("CreateAddon", json!({"clusterName": "c", "addonName": "coredns"})).await.unwrap();
-    let first = woken();
-    assert!(first.is_string());
-    world.active::<Addon>("c-coredns").await;
-    let update = json!({"clusterName": "c", "addonName": "coredns", "resolveConflicts": "OVERWRITE"});
-    world.call("UpdateAddon", update).await.unwrap();
-    assert_ne!(woken(), first);
-    world.call("UpdateClusterConfig", json!({"name": "c", "deletionProtection": true})).await.unwrap();
-    world.edit::<EKSClusterConfig>("c", |object| object["status"] = json!({"phase": "Stopped"})).await;
-    let refused = world.call("CreateAddon", json!({"clusterName": "c", "addonName": "kube-proxy"})).await;
-    assert_eq!(refusal(refused).0, ErrorCode::InvalidRequest);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ready::{check_ready, wake};
+use super::ready::{check_ready, rests, wake};
 use super::settle::settled;
 use super::token::Stamp;
 use super::{Api, Cx};
@@ -213,9 +213,15 @@ impl<K: Kind> Request<'_, K> {
 
     /// What the change comes to, or why it can't begin now. Both resources may have changed since they were found.
     fn check(&self, store: &Store, decide: impl Fn(&mut K) -> Result<Change, ApiError>) -> Result<Change, ApiError> {
-        check_ready(&*store.now(self.cluster).ok_or(StoreError::Missing)?)?;
+        let cluster = store.now(self.cluster).ok_or(StoreError::Missing)?;
         let object = store.now(&**self.object).ok_or(StoreError::Missing)?;
-        let change = decide(&mut K::clone(&object))?;
+        let decided = decide(&mut K::clone(&object));
+        if let Err(refusal) = check_ready(&cluster) {
+            // Nor does it wait for an update that waits for the cluster's start.
+            let kept = decided.ok().filter(|change| rests(&cluster) && change.is_only_kept());
+            return kept.ok_or(refusal);
+        }
+        let change = decided?;
         idle(store, self.cluster, &self.target, change.kind)?;
         Ok(change)
     }

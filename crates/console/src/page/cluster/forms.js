@@ -12,13 +12,13 @@ function Do({ does, why, label, look, children }) {
   return html`<button class=${look} aria-label=${label} aria-disabled=${why ? 'true' : null} title=${why || null} onClick=${() => (why ? say(why) : does())}>${children}</button>`;
 }
 
-/** Why nothing of a cluster can be changed now; null where it can. One that sleeps takes changes, and wakes. */
-function unchangeable({ summary }) {
+/** Why nothing of a cluster can be changed now, of what needs it running; null where it can. One that sleeps takes changes, and wakes. */
+function unchangeable({ summary }, running = true) {
   if (summary.imported) return 'The cluster is imported: nothing is changed in it.';
   if (summary.phase === 'Deleting') return 'The cluster is being deleted.';
   if (summary.phase === 'Failed') return 'The cluster failed, and takes no changes until it works.';
   if (!['Active', 'Updating', 'Stopped'].includes(summary.phase)) return 'The cluster isn’t there yet.';
-  if (summary.phase === 'Stopped' && !summary.asleep) return 'The cluster is stopped: start it first.';
+  if (running && summary.phase === 'Stopped' && !summary.asleep) return 'The cluster is stopped: start it first.';
   return null;
 }
 

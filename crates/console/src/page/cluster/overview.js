@@ -78,7 +78,7 @@ function Overview({ found }) {
     ['Logs', logs.join(', ') || 'none are turned on'], ['Support', cluster.upgradePolicy?.supportType],
   ]} />
     ${!summary.imported && html`<p class="row">
-      <${Do} does=${() => protect(summary, !cluster.deletionProtection)} why=${why}>Turn deletion protection ${onOff(!cluster.deletionProtection)}<//>
+      <${Do} does=${() => protect(summary, !cluster.deletionProtection)} why=${protectionFixed(found)}>Turn deletion protection ${onOff(!cluster.deletionProtection)}<//>
       <${Do} does=${() => encrypt(summary)} why=${why || (cluster.encryptionConfig?.length ? 'Secrets are encrypted already.' : null)}>Encrypt Secrets<//>
       <${Do} does=${() => editLogging(summary, logs)} why=${why}>Change the logs<//>
       <${Do} does=${() => editSupport(summary, cluster.upgradePolicy?.supportType)} why=${why}>Change the support<//></p>`}

@@ -6,6 +6,9 @@ const changeConfig = (cluster, body) => askEks(cluster, 'POST', '/update-config'
 /** Why none of this can be changed now; null where it can. */
 const settingsFixed = (found) => unchangeable(found) || (updating(found) ? 'The cluster is being updated.' : null);
 
+/** Why deletion protection can't be changed now. It needs nothing that runs, and waits for nothing that a start ends. */
+const protectionFixed = (found) => (found.summary.phase === 'Stopped' ? unchangeable(found, false) : settingsFixed(found));
+
 function protect(cluster, on) {
   ask(`Turn deletion protection ${onOff(on)}?`, [], `Turn ${onOff(on)}`, () => changeConfig(cluster, { deletionProtection: on }),
     { text: on ? `Nobody can delete ${cluster.name} until it is off again.` : `${cluster.name} can be deleted then.` });
