@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import NEXT, VERSION, boto, wait_for
 from playwright.sync_api import expect
-from test_console import ROLE, answer, chromium, dialog, kubectl, open_page, shot, violations  # noqa: F401
+from test_console import ROLE, SHOTS, answer, chromium, dialog, kubectl, open_page, shot, violations  # noqa: F401
 
 ROLES = "arn:aws:iam::000000000000:role/{}"
 
@@ -709,6 +709,30 @@ def test_every_tab_is_accessible(tab, eks, cluster, request, look):
             assert dialog(page).evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth"), button
             page.keyboard.press("Escape")
             expect(page.get_by_role("button", name=button)).to_be_focused()
+
+
+def test_tabs_are_one_row_that_scrolls_sideways_on_a_phone(tab):
+    page = tab("overview", viewport={"width": 390, "height": 844})
+    tabs = page.get_by_role("tablist")
+    first, last = [tabs.get_by_role("tab").nth(number) for number in (0, -1)]
+    assert tabs.bounding_box()["height"] < 1.8 * first.bounding_box()["height"]
+    inside = lambda one: 0 <= one.bounding_box()["x"] and one.bounding_box()["x"] + one.bounding_box()["width"] <= 390
+    assert inside(first) and not inside(last)
+    # The arrows go through all of them, and what is open is in sight, also after a reload.
+    first.press("ArrowLeft")
+    expect(last).to_be_focused()
+    expect(last).to_have_attribute("aria-selected", "true")
+    wait_for("the last tab", lambda: inside(last))
+    page.reload()
+    expect(last).to_have_attribute("aria-selected", "true")
+    wait_for("the last tab", lambda: inside(last))
+    assert page.evaluate("scrollY") == 0
+    # Of the whole page it would be of another window, scrolled otherwise.
+    page.screenshot(path=SHOTS / "tabs-phone-row.png")
+    assert violations(page) == []
+    last.press("ArrowRight")
+    expect(first).to_be_focused()
+    wait_for("the first tab", lambda: inside(first))
 
 
 def test_where_the_api_is_strict_changes_are_the_signed_in_user_s(strict, eks, cluster, open_page):

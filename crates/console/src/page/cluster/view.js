@@ -83,6 +83,11 @@ function Cluster({ tab, found, error }) {
 
 function Tabs({ open }) {
   const list = useRef();
+  // The tabs are one row. The open one is brought into sight, sideways only: the page stays where it is.
+  useLayoutEffect(() => {
+    const tab = byId(`tab-${open}`);
+    list.current.scrollLeft = tab.offsetLeft - (list.current.clientWidth - tab.offsetWidth) / 2;
+  }, [open]);
   const keydown = (event, index) => {
     const last = clusterTabs.length - 1;
     const to = { ArrowRight: index === last ? 0 : index + 1, ArrowLeft: index ? index - 1 : last, Home: 0, End: last }[event.key];
