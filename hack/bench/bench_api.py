@@ -169,8 +169,8 @@ try:
     print(f"ListClusters over {MANY} clusters, a page of 100: {spread(times)} ms (goal: under 5){verdict(statistics.median(times) < 5)}")
     memory = api.memory("api")
     print(f"resident memory with {MANY} clusters and {2 * MANY} node groups: {memory:.0f} MB (goal: under 80){verdict(memory < 80)}")
-    size, loaded, change = bench_page.measure(PUBLISHED, MANY + 1, lambda name: create(client, name))
-    print(f"console page: {size:.0f} KB as it is sent (goal: under 150){verdict(size < 150)}; usable with {MANY} clusters after {loaded:.0f} ms (goal: 300){verdict(loaded < 300)}; a change is shown after {change:.0f} ms (goal: 500){verdict(change < 500)}")
+    size, painted, rows, loaded, change = bench_page.measure(PUBLISHED, MANY + 1, lambda name: create(client, name))
+    print(f"console page: {size:.0f} KB as it is sent (goal: under 150){verdict(size < 150)}; with {MANY} clusters painted after {painted:.0f} ms, the first rows after {rows:.0f} ms, all to be searched after {loaded:.0f} ms (goal: 300){verdict(loaded < 300)}; a change is shown after {change:.0f} ms (goal: 500){verdict(change < 500)}")
 finally:
     moto.send_signal(signal.SIGTERM)
     moto.wait()

@@ -533,6 +533,12 @@ def test_of_many_clusters_only_those_that_are_seen_have_rows(unattended, open_pa
     expect(rows).to_have_count(100)
     expect(page.locator("#table")).to_have_attribute("aria-rowcount", "231")
     assert violations(page) == []
+    # The first ones are sent before the others.
+    with urllib.request.urlopen(f"{unattended.endpoint}/_k3eks/console/stream", timeout=60) as told:
+        lines = (json.loads(line.removeprefix(b"data:")) for line in told if line.startswith(b"data:"))
+        first, rest = next(lines), next(lines)
+    assert [one["name"] for one in first["changed"]] == [f"many-{n:03}" for n in range(100)]
+    assert (first["more"], len(rest["changed"]), rest.get("more")) == (130, 130, None)
     # All are searched, and selected.
     page.locator("#search").fill("many-229")
     expect(page.locator("#rows .name")).to_have_text(["many-229"])
@@ -553,6 +559,32 @@ def test_of_many_clusters_only_those_that_are_seen_have_rows(unattended, open_pa
     page.locator("#rows").evaluate("rows => sortBy(COLUMNS[1])")
     expect(page.locator("#rows .phase.Failed")).to_have_count(1)
     expect(page.get_by_role("link", name="many-050")).to_be_focused()
+
+
+def test_the_first_clusters_are_shown_while_the_others_are_still_to_come(unattended, open_page):
+    page = open_page(unattended.endpoint)
+    expect(page.locator("#empty")).to_contain_text("There are no clusters yet")
+    line = {"namespace": "n", "account": "000000000000", "region": "us-east-1", "phase": "Active", "says": None, "ready": True, "version": VERSION, "endpoint": None,
+            "imported": False, "created": None, "nodes": {"ready": 0, "desired": 0}, "groups": []}
+    first = [{**line, "key": f"n/c-{n}", "resource": f"c-{n}", "name": f"c-{n}"} for n in range(100)]
+    told = "event: clusters\ndata: {}\n\n".format(json.dumps({"changed": first, "gone": [], "more": 900}))
+    page.route("**/_k3eks/console/stream", lambda route: route.fulfill(body=told, content_type="text/event-stream"))
+    page.reload()
+    expect(page.locator("#count")).to_have_text("1000 clusters")
+    expect(page.locator("#rows tr")).to_have_count(100)
+    expect(page.get_by_role("button", name="Show more: 100 of 1000 are shown")).to_be_attached()
+    # Of what wasn't told of yet nothing is said.
+    page.locator("#search").fill("c-777")
+    expect(page.locator("#rows tr")).to_have_count(0)
+    expect(page.locator("#empty")).to_be_hidden()
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/c-777")
+    expect(page.locator("#detail")).to_have_text("loading…")
+    page.unroute_all()
+    # Those that were told of went.
+    expect(page.locator("#detail")).to_have_text("There is no cluster c-777 in account 000000000000, region us-east-1.")
+    page.get_by_role("link", name="All clusters").click()
+    page.locator("#search").fill("")
+    expect(page.locator("#empty")).to_contain_text("There are no clusters yet")
 
 
 def test_the_page_is_sent_small(records):

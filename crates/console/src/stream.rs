@@ -14,7 +14,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use super::view::{self, Line};
-use crd::names::nodegroup_name;
+use crd::names::{Identity, nodegroup_name};
 use crd::{EKSClusterConfig, Nodegroup};
 use eks::beside::Beside;
 use eks::error::ApiError;
@@ -22,6 +22,8 @@ use eks::sigv4::{Caller, Standing};
 
 /// One is told at once, those within this time of the last news together.
 const TOGETHER: Duration = Duration::from_millis(100);
+/// Clusters that the first news have: whoever waits sees these while the others are still gathered, sent and read.
+const FIRST: usize = 100;
 /// Between two looks at whether whoever asked still has a good key.
 const CHECK: Duration = Duration::from_secs(5);
 /// Between two signs of life.
@@ -35,11 +37,14 @@ struct Told {
     changes: Receiver<u64>,
     /// By key, which state of each was told.
     clusters: HashMap<String, u64>,
+    /// How many it is told of next.
+    left: usize,
     last: Option<Instant>,
 }
 
-/// The first event has all clusters, each later one those that are different, and the keys of those that are gone. One with neither
-/// says that something else changed, which only who looks at one cluster wants to know. It ends with the key that the request was signed with.
+/// The first event has all clusters; of many it has the first ones by name, and says how many `more` the second one has. Each later
+/// one has those that are different, and the keys of those that are gone. One with neither says that something else changed, which only
+/// who looks at one cluster wants to know. It ends with the key that the request was signed with.
 pub async fn stream(
     State(beside): State<Arc<Beside>>,
     request: Request,
@@ -47,12 +52,12 @@ pub async fn stream(
     let caller = beside.caller(&request)?;
     let standing = beside.standing(&request);
     let changes = beside.api.store.changes();
-    let told = Told { beside, caller, standing, changes, clusters: HashMap::new(), last: None };
+    let told = Told { beside, caller, standing, changes, clusters: HashMap::new(), left: 0, last: None };
     Ok(Sse::new(stream::unfold(told, next)).keep_alive(KeepAlive::new().interval(ALIVE)))
 }
 
 async fn next(mut told: Told) -> Option<(Result<Event, axum::Error>, Told)> {
-    if let Some(last) = told.last {
+    if let Some(last) = told.last.filter(|_| told.left == 0) {
         // The only error is that nothing is watched any more: the process ends.
         loop {
             match tokio::time::timeout(CHECK, told.changes.changed()).await {
@@ -66,15 +71,18 @@ async fn next(mut told: Told) -> Option<(Result<Event, axum::Error>, Told)> {
     if !told.standing.holds(SystemTime::now()) {
         return None;
     }
-    told.last = Some(Instant::now());
     told.changes.mark_unchanged();
-    Some((told.look(), told))
+    let news = told.look();
+    told.last = Some(Instant::now());
+    Some((news, told))
 }
 
 #[derive(Serialize)]
 struct News<'a> {
     changed: Vec<Line<'a, String>>,
     gone: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<usize>,
 }
 
 impl Told {
@@ -102,11 +110,52 @@ impl Told {
             }
             now.insert(key, seen);
         }
+        // What isn't told yet differs from what was told, and so it is next.
+        let later = if self.last.is_none() { after_first(&mut changed) } else { Vec::new() };
+        for (cluster, _) in &later {
+            now.remove(&view::key(cluster));
+        }
+        self.left = later.len();
         let gone: Vec<String> = self.clusters.keys().filter(|key| !now.contains_key(*key)).cloned().collect();
         self.clusters = now;
         let lines = changed.iter().map(|(cluster, groups)| view::line(cluster, groups, nodegroup_name)).collect();
-        Event::default().event("clusters").json_data(News { changed: lines, gone })
+        Event::default().event("clusters").json_data(News {
+            changed: lines,
+            gone,
+            more: Some(self.left).filter(|left| *left > 0),
+        })
     }
+}
+
+/// Leaves of many clusters those that the page shows first, and gives the others.
+fn after_first<G>(clusters: &mut Vec<(Arc<EKSClusterConfig>, G)>) -> Vec<(Arc<EKSClusterConfig>, G)> {
+    if clusters.len() <= FIRST {
+        return Vec::new();
+    }
+    clusters.sort_by_cached_key(|(cluster, _)| place(&Identity::of(cluster).name));
+    clusters.split_off(FIRST)
+}
+
+/// A part of a name.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Number(u64),
+    Text(String),
+}
+
+/// Where the page's order has a name: letters of any case are one, and numbers count by their size.
+fn place(name: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for letter in name.to_lowercase().chars() {
+        let digit = letter.to_digit(10).map(u64::from);
+        match (parts.last_mut(), digit) {
+            (Some(Part::Number(number)), Some(digit)) => *number = number.saturating_mul(10).saturating_add(digit),
+            (Some(Part::Text(text)), None) => text.push(letter),
+            (_, Some(digit)) => parts.push(Part::Number(digit)),
+            (_, None) => parts.push(Part::Text(letter.into())),
+        }
+    }
+    parts
 }
 
 /// Tells one state of a cluster and its groups from another.
@@ -117,4 +166,36 @@ fn seen(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>]) -> u64 {
         (&group.metadata.uid, &group.metadata.resource_version).hash(&mut hasher);
     }
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clusters(names: impl Iterator<Item = String>) -> Vec<(Arc<EKSClusterConfig>, ())> {
+        names.map(|name| (Arc::new(EKSClusterConfig::new(&name, crd::EKSClusterConfigSpec::default())), ())).collect()
+    }
+
+    fn names(clusters: &[(Arc<EKSClusterConfig>, ())]) -> Vec<String> {
+        clusters.iter().map(|(cluster, ())| cluster.name_any()).collect()
+    }
+
+    #[test]
+    fn of_many_the_first_of_the_page_s_order_come_first() {
+        let named = |number: usize| format!("many-{number}");
+        let mut many = clusters((0..250).rev().map(named));
+        let later = after_first(&mut many);
+        assert_eq!(names(&many), (0..FIRST).map(named).collect::<Vec<_>>());
+        assert_eq!(names(&later), (FIRST..250).map(named).collect::<Vec<_>>());
+        let mut few = clusters(["b", "a"].map(str::to_owned).into_iter());
+        assert!(after_first(&mut few).is_empty());
+        assert_eq!(names(&few), ["b", "a"]);
+    }
+
+    #[test]
+    fn names_are_in_order_by_their_numbers_and_whatever_their_case() {
+        let mut all = ["b10", "B9", "a-2", "a-10", "2", "10", ""];
+        all.sort_by_cached_key(|name| place(name));
+        assert_eq!(all, ["", "2", "10", "a-2", "a-10", "B9", "b10"]);
+    }
 }

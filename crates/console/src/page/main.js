@@ -103,14 +103,15 @@ async function connect() {
   for (let pause = 250; number === connection; pause = Math.min(pause * 2, 5000)) {
     try {
       const answer = await request('GET', '/_k3eks/console/stream', { stream: true });
-      let first = true;
+      const there = new Set();
+      let whole = false;
       for await (const news of events(answer, number)) {
-        // The first news are everything: what isn't among them went while nobody listened.
-        if (first) {
-          const there = new Set(news.changed.map((cluster) => cluster.key));
-          news.gone = [...clusters.keys()].filter((key) => !there.has(key));
+        // First everything is told, of many clusters in two parts: what isn't among them went while nobody listened.
+        if (!whole) {
+          whole = !news.more;
+          for (const { key } of news.changed) there.add(key);
+          if (whole) news.gone.push(...[...clusters.keys()].filter((key) => !there.has(key)));
         }
-        first = false;
         pause = 250;
         live('live', 'live');
         learn(news);

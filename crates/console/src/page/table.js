@@ -11,8 +11,10 @@ const stale = new Set();
 /** Keys of those that are picked, for what is done with many. */
 const picked = new Set();
 
-/** Whether the first news have come: before, nobody knows what there is. */
+/** Whether all clusters were told of: before, nobody knows what there is. */
 let told = false;
+/** How many are still to be told of. */
+let awaited = 0;
 
 const { compare } = new Intl.Collator('en', { numeric: true });
 
@@ -66,7 +68,7 @@ function paint(row, cluster) {
   pick.firstChild.checked = picked.has(cluster.key);
   phaseCell.className = `phase ${cluster.phase || ''}`;
   phaseCell.textContent = cluster.asleep ? 'Asleep' : cluster.phase || 'accepted';
-  nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired));
+  nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired, cluster.phase === 'Stopped'));
   for (const at of [2, 4, 5, 6, 7, 8]) {
     const text = COLUMNS[at].by(cluster) || '–';
     const cell = row.children[at + 1];
@@ -132,7 +134,7 @@ function seen() {
 
 /** Draws what is wanted, and leaves the focus where it is; that of a row that goes passes to the next one. */
 function draw() {
-  if (!told || byId('clusters').hidden) return;
+  if ((!told && !clusters.size) || byId('clusters').hidden) return;
   const shown = seen();
   const body = byId('rows');
   const focused = /** @type {HTMLElement} */ (document.activeElement);
@@ -141,16 +143,17 @@ function draw() {
   // What has the focus is shown, wherever the order puts it.
   if (row) limit = Math.max(limit, shown.findIndex(({ key }) => key === row.dataset.key) + 1);
   place(body, make(shown.slice(0, limit)));
-  tellMore(shown.length);
+  tellMore(shown.length + (shown.length === clusters.size ? awaited : 0));
   byId('table').hidden = shown.length === 0;
   if (row && document.activeElement !== focused) {
     const next = body.children[Math.min(at, body.children.length - 1)]?.querySelector('.name') || byId('search');
     (row.isConnected ? focused : next).focus({ preventScroll: row.isConnected });
   }
-  const total = `${clusters.size} cluster${clusters.size === 1 ? '' : 's'}`;
+  const all = clusters.size + awaited;
+  const total = `${all} cluster${all === 1 ? '' : 's'}`;
   byId('count').textContent = shown.length === clusters.size ? total : `${shown.length} of ${total}`;
   const empty = byId('empty');
-  empty.hidden = shown.length > 0;
+  empty.hidden = shown.length > 0 || !told;
   empty.textContent = clusters.size
     ? 'No cluster matches the search.'
     : 'There are no clusters yet. Create one here, with kubectl apply, or with aws eks create-cluster.';
@@ -247,9 +250,10 @@ function beginTable() {
 }
 
 /** Takes in what the server told. Who looks at one cluster listens for `news`. */
-function learn({ changed, gone }) {
-  const first = !told;
-  told = true;
+function learn({ changed, gone, more = 0 }) {
+  const first = !told && !more;
+  told ||= !more;
+  awaited = told ? 0 : more;
   for (const cluster of changed) {
     clusters.set(cluster.key, cluster);
     stale.add(cluster.key);

@@ -42,8 +42,8 @@ interface Found {
   calls: any[];
 }
 
-/** What the stream tells. */
-interface News { changed: Cluster[]; gone: string[] }
+/** What the stream tells; `more` is how many clusters its next news tell of. */
+interface News { changed: Cluster[]; gone: string[]; more?: number }
 
 /** A column of the table of clusters. */
 interface Column { title: string; by: (cluster: Cluster) => string | number; look?: string }
