@@ -612,6 +612,9 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     expect(form.get_by_label("Authentication mode")).to_have_value("API_AND_CONFIG_MAP")
     form.get_by_label("Authentication mode").select_option("API")
     form.get_by_label("Audit log").check()
+    form.get_by_label("Addresses of Services").fill("172.20.0.0/16")
+    key = "arn:aws:kms:eu-central-1:333333333333:key/mine"
+    form.get_by_label("Encryption of Secrets").fill(key)
     assert re.fullmatch(r"1\.\d+ \(default\)", form.get_by_label("Kubernetes version").locator("option").first.inner_text())
     form.get_by_role("button", name="Add node group").press("Enter")
     expect(form.get_by_label("Group name")).to_be_focused()
@@ -637,6 +640,7 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     assert (spec["displayName"], spec["region"], spec["accountID"], spec["kubernetesVersion"]) == ("Whole_1", "eu-central-1", "333333333333", VERSION)
     assert (spec["subnets"], spec["publicAccessSources"], spec["privateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
     assert (spec["accessConfig"], spec["loggingTypes"]) == ({"authenticationMode": "API"}, ["audit"])
+    assert (spec["kubernetesNetworkConfig"], spec["secretsEncryption"], spec["kmsKey"]) == ({"serviceIpv4Cidr": "172.20.0.0/16"}, True, key)
     assert (spec["tags"], spec["nodeGroups"][0]["desiredSize"]) == ({"team": "it's ours"}, 3)
     assert (addon["kind"], addon["spec"]["addonName"]) == ("Addon", "coredns")
 
@@ -662,6 +666,8 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
         assert described["accessConfig"]["authenticationMode"] == "API"
         assert [one["types"] for one in described["logging"]["clusterLogging"] if one["enabled"]] == [["audit"]]
         assert (network["subnetIds"], network["publicAccessCidrs"], network["endpointPrivateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
+        assert described["kubernetesNetworkConfig"]["serviceIpv4Cidr"] == "172.20.0.0/16"
+        assert described["encryptionConfig"] == [{"resources": ["secrets"], "provider": {"keyArn": key}}]
         group = eks.describe_nodegroup(clusterName=name, nodegroupName="workers")["nodegroup"]
         assert (group["instanceTypes"], group["scalingConfig"]) == (["t3.small"], {"minSize": 1, "desiredSize": 3, "maxSize": 4})
         assert eks.list_addons(clusterName=name)["addons"] == ["coredns"]

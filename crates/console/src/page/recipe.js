@@ -26,7 +26,7 @@ const word = (text) => (/^[\w./:=@,-]+$/.test(text) ? text : `'${String(text).re
 const AUTHENTICATION = 'API_AND_CONFIG_MAP';
 
 /** What CreateCluster is asked. */
-function requestOf({ name, version, roleArn, subnets, publicAccess, privateAccess, cidrs, authentication, protection, audit, tags, token }) {
+function requestOf({ name, version, roleArn, subnets, publicAccess, privateAccess, cidrs, services, kmsKey, authentication, protection, audit, tags, token }) {
   return {
     name,
     ...(version && { version }),
@@ -37,6 +37,8 @@ function requestOf({ name, version, roleArn, subnets, publicAccess, privateAcces
       endpointPrivateAccess: privateAccess,
       ...(publicAccess && cidrs.length && { publicAccessCidrs: cidrs }),
     },
+    ...(services && { kubernetesNetworkConfig: { serviceIpv4Cidr: services } }),
+    ...(kmsKey && { encryptionConfig: [{ resources: ['secrets'], provider: { keyArn: kmsKey } }] }),
     accessConfig: { authenticationMode: authentication },
     ...(protection && { deletionProtection: true }),
     ...(audit && { logging: { clusterLogging: [{ types: ['audit'], enabled: true }] } }),
@@ -71,6 +73,9 @@ function yamlOf(want) {
       publicAccess: want.publicAccess,
       privateAccess: want.privateAccess,
       publicAccessSources: want.publicAccess ? want.cidrs : undefined,
+      kubernetesNetworkConfig: want.services ? { serviceIpv4Cidr: want.services } : undefined,
+      secretsEncryption: Boolean(want.kmsKey) || undefined,
+      kmsKey: want.kmsKey || undefined,
       accessConfig: { authenticationMode: want.authentication },
       deletionProtection: want.protection || undefined,
       loggingTypes: want.audit ? ['audit'] : [],
@@ -107,6 +112,7 @@ function commandsOf(want) {
     keysFor(want),
     command('create-cluster', [['name', want.name], ...(want.version ? [['kubernetes-version', want.version]] : []), ['role-arn', want.roleArn],
       ['resources-vpc-config', network], ['access-config', `authenticationMode=${want.authentication}`],
+      ...(want.services ? [['kubernetes-network-config', `serviceIpv4Cidr=${want.services}`]] : []), ...(want.kmsKey ? [['encryption-config', JSON.stringify(requestOf(want).encryptionConfig)]] : []),
       ...(want.protection ? [['deletion-protection']] : []), ...(want.audit ? [['logging', JSON.stringify(requestOf(want).logging)]] : []), ...(tags.length ? [['tags', JSON.stringify(want.tags)]] : [])]),
   ];
   if (want.groups.length || want.addons.length) lines.push(`aws eks wait cluster-active --name ${word(want.name)}`);
