@@ -1,4 +1,5 @@
 """Records are in force when the call returns, so that tests written for moto need no waiters; and other services say what is served."""
+import json
 import os
 import subprocess
 
@@ -6,7 +7,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from conftest import AWS, boto
+from conftest import AWS, boto, wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 NETWORK = {"subnetIds": ["subnet-1", "subnet-2"]}
@@ -35,6 +36,37 @@ def test_records_are_in_force_when_the_call_returns(records):
     assert eks.list_clusters()["clusters"] == []
     with pytest.raises(eks.exceptions.ResourceNotFoundException):
         eks.describe_cluster(name="c")
+
+
+def test_a_cluster_that_is_stopped_says_so_in_its_insights_and_can_be_protected_and_let_go(records):
+    eks = boto(records, account="666666666666")
+    eks.create_cluster(name="rests", roleArn="arn:aws:iam::666666666666:role/r", resourcesVpcConfig=NETWORK)
+    env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"]}
+    resource = json.loads(subprocess.run(["kubectl", "get", "eks", "-n", records.namespace, "-o", "json"], env=env, check=True, capture_output=True).stdout)
+    resource, = [item["metadata"]["name"] for item in resource["items"] if item["spec"].get("accountID") == "666666666666"]
+    status = lambda: eks.describe_cluster(name="rests")["cluster"]["status"]
+
+    def power(state):
+        change = json.dumps({"spec": {"state": state}})
+        subprocess.run(["kubectl", "patch", "eks", resource, "-n", records.namespace, "--type=merge", "-p", change], env=env, check=True, capture_output=True)
+
+    def health():
+        one, = [one for one in eks.list_insights(clusterName="rests")["insights"] if one["name"] == "Cluster health issues"]
+        return one["insightStatus"]
+
+    assert health() == {"status": "PASSING", "reason": "The cluster is as its spec asks"}
+    power("Stopped")
+    wait_for("the stop", lambda: status() == "PENDING")
+    wait_for("the insight", lambda: health()["status"] == "WARNING")
+    assert health()["reason"].startswith("The cluster is stopped, as spec.state asks")
+    for on in (True, False):
+        assert eks.update_cluster_config(name="rests", deletionProtection=on)["update"]["status"] == "Successful"
+        assert eks.describe_cluster(name="rests")["cluster"]["deletionProtection"] is on
+    with pytest.raises(eks.exceptions.InvalidRequestException, match="it is stopped"):
+        eks.update_cluster_config(name="rests", resourcesVpcConfig={"endpointPrivateAccess": True})
+    power("Running")
+    wait_for("the insight", lambda: health()["status"] == "PASSING")
+    eks.delete_cluster(name="rests")
 
 
 @pytest.mark.parametrize("service, operation, arguments, variable", [
