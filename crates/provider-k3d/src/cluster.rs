@@ -10,14 +10,14 @@ use futures::future::{Either, join_all, select, try_join_all};
 use tokio::time::sleep;
 
 use super::access::{self, Place};
-use super::document::document;
+use super::cleanup::{ConfirmPasses, sweep};
 use super::engine::{self, failed};
+use super::k3d_config::document;
 use super::nodes::within;
 use super::ports::is_taken;
 use super::runner::Call;
-use super::sweep::{Care, sweep};
 use super::upgrade::{self, image, recover};
-use super::{K3d, addresses, archive, balancer, dns, endpoint, images, logs, names, rejoin};
+use super::{K3d, addresses, archive, balancer, dns, endpoint, images, logs, names, server_recovery};
 use provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile, ServerSettings};
 
 /// Ports to try per attempt.
@@ -59,7 +59,7 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
             Left::Nothing => {}
         }
         let name = k3d.name_of(&plan.id);
-        sweep(&docker, &name, k3d.joined(), Care::Once).await?;
+        sweep(&docker, &name, k3d.joined(), ConfirmPasses::Once).await?;
         make(k3d, &docker, plan, progress).await?;
         dns::keep(&docker, &names::servers(&name, plan.servers)).await;
         balancer::follow(&docker, plan, &name).await
@@ -73,11 +73,11 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
     let name = k3d.name_of(&plan.id);
     let docker = k3d.engine.docker(&format!("starting cluster {}", plan.id)).await?;
     recover_all(k3d, &docker, plan).await?;
-    rejoin::possible(k3d, &docker, plan).await?;
+    server_recovery::ensure_quorum_possible(k3d, &docker, plan).await?;
     // k3d starts whatever has the cluster's label, and two servers on the same data must not run.
     upgrade::settle(k3d, &docker, plan).await?;
-    rejoin::wake(k3d, &docker, plan).await?;
-    Box::pin(rejoin::missing(k3d, &docker, plan)).await?;
+    server_recovery::start_servers(k3d, &docker, plan).await?;
+    Box::pin(server_recovery::recreate_missing(k3d, &docker, plan)).await?;
     let wait = format!("{}s", k3d.settings.limits.wait.as_secs());
     let call = Call {
         doing: format!("starting cluster {}", plan.id),
@@ -214,7 +214,7 @@ pub async fn delete(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
         if let Err(error) = k3d.runner.run(call, |_| {}).await {
             tracing::debug!(cluster = %id, %error, "k3d couldn't delete the cluster; removing it piece by piece");
         }
-        sweep(&docker, &name, k3d.joined(), Care::Twice).await
+        sweep(&docker, &name, k3d.joined(), ConfirmPasses::Twice).await
     })
     .await?;
     k3d.ports.forget(id);
@@ -341,15 +341,15 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progres
             input: Some(document(&k3d.settings, plan, lease.port, place.as_ref()).to_string()),
             limit: k3d.settings.limits.create,
         };
-        let heard = |line: &str| {
+        let on_line = |line: &str| {
             if line.contains("Injecting records") {
                 progress.tell(4, 4, "adding hosts to the cluster's DNS");
             }
         };
-        let equipped = rejoin::equip(docker, &name, plan, place.as_ref().map(|(_, all)| all.as_slice()));
-        let made = match select(pin!(k3d.runner.run(call, heard)), pin!(equipped)).await {
+        let copying = server_recovery::copy_files(docker, &name, plan, place.as_ref().map(|(_, all)| all.as_slice()));
+        let made = match select(pin!(k3d.runner.run(call, on_line)), pin!(copying)).await {
             Either::Left((made, _)) => made,
-            Either::Right((equipped, making)) => making.await.and(equipped),
+            Either::Right((copying, making)) => making.await.and(copying),
         };
         let Err(error) = made else {
             k3d.ports.remember(&plan.id, lease.port);
@@ -360,7 +360,7 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progres
         }
         tracing::info!(cluster = %plan.id, port = lease.port, "the host port is taken, choosing another");
         used.insert(lease.port);
-        sweep(docker, &name, k3d.joined(), Care::Once).await?;
+        sweep(docker, &name, k3d.joined(), ConfirmPasses::Once).await?;
     }
 }
 

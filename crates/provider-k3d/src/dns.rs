@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::archive::{self, File};
 use super::engine::{self, failed};
-use super::logs::says_since;
+use super::logs::wait_for_log_since;
 use provider::Error;
 
 /// The manifest, which k3s applies whenever it changes.
@@ -92,7 +92,7 @@ pub async fn restore(docker: &Docker, server: &str, hosts: Option<&str>, begun: 
         let doing = format!("waiting for the DNS manifest of server {server}");
         // Of an old server's log nothing may be left.
         if engine::now(docker, &doing).await? - begun < FROM_START.as_secs().cast_signed() {
-            says_since(docker, server, WRITTEN, begun, || doing.clone()).await?;
+            wait_for_log_since(docker, server, WRITTEN, begun, || doing.clone()).await?;
         }
         mend(docker, server, hosts).await
     };

@@ -64,12 +64,12 @@ async fn tag(k3d: &K3d) -> Option<String> {
     }
     let call = Call { doing: "asking k3d for its version".into(), arguments: &["version"], input: None, limit: ANSWER };
     let said = Mutex::new(None);
-    let heard = |line: &str| {
+    let on_line = |line: &str| {
         if let Some(version) = version(line) {
             *said.lock() = Some(version);
         }
     };
-    k3d.runner.run(call, heard).await.ok()?;
+    k3d.runner.run(call, on_line).await.ok()?;
     said.into_inner()
 }
 

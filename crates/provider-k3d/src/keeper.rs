@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::containers::Container;
 use super::engine::{self, Engine};
-use super::world::World;
+use super::inventory::Inventory;
 use super::{dns, servers};
 use provider::{ClusterId, ContainerState};
 
@@ -74,7 +74,7 @@ impl Seen {
 }
 
 /// Restores the names of hosts after every start of a server, and corrects changed addresses.
-pub async fn keep(world: Arc<World>, engine: Arc<Engine>, mut changes: Receiver<ClusterId>) {
+pub async fn keep(world: Arc<Inventory>, engine: Arc<Engine>, mut changes: Receiver<ClusterId>) {
     let mut seen: HashMap<ClusterId, Seen> = HashMap::new();
     let mut mending = JoinSet::new();
     loop {

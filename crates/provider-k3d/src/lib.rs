@@ -6,18 +6,20 @@
 
 mod access;
 mod addresses;
-mod adopted;
 mod archive;
 mod authority;
 mod balancer;
+mod cleanup;
 mod cluster;
 mod config;
 mod containers;
 mod dns;
-mod document;
 mod endpoint;
 mod engine;
 mod images;
+mod imported;
+mod inventory;
+mod k3d_config;
 mod keeper;
 mod logs;
 mod names;
@@ -25,11 +27,9 @@ mod node;
 mod nodes;
 mod pods;
 mod ports;
-mod rejoin;
 mod runner;
-mod sweep;
+mod server_recovery;
 mod upgrade;
-mod world;
 
 use std::sync::Arc;
 
@@ -41,20 +41,20 @@ pub use config::{Images, K3dSettings, Limits, VersionImage};
 
 use containers::{Container, Role};
 use engine::Engine;
+use inventory::Inventory;
 use ports::Ports;
 use provider::{
     Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Error, Import,
     NodeObservation, NodegroupPlan, Progress, ServerObservation, ServerSettings,
 };
 use runner::Runner;
-use world::World;
 
 /// Runs clusters in Docker through k3d.
 #[derive(Debug)]
 pub struct K3d {
     settings: K3dSettings,
     engine: Arc<Engine>,
-    world: Arc<World>,
+    world: Arc<Inventory>,
     runner: Runner,
     ports: Arc<Ports>,
     /// Tag of k3d's own images, once it was asked.
@@ -68,7 +68,7 @@ impl K3d {
     /// answers. Must be called within a tokio runtime.
     pub fn start(settings: K3dSettings) -> Arc<Self> {
         let engine = Arc::new(Engine::new(settings.docker_host.clone()));
-        let world = World::new(&settings.instance);
+        let world = Inventory::new(&settings.instance);
         let keeper = tokio::spawn(keeper::keep(world.clone(), engine.clone(), world.changes()));
         let followers = [tokio::spawn(world.clone().follow(engine.clone())), keeper];
         let runner = Runner::new(settings.binary.clone(), settings.docker_host.clone());
@@ -219,14 +219,14 @@ impl ClusterProvider for K3d {
 
     async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
         match &plan.import {
-            Some(Import::Named(name)) => adopted::access(self, plan, name).await,
+            Some(Import::Named(name)) => imported::access(self, plan, name).await,
             _ => cluster::access(self, plan).await,
         }
     }
 
     async fn release_cluster(&self, plan: &ClusterPlan) -> Result<(), Error> {
         match &plan.import {
-            Some(Import::Named(name)) => adopted::release(self, plan, name).await,
+            Some(Import::Named(name)) => imported::release(self, plan, name).await,
             _ => Ok(()),
         }
     }

@@ -8,12 +8,12 @@ use super::engine::failed;
 use provider::Error;
 
 /// Waits until the container logs `text` (lower case). Fails if the container ends first.
-pub async fn says(docker: &Docker, name: &str, text: &str, doing: impl Fn() -> String) -> Result<(), Error> {
-    says_since(docker, name, text, 0, doing).await
+pub async fn wait_for_log(docker: &Docker, name: &str, text: &str, doing: impl Fn() -> String) -> Result<(), Error> {
+    wait_for_log_since(docker, name, text, 0, doing).await
 }
 
 /// The same for lines after `since`, in seconds since 1970.
-pub async fn says_since(
+pub async fn wait_for_log_since(
     docker: &Docker,
     name: &str,
     text: &str,
@@ -41,12 +41,12 @@ pub async fn says_since(
 pub async fn said(docker: &Docker, name: &str, text: &str) -> Result<Option<bool>, Error> {
     let options = LogsOptions { stdout: true, stderr: true, tail: "all".into(), ..Default::default() };
     let mut lines = std::pin::pin!(docker.logs(name, Some(options)));
-    let mut heard = None;
+    let mut found = None;
     while let Some(Ok(line)) = lines.next().await {
         if line.to_string().to_ascii_lowercase().contains(text) {
             return Ok(Some(true));
         }
-        heard = Some(false);
+        found = Some(false);
     }
-    Ok(heard)
+    Ok(found)
 }

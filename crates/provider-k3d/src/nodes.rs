@@ -12,7 +12,7 @@ use super::archive::{self, File};
 use super::cluster::is_running;
 use super::containers::{Container, Role};
 use super::engine::{self, failed, words};
-use super::logs::says;
+use super::logs::wait_for_log;
 use super::node::{self, Machine, Pattern};
 use super::{K3d, dns, images, names, pods};
 use provider::{ClusterId, ContainerState, Error, NodegroupPlan, Progress};
@@ -138,7 +138,7 @@ async fn add(
 ) -> Result<(), Error> {
     start(docker, &name, body, scripts).await?;
     progress.tell(3, 3, "waiting for the nodes to join");
-    says(docker, &name, JOINED, || format!("waiting for node {name} to join")).await
+    wait_for_log(docker, &name, JOINED, || format!("waiting for node {name} to join")).await
 }
 
 /// Makes and starts a container. One that can't be started is removed again.

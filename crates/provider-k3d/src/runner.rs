@@ -50,11 +50,11 @@ impl Runner {
         Self { binary, setpriv: find(Path::new("setpriv")), docker_host }
     }
 
-    /// Runs k3d to its end; `heard` gets every line it says.
+    /// Runs k3d to its end; `on_line` gets every line it says.
     ///
     /// # Errors
     /// [`Error::ToolMissing`] where there is no k3d, [`Error::Timeout`], [`Error::Engine`] with k3d's last words.
-    pub async fn run(&self, call: Call<'_>, heard: impl Fn(&str)) -> Result<(), Error> {
+    pub async fn run(&self, call: Call<'_>, on_line: impl Fn(&str)) -> Result<(), Error> {
         let home = Home::new().map_err(|e| failed(&call, format!("no folder for temporary files: {e}")))?;
         let mut child = self.spawn(&call, &home.0)?;
         let mut kept = VecDeque::new();
@@ -68,7 +68,7 @@ impl Runner {
             }
             while let Some(line) = lines.recv().await {
                 tracing::debug!(target: "k3eks::k3d", "{line}");
-                heard(&line);
+                on_line(&line);
                 if kept.len() == KEPT {
                     kept.pop_front();
                 }
@@ -218,13 +218,13 @@ mod tests {
 
     #[tokio::test]
     async fn reads_its_input_and_is_heard() {
-        let heard = parking_lot::Mutex::new(Vec::new());
-        let hear = |line: &str| heard.lock().push(line.to_owned());
+        let on_line = parking_lot::Mutex::new(Vec::new());
+        let hear = |line: &str| on_line.lock().push(line.to_owned());
         shell().run(call(&["-s"], Some("echo one; echo two >&2; echo $KUBECONFIG")), hear).await.unwrap();
-        let mut heard = heard.into_inner();
-        heard.sort();
-        assert_eq!(heard.len(), 3, "{heard:?}");
-        let folder = PathBuf::from(&heard[0]);
+        let mut on_line = on_line.into_inner();
+        on_line.sort();
+        assert_eq!(on_line.len(), 3, "{on_line:?}");
+        let folder = PathBuf::from(&on_line[0]);
         assert!(folder.ends_with("kubeconfig") && !folder.parent().unwrap().exists(), "{folder:?} is left");
     }
 

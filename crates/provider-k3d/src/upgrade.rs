@@ -9,7 +9,7 @@ use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, 
 
 use super::cluster::{OWED, is_running};
 use super::engine::{self, failed};
-use super::logs::{says, says_since};
+use super::logs::{wait_for_log, wait_for_log_since};
 use super::names::{self, LABEL_IMAGE};
 use super::nodes::{scripts, within};
 use super::{K3d, addresses, archive, balancer, dns, endpoint, images};
@@ -72,7 +72,7 @@ async fn upgrade_one(
             replace(docker, server, &old, plan, &doing).await?;
         }
         progress.tell(4, 4, "waiting for the API server");
-        says(docker, server, UP, || format!("waiting for server {server} on {}", plan.image)).await
+        wait_for_log(docker, server, UP, || format!("waiting for server {server} on {}", plan.image)).await
     })
     .await;
     let Err(error) = replaced else { return drop_aside(docker, server, &doing).await };
@@ -101,7 +101,7 @@ pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> 
     let begun = engine::now(docker, &doing()).await?;
     docker.start_container(server, None).await.map_err(failed(doing()))?;
     progress.tell(2, 2, "waiting for the API server");
-    says_since(docker, server, UP, begun, || format!("waiting for server {server}")).await?;
+    wait_for_log_since(docker, server, UP, begun, || format!("waiting for server {server}")).await?;
     dns::restore(docker, server, hosts.as_deref(), begun).await;
     archive::write(docker, server, &[archive::File::secret(OWED, "")]).await
 }
@@ -134,7 +134,7 @@ pub async fn settle(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<()
             drop_aside(docker, &server, &doing).await?;
             continue;
         }
-        let up = says(docker, &server, UP, || format!("waiting for server {server}"));
+        let up = wait_for_log(docker, &server, UP, || format!("waiting for server {server}"));
         match within(k3d.settings.limits.wait / 2, &doing, up).await {
             Ok(()) => drop_aside(docker, &server, &doing).await?,
             Err(error) => {

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::archive::File;
 use super::cluster::{is_running, never_ran};
 use super::engine::{self, failed};
-use super::logs::{says, says_since};
+use super::logs::{wait_for_log, wait_for_log_since};
 use super::nodes::{scripts, start, within};
 use super::upgrade::{UP, copy};
 use super::{K3d, addresses, archive, balancer, dns, names};
@@ -28,7 +28,12 @@ const AGAIN: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn equip(docker: &Docker, name: &str, plan: &ClusterPlan, own: Option<&[Ipv4Addr]>) -> Result<(), Error> {
+pub async fn copy_files(
+    docker: &Docker,
+    name: &str,
+    plan: &ClusterPlan,
+    own: Option<&[Ipv4Addr]>,
+) -> Result<(), Error> {
     let Some(own) = own else { return std::future::pending().await };
     for (number, server) in names::servers(name, plan.servers).iter().enumerate() {
         let doing = || format!("giving server {server} its files");
@@ -48,7 +53,7 @@ pub async fn equip(docker: &Docker, name: &str, plan: &ClusterPlan, own: Option<
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn possible(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+pub async fn ensure_quorum_possible(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
     if plan.servers == 1 {
         return Ok(());
     }
@@ -77,7 +82,7 @@ pub async fn possible(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+pub async fn recreate_missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
     let doing = format!("looking for missing servers of cluster {}", plan.id);
     let (mut missing, mut pattern) = (Vec::new(), None);
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
@@ -111,7 +116,7 @@ pub async fn missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(
 /// that its Node object is gone.
 async fn joined(docker: &Docker, server: &str, waiting: &str) -> Result<(), Error> {
     loop {
-        let Err(error) = says(docker, server, UP, || waiting.to_owned()).await else { return Ok(()) };
+        let Err(error) = wait_for_log(docker, server, UP, || waiting.to_owned()).await else { return Ok(()) };
         let seen = engine::inspect(docker, server).await.map_err(failed(waiting))?;
         if !matches!(error, Error::Engine { .. }) || seen.is_none() {
             return Err(error);
@@ -126,7 +131,7 @@ async fn joined(docker: &Docker, server: &str, waiting: &str) -> Result<(), Erro
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Engine`] and [`Error::Timeout`].
-pub async fn wake(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+pub async fn start_servers(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
     if plan.servers == 1 {
         return Ok(());
     }
@@ -146,7 +151,7 @@ pub async fn wake(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), 
     }
     let up = stopped
         .iter()
-        .map(|server| says_since(docker, server, UP, begun, move || format!("waiting for server {server}")));
+        .map(|server| wait_for_log_since(docker, server, UP, begun, move || format!("waiting for server {server}")));
     within(k3d.settings.limits.wait, &doing, try_join_all(up)).await?;
     join_all(stopped.iter().map(|server| dns::restore(docker, server, hosts.as_deref(), begun))).await;
     balancer::follow(docker, plan, &name).await
@@ -161,7 +166,7 @@ async fn join(
 ) -> Result<(), Error> {
     let doing = format!("recreating server {server} of cluster {}", plan.id);
     let unfit = || Error::Engine { doing: doing.clone(), why: format!("{other} isn't a k3d server") };
-    let body = twin(seen, server, other).ok_or_else(unfit)?;
+    let body = joining_container(seen, server, other).ok_or_else(unfit)?;
     let mut files = scripts(docker, other).await?;
     files.extend(plan.server.files.iter().map(File::from));
     files.extend(addresses::script(&addresses::of(seen), names::number(server)));
@@ -171,7 +176,7 @@ async fn join(
 }
 
 /// The container of a server like `seen` that joins `other`; `None` where that has no configuration.
-fn twin(seen: &ContainerInspectResponse, server: &str, other: &str) -> Option<ContainerCreateBody> {
+fn joining_container(seen: &ContainerInspectResponse, server: &str, other: &str) -> Option<ContainerCreateBody> {
     let mut body = copy(seen)?;
     body.hostname = Some(server.to_owned());
     let command = body.cmd.get_or_insert_default();
@@ -208,14 +213,14 @@ mod tests {
             "NetworkSettings": {"Networks": {"net": {"IPAddress": "172.18.0.3", "Aliases": ["a"]}}},
         }))
         .unwrap();
-        let twin = twin(&first, "a-server-1", "a").unwrap();
-        assert_eq!(twin.hostname.as_deref(), Some("a-server-1"));
-        assert_eq!(twin.cmd.unwrap(), ["server", "--tls-san", "b", "--node-ip=10.0.0.8"], "the address that it had");
-        assert_eq!(twin.env.unwrap(), ["K3S_TOKEN=t", "K3S_URL=https://a:6443"]);
-        assert_eq!(twin.labels.unwrap()["k3d.server.init"], "false");
-        let host = twin.host_config.unwrap();
+        let joining = joining_container(&first, "a-server-1", "a").unwrap();
+        assert_eq!(joining.hostname.as_deref(), Some("a-server-1"));
+        assert_eq!(joining.cmd.unwrap(), ["server", "--tls-san", "b", "--node-ip=10.0.0.8"], "the address that it had");
+        assert_eq!(joining.env.unwrap(), ["K3S_TOKEN=t", "K3S_URL=https://a:6443"]);
+        assert_eq!(joining.labels.unwrap()["k3d.server.init"], "false");
+        let host = joining.host_config.unwrap();
         assert_eq!((host.privileged, host.volumes_from), (Some(true), None));
-        let endpoints = twin.networking_config.unwrap().endpoints_config.unwrap();
+        let endpoints = joining.networking_config.unwrap().endpoints_config.unwrap();
         assert_eq!(endpoints["net"], EndpointSettings::default());
     }
 }

@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// How thoroughly to check that nothing is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Care {
+pub enum ConfirmPasses {
     /// One empty check is enough.
     Once,
     /// Two empty checks, a moment apart.
@@ -29,9 +29,9 @@ pub enum Care {
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn sweep(docker: &Docker, name: &str, joined: Option<&str>, care: Care) -> Result<(), Error> {
+pub async fn sweep(docker: &Docker, name: &str, joined: Option<&str>, care: ConfirmPasses) -> Result<(), Error> {
     let mut quiet = 0;
-    let wanted = if care == Care::Twice { 2 } else { 1 };
+    let wanted = if care == ConfirmPasses::Twice { 2 } else { 1 };
     loop {
         let found = pass(docker, name, joined).await?;
         quiet = if found { 0 } else { quiet + 1 };

@@ -31,7 +31,7 @@ const BACKLOG: usize = 1024;
 
 /// What runs, as last seen.
 #[derive(Debug)]
-pub struct World {
+pub struct Inventory {
     instance: String,
     seen: RwLock<Result<Containers, Error>>,
     /// Clusters that somebody asked about: their listeners hear when Docker comes or goes, even without containers.
@@ -39,7 +39,7 @@ pub struct World {
     changes: broadcast::Sender<ClusterId>,
 }
 
-impl World {
+impl Inventory {
     /// An empty view.
     pub fn new(instance: &str) -> Arc<Self> {
         let unknown = Error::Unavailable {
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn an_unknown_world_is_an_error_and_everybody_hears_of_its_return() {
-        let world = World::new("me");
+        let world = Inventory::new("me");
         let mut changes = world.changes();
         assert!(matches!(world.of(&id("asked")), Err(Error::Unavailable { .. })));
         assert!(!world.replace(Err(away("still away"))), "nothing changed");
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn those_that_vanished_in_between_are_told_too() {
-        let world = World::new("me");
+        let world = Inventory::new("me");
         world.replace(Ok(Containers::new([container("one")])));
         let mut changes = world.changes();
         world.replace(Ok(Containers::new([container("two")])));
