@@ -15,12 +15,12 @@ pub mod import;
 pub mod inline;
 pub mod node_roles;
 pub mod observe;
+pub mod orphaned_nodes;
 pub mod own_entries;
 pub mod plan;
 pub mod server;
 pub mod server_keys;
 pub mod status;
-pub mod strays;
 pub mod validate;
 
 use std::sync::Arc;

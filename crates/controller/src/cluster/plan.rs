@@ -9,7 +9,7 @@ use super::control_plane;
 use super::import;
 use super::inline::Change;
 use super::observe::Observed;
-use super::strays;
+use super::orphaned_nodes;
 use crate::decision::{Decision, failing, step_message};
 use crate::nodegroup::marks;
 use crate::tasks::{TaskView, Work};
@@ -118,10 +118,10 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
 fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> Plan {
     let begun = begun(cluster);
     let servers = &world.servers;
-    if let Some(plan) = power::stop(cluster, seen, servers) {
+    if let Some(plan) = start_stop::stop(cluster, seen, servers) {
         return plan;
     }
-    if let Some(plan) = power::interrupted(cluster, seen, spec, world) {
+    if let Some(plan) = start_stop::interrupted(cluster, seen, spec, world) {
         return plan;
     }
     let was = cluster.status.as_ref().and_then(|s| s.phase);
@@ -299,7 +299,7 @@ fn around(cluster: &EKSClusterConfig, seen: &Observed, phase: Phase, certifying:
         Next::WriteAccess
     } else if certifying != Next::Nothing {
         certifying
-    } else if let Some(strays) = strays::of(seen) {
+    } else if let Some(strays) = orphaned_nodes::of(seen) {
         Next::DeleteNodeObjects(strays)
     } else if let Some(plan) = seen.running().filter(|_| seen.configured.is_none() && phase == Phase::Active) {
         Next::Configure(plan.clone(), None)
@@ -361,7 +361,7 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
 }
 
 mod configure;
-mod power;
+mod start_stop;
 #[cfg(test)]
 mod tests;
 mod upgrade;

@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::verdict::{Kind, Verdict};
+use super::health::{Kind, MemberHealth};
 use crate::cluster::validate;
 use crate::context::Context;
 use crate::error::Error;
@@ -25,12 +25,12 @@ const LABEL: &str = "k3eks.io/access-entry";
 const AT_ONCE: usize = 4;
 
 impl Kind for AccessEntry {
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         if ctx.settings.identity.is_none()
             || cluster.spec.imported
             || ctx.providers.of(cluster).is_none_or(|p| !p.has_api_server())
         {
-            return Ok(Verdict::Record);
+            return Ok(MemberHealth::Record);
         }
         let id = validate::id(cluster);
         let child = ctx.children.view(&id);
@@ -42,7 +42,7 @@ impl Kind for AccessEntry {
         };
         let known = ctx.members.of::<Self>(&id).iter().map(|entry| entry_id(&entry.spec.principal_arn)).collect();
         grant(&client, self, &known).await.map_err(failed)?;
-        Ok(if is_scoped(self) { Verdict::Followed } else { Verdict::Working })
+        Ok(if is_scoped(self) { MemberHealth::Followed } else { MemberHealth::Working })
     }
 }
 

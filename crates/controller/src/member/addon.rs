@@ -9,7 +9,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::verdict::{Kind, Verdict};
+use super::health::{Kind, MemberHealth};
 use crate::children::Child;
 use crate::cluster::validate;
 use crate::context::Context;
@@ -23,13 +23,13 @@ const NAMESPACE: &str = "kube-system";
 const ANSWER: Duration = Duration::from_secs(5);
 
 impl Kind for Addon {
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         let spec = &self.spec;
         let running = cluster.status.as_ref().and_then(|s| s.version.as_deref());
         let kubernetes = running.unwrap_or_else(|| validate::wanted_version(cluster, &ctx.settings.default_version));
         let offer = match addon_catalogue::resolve(&spec.addon_name, None, kubernetes) {
             Ok((offer, _)) => offer,
-            Err(why) => return Ok(Verdict::Refused(format!("{why}; delete the addon"))),
+            Err(why) => return Ok(MemberHealth::Refused(format!("{why}; delete the addon"))),
         };
         // One that is for another version of Kubernetes may have fitted before the cluster was upgraded.
         if let Some(version) = spec.addon_version.as_ref().filter(|v| !offer.versions.iter().any(|o| o.version == **v))
@@ -40,16 +40,16 @@ impl Kind for Addon {
                 offer.name,
                 known.join(", ")
             );
-            return Ok(Verdict::Refused(text));
+            return Ok(MemberHealth::Refused(text));
         }
         let configuration = match spec.configuration_values.as_deref().map(|text| offer.configuration(text)).transpose()
         {
             Ok(value) => value.unwrap_or_default(),
-            Err(why) => return Ok(Verdict::Refused(format!("{why}; correct spec.configurationValues"))),
+            Err(why) => return Ok(MemberHealth::Refused(format!("{why}; correct spec.configurationValues"))),
         };
         let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
         if !has_api_server {
-            return Ok(Verdict::Record);
+            return Ok(MemberHealth::Record);
         }
         let Some(stand_in) = &offer.stands_in else { return Ok(recorded(&offer.name)) };
         let id = validate::id(cluster);
@@ -77,8 +77,8 @@ fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateP
 }
 
 /// Nothing is installed for the addon.
-fn recorded(name: &str) -> Verdict {
-    Verdict::Recorded(MemberIssue {
+fn recorded(name: &str) -> MemberHealth {
+    MemberHealth::Recorded(MemberIssue {
         code: "K8sResourceNotFound".into(),
         message: format!("recorded only: nothing is installed in the cluster for {name}; install it there yourself"),
         resource_ids: Vec::new(),
@@ -86,7 +86,7 @@ fn recorded(name: &str) -> Verdict {
 }
 
 /// EKS would have no node for the addon, though here the control plane may run it.
-fn homeless(name: &str, serves: bool) -> Verdict {
+fn homeless(name: &str, serves: bool) -> MemberHealth {
     let mut text =
         "The add-on is unhealthy because it doesn't have the desired number of replicas: the cluster has no \
                     node that is ready"
@@ -96,7 +96,7 @@ fn homeless(name: &str, serves: bool) -> Verdict {
     } else {
         "; give a node group nodes, or wait for them"
     });
-    Verdict::Homeless(MemberIssue {
+    MemberHealth::Homeless(MemberIssue {
         code: "InsufficientNumberOfReplicas".into(),
         message: text,
         resource_ids: vec![format!("{NAMESPACE}/{name}")],
@@ -108,7 +108,7 @@ fn replicas(stand_in: &StandIn, configuration: &Value) -> Option<i32> {
     configuration[stand_in.replicas.as_ref()?].as_i64().and_then(|n| i32::try_from(n).ok())
 }
 
-async fn answer(question: impl Future<Output = Result<Verdict, kube::Error>>) -> Verdict {
+async fn answer(question: impl Future<Output = Result<MemberHealth, kube::Error>>) -> MemberHealth {
     match tokio::time::timeout(ANSWER, question).await {
         Ok(Ok(verdict)) => verdict,
         Ok(Err(error)) => unreachable(&text::sentence(&error)),
@@ -117,12 +117,12 @@ async fn answer(question: impl Future<Output = Result<Verdict, kube::Error>>) ->
 }
 
 /// The cluster can't be asked.
-pub fn unreachable(why: &str) -> Verdict {
+pub fn unreachable(why: &str) -> MemberHealth {
     impaired("ClusterUnreachable", format!("The cluster can't be reached: {why}"), Vec::new())
 }
 
-fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> Verdict {
-    Verdict::Impaired(vec![MemberIssue {
+fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> MemberHealth {
+    MemberHealth::Impaired(vec![MemberIssue {
         code: code.into(),
         message: text::fit(&message, text::MESSAGE),
         resource_ids,
@@ -130,7 +130,7 @@ fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> Verdict {
 }
 
 /// Sets the Deployment's replicas and checks whether all are available.
-async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> Result<Verdict, kube::Error> {
+async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> Result<MemberHealth, kube::Error> {
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     let Some(mut found) = api.get_opt(name).await? else {
         let text = format!("The cluster has no Deployment {NAMESPACE}/{name}; its node image doesn't include it");
@@ -144,13 +144,13 @@ async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> Resul
     Ok(availability(&found, name))
 }
 
-fn availability(found: &Deployment, name: &str) -> Verdict {
+fn availability(found: &Deployment, name: &str) -> MemberHealth {
     let wanted = found.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
     let status = found.status.clone().unwrap_or_default();
     let available = status.available_replicas.unwrap_or_default();
     let seen = status.observed_generation.unwrap_or_default() >= found.metadata.generation.unwrap_or_default();
     if available >= wanted && seen {
-        return Verdict::Working;
+        return MemberHealth::Working;
     }
     let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
     impaired(
@@ -161,11 +161,11 @@ fn availability(found: &Deployment, name: &str) -> Verdict {
 }
 
 /// Components inside k3s work on every Ready node.
-fn every_node(child: &Child) -> Verdict {
+fn every_node(child: &Child) -> MemberHealth {
     let Some(nodes) = &child.nodes else { return unreachable("its nodes haven't been listed yet") };
     let idle: Vec<String> = nodes.iter().filter(|(_, node)| !node.ready).map(|(name, _)| name.clone()).collect();
     if idle.is_empty() {
-        return Verdict::Working;
+        return MemberHealth::Working;
     }
     let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
     let text = format!("{text}: {} of {} nodes aren't Ready", idle.len(), nodes.len());
@@ -188,9 +188,9 @@ mod tests {
 
     #[test]
     fn a_deployment_works_when_all_its_replicas_are_available() {
-        assert_eq!(availability(&found(2, 2, 2), "coredns"), Verdict::Working);
+        assert_eq!(availability(&found(2, 2, 2), "coredns"), MemberHealth::Working);
         for lacking in [found(2, 1, 2), found(2, 2, 1)] {
-            let Verdict::Impaired(issues) = availability(&lacking, "coredns") else { panic!("{lacking:?}") };
+            let MemberHealth::Impaired(issues) = availability(&lacking, "coredns") else { panic!("{lacking:?}") };
             assert_eq!(issues[0].code, "InsufficientNumberOfReplicas");
         }
     }
@@ -229,15 +229,15 @@ mod tests {
             ),
             ..Child::default()
         };
-        assert_eq!(every_node(&child(true)), Verdict::Working);
-        let Verdict::Impaired(issues) = every_node(&child(false)) else { panic!() };
+        assert_eq!(every_node(&child(true)), MemberHealth::Working);
+        let MemberHealth::Impaired(issues) = every_node(&child(false)) else { panic!() };
         assert_eq!(issues[0].resource_ids, ["n"]);
-        assert!(matches!(every_node(&Child::default()), Verdict::Impaired(_)));
+        assert!(matches!(every_node(&Child::default()), MemberHealth::Impaired(_)));
     }
 
     #[test]
     fn an_addon_that_nothing_stands_in_for_is_recorded_only() {
-        let Verdict::Recorded(issue) = recorded("cert-manager") else { panic!() };
+        let MemberHealth::Recorded(issue) = recorded("cert-manager") else { panic!() };
         assert_eq!(issue.code, "K8sResourceNotFound");
         assert!(issue.message.contains("recorded only: nothing is installed"), "{issue:?}");
         let idle = addon_catalogue::all().iter().filter(|offer| offer.stands_in.is_none());

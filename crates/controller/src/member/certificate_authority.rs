@@ -6,7 +6,7 @@ use k8s_openapi::jiff::{Timestamp, ToSpan};
 use kube::ResourceExt;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
 
-use super::verdict::{Kind, Verdict};
+use super::health::{Kind, MemberHealth};
 use crate::cluster::authority::{FINGERPRINT, MOST, apply};
 use crate::context::Context;
 use crate::error::Error;
@@ -19,10 +19,10 @@ const VALIDITY: i64 = 3650;
 impl Kind for CertificateAuthority {
     const WAKES_CLUSTER: bool = true;
 
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         if !self.is_of(cluster) {
             let message = "certificateAuthorityId isn't the cluster's; remove the field: the operator sets it";
-            return Ok(Verdict::Refused(message.into()));
+            return Ok(MemberHealth::Refused(message.into()));
         }
         if let Some(refused) = keyed(self, ctx).await? {
             return Ok(refused);
@@ -34,11 +34,11 @@ impl Kind for CertificateAuthority {
             let message = format!(
                 "its key and certificate are in Secret {secret}, but cluster {cluster} {why}: no server can trust it; delete this resource"
             );
-            return Ok(Verdict::Refused(message));
+            return Ok(MemberHealth::Refused(message));
         }
         let status = cluster.status.as_ref().and_then(|status| status.certificate_authority.as_ref());
         if status.is_some_and(|status| status.trusted.contains(&self.name_any())) {
-            return Ok(Verdict::Working);
+            return Ok(MemberHealth::Working);
         }
         let full = status.is_some_and(|status| status.trusted.len() >= MOST);
         let message = if full {
@@ -49,7 +49,7 @@ impl Kind for CertificateAuthority {
         } else {
             format!("waiting for cluster {} to trust it", cluster.name_any())
         };
-        Ok(Verdict::Impaired(vec![MemberIssue {
+        Ok(MemberHealth::Impaired(vec![MemberIssue {
             code: "ClusterUnreachable".into(),
             message,
             ..MemberIssue::default()
@@ -58,7 +58,7 @@ impl Kind for CertificateAuthority {
 }
 
 /// Ensures that the authority has a key; else says why not.
-async fn keyed(authority: &CertificateAuthority, ctx: &Context) -> Result<Option<Verdict>, Error> {
+async fn keyed(authority: &CertificateAuthority, ctx: &Context) -> Result<Option<MemberHealth>, Error> {
     let (namespace, secret) = (authority.namespace().unwrap_or_default(), authority.secret_name());
     let known = ctx.owned.secret_annotations(&namespace, &secret);
     let has_key = known.is_some_and(|known| known.contains_key(FINGERPRINT));
@@ -73,7 +73,7 @@ async fn keyed(authority: &CertificateAuthority, ctx: &Context) -> Result<Option
         authority.status.as_ref().is_none_or(|s| matches!(s.phase, MemberPhase::Creating | MemberPhase::Failed));
     if !never {
         let why = format!("Secret {secret} is gone, and the key with it; delete this resource and make a new one");
-        return Ok(Some(Verdict::Refused(why)));
+        return Ok(Some(MemberHealth::Refused(why)));
     }
     let made = issue(&authority.eks_name()).map_err(|source| Error::Certificate {
         what: format!("CertificateAuthority {}", authority.name_any()),
@@ -85,7 +85,7 @@ async fn keyed(authority: &CertificateAuthority, ctx: &Context) -> Result<Option
         apply::publish(authority, ctx).await?;
     }
     let why = || format!("Secret {secret} is there and isn't this resource's; delete or rename that one");
-    Ok((!ours).then(|| Verdict::Refused(why())))
+    Ok((!ours).then(|| MemberHealth::Refused(why())))
 }
 
 /// A new certificate authority.

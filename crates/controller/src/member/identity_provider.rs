@@ -1,6 +1,6 @@
 //! State of an identity provider config: the API server's own configuration, which the cluster's reconcile writes.
 
-use super::verdict::{Kind, Verdict};
+use super::health::{Kind, MemberHealth};
 use crate::cluster::{observe, server};
 use crate::context::Context;
 use crate::error::Error;
@@ -9,23 +9,23 @@ use crd::{EKSClusterConfig, IdentityProviderConfig, MemberIssue};
 impl Kind for IdentityProviderConfig {
     const WAKES_CLUSTER: bool = true;
 
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         let seen = observe::observe(cluster, ctx);
-        let Ok(plan) = &seen.plan else { return Ok(Verdict::Record) };
+        let Ok(plan) = &seen.plan else { return Ok(MemberHealth::Record) };
         if ctx.settings.identity.is_none() || !seen.has_api_server {
-            return Ok(Verdict::Record);
+            return Ok(MemberHealth::Record);
         }
         if !server::is_structured(&plan.version) {
-            return Ok(Verdict::Refused(format!(
+            return Ok(MemberHealth::Refused(format!(
                 "the API server of Kubernetes {} can't take identity providers while it runs; upgrade the cluster to 1.30 or later",
                 plan.version
             )));
         }
         if seen.configured == Some(true) {
-            return Ok(Verdict::Working);
+            return Ok(MemberHealth::Working);
         }
         let message = "The API server doesn't know the identity provider yet".to_owned();
         let code = "ClusterUnreachable".to_owned();
-        Ok(Verdict::Impaired(vec![MemberIssue { code, message, ..MemberIssue::default() }]))
+        Ok(MemberHealth::Impaired(vec![MemberIssue { code, message, ..MemberIssue::default() }]))
     }
 }

@@ -4,10 +4,10 @@
 mod access_entry;
 mod addon;
 mod certificate_authority;
+mod health;
 mod identity_provider;
 pub mod plan;
 mod registry;
-mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +34,9 @@ use crd::{
 };
 use provider::ClusterId;
 
+pub use health::Kind;
+use health::MemberHealth;
 pub use registry::Members;
-pub use verdict::Kind;
-use verdict::Verdict;
 
 /// Runs the controllers of all these kinds until the process is told to stop.
 pub async fn all(ctx: &Arc<Context>, authorities: Source<CertificateAuthority>) {
@@ -92,9 +92,9 @@ async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
     let id = cluster_of(member);
     let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
     if let Some(cluster) = &cluster {
-        tie(member, cluster, ctx).await?;
+        set_owner(member, cluster, ctx).await?;
     }
-    let decision = match plan::grown(member, cluster.as_deref()) {
+    let decision = match plan::require_active_cluster(member, cluster.as_deref()) {
         Ok(cluster) => plan::plan(member, member.verdict(cluster, ctx).await?, &Time(Timestamp::now())),
         Err(waiting) => waiting,
     };
@@ -110,7 +110,7 @@ async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
 }
 
 /// Makes the cluster its owner, so that it goes with the cluster.
-async fn tie<K: Kind>(member: &K, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+async fn set_owner<K: Kind>(member: &K, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
     let Some(owner) = cluster.owner_ref(&()) else { return Ok(()) };
     let tied = is_owned_by(member, Some(&owner.uid));
     // What a cluster of the same name left behind goes with that one.
@@ -137,7 +137,7 @@ fn on_error<K: Kind>(member: Arc<K>, error: &Error, ctx: Arc<Context>) -> Action
 }
 
 /// The cluster's API server doesn't answer.
-fn unreachable(child: &Child) -> Verdict {
+fn unreachable(child: &Child) -> MemberHealth {
     let why = if child.problem.is_empty() { "it hasn't been asked yet" } else { child.problem.as_str() };
     addon::unreachable(why)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::verdict::Verdict;
+use super::health::MemberHealth;
 use crd::conditions::{Health, READY, Reason, conditions};
 use crd::{EKSClusterConfig, Member, MemberIssue, MemberPhase, MemberStatus, Phase};
 
@@ -31,7 +31,7 @@ pub struct Decision {
 }
 
 /// The member's cluster once it was Active; else the outcome to report.
-pub fn grown<'a>(
+pub fn require_active_cluster<'a>(
     member: &impl Member,
     cluster: Option<&'a EKSClusterConfig>,
 ) -> Result<&'a EKSClusterConfig, Decision> {
@@ -57,17 +57,17 @@ pub fn grown<'a>(
 }
 
 /// State of `member` after a check.
-pub fn plan(member: &impl Member, verdict: Verdict, now: &Time) -> Decision {
+pub fn plan(member: &impl Member, verdict: MemberHealth, now: &Time) -> Decision {
     let old = member.member_status().map(|s| s.phase).unwrap_or_default();
     let (phase, health, issues, again) = match verdict {
-        Verdict::Record => (MemberPhase::Active, Health::Ready, Vec::new(), ROUTINE),
-        Verdict::Recorded(issue) => {
+        MemberHealth::Record => (MemberPhase::Active, Health::Ready, Vec::new(), ROUTINE),
+        MemberHealth::Recorded(issue) => {
             let health = Health::Noted(Reason::RecordedOnly, issue.message.clone());
             (MemberPhase::Active, health, vec![issue], ROUTINE)
         }
-        Verdict::Working => (MemberPhase::Active, Health::Ready, Vec::new(), OFTEN),
-        Verdict::Followed => (MemberPhase::Active, Health::Ready, Vec::new(), SOON),
-        Verdict::Impaired(issues) => {
+        MemberHealth::Working => (MemberPhase::Active, Health::Ready, Vec::new(), OFTEN),
+        MemberHealth::Followed => (MemberPhase::Active, Health::Ready, Vec::new(), SOON),
+        MemberHealth::Impaired(issues) => {
             let why = issues.first().map(|issue| issue.message.clone()).unwrap_or_default();
             let made = member.meta().creation_timestamp.as_ref().unwrap_or(now);
             let new = old == MemberPhase::Creating && now.0.as_second() - made.0.as_second() < PATIENCE;
@@ -77,11 +77,11 @@ pub fn plan(member: &impl Member, verdict: Verdict, now: &Time) -> Decision {
                 (MemberPhase::Degraded, Health::Failing(Reason::Degraded, why), issues, SOON)
             }
         }
-        Verdict::Homeless(issue) => {
+        MemberHealth::Homeless(issue) => {
             let why = issue.message.clone();
             (MemberPhase::Degraded, Health::Failing(Reason::Degraded, why), vec![issue], SOON)
         }
-        Verdict::Refused(why) => {
+        MemberHealth::Refused(why) => {
             let begun = !matches!(old, MemberPhase::Creating | MemberPhase::Failed);
             let phase = if begun { MemberPhase::Degraded } else { MemberPhase::Failed };
             let issue =
@@ -136,8 +136,8 @@ mod tests {
         addon
     }
 
-    fn impaired() -> Verdict {
-        Verdict::Impaired(vec![MemberIssue { code: "K8sResourceNotFound".into(), ..MemberIssue::default() }])
+    fn impaired() -> MemberHealth {
+        MemberHealth::Impaired(vec![MemberIssue { code: "K8sResourceNotFound".into(), ..MemberIssue::default() }])
     }
 
     #[test]
@@ -148,22 +148,22 @@ mod tests {
         let old = planned(MemberPhase::Creating, PATIENCE);
         assert_eq!((old.phase, old.issues.len()), (MemberPhase::Degraded, 1));
         assert_eq!(planned(MemberPhase::Active, 1).phase, MemberPhase::Degraded);
-        assert_eq!(plan(&addon(MemberPhase::Degraded), Verdict::Working, &at(1)).phase, MemberPhase::Active);
+        assert_eq!(plan(&addon(MemberPhase::Degraded), MemberHealth::Working, &at(1)).phase, MemberPhase::Active);
     }
 
     #[test]
     fn what_has_no_place_is_degraded_at_once_and_works_when_there_is_one() {
         let issue = MemberIssue { code: "InsufficientNumberOfReplicas".into(), ..MemberIssue::default() };
-        let new = plan(&addon(MemberPhase::Creating), Verdict::Homeless(issue), &at(0));
+        let new = plan(&addon(MemberPhase::Creating), MemberHealth::Homeless(issue), &at(0));
         assert_eq!((new.phase, new.issues[0].code.as_str()), (MemberPhase::Degraded, "InsufficientNumberOfReplicas"));
-        assert_eq!(plan(&addon(MemberPhase::Degraded), Verdict::Working, &at(1)).phase, MemberPhase::Active);
+        assert_eq!(plan(&addon(MemberPhase::Degraded), MemberHealth::Working, &at(1)).phase, MemberPhase::Active);
     }
 
     #[test]
     fn what_is_recorded_only_is_active_and_says_so_once() {
         let issue = MemberIssue { code: "K8sResourceNotFound".into(), message: "m".into(), ..MemberIssue::default() };
         let member = addon(MemberPhase::Creating);
-        let decision = plan(&member, Verdict::Recorded(issue.clone()), &at(0));
+        let decision = plan(&member, MemberHealth::Recorded(issue.clone()), &at(0));
         assert_eq!((decision.phase, &decision.issues), (MemberPhase::Active, &vec![issue]));
         let new = status(&member, &decision, &at(0));
         let ready = new.conditions.iter().find(|c| c.type_ == READY).unwrap();
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_stalled_and_failed_if_it_never_was() {
-        let planned = |phase| plan(&addon(phase), Verdict::Refused("no".into()), &at(0));
+        let planned = |phase| plan(&addon(phase), MemberHealth::Refused("no".into()), &at(0));
         assert_eq!(planned(MemberPhase::Creating).phase, MemberPhase::Failed);
         assert_eq!(planned(MemberPhase::Active).phase, MemberPhase::Degraded);
         assert!(matches!(planned(MemberPhase::Active).health, Health::Stalled(Reason::InvalidSpec, _)));

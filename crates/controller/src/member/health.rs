@@ -12,7 +12,7 @@ use crd::{Capability, EKSClusterConfig, FargateProfile, Member, MemberIssue, Pod
 
 /// What a look at a cluster says of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum MemberHealth {
     /// Nothing stands behind it: it is in force once its cluster is there.
     Record,
     /// The same, where people expect something to stand behind it; says so.
@@ -39,36 +39,40 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
         &self,
         _cluster: &EKSClusterConfig,
         _ctx: &Context,
-    ) -> impl Future<Output = Result<Verdict, Error>> + Send {
-        async { Ok(Verdict::Record) }
+    ) -> impl Future<Output = Result<MemberHealth, Error>> + Send {
+        async { Ok(MemberHealth::Record) }
     }
 }
 
 impl Kind for FargateProfile {
     /// Says where pods of a Fargate profile run.
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<Verdict, Error> {
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         let runs = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
-        Ok(if runs { no_fargate() } else { Verdict::Record })
+        Ok(if runs { no_fargate() } else { MemberHealth::Record })
     }
 }
 
-fn no_fargate() -> Verdict {
+fn no_fargate() -> MemberHealth {
     let text = "recorded only: there is no Fargate here; the pods that the profile selects run on the cluster's nodes";
-    Verdict::Recorded(MemberIssue { code: "InternalFailure".into(), message: text.into(), resource_ids: Vec::new() })
+    MemberHealth::Recorded(MemberIssue {
+        code: "InternalFailure".into(),
+        message: text.into(),
+        resource_ids: Vec::new(),
+    })
 }
 
 impl Kind for PodIdentityAssociation {
     /// Refuses roles of other accounts, and says so.
-    async fn verdict(&self, cluster: &EKSClusterConfig, _: &Context) -> Result<Verdict, Error> {
+    async fn verdict(&self, cluster: &EKSClusterConfig, _: &Context) -> Result<MemberHealth, Error> {
         Ok(of_own_account(&self.spec.role_arn, &Identity::of(cluster).account))
     }
 }
 
-fn of_own_account(role: &str, account: &str) -> Verdict {
+fn of_own_account(role: &str, account: &str) -> MemberHealth {
     if role_account(role) == Some(account) {
-        return Verdict::Record;
+        return MemberHealth::Record;
     }
-    Verdict::Refused(format!(
+    MemberHealth::Refused(format!(
         "roleArn {role} isn't a role of the cluster's account {account}, so pods don't get it; set spec.roleArn to a role of that account and spec.targetRoleArn to the other account's"
     ))
 }
@@ -81,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_fargate_profile_says_that_it_is_recorded_only_in_a_code_of_eks() {
-        let Verdict::Recorded(issue) = no_fargate() else { panic!() };
+        let MemberHealth::Recorded(issue) = no_fargate() else { panic!() };
         // FargateProfileIssueCode.
         let codes = ["PodExecutionRoleAlreadyInUse", "AccessDenied", "ClusterUnreachable", "InternalFailure"];
         assert!(codes.contains(&issue.code.as_str()) && issue.message.starts_with("recorded only"), "{issue:?}");
@@ -90,9 +94,9 @@ mod tests {
     #[test]
     fn an_association_s_role_is_of_the_cluster_s_own_account() {
         let of = |role: &str| of_own_account(role, "000000000000");
-        assert_eq!(of("arn:aws:iam::000000000000:role/app"), Verdict::Record);
+        assert_eq!(of("arn:aws:iam::000000000000:role/app"), MemberHealth::Record);
         for other in ["arn:aws:iam::111122223333:role/app", "app", "arn:aws:iam::000000000000:user/ann"] {
-            assert!(matches!(of(other), Verdict::Refused(why) if why.contains("targetRoleArn")), "{other}");
+            assert!(matches!(of(other), MemberHealth::Refused(why) if why.contains("targetRoleArn")), "{other}");
         }
     }
 }
