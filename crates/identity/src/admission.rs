@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use serde_json::{Value, json};
 
-use super::{Desk, pods};
+use super::{IdentityState, pods};
 use crd::EKSClusterConfig;
 use crd::identity_service::{ADDRESS, POD_ADDRESS, POD_IDENTITY_AUDIENCE, nth_address};
 use crd::names::{Identity, is_object_name};
@@ -38,7 +38,12 @@ struct Gift {
 }
 
 /// Answers the admission of a pod.
-pub async fn admit(desk: &Desk, namespace: &str, name: &str, request: &AdmissionRequest<Pod>) -> AdmissionResponse {
+pub async fn admit(
+    desk: &IdentityState,
+    namespace: &str,
+    name: &str,
+    request: &AdmissionRequest<Pod>,
+) -> AdmissionResponse {
     let response = AdmissionResponse::from(request);
     let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return response };
     let Some(pod) = &request.object else { return response };

@@ -10,7 +10,7 @@ use kube::{Api, Client, ResourceExt};
 use parking_lot::Mutex;
 
 use super::clients::{Clients, late};
-use super::token::Refusal;
+use super::token::AuthError;
 use crd::EKSClusterConfig;
 use eks::store::Store;
 use limits::bounded;
@@ -43,7 +43,11 @@ impl Children {
     ///
     /// # Errors
     /// Where the cluster can't be asked.
-    pub async fn aws_auth(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Option<Arc<ConfigMap>>, Refusal> {
+    pub async fn aws_auth(
+        &self,
+        store: &Store,
+        cluster: &EKSClusterConfig,
+    ) -> Result<Option<Arc<ConfigMap>>, AuthError> {
         let uid = cluster.uid().unwrap_or_default();
         let known = self.aws_auth.lock().get(&uid).cloned();
         if let Some((_, found)) = known.filter(|(asked, _)| asked.elapsed() < FRESH) {
@@ -67,7 +71,7 @@ impl Children {
         cluster: &EKSClusterConfig,
         namespace: &str,
         name: &str,
-    ) -> Result<Option<ServiceAccount>, Refusal> {
+    ) -> Result<Option<ServiceAccount>, AuthError> {
         let account = |client| async move { Api::<ServiceAccount>::namespaced(client, namespace).get_opt(name).await };
         self.ask(store, cluster, account).await
     }
@@ -79,7 +83,7 @@ impl Children {
         store: &Store,
         cluster: &EKSClusterConfig,
         question: impl Fn(Client) -> Answer,
-    ) -> Result<T, Refusal>
+    ) -> Result<T, AuthError>
     where
         Answer: Future<Output = Result<T, kube::Error>>,
     {
@@ -95,10 +99,10 @@ impl Children {
             Err(error) if shut_out(&error) => within(question(self.client(store, cluster).await?)).await?,
             answer => answer,
         };
-        answer.map_err(|e| Refusal::new(format!("the cluster's API server didn't answer: {}", text::sentence(&e))))
+        answer.map_err(|e| AuthError::new(format!("the cluster's API server didn't answer: {}", text::sentence(&e))))
     }
 
-    async fn client(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Client, Refusal> {
+    async fn client(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Client, AuthError> {
         self.clients.of(store, cluster, |config| config.connect_timeout = Some(CONNECT)).await
     }
 }
@@ -108,7 +112,9 @@ fn shut_out(error: &kube::Error) -> bool {
     !matches!(error, kube::Error::Api(status) if status.code != 401)
 }
 
-async fn within<T>(question: impl Future<Output = Result<T, kube::Error>>) -> Result<Result<T, kube::Error>, Refusal> {
+async fn within<T>(
+    question: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<Result<T, kube::Error>, AuthError> {
     let answer = tokio::time::timeout(ANSWER, question).await;
     answer.map_err(|_| late())
 }

@@ -6,7 +6,7 @@ use kube::config::KubeConfigOptions;
 use kube::{Client, Config, ResourceExt};
 use parking_lot::Mutex;
 
-use super::token::Refusal;
+use super::token::AuthError;
 use crd::{EKSClusterConfig, keys, kubeconfig};
 use eks::store::Store;
 use limits::bounded::{self, Limits};
@@ -34,7 +34,7 @@ impl Clients {
         store: &Store,
         cluster: &EKSClusterConfig,
         own: impl FnOnce(&mut Config),
-    ) -> Result<Client, Refusal> {
+    ) -> Result<Client, AuthError> {
         let endpoint = cluster.status.as_ref().and_then(|status| status.endpoint.clone()).unwrap_or_default();
         let uid = cluster.uid().unwrap_or_default();
         let known = self.known.lock().get(&uid).cloned();
@@ -66,20 +66,20 @@ impl Clients {
 }
 
 /// Why a cluster's API server can't be asked.
-pub(super) fn away(why: &str) -> Refusal {
-    Refusal::new(format!("the cluster's API server can't be asked: {why}"))
+pub(super) fn away(why: &str) -> AuthError {
+    AuthError::new(format!("the cluster's API server can't be asked: {why}"))
 }
 
 /// The API server didn't answer.
-pub(super) fn late() -> Refusal {
-    Refusal::new("the cluster's API server takes too long to answer")
+pub(super) fn late() -> AuthError {
+    AuthError::new("the cluster's API server takes too long to answer")
 }
 
 /// How the cluster's API server is reached, by the kubeconfig of its administrator. `internal`: from inside the management cluster.
 ///
 /// # Errors
 /// It has no kubeconfig, or one that can't be used.
-async fn config(internal: bool, store: &Store, cluster: &EKSClusterConfig) -> Result<Config, Refusal> {
+async fn config(internal: bool, store: &Store, cluster: &EKSClusterConfig) -> Result<Config, AuthError> {
     let secret = cluster.status.as_ref().and_then(|status| status.kubeconfig_secret.as_deref());
     let secret = secret.ok_or_else(|| away("it isn't up yet"))?;
     let key = if internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };

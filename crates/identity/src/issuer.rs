@@ -7,8 +7,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Desk;
-use super::token::Refusal;
+use super::IdentityState;
+use super::token::AuthError;
 use crd::EKSClusterConfig;
 use crd::names::claim;
 
@@ -66,7 +66,7 @@ pub fn discovery(issuer: &str) -> Value {
 }
 
 /// The cluster whose issuer this is; the one with the best claim where several have it.
-pub fn cluster(desk: &Desk, issuer: impl Fn(&str) -> bool) -> Option<Arc<EKSClusterConfig>> {
+pub fn cluster(desk: &IdentityState, issuer: impl Fn(&str) -> bool) -> Option<Arc<EKSClusterConfig>> {
     let known = |cluster: &Arc<EKSClusterConfig>| {
         let status = cluster.status.as_ref();
         status.is_some_and(|s| s.service_account_keys.is_some() && s.oidc_issuer.as_deref().is_some_and(&issuer))
@@ -78,10 +78,10 @@ pub fn cluster(desk: &Desk, issuer: impl Fn(&str) -> bool) -> Option<Arc<EKSClus
 ///
 /// # Errors
 /// Why the token is invalid.
-pub fn check(desk: &Desk, token: &str, audience: &str) -> Result<(Arc<EKSClusterConfig>, Claims), Refusal> {
-    let issuer = unchecked_issuer(token).ok_or_else(|| Refusal::new("the token isn't a JWT with an issuer"))?;
+pub fn check(desk: &IdentityState, token: &str, audience: &str) -> Result<(Arc<EKSClusterConfig>, Claims), AuthError> {
+    let issuer = unchecked_issuer(token).ok_or_else(|| AuthError::new("the token isn't a JWT with an issuer"))?;
     let cluster = cluster(desk, |known| known == issuer)
-        .ok_or_else(|| Refusal::new(format!("no cluster here has the issuer {issuer}")))?;
+        .ok_or_else(|| AuthError::new(format!("no cluster here has the issuer {issuer}")))?;
     let keys = cluster.status.as_ref().and_then(|s| s.service_account_keys.as_deref()).unwrap_or_default();
     let claims = verify(token, keys, &issuer, audience)?;
     Ok((cluster, claims))
@@ -103,16 +103,17 @@ fn unchecked_issuer(token: &str) -> Option<String> {
     jsonwebtoken::decode::<Iss>(token, &DecodingKey::from_secret(&[]), &validation).ok().map(|data| data.claims.iss)
 }
 
-fn verify(token: &str, keys: &str, issuer: &str, audience: &str) -> Result<Claims, Refusal> {
-    let header = jsonwebtoken::decode_header(token).map_err(|e| Refusal::new(format!("the token isn't a JWT: {e}")))?;
-    let set: JwkSet = serde_json::from_str(keys).map_err(|_| Refusal::new("the cluster's keys can't be read"))?;
+fn verify(token: &str, keys: &str, issuer: &str, audience: &str) -> Result<Claims, AuthError> {
+    let header =
+        jsonwebtoken::decode_header(token).map_err(|e| AuthError::new(format!("the token isn't a JWT: {e}")))?;
+    let set: JwkSet = serde_json::from_str(keys).map_err(|_| AuthError::new("the cluster's keys can't be read"))?;
     let jwk = match &header.kid {
         Some(kid) => set.find(kid),
         None => set.keys.first(),
     };
-    let jwk = jwk.ok_or_else(|| Refusal::new("the token is signed with a key that the cluster doesn't have"))?;
-    let algorithm = algorithm(jwk).ok_or_else(|| Refusal::new("the cluster's key is of an unknown kind"))?;
-    let key = DecodingKey::from_jwk(jwk).map_err(|_| Refusal::new("the cluster's key can't be read"))?;
+    let jwk = jwk.ok_or_else(|| AuthError::new("the token is signed with a key that the cluster doesn't have"))?;
+    let algorithm = algorithm(jwk).ok_or_else(|| AuthError::new("the cluster's key is of an unknown kind"))?;
+    let key = DecodingKey::from_jwk(jwk).map_err(|_| AuthError::new("the cluster's key can't be read"))?;
     // The key says how it signs, not the token.
     let mut validation = Validation::new(algorithm);
     validation.set_issuer(&[issuer]);
@@ -122,7 +123,7 @@ fn verify(token: &str, keys: &str, issuer: &str, audience: &str) -> Result<Claim
     validation.leeway = LEEWAY;
     jsonwebtoken::decode::<Claims>(token, &key, &validation).map(|data| data.claims).map_err(|e| {
         use jsonwebtoken::errors::ErrorKind;
-        Refusal::new(match e.kind() {
+        AuthError::new(match e.kind() {
             ErrorKind::ExpiredSignature => "the token has expired".to_owned(),
             ErrorKind::InvalidAudience => format!("the token isn't for {audience}"),
             ErrorKind::InvalidSignature => "the token's signature is wrong".to_owned(),

@@ -33,7 +33,7 @@ use eks::operations::Api;
 use eks::sigv4::{KeyStore, Mode};
 
 /// What the whole service shares.
-pub struct Desk {
+pub struct IdentityState {
     /// The resources.
     pub api: Arc<Api>,
     /// Whether roles and keys have to be known.

@@ -7,16 +7,16 @@ use std::time::SystemTime;
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewStatus, UserInfo};
 use kube::Resource;
 
-use super::Desk;
+use super::IdentityState;
 use super::aws_auth::{self, User};
 use super::principal::{INSTANCE, Principal};
-use super::token::{self, Refusal};
+use super::token::{self, AuthError};
 use crd::cluster_settings::AuthenticationMode;
 use crd::names::Identity;
 use crd::{AccessEntry, EKSClusterConfig, own_entries};
 
 /// Answers a TokenReview of the cluster resource.
-pub async fn review(desk: &Desk, namespace: &str, name: &str, mut review: TokenReview) -> TokenReview {
+pub async fn review(desk: &IdentityState, namespace: &str, name: &str, mut review: TokenReview) -> TokenReview {
     let token = review.spec.token.take().unwrap_or_default();
     let resource = format!("{namespace}/{name}");
     let status = match user(desk, namespace, name, &token).await {
@@ -39,11 +39,11 @@ pub async fn review(desk: &Desk, namespace: &str, name: &str, mut review: TokenR
     TokenReview { status: Some(status), ..review }
 }
 
-async fn user(desk: &Desk, namespace: &str, name: &str, token: &str) -> Result<UserInfo, Refusal> {
+async fn user(desk: &IdentityState, namespace: &str, name: &str, token: &str) -> Result<UserInfo, AuthError> {
     let cluster = desk.api.store.get::<EKSClusterConfig>(namespace, name);
-    let cluster = cluster.ok_or_else(|| Refusal::new("there is no such cluster"))?;
+    let cluster = cluster.ok_or_else(|| AuthError::new("there is no such cluster"))?;
     if cluster.meta().deletion_timestamp.is_some() {
-        return Err(Refusal::new("the cluster is being deleted"));
+        return Err(AuthError::new("the cluster is being deleted"));
     }
     let identity = Identity::of(&cluster);
     let who = who(desk, &identity.name, token).await?;
@@ -55,16 +55,16 @@ async fn user(desk: &Desk, namespace: &str, name: &str, token: &str) -> Result<U
 }
 
 /// The user, unless an instance of EC2 is meant.
-fn no_instance(user: User, who: &Principal) -> Result<User, Refusal> {
+fn no_instance(user: User, who: &Principal) -> Result<User, AuthError> {
     if user.name.contains(INSTANCE) {
         let why = format!("{} is a node role, and nodes sign in with certificates of their own", who.identity);
-        return Err(Refusal::new(why));
+        return Err(AuthError::new(why));
     }
     Ok(user)
 }
 
 /// Whose token it is: by the keys that are known here, else by the STS that is asked instead.
-async fn who(desk: &Desk, cluster: &str, token: &str) -> Result<Principal, Refusal> {
+async fn who(desk: &IdentityState, cluster: &str, token: &str) -> Result<Principal, AuthError> {
     let (keys, now) = (desk.keys.as_ref(), SystemTime::now());
     if let Some(remote) = &desk.remote
         && let Some(query) = token::of_a_stranger(token, keys, &desk.sts_hosts, now)?
@@ -75,7 +75,7 @@ async fn who(desk: &Desk, cluster: &str, token: &str) -> Result<Principal, Refus
 }
 
 /// Who the principal is by an access entry, where the cluster knows such.
-fn by_entry(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Option<User> {
+fn by_entry(desk: &IdentityState, cluster: &EKSClusterConfig, who: &Principal) -> Option<User> {
     if cluster.spec.authentication_mode() == AuthenticationMode::ConfigMap {
         return None;
     }
@@ -93,17 +93,17 @@ fn entry<'a>(entries: &'a [Arc<AccessEntry>], who: &Principal) -> Option<&'a Acc
 }
 
 /// Who the principal is without an access entry: the cluster's creator, or whom `aws-auth` takes it for.
-async fn beside(desk: &Desk, cluster: &EKSClusterConfig, who: &Principal) -> Result<User, Refusal> {
+async fn beside(desk: &IdentityState, cluster: &EKSClusterConfig, who: &Principal) -> Result<User, AuthError> {
     if is_creator(cluster, who) {
         return Ok(User { name: "kubernetes-admin".into(), groups: vec!["system:masters".into()] });
     }
-    let nobody = || Refusal::new(format!("{} has no access entry in this cluster", who.identity));
+    let nobody = || AuthError::new(format!("{} has no access entry in this cluster", who.identity));
     if cluster.spec.authentication_mode() == AuthenticationMode::Api {
         return Err(nobody());
     }
     let map = desk.children.aws_auth(&desk.api.store, cluster).await?;
     let mapped = map.and_then(|map| aws_auth::user(&map, who));
-    mapped.ok_or_else(|| Refusal::new(format!("{} is neither in aws-auth nor in an access entry", who.identity)))
+    mapped.ok_or_else(|| AuthError::new(format!("{} is neither in aws-auth nor in an access entry", who.identity)))
 }
 
 /// Whether the principal made the cluster and is its administrator for that. Where there are access entries, the creator has one,

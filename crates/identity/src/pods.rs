@@ -7,13 +7,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Desk;
+use super::IdentityState;
 use super::issuer::{self, Claims};
 use super::principal::Principal;
-use super::roles::Asker;
+use super::roles::Requester;
 use super::sessions::{Credentials, Origin};
 use super::sts::{self, time};
-use super::token::Refusal;
+use super::token::AuthError;
 use crd::identity_service::POD_IDENTITY_AUDIENCE;
 use crd::names::Identity;
 use crd::{EKSClusterConfig, Member, PodIdentityAssociation};
@@ -38,16 +38,16 @@ pub struct Granted {
 ///
 /// # Errors
 /// Why there are none.
-pub fn grant(desk: &Desk, token: &str, cluster: Option<&str>) -> Result<Granted, Refusal> {
+pub fn grant(desk: &IdentityState, token: &str, cluster: Option<&str>) -> Result<Granted, AuthError> {
     let (found, claims) = issuer::check(desk, token, POD_IDENTITY_AUDIENCE)?;
     let identity = Identity::of(&found);
     if cluster.is_some_and(|name| name != identity.name) {
-        return Err(Refusal::new("the token is of another cluster"));
+        return Err(AuthError::new("the token is of another cluster"));
     }
     let (namespace, account) =
-        claims.service_account().ok_or_else(|| Refusal::new("the token isn't one of a service account"))?;
+        claims.service_account().ok_or_else(|| AuthError::new("the token isn't one of a service account"))?;
     let association = association(desk, &found, namespace, account)
-        .ok_or_else(|| Refusal::new(format!("no pod identity association of {namespace}/{account}")))?;
+        .ok_or_else(|| AuthError::new(format!("no pod identity association of {namespace}/{account}")))?;
     let pod = claims.kubernetes.pod.clone().unwrap_or_default();
     let mut tags = BTreeMap::new();
     if association.spec.disable_session_tags != Some(true) {
@@ -71,7 +71,7 @@ pub fn grant(desk: &Desk, token: &str, cluster: Option<&str>) -> Result<Granted,
 
 /// The association of a service account.
 pub fn association(
-    desk: &Desk,
+    desk: &IdentityState,
     cluster: &EKSClusterConfig,
     namespace: &str,
     account: &str,
@@ -84,16 +84,16 @@ pub fn association(
 
 /// The association's role, which is one of the cluster's own account, and then the target role with it, if there is one.
 fn assume(
-    desk: &Desk,
+    desk: &IdentityState,
     association: &PodIdentityAssociation,
     account: &str,
     name: &str,
     tags: &BTreeMap<String, String>,
     source: &[(&str, String)],
-) -> Result<(Principal, Credentials), Refusal> {
+) -> Result<(Principal, Credentials), AuthError> {
     let role = role(&association.spec.role_arn)?;
     if !is_of(&association.spec.role_arn, account) {
-        return Err(Refusal::new(format!(
+        return Err(AuthError::new(format!(
             "the association's role {role} isn't of the cluster's account {account}; only its target role may be another account's"
         )));
     }
@@ -104,26 +104,29 @@ fn assume(
     let mut actions = vec!["sts:AssumeRole"];
     actions.extend((!tags.is_empty()).then_some("sts:TagSession"));
     for action in &actions {
-        if sts::trusting(desk, (&role, account), &[Asker::Service(SERVICE)], action, &keys).is_none() {
-            return Err(Refusal::new(format!("role {role} doesn't trust {SERVICE} with {action}")));
+        if sts::trusting(desk, (&role, account), &[Requester::Service(SERVICE)], action, &keys).is_none() {
+            return Err(AuthError::new(format!("role {role} doesn't trust {SERVICE} with {action}")));
         }
     }
-    let failed = |error: sts::Error| Refusal::new(error.message);
+    let failed = |error: sts::Error| AuthError::new(error.message);
     let Some(target) = &association.spec.target_role_arn else {
         return sts::open(desk, &role, name, LIFE, tags.clone(), Origin::default()).map_err(failed);
     };
     let target = self::role(target)?;
     if !sts::within_reach(desk, &target, &role.account) {
-        return Err(Refusal::new(format!("role {target} of another account has no trust policy, so it trusts nobody")));
+        return Err(AuthError::new(format!(
+            "role {target} of another account has no trust policy, so it trusts nobody"
+        )));
     }
     let (by, root) = (role.to_string(), format!("arn:aws:iam::{}:root", role.account));
     // It is the first role that asks for the second one.
     keys.retain(|(key, _)| !key.starts_with("aws:Source"));
     keys.extend([("aws:PrincipalArn", by.as_str()), ("aws:PrincipalAccount", role.account.as_str())]);
     for action in actions {
-        if sts::trusting(desk, (&target, &role.account), &[Asker::Aws(&by), Asker::Aws(&root)], action, &keys).is_none()
+        if sts::trusting(desk, (&target, &role.account), &[Requester::Aws(&by), Requester::Aws(&root)], action, &keys)
+            .is_none()
         {
-            return Err(Refusal::new(format!("role {target} doesn't trust role {role} with {action}")));
+            return Err(AuthError::new(format!("role {target} doesn't trust role {role} with {action}")));
         }
     }
     // A session that was begun by another one lasts an hour at most.
@@ -131,9 +134,9 @@ fn assume(
     sts::open(desk, &target, name, Duration::from_secs(3600), tags.clone(), origin).map_err(failed)
 }
 
-fn role(arn: &str) -> Result<Arn, Refusal> {
+fn role(arn: &str) -> Result<Arn, AuthError> {
     let parsed = arn.parse::<Arn>().ok().filter(Arn::is_role);
-    parsed.ok_or_else(|| Refusal::new(format!("the association's role {arn} isn't the ARN of a role")))
+    parsed.ok_or_else(|| AuthError::new(format!("the association's role {arn} isn't the ARN of a role")))
 }
 
 impl Granted {

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
 use super::principal::Principal;
-use super::token::Refusal;
+use super::token::AuthError;
 
 /// The longest answer that is read.
 const LARGEST: usize = 256 * 1024;
@@ -56,13 +56,13 @@ impl Remote {
     ///
     /// # Errors
     /// Where it isn't answered, or with a refusal.
-    pub async fn caller_identity(&self, query: &str, cluster: &str) -> Result<Principal, Refusal> {
-        let away = |why: String| Refusal::new(format!("STS at {} can't be asked: {why}", self.url));
+    pub async fn caller_identity(&self, query: &str, cluster: &str) -> Result<Principal, AuthError> {
+        let away = |why: String| AuthError::new(format!("STS at {} can't be asked: {why}", self.url));
         let request =
             Request::get(format!("{}/?{query}", self.url)).header("x-k8s-aws-id", cluster).body(Body::empty());
         let (status, _, body) = self.ask(request.map_err(|e| away(e.to_string()))?).await.map_err(&away)?;
         if !status.is_success() {
-            return Err(Refusal::new(format!("STS at {} refused the token with {status}", self.url)));
+            return Err(AuthError::new(format!("STS at {} refused the token with {status}", self.url)));
         }
         principal(&String::from_utf8_lossy(&body)).ok_or_else(|| away("its answer can't be read".into()))
     }

@@ -92,7 +92,7 @@ pub enum TrustError {
 
 /// Who asks for a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asker<'a> {
+pub enum Requester<'a> {
     /// A user or another role.
     Aws(&'a str),
     /// Somebody whom an OIDC provider knows, by the provider's ARN.
@@ -139,7 +139,7 @@ impl Role {
 
     /// Whether the role may be had by any of `askers`, who are the same one seen differently, by this action, with these
     /// condition keys. A statement that can't be evaluated refuses.
-    pub fn trusts(&self, askers: &[Asker<'_>], action: &str, keys: &[(&str, &str)]) -> bool {
+    pub fn trusts(&self, askers: &[Requester<'_>], action: &str, keys: &[(&str, &str)]) -> bool {
         let Some(policies) = &self.trust else { return true };
         let mut context = Context::new();
         for (key, value) in keys {
@@ -151,9 +151,9 @@ impl Role {
             .iter()
             .map(|asker| {
                 let principal = match *asker {
-                    Asker::Aws(arn) => Principal::Aws(PrincipalId::String(arn.to_owned())),
-                    Asker::Federated(arn) => Principal::Federated(PrincipalId::String(arn.to_owned())),
-                    Asker::Service(name) => Principal::Service(PrincipalId::String(name.to_owned())),
+                    Requester::Aws(arn) => Principal::Aws(PrincipalId::String(arn.to_owned())),
+                    Requester::Federated(arn) => Principal::Federated(PrincipalId::String(arn.to_owned())),
+                    Requester::Service(name) => Principal::Service(PrincipalId::String(name.to_owned())),
                 };
                 let resource = IamArn::parse("arn:aws:iam::000000000000:role/any").ok()?;
                 let request = IAMRequest::new_with_context(principal, action, resource, context.clone());

@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tower::ServiceExt;
 
-use super::token::Refusal;
-use super::{Desk, admission, issuer, login, pods, sts};
+use super::token::AuthError;
+use super::{IdentityState, admission, issuer, login, pods, sts};
 use crd::EKSClusterConfig;
 use eks::body::{Bodies, Held};
 use eks::error::ApiError;
@@ -29,9 +29,9 @@ const LARGEST_REVIEW: usize = 64 * 1024;
 const LARGEST_POD: usize = 1024 * 1024;
 
 /// The EKS API with STS and the issuers' documents beside it.
-pub fn beside(desk: &Arc<Desk>, eks: Router) -> Router {
+pub fn beside(desk: &Arc<IdentityState>, eks: Router) -> Router {
     let both = Both { desk: desk.clone(), eks: eks.clone() };
-    let root = Router::new().route("/", any(either)).with_state(both);
+    let root = Router::new().route("/", any(dispatch_sts_or_eks)).with_state(both);
     let agent = Router::new()
         .route("/clusters/{name}/assume-role-for-pod-identity", post(assume_for_pod))
         .with_state(desk.clone());
@@ -39,7 +39,7 @@ pub fn beside(desk: &Arc<Desk>, eks: Router) -> Router {
 }
 
 /// Routes for API servers of child clusters.
-pub fn webhooks(desk: &Arc<Desk>) -> Router {
+pub fn webhooks(desk: &Arc<IdentityState>) -> Router {
     Router::new()
         .route("/clusters/{namespace}/{name}/review", post(review))
         .route("/clusters/{namespace}/{name}/admit", post(admit))
@@ -48,7 +48,7 @@ pub fn webhooks(desk: &Arc<Desk>) -> Router {
 }
 
 /// Routes for pods of child clusters.
-pub fn pods(desk: &Arc<Desk>) -> Router {
+pub fn pods(desk: &Arc<IdentityState>) -> Router {
     Router::new()
         .route("/", any(token_service))
         .route("/v1/credentials", get(credentials))
@@ -56,7 +56,7 @@ pub fn pods(desk: &Arc<Desk>) -> Router {
         .merge(issuers(desk))
 }
 
-fn issuers(desk: &Arc<Desk>) -> Router {
+fn issuers(desk: &Arc<IdentityState>) -> Router {
     Router::new()
         .route("/id/{id}/.well-known/openid-configuration", get(discovery))
         .route("/id/{id}/keys", get(keys))
@@ -65,12 +65,12 @@ fn issuers(desk: &Arc<Desk>) -> Router {
 
 #[derive(Clone)]
 struct Both {
-    desk: Arc<Desk>,
+    desk: Arc<IdentityState>,
     eks: Router,
 }
 
 /// STS for forms and for URLs with an action; else the EKS API, which has no operation there, in its own words.
-async fn either(State(both): State<Both>, request: Request) -> Response {
+async fn dispatch_sts_or_eks(State(both): State<Both>, request: Request) -> Response {
     let form = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let form = form.is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
     let asks = request.uri().query().is_some_and(|query| query.contains("Action="));
@@ -83,12 +83,12 @@ async fn either(State(both): State<Both>, request: Request) -> Response {
     }
 }
 
-async fn token_service(State(desk): State<Arc<Desk>>, request: Request<Body>) -> Response {
+async fn token_service(State(desk): State<Arc<IdentityState>>, request: Request<Body>) -> Response {
     sts::handle(&desk, request).await
 }
 
 async fn review(
-    State(desk): State<Arc<Desk>>,
+    State(desk): State<Arc<IdentityState>>,
     Path((namespace, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
@@ -102,7 +102,7 @@ async fn review(
 }
 
 async fn admit(
-    State(desk): State<Arc<Desk>>,
+    State(desk): State<Arc<IdentityState>>,
     Path((namespace, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
@@ -122,7 +122,7 @@ async fn admit(
 }
 
 /// Whether the request comes from the cluster's API server.
-fn asks(desk: &Desk, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
+fn asks(desk: &IdentityState, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
     let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return false };
     let known = cluster.status.as_ref().map_or(&[][..], |status| &status.webhook_tokens);
     let asks = if known.is_empty() { is_older(&cluster) } else { shows(headers, known) };
@@ -161,7 +161,7 @@ async fn read<T: DeserializeOwned>(bodies: &Bodies, limit: usize, request: Reque
     Ok((value, held))
 }
 
-async fn credentials(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
+async fn credentials(State(desk): State<Arc<IdentityState>>, headers: HeaderMap) -> Response {
     let token = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     match pods::grant(&desk, token.trim(), None) {
         Ok(granted) => Json(granted.for_sdk()).into_response(),
@@ -177,28 +177,32 @@ struct ForPod {
     token: String,
 }
 
-async fn assume_for_pod(State(desk): State<Arc<Desk>>, Path(cluster): Path<String>, request: Request) -> Response {
+async fn assume_for_pod(
+    State(desk): State<Arc<IdentityState>>,
+    Path(cluster): Path<String>,
+    request: Request,
+) -> Response {
     let asked: ForPod = match read(&desk.memory.strangers, sts::LARGEST, request).await {
         Ok((asked, _memory)) => asked,
         Err(refused) => return refused.into_response(),
     };
     match pods::grant(&desk, &asked.token, Some(&cluster)) {
         Ok(granted) => Json(granted.for_agent()).into_response(),
-        Err(Refusal(message)) => {
+        Err(AuthError(message)) => {
             let kind = [("x-amzn-errortype", "InvalidTokenException")];
             (StatusCode::BAD_REQUEST, kind, Json(json!({"message": message}))).into_response()
         }
     }
 }
 
-async fn discovery(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+async fn discovery(State(desk): State<Arc<IdentityState>>, Path(id): Path<String>) -> Response {
     match found(&desk, &id) {
         Ok((issuer, _)) => Json(issuer::discovery(&issuer)).into_response(),
         Err(missing) => missing.into_response(),
     }
 }
 
-async fn keys(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+async fn keys(State(desk): State<Arc<IdentityState>>, Path(id): Path<String>) -> Response {
     match found(&desk, &id) {
         Ok((_, keys)) => ([(header::CONTENT_TYPE, "application/json")], keys).into_response(),
         Err(missing) => missing.into_response(),
@@ -206,7 +210,7 @@ async fn keys(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response
 }
 
 /// Issuer and keys of the cluster with this issuer id.
-fn found(desk: &Desk, id: &str) -> Result<(String, String), ApiError> {
+fn found(desk: &IdentityState, id: &str) -> Result<(String, String), ApiError> {
     let suffix = format!("/id/{id}");
     let cluster = issuer::cluster(desk, |issuer| issuer.ends_with(&suffix));
     let status = cluster.and_then(|cluster| cluster.status.clone());

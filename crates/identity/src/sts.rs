@@ -16,10 +16,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::principal::{Principal, assumed};
-use super::roles::{self, Asker, LONGEST, Role};
+use super::roles::{self, LONGEST, Requester, Role};
 use super::sessions::{Credentials, Origin, Session};
 use super::token::form;
-use super::{Desk, issuer};
+use super::{IdentityState, issuer};
 pub use answer::Error;
 use crd::names::Identity;
 use eks::arn::Arn;
@@ -42,7 +42,7 @@ static SESSION_NAME: LazyLock<Regex> =
 type Form = BTreeMap<String, String>;
 
 /// Answers one request, be it a form or a presigned URL.
-pub async fn handle(desk: &Desk, request: Request<Body>) -> Response {
+pub async fn handle(desk: &IdentityState, request: Request<Body>) -> Response {
     let id = Uuid::new_v4().to_string();
     let (head, body) = request.into_parts();
     let body = match desk.memory.strangers.read(body, LARGEST).await {
@@ -83,17 +83,17 @@ pub async fn handle(desk: &Desk, request: Request<Body>) -> Response {
 }
 
 /// Checks made here even if another STS answers, since that one doesn't know the clusters' issuers.
-fn foreign(desk: &Desk, query: &str, body: &str) -> Result<(), Error> {
+fn foreign(desk: &IdentityState, query: &str, body: &str) -> Result<(), Error> {
     let input: Form = form(query).into_iter().chain(form(body)).collect();
     if input.get("Action").is_some_and(|action| action == "AssumeRoleWithWebIdentity") {
         let token = required(&input, "WebIdentityToken")?;
-        let refused = |refusal: super::token::Refusal| Error::new("InvalidIdentityToken", refusal.0);
+        let refused = |refusal: super::token::AuthError| Error::new("InvalidIdentityToken", refusal.0);
         issuer::check(desk, token, AUDIENCE).map_err(refused)?;
     }
     Ok(())
 }
 
-fn act(desk: &Desk, action: &str, input: &Form, signed: &SignedRequest<'_>) -> Result<String, Error> {
+fn act(desk: &IdentityState, action: &str, input: &Form, signed: &SignedRequest<'_>) -> Result<String, Error> {
     match action {
         "GetCallerIdentity" => caller_identity(&*caller(desk, signed)?),
         "AssumeRole" => assume_role(desk, &*caller(desk, signed)?, input),
@@ -108,7 +108,7 @@ fn act(desk: &Desk, action: &str, input: &Form, signed: &SignedRequest<'_>) -> R
 }
 
 /// The owner of the signing key. STS credentials open clusters, so signatures are checked in every mode.
-fn caller(desk: &Desk, signed: &SignedRequest<'_>) -> Result<Arc<Key>, Error> {
+fn caller(desk: &IdentityState, signed: &SignedRequest<'_>) -> Result<Arc<Key>, Error> {
     let purpose = Purpose { service: "sts", presigned: None };
     verify(signed, desk.keys.as_ref(), purpose, SystemTime::now()).map(|(key, _)| key).map_err(|error| {
         let code = match error.code() {
@@ -188,12 +188,12 @@ struct SessionTokenResult {
     credentials: Shown,
 }
 
-fn assume_role(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> {
+fn assume_role(desk: &IdentityState, key: &Key, input: &Form) -> Result<String, Error> {
     let who = Principal::of(key);
     let root = format!("arn:aws:iam::{}:root", who.account);
     let mut keys = vec![("aws:PrincipalArn", who.identity.as_str()), ("aws:PrincipalAccount", who.account.as_str())];
     keys.extend(input.get("ExternalId").map(|id| ("sts:ExternalId", id.as_str())));
-    let askers = [Asker::Aws(&who.arn), Asker::Aws(&who.identity), Asker::Aws(&root)];
+    let askers = [Requester::Aws(&who.arn), Requester::Aws(&who.identity), Requester::Aws(&root)];
     // A session that was begun by another one lasts an hour at most.
     let most = if key.role_arn().is_some() { LONGEST } else { u64::MAX };
     let origin = desk.sessions.origin(key);
@@ -201,7 +201,7 @@ fn assume_role(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> {
     answer::part("AssumeRoleResult", &begun)
 }
 
-fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
+fn web_identity(desk: &IdentityState, input: &Form) -> Result<String, Error> {
     let token = required(input, "WebIdentityToken")?;
     let invalid = |text: String| Error::new("InvalidIdentityToken", text);
     let (cluster, claims) = issuer::check(desk, token, AUDIENCE).map_err(|refusal| invalid(refusal.to_string()))?;
@@ -216,7 +216,7 @@ fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
     let (sub, aud) = (format!("{host}:sub"), format!("{host}:aud"));
     let keys = [(sub.as_str(), claims.sub.as_str()), (aud.as_str(), AUDIENCE)];
     tracing::debug!(issuer = claims.iss, subject = claims.sub, cluster = ?cluster.metadata.name, "web identity");
-    let asker = [Asker::Federated(&provider)];
+    let asker = [Requester::Federated(&provider)];
     let mut begun = begin(desk, input, &asker, action, &keys, (&account, &claims.sub, u64::MAX, Origin::default()))?;
     begun.subject_from_web_identity_token = Some(claims.sub);
     begun.audience = Some(AUDIENCE.into());
@@ -224,7 +224,7 @@ fn web_identity(desk: &Desk, input: &Form) -> Result<String, Error> {
     answer::part("AssumeRoleWithWebIdentityResult", &begun)
 }
 
-fn session_token(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> {
+fn session_token(desk: &IdentityState, key: &Key, input: &Form) -> Result<String, Error> {
     if key.is_temporary() {
         let text = "Cannot call GetSessionToken with session credentials";
         return Err(Error::forbidden("AccessDenied", text));
@@ -243,9 +243,9 @@ fn session_token(desk: &Desk, key: &Key, input: &Form) -> Result<String, Error> 
 /// Begins a session of the role that the request names, for who is called so is of that account and comes from there, and for at most so many
 /// seconds.
 fn begin(
-    desk: &Desk,
+    desk: &IdentityState,
     input: &Form,
-    askers: &[Asker<'_>],
+    askers: &[Requester<'_>],
     action: &str,
     keys: &[(&str, &str)],
     (account, name, most, origin): (&str, &str, u64, Origin),
@@ -281,9 +281,9 @@ fn denied(name: &str, action: &str, role: &Arn) -> Error {
 
 /// The role, if any of these, who are of that account, may have it.
 pub fn trusting(
-    desk: &Desk,
+    desk: &IdentityState,
     (arn, account): (&Arn, &str),
-    askers: &[Asker<'_>],
+    askers: &[Requester<'_>],
     action: &str,
     keys: &[(&str, &str)],
 ) -> Option<Arc<Role>> {
@@ -293,7 +293,7 @@ pub fn trusting(
 
 /// Whether pods of a cluster of `account` may ask for the role at all: another account's only where its trust policy says who
 /// may have it.
-pub fn within_reach(desk: &Desk, role: &Arn, account: &str) -> bool {
+pub fn within_reach(desk: &IdentityState, role: &Arn, account: &str) -> bool {
     role.account == account || desk.roles.role(&role.to_string()).is_some_and(|role| role.has_trust_policy())
 }
 
@@ -302,7 +302,7 @@ pub fn within_reach(desk: &Desk, role: &Arn, account: &str) -> bool {
 /// # Errors
 /// Only if the session can't be written.
 pub fn open(
-    desk: &Desk,
+    desk: &IdentityState,
     role: &Arn,
     name: &str,
     life: Duration,

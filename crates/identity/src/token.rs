@@ -27,9 +27,9 @@ const LIFE: Duration = Duration::from_secs(15 * 60);
 /// Why a token is refused, in words that its sender may see.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Refusal(pub String);
+pub struct AuthError(pub String);
 
-impl Refusal {
+impl AuthError {
     /// A refusal in these words.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -66,16 +66,16 @@ pub fn check(
     keys: &dyn KeyStore,
     own: &[String],
     now: SystemTime,
-) -> Result<Principal, Refusal> {
+) -> Result<Principal, AuthError> {
     let (uri, host) = inspect(token, own)?;
     let query = uri.query().unwrap_or_default();
     let mut headers = HeaderMap::new();
-    let unfit = |_| Refusal::new("the token's host or the cluster's name can't be a header");
+    let unfit = |_| AuthError::new("the token's host or the cluster's name can't be a header");
     headers.insert("host", HeaderValue::from_str(&host).map_err(unfit)?);
     headers.insert(CLUSTER, HeaderValue::from_str(cluster).map_err(unfit)?);
     let request = SignedRequest { method: "GET", path: uri.path(), query, headers: &headers, body: b"" };
     let purpose = Purpose { service: "sts", presigned: Some(LIFE) };
-    let (key, _) = verify(&request, keys, purpose, now).map_err(|error| Refusal::new(error.message()))?;
+    let (key, _) = verify(&request, keys, purpose, now).map_err(|error| AuthError::new(error.message()))?;
     Ok(Principal::of(&key))
 }
 
@@ -88,7 +88,7 @@ pub fn of_a_stranger(
     keys: &dyn KeyStore,
     own: &[String],
     now: SystemTime,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, AuthError> {
     let (uri, _) = inspect(token, own)?;
     let query = uri.query().unwrap_or_default();
     let parameters = form(query);
@@ -99,16 +99,16 @@ pub fn of_a_stranger(
         return Ok(None);
     }
     let date = value("X-Amz-Date").unwrap_or_default();
-    let date = basic_time(date).ok_or_else(|| Refusal::new("the token has no date"))?;
+    let date = basic_time(date).ok_or_else(|| AuthError::new("the token has no date"))?;
     let age = Timestamp::try_from(now).unwrap_or(Timestamp::MAX).duration_since(date);
     if age > SignedDuration::from_secs(LIFE.as_secs().cast_signed()) || age < SignedDuration::from_mins(-5) {
-        return Err(Refusal::new("the token has expired, or isn't valid yet"));
+        return Err(AuthError::new("the token has expired, or isn't valid yet"));
     }
     Ok(Some(query.to_owned()))
 }
 
 /// Checks all of a token but its signature and its time; the URL and its host.
-fn inspect(token: &str, own: &[String]) -> Result<(Uri, String), Refusal> {
+fn inspect(token: &str, own: &[String]) -> Result<(Uri, String), AuthError> {
     let uri = decode(token)?;
     let host = uri.authority().map(|a| a.as_str().to_owned()).unwrap_or_default();
     check_address(&uri, &host, own)?;
@@ -116,37 +116,37 @@ fn inspect(token: &str, own: &[String]) -> Result<(Uri, String), Refusal> {
     Ok((uri, host))
 }
 
-fn decode(token: &str) -> Result<Uri, Refusal> {
+fn decode(token: &str) -> Result<Uri, AuthError> {
     if token.len() > LONGEST {
-        return Err(Refusal::new("the token is too long"));
+        return Err(AuthError::new("the token is too long"));
     }
     let rest =
-        token.strip_prefix(PREFIX).ok_or_else(|| Refusal::new(format!("the token doesn't begin with {PREFIX}")))?;
+        token.strip_prefix(PREFIX).ok_or_else(|| AuthError::new(format!("the token doesn't begin with {PREFIX}")))?;
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let url = GeneralPurpose::new(&URL_SAFE, config).decode(rest);
-    let url = url.map_err(|_| Refusal::new("the token isn't base64"))?;
-    let url = String::from_utf8(url).map_err(|_| Refusal::new("the token holds no text"))?;
+    let url = url.map_err(|_| AuthError::new("the token isn't base64"))?;
+    let url = String::from_utf8(url).map_err(|_| AuthError::new("the token holds no text"))?;
     if url.contains('#') {
-        return Err(Refusal::new("the token's URL has a fragment"));
+        return Err(AuthError::new("the token's URL has a fragment"));
     }
-    url.parse().map_err(|_| Refusal::new("the token holds no URL"))
+    url.parse().map_err(|_| AuthError::new("the token holds no URL"))
 }
 
-fn check_address(uri: &Uri, host: &str, own: &[String]) -> Result<(), Refusal> {
+fn check_address(uri: &Uri, host: &str, own: &[String]) -> Result<(), AuthError> {
     // Clients read what stands before an @ differently.
     if host.contains('@') {
-        return Err(Refusal::new("the token's URL names a user"));
+        return Err(AuthError::new("the token's URL names a user"));
     }
     let ours = own.iter().any(|o| o == host) || is_loopback(uri.host().unwrap_or_default());
     let secure = uri.scheme_str() == Some("https");
     if !(secure || ours && uri.scheme_str() == Some("http")) {
-        return Err(Refusal::new("the token's URL isn't HTTPS"));
+        return Err(AuthError::new("the token's URL isn't HTTPS"));
     }
     if !ours && !HOSTS.is_match(host) {
-        return Err(Refusal::new(format!("the token is signed for {host}, which isn't STS")));
+        return Err(AuthError::new(format!("the token is signed for {host}, which isn't STS")));
     }
     if uri.path() != "/" {
-        return Err(Refusal::new("the token's URL has a path"));
+        return Err(AuthError::new("the token's URL has a path"));
     }
     Ok(())
 }
@@ -156,35 +156,35 @@ fn is_loopback(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
-fn check_query(query: &str) -> Result<(), Refusal> {
+fn check_query(query: &str) -> Result<(), AuthError> {
     let mut seen = BTreeSet::new();
     let mut signed = String::new();
     for (name, value) in form(query) {
         let name = name.to_ascii_lowercase();
         if !PARAMETERS.contains(&name.as_str()) {
-            return Err(Refusal::new(format!("the token's URL has a parameter {name}, which isn't expected")));
+            return Err(AuthError::new(format!("the token's URL has a parameter {name}, which isn't expected")));
         }
         match name.as_str() {
             "action" if value != "GetCallerIdentity" => {
-                return Err(Refusal::new("the token's URL has another action than GetCallerIdentity"));
+                return Err(AuthError::new("the token's URL has another action than GetCallerIdentity"));
             }
             "x-amz-expires" if seconds(&value).is_none_or(|n| n > LIFE.as_secs()) => {
-                return Err(Refusal::new("the token's URL is valid for longer than 15 minutes"));
+                return Err(AuthError::new("the token's URL is valid for longer than 15 minutes"));
             }
             "x-amz-signedheaders" => signed = value,
             _ => {}
         }
         if !seen.insert(name.clone()) {
-            return Err(Refusal::new(format!("the token's URL has the parameter {name} twice")));
+            return Err(AuthError::new(format!("the token's URL has the parameter {name} twice")));
         }
     }
     if !seen.contains("action") {
-        return Err(Refusal::new("the token's URL has no action"));
+        return Err(AuthError::new("the token's URL has no action"));
     }
     let mut headers: Vec<&str> = signed.split(';').collect();
     headers.sort_unstable();
     if headers != ["host", CLUSTER] {
-        return Err(Refusal::new(format!(
+        return Err(AuthError::new(format!(
             "the token must be signed with the headers host and {CLUSTER}, and no others"
         )));
     }

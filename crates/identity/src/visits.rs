@@ -13,7 +13,7 @@ use kube::{Client, Config};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::clients::{Clients, away, late};
-use super::token::{PREFIX, Refusal};
+use super::token::{AuthError, PREFIX};
 use crd::EKSClusterConfig;
 use eks::error::ApiError;
 use eks::store::Store;
@@ -35,7 +35,7 @@ const STREAMS: usize = 64;
 pub enum VisitError {
     /// It can't be reached, or its answer is late, broken or too long.
     #[error("{0}")]
-    Away(#[from] Refusal),
+    Away(#[from] AuthError),
     /// Too many concurrent requests.
     #[error("too many requests to clusters at once; try again")]
     Busy,

@@ -47,7 +47,7 @@ fn claims(changes: Value) -> Map<String, Value> {
     claims.as_object().unwrap().clone()
 }
 
-fn good(token: &str, keys: &str) -> Result<Claims, Refusal> {
+fn good(token: &str, keys: &str) -> Result<Claims, AuthError> {
     verify(token, keys, ISSUER, "sts.amazonaws.com")
 }
 

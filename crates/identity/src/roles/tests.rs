@@ -18,13 +18,13 @@ fn a_role_of_pods_honours_subject_and_audience() {
     let asks = |provider: &str, sub: &str, aud: &str| {
         let issuer = provider.split_once("oidc-provider/").unwrap().1;
         let (s, a) = (format!("{issuer}:sub"), format!("{issuer}:aud"));
-        role.trusts(&[Asker::Federated(provider)], "sts:AssumeRoleWithWebIdentity", &[(&s, sub), (&a, aud)])
+        role.trusts(&[Requester::Federated(provider)], "sts:AssumeRoleWithWebIdentity", &[(&s, sub), (&a, aud)])
     };
     assert!(asks(PROVIDER, "system:serviceaccount:default:app", "sts.amazonaws.com"));
     assert!(!asks(PROVIDER, "system:serviceaccount:default:other", "sts.amazonaws.com"));
     assert!(!asks(PROVIDER, "system:serviceaccount:default:app", "other"));
     assert!(!asks(&format!("{PROVIDER}CD"), "system:serviceaccount:default:app", "sts.amazonaws.com"));
-    assert!(!role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]));
+    assert!(!role.trusts(&[Requester::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]));
 }
 
 #[test]
@@ -35,18 +35,22 @@ fn wildcards_lists_accounts_and_denials() {
         {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:user/eve"}, "Action": "sts:*"}]));
     let user = |name: &str| {
         let arn = format!("arn:aws:iam::111122223333:user/{name}");
-        like.trusts(&[Asker::Aws(&arn), Asker::Aws("arn:aws:iam::111122223333:root")], "sts:AssumeRole", &[])
+        like.trusts(&[Requester::Aws(&arn), Requester::Aws("arn:aws:iam::111122223333:root")], "sts:AssumeRole", &[])
     };
     assert!(user("ann") && !user("eve"));
-    assert!(like.trusts(&[Asker::Service("pods.eks.amazonaws.com")], "sts:TagSession", &[]));
-    assert!(!like.trusts(&[Asker::Service("ec2.amazonaws.com")], "sts:AssumeRole", &[]));
+    assert!(like.trusts(&[Requester::Service("pods.eks.amazonaws.com")], "sts:TagSession", &[]));
+    assert!(!like.trusts(&[Requester::Service("ec2.amazonaws.com")], "sts:AssumeRole", &[]));
     let pattern = role(json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole",
         "Condition": {"StringLike": {"sts:ExternalId": "team-*"}}}));
     let with = |id: &str| {
-        pattern.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/a")], "sts:AssumeRole", &[("sts:ExternalId", id)])
+        pattern.trusts(
+            &[Requester::Aws("arn:aws:iam::444455556666:user/a")],
+            "sts:AssumeRole",
+            &[("sts:ExternalId", id)],
+        )
     };
     assert!(with("team-a") && !with("other"));
-    assert!(!pattern.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/a")], "sts:AssumeRole", &[]));
+    assert!(!pattern.trusts(&[Requester::Aws("arn:aws:iam::444455556666:user/a")], "sts:AssumeRole", &[]));
 }
 
 #[test]
@@ -77,14 +81,14 @@ fn what_would_be_overlooked_is_refused() {
     assert!(read(json!({"Sid": "one", "Condition": {"StringLike": {"aws:RequestTag/team": "a*"}}})).is_ok());
     let elsewhere = json!({"StringEquals": {"token.actions.githubusercontent.com:sub": "repo:a/b"}});
     assert!(read(json!({"Condition": elsewhere})).is_ok());
-    assert!(!Role::of_nobody(None).trusts(&[Asker::Aws("x")], "sts:AssumeRole", &[]));
+    assert!(!Role::of_nobody(None).trusts(&[Requester::Aws("x")], "sts:AssumeRole", &[]));
     let misspelt = read(json!({"Conditions": {"StringEquals": {"sts:ExternalId": "a"}}})).unwrap_err();
     assert!(matches!(&misspelt, TrustError::UnknownMember(name) if name == "Conditions"), "{misspelt}");
     let unknown = read(json!({"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}}));
     assert!(matches!(unknown, Err(TrustError::UnknownCondition(key)) if key == "aws:CurrentTime"));
     let eve = "arn:aws:iam::111122223333:user/eve";
     let but = read(json!({"Condition": {"ArnNotEquals": {"aws:PrincipalArn": eve}}})).unwrap();
-    let asks = |arn: &str| but.trusts(&[Asker::Aws(arn)], "sts:AssumeRole", &[("aws:PrincipalArn", arn)]);
+    let asks = |arn: &str| but.trusts(&[Requester::Aws(arn)], "sts:AssumeRole", &[("aws:PrincipalArn", arn)]);
     assert!(asks("arn:aws:iam::111122223333:user/ann") && !asks(eve));
 }
 
@@ -99,7 +103,7 @@ fn a_trust_policy_speaks_of_sts_alone() {
         assert!(matches!(read(wrong.clone()), Err(TrustError::ForeignAction(_))), "{wrong}");
     }
     for good in [json!("sts:*"), json!("STS:AssumeRole"), json!(["sts:AssumeRole", "sts:TagSession"])] {
-        assert!(read(good.clone()).unwrap().trusts(&[Asker::Aws(ANN)], "sts:AssumeRole", &[]), "{good}");
+        assert!(read(good.clone()).unwrap().trusts(&[Requester::Aws(ANN)], "sts:AssumeRole", &[]), "{good}");
     }
 }
 
@@ -109,7 +113,7 @@ fn who_is_trusted_must_be_said() {
         Role::new(Some(&json!({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole"}})), None),
         Err(TrustError::NoPrincipal)
     ));
-    assert!(Role::new(None, None).unwrap().trusts(&[Asker::Aws("x")], "sts:AssumeRole", &[]));
+    assert!(Role::new(None, None).unwrap().trusts(&[Requester::Aws("x")], "sts:AssumeRole", &[]));
 }
 
 /// The only role that is described.
@@ -130,7 +134,7 @@ fn a_role_that_nobody_described_has_no_name_of_one_that_is() {
     let roles = One(Arc::new(Role::of_nobody(None).named("arn:aws:iam::111122223333:role/app")));
     let by = |account: &str, mode: Mode, arn: &str| {
         let found = find(&roles, mode, &arn.parse().unwrap(), account);
-        found.is_some_and(|role| role.trusts(&[Asker::Aws(ANN)], "sts:AssumeRole", &[]))
+        found.is_some_and(|role| role.trusts(&[Requester::Aws(ANN)], "sts:AssumeRole", &[]))
     };
     let may = |mode: Mode, arn: &str| by("111122223333", mode, arn);
     assert!(may(Mode::Permissive, "arn:aws:iam::111122223333:role/other"));
@@ -181,7 +185,7 @@ proptest! {
             one
         }).collect();
         let Ok(role) = Role::new(Some(&json!({"Statement": written})), None) else { return Ok(()) };
-        let trusted = role.trusts(&[Asker::Aws(ANN), Asker::Aws(ROOT)], "sts:AssumeRole", &[]);
+        let trusted = role.trusts(&[Requester::Aws(ANN), Requester::Aws(ROOT)], "sts:AssumeRole", &[]);
         let meant = |wanted: &str| statements.iter().any(|(effect, principal, action, never)| {
             *effect == wanted && [ANN, ROOT, "*"].contains(principal) && !never
                 && ["sts:AssumeRole", "sts:*", "sts:Assume*"].contains(action)

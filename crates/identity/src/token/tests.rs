@@ -73,12 +73,12 @@ impl Recipe<'_> {
         url + self.behind
     }
 
-    fn check(&self) -> Result<Principal, Refusal> {
+    fn check(&self) -> Result<Principal, AuthError> {
         check_url(&self.url())
     }
 }
 
-fn check_url(url: &str) -> Result<Principal, Refusal> {
+fn check_url(url: &str) -> Result<Principal, AuthError> {
     let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(url));
     let key = Arc::new(Key::new("AKIA1", "secret", "111122223333", ANN));
     let keys: HashMap<String, Arc<Key>> = [("AKIA1".to_owned(), key)].into();

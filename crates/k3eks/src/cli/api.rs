@@ -26,10 +26,10 @@ use prometheus_client::registry::Registry;
 use telemetry::logs::{self, LogFormat};
 use tokio_util::sync::CancellationToken;
 
-use super::folder::Folder;
 use super::keys;
 use super::listen::{self, Port};
 use super::sources::{self, Source};
+use super::watched_dir::Folder;
 
 /// Memory for bodies of what isn't EKS's.
 const BODIES: usize = 256 * 1024;

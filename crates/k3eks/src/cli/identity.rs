@@ -18,14 +18,14 @@ use identity::roles::{Role, RoleStore, unique};
 use identity::secrets::{self, Secrets};
 use identity::serve;
 use identity::sessions::Sessions;
-use identity::{Desk, Memory};
+use identity::{IdentityState, Memory};
 use kube::Client;
 use limits::port::enable_tls;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::folder::{self, Contents, Folder};
 use super::listen::{self, Port};
+use super::watched_dir::{self, Contents, Folder};
 
 /// Where child clusters reach the identity service: arguments of `k3eks operator`.
 #[derive(Args)]
@@ -120,9 +120,9 @@ impl Serving {
     }
 
     /// What the whole service shares.
-    pub fn desk(&self, prepared: &Prepared, api: Arc<Api>, mode: Mode) -> anyhow::Result<Arc<Desk>> {
+    pub fn desk(&self, prepared: &Prepared, api: Arc<Api>, mode: Mode) -> anyhow::Result<Arc<IdentityState>> {
         let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(Remote::new).transpose();
-        Ok(Arc::new(Desk {
+        Ok(Arc::new(IdentityState {
             remote: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,
             api,
             mode,
@@ -136,7 +136,12 @@ impl Serving {
     }
 
     /// Serves the two ports of child clusters until `shutdown`.
-    pub async fn serve(&self, prepared: Prepared, desk: &Arc<Desk>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub async fn serve(
+        &self,
+        prepared: Prepared,
+        desk: &Arc<IdentityState>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
         // Who isn't, is refused on both ports.
         let known = |response: &Response| response.status().is_success();
         let of_webhooks = async {
@@ -197,7 +202,7 @@ fn read(path: &Path) -> anyhow::Result<Contents<Role>> {
         Ok((unique(&file.role_arn), role.named(&file.role_arn)))
     };
     // Where any role may be had, one that several files describe mustn't be.
-    folder::read(path, "role", entry, Some(&Role::of_nobody(None)))
+    watched_dir::read(path, "role", entry, Some(&Role::of_nobody(None)))
 }
 
 #[cfg(test)]
