@@ -4,7 +4,7 @@
 //! who asks, a stream of all clusters, one cluster with its Events, what a new cluster is to have, stopping and starting, and deletion with
 //! the node groups. What a cluster has inside it asks the cluster, as its user and no more than that.
 
-mod act;
+mod actions;
 mod child;
 mod page;
 mod parts;
@@ -31,9 +31,9 @@ pub fn routes(beside: Arc<Beside>, visits: Visits) -> Router {
         .route("/_k3eks/console/yaml", post(yaml::read))
         .route("/_k3eks/console/stream", get(stream::stream))
         .route("/_k3eks/console/parts/{name}", post(parts::add))
-        .route("/_k3eks/console/clusters/{namespace}/{name}", get(view::one).delete(act::delete))
+        .route("/_k3eks/console/clusters/{namespace}/{name}", get(view::one).delete(actions::delete))
         .route("/_k3eks/console/clusters/{namespace}/{name}/nodegroups/{group}/events", get(view::group_events))
-        .route("/_k3eks/console/clusters/{namespace}/{name}/state", put(act::state))
+        .route("/_k3eks/console/clusters/{namespace}/{name}/state", put(actions::state))
         .with_state(beside)
         .merge(below)
 }

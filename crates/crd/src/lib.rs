@@ -67,7 +67,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         CertificateAuthority::crd(),
         ClusterInsights::crd(),
     ];
-    all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(unseen);
+    all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(add_status_default);
     // The only kind that people wrote for another operator before.
     let cluster = all.iter_mut().find(|definition| definition.spec.names.kind == EKSClusterConfig::kind(&()));
     cluster.into_iter().flat_map(|definition| &mut definition.spec.versions).for_each(blank_spec);
@@ -98,7 +98,7 @@ fn unwrapped(version: &mut CustomResourceDefinitionVersion) {
 
 /// Says of an object whose status nobody has written yet that nobody has: kstatus, and with it Flux and Helm, would
 /// else take it for ready.
-fn unseen(version: &mut CustomResourceDefinitionVersion) {
+fn add_status_default(version: &mut CustomResourceDefinitionVersion) {
     let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
     let status = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("status"));
     let generation = |status: &JSONSchemaProps| status.properties.as_ref()?.get("observedGeneration")?.default.clone();

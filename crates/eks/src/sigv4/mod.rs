@@ -3,8 +3,8 @@
 //! [`Mode::Permissive`] takes any credentials or none, and only reads from them which account and region are meant.
 //! [`Mode::Strict`] signs each request again with the key that it claims to be signed with, and compares.
 
+mod credentials;
 mod keys;
-mod presented;
 mod verify;
 
 use std::borrow::Cow;
@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::arn::account_root;
 use super::error::ApiError;
 use crd::names::is_account;
+use credentials::Presented;
 pub use keys::{Key, KeyStore};
-use presented::Presented;
 pub use verify::{Proven, Purpose};
 
 /// Whether signatures are checked.

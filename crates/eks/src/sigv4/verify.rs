@@ -12,8 +12,8 @@ use subtle::ConstantTimeEq;
 
 use crate::error::{ApiError, ErrorCode};
 
+use super::credentials::{Presented, unsigned_query};
 use super::keys::{Key, KeyStore};
-use super::presented::{Presented, unsigned_query};
 use super::{ISO_BASIC, SignedRequest, basic_time, is_region, seconds};
 
 /// The header with the body's hash, or with a word that says why there is none.

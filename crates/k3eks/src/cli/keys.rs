@@ -8,7 +8,7 @@ use eks::sigv4::{Key, KeyStore};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::folder::{self, Contents, Folder};
+use super::watched_dir::{self, Contents, Folder};
 
 /// One file. The access key id is its name.
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ fn read(path: &Path, account: &str, region: &str) -> anyhow::Result<Contents<Key
         let principal = file.principal_arn.unwrap_or_else(|| account_root(region, account));
         Ok((id.to_owned(), Key::new(id, &file.secret_access_key, account, &principal)))
     };
-    folder::read(path, "key", entry, None)
+    watched_dir::read(path, "key", entry, None)
 }
 
 #[cfg(test)]

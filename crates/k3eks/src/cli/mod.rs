@@ -3,7 +3,6 @@
 pub mod api;
 pub mod doctor;
 mod find;
-mod folder;
 pub mod identity;
 mod keys;
 pub mod kubeconfig;
@@ -19,6 +18,7 @@ pub mod status;
 mod tests;
 pub mod verify;
 pub mod wake;
+mod watched_dir;
 
 use tokio::signal::unix::{SignalKind, signal};
 

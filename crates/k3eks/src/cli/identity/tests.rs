@@ -1,4 +1,4 @@
-use identity::roles::Asker;
+use identity::roles::Requester;
 
 use super::*;
 
@@ -10,16 +10,16 @@ fn a_folder_of_roles_is_read_and_a_wrong_one_is_named() {
     std::fs::write(folder.path().join("a"), text).unwrap();
     let roles = read(folder.path()).unwrap().entries;
     let role = &roles[&unique("arn:aws:iam::444455556666:role/a")];
-    assert!(role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]));
-    assert!(!role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/you")], "sts:AssumeRole", &[]));
+    assert!(role.trusts(&[Requester::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]));
+    assert!(!role.trusts(&[Requester::Aws("arn:aws:iam::444455556666:user/you")], "sts:AssumeRole", &[]));
     std::fs::write(folder.path().join("b"), "roleArn: x\n").unwrap();
     assert!(
-        !read(folder.path()).unwrap().entries["x"].trusts(&[Asker::Aws("me")], "sts:AssumeRole", &[]),
+        !read(folder.path()).unwrap().entries["x"].trusts(&[Requester::Aws("me")], "sts:AssumeRole", &[]),
         "by default"
     );
     std::fs::write(folder.path().join("b"), "roleArn: x\ntrust: y\n").unwrap();
     assert!(read(folder.path()).unwrap().problems.first().unwrap().contains("/b"));
-    let me = [Asker::Aws("arn:aws:iam::444455556666:user/me")];
+    let me = [Requester::Aws("arn:aws:iam::444455556666:user/me")];
     let trusted = |roles: &Contents<Role>| {
         roles.entries[&unique("arn:aws:iam::444455556666:role/a")].trusts(&me, "sts:AssumeRole", &[])
     };
@@ -52,6 +52,9 @@ async fn a_name_is_one_role_s_whatever_path_stands_before_it() {
     let roles = open(folder.path().to_owned());
     for neither in [app, other] {
         let role = roles.role(neither).unwrap();
-        assert!(!role.trusts(&[Asker::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]), "{neither}");
+        assert!(
+            !role.trusts(&[Requester::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]),
+            "{neither}"
+        );
     }
 }
