@@ -13,6 +13,8 @@ esac
 name=${K3EKS_BENCH_NAME:-k3eks-bench}
 finish() {
   [[ ${parts[*]} != *operator* ]] || for cluster in bench-bare bench-four{0..3}; do k3d cluster delete "$cluster" >/dev/null 2>&1 || true; done
+  docker rm -fv bench-raw >/dev/null 2>&1 || true
+  docker network rm bench-raw >/dev/null 2>&1 || true
   "$ROOT/hack/management.sh" down "$name"
 }
 trap finish EXIT

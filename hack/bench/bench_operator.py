@@ -10,6 +10,7 @@ import ssl
 import statistics
 import threading
 import time
+import urllib.error
 import urllib.request
 
 from measure import IMAGE, ROUNDS, Installed, apply, cluster, group, in_turn, ratio, run, spread, timed, verdict, wait
@@ -23,6 +24,29 @@ def bare(name):
     arguments = ["--disable=traefik", "--service-cidr=10.100.0.0/16", "--cluster-dns=10.100.0.10", "--tls-san=127.0.0.1", f"--tls-san=k3d-{name}-server-0"]
     run("k3d", "cluster", "create", name, "--image", IMAGE, "--no-lb", "--wait", "--timeout", "120s", "--kubeconfig-update-default=false", "--api-port", "127.0.0.1:random",
         *(part for a in arguments for part in ("--k3s-arg", f"{a}@server:*")))
+
+
+def raw(name):
+    """A server of the same image without k3d, until its API server answers."""
+    run("docker", "network", "create", name)
+    run("docker", "run", "-d", "--name", name, "--network", name, "--privileged", "--tmpfs", "/run", "--tmpfs", "/var/run", "-e", "K3S_TOKEN=bench",
+        "-p", "127.0.0.1::6443", IMAGE, "server", "--disable=traefik", "--service-cidr=10.100.0.0/16", "--cluster-dns=10.100.0.10", "--tls-san=127.0.0.1")
+    answered(name)
+
+
+def answered(name):
+    address, context = run("docker", "port", name, "6443").split()[0], ssl._create_unverified_context()
+    while True:
+        try:
+            urllib.request.urlopen(f"https://{address}/readyz", timeout=1, context=context)
+            return
+        except urllib.error.HTTPError as error:
+            # It answers that nobody is allowed to ask without a name.
+            if error.code in (401, 403):
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
 
 
 def side_by_side(work, names):
@@ -43,7 +67,13 @@ def creation():
         took = timed(lambda: bare("bench-bare"))
         run("k3d", "cluster", "delete", "bench-bare")
         return took
+    def floor():
+        took = timed(lambda: raw("bench-raw"))
+        run("docker", "rm", "-fv", "bench-raw")
+        run("docker", "network", "rm", "bench-raw")
+        return took
     ratio("apply to Active : k3d cluster create --wait", in_turn(ours, theirs), 0.75)
+    ratio("docker run until it answers : k3d cluster create --wait", in_turn(floor, theirs), None)
 
 
 def nodes():
@@ -146,7 +176,13 @@ def life():
 
     def theirs():
         return timed(lambda: (run("k3d", "cluster", "stop", "bench-bare"), run("k3d", "cluster", "start", "bench-bare", "--wait")))
+    def floor():
+        return timed(lambda: (run("docker", "stop", "-t", "30", "bench-raw"), run("docker", "start", "bench-raw"), answered("bench-raw")))
     ratio("stop and start : k3d cluster stop and start", in_turn(ours, theirs), 1.1)
+    raw("bench-raw")
+    ratio("docker stop and start : k3d cluster stop and start", in_turn(floor, theirs), None)
+    run("docker", "rm", "-fv", "bench-raw")
+    run("docker", "network", "rm", "bench-raw")
     run("k3d", "cluster", "delete", "bench-bare")
     run("kubectl", "delete", "eks/one")
 

@@ -68,10 +68,10 @@ def verdict(met):
 
 
 def ratio(what, pairs, goal):
-    """The median of the pairs' own ratios: what the machine does meanwhile is in both sides of a pair."""
+    """The median of the pairs' own ratios: what the machine does meanwhile is in both sides of a pair. Without a goal it is a bound."""
     ratios = [ours / theirs for ours, theirs in pairs]
-    print(f"{what:<56} {spread([p[0] for p in pairs]):>17} s {spread([p[1] for p in pairs]):>17} s {spread(ratios, 2):>17}"
-          f"  (goal {goal}){verdict(statistics.median(ratios) <= goal)}", flush=True)
+    judged = "  (nothing built on this image can be faster)" if goal is None else f"  (goal {goal}){verdict(statistics.median(ratios) <= goal)}"
+    print(f"{what:<56} {spread([p[0] for p in pairs]):>17} s {spread([p[1] for p in pairs]):>17} s {spread(ratios, 2):>17}{judged}", flush=True)
 
 
 class Installed:
