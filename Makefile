@@ -34,6 +34,7 @@ lint: ## Formatting, lints, dependencies, and the types of the page's scripts
 	helm lint --quiet charts/k3eks-crd charts/k3eks
 	shellcheck hack/*.sh hack/docs/*.sh hack/node-image/build.sh
 	hack/docs/check.py
+	hack/cycles.py
 	actionlint
 	hack/page-types.sh
 	hack/dependencies.sh

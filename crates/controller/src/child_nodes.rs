@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::nodegroup::marks;
@@ -25,6 +26,8 @@ pub struct ChildNode {
     pub nodegroup: Option<String>,
     /// Whether its Ready condition is True.
     pub ready: bool,
+    /// Since when its Ready condition is as it is.
+    pub since: Option<Timestamp>,
     /// Its labels and taints.
     pub marks: NodeMarks,
 }
@@ -59,9 +62,11 @@ fn size(name: &str, node: &ChildNode) -> usize {
 
 fn describe(node: &Node) -> ChildNode {
     let conditions = node.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default();
+    let condition = conditions.iter().find(|c| c.type_ == "Ready");
     ChildNode {
         nodegroup: node.labels().get(keys::NODE_NODEGROUP).cloned(),
-        ready: conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
+        ready: condition.is_some_and(|c| c.status == "True"),
+        since: condition.and_then(|c| c.last_transition_time.as_ref()).map(|time| time.0),
         marks: marks::of(node),
     }
 }

@@ -6,35 +6,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cluster::EKSClusterConfigSpec;
 use super::given::given;
 
 /// Network of a cluster's Services where the spec names none, as on EKS.
 pub const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
-
-impl EKSClusterConfigSpec {
-    /// Source of access rights, with EKS's default.
-    pub fn authentication_mode(&self) -> AuthenticationMode {
-        self.access_config.as_ref().and_then(|config| config.authentication_mode).unwrap_or_default()
-    }
-
-    /// Whether the cluster's creator is its administrator, with EKS's default.
-    pub fn creator_is_admin(&self) -> bool {
-        let config = self.access_config.as_ref();
-        config.and_then(|config| config.bootstrap_cluster_creator_admin_permissions).unwrap_or(true)
-    }
-
-    /// How many servers run the control plane.
-    pub fn servers(&self) -> usize {
-        self.control_plane.as_ref().map_or_else(one_server, |plane| plane.servers)
-    }
-
-    /// Network of the cluster's Services.
-    pub fn service_cidr(&self) -> &str {
-        let network = self.kubernetes_network_config.as_ref();
-        network.and_then(|network| network.service_ipv4_cidr.as_deref()).unwrap_or(DEFAULT_SERVICE_CIDR)
-    }
-}
 
 /// Who may sign in to the cluster, and how (EKS: `accessConfig`).
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,7 +201,7 @@ pub struct ControlPlane {
     pub schedulable: Option<bool>,
 }
 
-fn one_server() -> usize {
+pub(crate) fn one_server() -> usize {
     1
 }
 

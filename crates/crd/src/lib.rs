@@ -7,6 +7,7 @@ pub mod addon_catalogue;
 pub mod capability;
 pub mod certificate_authority;
 pub mod cluster;
+mod cluster_defaults;
 pub mod cluster_settings;
 mod cluster_status;
 pub mod conditions;

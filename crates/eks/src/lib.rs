@@ -58,6 +58,7 @@ pub mod registry;
 pub mod router;
 pub mod rules;
 pub mod service;
+pub mod settings;
 pub mod sigv4;
 pub mod site;
 pub mod store;

@@ -10,7 +10,8 @@ use ipnet::Ipv4Net;
 
 use super::archive::File;
 use super::engine::{self, failed, is_missing};
-use super::{K3d, names};
+use super::k3d::K3d;
+use super::names;
 use provider::{ClusterPlan, Error};
 
 /// Container label: the addresses of all servers of the cluster, in the order of their numbers, joined by `-`.

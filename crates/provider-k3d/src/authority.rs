@@ -13,8 +13,9 @@ use x509_parser::pem::Pem;
 use x509_parser::prelude::X509Certificate;
 
 use super::archive::File;
-use super::nodes::within;
-use super::{K3d, archive, balancer, engine, names, upgrade};
+use super::engine::within;
+use super::k3d::K3d;
+use super::{archive, balancer, engine, names, upgrade};
 use provider::{Authorities, Authority, ClusterPlan, Error, KeyPair, Progress, fingerprints, is_self_signed};
 
 /// Where k3s keeps its certificate authorities.

@@ -6,8 +6,7 @@ use bollard::Docker;
 use serde_json::Value;
 
 use super::archive::{self, File};
-use super::cluster::is_running;
-use super::engine::{self, failed};
+use super::engine::{self, failed, is_running};
 use super::{addresses, names};
 use provider::{ClusterPlan, Error};
 

@@ -5,25 +5,23 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary};
+use bollard::models::{ContainerInspectResponse, ContainerSummary};
 use futures::future::{Either, join_all, select, try_join_all};
 use tokio::time::sleep;
 
 use super::access::{self, Place};
 use super::cleanup::{ConfirmPasses, sweep};
-use super::engine::{self, failed};
+use super::engine::{self, failed, is_running, never_ran, within};
+use super::k3d::K3d;
 use super::k3d_config::document;
-use super::nodes::within;
 use super::ports::is_taken;
 use super::runner::Call;
-use super::upgrade::{self, image, recover};
-use super::{K3d, addresses, archive, balancer, dns, endpoint, images, logs, names, server_recovery};
+use super::upgrade::{self, OWED, image, recover};
+use super::{addresses, archive, balancer, dns, endpoint, images, logs, names, process, server_recovery};
 use provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile, ServerSettings};
 
 /// Ports to try per attempt.
 const PORTS: usize = 8;
-/// Marker file in the server: not empty while a restart is pending.
-pub const OWED: &str = "/etc/k3eks/restart-owed";
 /// Between two looks at a server that is starting.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -90,6 +88,7 @@ pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result
     // k3d gives up at the first container that doesn't come back, and where the servers take long. One that is left behind stopped would be
     // taken for a dead node and be replaced, and its data with it.
     start_nodes(&docker, &name, &doing).await?;
+    process::revive(k3d, &docker, plan, progress).await?;
     dns::keep(&docker, &names::servers(&name, plan.servers)).await;
     balancer::follow(&docker, plan, &name).await?;
     let Err(error) = ended else { return Ok(()) };
@@ -264,12 +263,6 @@ async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Er
     Ok(if was_up(k3d, docker, plan).await? { Left::Stopped } else { Left::Nothing })
 }
 
-/// Whether a container was made but never started, by an interrupted k3d. Such a container lacks its files.
-pub fn never_ran(seen: &ContainerInspectResponse) -> bool {
-    let state = seen.state.as_ref().and_then(|state| state.status);
-    state == Some(bollard::models::ContainerStateStatusEnum::CREATED)
-}
-
 /// Refuses to remove leftovers that were a cluster in use: one with nodes, which only an Active cluster gets.
 async fn keep_data(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, why: &str) -> Result<(), Error> {
     let doing = format!("looking for what is there of cluster {}", plan.id);
@@ -374,10 +367,4 @@ async fn used_ports(docker: &Docker) -> Result<BTreeSet<u16>, Error> {
         used.extend(label.and_then(|port| port.parse::<u16>().ok()));
     }
     Ok(used)
-}
-
-/// Whether the container runs, or Docker is about to start it again.
-pub fn is_running(server: &ContainerInspectResponse) -> bool {
-    let status = server.state.as_ref().and_then(|state| state.status);
-    matches!(status, Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::RESTARTING))
 }

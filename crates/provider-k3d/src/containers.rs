@@ -154,6 +154,14 @@ impl Containers {
     }
 }
 
+/// Those that run the control plane, in the order of their names.
+pub fn servers(all: &[Container]) -> impl Iterator<Item = &Container> {
+    let mut servers: Vec<&Container> =
+        all.iter().filter(|c| c.role == Role::Server && !names::is_aside(&c.name)).collect();
+    servers.sort_by(|one, other| one.name.cmp(&other.name));
+    servers.into_iter()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

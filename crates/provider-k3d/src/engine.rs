@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error as DockerError;
-use bollard::models::{ContainerInspectResponse, ContainerSummary, SystemInfo};
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, SystemInfo};
 use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions, StopContainerOptions};
 use jiff::Timestamp;
 use parking_lot::RwLock;
+use tokio::time::timeout;
 
 use provider::Error;
 
@@ -156,6 +157,24 @@ pub async fn remove(docker: &Docker, container: &str) -> Result<(), DockerError>
         Err(error) if !is_missing(&error) && !is_busy(&error) => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Whether the container runs, or Docker is about to start it again.
+pub fn is_running(server: &ContainerInspectResponse) -> bool {
+    let status = server.state.as_ref().and_then(|state| state.status);
+    matches!(status, Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::RESTARTING))
+}
+
+/// Whether a container was made but never started, by an interrupted k3d. Such a container lacks its files.
+pub fn never_ran(seen: &ContainerInspectResponse) -> bool {
+    let state = seen.state.as_ref().and_then(|state| state.status);
+    state == Some(ContainerStateStatusEnum::CREATED)
+}
+
+/// `work` with the time limit `limit`.
+pub async fn within<T>(limit: Duration, doing: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Error::Timeout { doing: doing.to_owned(), seconds: limit.as_secs() };
+    timeout(limit, work).await.map_err(late)?
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use futures::TryStreamExt;
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
-use super::K3d;
 use super::engine::{failed, is_missing};
+use super::k3d::K3d;
 use super::runner::Call;
 use provider::{ClusterPlan, Error};
 

@@ -4,9 +4,9 @@ use bollard::models::{ContainerInspectResponse, EndpointSettings, NetworkConnect
 use bollard::{ClientVersion, Docker};
 
 use super::access::{self, Place};
-use super::cluster::is_running;
-use super::engine::{self, failed};
-use super::{K3d, archive, names};
+use super::engine::{self, failed, is_running};
+use super::k3d::K3d;
+use super::{archive, names};
 use provider::{Access, ClusterPlan, Error};
 
 /// First version of Docker's API with a gateway priority for a container's networks.

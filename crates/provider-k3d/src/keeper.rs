@@ -14,10 +14,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::containers::Container;
+use super::containers::{Container, servers};
+use super::dns;
 use super::engine::{self, Engine};
 use super::inventory::Inventory;
-use super::{dns, servers};
 use provider::{ClusterId, ContainerState};
 
 /// A start of a server: which container, and when.

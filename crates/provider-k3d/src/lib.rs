@@ -19,6 +19,7 @@ mod engine;
 mod images;
 mod imported;
 mod inventory;
+mod k3d;
 mod k3d_config;
 mod keeper;
 mod logs;
@@ -27,92 +28,23 @@ mod node;
 mod nodes;
 mod pods;
 mod ports;
+mod process;
+
 mod runner;
 mod server_recovery;
 mod upgrade;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use tokio::sync::{OnceCell, broadcast};
-use tokio::task::JoinHandle;
+use tokio::sync::broadcast;
 
 pub use config::{Images, K3dSettings, Limits, VersionImage};
+pub use k3d::K3d;
 
-use containers::{Container, Role};
-use engine::Engine;
-use inventory::Inventory;
-use ports::Ports;
+use containers::{Container, Role, servers};
 use provider::{
     Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Error, Import,
     NodeObservation, NodegroupPlan, Progress, ServerObservation, ServerSettings,
 };
-use runner::Runner;
-
-/// Runs clusters in Docker through k3d.
-#[derive(Debug)]
-pub struct K3d {
-    settings: K3dSettings,
-    engine: Arc<Engine>,
-    world: Arc<Inventory>,
-    runner: Runner,
-    ports: Arc<Ports>,
-    /// Tag of k3d's own images, once it was asked.
-    helper_tag: OnceCell<Option<String>>,
-    /// Follows Docker's events and reacts to them.
-    followers: [JoinHandle<()>; 2],
-}
-
-impl K3d {
-    /// Begins to follow Docker. Works without Docker too: what needs it fails with [`Error::Unavailable`] until it
-    /// answers. Must be called within a tokio runtime.
-    pub fn start(settings: K3dSettings) -> Arc<Self> {
-        let engine = Arc::new(Engine::new(settings.docker_host.clone()));
-        let world = Inventory::new(&settings.instance);
-        let keeper = tokio::spawn(keeper::keep(world.clone(), engine.clone(), world.changes()));
-        let followers = [tokio::spawn(world.clone().follow(engine.clone())), keeper];
-        let runner = Runner::new(settings.binary.clone(), settings.docker_host.clone());
-        let ports = Ports::new(settings.api_ports.clone());
-        Arc::new(Self { settings, engine, world, runner, ports, helper_tag: OnceCell::new(), followers })
-    }
-
-    /// Whether Docker answers and its containers are known.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] with the reason.
-    pub fn ready(&self) -> Result<(), Error> {
-        self.world.clusters().map(drop)
-    }
-
-    fn name_of(&self, id: &ClusterId) -> String {
-        names::cluster(&self.settings.instance, id)
-    }
-
-    /// The containers that make the control plane: servers, and the balancer before several.
-    fn own_containers(&self, plan: &ClusterPlan) -> Vec<String> {
-        let name = self.name_of(&plan.id);
-        let mut all = names::servers(&name, plan.servers);
-        all.extend((plan.servers > 1).then(|| names::balancer(&name)));
-        all
-    }
-
-    /// Containers of the cluster's servers, as last seen.
-    fn servers_of(&self, id: &ClusterId) -> Result<Vec<String>, Error> {
-        Ok(servers(&self.world.of(id)?).map(|c| c.name.clone()).collect())
-    }
-
-    fn joined(&self) -> Option<&str> {
-        self.settings.network.as_deref()
-    }
-}
-
-/// Those that run the control plane, in the order of their names.
-fn servers(all: &[Container]) -> impl Iterator<Item = &Container> {
-    let mut servers: Vec<&Container> =
-        all.iter().filter(|c| c.role == Role::Server && !upgrade::is_aside(&c.name)).collect();
-    servers.sort_by(|one, other| one.name.cmp(&other.name));
-    servers.into_iter()
-}
 
 /// What is known of a node, if the container is one of a group that is asked for.
 fn node(container: &Container, asked: impl Fn(&str) -> bool) -> Option<NodeObservation> {
@@ -124,12 +56,6 @@ fn node(container: &Container, asked: impl Fn(&str) -> bool) -> Option<NodeObser
             certified_by: certified_by.clone(),
         }),
         _ => None,
-    }
-}
-
-impl Drop for K3d {
-    fn drop(&mut self) {
-        self.followers.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -156,7 +82,7 @@ impl ClusterProvider for K3d {
             servers: servers.into_iter().map(server).collect(),
             balancer: balancer.map(|c| c.state),
             address,
-            aside: all.iter().any(|c| upgrade::is_aside(&c.name)),
+            aside: all.iter().any(|c| names::is_aside(&c.name)),
             nodes: all.iter().filter_map(|c| node(c, |_| true)).collect(),
         })
     }

@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 use provider::ClusterId;
 
+/// Suffix of the old server's name during an upgrade.
+const ASIDE: &str = "-old";
 /// Container label: the operator that a container belongs to.
 pub const LABEL_INSTANCE: &str = "k3eks.io/instance";
 /// Container label: the cluster resource, as `namespace.name`.
@@ -125,6 +127,16 @@ fn slug(text: &str, room: usize) -> String {
     }
     let slug = slug.trim_end_matches('-');
     if slug.is_empty() { "x".to_owned() } else { slug.to_owned() }
+}
+
+/// Whether this container is the old server of an upgrade.
+pub fn is_aside(name: &str) -> bool {
+    name.ends_with(ASIDE)
+}
+
+/// The name of a server's container while that stands aside for another one.
+pub fn aside(server: &str) -> String {
+    format!("{server}{ASIDE}")
 }
 
 /// Six digits that nobody foresees.

@@ -6,15 +6,14 @@ use bollard::Docker;
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::CreateContainerOptions;
 use futures::future::{join_all, try_join_all};
-use tokio::time::timeout;
 
 use super::archive::{self, File};
-use super::cluster::is_running;
-use super::containers::{Container, Role};
-use super::engine::{self, failed, words};
+use super::containers::{Container, Role, servers};
+use super::engine::{self, failed, is_running, within, words};
+use super::k3d::K3d;
 use super::logs::wait_for_log;
 use super::node::{self, Machine, Pattern};
-use super::{K3d, dns, images, names, pods};
+use super::{dns, images, names, pods};
 use provider::{ClusterId, ContainerState, Error, NodegroupPlan, Progress};
 
 /// Poll interval while a container is being removed.
@@ -88,17 +87,11 @@ async fn removed(docker: &Docker, id: &str) -> Result<(), bollard::errors::Error
     Ok(())
 }
 
-/// `work` with the time limit `limit`.
-pub async fn within<T>(limit: Duration, doing: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let late = |_| Error::Timeout { doing: doing.to_owned(), seconds: limit.as_secs() };
-    timeout(limit, work).await.map_err(late)?
-}
-
 async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) -> Result<Pattern, Error> {
     let name = k3d.name_of(&plan.cluster);
     let containers = k3d.world.of(&plan.cluster)?;
     let runs = |c: &&Container| c.state == ContainerState::Running;
-    let server = super::servers(&containers).find(runs).map_or_else(|| names::server(&name), |c| c.name.clone());
+    let server = servers(&containers).find(runs).map_or_else(|| names::server(&name), |c| c.name.clone());
     let missing = || Error::Engine { doing: doing.to_owned(), why: format!("server {server} doesn't run") };
     let seen = engine::inspect(docker, &server).await.map_err(failed(doing))?;
     let seen = seen.filter(is_running).ok_or_else(missing)?;

@@ -3,8 +3,8 @@
 use bollard::Docker;
 use futures::future::try_join_all;
 
-use super::K3d;
 use super::archive::{self, File};
+use super::k3d::K3d;
 use provider::{ClusterId, ContainerState, Error};
 
 /// k3d runs every script of this kind whenever the container starts. Nodes get it from their server.

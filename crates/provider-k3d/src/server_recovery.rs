@@ -10,12 +10,12 @@ use futures::future::{join_all, try_join_all};
 use tokio::time::sleep;
 
 use super::archive::File;
-use super::cluster::{is_running, never_ran};
-use super::engine::{self, failed};
+use super::engine::{self, failed, is_running, never_ran, within};
+use super::k3d::K3d;
 use super::logs::{wait_for_log, wait_for_log_since};
-use super::nodes::{scripts, start, within};
+use super::nodes::{scripts, start};
 use super::upgrade::{UP, copy};
-use super::{K3d, addresses, archive, balancer, dns, names};
+use super::{addresses, archive, balancer, dns, names};
 use provider::{ClusterPlan, Error};
 
 /// Poll interval for a container that k3d is about to make.

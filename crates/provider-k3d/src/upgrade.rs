@@ -7,25 +7,20 @@ use bollard::Docker;
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkingConfig};
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, RenameContainerOptions};
 
-use super::cluster::{OWED, is_running};
-use super::engine::{self, failed};
+use super::engine::{self, failed, is_running, within};
+use super::k3d::K3d;
 use super::logs::{wait_for_log, wait_for_log_since};
 use super::names::{self, LABEL_IMAGE};
-use super::nodes::{scripts, within};
-use super::{K3d, addresses, archive, balancer, dns, endpoint, images};
+use super::nodes::scripts;
+use super::{addresses, archive, balancer, dns, endpoint, images};
 use provider::{ClusterPlan, Error, Progress};
 
-/// Suffix of the old server's name during an upgrade.
-const ASIDE: &str = "-old";
+/// Marker file in the server: not empty while a restart is pending.
+pub const OWED: &str = "/etc/k3eks/restart-owed";
 /// What k3s says when its API server answers, in lower case.
 pub const UP: &str = "k3s is up and running";
 /// File with a node's password, by which it proves its identity. It isn't in a volume.
 const PASSWORD: &str = "/etc/rancher/node/password";
-
-/// Whether this container is the old server of an upgrade.
-pub fn is_aside(name: &str) -> bool {
-    name.ends_with(ASIDE)
-}
 
 /// Upgrades the servers to the plan's image, one after the other.
 pub async fn upgrade(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
@@ -63,7 +58,9 @@ async fn upgrade_one(
     if outdated {
         progress.tell(2, 4, format!("stopping {which}"));
         aside(docker, server, &doing).await?;
-    } else if plan.servers > 1 && engine::inspect(docker, &old_name(server)).await.map_err(failed(&doing))?.is_none() {
+    } else if plan.servers > 1
+        && engine::inspect(docker, &names::aside(server)).await.map_err(failed(&doing))?.is_none()
+    {
         return Ok(());
     }
     let replaced = within(k3d.settings.limits.create, &doing, async {
@@ -110,7 +107,9 @@ pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> 
 /// the cluster `has` its image; else the old one.
 pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result<(), Error> {
     let doing = format!("looking for what an interrupted upgrade of {server} left");
-    let Some(old) = engine::inspect(docker, &old_name(server)).await.map_err(failed(&doing))? else { return Ok(()) };
+    let Some(old) = engine::inspect(docker, &names::aside(server)).await.map_err(failed(&doing))? else {
+        return Ok(());
+    };
     let new = engine::inspect(docker, server).await.map_err(failed(&doing))?;
     if new.as_ref().is_some_and(is_running) {
         return Ok(());
@@ -128,7 +127,9 @@ pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result
 pub async fn settle(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         let doing = format!("ending the upgrade of server {server} of cluster {}", plan.id);
-        let Some(old) = engine::inspect(docker, &old_name(&server)).await.map_err(failed(&doing))? else { continue };
+        let Some(old) = engine::inspect(docker, &names::aside(&server)).await.map_err(failed(&doing))? else {
+            continue;
+        };
         let new = engine::inspect(docker, &server).await.map_err(failed(&doing))?;
         if new.as_ref().is_some_and(|new| is_done(&old, new, Some(&plan.image))) {
             drop_aside(docker, &server, &doing).await?;
@@ -151,10 +152,6 @@ fn is_done(old: &ContainerInspectResponse, new: &ContainerInspectResponse, has: 
     has.is_some() && image(new) == has && image(old) != has
 }
 
-fn old_name(server: &str) -> String {
-    format!("{server}{ASIDE}")
-}
-
 /// The image as it was asked for.
 pub fn image(seen: &ContainerInspectResponse) -> Option<&str> {
     let config = seen.config.as_ref()?;
@@ -163,7 +160,7 @@ pub fn image(seen: &ContainerInspectResponse) -> Option<&str> {
 
 async fn aside(docker: &Docker, server: &str, doing: &str) -> Result<(), Error> {
     engine::stop(docker, server, engine::GRACE).await.map_err(failed(doing))?;
-    let options = RenameContainerOptions { name: old_name(server) };
+    let options = RenameContainerOptions { name: names::aside(server) };
     docker.rename_container(server, options).await.map_err(failed(doing))
 }
 
@@ -176,9 +173,9 @@ async fn replace(
 ) -> Result<(), Error> {
     let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a k3d server") };
     let body = successor(old, &plan.image).ok_or_else(unfit)?;
-    let mut files = scripts(docker, &old_name(server)).await?;
+    let mut files = scripts(docker, &names::aside(server)).await?;
     files.extend(plan.server.files.iter().map(archive::File::from));
-    let password = archive::read(docker, &old_name(server), PASSWORD).await?;
+    let password = archive::read(docker, &names::aside(server), PASSWORD).await?;
     files.extend(password.map(|password| archive::File::secret(PASSWORD, password)));
     files.extend(addresses::script(&addresses::of(old), names::number(server)));
     files.extend(plan.server.endpoint.has_rules().then(|| endpoint::script(&plan.server.endpoint)));
@@ -216,7 +213,7 @@ fn successor(old: &ContainerInspectResponse, image: &str) -> Option<ContainerCre
 /// The old server comes back.
 async fn back(docker: &Docker, server: &str) -> Result<(), Error> {
     let doing = format!("bringing back server {server} as it was before its upgrade");
-    let aside = old_name(server);
+    let aside = names::aside(server);
     if engine::inspect(docker, &aside).await.map_err(failed(&doing))?.is_none() {
         return Ok(());
     }
@@ -229,7 +226,7 @@ async fn back(docker: &Docker, server: &str) -> Result<(), Error> {
 }
 
 async fn drop_aside(docker: &Docker, server: &str, doing: &str) -> Result<(), Error> {
-    remove(docker, &old_name(server), doing).await
+    remove(docker, &names::aside(server), doing).await
 }
 
 /// Removes a container whose volumes another one has.
@@ -279,6 +276,6 @@ mod tests {
 
     #[test]
     fn who_stands_aside_is_known_by_the_name() {
-        assert!(is_aside(&old_name("k3d-a-server-0")) && !is_aside("k3d-a-server-0"));
+        assert!(is_aside(&names::aside("k3d-a-server-0")) && !is_aside("k3d-a-server-0"));
     }
 }

@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 
 use super::inline::Change;
-use super::plan::{Next, begun};
+use super::next::{Next, begun};
 use super::{access, argocd, authority, control_plane, import, server, server_keys, validate};
 use crate::children::WayIn;
 use crate::context::Context;

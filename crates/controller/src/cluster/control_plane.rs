@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::{Pod, Volume};
 use kube::ResourceExt;
 
 use super::inline::Change;
+use super::next::Next;
 use super::observe::Observed;
-use super::plan::Next;
 use super::validate;
 use crate::context::Context;
 use crate::error::Error;
@@ -124,6 +124,7 @@ mod tests {
         ChildNode {
             nodegroup: nodegroup.map(str::to_owned),
             ready,
+            since: None,
             marks: NodeMarks { taints, ..NodeMarks::default() },
         }
     }

@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, Client, ResourceExt};
 
+use super::next::{Next, begun};
 use super::observe::Observed;
-use super::plan::{Next, begun};
 use crate::decision::{Decision, Problem};
 use crd::conditions::{Health, Reason};
 use crd::names::is_object_name;

@@ -13,6 +13,7 @@ pub mod groups;
 pub mod hibernation;
 pub mod import;
 pub mod inline;
+mod next;
 pub mod node_roles;
 pub mod observe;
 pub mod orphaned_nodes;
@@ -35,6 +36,7 @@ use super::error::Error;
 use super::report::Seen;
 use super::update::{self, changes};
 use crd::{EKSClusterConfig, EKSClusterConfigStatus, Phase, keys};
+use next::Next;
 
 /// One reconcile of a cluster.
 pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Result<Action, Error> {
@@ -52,16 +54,16 @@ async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, 
     // Before the status says that the cluster is there, so that whoever waits for that finds them.
     let entries = if seen.twin.is_none() { own_entries::keep(cluster, ctx).await } else { Ok(()) };
     let mut decision = plan::plan(cluster, &seen);
-    let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);
+    let silent = matches!(decision.next, Next::Finish | Next::LookAgain);
     tracing::debug!(next = ?std::mem::discriminant(&decision.next), "planned");
-    let next = std::mem::replace(&mut decision.next, plan::Next::Nothing);
-    let writes_access = matches!(next, plan::Next::WriteAccess);
+    let next = std::mem::replace(&mut decision.next, Next::Nothing);
+    let writes_access = matches!(next, Next::WriteAccess);
     let applied = apply::apply(cluster, next, ctx).await;
     seen.access_written |= writes_access && applied.is_ok();
     if let Some(health) = applied.as_ref().err().and_then(Error::health) {
         decision.health = health;
         // What couldn't be begun doesn't change a cluster that answers.
-        if decision.phase == Phase::Updating && plan::begun(cluster) && seen.child.ready {
+        if decision.phase == Phase::Updating && next::begun(cluster) && seen.child.ready {
             decision.phase = Phase::Active;
         }
     }
@@ -94,7 +96,7 @@ fn note_change(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
     }
     let change =
         ctx.specs.advanced(&uid, generation, &cluster.spec).and_then(|(old, new)| changes::of_cluster(&old, &new));
-    if let Some(change) = change.filter(|_| plan::begun(cluster)) {
+    if let Some(change) = change.filter(|_| next::begun(cluster)) {
         update::record(ctx, cluster, cluster, None, change);
     }
 }
@@ -107,8 +109,8 @@ fn adopt(cluster: &EKSClusterConfig, seen: &observe::Observed, ctx: &Context) {
     }
     if cluster.metadata.deletion_timestamp.is_some()
         || world.servers.is_empty()
-        || !plan::begun(cluster)
-        || plan::rests(cluster, seen)
+        || !next::begun(cluster)
+        || next::rests(cluster, seen)
     {
         return;
     }

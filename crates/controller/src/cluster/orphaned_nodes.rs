@@ -31,6 +31,7 @@ mod tests {
         let node = |group: Option<&str>, ready| ChildNode {
             nodegroup: group.map(str::to_owned),
             ready,
+            since: None,
             marks: crd::nodegroup::NodeMarks::default(),
         };
         let mut seen = seen_cluster();

@@ -4,73 +4,18 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::authority::{self, Wanted};
+use super::authority;
 use super::control_plane;
 use super::import;
-use super::inline::Change;
+use super::next::{Next, Plan, ROUTINE, SOON, begun, held, runs};
 use super::observe::Observed;
 use super::orphaned_nodes;
 use crate::decision::{Decision, failing, step_message};
-use crate::nodegroup::marks;
 use crate::tasks::{TaskView, Work};
-use crd::cluster::PowerState;
 use crd::conditions::{Health, Reason, STALLED};
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, keys};
-use provider::{ClusterObservation, ClusterPlan, NodeObservation, Retry, Step};
-
-/// Requeue interval while waiting for something that sends no events.
-pub const SOON: Duration = Duration::from_millis(300);
-/// Periodic resync, in case an event was missed.
-pub const ROUTINE: Duration = Duration::from_secs(600);
-
-/// One action.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Next {
-    /// Put our finalizer on the resource.
-    AddFinalizer,
-    /// Take our finalizer off: nothing is left.
-    Finish,
-    /// Release an imported cluster and take our finalizer off.
-    Release(Option<ClusterPlan>),
-    /// Delete these Nodegroup resources.
-    DeleteNodegroups(Vec<String>),
-    /// Tell running work to stop.
-    Cancel,
-    /// Begin to remove the cluster.
-    StartDelete,
-    /// Begin to make the cluster.
-    StartCreate(ClusterPlan),
-    /// Begin to start what is stopped.
-    StartStart(ClusterPlan),
-    /// Begin to stop what runs.
-    StartStop,
-    /// Begin to upgrade the cluster.
-    StartUpgrade(ClusterPlan),
-    /// Reconcile inline node groups with their resources.
-    SyncNodegroups(Vec<Change>),
-    /// Write the Secrets and the Service.
-    WriteAccess,
-    /// Write the servers' files, and restart the servers if needed. With a new service account key if one was
-    /// requested.
-    Configure(ClusterPlan, Option<String>),
-    /// Change the taint that keeps pods off the servers.
-    TaintServers(Vec<marks::Change>),
-    /// Evict the pods of these servers.
-    ClearServers(Vec<String>),
-    /// Delete these Node objects, which have neither a machine nor a node group.
-    DeleteNodeObjects(Vec<String>),
-    /// Make a resource for the cluster's first certificate authority.
-    AdoptAuthority(ClusterPlan),
-    /// Begin to give the servers other certificate authorities.
-    Certify(ClusterPlan, Wanted),
-    /// Only report.
-    Nothing,
-    /// Keep the status and reconcile again in a moment: the state isn't known yet.
-    LookAgain,
-}
-
-type Plan = Decision<Next>;
+use provider::{ClusterObservation, ClusterPlan, NodeObservation, Step};
 
 /// The next action for `cluster`.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
@@ -175,10 +120,6 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
     silent(seen, begun, phase)
 }
 
-fn runs(seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> bool {
-    !world.servers.is_empty() && world.runs(if seen.has_api_server { spec.servers } else { 1 })
-}
-
 /// The server runs, but its API server doesn't answer.
 fn silent(seen: &Observed, begun: bool, phase: Phase) -> Plan {
     if let Some(Ok(target)) = seen.target.as_ref().filter(|t| t.as_ref().is_ok_and(|t| seen.on_image(t))) {
@@ -192,20 +133,6 @@ fn silent(seen: &Observed, begun: bool, phase: Phase) -> Plan {
         Health::Progressing(Reason::Creating, format!("waiting for the API server: {}", seen.child.problem))
     };
     Decision::new(Next::Nothing, if begun { Phase::Active } else { phase }, health).after(Duration::from_secs(5))
-}
-
-/// Whether the cluster was Active before.
-pub fn begun(cluster: &EKSClusterConfig) -> bool {
-    cluster.status.as_ref().is_some_and(|s| s.active_since.is_some())
-}
-
-/// Whether the cluster must not run: stopped by its spec, or hibernated.
-pub fn rests(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
-    cluster.spec.state == Some(PowerState::Stopped) || seen.sleeps
-}
-
-fn held(phase: Phase, health: Health) -> Plan {
-    Decision::new(Next::Nothing, phase, health).after(ROUTINE)
 }
 
 fn deleting(message: &str) -> Health {
@@ -277,7 +204,7 @@ fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         Some(sync) => sync,
         None => rest,
     };
-    let decision = Decision { next, ..certifying };
+    let decision = servers::mend(cluster, seen, Decision { next, ..certifying });
     match decision.next {
         Next::TaintServers(_) => decision.after(control_plane::AGAIN),
         // A disruption budget may hold a pod for as long as it likes.
@@ -361,6 +288,7 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
 }
 
 mod configure;
+mod servers;
 mod start_stop;
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
+use super::next::Next;
 use super::observe::Observed;
-use super::plan::Next;
 use super::{groups, hibernation};
 use crate::decision::Decision;
 use crate::tasks::{TaskView, Work};

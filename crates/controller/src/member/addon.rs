@@ -201,6 +201,7 @@ mod tests {
         let node = |nodegroup: Option<&str>, ready| ChildNode {
             nodegroup: nodegroup.map(str::to_owned),
             ready,
+            since: None,
             marks: crd::nodegroup::NodeMarks::default(),
         };
         let of = |node: ChildNode| Child { nodes: Some([("n".to_owned(), node)].into()), ..Child::default() };
@@ -224,8 +225,11 @@ mod tests {
     fn what_every_node_has_works_where_all_nodes_are_ready() {
         let child = |ready| Child {
             nodes: Some(
-                [("n".to_owned(), ChildNode { nodegroup: None, ready, marks: crd::nodegroup::NodeMarks::default() })]
-                    .into(),
+                [(
+                    "n".to_owned(),
+                    ChildNode { nodegroup: None, ready, since: None, marks: crd::nodegroup::NodeMarks::default() },
+                )]
+                .into(),
             ),
             ..Child::default()
         };

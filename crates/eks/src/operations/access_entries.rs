@@ -94,7 +94,7 @@ async fn create(cx: Cx, request: CreateAccessEntry) -> Result<Value, ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateAccessEntry", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = api.turn.lock().await;
+    let _turn = api.turn().await;
     let cluster = cluster(&cx, &request.cluster_name)?;
     check(rules::CREATE, &request, &*Identity::of(&cluster).account).map_err(named)?;
     if let Some(found) = store.member::<AccessEntry>(&cluster, &request.principal_arn) {

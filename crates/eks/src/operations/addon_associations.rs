@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 
-use super::pod_identity;
+use super::pod_identity_records;
 use crate::error::ApiError;
 use crate::store::Store;
 use crd::pod_identity::PodIdentityAssociationSpec;
@@ -32,7 +32,7 @@ fn of(store: &Store, addon: &Addon, cluster: &EKSClusterConfig) -> Vec<Arc<PodId
 
 /// ARNs of the addon's associations.
 pub(super) fn arns(store: &Store, addon: &Addon, cluster: &EKSClusterConfig) -> Vec<String> {
-    of(store, addon, cluster).iter().map(|association| pod_identity::arn(association, cluster)).collect()
+    of(store, addon, cluster).iter().map(|association| pod_identity_records::arn(association, cluster)).collect()
 }
 
 /// The addon that an association belongs to.
@@ -86,7 +86,7 @@ pub(super) async fn set(
             };
             store.change(association, role).await?;
         } else {
-            pod_identity::put(store, cluster, association(cluster, addon, namespace, one)).await?;
+            pod_identity_records::put(store, cluster, association(cluster, addon, namespace, one)).await?;
         }
     }
     Ok(())

@@ -161,7 +161,7 @@ async fn accept(cx: &Cx, request: &Asked) -> Result<(Arc<EKSClusterConfig>, Arc<
     let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
     let stamp = Stamp::new("CreateAddon", &cx.caller, request.client_request_token.as_deref(), request)?;
     let wanted = request.pod_identity_associations.as_deref().unwrap_or_default();
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let (asked, facts) = (request.spec(&cluster), facts(cx, &cluster));
     check(FORM, &asked, &facts).map_err(named)?;

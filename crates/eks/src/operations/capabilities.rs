@@ -164,7 +164,7 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let facts = Facts { account: Identity::of(&cluster).account };
     let spec = CapabilitySpec {

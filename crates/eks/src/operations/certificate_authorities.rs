@@ -160,7 +160,7 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
     let operation = "CreateCertificateAuthority";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     let all = store.members::<CertificateAuthority>(&cluster);
     if let Some(found) = all.iter().find(|authority| stamp.made(&***authority)) {
         let update = record(&cx, &cluster, found, &stamp).await?;
@@ -286,7 +286,7 @@ async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
     let stamp = Stamp::new("DeleteCertificateAuthority", &cx.caller, input.client_request_token.as_deref(), &input)?;
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     if let Some(update) = updates::made_by(&cx.state.store, &cluster, &Target::default(), &stamp) {
         let gone = json!({"id": id, "signingStatus": "NOT_USED", "distributionStatus": "DELETING"});
         return Ok(json!({"update": update::describe(&update), "certificateAuthority": gone}));

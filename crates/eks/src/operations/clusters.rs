@@ -62,7 +62,7 @@ async fn accept(cx: &Cx, request: &CreateCluster) -> Result<Arc<EKSClusterConfig
     let (store, settings) = (&cx.state.store, &cx.state.settings);
     let stamp = Stamp::new("CreateCluster", &cx.caller, request.client_request_token.as_deref(), request)?;
     let identity = identity(&cx.caller, &request.name);
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     if let Some(found) = store.find_cluster(&identity) {
         if !stamp.made(&*found) {
             return Err(ApiError::cluster_exists(&request.name));
@@ -169,7 +169,7 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
 /// Deletes the resource, where EKS would.
 async fn dismiss(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Value), ApiError> {
     let store = &cx.state.store;
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     let cluster = store.cluster(&cx.caller, &input.name)?;
     let facts = rules::cluster_delete::Facts {
         connected: cluster.spec.connector_config.is_some(),

@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::clusters::{ByName, answer, check_quota, deleted, make};
 use super::token::Stamp;
-use super::{Api, Cx, check_tags};
+use super::{Api, Cx};
 use crate::error::ApiError;
 use crate::registry::Registry;
-use crate::rules::values::is_role;
+use crate::rules::values::{self, is_role};
 use crate::store::identity;
 use crate::times;
 use crd::EKSClusterConfigSpec;
@@ -42,12 +42,12 @@ async fn connect(cx: Cx, request: Register) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let stamp = Stamp::new("RegisterCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let identity = identity(&cx.caller, &request.name);
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     if let Some(found) = store.find_cluster(&identity) {
         let same = stamp.made(&*found);
         return if same { Ok(answer(&cx.state, &found)) } else { Err(ApiError::cluster_exists(&request.name)) };
     }
-    check_tags(&request.tags)?;
+    values::tags(&request.tags)?;
     if !is_role(&request.connector_config.role_arn) {
         let text = format!("Invalid roleArn: {} is not the ARN of an IAM role", request.connector_config.role_arn);
         return Err(ApiError::invalid_parameter(text).cluster(&request.name));

@@ -133,7 +133,7 @@ async fn accept(cx: &Cx, request: &Create) -> Result<(Arc<EKSClusterConfig>, Arc
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name).fargate_profile(&request.fargate_profile_name);
     let stamp = Stamp::new("CreateFargateProfile", &cx.caller, request.client_request_token.as_deref(), request)?;
-    let _turn = api.turn.lock().await;
+    let _turn = api.turn().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let spec = spec(request, &cluster);
     let facts = Facts { account: Identity::of(&cluster).account, quotas: api.settings.quotas };

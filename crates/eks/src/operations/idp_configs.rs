@@ -93,7 +93,7 @@ async fn associate(cx: Cx, request: AssociateIdentityProviderConfig) -> Result<V
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "AssociateIdentityProviderConfig";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let all = store.members::<IdentityProviderConfig>(&cluster);
     if let Some(found) = all.iter().find(|found| stamp.made(&***found)) {
@@ -157,7 +157,7 @@ async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
 }
 
 async fn disassociate(cx: Cx, input: ByName) -> Result<Value, ApiError> {
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     let (cluster, config) = find(&cx, &input)?;
     let operation = "DisassociateIdentityProviderConfig";
     idle(&cx.state.store, &cluster, &Target::default(), operation)?;

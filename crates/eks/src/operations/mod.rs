@@ -29,6 +29,7 @@ mod access_policies;
 mod addon_associations;
 mod addon_versions;
 mod addons;
+mod api;
 pub mod behind;
 mod capabilities;
 mod certificate_authorities;
@@ -42,6 +43,7 @@ mod insights;
 mod nodegroup_updates;
 mod nodegroups;
 mod pod_identity;
+mod pod_identity_records;
 mod ready;
 mod settle;
 mod subscriptions;
@@ -49,88 +51,10 @@ mod tags;
 pub mod token;
 mod updates;
 
-use std::time::Duration;
+pub use super::settings::{Quotas, Settings};
+pub use api::{Api, Cx};
 
-use tokio::sync::{Mutex, MutexGuard};
-
-use super::registry::{Context, Registry};
-use super::rules::values::tags as check_tags;
-use super::store::Store;
-
-/// What a handler knows besides its input.
-pub type Cx = Context<Api>;
-
-/// What all handlers share.
-pub struct Api {
-    /// The resources.
-    pub store: Store,
-    /// What was configured.
-    pub settings: Settings,
-    /// Held while something begins that is counted, or that may be under way only once.
-    turn: Mutex<()>,
-}
-
-impl Api {
-    /// The state of the handlers.
-    pub fn new(store: Store, settings: Settings) -> Self {
-        Self { store, settings, turn: Mutex::new(()) }
-    }
-
-    /// Held while a create counts and makes objects with a quota.
-    pub async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().await
-    }
-}
-
-/// What the operations can be told from outside.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Account of requests that name none. Its clusters in `region` have resources named as themselves.
-    pub account: String,
-    /// Region of requests that name none.
-    pub region: String,
-    /// Kubernetes version of clusters that name none.
-    pub default_version: String,
-    /// Kubernetes versions that clusters can have.
-    pub versions: Vec<String>,
-    /// How much of everything there may be.
-    pub quotas: Quotas,
-    /// The longest wait for what nothing runs behind to be as it was asked for.
-    pub settle: Duration,
-}
-
-/// How much of everything there may be. The defaults are those of an AWS account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quotas {
-    /// Clusters in one region of one account.
-    pub clusters: usize,
-    /// Node groups of one cluster.
-    pub nodegroups: usize,
-    /// Nodes of one node group.
-    pub nodes: i32,
-    /// Fargate profiles of one cluster.
-    pub fargate_profiles: usize,
-    /// Selectors of one Fargate profile.
-    pub fargate_selectors: usize,
-    /// Labels of one selector of a Fargate profile.
-    pub fargate_label_pairs: usize,
-    /// Pod identity associations of one cluster.
-    pub pod_identity_associations: usize,
-}
-
-impl Default for Quotas {
-    fn default() -> Self {
-        Self {
-            clusters: 100,
-            nodegroups: 30,
-            nodes: 450,
-            fargate_profiles: 10,
-            fargate_selectors: 5,
-            fargate_label_pairs: 5,
-            pod_identity_associations: 1000,
-        }
-    }
-}
+use super::registry::Registry;
 
 /// All handlers.
 pub fn registry() -> Registry<Api> {

@@ -80,7 +80,7 @@ async fn accept(cx: &Cx, request: &CreateNodegroup) -> Result<(Arc<EKSClusterCon
             "NodeGroup already exists with name {name} and cluster name {cluster_name}"
         )))
     };
-    let _turn = api.turn.lock().await;
+    let _turn = api.turn().await;
     let cluster = store.cluster(&cx.caller, &cluster_name)?;
     let facts = facts(api, &cluster);
     check(FORM, &request.spec, &facts).map_err(named)?;

@@ -7,6 +7,7 @@ use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::pod_identity_records::{arn, put};
 use super::token::Stamp;
 use super::{Api, Cx, addon_associations, addons};
 use crate::convert::member::{created, modified};
@@ -14,7 +15,6 @@ use crate::error::ApiError;
 use crate::registry::Registry;
 use crate::rules::check;
 use crate::rules::pod_identity::{ALWAYS, CREATE, Facts};
-use crate::store::{Store, StoreError};
 use crd::names::Identity;
 use crd::pod_identity::PodIdentityAssociationSpec;
 use crd::{EKSClusterConfig, Member, PodIdentityAssociation, member};
@@ -72,11 +72,6 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
         .on("DeletePodIdentityAssociation", delete)
 }
 
-/// ARN of an association.
-pub(super) fn arn(association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> String {
-    association.arn_in(&Identity::of(cluster), "podidentityassociation", &association.eks_name())
-}
-
 fn summary(cx: &Cx, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
     let owner = addon_associations::owner(&cx.state.store, association, cluster);
     json!({
@@ -116,7 +111,7 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "CreatePodIdentityAssociation";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = api.turn.lock().await;
+    let _turn = api.turn().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let facts = facts(&cluster);
     let spec = PodIdentityAssociationSpec {
@@ -149,19 +144,6 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     association.metadata.annotations = Some(stamp.annotations());
     let made = put(store, &cluster, association).await.map_err(|error| named(error.into()))?;
     Ok(answer(&cx, &made, &cluster))
-}
-
-/// Creates an association.
-pub(super) async fn put(
-    store: &Store,
-    cluster: &EKSClusterConfig,
-    association: PodIdentityAssociation,
-) -> Result<Arc<PodIdentityAssociation>, StoreError> {
-    let (namespace, account) = (association.spec.namespace.clone(), association.spec.service_account.clone());
-    let other = member::other_name(cluster, "pod-identity", &[&namespace, &account]);
-    let same =
-        |found: &PodIdentityAssociation| found.spec.namespace == namespace && found.spec.service_account == account;
-    store.create_member(cluster, association, other, same).await
 }
 
 async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {

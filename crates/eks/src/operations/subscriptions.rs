@@ -137,7 +137,7 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     check(CREATE, &spec, &Facts)?;
     let operation = "CreateEksAnywhereSubscription";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = cx.state.turn.lock().await;
+    let _turn = cx.state.turn().await;
     if let Some(found) = of_caller(&cx).iter().find(|s| s.spec.subscription_name == request.name) {
         let text = format!("Subscription already exists with name: {}", request.name);
         return if stamp.made(&**found) {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, Cx, access_entries, addons, capabilities, check_tags, fargate_profiles, idp_configs, subscriptions};
+use super::{Api, Cx, access_entries, addons, capabilities, fargate_profiles, idp_configs, subscriptions};
 use crate::arn::{EksArn, EksResource, NamedKind};
 use crate::error::ApiError;
 use crate::registry::Registry;
+use crate::rules::values;
 use crate::store::{Kind, Store};
 use crd::names::{self, Identity};
 use crd::{
@@ -63,7 +64,7 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
 }
 
 async fn tag(cx: Cx, input: Input) -> Result<Value, ApiError> {
-    check_tags(&input.tags).map_err(|error| ApiError::bad_request(error.message()))?;
+    values::tags(&input.tags).map_err(|error| ApiError::bad_request(error.message()))?;
     let more = |tags: &mut Tags| {
         tags.extend(input.tags.clone());
         if tags.len() > LIMIT {
@@ -77,7 +78,7 @@ async fn tag(cx: Cx, input: Input) -> Result<Value, ApiError> {
 
 async fn untag(cx: Cx, input: Input) -> Result<Value, ApiError> {
     let keys = input.tag_keys.iter().map(|key| (key.clone(), String::new())).collect();
-    check_tags(&keys).map_err(|error| ApiError::bad_request(error.message()))?;
+    values::tags(&keys).map_err(|error| ApiError::bad_request(error.message()))?;
     let fewer = |tags: &mut Tags| {
         tags.retain(|key, _| !input.tag_keys.contains(key));
         Ok(())

@@ -178,7 +178,7 @@ impl<K: Kind> Request<'_, K> {
         let store = &cx.state.store;
         let cluster_name = Identity::of(self.cluster).name;
         // One at a time, so that two requests don't both find that nothing is under way.
-        let _turn = cx.state.turn.lock().await;
+        let _turn = cx.state.turn().await;
         if let Some(update) = self.repeated(store)? {
             return Ok(update);
         }

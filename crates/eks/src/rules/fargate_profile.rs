@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Verdict, invalid, roles, values};
-use crate::operations::Quotas;
+use crate::settings::Quotas;
 use crd::fargate::FargateProfileSpec;
 
 /// Longest name of a profile.

@@ -3,14 +3,15 @@
 //! Rules are asked of the spec that a request makes, so that a change is held to the same as a creation: a smaller `maxSize`
 //! is refused where `maxUnavailable` would be above it.
 
+mod facts;
 mod machines;
 
+pub use facts::Facts;
 pub use machines::{custom_takes_no_version, not_newer, template_form};
 
 use super::instances::{self, System};
 use super::{Verdict, invalid, marks, roles, values};
 use crate::error::ApiError;
-use crate::operations::Quotas;
 use crd::NodegroupSpec;
 use crd::nodegroup::{NodeRepairConfig, NodeRepairOverride};
 
@@ -18,16 +19,6 @@ use crd::nodegroup::{NodeRepairConfig, NodeRepairOverride};
 const NAME: usize = 63;
 /// Nodes that may be away during an update.
 const MAX_UNAVAILABLE: i32 = 100;
-
-/// What is known beside the request.
-pub struct Facts {
-    /// Account of the cluster.
-    pub account: String,
-    /// Kubernetes minor version of the cluster.
-    pub cluster_version: String,
-    /// How much there may be.
-    pub quotas: Quotas,
-}
 
 type Rule = fn(&NodegroupSpec, &Facts) -> Verdict;
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::error::{ApiError, ErrorCode};
 use crate::input::pairs;
 
-use super::SignedRequest;
+use super::request::SignedRequest;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";

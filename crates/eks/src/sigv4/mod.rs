@@ -5,16 +5,13 @@
 
 mod credentials;
 mod keys;
+mod request;
 mod verify;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::HeaderMap;
-use k8s_openapi::jiff::Timestamp;
-use k8s_openapi::jiff::civil::DateTime;
-use k8s_openapi::jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::arn::account_root;
@@ -22,6 +19,8 @@ use super::error::ApiError;
 use crd::names::is_account;
 use credentials::Presented;
 pub use keys::{Key, KeyStore};
+use request::is_region;
+pub use request::{SignedRequest, basic_time, seconds};
 pub use verify::{Proven, Purpose};
 
 /// Whether signatures are checked.
@@ -50,27 +49,6 @@ pub struct Caller {
     pub identity_arn: String,
     /// Whether the signature was checked.
     pub verified: bool,
-}
-
-/// The parts of a request that a signature covers.
-#[derive(Clone, Copy)]
-pub struct SignedRequest<'a> {
-    /// HTTP method.
-    pub method: &'a str,
-    /// Raw path.
-    pub path: &'a str,
-    /// Raw query string; empty if there is none.
-    pub query: &'a str,
-    /// Headers.
-    pub headers: &'a HeaderMap,
-    /// Body as it came.
-    pub body: &'a [u8],
-}
-
-impl<'a> SignedRequest<'a> {
-    fn header(&self, name: &str) -> Option<&'a str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
 }
 
 /// The service that a request says it is signed for; `None` where it isn't signed.
@@ -209,27 +187,12 @@ pub fn verify(
     Ok((key, presented.region.into_owned()))
 }
 
-const ISO_BASIC: &str = "%Y%m%dT%H%M%SZ";
-
-/// A time in ISO 8601's basic format, such as `20260102T030405Z`, and in no other spelling: what reads it takes blanks for zeros.
-pub fn basic_time(text: &str) -> Option<Timestamp> {
-    let time = DateTime::strptime(ISO_BASIC, text).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    (text.len() == 16 && time.strftime(ISO_BASIC).to_string() == text).then_some(time)
-}
-
-/// Seconds, as `X-Amz-Expires` has them, in their one spelling: the signature is made anew of the number.
-pub fn seconds(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|seconds: &u64| seconds.to_string() == text)
-}
-
-fn is_region(text: &str) -> bool {
-    (1..=32).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+
+    use http::HeaderMap;
+    use k8s_openapi::jiff::Timestamp;
 
     use super::*;
 

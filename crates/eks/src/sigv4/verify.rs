@@ -14,7 +14,7 @@ use crate::error::{ApiError, ErrorCode};
 
 use super::credentials::{Presented, unsigned_query};
 use super::keys::{Key, KeyStore};
-use super::{ISO_BASIC, SignedRequest, basic_time, is_region, seconds};
+use super::request::{ISO_BASIC, SignedRequest, basic_time, is_region, seconds};
 
 /// The header with the body's hash, or with a word that says why there is none.
 pub const CONTENT_HASH: &str = "x-amz-content-sha256";

@@ -2,6 +2,7 @@
 
 mod aws;
 mod cluster;
+mod finding;
 mod host;
 mod parts;
 
@@ -11,6 +12,7 @@ use anyhow::bail;
 use clap::Args;
 
 use super::find::Place;
+use finding::{Finding, State};
 
 /// The arguments of `k3eks doctor`.
 #[derive(Args)]
@@ -30,41 +32,6 @@ pub struct Options {
     /// Skip the checks of this host.
     #[arg(long)]
     cluster_only: bool,
-}
-
-/// How something stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// As it should.
-    Well,
-    /// A warning; clusters can still be made.
-    Note,
-    /// Clusters can't be made, or soon won't.
-    Problem,
-}
-
-/// What one check found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Finding {
-    state: State,
-    what: &'static str,
-    says: String,
-    /// The command or setting that mends it.
-    mend: Option<String>,
-}
-
-impl Finding {
-    fn well(what: &'static str, says: impl Into<String>) -> Self {
-        Self { state: State::Well, what, says: says.into(), mend: None }
-    }
-
-    fn note(what: &'static str, says: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { state: State::Note, what, says: says.into(), mend: Some(mend.into()) }
-    }
-
-    fn problem(what: &'static str, says: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { state: State::Problem, what, says: says.into(), mend: Some(mend.into()) }
-    }
 }
 
 /// Checks everything and prints what was found.

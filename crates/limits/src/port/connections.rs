@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tower::Layer;
 
-use super::Limits;
+use super::settings::Limits;
 
 /// One connection.
 struct Held {

@@ -5,6 +5,7 @@
 //! time on each connection.
 
 mod connections;
+mod settings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
 use connections::{Connections, Guard, Place};
+pub use settings::Limits;
 
 /// Grace period for open requests when the process stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -29,40 +31,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Connections that wait to be accepted; one more isn't answered, and its client tries again after a second.
 const WAITING: u32 = 1024;
 
-/// Limits.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections at once.
-    pub connections: usize,
-    /// Connections at once from one address.
-    pub per_address: usize,
-    /// Bytes of a request's line and headers.
-    pub head_bytes: usize,
-    /// Headers of a request.
-    pub headers: usize,
-    /// For the next request's head to arrive, from the connection's begin or the last answer.
-    pub head_time: Duration,
-    /// From a request's head to the head of its answer: for its body to arrive and to be worked on.
-    pub request_time: Duration,
-    /// For the other side to read the next part of an answer.
-    pub write_time: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 512,
-            per_address: 256,
-            head_bytes: 32 * 1024,
-            headers: 64,
-            head_time: Duration::from_secs(20),
-            request_time: Duration::from_secs(30),
-            write_time: Duration::from_secs(30),
-        }
-    }
-}
-
-/// Tells whether an answer proves that the client is authenticated.
+/// Says of an answer whether it shows that who asked is known.
 pub type Known = fn(&Response) -> bool;
 
 /// A port to be served.

@@ -91,14 +91,32 @@ async fn a_killed_k3d_leaves_nothing_that_the_next_cannot_use() {
 async fn a_cancelled_create_is_deleted_without_a_trace() {
     let bed = Bed::new("cancel").await;
     let plan = bed.plan("cancel");
-    for moment in [100, 400, 700, 1000, 1500, 2500] {
-        let given_up = tokio::time::timeout(Duration::from_millis(moment), bed.create(&plan)).await;
-        assert!(given_up.is_err(), "it was made within {moment} ms");
+    let name = bed.k3d.cluster_name(&plan.id);
+    let (network, server) = (format!("k3d-{name}"), format!("k3d-{name}-server-0"));
+    let state = || docker(&["inspect", "-f", "{{.State.Status}}", &server]).concat();
+    let moments: [(&str, &(dyn Fn() -> bool + Sync)); 5] = [
+        ("it began", &|| true),
+        ("its network was there", &|| {
+            !docker(&["network", "ls", "-q", "--filter", &format!("name={network}")]).is_empty()
+        }),
+        ("its server was made", &|| !state().is_empty()),
+        ("its server ran", &|| state() == "running"),
+        ("k3s ran", &|| docker(&["top", &server]).iter().any(|process| process.contains("k3s server"))),
+    ];
+    for (moment, come) in moments {
+        let what = format!("given up when {moment}");
+        tokio::select! {
+            made = bed.create(&plan) => panic!("it was made before it was {what}: {made:?}"),
+            () = until(60, &what, come) => {}
+        }
         bed.k3d.delete_cluster(&plan.id).await.unwrap();
         // What Docker was asked for by then may come a moment later, and is removed.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        until(10, &format!("nothing to be left, given up after {moment} ms"), || bed.remains(&plan.id).is_empty())
-            .await;
+        let mut looks = 0;
+        until(10, &format!("nothing to be left, {what}"), || {
+            looks = if bed.remains(&plan.id).is_empty() { looks + 1 } else { 0 };
+            looks == 10
+        })
+        .await;
     }
 }
 

@@ -32,6 +32,7 @@ async fn a_cluster_lives_and_leaves_nothing() {
     pods_are_led_to_their_credentials(&bed, &plan).await;
     a_node_s_name_is_its_own(&bed, &plan).await;
     a_stopped_cluster_comes_back_with_its_data(&bed, &plan).await;
+    a_server_without_k3s_is_restarted(&bed, &plan).await;
     names_of_hosts_hold_when_docker_starts_everything(&bed, &plan).await;
     let server = bed.k3d.observe_cluster(&plan).unwrap().servers[0].name.clone();
     let said = std::process::Command::new("docker").args(["logs", &server]).output().unwrap().stderr;
@@ -233,6 +234,19 @@ async fn a_stopped_cluster_comes_back_with_its_data(bed: &Bed, plan: &provider::
     until(30, "the nodes run again", running).await;
     bed.create(plan).await.expect("creating what runs changes nothing");
     assert!(kubectl(&after, &["get", "configmap", "kept"]).is_ok());
+}
+
+/// k3d's entrypoint goes on without k3s, where that ends before its API server answered.
+async fn a_server_without_k3s_is_restarted(bed: &Bed, plan: &provider::ClusterPlan) {
+    let server = bed.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
+    let without = || !docker(&["top", &server]).iter().any(|process| process.contains("k3s server"));
+    docker(&["restart", &server]);
+    docker(&["exec", &server, "sh", "-c", "until pid=$(pidof k3s); do sleep 0.1; done; kill -9 $pid"]);
+    until(30, "k3s ends", without).await;
+    assert_eq!(docker(&["inspect", "-f", "{{.State.Status}}", &server]), ["running"]);
+    bed.k3d.start_cluster(plan, &Progress::new().0).await.unwrap();
+    let access = bed.access(plan).await;
+    until(30, "the API server answers", || kubectl(&access, &["get", "configmap", "kept"]).is_ok()).await;
 }
 
 /// Docker that restarts starts all containers by itself, in any order, and others may have their addresses by then.

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::ResourceExt;
 
+use super::next::{self, Next};
 use super::observe::Observed;
-use super::plan::{self, Next};
 use crate::context::Context;
 use crate::decision::{Decision, failing, step_message};
 use crate::tasks::{TaskView, Work};
@@ -199,11 +199,11 @@ fn step(name: Option<&str>, seen: &Seen, world: &ClusterObservation) -> Step {
 /// there.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Next>> {
     let (Ok(running), Ok(world)) = (&seen.plan, &seen.world) else { return None };
-    if running.import.is_some() || !plan::begun(cluster) {
+    if running.import.is_some() || !next::begun(cluster) {
         return None;
     }
     let progressing = |phase, next, message: String| {
-        Some(Decision::new(next, phase, Health::Progressing(Reason::Updating, message)).after(plan::SOON))
+        Some(Decision::new(next, phase, Health::Progressing(Reason::Updating, message)).after(next::SOON))
     };
     match &seen.task {
         TaskView::Running(Work::Certify, step) => {
@@ -225,7 +225,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Next
         Step::Wait(message) => progressing(Phase::Active, Next::Nothing, message),
         Step::Wrong(message) => Some(
             Decision::new(Next::Nothing, Phase::Active, Health::Stalled(Reason::InvalidSpec, message))
-                .after(plan::ROUTINE),
+                .after(next::ROUTINE),
         ),
         Step::Certify(wanted) => match &seen.task {
             TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {

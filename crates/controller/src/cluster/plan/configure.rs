@@ -1,9 +1,12 @@
 //! Plans changes of the files that a cluster's servers start with.
 
-use super::{
-    Decision, EKSClusterConfig, Health, Next, Observed, Phase, Plan, Reason, SOON, TaskView, Work, begun, failing,
-    step_message,
-};
+use crate::cluster::next::{Next, Plan, SOON, begun};
+use crate::cluster::observe::Observed;
+use crate::decision::{Decision, failing, step_message};
+use crate::tasks::{TaskView, Work};
+use crd::EKSClusterConfig;
+use crd::conditions::{Health, Reason};
+use crd::phase::Phase;
 
 /// The next action if the servers need other files. `None` once they have them, and before that is known.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {

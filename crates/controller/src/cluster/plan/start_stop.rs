@@ -1,11 +1,14 @@
 //! Plans the stop and start of a cluster, interrupted ones included.
 
-use super::{
-    ClusterObservation, ClusterPlan, Decision, EKSClusterConfig, Health, Next, NodeObservation, Observed, Phase, Plan,
-    Reason, SOON, TaskView, Work, begun, failing, held, rests, runs,
-};
 use crate::cluster::hibernation;
-use provider::{ContainerState, ServerObservation};
+use crate::cluster::next::{Next, Plan, SOON, begun, held, rests, runs};
+use crate::cluster::observe::Observed;
+use crate::decision::{Decision, failing};
+use crate::tasks::{TaskView, Work};
+use crd::EKSClusterConfig;
+use crd::conditions::{Health, Reason};
+use crd::phase::Phase;
+use provider::{ClusterObservation, ClusterPlan, ContainerState, NodeObservation, ServerObservation};
 
 /// The next action towards a stopped cluster; `None` if no stop is wanted or nothing runs.
 pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {

@@ -1,9 +1,13 @@
 //! Plans upgrades of Kubernetes.
 
-use super::{
-    Decision, EKSClusterConfig, Health, Next, Observed, Phase, Plan, Reason, Retry, SOON, TaskView, Work, held,
-    step_message,
-};
+use crate::cluster::next::{Next, Plan, SOON, held};
+use crate::cluster::observe::Observed;
+use crate::decision::{Decision, step_message};
+use crate::tasks::{TaskView, Work};
+use crd::EKSClusterConfig;
+use crd::conditions::{Health, Reason};
+use crd::phase::Phase;
+use provider::Retry;
 
 /// The next action towards another version, while the API server answers. `None` once it runs.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {

@@ -4,7 +4,7 @@ use k8s_openapi::jiff::civil::Date;
 
 use super::super::instances::{self, System};
 use super::super::{Verdict, invalid};
-use super::Facts;
+use super::facts::Facts;
 use crd::NodegroupSpec;
 use crd::names::minor;
 use crd::nodegroup::{CapacityType, LaunchTemplate};

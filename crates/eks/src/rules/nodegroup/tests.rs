@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::error::ErrorCode;
 use crate::rules::check;
+use crate::settings::Quotas;
 
 fn facts(version: &str) -> Facts {
     Facts { account: "000000000000".into(), cluster_version: version.into(), quotas: Quotas::default() }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::Finding;
+use super::finding::Finding;
 
 /// An endpoint that isn't AWS's own, and what names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ fn is_aws(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
+    use super::super::finding::State;
     use super::*;
 
     const CONFIG: &str = "[default]\nregion = us-east-1\nendpoint_url = http://profile:1\n\n[profile  both]\nservices = local\n\

@@ -15,7 +15,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
 use super::super::find::{self, Place};
-use super::Finding;
+use super::finding::Finding;
 
 /// The longest wait for an answer.
 const ANSWER: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use bollard::models::SystemInfo;
 use provider_k3d::Images;
 use tokio::process::Command;
 
-use super::Finding;
+use super::finding::Finding;
 
 /// inotify instances below which the third cluster or so fails: every node has several.
 const INSTANCES: u64 = 1024;
@@ -198,7 +198,7 @@ pub fn credentials() -> Finding {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::State;
+    use super::super::finding::State;
     use super::*;
 
     #[test]

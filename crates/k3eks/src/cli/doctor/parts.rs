@@ -9,7 +9,7 @@ use kube::{Api, Client, ResourceExt};
 
 use super::super::find::{self, Place};
 use super::super::{kubeconfig, verify};
-use super::Finding;
+use super::finding::Finding;
 
 /// The longest wait for the clusters' answers.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ fn finding(name: &str, volumes: bool, metrics: bool) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
+    use super::super::finding::State;
     use super::*;
 
     #[test]

@@ -1,0 +1,88 @@
+//! The actions that a cluster's plan chooses among, and what its parts ask alike.
+
+use std::time::Duration;
+
+use super::authority::Wanted;
+use super::inline::Change;
+use super::observe::Observed;
+use crate::decision::Decision;
+use crate::nodegroup::marks;
+use crd::EKSClusterConfig;
+use crd::cluster::PowerState;
+use crd::conditions::Health;
+use crd::phase::Phase;
+use provider::{ClusterObservation, ClusterPlan};
+
+/// Requeue interval while waiting for something that sends no events.
+pub const SOON: Duration = Duration::from_millis(300);
+/// Periodic resync, in case an event was missed.
+pub const ROUTINE: Duration = Duration::from_secs(600);
+
+/// One action.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Put our finalizer on the resource.
+    AddFinalizer,
+    /// Take our finalizer off: nothing is left.
+    Finish,
+    /// Release an imported cluster and take our finalizer off.
+    Release(Option<ClusterPlan>),
+    /// Delete these Nodegroup resources.
+    DeleteNodegroups(Vec<String>),
+    /// Tell running work to stop.
+    Cancel,
+    /// Begin to remove the cluster.
+    StartDelete,
+    /// Begin to make the cluster.
+    StartCreate(ClusterPlan),
+    /// Begin to start what is stopped.
+    StartStart(ClusterPlan),
+    /// Begin to stop what runs.
+    StartStop,
+    /// Begin to upgrade the cluster.
+    StartUpgrade(ClusterPlan),
+    /// Reconcile inline node groups with their resources.
+    SyncNodegroups(Vec<Change>),
+    /// Write the Secrets and the Service.
+    WriteAccess,
+    /// Write the servers' files, and restart the servers if needed. With a new service account key if one was
+    /// requested.
+    Configure(ClusterPlan, Option<String>),
+    /// Change the taint that keeps pods off the servers.
+    TaintServers(Vec<marks::Change>),
+    /// Evict the pods of these servers.
+    ClearServers(Vec<String>),
+    /// Delete these Node objects, which have neither a machine nor a node group.
+    DeleteNodeObjects(Vec<String>),
+    /// Make a resource for the cluster's first certificate authority.
+    AdoptAuthority(ClusterPlan),
+    /// Begin to give the servers other certificate authorities.
+    Certify(ClusterPlan, Wanted),
+    /// Only report.
+    Nothing,
+    /// Keep the status and reconcile again in a moment: the state isn't known yet.
+    LookAgain,
+}
+
+/// What is decided for a cluster.
+pub type Plan = Decision<Next>;
+
+/// Whether the cluster was Active before.
+pub fn begun(cluster: &EKSClusterConfig) -> bool {
+    cluster.status.as_ref().is_some_and(|s| s.active_since.is_some())
+}
+
+/// Whether the cluster must not run: stopped by its spec, or hibernated.
+pub fn rests(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
+    cluster.spec.state == Some(PowerState::Stopped) || seen.sleeps
+}
+
+/// Whether as many servers run as there are to be.
+pub fn runs(seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> bool {
+    !world.servers.is_empty() && world.runs(if seen.has_api_server { spec.servers } else { 1 })
+}
+
+/// Nothing is done until somebody changes something.
+pub fn held(phase: Phase, health: Health) -> Plan {
+    Decision::new(Next::Nothing, phase, health).after(ROUTINE)
+}

@@ -1,0 +1,78 @@
+//! The provider: its settings, its connection to Docker, and what it knows of the containers there.
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+
+use super::config::K3dSettings;
+use super::containers::servers;
+use super::engine::Engine;
+use super::inventory::Inventory;
+use super::ports::Ports;
+use super::runner::Runner;
+use super::{keeper, names};
+use provider::{ClusterId, ClusterPlan, Error};
+
+/// Runs clusters in Docker through k3d.
+#[derive(Debug)]
+pub struct K3d {
+    pub(crate) settings: K3dSettings,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) world: Arc<Inventory>,
+    pub(crate) runner: Runner,
+    pub(crate) ports: Arc<Ports>,
+    /// Tag of k3d's own images, once it was asked.
+    pub(crate) helper_tag: OnceCell<Option<String>>,
+    /// Follows Docker's events and reacts to them.
+    followers: [JoinHandle<()>; 2],
+}
+
+impl K3d {
+    /// Begins to follow Docker. Works without Docker too: what needs it fails with [`Error::Unavailable`] until it
+    /// answers. Must be called within a tokio runtime.
+    pub fn start(settings: K3dSettings) -> Arc<Self> {
+        let engine = Arc::new(Engine::new(settings.docker_host.clone()));
+        let world = Inventory::new(&settings.instance);
+        let keeper = tokio::spawn(keeper::keep(world.clone(), engine.clone(), world.changes()));
+        let followers = [tokio::spawn(world.clone().follow(engine.clone())), keeper];
+        let runner = Runner::new(settings.binary.clone(), settings.docker_host.clone());
+        let ports = Ports::new(settings.api_ports.clone());
+        Arc::new(Self { settings, engine, world, runner, ports, helper_tag: OnceCell::new(), followers })
+    }
+
+    /// Whether Docker answers and its containers are known.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] with the reason.
+    pub fn ready(&self) -> Result<(), Error> {
+        self.world.clusters().map(drop)
+    }
+
+    pub(crate) fn name_of(&self, id: &ClusterId) -> String {
+        names::cluster(&self.settings.instance, id)
+    }
+
+    /// The containers that make the control plane: servers, and the balancer before several.
+    pub(crate) fn own_containers(&self, plan: &ClusterPlan) -> Vec<String> {
+        let name = self.name_of(&plan.id);
+        let mut all = names::servers(&name, plan.servers);
+        all.extend((plan.servers > 1).then(|| names::balancer(&name)));
+        all
+    }
+
+    /// Containers of the cluster's servers, as last seen.
+    pub(crate) fn servers_of(&self, id: &ClusterId) -> Result<Vec<String>, Error> {
+        Ok(servers(&self.world.of(id)?).map(|c| c.name.clone()).collect())
+    }
+
+    pub(crate) fn joined(&self) -> Option<&str> {
+        self.settings.network.as_deref()
+    }
+}
+
+impl Drop for K3d {
+    fn drop(&mut self) {
+        self.followers.iter().for_each(JoinHandle::abort);
+    }
+}
