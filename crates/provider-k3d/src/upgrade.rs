@@ -276,6 +276,6 @@ mod tests {
 
     #[test]
     fn who_stands_aside_is_known_by_the_name() {
-        assert!(is_aside(&names::aside("k3d-a-server-0")) && !is_aside("k3d-a-server-0"));
+        assert!(names::is_aside(&names::aside("k3d-a-server-0")) && !names::is_aside("k3d-a-server-0"));
     }
 }
