@@ -893,7 +893,7 @@ def test_where_the_api_is_permissive_people_sign_in_to_look_into_clusters(unatte
         # Keys that are known no longer are named as the cause.
         page.evaluate("sessionStorage.setItem('k3eks-keys', '{\"id\": \"AKIAGONE\", \"secret\": \"s\", \"account\": \"000000000000\"}')")
         page.reload()
-        expect(panel).to_contain_text("The access key AKIAGONE isn't known here")
+        expect(panel).to_contain_text("The access key AKIAGONE is unknown or its secret is wrong")
         server.shutdown()
 
 

@@ -51,6 +51,7 @@ BLOCKS_NOT_RUN = {
     ("docs/guides/node-groups.md", "Scale"): "docs/getting-started.md has it",
     ("docs/guides/upgrade.md", "Upgrade the cluster"): "crates/k3eks/tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
     ("docs/guides/upgrade.md", "Upgrade a node group"): "crates/k3eks/tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
+    ("docs/reference/cli.md", "`k3eks status -o json`"): "test_life.py reads the same JSON",
     ("docs/operations/install.md", "From a release"): "there is no release yet: hack/registry.sh runs it with a registry of its own",
     ("docs/operations/upgrade.md", "Upgrade the operator"): "test_shipping.py upgrades the chart",
 }
@@ -81,7 +82,7 @@ INLINE_NOT_RUN = {
     "kubectl -n k3eks-system rollout restart deployment/k3eks": "the operator of all tests would be away",
     "kubectl apply --server-side -k config/default": "test_shipping.py has it, as a dry run",
     "kubectl delete eks --all": "it deletes the clusters of the other tests",
-    "make bench": "it takes an hour", "make chaos": "it restarts Docker", "make clean": "it deletes the caches", "make down": "it ends the management cluster",
+    "make advisories": "it needs a database of the Internet", "make bench": "it takes an hour", "make chaos": "it restarts Docker", "make clean": "it deletes the caches", "make down": "it ends the management cluster",
     "make check-generated": "`make test` runs it", "make lint": "`make test` runs it", "make unit": "`make test` runs it", "make e2e": "it runs these tests",
     "make docs": "it takes minutes to build mdBook", "make generate": "it writes files of the repository", "make eks-model": "it needs the Internet",
     "make release-binary": "the workflow release.yml runs it", "make setup": "it made the machine ready for these tests", "make test": "it runs these tests",

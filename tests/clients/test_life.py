@@ -49,6 +49,8 @@ def asked_on_the_command_line(kubeconfig, management):
     wait_for("the whole cluster in the table", lambda: re.search(whole, k3eks("status")), 30)
     told = next(c for c in json.loads(k3eks("status", "-o", "json"))["clusters"] if c["eksName"] == "Life_1")
     assert (told["phase"], told["ready"], told["nodes"]) == ("Active", True, {"ready": 1, "desired": 1}), told
+    [told] = [cluster for cluster in json.loads(k3eks("status", "-o", "json"))["clusters"] if cluster["eksName"] == "Life_1"]
+    assert (told["ready"], told["version"], told["nodes"]) == (True, VERSION, {"ready": 1, "desired": 1}), told
     assert "k3s is up and running" in k3eks("logs", "Life_1", "--tail", "all")
     doctor = subprocess.run([os.environ["K3EKS_BINARY"], "doctor"], env={**os.environ, "KUBECONFIG": management}, capture_output=True, text=True)
     problems = re.findall(r"^PROBLEM +(\S+)", doctor.stdout, re.M)
