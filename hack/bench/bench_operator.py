@@ -16,12 +16,16 @@ import urllib.request
 from measure import IMAGE, ROUNDS, Installed, apply, cluster, group, in_turn, ratio, run, spread, timed, verdict, wait
 
 MANY = int(os.environ.get("K3EKS_BENCH_CLUSTERS", "500"))
+UNVERIFIED = ssl._create_unverified_context()
 VERSION, NEXT = os.environ["K3EKS_BENCH_VERSIONS"].split()
 
 
+# What the operator asks of k3s.
+K3S = ["--disable=traefik", "--service-cidr=10.100.0.0/16", "--cluster-dns=10.100.0.10", "--tls-san=127.0.0.1"]
+
+
 def bare(name):
-    # What the operator asks of k3d.
-    arguments = ["--disable=traefik", "--service-cidr=10.100.0.0/16", "--cluster-dns=10.100.0.10", "--tls-san=127.0.0.1", f"--tls-san=k3d-{name}-server-0"]
+    arguments = [*K3S, f"--tls-san=k3d-{name}-server-0"]
     run("k3d", "cluster", "create", name, "--image", IMAGE, "--no-lb", "--wait", "--timeout", "120s", "--kubeconfig-update-default=false", "--api-port", "127.0.0.1:random",
         *(part for a in arguments for part in ("--k3s-arg", f"{a}@server:*")))
 
@@ -30,23 +34,30 @@ def raw(name):
     """A server of the same image without k3d, until its API server answers."""
     run("docker", "network", "create", name)
     run("docker", "run", "-d", "--name", name, "--network", name, "--privileged", "--tmpfs", "/run", "--tmpfs", "/var/run", "-e", "K3S_TOKEN=bench",
-        "-p", "127.0.0.1::6443", IMAGE, "server", "--disable=traefik", "--service-cidr=10.100.0.0/16", "--cluster-dns=10.100.0.10", "--tls-san=127.0.0.1")
+        "-p", "127.0.0.1::6443", IMAGE, "server", *K3S)
     answered(name)
 
 
 def answered(name):
-    address, context = run("docker", "port", name, "6443").split()[0], ssl._create_unverified_context()
-    while True:
-        try:
-            urllib.request.urlopen(f"https://{address}/readyz", timeout=1, context=context)
-            return
-        except urllib.error.HTTPError as error:
-            # It answers that nobody is allowed to ask without a name.
-            if error.code in (401, 403):
-                return
-        except OSError:
-            pass
+    address = run("docker", "port", name, "6443").split()[0]
+    while not answers(f"https://{address}"):
         time.sleep(0.05)
+
+
+def remove_raw(name):
+    run("docker", "rm", "-fv", name)
+    run("docker", "network", "rm", name)
+
+
+def answers(endpoint):
+    """Whether the API server there answers, also that nobody is allowed to ask without a name."""
+    try:
+        urllib.request.urlopen(f"{endpoint}/readyz", timeout=1, context=UNVERIFIED)
+        return True
+    except urllib.error.HTTPError as error:
+        return error.code in (401, 403)
+    except OSError:
+        return False
 
 
 def side_by_side(work, names):
@@ -69,8 +80,7 @@ def creation():
         return took
     def floor():
         took = timed(lambda: raw("bench-raw"))
-        run("docker", "rm", "-fv", "bench-raw")
-        run("docker", "network", "rm", "bench-raw")
+        remove_raw("bench-raw")
         return took
     ratio("apply to Active : k3d cluster create --wait", in_turn(ours, theirs), 0.75)
     ratio("docker run until it answers : k3d cluster create --wait", in_turn(floor, theirs), None)
@@ -136,20 +146,12 @@ def patch(resource, spec):
 def away(endpoint, work):
     """The longest time that the API server didn't answer while `work` ran, in seconds."""
     longest, over = [0.0], threading.Event()
-    context = ssl._create_unverified_context()
 
     def look():
         answered = time.monotonic()
         while not over.is_set():
-            try:
-                urllib.request.urlopen(f"{endpoint}/readyz", timeout=1, context=context)
+            if answers(endpoint):
                 answered = time.monotonic()
-            except urllib.error.HTTPError as error:
-                # It answers that nobody is allowed to ask without a name.
-                if error.code in (401, 403):
-                    answered = time.monotonic()
-            except OSError:
-                pass
             longest[0] = max(longest[0], time.monotonic() - answered)
             time.sleep(0.05)
     thread = threading.Thread(target=look)
@@ -181,8 +183,7 @@ def life():
     ratio("stop and start : k3d cluster stop and start", in_turn(ours, theirs), 1.1)
     raw("bench-raw")
     ratio("docker stop and start : k3d cluster stop and start", in_turn(floor, theirs), None)
-    run("docker", "rm", "-fv", "bench-raw")
-    run("docker", "network", "rm", "bench-raw")
+    remove_raw("bench-raw")
     run("k3d", "cluster", "delete", "bench-bare")
     run("kubectl", "delete", "eks/one")
 
