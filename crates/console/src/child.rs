@@ -185,7 +185,7 @@ async fn objects(
 
 /// What a cluster says is for who asked, now.
 fn unkept(answer: impl IntoResponse) -> Response {
-    ([(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], answer).into_response()
+    ([(header::CACHE_CONTROL, "no-store")], answer).into_response()
 }
 
 /// Deletes a pod; its owner recreates it.

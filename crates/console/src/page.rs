@@ -103,7 +103,6 @@ pub async fn page(State(beside): State<Arc<Beside>>, asked: HeaderMap) -> impl I
         (header::CONTENT_SECURITY_POLICY, POLICY.as_str()),
         (header::CACHE_CONTROL, "no-cache"),
         (header::VARY, "accept-encoding"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     if takes_gzip(&asked) && !document.gzip.is_empty() {
