@@ -9,7 +9,7 @@ use text::sentence;
 
 use super::bed::{Bed, CAUGHT_UP, WEB};
 use super::finding::Outcome;
-use super::task::Task;
+use super::task::{Task, until_none_is_missing};
 
 /// How long names are asked for where no pod of CoreDNS is ready, in seconds.
 const PATIENCE: u32 = 25;
@@ -65,19 +65,7 @@ fn script(names: &[(String, String)], patience: u32) -> String {
             format!("said=$(timeout 3 nslookup {name} 2>&1); echo \"$said\" | grep -qw '{address}' || missing='{name}'")
         })
         .collect();
-    let asks = asks.join("\n");
-    format!(
-        "end=$(($(date +%s) + {patience}))
-while :; do
-missing=
-{asks}
-[ -z \"$missing\" ] && exit 0
-[ \"$(date +%s)\" -lt $end ] || break
-sleep 1
-done
-echo \"$missing isn't found:\" $said
-exit 1"
-    )
+    until_none_is_missing(&asks, patience, r#""$missing isn't found:" $said"#)
 }
 
 fn address(service: &Service) -> String {

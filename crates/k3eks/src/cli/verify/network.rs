@@ -9,7 +9,7 @@ use kube::api::ListParams;
 
 use super::bed::{Bed, CAUGHT_UP, WEB, WEB_PORT};
 use super::finding::Outcome;
-use super::task::{Task, hindrance};
+use super::task::{Task, hindrance, until_none_is_missing};
 
 /// Nodes of which each is asked from each; a larger cluster isn't checked as a whole.
 const MOST: usize = 6;
@@ -108,19 +108,9 @@ fn script(served: &[Served], service: &str, patience: u32) -> String {
         })
         .collect();
     asks.push(format!("ask {service}:80 . || missing=\"$missing Service {service}\""));
-    let asks = asks.join("\n");
     format!(
-        "ask() {{ timeout 3 wget -q -O- http://$1/ 2>/dev/null | grep -q \"$2\"; }}
-end=$(($(date +%s) + {patience}))
-while :; do
-missing=
-{asks}
-[ -z \"$missing\" ] && exit 0
-[ \"$(date +%s)\" -lt $end ] || break
-sleep 1
-done
-echo \"no answer from$missing\"
-exit 1"
+        "ask() {{ timeout 3 wget -q -O- http://$1/ 2>/dev/null | grep -q \"$2\"; }}\n{}",
+        until_none_is_missing(&asks, patience, r#""no answer from$missing""#)
     )
 }
 

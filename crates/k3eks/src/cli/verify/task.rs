@@ -28,6 +28,24 @@ pub struct Task<'a> {
     pub claim: Option<&'a str>,
 }
 
+/// A script that does `asks`, which set `missing`, until that stays empty. After `patience`, in seconds, it says `complaint`, in the words
+/// of a shell, and fails.
+pub fn until_none_is_missing(asks: &[String], patience: u32, complaint: &str) -> String {
+    let asks = asks.join("\n");
+    format!(
+        "end=$(($(date +%s) + {patience}))
+while :; do
+missing=
+{asks}
+[ -z \"$missing\" ] && exit 0
+[ \"$(date +%s)\" -lt $end ] || break
+sleep 1
+done
+echo {complaint}
+exit 1"
+    )
+}
+
 /// How a pod ended.
 pub struct Ended {
     /// What its script printed.
