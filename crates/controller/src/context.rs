@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
 use parking_lot::Mutex;
@@ -17,11 +19,11 @@ use super::cluster::grant::Account;
 use super::cluster::server::IdentityService;
 use super::owned::Owned;
 use super::report::Reports;
-use super::tasks::Tasks;
+use super::tasks::{Tasks, Work};
 use crd::cluster::ProviderName;
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, Nodegroup};
-use provider::{ClusterId, ClusterProvider};
+use provider::{ClusterId, ClusterProvider, Progress};
 use telemetry::metrics::Metrics;
 
 /// Settings of the controllers.
@@ -170,5 +172,32 @@ impl Context {
     /// The node groups of a cluster resource.
     pub fn nodegroups_of(&self, id: &ClusterId) -> Vec<Arc<Nodegroup>> {
         self.nodegroups.state().into_iter().filter(|g| belongs(g, id)).collect()
+    }
+
+    /// Starts long work for an object. Its outcome feeds the metrics and the back-off; `wake` is called at every step and at the end.
+    pub fn start<F, Fut>(
+        self: &Arc<Self>,
+        object: &ObjectMeta,
+        work: Work,
+        wake: impl Fn() + Send + Sync + 'static,
+        job: F,
+    ) where
+        F: FnOnce(Progress) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
+    {
+        let (uid, generation) = (object.uid.clone().unwrap_or_default(), object.generation.unwrap_or_default());
+        let (ctx, key) = (self.clone(), uid.clone());
+        self.tasks.start(&key, work, wake, move |progress| async move {
+            let begun = Instant::now();
+            let ended = job(progress).await;
+            ctx.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
+            match &ended {
+                Ok(()) => ctx.backoff.worked(&uid),
+                Err(_) => {
+                    ctx.backoff.failed(&uid, generation, Instant::now());
+                }
+            }
+            ended
+        });
     }
 }

@@ -1,7 +1,6 @@
 //! Carries out the next action for a cluster.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt};
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -217,27 +216,8 @@ where
     Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
 {
     let Some(provider) = ctx.providers.of(cluster).cloned() else { return };
-    let key = cluster.uid().unwrap_or_default();
-    let generation = cluster.meta().generation.unwrap_or_default();
     let (id, wake) = (validate::id(cluster), ctx.wake.clone());
-    let (owner, uid) = (ctx.clone(), key.clone());
-    ctx.tasks.start(
-        &key,
-        work,
-        move || wake.cluster(&id),
-        move |progress| async move {
-            let begun = Instant::now();
-            let ended = job(provider, progress).await;
-            owner.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
-            match &ended {
-                Ok(()) => owner.backoff.worked(&uid),
-                Err(_) => {
-                    owner.backoff.failed(&uid, generation, Instant::now());
-                }
-            }
-            ended
-        },
-    );
+    ctx.start(&cluster.metadata, work, move || wake.cluster(&id), move |progress| job(provider, progress));
 }
 
 /// Node groups so new that the watch hasn't reported them. They would wait for a cluster that is gone.

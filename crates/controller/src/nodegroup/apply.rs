@@ -1,7 +1,6 @@
 //! Carries out the next action for a node group.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -99,21 +98,8 @@ where
 {
     let provider = seen.cluster.as_deref().and_then(|cluster| ctx.providers.of(cluster));
     let Some(provider) = provider.cloned() else { return };
-    let (key, me) = (group.uid().unwrap_or_default(), ObjectRef::from_obj(group));
-    let generation = group.metadata.generation.unwrap_or_default();
-    let (owner, uid, wake) = (ctx.clone(), key.clone(), ctx.wake.nodegroups.clone());
+    let (me, wake) = (ObjectRef::from_obj(group), ctx.wake.nodegroups.clone());
     // After shutdown nobody listens, which is fine.
     let wake = move || drop(wake.send(me.clone()));
-    ctx.tasks.start(&key, work, wake, move |progress| async move {
-        let begun = Instant::now();
-        let ended = job(provider, progress).await;
-        owner.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
-        match &ended {
-            Ok(()) => owner.backoff.worked(&uid),
-            Err(_) => {
-                owner.backoff.failed(&uid, generation, Instant::now());
-            }
-        }
-        ended
-    });
+    ctx.start(&group.metadata, work, wake, move |progress| job(provider, progress));
 }

@@ -46,10 +46,9 @@ fn away(seen: &Observed) -> Vec<(&str, Option<Timestamp>)> {
         return Vec::new();
     };
     let servers = world.servers.iter().map(|server| server.name.as_str());
-    servers
-        .filter(|name| nodes.get(*name).is_none_or(|node| !node.ready))
-        .map(|name| (name, nodes.get(name).and_then(|node| node.since)))
-        .collect()
+    let nodes = servers.map(|name| (name, nodes.get(name)));
+    let away = nodes.filter(|(_, node)| node.is_none_or(|node| !node.ready));
+    away.map(|(name, node)| (name, node.and_then(|node| node.since))).collect()
 }
 
 #[cfg(test)]
