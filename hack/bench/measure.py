@@ -14,8 +14,15 @@ ROUNDS = int(os.environ.get("K3EKS_BENCH_ROUNDS", "5"))
 NAMESPACE = "k3eks-system"
 
 
+# Nothing that is measured takes that long: what hangs ends the run.
+LONGEST = 600
+
+
 def run(*args, stdin=None, check=True):
-    done = subprocess.run(args, input=stdin, text=True, capture_output=True)
+    try:
+        done = subprocess.run(args, input=stdin, text=True, capture_output=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"{' '.join(args)}\ndidn't end within {LONGEST} s")
     if check and done.returncode:
         sys.exit(f"{' '.join(args)}\n{done.stderr}")
     return done.stdout
@@ -68,10 +75,18 @@ def verdict(met):
 
 
 def ratio(what, pairs, goal):
-    """The median of the pairs' own ratios: what the machine does meanwhile is in both sides of a pair. Without a goal it is a bound."""
+    """The median of the pairs' own ratios: what the machine does meanwhile is in both sides of a pair."""
+    show(what, pairs, f"goal {goal}", verdict(statistics.median(ours / theirs for ours, theirs in pairs) <= goal))
+
+
+def bound(what, pairs, why):
+    """The same for the least that is possible, which has no goal."""
+    show(what, pairs, why, "")
+
+
+def show(what, pairs, note, judged):
     ratios = [ours / theirs for ours, theirs in pairs]
-    judged = "  (nothing built on this image can be faster)" if goal is None else f"  (goal {goal}){verdict(statistics.median(ratios) <= goal)}"
-    print(f"{what:<56} {spread([p[0] for p in pairs]):>17} s {spread([p[1] for p in pairs]):>17} s {spread(ratios, 2):>17}{judged}", flush=True)
+    print(f"{what:<56} {spread([p[0] for p in pairs]):>17} s {spread([p[1] for p in pairs]):>17} s {spread(ratios, 2):>17}  ({note}){judged}", flush=True)
 
 
 class Installed:
