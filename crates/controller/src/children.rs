@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Node;
@@ -32,6 +32,10 @@ use provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Import};
 const SOON: Duration = Duration::from_millis(100);
 /// How long a starting API server is asked that often: the usual start-up time.
 const PROMPT: Duration = Duration::from_secs(15);
+/// The same, while there are no credentials.
+const UNKNOWN: Duration = Duration::from_millis(250);
+/// How long credentials are good for further questions: to read them from a server that is starting costs it time.
+const FRESH: Duration = Duration::from_secs(2);
 /// Longest pause between two questions to an API server that stays away.
 const LATER: Duration = Duration::from_secs(5);
 /// Attempts to redirect a cluster's nodes to the credentials endpoint, each time its API server is found.
@@ -237,8 +241,9 @@ impl Run {
     async fn find(&self) -> Client {
         let (mut pause, mut pauses) = (SOON, questions(SOON, LATER));
         let mut begun = tokio::time::Instant::now();
+        let mut known = None;
         loop {
-            match tokio::time::timeout(ANSWER, self.attempt()).await {
+            match tokio::time::timeout(ANSWER, self.attempt(&mut known)).await {
                 Ok(Ok(found)) => {
                     let client = found.client.clone();
                     self.update(|child, c| {
@@ -252,21 +257,27 @@ impl Run {
                 Ok(Err(problem)) => self.note(problem),
                 Err(_) => self.note("the API server takes too long to answer".into()),
             }
+            // Credentials are looked for less often: each look has Docker mount the server's volumes.
+            let pause_now = if known.is_some() { pause } else { pause.max(UNKNOWN) };
             tokio::select! {
-                () = tokio::time::sleep(pause) => {
+                () = tokio::time::sleep(pause_now) => {
                     if begun.elapsed() > PROMPT {
                         pause = pauses.next().unwrap_or(LATER);
                     }
                 }
                 () = self.again.notified() => {
+                    known = None;
                     (pause, pauses, begun) = (SOON, questions(SOON, LATER), tokio::time::Instant::now());
                 }
             }
         }
     }
 
-    async fn attempt(&self) -> Result<Found, String> {
-        let access = self.access().await?;
+    async fn attempt(&self, known: &mut Option<(Access, Instant)>) -> Result<Found, String> {
+        let access = match known {
+            Some((access, since)) if since.elapsed() < FRESH => access.clone(),
+            _ => known.insert((self.access().await?, Instant::now())).0.clone(),
+        };
         let ways = way::ways(self.by_network, self.guarded.load(Ordering::Relaxed));
         let client = way::first(&access, ways).await?;
         let version = client
