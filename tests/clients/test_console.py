@@ -623,9 +623,25 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     form.get_by_role("button", name="Create cluster").click()
     assert "between the min and the max" in form.get_by_label("Desired size").evaluate("input => input.validationMessage")
     form.get_by_label("Max size").fill("4")
+    form.get_by_text("Labels and tags").click()
+    for add, rows, pairs in [("Add label", "Labels of the nodes", {"tier": "web", "zone": "left"}), ("Add group tag", "Tags of the node group", {"cost center": "7"})]:
+        for key, value in pairs.items():
+            form.get_by_role("button", name=add).click()
+            row = form.get_by_role("group", name=rows).get_by_role("group").last
+            expect(row.get_by_label("Key")).to_be_focused()
+            row.get_by_label("Key").fill(key)
+            row.get_by_label("Value").fill(value)
+    labels = form.get_by_role("group", name="Labels of the nodes")
+    labels.get_by_label("Key").last.fill("tier")
+    form.get_by_role("button", name="Create cluster").click()
+    assert labels.get_by_label("Key").last.evaluate("input => input.validationMessage") == "tier is there twice."
+    labels.get_by_role("button", name="Remove label").last.click()
+    expect(form.get_by_role("button", name="Add label")).to_be_focused()
+    expect(labels.get_by_label("Key")).to_have_count(1)
     form.get_by_role("button", name="Add tag").click()
-    form.get_by_label("Key").fill("team")
-    form.get_by_label("Value").fill("it's ours")
+    tags = form.locator("[data-rows=tags]")
+    tags.get_by_label("Key").fill("team")
+    tags.get_by_label("Value").fill("it's ours")
     form.get_by_label("coredns").check()
     assert violations(page) == []
     shot(page, "create")
@@ -641,7 +657,8 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     assert (spec["subnets"], spec["publicAccessSources"], spec["privateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
     assert (spec["accessConfig"], spec["loggingTypes"]) == ({"authenticationMode": "API"}, ["audit"])
     assert (spec["kubernetesNetworkConfig"], spec["secretsEncryption"], spec["kmsKey"]) == ({"serviceIpv4Cidr": "172.20.0.0/16"}, True, key)
-    assert (spec["tags"], spec["nodeGroups"][0]["desiredSize"]) == ({"team": "it's ours"}, 3)
+    group = spec["nodeGroups"][0]
+    assert (spec["tags"], group["desiredSize"], group["labels"], group["tags"]) == ({"team": "it's ours"}, 3, {"tier": "web"}, {"cost center": "7"})
     assert (addon["kind"], addon["spec"]["addonName"]) == ("Addon", "coredns")
 
     # The commands make that cluster, and leave the shell's own keys where they do.
@@ -670,6 +687,7 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
         assert described["encryptionConfig"] == [{"resources": ["secrets"], "provider": {"keyArn": key}}]
         group = eks.describe_nodegroup(clusterName=name, nodegroupName="workers")["nodegroup"]
         assert (group["instanceTypes"], group["scalingConfig"]) == (["t3.small"], {"minSize": 1, "desiredSize": 3, "maxSize": 4})
+        assert (group["labels"], group["tags"]) == ({"tier": "web"}, {"cost center": "7"})
         assert eks.list_addons(clusterName=name)["addons"] == ["coredns"]
 
 

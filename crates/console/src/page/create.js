@@ -39,9 +39,13 @@ function several(name, title, verb, make) {
   } }, verb);
   items.addEventListener('click', (event) => {
     const target = /** @type {Element} */ (event.target);
-    if (!target.closest('button.drop')) return;
-    target.closest('.item')?.remove();
-    add.focus();
+    const item = target.closest('button.drop')?.closest('.item');
+    if (!item) return;
+    // Not one of the rows within an item, which go by themselves.
+    if (item.parentElement === items) {
+      item.remove();
+      add.focus();
+    }
     showRecipe();
   });
   return h('fieldset', { 'data-rows': name }, h('legend', {}, title), items, add);
@@ -55,7 +59,10 @@ function groupItem(number) {
     field({ label: 'Instance type', name: 'type', members: 'instanceType|instanceTypes', value: 't3.medium', ...ofTypes }),
     field({ label: 'Min size', name: 'min', members: 'minSize|Minimum capacity', type: 'number', min: 0, max: 450, value: '1' }),
     field({ label: 'Desired size', name: 'desired', members: 'desiredSize|desired capacity', type: 'number', min: 0, max: 450, value: '1' }),
-    field({ label: 'Max size', name: 'max', members: 'maxSize', type: 'number', min: 1, max: 450, value: '2' })), drop(`node group ${number}`));
+    field({ label: 'Max size', name: 'max', members: 'maxSize', type: 'number', min: 1, max: 450, value: '2' })),
+  h('details', {}, h('summary', {}, 'Labels and tags'),
+    pairsOf('labels', 'Labels of the nodes', 'label', {}, 'Taints can be set when the cluster exists, on its tab of node groups.'),
+    pairsOf('groupTags', 'Tags of the node group', 'group tag', {}, groupNote)), drop(`node group ${number}`));
 }
 
 function tagItem(number) {
@@ -68,7 +75,8 @@ function want() {
   const { form } = draft;
   const value = (name) => form.elements[name].value.trim();
   const of = (item, name) => item.querySelector(`[name=${name}]`).value.trim();
-  const items = (name) => [...form.querySelectorAll('.item')].filter((item) => item.querySelector(`[name=${name}]`));
+  const items = (rows) => itemsOf(form.querySelector(`[data-rows=${rows}]`));
+  const pairs = (rows) => Object.fromEntries(rows.map(({ key, value: text }) => [key, text]).filter(([key]) => key));
   return {
     token: draft.token,
     checked: draft.checked,
@@ -88,8 +96,11 @@ function want() {
     authentication: value('authentication'),
     protection: form.elements.protection.checked,
     audit: form.elements.audit.checked,
-    groups: items('group').map((item) => ({ name: of(item, 'group'), type: of(item, 'type'), min: Number(of(item, 'min')), desired: Number(of(item, 'desired')), max: Number(of(item, 'max')) })),
-    tags: Object.fromEntries(items('key').map((item) => [of(item, 'key'), of(item, 'value')]).filter(([key]) => key)),
+    groups: items('nodeGroups').map((item) => ({
+      name: of(item, 'group'), type: of(item, 'type'), min: Number(of(item, 'min')), desired: Number(of(item, 'desired')), max: Number(of(item, 'max')),
+      labels: pairs(rowValues(item, 'labels')), tags: pairs(rowValues(item, 'groupTags')),
+    })),
+    tags: pairs(rowValues(form, 'tags')),
     addons: [...form.querySelectorAll('[name=addon]:checked')].map((box) => ({ name: box.value, version: box.dataset.version })),
   };
 }
@@ -102,10 +113,13 @@ function showRecipe() {
 }
 
 /** What the form can't say by itself: the browser tells it at the field. */
-function checkSizes() {
-  for (const item of draft.form.querySelectorAll('.item')) {
+function checkTogether() {
+  for (const rows of draft.form.querySelectorAll('[data-rows]')) {
+    const keys = itemsOf(rows).map((item) => item.querySelector('[name=key]')).filter(Boolean);
+    keys.forEach((key, at) => key.setCustomValidity(key.value && keys.findIndex(({ value }) => value === key.value) < at ? `${key.value} is there twice.` : ''));
+  }
+  for (const item of itemsOf(draft.form.querySelector('[data-rows=nodeGroups]'))) {
     const [min, desired, max] = ['min', 'desired', 'max'].map((name) => item.querySelector(`[name=${name}]`));
-    if (!desired) continue;
     const fits = Number(min.value) <= Number(desired.value) && Number(desired.value) <= Number(max.value);
     desired.setCustomValidity(fits ? '' : 'The desired size must be between the min and the max size.');
   }
@@ -174,7 +188,7 @@ function createForm({ known, usual }, checked, account) {
   h('fieldset', {}, h('legend', {}, 'Addons'), h('div', { id: 'addons', class: 'checks' })),
   h('div', { class: 'row' }, submit, h('a', { href: '#/clusters' }, 'Cancel')));
   const fields = /** @type {Record<string, any>} */ (/** @type {unknown} */ (form.elements));
-  form.addEventListener('input', checkSizes);
+  form.addEventListener('input', checkTogether);
   form.addEventListener('input', () => { draft.typed = true; });
   fields.version.addEventListener('change', offerAddons);
   fields.account.addEventListener('input', ({ target }) => {

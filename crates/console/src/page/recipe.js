@@ -50,7 +50,7 @@ function requestOf({ name, version, roleArn, subnets, publicAccess, privateAcces
 /** The node groups and addons, which the cluster gets as soon as it can have them. */
 function partsOf({ groups, addons, subnets }) {
   return {
-    nodeGroups: groups.map(({ name, type, min, desired, max }) => ({ nodegroupName: name, instanceType: type, minSize: min, desiredSize: desired, maxSize: max, subnets })),
+    nodeGroups: groups.map(({ name, type, min, desired, max, labels, tags }) => ({ nodegroupName: name, instanceType: type, minSize: min, desiredSize: desired, maxSize: max, subnets, labels, tags })),
     addons: addons.map(({ name, version }) => ({ addonName: name, addonVersion: version })),
   };
 }
@@ -116,9 +116,10 @@ function commandsOf(want) {
       ...(want.protection ? [['deletion-protection']] : []), ...(want.audit ? [['logging', JSON.stringify(requestOf(want).logging)]] : []), ...(tags.length ? [['tags', JSON.stringify(want.tags)]] : [])]),
   ];
   if (want.groups.length || want.addons.length) lines.push(`aws eks wait cluster-active --name ${word(want.name)}`);
-  for (const { name, type, min, desired, max } of want.groups) {
+  for (const { name, type, min, desired, max, labels, tags: groupTags } of want.groups) {
     lines.push(command('create-nodegroup', [cluster, ['nodegroup-name', name], ['node-role', want.nodeRole], ['subnets', ...(want.subnets.length ? want.subnets : ['subnet-0'])],
-      ['instance-types', type], ['scaling-config', `minSize=${min},desiredSize=${desired},maxSize=${max}`]]));
+      ['instance-types', type], ['scaling-config', `minSize=${min},desiredSize=${desired},maxSize=${max}`],
+      ...(Object.keys(labels).length ? [['labels', JSON.stringify(labels)]] : []), ...(Object.keys(groupTags).length ? [['tags', JSON.stringify(groupTags)]] : [])]));
   }
   for (const { name, version } of want.addons) lines.push(command('create-addon', [cluster, ['addon-name', name], ...(version ? [['addon-version', version]] : [])]));
   return `${lines.join('\n')}\n`;

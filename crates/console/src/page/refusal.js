@@ -38,7 +38,7 @@ function pathIn(text) {
 /** The field that a path leads to: the one with the innermost name, of that item or with that key where there are several. */
 function atPath(form, { names, index, key = '', value = '' }) {
   const controls = controlsOf(form);
-  const items = [...(names.map((name) => form.querySelector(`[data-rows="${CSS.escape(name)}"]`)).find(Boolean)?.querySelectorAll('.item') || [])];
+  const items = itemsOf(names.map((name) => form.querySelector(`[data-rows="${CSS.escape(name)}"]`)).find(Boolean));
   const item = (key && items.find((one) => one.querySelector('[name=key]')?.value === key)) || items[index];
   for (const name of [...names].reverse()) {
     const found = controls.filter((one) => membersOf(one).includes(name));

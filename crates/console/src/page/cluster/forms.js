@@ -53,10 +53,12 @@ function rowsOf(name, title, one, columns, items = [], hint) {
   return h('fieldset', { 'data-rows': name }, h('legend', {}, title), hint && h('small', {}, hint), list, add);
 }
 
+/** The items of such fields, without those of fields within them. */
+const itemsOf = (rows) => [...(rows?.querySelectorAll(':scope > div > .item') || [])];
+
 /** What stands in those fields, by their names. */
 function rowValues(form, name) {
-  const items = [...form.querySelectorAll(`[data-rows=${name}] .item`)];
-  return items.map((item) => Object.fromEntries([...item.querySelectorAll('[name]')].map((input) => [input.name, input.value.trim()])));
+  return itemsOf(form.querySelector(`[data-rows=${name}]`)).map((item) => Object.fromEntries([...item.querySelectorAll('[name]')].map((input) => [input.name, input.value.trim()])));
 }
 
 const pairColumns = [{ label: 'Key', name: 'key', members: 'key|Tag keys' }, { label: 'Value', name: 'value', required: false }];
