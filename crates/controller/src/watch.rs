@@ -18,7 +18,7 @@ use tokio::sync::watch::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
-use super::owned::Owned;
+use super::owned_objects::Owned;
 use crd::{EKSClusterConfig, keys};
 
 /// A watch: its triggers, and the store that they keep up to date.
@@ -72,9 +72,42 @@ where
             if matches!(event, Ok(Event::InitDone)) {
                 filled.send_replace(true);
             }
-        })
-        .touched_objects();
-    Source { stream: stream.boxed(), store, listed }
+        });
+    Source { stream: touched(stream, store.clone()).boxed(), store, listed }
+}
+
+/// The objects that the store's events are about, each once the store shows what happened to it. A list that is made
+/// anew shows only when it is whole; then its objects are told, and those of before that it no longer has.
+fn touched<K>(
+    events: impl Stream<Item = watcher::Result<Event<K>>>,
+    store: Store<K>,
+) -> impl Stream<Item = watcher::Result<K>>
+where
+    K: Resource<DynamicType = ()> + Clone,
+{
+    let (mut before, mut listed) = (Vec::new(), Vec::new());
+    events.flat_map(move |event| {
+        let told = match event {
+            Ok(Event::Init) => {
+                listed.clear();
+                before = store.state();
+                Vec::new()
+            }
+            Ok(Event::InitApply(object)) => {
+                listed.push(object);
+                Vec::new()
+            }
+            Ok(Event::InitDone) => {
+                let gone = std::mem::take(&mut before);
+                let gone = gone.into_iter().filter(|old| store.get(&ObjectRef::from_obj(&**old)).is_none());
+                let gone = gone.map(Arc::unwrap_or_clone);
+                std::mem::take(&mut listed).into_iter().chain(gone).map(Ok).collect()
+            }
+            Ok(Event::Apply(object) | Event::Delete(object)) => vec![Ok(object)],
+            Err(error) => vec![Err(error)],
+        };
+        futures::stream::iter(told)
+    })
 }
 
 /// The event without its guard; `None` for an object that can't be read.
@@ -139,8 +172,8 @@ where
             if matches!(event, Ok(Event::InitDone)) {
                 filled.send_replace(true);
             }
-        })
-        .touched_objects();
+        });
+    let stream = touched(stream, store.clone());
     let work = async move {
         let mut stream = std::pin::pin!(stream);
         while let Some(event) = stream.next().await {
@@ -176,5 +209,51 @@ pub fn world(ctx: &Arc<Context>, shutdown: CancellationToken) {
         };
         let shutdown = shutdown.clone();
         tokio::spawn(async move { shutdown.run_until_cancelled(work).await });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::runtime::reflector::store;
+
+    fn named(name: &str, data: &str) -> Secret {
+        serde_json::from_value(
+            serde_json::json!({"metadata": {"name": name, "namespace": "n", "labels": {"is": data}}}),
+        )
+        .unwrap()
+    }
+
+    /// What the store has of each object at the moment at which the object is told.
+    async fn told(events: Vec<Event<Secret>>) -> Vec<(String, Option<String>)> {
+        let (reader, writer) = store();
+        let events = futures::stream::iter(events.into_iter().map(Ok)).reflect(writer);
+        let shown = |object: &Secret| reader.get(&ObjectRef::from_obj(object)).map(|now| now.labels()["is"].clone());
+        let told = touched(events, reader.clone()).map(|object| object.unwrap());
+        told.map(|object| (object.name_any(), shown(&object))).collect().await
+    }
+
+    #[tokio::test]
+    async fn an_object_is_told_once_the_store_shows_it() {
+        let first = vec![Event::Init, Event::InitApply(named("a", "old")), Event::InitDone];
+        let again = vec![
+            Event::Init,
+            Event::InitApply(named("a", "new")),
+            Event::InitApply(named("b", "new")),
+            Event::InitDone,
+            Event::Apply(named("b", "newer")),
+        ];
+        let seen = |name: &str, data: &str| (name.to_owned(), Some(data.to_owned()));
+        let all = told(first.into_iter().chain(again).collect()).await;
+        assert_eq!(all, [seen("a", "old"), seen("a", "new"), seen("b", "new"), seen("b", "newer")]);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_a_new_list_lacks_is_told_too() {
+        let first = vec![Event::Init, Event::InitApply(named("a", "old")), Event::InitDone];
+        let again = vec![Event::Init, Event::InitDone, Event::Delete(named("c", "gone"))];
+        let all = told(first.into_iter().chain(again).collect()).await;
+        let gone = |name: &str| (name.to_owned(), None);
+        assert_eq!(all, [("a".to_owned(), Some("old".to_owned())), gone("a"), gone("c")]);
     }
 }
