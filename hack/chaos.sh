@@ -13,5 +13,5 @@ export K3EKS_CHAOS_SEED=${K3EKS_CHAOS_SEED:-$(date +%s)}
 chaos() { # SECONDS TEST
   K3EKS_CHAOS_SECONDS=${K3EKS_CHAOS_SECONDS:-$1} cargo test --quiet -p k3eks --test chaos -- "$2" --nocapture
 }
-chaos 60 double::
+chaos 60 in_memory::
 chaos 420 real::

@@ -12,7 +12,7 @@ from pathlib import Path
 
 CRATES = Path(__file__).parent.parent / "crates"
 # Files in each cycle that is left. Nothing may be added; whoever makes one smaller writes it down.
-KNOWN = {"controller": [2, 17], "eks": [3]}
+KNOWN = {"controller": [2, 16], "eks": [3]}
 
 USE = re.compile(r"\b(pub(?:\([^)]*\))? )?use ([^;]+);")
 PATH = re.compile(r"\b((?:crate|super|self|[a-z_]\w*)(?:::\w+)+)")

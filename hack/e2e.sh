@@ -47,7 +47,7 @@ export K3EKS_CONTROLLER_KUBECONFIG=$K3EKS_E2E_BARE_KUBECONFIG
 suite() { "$@" 2>&1 | tee -a "$said"; }
 suite cargo test -p k3eks --test controller
 # The same stories in every run; `make chaos` tells new ones.
-K3EKS_CHAOS_SEED=1 K3EKS_CHAOS_SECONDS=20 suite cargo test -p k3eks --test chaos -- double::
+K3EKS_CHAOS_SEED=1 K3EKS_CHAOS_SECONDS=20 suite cargo test -p k3eks --test chaos -- in_memory::
 suite cargo test -p k3eks --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
 # The operators that tests killed had the machine to themselves for minutes; the one in the cluster may have to catch up.
 until_ready 120 curl -fsS "$K3EKS_E2E_ENDPOINT/_k3eks/health" || { echo "error: the EKS API at $K3EKS_E2E_ENDPOINT doesn't answer" >>"$said"; exit 1; }

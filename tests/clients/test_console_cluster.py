@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from conftest import wait_for
-from people import Person, within
+from users import Person, within
 from playwright.sync_api import expect
 from test_console import chromium, forgive, open_page, shot, violations  # noqa: F401
 

@@ -23,7 +23,7 @@ from botocore.config import Config
 from conftest import free_port, wait_for
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from people import TOOLS, Failed, Person, load_image, pod, run, service_account, within
+from users import TOOLS, Failed, Person, load_image, pod, run, service_account, within
 
 ROLE = "arn:aws:iam::000000000000:role/{}"
 NAME = "who"

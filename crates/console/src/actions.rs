@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::view;
 use crd::cluster::PowerState;
 use crd::{EKSClusterConfig, keys};
-use eks::beside::Beside;
 use eks::error::ApiError;
+use eks::extra_routes::AppState;
 
 /// The largest body that is read.
 const LARGEST: usize = 1024;
@@ -26,12 +26,12 @@ struct Wanted {
 
 /// Stops or starts a cluster.
 pub async fn state(
-    State(beside): State<Arc<Beside>>,
+    State(app): State<Arc<AppState>>,
     Path((namespace, name)): At,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let (caller, body) = beside.caller_with(request, LARGEST).await?;
-    let cluster = view::find(&beside, &caller, &namespace, &name)?;
+    let (caller, body) = app.caller_with(request, LARGEST).await?;
+    let cluster = view::find(&app, &caller, &namespace, &name)?;
     let Wanted { state } = serde_json::from_slice(&body.bytes).map_err(|_| {
         ApiError::invalid_parameter("The body must be {\"state\": \"Stopped\"} or {\"state\": \"Running\"}")
     })?;
@@ -44,23 +44,23 @@ pub async fn state(
         }
         Ok(())
     };
-    let (changed, _) = beside.api.store.change(&cluster, change).await?;
-    Ok(Json(view::summary(&changed, &beside.api.store.members(&changed))))
+    let (changed, _) = app.api.store.change(&cluster, change).await?;
+    Ok(Json(view::summary(&changed, &app.api.store.members(&changed))))
 }
 
 /// Deletes a cluster with its node groups, as `kubectl delete` does.
 pub async fn delete(
-    State(beside): State<Arc<Beside>>,
+    State(app): State<Arc<AppState>>,
     Path((namespace, name)): At,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = beside.caller(&request)?;
-    let cluster = view::find(&beside, &caller, &namespace, &name)?;
+    let caller = app.caller(&request)?;
+    let cluster = view::find(&app, &caller, &namespace, &name)?;
     if cluster.spec.deletion_protection == Some(true) {
         return Err(ApiError::invalid_request(
             "The cluster has deletion protection; disable it before deleting the cluster",
         ));
     }
-    beside.api.store.delete(&cluster).await?;
+    app.api.store.delete(&cluster).await?;
     Ok(Json(json!({"deleted": view::key(&cluster)})))
 }

@@ -25,8 +25,8 @@ use super::view;
 use crd::names::Identity;
 use crd::names::is_account;
 use crd::{EKSClusterConfig, Phase};
-use eks::beside::Beside;
 use eks::error::ApiError;
+use eks::extra_routes::AppState;
 use eks::sigv4::Caller;
 use identity::visits::Visits;
 
@@ -36,7 +36,7 @@ const TOKEN: &str = "x-k3eks-token";
 /// What the routes need.
 pub struct Looking {
     /// The clusters, and who may see them.
-    pub beside: Arc<Beside>,
+    pub app: Arc<AppState>,
     /// The way into them.
     pub visits: Visits,
 }
@@ -68,9 +68,9 @@ struct Visit<'a> {
 impl<'a> Visit<'a> {
     /// Lets in whoever may see the cluster at all.
     fn begin(looking: &'a Looking, (namespace, name): &(String, String), request: &Request) -> Result<Self, ApiError> {
-        let caller = looking.beside.caller(request)?;
-        let known = caller.verified || looking.beside.prove(request).is_ok();
-        let cluster = view::find(&looking.beside, &caller, namespace, name)?;
+        let caller = looking.app.caller(request)?;
+        let known = caller.verified || looking.app.prove(request).is_ok();
+        let cluster = view::find(&looking.app, &caller, namespace, name)?;
         there(&cluster)?;
         let token = token(request.headers())?.to_owned();
         Ok(Self { looking, cluster, caller, known, token })
@@ -78,7 +78,7 @@ impl<'a> Visit<'a> {
 
     /// The answer to a question of the cluster's API server, whatever it is.
     async fn ask(&self, request: http::Request<Vec<u8>>) -> Result<(StatusCode, Bytes), ApiError> {
-        let store = &self.looking.beside.api.store;
+        let store = &self.looking.app.api.store;
         Ok(self.looking.visits.read(store, &self.cluster, &self.token, request).await?)
     }
 

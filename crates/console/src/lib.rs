@@ -18,12 +18,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post, put};
 
-use eks::beside::Beside;
+use eks::extra_routes::AppState;
 use identity::visits::Visits;
 
 /// The page and what it asks beside the EKS API.
-pub fn routes(beside: Arc<Beside>, visits: Visits) -> Router {
-    let below = child::routes(Arc::new(child::Looking { beside: Arc::clone(&beside), visits }));
+pub fn routes(app: Arc<AppState>, visits: Visits) -> Router {
+    let below = child::routes(Arc::new(child::Looking { app: Arc::clone(&app), visits }));
     Router::new()
         .route("/_k3eks", get(page::elsewhere))
         .route("/_k3eks/", get(page::page))
@@ -34,6 +34,6 @@ pub fn routes(beside: Arc<Beside>, visits: Visits) -> Router {
         .route("/_k3eks/console/clusters/{namespace}/{name}", get(view::one).delete(actions::delete))
         .route("/_k3eks/console/clusters/{namespace}/{name}/nodegroups/{group}/events", get(view::group_events))
         .route("/_k3eks/console/clusters/{namespace}/{name}/state", put(actions::state))
-        .with_state(beside)
+        .with_state(app)
         .merge(below)
 }

@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use eks::beside::Beside;
+use eks::extra_routes::AppState;
 use eks::sigv4::Mode;
 
 const FRAME: &str = include_str!("page/page.html");
@@ -20,7 +20,7 @@ const FRAME: &str = include_str!("page/page.html");
 const MODE: &str = "<!--MODE-->";
 const PERMISSIVE: &str = r#"<p id="mode" role="note">Permissive: no credentials are checked. Whoever reaches this port sees and rules the clusters of all accounts.</p>"#;
 const STYLE: &str = include_str!("page/page.css");
-const FIRST: &str = include_str!("page/first.js");
+const FIRST: &str = include_str!("page/preload.js");
 /// In the order in which they are read.
 const SCRIPTS: &[&str] = &[
     include_str!("page/base.js"),
@@ -96,8 +96,8 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// The document.
-pub async fn page(State(beside): State<Arc<Beside>>, asked: HeaderMap) -> impl IntoResponse {
-    let document = &PAGES[usize::from(beside.authenticator.mode() == Mode::Permissive)];
+pub async fn page(State(app): State<Arc<AppState>>, asked: HeaderMap) -> impl IntoResponse {
+    let document = &PAGES[usize::from(app.authenticator.mode() == Mode::Permissive)];
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, POLICY.as_str()),

@@ -15,8 +15,8 @@ use crd::addon::AddonSpec;
 use crd::cluster::InlineNodegroup;
 use crd::names::nodegroup_name;
 use crd::{Addon, EKSClusterConfig, Nodegroup, member};
-use eks::beside::Beside;
 use eks::error::ApiError;
+use eks::extra_routes::AppState;
 use eks::operations::Quotas;
 use eks::store::StoreError;
 
@@ -41,12 +41,12 @@ struct Wanted {
 
 /// Adds node groups and addons to a cluster of the caller's account and region. What is there already under the same name stays.
 pub async fn add(
-    State(beside): State<Arc<Beside>>,
+    State(app): State<Arc<AppState>>,
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let (caller, body) = beside.caller_with(request, LARGEST).await?;
-    let store = &beside.api.store;
+    let (caller, body) = app.caller_with(request, LARGEST).await?;
+    let store = &app.api.store;
     let cluster = store.cluster(&caller, &name)?;
     if cluster.spec.imported || cluster.metadata.deletion_timestamp.is_some() {
         let why = "The cluster is imported, or it is being deleted: nothing can be added to it";
@@ -54,10 +54,11 @@ pub async fn add(
     }
     let mut parts: Parts = serde_json::from_slice(&body.bytes)
         .map_err(|why| ApiError::invalid_parameter(format!("The body must have nodeGroups and addons: {why}")))?;
-    let _turn = beside.api.turn().await;
+    let _lock = app.api.create_lock().await;
     let there: BTreeSet<String> = store.members::<Nodegroup>(&cluster).iter().map(|one| nodegroup_name(one)).collect();
     parts.node_groups.retain(|group| !there.contains(&group.nodegroup_name));
-    within(&beside.api.settings.quotas, &cluster, there, &parts.node_groups).map_err(|error| error.cluster(&name))?;
+    check_quotas(&app.api.settings.quotas, &cluster, there, &parts.node_groups)
+        .map_err(|error| error.cluster(&name))?;
     let cluster = if parts.node_groups.is_empty() {
         cluster
     } else {
@@ -68,13 +69,13 @@ pub async fn add(
         store.change(&cluster, change).await?.0
     };
     for wanted in &parts.addons {
-        add_addon(&beside, &cluster, wanted).await?;
+        add_addon(&app, &cluster, wanted).await?;
     }
     Ok(Json(json!({"changed": view::key(&cluster)})))
 }
 
 /// The quotas hold here as for CreateNodegroup; `there` are the node groups that there are.
-fn within(
+fn check_quotas(
     quotas: &Quotas,
     cluster: &EKSClusterConfig,
     there: BTreeSet<String>,
@@ -103,7 +104,7 @@ fn add_groups(cluster: &mut EKSClusterConfig, wanted: &[InlineNodegroup]) {
     }
 }
 
-async fn add_addon(beside: &Beside, cluster: &EKSClusterConfig, wanted: &Wanted) -> Result<(), ApiError> {
+async fn add_addon(app: &AppState, cluster: &EKSClusterConfig, wanted: &Wanted) -> Result<(), ApiError> {
     let name = &wanted.addon_name;
     let mut addon = Addon::new(
         "",
@@ -116,7 +117,7 @@ async fn add_addon(beside: &Beside, cluster: &EKSClusterConfig, wanted: &Wanted)
     );
     addon.metadata = member::metadata(cluster, "addon", name);
     let other = member::other_name(cluster, "addon", &[name]);
-    match beside.api.store.create_member(cluster, addon, other, |found| found.spec.addon_name == *name).await {
+    match app.api.store.create_member(cluster, addon, other, |found| found.spec.addon_name == *name).await {
         Ok(_) | Err(StoreError::Exists) => Ok(()),
         Err(error) => Err(ApiError::from(error).addon(name)),
     }
@@ -151,7 +152,7 @@ mod tests {
         let quotas = Quotas { nodegroups: 3, nodes: 5, ..Quotas::default() };
         let add = |wanted: &[InlineNodegroup]| {
             let there = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
-            within(&quotas, &cluster, there, wanted).map_err(|error| error.code())
+            check_quotas(&quotas, &cluster, there, wanted).map_err(|error| error.code())
         };
         assert_eq!(add(&[]), Ok(()));
         assert_eq!(add(&[group("c", 5)]), Ok(()));

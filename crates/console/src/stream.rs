@@ -16,8 +16,8 @@ use tokio::time::Instant;
 use super::view::{self, Line};
 use crd::names::{Identity, nodegroup_name};
 use crd::{EKSClusterConfig, Nodegroup};
-use eks::beside::Beside;
 use eks::error::ApiError;
+use eks::extra_routes::AppState;
 use eks::sigv4::{Caller, Standing};
 
 /// One is told at once, those within this time of the last news together.
@@ -30,8 +30,8 @@ const CHECK: Duration = Duration::from_secs(5);
 const ALIVE: Duration = Duration::from_secs(15);
 
 /// What one page has been told.
-struct Told {
-    beside: Arc<Beside>,
+struct StreamState {
+    app: Arc<AppState>,
     caller: Caller,
     standing: Standing,
     changes: Receiver<u64>,
@@ -46,17 +46,17 @@ struct Told {
 /// one has those that are different, and the keys of those that are gone. One with neither says that something else changed, which only
 /// who looks at one cluster wants to know. It ends with the key that the request was signed with.
 pub async fn stream(
-    State(beside): State<Arc<Beside>>,
+    State(app): State<Arc<AppState>>,
     request: Request,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
-    let caller = beside.caller(&request)?;
-    let standing = beside.standing(&request);
-    let changes = beside.api.store.changes();
-    let told = Told { beside, caller, standing, changes, clusters: HashMap::new(), left: 0, last: None };
+    let caller = app.caller(&request)?;
+    let standing = app.standing(&request);
+    let changes = app.api.store.changes();
+    let told = StreamState { app, caller, standing, changes, clusters: HashMap::new(), left: 0, last: None };
     Ok(Sse::new(stream::unfold(told, next)).keep_alive(KeepAlive::new().interval(ALIVE)))
 }
 
-async fn next(mut told: Told) -> Option<(Result<Event, axum::Error>, Told)> {
+async fn next(mut told: StreamState) -> Option<(Result<Event, axum::Error>, StreamState)> {
     if let Some(last) = told.last.filter(|_| told.left == 0) {
         // The only error is that nothing is watched any more: the process ends.
         loop {
@@ -85,10 +85,10 @@ struct News<'a> {
     more: Option<usize>,
 }
 
-impl Told {
+impl StreamState {
     /// What is different from what was told.
     fn look(&mut self) -> Result<Event, axum::Error> {
-        let store = &self.beside.api.store;
+        let store = &self.app.api.store;
         // Of all clusters at once: looking through all groups for each of many would take its time.
         let mut groups: HashMap<String, Vec<Arc<Nodegroup>>> = HashMap::new();
         for group in store.list::<Nodegroup>() {

@@ -16,8 +16,8 @@ use crd::{
     AccessEntry, Addon, EKSClusterConfig, EKSClusterConfigStatus, FargateProfile, IdentityProviderConfig, Nodegroup,
     Phase, PodIdentityAssociation, Update,
 };
-use eks::beside::Beside;
 use eks::error::ApiError;
+use eks::extra_routes::AppState;
 use eks::sigv4::Caller;
 use eks::store::{Kind, Store};
 
@@ -121,8 +121,8 @@ fn ready(conditions: &[Condition]) -> bool {
 ///
 /// # Errors
 /// There is none, or it is another account's.
-pub fn find(beside: &Beside, caller: &Caller, namespace: &str, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
-    let found = beside.api.store.get::<EKSClusterConfig>(namespace, name);
+pub fn find(app: &AppState, caller: &Caller, namespace: &str, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
+    let found = app.api.store.get::<EKSClusterConfig>(namespace, name);
     found.filter(|cluster| may_see(caller, cluster)).ok_or_else(|| ApiError::no_cluster(name).cluster(name))
 }
 
@@ -133,19 +133,19 @@ pub fn may_see(caller: &Caller, cluster: &EKSClusterConfig) -> bool {
 
 /// One cluster with everything that belongs to it, its Events, and the calls that changed it.
 pub async fn one(
-    State(beside): State<Arc<Beside>>,
+    State(app): State<Arc<AppState>>,
     Path((namespace, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = beside.caller(&request)?;
-    let cluster = find(&beside, &caller, &namespace, &name)?;
-    let store = &beside.api.store;
+    let caller = app.caller(&request)?;
+    let cluster = find(&app, &caller, &namespace, &name)?;
+    let store = &app.api.store;
     let mut updates = store.list::<Update>();
     updates.retain(|update| update.spec.cluster_name == name && update.namespace().as_deref() == Some(&namespace));
     updates.sort_by_key(|update| std::cmp::Reverse(update.creation_timestamp()));
     updates.truncate(UPDATES);
     let eks_name = Identity::of(&cluster).name;
-    let mut calls = beside.events.about(&cluster.spec.account_id, &eks_name);
+    let mut calls = app.events.about(&cluster.spec.account_id, &eks_name);
     calls.reverse();
     Ok(Json(json!({
         "summary": summary(&cluster, &store.members(&cluster)),
@@ -166,13 +166,13 @@ pub async fn one(
 
 /// The Events about a node group: the steps of its updates.
 pub async fn group_events(
-    State(beside): State<Arc<Beside>>,
+    State(app): State<Arc<AppState>>,
     Path((namespace, name, group)): Path<(String, String, String)>,
     request: Request,
 ) -> Result<Json<Vec<Value>>, ApiError> {
-    let caller = beside.caller(&request)?;
-    let cluster = find(&beside, &caller, &namespace, &name)?;
-    let store = &beside.api.store;
+    let caller = app.caller(&request)?;
+    let cluster = find(&app, &caller, &namespace, &name)?;
+    let store = &app.api.store;
     let Some(group) = store.member::<Nodegroup>(&cluster, &group) else { return Ok(Json(Vec::new())) };
     Ok(Json(store.events::<Nodegroup>(&namespace, &group.name_any()).await?))
 }

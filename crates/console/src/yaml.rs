@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crd::plain_yaml::{self, Unread};
-use eks::beside::Beside;
 use eks::error::ApiError;
+use eks::extra_routes::AppState;
 
 /// The largest body that is read.
 const LARGEST: usize = 256 * 1024;
@@ -20,8 +20,8 @@ struct Written {
 }
 
 /// The value of a document.
-pub async fn read(State(beside): State<Arc<Beside>>, request: Request) -> Result<Json<Value>, ApiError> {
-    let (_, body) = beside.caller_with(request, LARGEST).await?;
+pub async fn read(State(app): State<Arc<AppState>>, request: Request) -> Result<Json<Value>, ApiError> {
+    let (_, body) = app.caller_with(request, LARGEST).await?;
     let written: Written = serde_json::from_slice(&body.bytes)
         .map_err(|why| ApiError::invalid_parameter(format!("The body must have yaml: {why}")))?;
     parse(&written.yaml).map(Json)

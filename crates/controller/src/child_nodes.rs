@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::nodegroup::marks;
+use super::nodegroup::labels_taints;
 use crd::keys;
 use crd::nodegroup::NodeMarks;
 
@@ -67,7 +67,7 @@ fn describe(node: &Node) -> ChildNode {
         nodegroup: node.labels().get(keys::NODE_NODEGROUP).cloned(),
         ready: condition.is_some_and(|c| c.status == "True"),
         since: condition.and_then(|c| c.last_transition_time.as_ref()).map(|time| time.0),
-        marks: marks::of(node),
+        marks: labels_taints::of(node),
     }
 }
 

@@ -6,20 +6,20 @@ use std::time::Instant;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::Store;
 use parking_lot::Mutex;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::children::Children;
+use super::child_clusters::Children;
 use super::cluster::accounts::Accounts;
 use super::cluster::grant::Account;
-use super::cluster::server::IdentityService;
-use super::owned::Owned;
+use super::identity_service::IdentityService;
+use super::owned_objects::Owned;
 use super::report::Reports;
 use super::tasks::{Tasks, Work};
+use super::wake::{Wake, belongs};
 use crd::cluster::ProviderName;
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, Nodegroup};
@@ -74,44 +74,6 @@ impl Providers {
             ProviderName::Metadata => Some(&self.metadata),
         }
     }
-}
-
-/// Wakes reconciles of other resources.
-#[derive(Clone, Debug)]
-pub struct Wake {
-    /// For clusters.
-    pub clusters: UnboundedSender<ObjectRef<EKSClusterConfig>>,
-    /// For node groups.
-    pub nodegroups: UnboundedSender<ObjectRef<Nodegroup>>,
-    /// The node groups known, to find those of a cluster.
-    pub known: Store<Nodegroup>,
-}
-
-impl Wake {
-    /// Wakes a cluster. A no-op after shutdown.
-    pub fn cluster(&self, id: &ClusterId) {
-        let _ = self.clusters.send(ObjectRef::new(&id.name).within(&id.namespace));
-    }
-
-    /// Wakes all node groups of a cluster.
-    pub fn nodegroups_of(&self, id: &ClusterId) {
-        for group in self.known.state() {
-            if belongs(&group, id) {
-                let _ = self.nodegroups.send(ObjectRef::from_obj(&*group));
-            }
-        }
-    }
-
-    /// Wakes a cluster and all of its node groups.
-    pub fn all_of(&self, id: &ClusterId) {
-        self.cluster(id);
-        self.nodegroups_of(id);
-    }
-}
-
-/// Whether `group` is a node group of the cluster resource `id`.
-pub fn belongs(group: &Nodegroup, id: &ClusterId) -> bool {
-    group.spec.cluster_name == id.name && group.metadata.namespace.as_deref() == Some(&id.namespace)
 }
 
 /// What every reconcile has at hand.

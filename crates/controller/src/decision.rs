@@ -63,8 +63,8 @@ pub fn failing(error: &Error) -> Health {
         Error::Unavailable { .. } | Error::ToolMissing { .. } => Reason::ProviderUnavailable,
         Error::UnknownVersion { .. } => Reason::InvalidSpec,
         Error::ImageUnavailable { .. } => Reason::ImageUnavailable,
-        Error::PodsStay { .. } => Reason::PodEvictionFailure,
-        Error::NoPort { .. } | Error::Timeout { .. } | Error::Engine { .. } => Reason::ProvisionFailed,
+        Error::EvictionTimeout { .. } => Reason::PodEvictionFailure,
+        Error::PortsExhausted { .. } | Error::Timeout { .. } | Error::Engine { .. } => Reason::ProvisionFailed,
     };
     match error.retry() {
         Retry::Terminal => Health::Stalled(reason, error.to_string()),
@@ -97,7 +97,7 @@ mod tests {
                 Reason::ImageUnavailable,
                 Retry::Transient,
             ),
-            (Error::NoPort { what: text(), range: text() }, Reason::ProvisionFailed, Retry::Transient),
+            (Error::PortsExhausted { what: text(), range: text() }, Reason::ProvisionFailed, Retry::Transient),
             (Error::Timeout { doing: text(), seconds: 1 }, Reason::ProvisionFailed, Retry::Transient),
             (Error::Engine { doing: text(), why: text() }, Reason::ProvisionFailed, Retry::Transient),
             (
@@ -105,7 +105,11 @@ mod tests {
                 Reason::ProviderUnavailable,
                 Retry::Transient,
             ),
-            (Error::PodsStay { node: text(), seconds: 1, pods: text() }, Reason::PodEvictionFailure, Retry::Transient),
+            (
+                Error::EvictionTimeout { node: text(), seconds: 1, pods: text() },
+                Reason::PodEvictionFailure,
+                Retry::Transient,
+            ),
         ]
     }
 
@@ -114,11 +118,11 @@ mod tests {
             Error::Unavailable { .. } => 0,
             Error::UnknownVersion { .. } => 1,
             Error::ImageUnavailable { .. } => 2,
-            Error::NoPort { .. } => 3,
+            Error::PortsExhausted { .. } => 3,
             Error::Timeout { .. } => 4,
             Error::Engine { .. } => 5,
             Error::ToolMissing { .. } => 6,
-            Error::PodsStay { .. } => 7,
+            Error::EvictionTimeout { .. } => 7,
         }
     }
 

@@ -4,12 +4,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::children::Child;
+use super::child_clusters::Child;
 use super::tasks::TaskView;
 use super::{cluster, nodegroup};
 use crd::{EKSClusterConfig, Nodegroup, keys};
 use provider::{
-    ClusterId, ClusterObservation, ClusterPlan, ContainerState, NodeObservation, NodegroupPlan, Resources,
+    ClusterId, ClusterObservation, ContainerState, DesiredCluster, DesiredNodegroup, NodeObservation, Resources,
     ServerObservation,
 };
 
@@ -56,8 +56,8 @@ fn id() -> ClusterId {
 }
 
 /// A good plan for `demo`.
-pub fn cluster_plan() -> ClusterPlan {
-    ClusterPlan {
+pub fn cluster_plan() -> DesiredCluster {
+    DesiredCluster {
         id: id(),
         eks_name: "demo".into(),
         region: "us-east-1".into(),
@@ -94,7 +94,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         wait: None,
         child: Child::default(),
         nodegroups: Vec::new(),
-        twin: None,
+        conflict: None,
         inline: Vec::new(),
         webhook_tokens: Vec::new(),
         rotation: None,
@@ -117,7 +117,7 @@ pub fn machines(all: &[(&str, ContainerState)]) -> Vec<NodeObservation> {
 
 /// A group of an Active cluster of which `desired` nodes are wanted and none exists.
 pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
-    let plan = NodegroupPlan {
+    let plan = DesiredNodegroup {
         cluster: id(),
         name: "workers".into(),
         desired,
@@ -142,6 +142,6 @@ pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
         wait: None,
         reported: true,
         rolling: None,
-        twin: None,
+        conflict: None,
     }
 }

@@ -1,48 +1,52 @@
 //! The controllers: one per kind, level-triggered. Observe, compare, do one thing, say so.
 
 mod backoff;
+mod child_client;
+mod child_clusters;
 mod child_nodes;
-mod children;
+mod child_watcher;
 pub mod cluster;
 mod context;
 mod decision;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod identity_service;
+mod import_secret;
 mod insights;
 mod late;
 pub mod leader;
 mod member;
 pub mod nodegroup;
 mod orphans;
-mod owned;
+mod owned_objects;
 mod report;
 pub mod status;
 mod tasks;
 mod update;
+mod wake;
 mod watch;
-mod way;
 
 pub use cluster::accounts::{Accounts, Grant};
 pub use cluster::grant::Account;
-pub use cluster::server::IdentityService;
 pub use context::{Providers, Settings};
 pub use error::Error;
+pub use identity_service::IdentityService;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use kube::Client;
-use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::controller::{Action, Config};
 use tokio::sync::mpsc::unbounded_channel;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use context::{Context, Wake};
+use context::Context;
 use crd::{CertificateAuthority, EKSClusterConfig, Nodegroup, Phase, Update};
 use telemetry::metrics::{ByPhase, ByReadiness, Failure, Kind, Metrics};
+use wake::Wake;
 
 /// Limit of concurrent reconciles per kind.
 const CONCURRENCY: u16 = 32;
@@ -73,9 +77,12 @@ pub async fn run(
     let ((clusters_wake, woken_clusters), (groups_wake, woken_nodegroups)) = (unbounded_channel(), unbounded_channel());
     let wake = Wake { clusters: clusters_wake, nodegroups: groups_wake, known: nodegroups.store.clone() };
     let (owned, owned_listed, lost) = watch::owned(&client, settings.watch_namespace.as_deref(), shutdown.clone());
+    let (by_network, identity) = (settings.children_by_network, settings.identity.clone());
+    let children = child_clusters::Children::new(by_network, identity, wake.clone(), shutdown.clone());
+    let listed = vec![clusters.listed, nodegroups.listed, updates.listed, authorities.listed.clone()];
     let ctx = Arc::new(Context {
         tasks: tasks::Tasks::new(settings.max_concurrent_provisions, shutdown.clone()),
-        children: children::Children::new(&settings, wake.clone(), shutdown.clone()),
+        children,
         clusters: clusters.store.clone(),
         nodegroups: nodegroups.store.clone(),
         nodegroups_now: late::NodegroupsNow::default(),
@@ -93,21 +100,14 @@ pub async fn run(
         owned,
         metrics,
         wake,
-        listed: [vec![clusters.listed, nodegroups.listed, updates.listed, authorities.listed.clone()], owned_listed]
-            .concat(),
+        listed: [listed, owned_listed].concat(),
         shutdown: shutdown.clone(),
     });
     watch::world(&ctx, shutdown.clone());
     orphans::start(&ctx, shutdown.clone());
     cluster::hibernation::start(&ctx, shutdown.clone());
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));
-    let of_clusters = Controller::for_stream(clusters.stream, clusters.store)
-        .with_config(queue())
-        .reconcile_on(UnboundedReceiverStream::new(woken_clusters))
-        .reconcile_on(UnboundedReceiverStream::new(lost))
-        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(cluster::reconcile, cluster::on_error, ctx.clone())
-        .for_each(|_| async {});
+    let of_clusters = cluster::run(clusters.stream, clusters.store, [woken_clusters, lost], ctx.clone());
     let of_nodegroups = nodegroup::run(nodegroups.stream, nodegroups.store, woken_nodegroups, ctx.clone());
     let of_updates = update::run(updates.stream, updates.store, ctx.clone());
     tokio::select! {

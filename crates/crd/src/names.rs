@@ -81,14 +81,14 @@ impl Identity {
     }
 }
 
-/// The better claim to an identity is the smaller one. Whoever has it keeps it; then age decides, then the uid, since
-/// two may be of one second.
-pub fn claim(cluster: &EKSClusterConfig) -> impl Ord + use<> {
+/// Order of the resources that want one identity: the smallest gets it. Whoever has it keeps it; then age decides, then
+/// the uid, since two may be of one second.
+pub fn precedence(cluster: &EKSClusterConfig) -> impl Ord + use<> {
     rank(&cluster.metadata, cluster.status.as_ref().map(|s| s.conditions.as_slice()))
 }
 
-/// The better claim to a name within a cluster, by the same rule.
-pub fn nodegroup_claim(group: &Nodegroup) -> impl Ord + use<> {
+/// Order of the resources that want one name within a cluster, by the same rule.
+pub fn nodegroup_precedence(group: &Nodegroup) -> impl Ord + use<> {
     rank(&group.metadata, group.status.as_ref().map(|s| s.conditions.as_slice()))
 }
 
@@ -275,7 +275,7 @@ mod tests {
                 "spec": {"clusterName": "demo"}, "status": {"conditions": conditions},
             }))
             .unwrap();
-            nodegroup_claim(&group)
+            nodegroup_precedence(&group)
         };
         assert!(group("b", 1, None) < group("a", 2, None), "the older one");
         assert!(group("a", 1, None) < group("b", 1, None), "within one second the uid decides");

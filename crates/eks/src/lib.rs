@@ -42,11 +42,11 @@
 
 mod access_log;
 pub mod arn;
-pub mod beside;
 pub mod body;
 pub mod convert;
 pub mod error;
 pub mod events;
+pub mod extra_routes;
 pub mod input;
 pub mod metrics;
 pub mod model;

@@ -39,13 +39,13 @@ struct Gift {
 
 /// Answers the admission of a pod.
 pub async fn admit(
-    desk: &IdentityState,
+    state: &IdentityState,
     namespace: &str,
     name: &str,
     request: &AdmissionRequest<Pod>,
 ) -> AdmissionResponse {
     let response = AdmissionResponse::from(request);
-    let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return response };
+    let Some(cluster) = state.api.store.get::<EKSClusterConfig>(namespace, name) else { return response };
     let Some(pod) = &request.object else { return response };
     let space = request.namespace.clone().or_else(|| pod.namespace()).unwrap_or_default();
     let account = pod.spec.as_ref().and_then(|s| s.service_account_name.clone()).unwrap_or_else(|| "default".into());
@@ -53,10 +53,10 @@ pub async fn admit(
     if !is_object_name(&space) || !is_object_name(&account) {
         return response.deny("the pod's namespace or service account isn't a name");
     }
-    let gift = if pods::association(desk, &cluster, &space, &account).is_some() {
+    let gift = if pods::association(state, &cluster, &space, &account).is_some() {
         Some(pod_identity(&cluster, pod))
     } else {
-        match desk.children.service_account(&desk.api.store, &cluster, &space, &account).await {
+        match state.children.service_account(&state.api.store, &cluster, &space, &account).await {
             Ok(found) => found.and_then(|found| web_identity(&cluster, &found, pod)),
             Err(refusal) => {
                 tracing::warn!(resource = %format!("{namespace}/{name}"), %refusal, "a pod was admitted without a look at its service account");

@@ -58,7 +58,7 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
 /// What a text says, which the cluster's users wrote. One is read at a time: each takes many times its size.
 fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, Unread> {
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock();
+    let _lock = TURN.lock();
     plain_yaml::read(text)
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::IdentityState;
 use super::token::AuthError;
 use crd::EKSClusterConfig;
-use crd::names::claim;
+use crd::names::precedence;
 
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 10;
@@ -65,22 +65,28 @@ pub fn discovery(issuer: &str) -> Value {
     })
 }
 
-/// The cluster whose issuer this is; the one with the best claim where several have it.
-pub fn cluster(desk: &IdentityState, issuer: impl Fn(&str) -> bool) -> Option<Arc<EKSClusterConfig>> {
+/// The cluster whose issuer this is; the first by precedence where several have it.
+pub fn cluster(state: &IdentityState, issuer: impl Fn(&str) -> bool) -> Option<Arc<EKSClusterConfig>> {
     let known = |cluster: &Arc<EKSClusterConfig>| {
         let status = cluster.status.as_ref();
         status.is_some_and(|s| s.service_account_keys.is_some() && s.oidc_issuer.as_deref().is_some_and(&issuer))
     };
-    desk.api.store.list::<EKSClusterConfig>().into_iter().filter(known).min_by(|a, b| claim(a).cmp(&claim(b)))
+    state
+        .api
+        .store
+        .list::<EKSClusterConfig>()
+        .into_iter()
+        .filter(known)
+        .min_by(|a, b| precedence(a).cmp(&precedence(b)))
 }
 
 /// Checks a service account's token for this audience. Returns its cluster.
 ///
 /// # Errors
 /// Why the token is invalid.
-pub fn check(desk: &IdentityState, token: &str, audience: &str) -> Result<(Arc<EKSClusterConfig>, Claims), AuthError> {
+pub fn check(state: &IdentityState, token: &str, audience: &str) -> Result<(Arc<EKSClusterConfig>, Claims), AuthError> {
     let issuer = unchecked_issuer(token).ok_or_else(|| AuthError::new("the token isn't a JWT with an issuer"))?;
-    let cluster = cluster(desk, |known| known == issuer)
+    let cluster = cluster(state, |known| known == issuer)
         .ok_or_else(|| AuthError::new(format!("no cluster here has the issuer {issuer}")))?;
     let keys = cluster.status.as_ref().and_then(|s| s.service_account_keys.as_deref()).unwrap_or_default();
     let claims = verify(token, keys, &issuer, audience)?;

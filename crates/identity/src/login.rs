@@ -16,10 +16,10 @@ use crd::names::Identity;
 use crd::{AccessEntry, EKSClusterConfig, own_entries};
 
 /// Answers a TokenReview of the cluster resource.
-pub async fn review(desk: &IdentityState, namespace: &str, name: &str, mut review: TokenReview) -> TokenReview {
+pub async fn review(state: &IdentityState, namespace: &str, name: &str, mut review: TokenReview) -> TokenReview {
     let token = review.spec.token.take().unwrap_or_default();
     let resource = format!("{namespace}/{name}");
-    let status = match user(desk, namespace, name, &token).await {
+    let status = match user(state, namespace, name, &token).await {
         Ok(user) => {
             tracing::info!(resource, user = user.username, "signed in");
             TokenReviewStatus { authenticated: Some(true), user: Some(user), ..TokenReviewStatus::default() }
@@ -39,17 +39,17 @@ pub async fn review(desk: &IdentityState, namespace: &str, name: &str, mut revie
     TokenReview { status: Some(status), ..review }
 }
 
-async fn user(desk: &IdentityState, namespace: &str, name: &str, token: &str) -> Result<UserInfo, AuthError> {
-    let cluster = desk.api.store.get::<EKSClusterConfig>(namespace, name);
+async fn user(state: &IdentityState, namespace: &str, name: &str, token: &str) -> Result<UserInfo, AuthError> {
+    let cluster = state.api.store.get::<EKSClusterConfig>(namespace, name);
     let cluster = cluster.ok_or_else(|| AuthError::new("there is no such cluster"))?;
     if cluster.meta().deletion_timestamp.is_some() {
         return Err(AuthError::new("the cluster is being deleted"));
     }
     let identity = Identity::of(&cluster);
-    let who = who(desk, &identity.name, token).await?;
-    let user = match by_entry(desk, &cluster, &who) {
+    let who = who(state, &identity.name, token).await?;
+    let user = match by_entry(state, &cluster, &who) {
         Some(user) => user,
-        None => beside(desk, &cluster, &who).await?,
+        None => beside(state, &cluster, &who).await?,
     };
     Ok(info(no_instance(user, &who)?, &who))
 }
@@ -64,22 +64,22 @@ fn no_instance(user: User, who: &Principal) -> Result<User, AuthError> {
 }
 
 /// Whose token it is: by the keys that are known here, else by the STS that is asked instead.
-async fn who(desk: &IdentityState, cluster: &str, token: &str) -> Result<Principal, AuthError> {
-    let (keys, now) = (desk.keys.as_ref(), SystemTime::now());
-    if let Some(remote) = &desk.remote
-        && let Some(query) = token::of_a_stranger(token, keys, &desk.sts_hosts, now)?
+async fn who(state: &IdentityState, cluster: &str, token: &str) -> Result<Principal, AuthError> {
+    let (keys, now) = (state.keys.as_ref(), SystemTime::now());
+    if let Some(remote) = &state.remote
+        && let Some(query) = token::of_a_stranger(token, keys, &state.sts_hosts, now)?
     {
         return remote.caller_identity(&query, cluster).await;
     }
-    token::check(token, cluster, keys, &desk.sts_hosts, now)
+    token::check(token, cluster, keys, &state.sts_hosts, now)
 }
 
 /// Who the principal is by an access entry, where the cluster knows such.
-fn by_entry(desk: &IdentityState, cluster: &EKSClusterConfig, who: &Principal) -> Option<User> {
+fn by_entry(state: &IdentityState, cluster: &EKSClusterConfig, who: &Principal) -> Option<User> {
     if cluster.spec.authentication_mode() == AuthenticationMode::ConfigMap {
         return None;
     }
-    let entries = desk.api.store.members::<AccessEntry>(cluster);
+    let entries = state.api.store.members::<AccessEntry>(cluster);
     let entry = entry(&entries, who)?;
     let groups = entry.spec.groups().iter().map(|group| who.fill(group)).collect();
     Some(User { name: who.fill(&entry.spec.username()), groups })
@@ -93,7 +93,7 @@ fn entry<'a>(entries: &'a [Arc<AccessEntry>], who: &Principal) -> Option<&'a Acc
 }
 
 /// Who the principal is without an access entry: the cluster's creator, or whom `aws-auth` takes it for.
-async fn beside(desk: &IdentityState, cluster: &EKSClusterConfig, who: &Principal) -> Result<User, AuthError> {
+async fn beside(state: &IdentityState, cluster: &EKSClusterConfig, who: &Principal) -> Result<User, AuthError> {
     if is_creator(cluster, who) {
         return Ok(User { name: "kubernetes-admin".into(), groups: vec!["system:masters".into()] });
     }
@@ -101,7 +101,7 @@ async fn beside(desk: &IdentityState, cluster: &EKSClusterConfig, who: &Principa
     if cluster.spec.authentication_mode() == AuthenticationMode::Api {
         return Err(nobody());
     }
-    let map = desk.children.aws_auth(&desk.api.store, cluster).await?;
+    let map = state.children.aws_auth(&state.api.store, cluster).await?;
     let mapped = map.and_then(|map| aws_auth::user(&map, who));
     mapped.ok_or_else(|| AuthError::new(format!("{} is neither in aws-auth nor in an access entry", who.identity)))
 }

@@ -38,15 +38,15 @@ pub struct Granted {
 ///
 /// # Errors
 /// Why there are none.
-pub fn grant(desk: &IdentityState, token: &str, cluster: Option<&str>) -> Result<Granted, AuthError> {
-    let (found, claims) = issuer::check(desk, token, POD_IDENTITY_AUDIENCE)?;
+pub fn grant(state: &IdentityState, token: &str, cluster: Option<&str>) -> Result<Granted, AuthError> {
+    let (found, claims) = issuer::check(state, token, POD_IDENTITY_AUDIENCE)?;
     let identity = Identity::of(&found);
     if cluster.is_some_and(|name| name != identity.name) {
         return Err(AuthError::new("the token is of another cluster"));
     }
     let (namespace, account) =
         claims.service_account().ok_or_else(|| AuthError::new("the token isn't one of a service account"))?;
-    let association = association(desk, &found, namespace, account)
+    let association = association(state, &found, namespace, account)
         .ok_or_else(|| AuthError::new(format!("no pod identity association of {namespace}/{account}")))?;
     let pod = claims.kubernetes.pod.clone().unwrap_or_default();
     let mut tags = BTreeMap::new();
@@ -64,19 +64,19 @@ pub fn grant(desk: &IdentityState, token: &str, cluster: Option<&str>) -> Result
     let name: String = format!("eks-{}-{}", identity.name, pod.name).chars().take(27).collect();
     let name = format!("{name}-{}", Uuid::new_v4());
     let source = [("aws:SourceAccount", identity.account.clone()), ("aws:SourceArn", identity.arn())];
-    let (who, credentials) = assume(desk, &association, &identity.account, &name, &tags, &source)?;
+    let (who, credentials) = assume(state, &association, &identity.account, &name, &tags, &source)?;
     let arn = identity.arn_of("podidentityassociation", &format!("{}/{}", identity.name, association.eks_name()));
     Ok(Granted { association, arn, claims, who, credentials })
 }
 
 /// The association of a service account.
 pub fn association(
-    desk: &IdentityState,
+    state: &IdentityState,
     cluster: &EKSClusterConfig,
     namespace: &str,
     account: &str,
 ) -> Option<Arc<PodIdentityAssociation>> {
-    let all = desk.api.store.members::<PodIdentityAssociation>(cluster);
+    let all = state.api.store.members::<PodIdentityAssociation>(cluster);
     all.into_iter().find(|a| {
         a.spec.namespace == namespace && a.spec.service_account == account && a.metadata.deletion_timestamp.is_none()
     })
@@ -84,7 +84,7 @@ pub fn association(
 
 /// The association's role, which is one of the cluster's own account, and then the target role with it, if there is one.
 fn assume(
-    desk: &IdentityState,
+    state: &IdentityState,
     association: &PodIdentityAssociation,
     account: &str,
     name: &str,
@@ -104,16 +104,16 @@ fn assume(
     let mut actions = vec!["sts:AssumeRole"];
     actions.extend((!tags.is_empty()).then_some("sts:TagSession"));
     for action in &actions {
-        if sts::trusting(desk, (&role, account), &[Requester::Service(SERVICE)], action, &keys).is_none() {
+        if sts::trusting(state, (&role, account), &[Requester::Service(SERVICE)], action, &keys).is_none() {
             return Err(AuthError::new(format!("role {role} doesn't trust {SERVICE} with {action}")));
         }
     }
     let failed = |error: sts::Error| AuthError::new(error.message);
     let Some(target) = &association.spec.target_role_arn else {
-        return sts::open(desk, &role, name, LIFE, tags.clone(), Origin::default()).map_err(failed);
+        return sts::open(state, &role, name, LIFE, tags.clone(), Origin::default()).map_err(failed);
     };
     let target = self::role(target)?;
-    if !sts::within_reach(desk, &target, &role.account) {
+    if !sts::within_reach(state, &target, &role.account) {
         return Err(AuthError::new(format!(
             "role {target} of another account has no trust policy, so it trusts nobody"
         )));
@@ -123,7 +123,7 @@ fn assume(
     keys.retain(|(key, _)| !key.starts_with("aws:Source"));
     keys.extend([("aws:PrincipalArn", by.as_str()), ("aws:PrincipalAccount", role.account.as_str())]);
     for action in actions {
-        if sts::trusting(desk, (&target, &role.account), &[Requester::Aws(&by), Requester::Aws(&root)], action, &keys)
+        if sts::trusting(state, (&target, &role.account), &[Requester::Aws(&by), Requester::Aws(&root)], action, &keys)
             .is_none()
         {
             return Err(AuthError::new(format!("role {target} doesn't trust role {role} with {action}")));
@@ -131,7 +131,7 @@ fn assume(
     }
     // A session that was begun by another one lasts an hour at most.
     let origin = Origin::default().then(&by);
-    sts::open(desk, &target, name, Duration::from_secs(3600), tags.clone(), origin).map_err(failed)
+    sts::open(state, &target, name, Duration::from_secs(3600), tags.clone(), origin).map_err(failed)
 }
 
 fn role(arn: &str) -> Result<Arn, AuthError> {

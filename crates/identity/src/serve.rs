@@ -29,43 +29,43 @@ const LARGEST_REVIEW: usize = 64 * 1024;
 const LARGEST_POD: usize = 1024 * 1024;
 
 /// The EKS API with STS and the issuers' documents beside it.
-pub fn beside(desk: &Arc<IdentityState>, eks: Router) -> Router {
-    let both = Both { desk: desk.clone(), eks: eks.clone() };
+pub fn beside(state: &Arc<IdentityState>, eks: Router) -> Router {
+    let both = Both { state: state.clone(), eks: eks.clone() };
     let root = Router::new().route("/", any(dispatch_sts_or_eks)).with_state(both);
     let agent = Router::new()
         .route("/clusters/{name}/assume-role-for-pod-identity", post(assume_for_pod))
-        .with_state(desk.clone());
-    root.merge(agent).merge(issuers(desk)).fallback_service(eks)
+        .with_state(state.clone());
+    root.merge(agent).merge(issuers(state)).fallback_service(eks)
 }
 
 /// Routes for API servers of child clusters.
-pub fn webhooks(desk: &Arc<IdentityState>) -> Router {
+pub fn webhooks(state: &Arc<IdentityState>) -> Router {
     Router::new()
         .route("/clusters/{namespace}/{name}/review", post(review))
         .route("/clusters/{namespace}/{name}/admit", post(admit))
         .route("/health", get(|| async { "ok" }))
-        .with_state(desk.clone())
+        .with_state(state.clone())
 }
 
 /// Routes for pods of child clusters.
-pub fn pods(desk: &Arc<IdentityState>) -> Router {
+pub fn pods(state: &Arc<IdentityState>) -> Router {
     Router::new()
         .route("/", any(token_service))
         .route("/v1/credentials", get(credentials))
-        .with_state(desk.clone())
-        .merge(issuers(desk))
+        .with_state(state.clone())
+        .merge(issuers(state))
 }
 
-fn issuers(desk: &Arc<IdentityState>) -> Router {
+fn issuers(state: &Arc<IdentityState>) -> Router {
     Router::new()
         .route("/id/{id}/.well-known/openid-configuration", get(discovery))
         .route("/id/{id}/keys", get(keys))
-        .with_state(desk.clone())
+        .with_state(state.clone())
 }
 
 #[derive(Clone)]
 struct Both {
-    desk: Arc<IdentityState>,
+    state: Arc<IdentityState>,
     eks: Router,
 }
 
@@ -75,7 +75,7 @@ async fn dispatch_sts_or_eks(State(both): State<Both>, request: Request) -> Resp
     let form = form.is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
     let asks = request.uri().query().is_some_and(|query| query.contains("Action="));
     if asks || form && request.method() == Method::POST {
-        return sts::handle(&both.desk, request).await;
+        return sts::handle(&both.state, request).await;
     }
     match both.eks.oneshot(request).await {
         Ok(response) => response,
@@ -83,47 +83,47 @@ async fn dispatch_sts_or_eks(State(both): State<Both>, request: Request) -> Resp
     }
 }
 
-async fn token_service(State(desk): State<Arc<IdentityState>>, request: Request<Body>) -> Response {
-    sts::handle(&desk, request).await
+async fn token_service(State(state): State<Arc<IdentityState>>, request: Request<Body>) -> Response {
+    sts::handle(&state, request).await
 }
 
 async fn review(
-    State(desk): State<Arc<IdentityState>>,
+    State(state): State<Arc<IdentityState>>,
     Path((namespace, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    if !asks(&desk, &namespace, &name, request.headers()) {
+    if !asks(&state, &namespace, &name, request.headers()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    match read(&desk.memory.children, LARGEST_REVIEW, request).await {
-        Ok((asked, _memory)) => Json(login::review(&desk, &namespace, &name, asked).await).into_response(),
+    match read(&state.memory.children, LARGEST_REVIEW, request).await {
+        Ok((asked, _memory)) => Json(login::review(&state, &namespace, &name, asked).await).into_response(),
         Err(refused) => refused.into_response(),
     }
 }
 
 async fn admit(
-    State(desk): State<Arc<IdentityState>>,
+    State(state): State<Arc<IdentityState>>,
     Path((namespace, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    if !asks(&desk, &namespace, &name, request.headers()) {
+    if !asks(&state, &namespace, &name, request.headers()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let (asked, _memory) = match read::<AdmissionReview<Pod>>(&desk.memory.children, LARGEST_POD, request).await {
+    let (asked, _memory) = match read::<AdmissionReview<Pod>>(&state.memory.children, LARGEST_POD, request).await {
         Ok(read) => read,
         Err(refused) => return refused.into_response(),
     };
     let request: Result<AdmissionRequest<Pod>, _> = asked.try_into();
     let response = match request {
-        Ok(request) => admission::admit(&desk, &namespace, &name, &request).await,
+        Ok(request) => admission::admit(&state, &namespace, &name, &request).await,
         Err(error) => AdmissionResponse::invalid(error.to_string()),
     };
     Json(response.into_review()).into_response()
 }
 
 /// Whether the request comes from the cluster's API server.
-fn asks(desk: &IdentityState, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
-    let Some(cluster) = desk.api.store.get::<EKSClusterConfig>(namespace, name) else { return false };
+fn asks(state: &IdentityState, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
+    let Some(cluster) = state.api.store.get::<EKSClusterConfig>(namespace, name) else { return false };
     let known = cluster.status.as_ref().map_or(&[][..], |status| &status.webhook_tokens);
     let asks = if known.is_empty() { is_older(&cluster) } else { shows(headers, known) };
     if !asks {
@@ -161,9 +161,9 @@ async fn read<T: DeserializeOwned>(bodies: &Bodies, limit: usize, request: Reque
     Ok((value, held))
 }
 
-async fn credentials(State(desk): State<Arc<IdentityState>>, headers: HeaderMap) -> Response {
+async fn credentials(State(state): State<Arc<IdentityState>>, headers: HeaderMap) -> Response {
     let token = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    match pods::grant(&desk, token.trim(), None) {
+    match pods::grant(&state, token.trim(), None) {
         Ok(granted) => Json(granted.for_sdk()).into_response(),
         Err(refusal) => {
             tracing::info!(why = %refusal, "a pod gets no credentials");
@@ -178,15 +178,15 @@ struct ForPod {
 }
 
 async fn assume_for_pod(
-    State(desk): State<Arc<IdentityState>>,
+    State(state): State<Arc<IdentityState>>,
     Path(cluster): Path<String>,
     request: Request,
 ) -> Response {
-    let asked: ForPod = match read(&desk.memory.strangers, sts::LARGEST, request).await {
+    let asked: ForPod = match read(&state.memory.strangers, sts::LARGEST, request).await {
         Ok((asked, _memory)) => asked,
         Err(refused) => return refused.into_response(),
     };
-    match pods::grant(&desk, &asked.token, Some(&cluster)) {
+    match pods::grant(&state, &asked.token, Some(&cluster)) {
         Ok(granted) => Json(granted.for_agent()).into_response(),
         Err(AuthError(message)) => {
             let kind = [("x-amzn-errortype", "InvalidTokenException")];
@@ -195,24 +195,24 @@ async fn assume_for_pod(
     }
 }
 
-async fn discovery(State(desk): State<Arc<IdentityState>>, Path(id): Path<String>) -> Response {
-    match found(&desk, &id) {
+async fn discovery(State(state): State<Arc<IdentityState>>, Path(id): Path<String>) -> Response {
+    match found(&state, &id) {
         Ok((issuer, _)) => Json(issuer::discovery(&issuer)).into_response(),
         Err(missing) => missing.into_response(),
     }
 }
 
-async fn keys(State(desk): State<Arc<IdentityState>>, Path(id): Path<String>) -> Response {
-    match found(&desk, &id) {
+async fn keys(State(state): State<Arc<IdentityState>>, Path(id): Path<String>) -> Response {
+    match found(&state, &id) {
         Ok((_, keys)) => ([(header::CONTENT_TYPE, "application/json")], keys).into_response(),
         Err(missing) => missing.into_response(),
     }
 }
 
 /// Issuer and keys of the cluster with this issuer id.
-fn found(desk: &IdentityState, id: &str) -> Result<(String, String), ApiError> {
+fn found(state: &IdentityState, id: &str) -> Result<(String, String), ApiError> {
     let suffix = format!("/id/{id}");
-    let cluster = issuer::cluster(desk, |issuer| issuer.ends_with(&suffix));
+    let cluster = issuer::cluster(state, |issuer| issuer.ends_with(&suffix));
     let status = cluster.and_then(|cluster| cluster.status.clone());
     status
         .and_then(|status| Some((status.oidc_issuer?, status.service_account_keys?)))

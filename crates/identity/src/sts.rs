@@ -42,10 +42,10 @@ static SESSION_NAME: LazyLock<Regex> =
 type Form = BTreeMap<String, String>;
 
 /// Answers one request, be it a form or a presigned URL.
-pub async fn handle(desk: &IdentityState, request: Request<Body>) -> Response {
+pub async fn handle(state: &IdentityState, request: Request<Body>) -> Response {
     let id = Uuid::new_v4().to_string();
     let (head, body) = request.into_parts();
-    let body = match desk.memory.strangers.read(body, LARGEST).await {
+    let body = match state.memory.strangers.read(body, LARGEST).await {
         Ok(arrived) => arrived.bytes,
         Err(Unread::Busy) => {
             let refused = Error::unavailable("Too many requests are under way. Please try again.");
@@ -54,9 +54,9 @@ pub async fn handle(desk: &IdentityState, request: Request<Body>) -> Response {
         Err(unread) => return answer::failure(&Error::new("ValidationError", unread.to_string()), &id),
     };
     let query = head.uri.query().unwrap_or_default();
-    if let Some(remote) = &desk.remote {
+    if let Some(remote) = &state.remote {
         let asked = String::from_utf8_lossy(&body).into_owned();
-        return match foreign(desk, query, &asked) {
+        return match foreign(state, query, &asked) {
             Ok(()) => remote.pass(&head, query, body).await,
             Err(error) => answer::failure(&error, &id),
         };
@@ -71,7 +71,7 @@ pub async fn handle(desk: &IdentityState, request: Request<Body>) -> Response {
         body: &body,
     };
     let action = input.get("Action").cloned().unwrap_or_default();
-    let result = act(desk, &action, &input, &signed);
+    let result = act(state, &action, &input, &signed);
     match &result {
         Ok(_) => tracing::debug!(action, "STS"),
         Err(error) => tracing::info!(action, code = error.code, error.message, "STS refused"),
@@ -83,22 +83,22 @@ pub async fn handle(desk: &IdentityState, request: Request<Body>) -> Response {
 }
 
 /// Checks made here even if another STS answers, since that one doesn't know the clusters' issuers.
-fn foreign(desk: &IdentityState, query: &str, body: &str) -> Result<(), Error> {
+fn foreign(state: &IdentityState, query: &str, body: &str) -> Result<(), Error> {
     let input: Form = form(query).into_iter().chain(form(body)).collect();
     if input.get("Action").is_some_and(|action| action == "AssumeRoleWithWebIdentity") {
         let token = required(&input, "WebIdentityToken")?;
         let refused = |refusal: super::token::AuthError| Error::new("InvalidIdentityToken", refusal.0);
-        issuer::check(desk, token, AUDIENCE).map_err(refused)?;
+        issuer::check(state, token, AUDIENCE).map_err(refused)?;
     }
     Ok(())
 }
 
-fn act(desk: &IdentityState, action: &str, input: &Form, signed: &SignedRequest<'_>) -> Result<String, Error> {
+fn act(state: &IdentityState, action: &str, input: &Form, signed: &SignedRequest<'_>) -> Result<String, Error> {
     match action {
-        "GetCallerIdentity" => caller_identity(&*caller(desk, signed)?),
-        "AssumeRole" => assume_role(desk, &*caller(desk, signed)?, input),
-        "GetSessionToken" => session_token(desk, &*caller(desk, signed)?, input),
-        "AssumeRoleWithWebIdentity" => web_identity(desk, input),
+        "GetCallerIdentity" => caller_identity(&*caller(state, signed)?),
+        "AssumeRole" => assume_role(state, &*caller(state, signed)?, input),
+        "GetSessionToken" => session_token(state, &*caller(state, signed)?, input),
+        "AssumeRoleWithWebIdentity" => web_identity(state, input),
         "" => Err(Error::new("MissingAction", "Action is missing")),
         other => {
             let text = format!("Could not find operation {other} for version 2011-06-15");
@@ -108,9 +108,9 @@ fn act(desk: &IdentityState, action: &str, input: &Form, signed: &SignedRequest<
 }
 
 /// The owner of the signing key. STS credentials open clusters, so signatures are checked in every mode.
-fn caller(desk: &IdentityState, signed: &SignedRequest<'_>) -> Result<Arc<Key>, Error> {
+fn caller(state: &IdentityState, signed: &SignedRequest<'_>) -> Result<Arc<Key>, Error> {
     let purpose = Purpose { service: "sts", presigned: None };
-    verify(signed, desk.keys.as_ref(), purpose, SystemTime::now()).map(|(key, _)| key).map_err(|error| {
+    verify(signed, state.keys.as_ref(), purpose, SystemTime::now()).map(|(key, _)| key).map_err(|error| {
         let code = match error.code() {
             ErrorCode::UnrecognizedClient => "InvalidClientTokenId",
             ErrorCode::InvalidSignature => "SignatureDoesNotMatch",
@@ -188,7 +188,7 @@ struct SessionTokenResult {
     credentials: Shown,
 }
 
-fn assume_role(desk: &IdentityState, key: &Key, input: &Form) -> Result<String, Error> {
+fn assume_role(state: &IdentityState, key: &Key, input: &Form) -> Result<String, Error> {
     let who = Principal::of(key);
     let root = format!("arn:aws:iam::{}:root", who.account);
     let mut keys = vec![("aws:PrincipalArn", who.identity.as_str()), ("aws:PrincipalAccount", who.account.as_str())];
@@ -196,19 +196,19 @@ fn assume_role(desk: &IdentityState, key: &Key, input: &Form) -> Result<String, 
     let askers = [Requester::Aws(&who.arn), Requester::Aws(&who.identity), Requester::Aws(&root)];
     // A session that was begun by another one lasts an hour at most.
     let most = if key.role_arn().is_some() { LONGEST } else { u64::MAX };
-    let origin = desk.sessions.origin(key);
-    let begun = begin(desk, input, &askers, "sts:AssumeRole", &keys, (&who.account, &who.arn, most, origin))?;
+    let origin = state.sessions.origin(key);
+    let begun = begin(state, input, &askers, "sts:AssumeRole", &keys, (&who.account, &who.arn, most, origin))?;
     answer::part("AssumeRoleResult", &begun)
 }
 
-fn web_identity(desk: &IdentityState, input: &Form) -> Result<String, Error> {
+fn web_identity(state: &IdentityState, input: &Form) -> Result<String, Error> {
     let token = required(input, "WebIdentityToken")?;
     let invalid = |text: String| Error::new("InvalidIdentityToken", text);
-    let (cluster, claims) = issuer::check(desk, token, AUDIENCE).map_err(|refusal| invalid(refusal.to_string()))?;
+    let (cluster, claims) = issuer::check(state, token, AUDIENCE).map_err(|refusal| invalid(refusal.to_string()))?;
     let role = role_arn(input)?;
     let action = "sts:AssumeRoleWithWebIdentity";
     let account = Identity::of(&cluster).account;
-    if !within_reach(desk, &role, &account) {
+    if !within_reach(state, &role, &account) {
         return Err(denied(&claims.sub, action, &role));
     }
     let host = claims.iss.trim_start_matches("https://");
@@ -217,14 +217,14 @@ fn web_identity(desk: &IdentityState, input: &Form) -> Result<String, Error> {
     let keys = [(sub.as_str(), claims.sub.as_str()), (aud.as_str(), AUDIENCE)];
     tracing::debug!(issuer = claims.iss, subject = claims.sub, cluster = ?cluster.metadata.name, "web identity");
     let asker = [Requester::Federated(&provider)];
-    let mut begun = begin(desk, input, &asker, action, &keys, (&account, &claims.sub, u64::MAX, Origin::default()))?;
+    let mut begun = begin(state, input, &asker, action, &keys, (&account, &claims.sub, u64::MAX, Origin::default()))?;
     begun.subject_from_web_identity_token = Some(claims.sub);
     begun.audience = Some(AUDIENCE.into());
     begun.provider = Some(provider);
     answer::part("AssumeRoleWithWebIdentityResult", &begun)
 }
 
-fn session_token(desk: &IdentityState, key: &Key, input: &Form) -> Result<String, Error> {
+fn session_token(state: &IdentityState, key: &Key, input: &Form) -> Result<String, Error> {
     if key.is_temporary() {
         let text = "Cannot call GetSessionToken with session credentials";
         return Err(Error::forbidden("AccessDenied", text));
@@ -233,17 +233,17 @@ fn session_token(desk: &IdentityState, key: &Key, input: &Form) -> Result<String
     let session = Session {
         principal: key.principal_arn().to_owned(),
         account: key.account().to_owned(),
-        origin: desk.sessions.origin(key),
+        origin: state.sessions.origin(key),
         ..Session::default()
     };
-    let credentials = Shown::of(desk.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?);
+    let credentials = Shown::of(state.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?);
     answer::part("GetSessionTokenResult", &SessionTokenResult { credentials })
 }
 
 /// Begins a session of the role that the request names, for who is called so is of that account and comes from there, and for at most so many
 /// seconds.
 fn begin(
-    desk: &IdentityState,
+    state: &IdentityState,
     input: &Form,
     askers: &[Requester<'_>],
     action: &str,
@@ -259,12 +259,12 @@ fn begin(
     let asked = request_tags(&tags);
     let mut keys = [keys, &[("sts:RoleSessionName", session)]].concat();
     keys.extend(asked.iter().map(|(key, value)| (key.as_str(), *value)));
-    let role = trusting(desk, (&arn, account), askers, action, &keys).ok_or_else(|| denied(name, action, &arn))?;
+    let role = trusting(state, (&arn, account), askers, action, &keys).ok_or_else(|| denied(name, action, &arn))?;
     if !tags.is_empty() && !role.trusts(askers, "sts:TagSession", &keys) {
         return Err(denied(name, "sts:TagSession", &arn));
     }
     let life = duration(input, LONGEST, role.longest.min(most))?;
-    let (who, credentials) = open(desk, &arn, session, life, tags, origin)?;
+    let (who, credentials) = open(state, &arn, session, life, tags, origin)?;
     Ok(AssumeRoleResult {
         credentials: Shown::of(credentials),
         assumed_role_user: AssumedRoleUser { assumed_role_id: who.id, arn: who.arn },
@@ -281,20 +281,20 @@ fn denied(name: &str, action: &str, role: &Arn) -> Error {
 
 /// The role, if any of these, who are of that account, may have it.
 pub fn trusting(
-    desk: &IdentityState,
+    state: &IdentityState,
     (arn, account): (&Arn, &str),
     askers: &[Requester<'_>],
     action: &str,
     keys: &[(&str, &str)],
 ) -> Option<Arc<Role>> {
-    let role = roles::find(desk.roles.as_ref(), desk.mode, arn, account)?;
+    let role = roles::find(state.roles.as_ref(), state.mode, arn, account)?;
     role.trusts(askers, action, keys).then_some(role)
 }
 
 /// Whether pods of a cluster of `account` may ask for the role at all: another account's only where its trust policy says who
 /// may have it.
-pub fn within_reach(desk: &IdentityState, role: &Arn, account: &str) -> bool {
-    role.account == account || desk.roles.role(&role.to_string()).is_some_and(|role| role.has_trust_policy())
+pub fn within_reach(state: &IdentityState, role: &Arn, account: &str) -> bool {
+    role.account == account || state.roles.role(&role.to_string()).is_some_and(|role| role.has_trust_policy())
 }
 
 /// A session of a role, for who comes from `origin`: whose it is, and its credentials.
@@ -302,7 +302,7 @@ pub fn within_reach(desk: &IdentityState, role: &Arn, account: &str) -> bool {
 /// # Errors
 /// Only if the session can't be written.
 pub fn open(
-    desk: &IdentityState,
+    state: &IdentityState,
     role: &Arn,
     name: &str,
     life: Duration,
@@ -318,7 +318,7 @@ pub fn open(
         origin: origin.then(&role.to_string()),
         ..Session::default()
     };
-    let credentials = desk.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?;
+    let credentials = state.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?;
     Ok((Principal::new(&arn, &role.account, &credentials.access_key_id), credentials))
 }
 

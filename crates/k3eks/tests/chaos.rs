@@ -4,19 +4,19 @@
 //! `K3EKS_E2E_BARE_KUBECONFIG`: a management cluster with the definitions and no operator.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unused_self, dead_code)]
 
-#[path = "controller/bed.rs"]
-mod bed;
-#[path = "chaos/double.rs"]
-mod double;
+#[path = "controller/environment.rs"]
+mod environment;
+#[path = "controller/fake_provider.rs"]
+mod fake_provider;
+#[path = "chaos/in_memory.rs"]
+mod in_memory;
 #[path = "e2e/operator.rs"]
 mod operator;
 #[path = "chaos/real.rs"]
 mod real;
 #[path = "chaos/relay.rs"]
 mod relay;
-#[path = "chaos/story.rs"]
-mod story;
+#[path = "chaos/scenario.rs"]
+mod scenario;
 #[path = "e2e/support.rs"]
 mod support;
-#[path = "controller/world.rs"]
-mod world;

@@ -2,17 +2,19 @@
 //!
 //! Needs `K3EKS_CONTROLLER_KUBECONFIG`: a cluster in which no operator runs. Each test has a namespace, a world and
 //! controllers of its own.
-// Some of the bed is for the stories of crates/k3eks/tests/chaos.rs alone.
+// Some of the environment is for the scenarios of crates/k3eks/tests/chaos.rs alone.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "controller/authorities.rs"]
 mod authorities;
-#[path = "controller/bed.rs"]
-mod bed;
 #[path = "controller/clusters.rs"]
 mod clusters;
 #[path = "controller/deletion.rs"]
 mod deletion;
+#[path = "controller/environment.rs"]
+mod environment;
+#[path = "controller/fake_provider.rs"]
+mod fake_provider;
 #[path = "controller/hostile.rs"]
 mod hostile;
 #[path = "controller/leader.rs"]
@@ -23,5 +25,3 @@ mod nodegroups;
 mod refusals;
 #[path = "controller/restart.rs"]
 mod restart;
-#[path = "controller/world.rs"]
-mod world;

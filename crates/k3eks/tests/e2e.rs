@@ -30,35 +30,35 @@ mod upgrades;
 use std::time::Duration;
 
 use serde_json::json;
-use support::{Bed, cluster, nodegroup};
+use support::{Environment, cluster, nodegroup};
 
 const SOON: Duration = Duration::from_secs(30);
 const CLUSTER: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_cluster_from_yaml_lives_scales_heals_and_goes() {
-    let bed = Bed::new("life");
+    let env = Environment::new("life");
     let groups = json!([
         {"nodegroupName": "workers", "desiredSize": 1, "maxSize": 3, "instanceType": "t3.medium", "labels": {"team": "a"}}
     ]);
-    bed.apply(&cluster(
+    env.apply(&cluster(
         "demo",
         json!({"displayName": "Demo_With-a_name-that-is-longer-than-k3d-allows", "nodeGroups": groups}),
     ));
-    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
-    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
-    assert_eq!(bed.get("eks/demo", "{.status.platformVersion}"), "eks.local");
+    env.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    env.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    assert_eq!(env.get("eks/demo", "{.status.platformVersion}"), "eks.local");
     assert_eq!(
-        bed.get("eks/demo", "{.status.arn}"),
+        env.get("eks/demo", "{.status.arn}"),
         "arn:aws:eks:us-east-1:000000000000:cluster/Demo_With-a_name-that-is-longer-than-k3d-allows"
     );
-    assert_eq!(bed.get("eks/demo", "{.status.observedGeneration}"), bed.get("eks/demo", "{.metadata.generation}"));
-    bed.wait("eks/demo", "{.status.nodes.summary}", "1/1", SOON);
+    assert_eq!(env.get("eks/demo", "{.status.observedGeneration}"), env.get("eks/demo", "{.metadata.generation}"));
+    env.wait("eks/demo", "{.status.nodes.summary}", "1/1", SOON);
 
     // The way in that the Secret gives is a real one.
-    let child = bed.child("demo");
+    let child = env.child("demo");
     assert_eq!(child.kubectl(&["get", "--raw", "/readyz"]).unwrap(), "ok");
-    let endpoint = bed.get("eks/demo", "{.status.endpoint}");
+    let endpoint = env.get("eks/demo", "{.status.endpoint}");
     assert_eq!(asked_by_nobody(&format!("{endpoint}/version")), "401");
     let selector = "-leks.amazonaws.com/nodegroup=workers,team=a,node.kubernetes.io/instance-type=t3.medium,eks.amazonaws.com/capacityType=ON_DEMAND";
     let node = child.kubectl(&["get", "nodes", selector, "-o", "jsonpath={.items[*].metadata.name}"]).unwrap();
@@ -71,79 +71,79 @@ fn a_cluster_from_yaml_lives_scales_heals_and_goes() {
     assert!(id.starts_with(&format!("aws:///{zone}/i-0")), "the id of an instance in {zone}, not {id}");
 
     // kubectl scale.
-    bed.kubectl(&["scale", "ng/demo-workers", "--replicas=2"]).unwrap();
-    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "2", CLUSTER);
-    let too_many = bed.kubectl(&["scale", "ng/demo-workers", "--replicas=9"]).unwrap_err();
+    env.kubectl(&["scale", "ng/demo-workers", "--replicas=2"]).unwrap();
+    env.wait("ng/demo-workers", "{.status.readyReplicas}", "2", CLUSTER);
+    let too_many = env.kubectl(&["scale", "ng/demo-workers", "--replicas=9"]).unwrap_err();
     assert!(too_many.contains("desiredSize must not be greater than maxSize"), "{too_many}");
 
     // A node that dies is replaced, and its Node object goes.
-    bed.docker(&["kill", &node]);
-    bed.until("the dead node to be replaced", CLUSTER, || {
+    env.docker(&["kill", &node]);
+    env.until("the dead node to be replaced", CLUSTER, || {
         let nodes = child.kubectl(&["get", "nodes", selector, "-o", "jsonpath={.items[*].metadata.name}"]).ok()?;
         (!nodes.contains(&node) && nodes.split(' ').count() == 2).then_some(())
     });
-    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "2", CLUSTER);
+    env.wait("ng/demo-workers", "{.status.readyReplicas}", "2", CLUSTER);
 
     // Scaling down removes containers and Node objects.
-    bed.kubectl(&["scale", "ng/demo-workers", "--replicas=1"]).unwrap();
-    bed.until("one node to be left", CLUSTER, || {
+    env.kubectl(&["scale", "ng/demo-workers", "--replicas=1"]).unwrap();
+    env.until("one node to be left", CLUSTER, || {
         let nodes = child.kubectl(&["get", "nodes", selector, "-o", "jsonpath={.items[*].metadata.name}"]).ok()?;
         (nodes.split(' ').count() == 1).then_some(())
     });
 
     // A label of the inline entry reaches the node that runs.
-    bed.wait("ng/demo-workers", "{.status.replicas}", "1", CLUSTER);
-    let name = bed.get("ng/demo-workers", "{.status.nodes[0].name}");
+    env.wait("ng/demo-workers", "{.status.replicas}", "1", CLUSTER);
+    let name = env.get("ng/demo-workers", "{.status.nodes[0].name}");
     let patch = r#"[{"op": "replace", "path": "/spec/nodeGroups/0/labels", "value": {"team": "b"}}]"#;
-    bed.kubectl(&["patch", "eks/demo", "--type=json", "-p", patch]).unwrap();
-    bed.until("the new label", CLUSTER, || {
+    env.kubectl(&["patch", "eks/demo", "--type=json", "-p", patch]).unwrap();
+    env.until("the new label", CLUSTER, || {
         let team = child.kubectl(&["get", "node", &name, "-o", "jsonpath={.metadata.labels.team}"]).ok()?;
         (team == "b").then_some(())
     });
-    bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
-    bed.nothing_left();
+    env.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
+    env.nothing_left();
 }
 
 #[test]
 fn a_cluster_stops_and_starts_with_all_that_it_has() {
-    let bed = Bed::new("power");
+    let env = Environment::new("power");
     let group = json!({"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2});
-    bed.apply(&cluster("demo", json!({"displayName": "powered", "nodeGroups": [group]})));
-    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    env.apply(&cluster("demo", json!({"displayName": "powered", "nodeGroups": [group]})));
+    env.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     let ways_in = "{.status.endpoint} {.status.certificateAuthority.data}";
-    let before = bed.get("eks/demo", ways_in);
-    let node = bed.get("ng/demo-workers", "{.status.nodes[0].name}");
-    bed.child("demo").kubectl(&["create", "configmap", "kept"]).unwrap();
-    let server = server(&bed);
-    let hosts = || hosts(&bed, &server);
-    let resolved = bed.until("the names of hosts", SOON, hosts);
+    let before = env.get("eks/demo", ways_in);
+    let node = env.get("ng/demo-workers", "{.status.nodes[0].name}");
+    env.child("demo").kubectl(&["create", "configmap", "kept"]).unwrap();
+    let server = server(&env);
+    let hosts = || hosts(&env, &server);
+    let resolved = env.until("the names of hosts", SOON, hosts);
     let machine = || {
-        let known = bed.docker(&["exec", &node, "cat", "/etc/hosts"]);
+        let known = env.docker(&["exec", &node, "cat", "/etc/hosts"]);
         let line = known.lines().find(|line| line.contains("host.k3d.internal")).unwrap_or_default();
         line.split_whitespace().next().unwrap_or_default().to_owned()
     };
     let of_node = machine();
     assert!(!of_node.is_empty() && resolved.iter().all(|line| line.starts_with(&of_node)), "{of_node}: {resolved:?}");
-    a_pod_that_takes_its_time(&bed, &server);
-    let state = |state: &str| bed.change("eks/demo", &json!({"state": state}));
+    a_pod_that_takes_its_time(&env, &server);
+    let state = |state: &str| env.change("eks/demo", &json!({"state": state}));
     state("Stopped");
-    bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
-    bed.until("nothing to run", SOON, || (bed.running() == 0).then_some(()));
-    bed.wait("ng/demo-workers", "{.status.phase}", "Stopped", SOON);
-    let said = bed.try_docker_all(&["logs", "--tail", "5000", &server]);
+    env.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
+    env.until("nothing to run", SOON, || (env.running() == 0).then_some(()));
+    env.wait("ng/demo-workers", "{.status.phase}", "Stopped", SOON);
+    let said = env.try_docker_all(&["logs", "--tail", "5000", &server]);
     assert!(said.contains("Waiting for k3s to close"), "the server's node was drained before k3s ended: {said}");
     state("Running");
-    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
-    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
-    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
-    assert_eq!(bed.get("eks/demo", ways_in), before);
-    assert_eq!(bed.get("ng/demo-workers", "{.status.nodes[0].name}"), node, "the same node");
-    bed.until("the names of hosts to be back", SOON, || (hosts()? == resolved).then_some(()));
+    env.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    env.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    env.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    assert_eq!(env.get("eks/demo", ways_in), before);
+    assert_eq!(env.get("ng/demo-workers", "{.status.nodes[0].name}"), node, "the same node");
+    env.until("the names of hosts to be back", SOON, || (hosts()? == resolved).then_some(()));
     assert_eq!(machine(), of_node, "for nodes, too");
-    bed.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
-    bed.verify("demo");
-    bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
-    bed.nothing_left();
+    env.child("demo").kubectl(&["get", "configmap", "kept"]).unwrap();
+    env.verify("demo");
+    env.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
+    env.nothing_left();
 }
 
 /// The HTTP status that somebody gets who shows no credentials.
@@ -154,15 +154,15 @@ fn asked_by_nobody(url: &str) -> String {
 }
 
 /// The container of the cluster's only server.
-fn server(bed: &Bed) -> String {
-    let all = bed.containers();
+fn server(env: &Environment) -> String {
+    let all = env.containers();
     let mut names = all.iter().filter_map(|line| line.split(' ').next_back());
     names.find(|name| name.ends_with("-server-0")).unwrap().to_owned()
 }
 
 /// Where `host.k3d.internal` is, for the server's own programs and for the cluster's DNS.
-pub fn hosts(bed: &Bed, server: &str) -> Option<Vec<String>> {
-    let known = bed.try_docker(&["exec", server, "cat", "/etc/hosts"]).ok()?;
+pub fn hosts(env: &Environment, server: &str) -> Option<Vec<String>> {
+    let known = env.try_docker(&["exec", server, "cat", "/etc/hosts"]).ok()?;
     let dns = [
         "exec",
         server,
@@ -175,7 +175,7 @@ pub fn hosts(bed: &Bed, server: &str) -> Option<Vec<String>> {
         "-o",
         "jsonpath={.data.NodeHosts}",
     ];
-    let dns = bed.try_docker(&dns).ok()?;
+    let dns = env.try_docker(&dns).ok()?;
     let of = |text: &str| {
         let mut all: Vec<String> =
             text.lines().filter(|line| line.contains("host.k3d.internal")).map(str::to_owned).collect();
@@ -188,8 +188,8 @@ pub fn hosts(bed: &Bed, server: &str) -> Option<Vec<String>> {
 }
 
 /// On the server's node: longer than Docker waits by itself.
-fn a_pod_that_takes_its_time(bed: &Bed, server: &str) {
-    let child = bed.child("demo");
+fn a_pod_that_takes_its_time(env: &Environment, server: &str) {
+    let child = env.child("demo");
     child.apply(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "slow", "namespace": "default"}, "spec": {
         "nodeName": server, "terminationGracePeriodSeconds": 14,
         "containers": [{"name": "c", "image": "busybox:1.36", "command": ["sh", "-c", "trap : TERM; while true; do sleep 1; done"], "imagePullPolicy": "IfNotPresent"}]}}));
@@ -198,9 +198,9 @@ fn a_pod_that_takes_its_time(bed: &Bed, server: &str) {
 
 #[test]
 fn bad_input_is_refused_with_the_way_out() {
-    let bed = Bed::new("bad");
+    let env = Environment::new("bad");
     let refused = |object: &serde_json::Value, part: &str| {
-        let words = bed.try_apply(object).unwrap_err();
+        let words = env.try_apply(object).unwrap_err();
         assert!(words.contains(part), "{words}");
     };
     refused(&cluster("a", json!({"displayName": "-no"})), "displayName");
@@ -209,46 +209,46 @@ fn bad_input_is_refused_with_the_way_out() {
     refused(&cluster("a", json!({"nodeGroups": group})), "minSize must not be greater than desiredSize");
     refused(&nodegroup("g", "a", 9), "desiredSize must not be greater than maxSize");
 
-    bed.apply(&cluster("old", json!({"provider": "metadata", "region": "eu-west-1"})));
+    env.apply(&cluster("old", json!({"provider": "metadata", "region": "eu-west-1"})));
     refused(&cluster("old", json!({"provider": "metadata", "region": "eu-west-2"})), "region can't be changed");
 
-    bed.apply(&cluster("unknown", json!({"kubernetesVersion": "1.39"})));
-    bed.wait("eks/unknown", "{.status.conditions[?(@.type==\"Stalled\")].status}", "True", SOON);
-    let message = bed.get("eks/unknown", "{.status.failureMessage}");
+    env.apply(&cluster("unknown", json!({"kubernetesVersion": "1.39"})));
+    env.wait("eks/unknown", "{.status.conditions[?(@.type==\"Stalled\")].status}", "True", SOON);
+    let message = env.get("eks/unknown", "{.status.failureMessage}");
     assert!(message.contains("1.39") && message.contains("1.35, 1.36"), "{message}");
-    bed.kubectl(&["delete", "eks", "--all", "--timeout=120s"]).unwrap();
-    bed.nothing_left();
+    env.kubectl(&["delete", "eks", "--all", "--timeout=120s"]).unwrap();
+    env.nothing_left();
 }
 
 #[test]
 fn the_younger_of_two_with_one_identity_waits() {
-    let bed = Bed::new("twins");
+    let env = Environment::new("twins");
     let spec = json!({"provider": "metadata", "displayName": "same"});
-    bed.apply(&cluster("first", spec.clone()));
-    bed.wait("eks/first", "{.status.phase}", "Active", SOON);
-    bed.apply(&cluster("second", spec));
-    bed.wait("eks/second", "{.status.conditions[?(@.type==\"Ready\")].reason}", "Conflict", SOON);
-    bed.kubectl(&["delete", "eks/first", "--timeout=120s"]).unwrap();
-    bed.wait("eks/second", "{.status.phase}", "Active", SOON);
+    env.apply(&cluster("first", spec.clone()));
+    env.wait("eks/first", "{.status.phase}", "Active", SOON);
+    env.apply(&cluster("second", spec));
+    env.wait("eks/second", "{.status.conditions[?(@.type==\"Ready\")].reason}", "Conflict", SOON);
+    env.kubectl(&["delete", "eks/first", "--timeout=120s"]).unwrap();
+    env.wait("eks/second", "{.status.phase}", "Active", SOON);
 }
 
 #[test]
 fn a_node_group_waits_for_its_cluster_and_goes_with_it() {
-    let bed = Bed::new("orphan");
-    bed.apply(&nodegroup("group", "late", 1));
-    bed.wait("ng/group", "{.status.conditions[?(@.type==\"Ready\")].reason}", "WaitingForCluster", SOON);
-    assert!(bed.get("ng/group", "{.status.conditions[?(@.type==\"Ready\")].message}").contains("doesn't exist"));
-    bed.apply(&cluster("late", json!({"provider": "metadata"})));
-    bed.wait("ng/group", "{.status.phase}", "Active", SOON);
-    bed.kubectl(&["delete", "eks/late", "--timeout=120s"]).unwrap();
-    assert_eq!(bed.kubectl(&["get", "ng", "-o", "name"]).unwrap(), "");
+    let env = Environment::new("orphan");
+    env.apply(&nodegroup("group", "late", 1));
+    env.wait("ng/group", "{.status.conditions[?(@.type==\"Ready\")].reason}", "WaitingForCluster", SOON);
+    assert!(env.get("ng/group", "{.status.conditions[?(@.type==\"Ready\")].message}").contains("doesn't exist"));
+    env.apply(&cluster("late", json!({"provider": "metadata"})));
+    env.wait("ng/group", "{.status.phase}", "Active", SOON);
+    env.kubectl(&["delete", "eks/late", "--timeout=120s"]).unwrap();
+    assert_eq!(env.kubectl(&["get", "ng", "-o", "name"]).unwrap(), "");
 }
 
 #[test]
 fn deleted_while_creating_leaves_nothing() {
-    let bed = Bed::new("early");
-    bed.apply(&cluster("early", json!({})));
-    bed.wait("eks/early", "{.status.phase}", "Creating", SOON);
-    bed.kubectl(&["delete", "eks/early", "--timeout=120s"]).unwrap();
-    bed.nothing_left();
+    let env = Environment::new("early");
+    env.apply(&cluster("early", json!({})));
+    env.wait("eks/early", "{.status.phase}", "Creating", SOON);
+    env.kubectl(&["delete", "eks/early", "--timeout=120s"]).unwrap();
+    env.nothing_left();
 }

@@ -6,7 +6,7 @@ use bollard::models::ContainerInspectResponse;
 use serde_json::Value;
 
 use super::containers::address;
-use provider::{Access, ClusterPlan};
+use provider::{Access, DesiredCluster};
 
 /// Port of an API server in its container.
 const API_PORT: u16 = 6443;
@@ -36,7 +36,7 @@ impl Place {
 
 /// k3s's kubeconfig, made to lead to `place` from outside and named after the cluster; `None` while k3s hasn't
 /// finished writing it.
-pub fn access(plan: &ClusterPlan, host: &str, place: &Place, kubeconfig: &[u8]) -> Option<Access> {
+pub fn access(plan: &DesiredCluster, host: &str, place: &Place, kubeconfig: &[u8]) -> Option<Access> {
     let mut config: Value = yaml::read(std::str::from_utf8(kubeconfig).ok()?).ok()?;
     let bare = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let endpoint = format!("https://{bare}:{}", place.port);
@@ -91,8 +91,8 @@ users:
     client-key-data: a2V5
 ";
 
-    fn plan() -> ClusterPlan {
-        ClusterPlan {
+    fn plan() -> DesiredCluster {
+        DesiredCluster {
             id: ClusterId { namespace: "default".into(), name: "dev-1".into() },
             eks_name: "Dev_1".into(),
             region: String::new(),

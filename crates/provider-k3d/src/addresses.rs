@@ -12,7 +12,7 @@ use super::archive::File;
 use super::engine::{self, failed, is_missing};
 use super::k3d::K3d;
 use super::names;
-use provider::{ClusterPlan, Error};
+use provider::{DesiredCluster, Error};
 
 /// Container label: the addresses of all servers of the cluster, in the order of their numbers, joined by `-`.
 pub const LABEL: &str = "k3eks.io/addresses";
@@ -25,7 +25,11 @@ pub const ARGUMENT: &str = "--node-ip=";
 ///
 /// # Errors
 /// [`Error::Unavailable`], and [`Error::Engine`] also where the network has no room.
-pub async fn choose(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Option<(String, Vec<Ipv4Addr>)>, Error> {
+pub async fn choose(
+    k3d: &K3d,
+    docker: &Docker,
+    plan: &DesiredCluster,
+) -> Result<Option<(String, Vec<Ipv4Addr>)>, Error> {
     if plan.servers == 1 {
         return Ok(None);
     }

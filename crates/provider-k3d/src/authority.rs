@@ -16,7 +16,7 @@ use super::archive::File;
 use super::engine::within;
 use super::k3d::K3d;
 use super::{archive, balancer, engine, names, upgrade};
-use provider::{Authorities, Authority, ClusterPlan, Error, KeyPair, Progress, fingerprints, is_self_signed};
+use provider::{Authorities, Authority, DesiredCluster, Error, KeyPair, Progress, fingerprints, is_self_signed};
 
 /// Where k3s keeps its certificate authorities.
 const TLS: &str = "/var/lib/rancher/k3s/server/tls";
@@ -26,7 +26,7 @@ const STAGE: &str = "/etc/k3eks/rotate-ca";
 const OWED: &str = "restart";
 
 /// The certificate authority that signs now, from a server that runs.
-pub async fn read(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Authority>, Error> {
+pub async fn read(k3d: &K3d, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {
     let doing = format!("reading the certificate authority of cluster {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
@@ -41,7 +41,7 @@ pub async fn read(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Authority>, Er
 
 /// Gives the cluster the authorities and restarts every server. Skips what an earlier attempt did: restarts disturb
 /// clients.
-pub async fn certify(k3d: &K3d, plan: &ClusterPlan, to: &Authorities, progress: &Progress) -> Result<(), Error> {
+pub async fn certify(k3d: &K3d, plan: &DesiredCluster, to: &Authorities, progress: &Progress) -> Result<(), Error> {
     let doing = format!("giving cluster {} its certificate authorities", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
     let name = k3d.name_of(&plan.id);

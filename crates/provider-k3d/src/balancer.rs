@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::archive::{self, File};
 use super::engine::{self, failed, is_running};
 use super::{addresses, names};
-use provider::{ClusterPlan, Error};
+use provider::{DesiredCluster, Error};
 
 /// Where k3d writes which servers it leads to.
 const CONFIGURATION: &str = "/etc/confd/values.yaml";
@@ -17,7 +17,7 @@ const CONFIGURATION: &str = "/etc/confd/values.yaml";
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn follow(docker: &Docker, plan: &ClusterPlan, name: &str) -> Result<(), Error> {
+pub async fn follow(docker: &Docker, plan: &DesiredCluster, name: &str) -> Result<(), Error> {
     if plan.servers == 1 {
         return Ok(());
     }

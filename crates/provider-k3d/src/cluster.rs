@@ -18,7 +18,7 @@ use super::ports::is_taken;
 use super::runner::Call;
 use super::upgrade::{self, OWED, image, recover};
 use super::{addresses, archive, balancer, dns, endpoint, images, logs, names, process, server_recovery};
-use provider::{Access, ClusterId, ClusterPlan, Error, FileKind, Progress, ServerFile, ServerSettings};
+use provider::{Access, ClusterId, DesiredCluster, Error, FileKind, Progress, ServerFile, ServerSettings};
 
 /// Ports to try per attempt.
 const PORTS: usize = 8;
@@ -37,7 +37,7 @@ enum Left {
 }
 
 /// Makes the cluster, or completes it.
-pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+pub async fn create(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     let doing = format!("making cluster {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
     progress.tell(1, 4, "checking the image");
@@ -66,7 +66,7 @@ pub async fn create(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Resul
 }
 
 /// Starts what is stopped of the cluster.
-pub async fn start(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+pub async fn start(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     progress.tell(1, 1, "starting the servers and nodes");
     let name = k3d.name_of(&plan.id);
     let docker = k3d.engine.docker(&format!("starting cluster {}", plan.id)).await?;
@@ -113,7 +113,7 @@ async fn start_nodes(docker: &Docker, name: &str, doing: &str) -> Result<(), Err
     Ok(())
 }
 
-async fn recover_all(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+async fn recover_all(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<(), Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         Box::pin(recover(docker, &server, Some(&plan.image))).await?;
     }
@@ -222,7 +222,7 @@ pub async fn delete(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
 }
 
 /// How to reach the cluster's API server; `None` while it doesn't offer it.
-pub async fn access(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
+pub async fn access(k3d: &K3d, plan: &DesiredCluster) -> Result<Option<Access>, Error> {
     let doing = format!("reading the kubeconfig of cluster {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
     let name = k3d.name_of(&plan.id);
@@ -239,7 +239,7 @@ pub async fn access(k3d: &K3d, plan: &ClusterPlan) -> Result<Option<Access>, Err
     Ok(None)
 }
 
-async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Error> {
+async fn left(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<Left, Error> {
     let doing = format!("looking at the servers of cluster {}", plan.id);
     let mut found = Vec::new();
     for container in k3d.own_containers(plan) {
@@ -264,7 +264,7 @@ async fn left(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<Left, Er
 }
 
 /// Refuses to remove leftovers that were a cluster in use: one with nodes, which only an Active cluster gets.
-async fn keep_data(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, why: &str) -> Result<(), Error> {
+async fn keep_data(k3d: &K3d, docker: &Docker, plan: &DesiredCluster, why: &str) -> Result<(), Error> {
     let doing = format!("looking for what is there of cluster {}", plan.id);
     let name = k3d.name_of(&plan.id);
     let agents = engine::agents(docker, &name).await.map_err(failed(&doing))?;
@@ -279,7 +279,7 @@ async fn keep_data(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, why: &str) ->
 
 /// Whether a server's API ever answered; if not, there is no data to lose. k3s logs it. The kubeconfig, which k3s
 /// writes earlier, only counts if Docker keeps no log.
-async fn was_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool, Error> {
+async fn was_up(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<bool, Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         let up = match logs::said(docker, &server, upgrade::UP).await? {
             Some(said) => said,
@@ -293,7 +293,7 @@ async fn was_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool, 
 }
 
 /// Waits for the API server of a server that runs; `false` where it never came up and may be removed.
-async fn came_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool, Error> {
+async fn came_up(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<bool, Error> {
     let limit = k3d.settings.limits.wait / 2;
     let waited = async {
         while access(k3d, plan).await?.is_none() {
@@ -318,7 +318,7 @@ async fn came_up(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<bool,
 }
 
 /// Has k3d make the cluster, on the first port that Docker agrees to.
-async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+async fn make(k3d: &K3d, docker: &Docker, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     let name = k3d.name_of(&plan.id);
     let mut used = used_ports(docker).await?;
     let mut attempt = 0;
@@ -326,7 +326,8 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progres
         attempt += 1;
         let place = addresses::choose(k3d, docker, plan).await?;
         let lease = k3d.ports.lease(&plan.id, plan.api_port, &used);
-        let lease = lease.ok_or_else(|| Error::NoPort { what: plan.id.to_string(), range: k3d.ports.range() })?;
+        let lease =
+            lease.ok_or_else(|| Error::PortsExhausted { what: plan.id.to_string(), range: k3d.ports.range() })?;
         progress.tell(3, 4, format!("starting the server, its API on port {}", lease.port));
         let call = Call {
             doing: format!("making cluster {}", plan.id),

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::engine::{failed, is_missing};
 use super::k3d::K3d;
 use super::runner::Call;
-use provider::{ClusterPlan, Error};
+use provider::{DesiredCluster, Error};
 
 /// Time limit of `k3d version`.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ pub async fn ensure(docker: &Docker, image: &str, what: &str, limit: Duration) -
 }
 
 /// Pulls k3d's own images, so that a creation needn't wait for them. On failure, k3d reports the error later.
-pub async fn helpers(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) {
+pub async fn helpers(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) {
     let tag = k3d.helper_tag.get_or_init(|| tag(k3d)).await;
     let Some(tag) = tag else { return };
     let what = format!("cluster {}", plan.id);

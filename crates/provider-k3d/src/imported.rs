@@ -7,7 +7,7 @@ use super::access::{self, Place};
 use super::engine::{self, failed, is_running};
 use super::k3d::K3d;
 use super::{archive, names};
-use provider::{Access, ClusterPlan, Error};
+use provider::{Access, DesiredCluster, Error};
 
 /// First version of Docker's API with a gateway priority for a container's networks.
 const ORDERED: ClientVersion = ClientVersion { major_version: 1, minor_version: 48 };
@@ -19,7 +19,7 @@ const ORDERED: ClientVersion = ClientVersion { major_version: 1, minor_version: 
 ///
 /// # Errors
 /// [`Error::Unavailable`]; [`Error::Engine`] where there is no such cluster.
-pub async fn access(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<Option<Access>, Error> {
+pub async fn access(k3d: &K3d, plan: &DesiredCluster, name: &str) -> Result<Option<Access>, Error> {
     let doing = format!("importing k3d cluster {name} as {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
     let server = names::server(name);
@@ -69,7 +69,7 @@ fn stays_second(other: &str, own: Option<&str>, version: ClientVersion) -> bool 
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn release(k3d: &K3d, plan: &ClusterPlan, name: &str) -> Result<(), Error> {
+pub async fn release(k3d: &K3d, plan: &DesiredCluster, name: &str) -> Result<(), Error> {
     let Some(network) = k3d.joined() else { return Ok(()) };
     let doing = format!("releasing k3d cluster {name}, imported as {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;

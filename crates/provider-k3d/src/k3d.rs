@@ -12,7 +12,7 @@ use super::inventory::Inventory;
 use super::ports::Ports;
 use super::runner::Runner;
 use super::{keeper, names};
-use provider::{ClusterId, ClusterPlan, Error};
+use provider::{ClusterId, DesiredCluster, Error};
 
 /// Runs clusters in Docker through k3d.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl K3d {
     }
 
     /// The containers that make the control plane: servers, and the balancer before several.
-    pub(crate) fn own_containers(&self, plan: &ClusterPlan) -> Vec<String> {
+    pub(crate) fn own_containers(&self, plan: &DesiredCluster) -> Vec<String> {
         let name = self.name_of(&plan.id);
         let mut all = names::servers(&name, plan.servers);
         all.extend((plan.servers > 1).then(|| names::balancer(&name)));

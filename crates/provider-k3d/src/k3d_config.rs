@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::config::K3dSettings;
 use super::{addresses, names};
-use provider::{ClusterPlan, ServerFile};
+use provider::{DesiredCluster, ServerFile};
 
 /// The configuration of `plan`'s cluster, its API server on host port `port`. Several servers have the network and addresses of `place`. JSON,
 /// which k3d reads as YAML.
 pub fn document(
     settings: &K3dSettings,
-    plan: &ClusterPlan,
+    plan: &DesiredCluster,
     port: u16,
     place: Option<&(String, Vec<Ipv4Addr>)>,
 ) -> Value {
@@ -67,7 +67,7 @@ pub fn document(
     document
 }
 
-fn server_arguments(settings: &K3dSettings, plan: &ClusterPlan, name: &str) -> Vec<String> {
+fn server_arguments(settings: &K3dSettings, plan: &DesiredCluster, name: &str) -> Vec<String> {
     let mut arguments = vec!["--disable=traefik".to_owned(), format!("--service-cidr={}", plan.service_cidr)];
     arguments.extend(plan.server.arguments.iter().cloned());
     let mut names = vec![settings.endpoint_host.clone()];
@@ -87,8 +87,8 @@ mod tests {
     use super::*;
     use provider::{ClusterId, FileKind, ServerSettings};
 
-    fn plan() -> ClusterPlan {
-        ClusterPlan {
+    fn plan() -> DesiredCluster {
+        DesiredCluster {
             id: ClusterId { namespace: "default".into(), name: "dev".into() },
             eks_name: "Dev".into(),
             region: "us-east-1".into(),
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn several_servers_get_a_balancer_whose_name_their_certificates_have() {
         let place = ("net".to_owned(), [7, 8, 9].map(|n| Ipv4Addr::new(10, 0, 0, n)).to_vec());
-        let three = document(&K3dSettings::new("me"), &ClusterPlan { servers: 3, ..plan() }, 16500, Some(&place));
+        let three = document(&K3dSettings::new("me"), &DesiredCluster { servers: 3, ..plan() }, 16500, Some(&place));
         let name = names::cluster("me", &plan().id);
         assert_eq!((&three["servers"], &three["options"]["k3d"]["disableLoadbalancer"]), (&json!(3), &json!(false)));
         for host in ["server-0", "server-1", "server-2", "serverlb"] {
@@ -164,7 +164,8 @@ mod tests {
         let settings = K3dSettings { network: Some("mgmt".into()), ..K3dSettings::new("me") };
         let file =
             ServerFile { path: "/etc/k3eks/a.yaml".into(), content: "a: 1\nb: 2\n".into(), kind: FileKind::Read };
-        let plan = ClusterPlan { server: ServerSettings { files: vec![file], ..ServerSettings::default() }, ..plan() };
+        let plan =
+            DesiredCluster { server: ServerSettings { files: vec![file], ..ServerSettings::default() }, ..plan() };
         let document = document(&settings, &plan, 1, None);
         assert_eq!(document["network"], "mgmt");
         assert_eq!(document["files"][0]["destination"], "/etc/k3eks/a.yaml");

@@ -37,7 +37,7 @@ impl Turns {
     /// Runs `work` after earlier work, unless newer work was queued by then.
     async fn after(self: Arc<Self>, number: u64, work: impl Future<Output = ()>) {
         sleep(GATHER).await;
-        let _turn = self.turn.lock().await;
+        let _lock = self.turn.lock().await;
         if self.newest.load(Ordering::Relaxed) == number {
             work.await;
         }

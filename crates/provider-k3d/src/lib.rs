@@ -42,8 +42,8 @@ pub use k3d::K3d;
 
 use containers::{Container, Role, servers};
 use provider::{
-    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Error, Import,
-    NodeObservation, NodegroupPlan, Progress, ServerObservation, ServerSettings,
+    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, DesiredNodegroup,
+    Error, Import, NodeObservation, Progress, ServerObservation, ServerSettings,
 };
 
 /// What is known of a node, if the container is one of a group that is asked for.
@@ -69,7 +69,7 @@ impl ClusterProvider for K3d {
         true
     }
 
-    fn observe_cluster(&self, plan: &ClusterPlan) -> Result<ClusterObservation, Error> {
+    fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {
         if let Some(port) = plan.api_port {
             self.ports.remember(&plan.id, port);
         }
@@ -87,7 +87,7 @@ impl ClusterProvider for K3d {
         })
     }
 
-    fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
+    fn observe_nodes(&self, plan: &DesiredNodegroup) -> Result<Vec<NodeObservation>, Error> {
         Ok(self.world.of(&plan.cluster)?.iter().filter_map(|c| node(c, |group| group == plan.name)).collect())
     }
 
@@ -103,11 +103,11 @@ impl ClusterProvider for K3d {
         self.settings.images.get(version)
     }
 
-    async fn create_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    async fn create_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
         cluster::create(self, plan, progress).await
     }
 
-    async fn start_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    async fn start_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
         Box::pin(cluster::start(self, plan, progress)).await
     }
 
@@ -115,11 +115,11 @@ impl ClusterProvider for K3d {
         cluster::stop(self, id).await
     }
 
-    async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    async fn upgrade_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
         upgrade::upgrade(self, plan, progress).await
     }
 
-    async fn restart_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    async fn restart_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
         upgrade::restart(self, plan, progress).await
     }
 
@@ -131,11 +131,11 @@ impl ClusterProvider for K3d {
         pods::lead(self, id, address, to.0, to.1).await
     }
 
-    async fn authority(&self, plan: &ClusterPlan) -> Result<Option<Authority>, Error> {
+    async fn authority(&self, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {
         authority::read(self, plan).await
     }
 
-    async fn certify_cluster(&self, plan: &ClusterPlan, to: &Authorities, progress: &Progress) -> Result<(), Error> {
+    async fn certify_cluster(&self, plan: &DesiredCluster, to: &Authorities, progress: &Progress) -> Result<(), Error> {
         authority::certify(self, plan, to, progress).await
     }
 
@@ -143,14 +143,14 @@ impl ClusterProvider for K3d {
         cluster::used(self, id).await
     }
 
-    async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
+    async fn access(&self, plan: &DesiredCluster) -> Result<Option<Access>, Error> {
         match &plan.import {
             Some(Import::Named(name)) => imported::access(self, plan, name).await,
             _ => cluster::access(self, plan).await,
         }
     }
 
-    async fn release_cluster(&self, plan: &ClusterPlan) -> Result<(), Error> {
+    async fn release_cluster(&self, plan: &DesiredCluster) -> Result<(), Error> {
         match &plan.import {
             Some(Import::Named(name)) => imported::release(self, plan, name).await,
             _ => Ok(()),
@@ -161,7 +161,7 @@ impl ClusterProvider for K3d {
         cluster::delete(self, id).await
     }
 
-    async fn create_nodes(&self, plan: &NodegroupPlan, count: usize, progress: &Progress) -> Result<(), Error> {
+    async fn create_nodes(&self, plan: &DesiredNodegroup, count: usize, progress: &Progress) -> Result<(), Error> {
         nodes::create(self, plan, count, progress).await
     }
 

@@ -13,7 +13,7 @@ use bollard::models::{
 
 use super::archive::File;
 use super::names::{self, LABEL_CERTIFIED_BY, LABEL_NODEGROUP, LABEL_ZONE};
-use provider::{NodegroupPlan, Resources};
+use provider::{DesiredNodegroup, Resources};
 
 /// Node label of the availability zone.
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -84,7 +84,7 @@ pub struct Machine {
 /// The container of node `name` in `zone`.
 pub fn container(
     instance: &str,
-    plan: &NodegroupPlan,
+    plan: &DesiredNodegroup,
     pattern: &Pattern,
     machine: Machine,
     name: &str,
@@ -98,7 +98,7 @@ pub fn container(
     labels.extend(zone.map(|zone| (LABEL_ZONE.to_owned(), zone.to_owned())));
     let mut environment = pattern.environment.clone();
     environment.push(format!("K3S_URL={}", pattern.url));
-    let size = within(plan.resources, machine);
+    let size = at_most(plan.resources, machine);
     // Docker's own idea of the machine's address is another one than the servers have.
     let host = pattern.machine.as_deref().unwrap_or("host-gateway");
     ContainerCreateBody {
@@ -132,7 +132,7 @@ pub fn container(
 }
 
 /// The command line of k3s's agent. A container keeps it, and with it the provider id, which can't change.
-fn arguments(plan: &NodegroupPlan, machine: Machine, zone: Option<&str>, ec2_instance: &str) -> Vec<String> {
+fn arguments(plan: &DesiredNodegroup, machine: Machine, zone: Option<&str>, ec2_instance: &str) -> Vec<String> {
     let mut labels: BTreeMap<&str, &str> = plan.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     labels.extend(zone.map(|zone| (ZONE, zone)));
     let labels = labels.into_iter().map(|(key, value)| format!("--node-label={key}={value}"));
@@ -143,7 +143,7 @@ fn arguments(plan: &NodegroupPlan, machine: Machine, zone: Option<&str>, ec2_ins
 }
 
 /// At most the machine's CPUs: Docker refuses more.
-fn within(size: Resources, machine: Machine) -> Resources {
+fn at_most(size: Resources, machine: Machine) -> Resources {
     Resources {
         cpus: size.cpus.clamp(1, machine.cpus.max(1)),
         memory_mib: size.memory_mib.min((machine.memory / MIB).max(1)),
@@ -153,7 +153,7 @@ fn within(size: Resources, machine: Machine) -> Resources {
 /// Resources that the kubelet must reserve, so that pods get no more than the node's size. The kubelet sees the
 /// machine, not the container's limits.
 fn reserved(size: Resources, machine: Machine) -> Option<String> {
-    let size = within(size, machine);
+    let size = at_most(size, machine);
     let cpus = machine.cpus.saturating_sub(size.cpus);
     let memory = machine.memory.saturating_sub(size.memory_mib * MIB) / 1024;
     let parts = [(cpus > 0).then(|| format!("cpu={cpus}")), (memory > 0).then(|| format!("memory={memory}Ki"))];
@@ -194,8 +194,8 @@ mod tests {
         .unwrap()
     }
 
-    fn plan() -> NodegroupPlan {
-        NodegroupPlan {
+    fn plan() -> DesiredNodegroup {
+        DesiredNodegroup {
             cluster: ClusterId { namespace: "default".into(), name: "dev".into() },
             name: "workers".into(),
             desired: 2,
@@ -256,7 +256,7 @@ mod tests {
     fn a_node_is_never_larger_than_the_machine() {
         let small = Machine { cpus: 2, memory: 2 * 1024 * MIB };
         let large = Resources { cpus: 96, memory_mib: 393_216 };
-        assert_eq!(within(large, small), Resources { cpus: 2, memory_mib: 2048 });
+        assert_eq!(at_most(large, small), Resources { cpus: 2, memory_mib: 2048 });
         assert_eq!(reserved(large, small), None);
         assert_eq!(reserved(Resources { cpus: 1, memory_mib: 9999 }, small).as_deref(), Some("cpu=1"));
         assert_eq!(reserved(Resources { cpus: 0, memory_mib: 1024 }, small).as_deref(), Some("cpu=1,memory=1048576Ki"));

@@ -14,7 +14,7 @@ use super::k3d::K3d;
 use super::logs::wait_for_log;
 use super::node::{self, Machine, Pattern};
 use super::{dns, images, names, pods};
-use provider::{ClusterId, ContainerState, Error, NodegroupPlan, Progress};
+use provider::{ClusterId, ContainerState, DesiredNodegroup, Error, Progress};
 
 /// Poll interval while a container is being removed.
 const LOOK: Duration = Duration::from_millis(100);
@@ -30,7 +30,7 @@ const SCRIPTS: [&str; 5] = [
 const JOINED: &str = "successfully registered node";
 
 /// Adds `count` nodes in parallel.
-pub async fn create(k3d: &K3d, plan: &NodegroupPlan, count: usize, progress: &Progress) -> Result<(), Error> {
+pub async fn create(k3d: &K3d, plan: &DesiredNodegroup, count: usize, progress: &Progress) -> Result<(), Error> {
     let what = format!("node group {} of cluster {}", plan.name, plan.cluster);
     let doing = format!("adding {count} nodes to {what}");
     let limit = k3d.settings.limits.nodes;
@@ -87,7 +87,7 @@ async fn removed(docker: &Docker, id: &str) -> Result<(), bollard::errors::Error
     Ok(())
 }
 
-async fn pattern(k3d: &K3d, docker: &Docker, plan: &NodegroupPlan, doing: &str) -> Result<Pattern, Error> {
+async fn pattern(k3d: &K3d, docker: &Docker, plan: &DesiredNodegroup, doing: &str) -> Result<Pattern, Error> {
     let name = k3d.name_of(&plan.cluster);
     let containers = k3d.world.of(&plan.cluster)?;
     let runs = |c: &&Container| c.state == ContainerState::Running;

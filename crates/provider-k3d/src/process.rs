@@ -8,10 +8,10 @@ use bollard::Docker;
 use super::engine::{failed, is_running, within};
 use super::k3d::K3d;
 use super::{engine, names, upgrade};
-use provider::{ClusterPlan, Error, Progress};
+use provider::{DesiredCluster, Error, Progress};
 
 /// Restarts the servers of the cluster that run without k3s.
-pub async fn revive(k3d: &K3d, docker: &Docker, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+pub async fn revive(k3d: &K3d, docker: &Docker, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         let doing = format!("looking whether k3s runs in server {server}");
         let seen = engine::inspect(docker, &server).await.map_err(failed(&doing))?;

@@ -16,7 +16,7 @@ use super::logs::{wait_for_log, wait_for_log_since};
 use super::nodes::{scripts, start};
 use super::upgrade::{UP, copy};
 use super::{addresses, archive, balancer, dns, names};
-use provider::{ClusterPlan, Error};
+use provider::{DesiredCluster, Error};
 
 /// Poll interval for a container that k3d is about to make.
 const LOOK: Duration = Duration::from_millis(50);
@@ -31,7 +31,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub async fn copy_files(
     docker: &Docker,
     name: &str,
-    plan: &ClusterPlan,
+    plan: &DesiredCluster,
     own: Option<&[Ipv4Addr]>,
 ) -> Result<(), Error> {
     let Some(own) = own else { return std::future::pending().await };
@@ -53,7 +53,7 @@ pub async fn copy_files(
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn ensure_quorum_possible(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+pub async fn ensure_quorum_possible(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<(), Error> {
     if plan.servers == 1 {
         return Ok(());
     }
@@ -82,7 +82,7 @@ pub async fn ensure_quorum_possible(k3d: &K3d, docker: &Docker, plan: &ClusterPl
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn recreate_missing(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+pub async fn recreate_missing(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<(), Error> {
     let doing = format!("looking for missing servers of cluster {}", plan.id);
     let (mut missing, mut pattern) = (Vec::new(), None);
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
@@ -131,7 +131,7 @@ async fn joined(docker: &Docker, server: &str, waiting: &str) -> Result<(), Erro
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Engine`] and [`Error::Timeout`].
-pub async fn start_servers(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+pub async fn start_servers(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<(), Error> {
     if plan.servers == 1 {
         return Ok(());
     }
@@ -162,7 +162,7 @@ async fn join(
     server: &str,
     other: &str,
     seen: &ContainerInspectResponse,
-    plan: &ClusterPlan,
+    plan: &DesiredCluster,
 ) -> Result<(), Error> {
     let doing = format!("recreating server {server} of cluster {}", plan.id);
     let unfit = || Error::Engine { doing: doing.clone(), why: format!("{other} isn't a k3d server") };

@@ -13,7 +13,7 @@ use super::logs::{wait_for_log, wait_for_log_since};
 use super::names::{self, LABEL_IMAGE};
 use super::nodes::scripts;
 use super::{addresses, archive, balancer, dns, endpoint, images};
-use provider::{ClusterPlan, Error, Progress};
+use provider::{DesiredCluster, Error, Progress};
 
 /// Marker file in the server: not empty while a restart is pending.
 pub const OWED: &str = "/etc/k3eks/restart-owed";
@@ -23,7 +23,7 @@ pub const UP: &str = "k3s is up and running";
 const PASSWORD: &str = "/etc/rancher/node/password";
 
 /// Upgrades the servers to the plan's image, one after the other.
-pub async fn upgrade(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+pub async fn upgrade(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     let doing = format!("upgrading cluster {} to {}", plan.id, plan.version);
     let docker = k3d.engine.docker(&doing).await?;
     progress.tell(1, 4, "checking the image");
@@ -46,7 +46,7 @@ async fn upgrade_one(
     k3d: &K3d,
     docker: &Docker,
     server: &str,
-    plan: &ClusterPlan,
+    plan: &DesiredCluster,
     progress: &Progress,
 ) -> Result<(), Error> {
     let doing = format!("upgrading server {server} of cluster {} to {}", plan.id, plan.version);
@@ -78,7 +78,7 @@ async fn upgrade_one(
 }
 
 /// Restarts the servers, one after the other.
-pub async fn restart(k3d: &K3d, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+pub async fn restart(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     let doing = format!("restarting the servers of cluster {}", plan.id);
     let docker = k3d.engine.docker(&doing).await?;
     let name = k3d.name_of(&plan.id);
@@ -124,7 +124,7 @@ pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result
 
 /// Completes an interrupted upgrade whose new server runs: removes the old server once the new one answers, or restores
 /// it.
-pub async fn settle(k3d: &K3d, docker: &Docker, plan: &ClusterPlan) -> Result<(), Error> {
+pub async fn settle(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<(), Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         let doing = format!("ending the upgrade of server {server} of cluster {}", plan.id);
         let Some(old) = engine::inspect(docker, &names::aside(&server)).await.map_err(failed(&doing))? else {
@@ -168,7 +168,7 @@ async fn replace(
     docker: &Docker,
     server: &str,
     old: &ContainerInspectResponse,
-    plan: &ClusterPlan,
+    plan: &DesiredCluster,
     doing: &str,
 ) -> Result<(), Error> {
     let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a k3d server") };

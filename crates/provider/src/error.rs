@@ -48,7 +48,7 @@ pub enum Error {
     },
     /// No free port is left in the range.
     #[error("no free API port is left for {what} in {range}; widen the operator's --api-ports or delete a cluster")]
-    NoPort {
+    PortsExhausted {
         /// The cluster.
         what: String,
         /// The range.
@@ -74,7 +74,7 @@ pub enum Error {
     #[error(
         "draining node {node} failed: PodEvictionFailure: these pods weren't evicted within {seconds} s: {pods}; loosen their PodDisruptionBudgets, or force the update"
     )]
-    PodsStay {
+    EvictionTimeout {
         /// The node.
         node: String,
         /// How long the drain waited.
@@ -101,10 +101,10 @@ impl Error {
             Self::UnknownVersion { .. } => Retry::Terminal,
             Self::Unavailable { .. } => Retry::Waiting,
             Self::ImageUnavailable { .. }
-            | Self::NoPort { .. }
+            | Self::PortsExhausted { .. }
             | Self::Timeout { .. }
             | Self::Engine { .. }
-            | Self::PodsStay { .. }
+            | Self::EvictionTimeout { .. }
             | Self::ToolMissing { .. } => Retry::Transient,
         }
     }

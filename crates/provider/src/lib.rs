@@ -11,8 +11,8 @@ mod types;
 pub use authority::{Authorities, Authority, KeyPair, Trusted, fingerprints, is_self_signed};
 pub use error::{Error, Retry};
 pub use types::{
-    Access, ClusterId, ClusterObservation, ClusterPlan, ContainerState, FileKind, Import, NodeObservation,
-    NodegroupPlan, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation, ServerSettings,
+    Access, ClusterId, ClusterObservation, ContainerState, DesiredCluster, DesiredNodegroup, FileKind, Import,
+    NodeObservation, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation, ServerSettings,
     Step,
 };
 
@@ -32,13 +32,13 @@ pub trait ClusterProvider: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Error::Unavailable`] while the world isn't known (the engine is away).
-    fn observe_cluster(&self, plan: &ClusterPlan) -> Result<ClusterObservation, Error>;
+    fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error>;
 
     /// What exists of a node group, as last seen. No I/O.
     ///
     /// # Errors
     /// [`Error::Unavailable`] while the world isn't known (the engine is away).
-    fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error>;
+    fn observe_nodes(&self, plan: &DesiredNodegroup) -> Result<Vec<NodeObservation>, Error>;
 
     /// The clusters of which anything exists, with or without a resource. No I/O. A provider that runs nothing has
     /// none.
@@ -63,13 +63,13 @@ pub trait ClusterProvider: Send + Sync + 'static {
     ///
     /// # Errors
     /// Any; what was made by the failed attempt is removed by the next attempt or by [`Self::delete_cluster`].
-    async fn create_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
+    async fn create_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error>;
 
     /// Starts servers and nodes that are stopped.
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn start_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
+    async fn start_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error>;
 
     /// Stops servers and nodes and keeps their data. Succeeds if they are stopped already.
     ///
@@ -82,14 +82,14 @@ pub trait ClusterProvider: Send + Sync + 'static {
     ///
     /// # Errors
     /// Any; the servers run on their former image again, or will after [`Self::start_cluster`].
-    async fn upgrade_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error>;
+    async fn upgrade_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error>;
 
     /// Restarts the servers, so that they read their files again. Nodes and pods keep running. Does the restart that
     /// [`Self::configure_cluster`] reported as pending. A no-op if nothing runs.
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn restart_cluster(&self, _plan: &ClusterPlan, _progress: &Progress) -> Result<(), Error> {
+    async fn restart_cluster(&self, _plan: &DesiredCluster, _progress: &Progress) -> Result<(), Error> {
         Ok(())
     }
 
@@ -115,7 +115,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
     ///
     /// # Errors
     /// Any.
-    async fn authority(&self, _plan: &ClusterPlan) -> Result<Option<Authority>, Error> {
+    async fn authority(&self, _plan: &DesiredCluster) -> Result<Option<Authority>, Error> {
         Ok(None)
     }
 
@@ -124,7 +124,12 @@ pub trait ClusterProvider: Send + Sync + 'static {
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn certify_cluster(&self, _plan: &ClusterPlan, _to: &Authorities, _progress: &Progress) -> Result<(), Error> {
+    async fn certify_cluster(
+        &self,
+        _plan: &DesiredCluster,
+        _to: &Authorities,
+        _progress: &Progress,
+    ) -> Result<(), Error> {
         Ok(())
     }
 
@@ -141,13 +146,13 @@ pub trait ClusterProvider: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Error::Unavailable`] and [`Error::Engine`].
-    async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error>;
+    async fn access(&self, plan: &DesiredCluster) -> Result<Option<Access>, Error>;
 
     /// Releases an imported cluster, unchanged. A no-op if nothing runs.
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn release_cluster(&self, _plan: &ClusterPlan) -> Result<(), Error> {
+    async fn release_cluster(&self, _plan: &DesiredCluster) -> Result<(), Error> {
         Ok(())
     }
 
@@ -161,7 +166,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
     ///
     /// # Errors
     /// Any; nodes that came into being stay and are seen by [`Self::observe_nodes`].
-    async fn create_nodes(&self, plan: &NodegroupPlan, count: usize, progress: &Progress) -> Result<(), Error>;
+    async fn create_nodes(&self, plan: &DesiredNodegroup, count: usize, progress: &Progress) -> Result<(), Error>;
 
     /// Removes nodes by name, with containers and volumes. Succeeds if nothing is there.
     ///

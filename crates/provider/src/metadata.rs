@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 
 use super::{
-    Access, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error, NodeObservation,
-    NodegroupPlan, Progress, ServerObservation,
+    Access, ClusterId, ClusterObservation, ClusterProvider, ContainerState, DesiredCluster, DesiredNodegroup, Error,
+    NodeObservation, Progress, ServerObservation,
 };
 
 /// Records only.
@@ -30,7 +30,7 @@ impl ClusterProvider for Metadata {
         false
     }
 
-    fn observe_cluster(&self, plan: &ClusterPlan) -> Result<ClusterObservation, Error> {
+    fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {
         let server = ServerObservation {
             name: self.cluster_name(&plan.id),
             state: ContainerState::Running,
@@ -39,7 +39,7 @@ impl ClusterProvider for Metadata {
         Ok(ClusterObservation { servers: vec![server], ..ClusterObservation::default() })
     }
 
-    fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
+    fn observe_nodes(&self, plan: &DesiredNodegroup) -> Result<Vec<NodeObservation>, Error> {
         Ok((0..plan.desired)
             .map(|n| NodeObservation {
                 name: format!("{}-{n}", plan.name.to_ascii_lowercase()),
@@ -61,11 +61,11 @@ impl ClusterProvider for Metadata {
             .ok_or_else(|| Error::UnknownVersion { version: version.to_owned(), known: known().join(", ") })
     }
 
-    async fn create_cluster(&self, _: &ClusterPlan, _: &Progress) -> Result<(), Error> {
+    async fn create_cluster(&self, _: &DesiredCluster, _: &Progress) -> Result<(), Error> {
         Ok(())
     }
 
-    async fn start_cluster(&self, _: &ClusterPlan, _: &Progress) -> Result<(), Error> {
+    async fn start_cluster(&self, _: &DesiredCluster, _: &Progress) -> Result<(), Error> {
         Ok(())
     }
 
@@ -73,11 +73,11 @@ impl ClusterProvider for Metadata {
         Ok(())
     }
 
-    async fn upgrade_cluster(&self, _: &ClusterPlan, _: &Progress) -> Result<(), Error> {
+    async fn upgrade_cluster(&self, _: &DesiredCluster, _: &Progress) -> Result<(), Error> {
         Ok(())
     }
 
-    async fn access(&self, _: &ClusterPlan) -> Result<Option<Access>, Error> {
+    async fn access(&self, _: &DesiredCluster) -> Result<Option<Access>, Error> {
         Ok(None)
     }
 
@@ -85,7 +85,7 @@ impl ClusterProvider for Metadata {
         Ok(())
     }
 
-    async fn create_nodes(&self, _: &NodegroupPlan, _: usize, _: &Progress) -> Result<(), Error> {
+    async fn create_nodes(&self, _: &DesiredNodegroup, _: usize, _: &Progress) -> Result<(), Error> {
         Ok(())
     }
 

@@ -31,7 +31,7 @@ pub enum Import {
 
 /// The desired state of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterPlan {
+pub struct DesiredCluster {
     /// The resource it is for.
     pub id: ClusterId,
     /// The cluster's name in EKS.
@@ -121,7 +121,7 @@ pub const OPERATOR_PORT: u16 = 6445;
 
 /// The desired state of a node group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodegroupPlan {
+pub struct DesiredNodegroup {
     /// The cluster resource that the group belongs to.
     pub cluster: ClusterId,
     /// The group's name in EKS.
@@ -226,7 +226,7 @@ impl NodeObservation {
     }
 
     /// Whether the node has the plan's image and a certificate of the current signer.
-    pub fn fits(&self, plan: &NodegroupPlan) -> bool {
+    pub fn fits(&self, plan: &DesiredNodegroup) -> bool {
         self.image == plan.image && self.is_certified(&plan.authorities)
     }
 

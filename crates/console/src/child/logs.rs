@@ -53,7 +53,7 @@ pub async fn pod(
     let path = format!(
         "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&previous={previous}&tailLines={LINES}&follow={follow}"
     );
-    let store = &looking.beside.api.store;
+    let store = &looking.app.api.store;
     let answer = looking.visits.follow(store, &visit.cluster, &visit.token, question(path)?).await?;
     if answer.status.is_success() {
         return Ok(unkept((TEXT, Body::from_stream(shown(answer)))));

@@ -76,7 +76,7 @@ fn endless() -> Body {
 }
 
 /// The page's routes, a management cluster with one cluster of account 111111111111 in it, and that cluster.
-struct Bed {
+struct Environment {
     routes: Router,
     asked: Asked,
 }
@@ -111,7 +111,7 @@ fn store_of(cluster: Value, kubeconfig: impl Fn(usize) -> Value + Send + Sync + 
     Store::start(Client::new(management, "default"), "default", None, CancellationToken::new())
 }
 
-impl Bed {
+impl Environment {
     async fn new(mode: Mode, status: Value) -> Self {
         Self::after(0, mode, status).await
     }
@@ -153,7 +153,7 @@ impl Bed {
             (id.to_owned(), Arc::new(Key::new(id, "s", account, &format!("arn:aws:iam::{account}:user/ann"))))
         };
         let keys = HashMap::from([("AKIAOWN", "111111111111"), ("AKIAOTHER", "222222222222")].map(key));
-        let beside = Arc::new(Beside {
+        let app = Arc::new(AppState {
             api: Arc::new(Api::new(store, settings)),
             authenticator: Authenticator::new(mode, Arc::new(keys), "000000000000", "us-east-1"),
             metrics: Registry::default(),
@@ -163,7 +163,7 @@ impl Bed {
             answers: Bodies::new(1024),
             names: Names::all(),
         });
-        Self { routes: routes(Arc::new(Looking { beside, visits: Visits::new(false) })), asked }
+        Self { routes: routes(Arc::new(Looking { app, visits: Visits::new(false) })), asked }
     }
 
     async fn active(mode: Mode) -> Self {
@@ -208,13 +208,13 @@ fn signed(key: &str, rest: &str, token: &str) -> http::Request<Body> {
 
 #[tokio::test]
 async fn the_cluster_sees_the_users_token_and_never_the_administrators() {
-    let bed = Bed::active(Mode::Permissive).await;
+    let env = Environment::active(Mode::Permissive).await;
     for rest in ["rights", "objects/pods", "objects/nodes", "log?namespace=a&pod=p&container=c", "audit"] {
-        bed.get(rest, VIEWER).await;
-        bed.get(rest, NOBODY).await;
+        env.get(rest, VIEWER).await;
+        env.get(rest, NOBODY).await;
     }
-    bed.send(request("DELETE", "pods/a/p").header(TOKEN, VIEWER).body(Body::empty()).unwrap()).await;
-    let asked = bed.asked();
+    env.send(request("DELETE", "pods/a/p").header(TOKEN, VIEWER).body(Body::empty()).unwrap()).await;
+    let asked = env.asked();
     assert!(asked.len() > 8, "{asked:?}");
     let brought = [VIEWER, NOBODY].map(|token| format!("Bearer {token}"));
     assert!(asked.iter().all(|(.., token)| brought.contains(token)), "{asked:?}");
@@ -226,22 +226,22 @@ async fn the_cluster_sees_the_users_token_and_never_the_administrators() {
 
 #[tokio::test]
 async fn another_account_finds_no_cluster_and_the_cluster_hears_of_nothing() {
-    let bed = Bed::active(Mode::Strict).await;
+    let env = Environment::active(Mode::Strict).await;
     for rest in ["rights", "objects/pods", "log?namespace=a&pod=p&container=c", "audit"] {
-        let (status, body) = bed.send(signed("AKIAOTHER", rest, VIEWER)).await;
+        let (status, body) = env.send(signed("AKIAOTHER", rest, VIEWER)).await;
         assert_eq!(status, 404, "{rest}: {body}");
-        assert_eq!(bed.get(rest, VIEWER).await.0, 403, "unsigned");
+        assert_eq!(env.get(rest, VIEWER).await.0, 403, "unsigned");
     }
-    assert_eq!(bed.asked().len(), 0);
-    assert_eq!(bed.send(signed("AKIAOWN", "rights", VIEWER)).await.0, 200);
-    let (_, body) = bed.send(signed("AKIAOWN", "rights", NOBODY)).await;
+    assert_eq!(env.asked().len(), 0);
+    assert_eq!(env.send(signed("AKIAOWN", "rights", VIEWER)).await.0, 200);
+    let (_, body) = env.send(signed("AKIAOWN", "rights", NOBODY)).await;
     assert!(body.contains("arn:aws:iam::111111111111:user/ann") && body.contains("create-access-entry"), "{body}");
 }
 
 #[tokio::test]
 async fn rights_are_what_the_cluster_says() {
-    let bed = Bed::active(Mode::Permissive).await;
-    let (_, body) = bed.get("rights?namespace=a", VIEWER).await;
+    let env = Environment::active(Mode::Permissive).await;
+    let (_, body) = env.get("rights?namespace=a", VIEWER).await;
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["user"], json!({"name": "ann", "groups": ["viewers"]}));
     for list in ["nodes", "node-usage", "pods", "deployments", "claims", "events"] {
@@ -250,7 +250,7 @@ async fn rights_are_what_the_cluster_says() {
     for deed in ["log", "delete-pods", "audit"] {
         assert_eq!(body["may"][deed], false, "{deed}");
     }
-    let (status, body) = bed.get("rights", NOBODY).await;
+    let (status, body) = env.get("rights", NOBODY).await;
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, &body["user"]), (StatusCode::OK, &Value::Null));
     assert!(body["why"].as_str().unwrap().contains("Sign in"), "{body}");
@@ -258,21 +258,21 @@ async fn rights_are_what_the_cluster_says() {
 
 #[tokio::test]
 async fn refusals_of_the_cluster_are_told_in_words() {
-    let bed = Bed::active(Mode::Permissive).await;
-    let (status, body) = bed.get("objects/deployments", VIEWER).await;
+    let env = Environment::active(Mode::Permissive).await;
+    let (status, body) = env.get("objects/deployments", VIEWER).await;
     assert_eq!(status, 403);
     assert!(body.contains("doesn't allow it") && body.contains("cannot do it"), "{body}");
-    let (status, body) = bed.get("objects/deployments", NOBODY).await;
+    let (status, body) = env.get("objects/deployments", NOBODY).await;
     assert_eq!(status, 403);
     assert!(body.contains("Sign in"), "{body}");
-    let (status, body) = bed.get("objects/services", VIEWER).await;
+    let (status, body) = env.get("objects/services", VIEWER).await;
     assert_eq!(status, 503, "{body}");
 }
 
 #[tokio::test]
 async fn of_objects_only_what_is_shown_is_passed_on_and_no_more_than_a_page() {
-    let bed = Bed::active(Mode::Permissive).await;
-    let (status, body) = bed.get("objects/pods", VIEWER).await;
+    let env = Environment::active(Mode::Permissive).await;
+    let (status, body) = env.get("objects/pods", VIEWER).await;
     assert_eq!(status, 200);
     assert!(!body.contains("s3cret") && !body.contains("managedFields"));
     let body: Value = serde_json::from_str(&body).unwrap();
@@ -283,12 +283,12 @@ async fn of_objects_only_what_is_shown_is_passed_on_and_no_more_than_a_page() {
 
 #[tokio::test]
 async fn a_cluster_that_answers_without_an_end_is_heard_only_so_far() {
-    let bed = Bed::active(Mode::Permissive).await;
-    let (status, body) = bed.get("objects/nodes", VIEWER).await;
+    let env = Environment::active(Mode::Permissive).await;
+    let (status, body) = env.get("objects/nodes", VIEWER).await;
     assert_eq!(status, 503);
     assert!(body.contains("longer than"), "{body}");
     for follow in [true, false] {
-        let (status, body) = bed.get(&format!("log?namespace=a&pod=p&container=c&follow={follow}"), VIEWER).await;
+        let (status, body) = env.get(&format!("log?namespace=a&pod=p&container=c&follow={follow}"), VIEWER).await;
         assert_eq!(status, 200);
         assert!(body.len() < 5 * 1024 * 1024 && body.contains("No more of this log"), "{} bytes", body.len());
     }
@@ -296,10 +296,10 @@ async fn a_cluster_that_answers_without_an_end_is_heard_only_so_far() {
 
 #[tokio::test]
 async fn a_way_in_that_leads_nowhere_is_looked_up_anew() {
-    let bed = Bed::after(1, Mode::Permissive, json!({})).await;
-    assert_ne!(bed.get("objects/pods", VIEWER).await.0, 200);
+    let env = Environment::after(1, Mode::Permissive, json!({})).await;
+    assert_ne!(env.get("objects/pods", VIEWER).await.0, 200);
     assert_eq!(
-        bed.get("objects/pods", VIEWER).await.0,
+        env.get("objects/pods", VIEWER).await.0,
         200,
         "the endpoint stayed, the certificate authority may not have"
     );
@@ -307,7 +307,7 @@ async fn a_way_in_that_leads_nowhere_is_looked_up_anew() {
 
 #[tokio::test]
 async fn nothing_else_can_be_asked() {
-    let bed = Bed::active(Mode::Permissive).await;
+    let env = Environment::active(Mode::Permissive).await;
     for rest in [
         "objects/secrets",
         "objects/pods?namespace=..%2F..",
@@ -316,13 +316,13 @@ async fn nothing_else_can_be_asked() {
         "log?namespace=a&pod=p&container=c%26x",
         "rights?namespace=A",
     ] {
-        let (status, body) = bed.get(rest, VIEWER).await;
+        let (status, body) = env.get(rest, VIEWER).await;
         assert_eq!(status, 400, "{rest}: {body}");
     }
     for token in ["", "eyJhbGciOiJSUzI1NiJ9.pod", "Bearer k8s-aws-v1.x"] {
-        assert_eq!(bed.get("objects/pods", token).await.0, 403, "{token}");
+        assert_eq!(env.get("objects/pods", token).await.0, 403, "{token}");
     }
-    assert_eq!(bed.asked().len(), 0);
+    assert_eq!(env.asked().len(), 0);
 }
 
 #[tokio::test]
@@ -332,10 +332,10 @@ async fn a_cluster_of_which_nothing_runs_is_not_asked() {
     for (status, word) in
         [(json!({"phase": "Stopped"}), "stopped"), (json!({"hibernated": "1"}), "sleeps"), (records, "record")]
     {
-        let bed = Bed::new(Mode::Permissive, status).await;
-        let (status, body) = bed.get("rights", VIEWER).await;
+        let env = Environment::new(Mode::Permissive, status).await;
+        let (status, body) = env.get("rights", VIEWER).await;
         assert_eq!(status, 400);
         assert!(body.contains(word), "{body}");
-        assert_eq!(bed.asked().len(), 0);
+        assert_eq!(env.asked().len(), 0);
     }
 }

@@ -13,7 +13,7 @@ use super::grant::READER;
 use super::{argocd, grant};
 use crate::context::{Context, Settings};
 use crate::error::Error;
-use crate::owned::{Owned, WRITTEN_FROM, labels};
+use crate::owned_objects::{Owned, WRITTEN_FROM, labels};
 use crd::member::is_owned_by;
 use crd::{EKSClusterConfig, keys, names};
 use provider::Access;

@@ -6,35 +6,35 @@ use futures::{StreamExt, TryStreamExt};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 
-use super::inline::Change;
-use super::next::{Next, begun};
-use super::{access, argocd, authority, control_plane, import, server, server_keys, validate};
-use crate::children::WayIn;
+use super::inline_nodegroups::Change;
+use super::next::{ClusterAction, was_active};
+use super::{access, argocd, authority, control_plane, control_plane_config, import, server_keys, validate};
+use crate::child_clusters::AccessSource;
 use crate::context::Context;
 use crate::error::Error;
 use crate::status::finalizer;
 use crate::tasks::Work;
 use crd::{EKSClusterConfig, Nodegroup, keys};
-use provider::{self, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, Import, Progress};
+use provider::{self, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, Import, Progress};
 
 /// Carries out `next`. Long work is only started here.
-pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
+pub async fn apply(cluster: &EKSClusterConfig, next: ClusterAction, ctx: &Arc<Context>) -> Result<(), Error> {
     let key = cluster.uid().unwrap_or_default();
     match next {
-        Next::Nothing | Next::LookAgain => Ok(()),
-        Next::AddFinalizer => finalizer(&ctx.client, cluster, true).await,
-        Next::Finish => finish(cluster, ctx).await,
-        Next::Release(plan) => release(cluster, plan, ctx).await,
-        Next::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await,
-        Next::Cancel => {
+        ClusterAction::Nothing | ClusterAction::LookAgain => Ok(()),
+        ClusterAction::AddFinalizer => finalizer(&ctx.client, cluster, true).await,
+        ClusterAction::Finish => finish(cluster, ctx).await,
+        ClusterAction::Release(plan) => release(cluster, plan, ctx).await,
+        ClusterAction::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await,
+        ClusterAction::Cancel => {
             ctx.tasks.cancel(&key);
             Ok(())
         }
-        Next::StartDelete => {
+        ClusterAction::StartDelete => {
             delete(cluster, ctx);
             Ok(())
         }
-        Next::StartCreate(mut plan) => {
+        ClusterAction::StartCreate(mut plan) => {
             sign(cluster, &mut plan, true, ctx).await?;
             // Another server will answer, with credentials of its own.
             ctx.children.forget(&plan.id);
@@ -44,42 +44,42 @@ pub async fn apply(cluster: &EKSClusterConfig, next: Next, ctx: &Arc<Context>) -
             });
             Ok(())
         }
-        Next::StartStart(plan) => start_all(cluster, plan, ctx).await,
-        Next::StartStop => {
+        ClusterAction::StartStart(plan) => start_all(cluster, plan, ctx).await,
+        ClusterAction::StartStop => {
             stop(cluster, ctx);
             Ok(())
         }
-        Next::StartUpgrade(mut plan) => {
-            sign(cluster, &mut plan, !begun(cluster), ctx).await?;
+        ClusterAction::StartUpgrade(mut plan) => {
+            sign(cluster, &mut plan, !was_active(cluster), ctx).await?;
             upgrade(cluster, plan, ctx);
             Ok(())
         }
-        Next::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
-        Next::Configure(plan, wish) => configure(cluster, plan, wish, ctx).await,
-        Next::DeleteNodeObjects(names) => ctx.children.delete_nodes(&validate::id(cluster), &names).await,
-        Next::TaintServers(changes) => {
+        ClusterAction::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
+        ClusterAction::Configure(plan, wish) => configure(cluster, plan, wish, ctx).await,
+        ClusterAction::DeleteNodeObjects(names) => ctx.children.delete_nodes(&validate::id(cluster), &names).await,
+        ClusterAction::TaintServers(changes) => {
             control_plane::taint_servers(cluster, &changes, ctx).await;
             Ok(())
         }
-        Next::ClearServers(servers) => {
+        ClusterAction::ClearServers(servers) => {
             control_plane::clear_servers(cluster, &servers, ctx).await;
             Ok(())
         }
-        Next::AdoptAuthority(plan) => authority::apply::adopt(cluster, &plan, ctx).await,
-        Next::Certify(plan, wanted) => authority::apply::certify(cluster, plan, &wanted, ctx).await,
-        Next::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
+        ClusterAction::AdoptAuthority(plan) => authority::apply::adopt(cluster, &plan, ctx).await,
+        ClusterAction::Certify(plan, wanted) => authority::apply::certify(cluster, plan, &wanted, ctx).await,
+        ClusterAction::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
             Some(access) => access::write(cluster, &access, ctx).await,
             None => Ok(()),
         },
     }
 }
 
-async fn start_all(cluster: &EKSClusterConfig, mut plan: ClusterPlan, ctx: &Arc<Context>) -> Result<(), Error> {
+async fn start_all(cluster: &EKSClusterConfig, mut plan: DesiredCluster, ctx: &Arc<Context>) -> Result<(), Error> {
     if plan.servers > 1 {
         // One of several that is gone is made anew.
         let all = |world: ClusterObservation| world.servers.len() >= plan.servers;
         let whole = ctx.providers.of(cluster).is_some_and(|p| p.observe_cluster(&plan).is_ok_and(all));
-        match sign(cluster, &mut plan, !begun(cluster), ctx).await {
+        match sign(cluster, &mut plan, !was_active(cluster), ctx).await {
             // Those that are there have their keys.
             Err(Error::Certificate { .. }) if whole => {}
             signed => signed?,
@@ -105,7 +105,7 @@ fn stop(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
 }
 
 /// Releases an imported cluster.
-async fn release(cluster: &EKSClusterConfig, plan: Option<ClusterPlan>, ctx: &Context) -> Result<(), Error> {
+async fn release(cluster: &EKSClusterConfig, plan: Option<DesiredCluster>, ctx: &Context) -> Result<(), Error> {
     if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster))
         && let Err(error) = provider.release_cluster(&plan).await
     {
@@ -137,14 +137,14 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
 }
 
 /// Adds the key files to the servers' files, if the cluster has keys. Servers without data may get `new` keys.
-async fn sign(cluster: &EKSClusterConfig, plan: &mut ClusterPlan, new: bool, ctx: &Context) -> Result<(), Error> {
+async fn sign(cluster: &EKSClusterConfig, plan: &mut DesiredCluster, new: bool, ctx: &Context) -> Result<(), Error> {
     if !plan.server.files.is_empty() {
         plan.server.files.extend(server_keys::files(cluster, new, ctx).await?);
     }
     Ok(())
 }
 
-fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {
+fn upgrade(cluster: &EKSClusterConfig, plan: DesiredCluster, ctx: &Arc<Context>) {
     let (owner, resource) = (ctx.clone(), cluster.clone());
     start(cluster, Work::Upgrade, ctx, move |provider, progress| async move {
         let ended = provider.upgrade_cluster(&plan, &progress).await;
@@ -162,16 +162,16 @@ fn upgrade(cluster: &EKSClusterConfig, plan: ClusterPlan, ctx: &Arc<Context>) {
 /// Writes the servers' files, and starts a restart if k3s wouldn't notice the change.
 async fn configure(
     cluster: &EKSClusterConfig,
-    mut plan: ClusterPlan,
+    mut plan: DesiredCluster,
     wish: Option<String>,
     ctx: &Arc<Context>,
 ) -> Result<(), Error> {
     let Some(provider) = ctx.providers.of(cluster) else { return Ok(()) };
-    let digest = server::digest(&plan, cluster);
+    let digest = control_plane_config::digest(&plan, cluster);
     if let Some(wish) = &wish {
         server_keys::renew(cluster, wish, ctx).await?;
     }
-    sign(cluster, &mut plan, !begun(cluster), ctx).await?;
+    sign(cluster, &mut plan, !was_active(cluster), ctx).await?;
     let configured = async |ctx: &Context, cluster: &EKSClusterConfig, id: &ClusterId| {
         ctx.children.configured(id, digest);
         // Where this fails the next look begins anew, with the key that there is.
@@ -197,15 +197,15 @@ async fn configure(
 }
 
 /// Follows the API server of a cluster that has one.
-pub fn follow(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) {
+pub fn follow(cluster: &EKSClusterConfig, plan: &DesiredCluster, ctx: &Context) {
     if let Some(Import::Secret(secret)) = &plan.import {
         let since = import::since(cluster);
-        return ctx.children.follow(plan, || WayIn::Secret(ctx.client.clone(), secret.clone(), since));
+        return ctx.children.follow(plan, || AccessSource::Secret(ctx.client.clone(), secret.clone(), since));
     }
     if let Some(provider) = ctx.providers.of(cluster)
         && provider.has_api_server()
     {
-        ctx.children.follow(plan, || WayIn::Provider(provider.clone()));
+        ctx.children.follow(plan, || AccessSource::Provider(provider.clone()));
     }
 }
 

@@ -6,11 +6,11 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use super::access::{apply, digest};
-use super::inline::label_value;
+use super::inline_nodegroups::label_value;
 use crate::context::{Context, Settings};
 use crate::decision::Problem;
 use crate::error::Error;
-use crate::owned::{Owned, WRITTEN_FROM};
+use crate::owned_objects::{Owned, WRITTEN_FROM};
 use crd::conditions::Reason;
 use crd::{EKSClusterConfig, keys, names};
 use provider::Access;

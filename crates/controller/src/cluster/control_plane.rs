@@ -8,13 +8,13 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Pod, Volume};
 use kube::ResourceExt;
 
-use super::inline::Change;
-use super::next::Next;
+use super::inline_nodegroups::Change;
+use super::next::ClusterAction;
 use super::observe::Observed;
 use super::validate;
 use crate::context::Context;
 use crate::error::Error;
-use crate::nodegroup::{drain, marks};
+use crate::nodegroup::{drain, labels_taints};
 use crd::{EKSClusterConfig, keys};
 
 /// Pause after the API server refused the change or a budget blocked an eviction.
@@ -23,27 +23,27 @@ pub const AGAIN: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The next action for the servers of a running cluster.
-pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Next> {
+pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<ClusterAction> {
     let made_here = seen.has_api_server && seen.plan.as_ref().is_ok_and(|plan| plan.import.is_none());
     let (nodes, world) = (seen.child.nodes.as_ref().filter(|_| made_here)?, seen.world.as_ref().ok()?);
     let reserved = is_reserved(cluster, seen);
     let servers: Vec<String> =
         world.servers.iter().map(|server| server.name.clone()).filter(|name| nodes.contains_key(name)).collect();
     let taint = taint();
-    let changes: Vec<marks::Change> = servers
+    let changes: Vec<labels_taints::Change> = servers
         .iter()
         .filter(|name| nodes[*name].marks.taints.contains(&taint) != reserved)
         .map(|name| {
             let (add, remove) = if reserved { (vec![taint.clone()], vec![]) } else { (vec![], vec![taint.clone()]) };
-            marks::Change { node: name.clone(), add, remove, ..marks::Change::default() }
+            labels_taints::Change { node: name.clone(), add, remove, ..labels_taints::Change::default() }
         })
         .collect();
     if !changes.is_empty() {
-        return Some(Next::TaintServers(changes));
+        return Some(ClusterAction::TaintServers(changes));
     }
     // One with taints may not be meant for them.
     let has_place = nodes.values().any(|node| node.ready && node.nodegroup.is_some() && node.marks.taints.is_empty());
-    (reserved && has_place && !seen.child.cleared).then_some(Next::ClearServers(servers))
+    (reserved && has_place && !seen.child.cleared).then_some(ClusterAction::ClearServers(servers))
 }
 
 /// Whether the servers take no pods: as the spec says, else if a node group exists that isn't being deleted.
@@ -60,12 +60,12 @@ fn taint() -> String {
 }
 
 /// Sets or takes away the servers' taint.
-pub async fn taint_servers(cluster: &EKSClusterConfig, changes: &[marks::Change], ctx: &Context) {
+pub async fn taint_servers(cluster: &EKSClusterConfig, changes: &[labels_taints::Change], ctx: &Context) {
     let id = validate::id(cluster);
     let Some(client) = ctx.children.client(&id) else { return };
     // Whoever runs on the servers from now on is to be moved anew.
     ctx.children.cleared(&id, false);
-    within(cluster, marks::apply(&client, changes)).await;
+    within(cluster, labels_taints::apply(&client, changes)).await;
 }
 
 /// Evicts the pods on the servers, so that they move to nodes.
@@ -113,7 +113,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::children::{Child, ChildNode};
+    use crate::child_clusters::Child;
+    use crate::child_nodes::ChildNode;
     use crate::fixtures::{active, cluster, deleted, nodegroup, seen_cluster, server};
     use crd::Nodegroup;
     use crd::nodegroup::NodeMarks;
@@ -153,7 +154,7 @@ mod tests {
     /// Taints to add to the servers, and to remove.
     fn changed(spec: Value, seen: &Observed) -> Option<(usize, usize)> {
         match plan(&demo(spec), seen)? {
-            Next::TaintServers(changes) => Some((changes[0].add.len(), changes[0].remove.len())),
+            ClusterAction::TaintServers(changes) => Some((changes[0].add.len(), changes[0].remove.len())),
             other => panic!("{other:?}"),
         }
     }
@@ -189,7 +190,7 @@ mod tests {
         let mut other = three.world.as_ref().unwrap().servers[0].clone();
         other.name = "t".into();
         three.world.as_mut().unwrap().servers.push(other);
-        let Some(Next::TaintServers(changes)) = plan(&demo(json!({})), &three) else { panic!() };
+        let Some(ClusterAction::TaintServers(changes)) = plan(&demo(json!({})), &three) else { panic!() };
         assert_eq!(changes.iter().map(|change| change.node.as_str()).collect::<Vec<_>>(), ["t"]);
     }
 
@@ -201,7 +202,7 @@ mod tests {
             seen.child.cleared = cleared;
             plan(&demo(json!({})), &seen)
         };
-        assert_eq!(with(true, &[], false), Some(Next::ClearServers(vec!["s".into()])));
+        assert_eq!(with(true, &[], false), Some(ClusterAction::ClearServers(vec!["s".into()])));
         assert_eq!(with(false, &[], false), None);
         assert_eq!(with(true, &["dedicated=true:NoSchedule"], false), None, "nobody may be let in there");
         assert_eq!(with(true, &[], true), None, "once is enough");

@@ -106,7 +106,7 @@ pub fn sleeps(
 }
 
 /// Whether nothing of the group is being made or changed.
-pub fn rests(group: &Nodegroup) -> bool {
+pub fn is_idle(group: &Nodegroup) -> bool {
     let Some(status) = &group.status else { return false };
     let ready = status.conditions.iter().find(|c| c.type_ == READY);
     let at_work = [Reason::Queued, Reason::Creating, Reason::Updating].map(Reason::as_str);

@@ -7,19 +7,19 @@ pub mod argocd;
 pub mod authority;
 pub mod aws_auth;
 pub mod control_plane;
+pub mod control_plane_config;
 pub mod endpoint_access;
 pub mod grant;
 pub mod groups;
 pub mod hibernation;
 pub mod import;
-pub mod inline;
+pub mod inline_nodegroups;
 mod next;
 pub mod node_roles;
 pub mod observe;
 pub mod orphaned_nodes;
 pub mod own_entries;
 pub mod plan;
-pub mod server;
 pub mod server_keys;
 pub mod status;
 pub mod validate;
@@ -27,8 +27,13 @@ pub mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{Stream, StreamExt};
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
+use kube::runtime::controller::{Action, Controller};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::Instrument;
 
 use super::context::Context;
@@ -36,34 +41,50 @@ use super::error::Error;
 use super::report::Seen;
 use super::update::{self, changes};
 use crd::{EKSClusterConfig, EKSClusterConfigStatus, Phase, keys};
-use next::Next;
+use next::ClusterAction;
+
+/// Runs the controller until the process is told to stop.
+pub async fn run(
+    stream: impl Stream<Item = Result<EKSClusterConfig, watcher::Error>> + Send + 'static,
+    store: Store<EKSClusterConfig>,
+    woken: [UnboundedReceiver<ObjectRef<EKSClusterConfig>>; 2],
+    ctx: Arc<Context>,
+) {
+    Controller::for_stream(stream, store)
+        .with_config(super::queue())
+        .reconcile_on(futures::stream::select_all(woken.map(UnboundedReceiverStream::new)))
+        .graceful_shutdown_on(ctx.shutdown.clone().cancelled_owned())
+        .run(reconcile, on_error, ctx)
+        .for_each(|_| async {})
+        .await;
+}
 
 /// One reconcile of a cluster.
-pub async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Result<Action, Error> {
+async fn reconcile(cluster: Arc<EKSClusterConfig>, ctx: Arc<Context>) -> Result<Action, Error> {
     let span = tracing::info_span!("reconcile", kind = "EKSClusterConfig", resource = %validate::id(&cluster));
-    super::counted(&ctx, "cluster", cluster.metadata.uid.as_ref(), Box::pin(look(&cluster, &ctx)))
+    super::counted(&ctx, "cluster", cluster.metadata.uid.as_ref(), Box::pin(reconcile_inner(&cluster, &ctx)))
         .instrument(span)
         .await
 }
 
-async fn look(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, Error> {
+async fn reconcile_inner(cluster: &EKSClusterConfig, ctx: &Arc<Context>) -> Result<Action, Error> {
     let mut seen = observe::observe(cluster, ctx);
     adopt(cluster, &seen, ctx);
     tell_nodegroups(cluster, ctx);
     note_change(cluster, ctx);
     // Before the status says that the cluster is there, so that whoever waits for that finds them.
-    let entries = if seen.twin.is_none() { own_entries::keep(cluster, ctx).await } else { Ok(()) };
+    let entries = if seen.conflict.is_none() { own_entries::keep(cluster, ctx).await } else { Ok(()) };
     let mut decision = plan::plan(cluster, &seen);
-    let silent = matches!(decision.next, Next::Finish | Next::LookAgain);
+    let silent = matches!(decision.next, ClusterAction::Finish | ClusterAction::LookAgain);
     tracing::debug!(next = ?std::mem::discriminant(&decision.next), "planned");
-    let next = std::mem::replace(&mut decision.next, Next::Nothing);
-    let writes_access = matches!(next, Next::WriteAccess);
+    let next = std::mem::replace(&mut decision.next, ClusterAction::Nothing);
+    let writes_access = matches!(next, ClusterAction::WriteAccess);
     let applied = apply::apply(cluster, next, ctx).await;
     seen.access_written |= writes_access && applied.is_ok();
     if let Some(health) = applied.as_ref().err().and_then(Error::health) {
         decision.health = health;
         // What couldn't be begun doesn't change a cluster that answers.
-        if decision.phase == Phase::Updating && next::begun(cluster) && seen.child.ready {
+        if decision.phase == Phase::Updating && next::was_active(cluster) && seen.child.ready {
             decision.phase = Phase::Active;
         }
     }
@@ -96,7 +117,7 @@ fn note_change(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
     }
     let change =
         ctx.specs.advanced(&uid, generation, &cluster.spec).and_then(|(old, new)| changes::of_cluster(&old, &new));
-    if let Some(change) = change.filter(|_| next::begun(cluster)) {
+    if let Some(change) = change.filter(|_| next::was_active(cluster)) {
         update::record(ctx, cluster, cluster, None, change);
     }
 }
@@ -104,13 +125,13 @@ fn note_change(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
 /// Follows the API server of a cluster older than this process, and looks its address up again after a move.
 fn adopt(cluster: &EKSClusterConfig, seen: &observe::Observed, ctx: &Context) {
     let (Ok(plan), Ok(world)) = (&seen.plan, &seen.world) else { return };
-    if plan.import.is_some() && cluster.metadata.deletion_timestamp.is_none() && seen.twin.is_none() {
+    if plan.import.is_some() && cluster.metadata.deletion_timestamp.is_none() && seen.conflict.is_none() {
         return apply::follow(cluster, plan, ctx);
     }
     if cluster.metadata.deletion_timestamp.is_some()
         || world.servers.is_empty()
-        || !next::begun(cluster)
-        || next::rests(cluster, seen)
+        || !next::was_active(cluster)
+        || next::must_stop(cluster, seen)
     {
         return;
     }
@@ -134,7 +155,7 @@ async fn report(cluster: &EKSClusterConfig, status: &EKSClusterConfigStatus, ctx
 }
 
 /// When to look again after an error.
-pub fn on_error(cluster: Arc<EKSClusterConfig>, error: &Error, ctx: Arc<Context>) -> Action {
+fn on_error(cluster: Arc<EKSClusterConfig>, error: &Error, ctx: Arc<Context>) -> Action {
     let wait = super::failed(&ctx, "cluster", &cluster.uid().unwrap_or_default(), cluster.metadata.generation, error);
     tracing::warn!(resource = %validate::id(&cluster), %error, retry_in = ?wait, "reconcile failed");
     Action::requeue(wait.max(Duration::from_millis(100)))

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::authority::Wanted;
-use super::inline::Change;
+use super::inline_nodegroups::Change;
 use super::observe::Observed;
 use crate::decision::Decision;
-use crate::nodegroup::marks;
+use crate::nodegroup::labels_taints;
 use crd::EKSClusterConfig;
 use crd::cluster::PowerState;
 use crd::conditions::Health;
 use crd::phase::Phase;
-use provider::{ClusterObservation, ClusterPlan};
+use provider::{ClusterObservation, DesiredCluster};
 
 /// Requeue interval while waiting for something that sends no events.
 pub const SOON: Duration = Duration::from_millis(300);
@@ -20,13 +20,13 @@ pub const ROUTINE: Duration = Duration::from_secs(600);
 
 /// One action.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Next {
+pub enum ClusterAction {
     /// Put our finalizer on the resource.
     AddFinalizer,
     /// Take our finalizer off: nothing is left.
     Finish,
     /// Release an imported cluster and take our finalizer off.
-    Release(Option<ClusterPlan>),
+    Release(Option<DesiredCluster>),
     /// Delete these Nodegroup resources.
     DeleteNodegroups(Vec<String>),
     /// Tell running work to stop.
@@ -34,30 +34,30 @@ pub enum Next {
     /// Begin to remove the cluster.
     StartDelete,
     /// Begin to make the cluster.
-    StartCreate(ClusterPlan),
+    StartCreate(DesiredCluster),
     /// Begin to start what is stopped.
-    StartStart(ClusterPlan),
+    StartStart(DesiredCluster),
     /// Begin to stop what runs.
     StartStop,
     /// Begin to upgrade the cluster.
-    StartUpgrade(ClusterPlan),
+    StartUpgrade(DesiredCluster),
     /// Reconcile inline node groups with their resources.
     SyncNodegroups(Vec<Change>),
     /// Write the Secrets and the Service.
     WriteAccess,
     /// Write the servers' files, and restart the servers if needed. With a new service account key if one was
     /// requested.
-    Configure(ClusterPlan, Option<String>),
+    Configure(DesiredCluster, Option<String>),
     /// Change the taint that keeps pods off the servers.
-    TaintServers(Vec<marks::Change>),
+    TaintServers(Vec<labels_taints::Change>),
     /// Evict the pods of these servers.
     ClearServers(Vec<String>),
     /// Delete these Node objects, which have neither a machine nor a node group.
     DeleteNodeObjects(Vec<String>),
     /// Make a resource for the cluster's first certificate authority.
-    AdoptAuthority(ClusterPlan),
+    AdoptAuthority(DesiredCluster),
     /// Begin to give the servers other certificate authorities.
-    Certify(ClusterPlan, Wanted),
+    Certify(DesiredCluster, Wanted),
     /// Only report.
     Nothing,
     /// Keep the status and reconcile again in a moment: the state isn't known yet.
@@ -65,24 +65,24 @@ pub enum Next {
 }
 
 /// What is decided for a cluster.
-pub type Plan = Decision<Next>;
+pub type Plan = Decision<ClusterAction>;
 
 /// Whether the cluster was Active before.
-pub fn begun(cluster: &EKSClusterConfig) -> bool {
+pub fn was_active(cluster: &EKSClusterConfig) -> bool {
     cluster.status.as_ref().is_some_and(|s| s.active_since.is_some())
 }
 
 /// Whether the cluster must not run: stopped by its spec, or hibernated.
-pub fn rests(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
+pub fn must_stop(cluster: &EKSClusterConfig, seen: &Observed) -> bool {
     cluster.spec.state == Some(PowerState::Stopped) || seen.sleeps
 }
 
 /// Whether as many servers run as there are to be.
-pub fn runs(seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> bool {
+pub fn runs(seen: &Observed, spec: &DesiredCluster, world: &ClusterObservation) -> bool {
     !world.servers.is_empty() && world.runs(if seen.has_api_server { spec.servers } else { 1 })
 }
 
 /// Nothing is done until somebody changes something.
 pub fn held(phase: Phase, health: Health) -> Plan {
-    Decision::new(Next::Nothing, phase, health).after(ROUTINE)
+    Decision::new(ClusterAction::Nothing, phase, health).after(ROUTINE)
 }

@@ -7,14 +7,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-use super::{access, argocd, authority, hibernation, inline, server, server_keys, validate};
-use crate::children::Child;
+use super::{access, argocd, authority, control_plane_config, hibernation, inline_nodegroups, server_keys, validate};
+use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::decision::Problem;
 use crate::tasks::{TaskView, Work};
-use crd::names::{Identity, claim, minor};
+use crd::names::{Identity, minor, precedence};
 use crd::{EKSClusterConfig, Nodegroup};
-use provider::{ClusterObservation, ClusterPlan, ClusterProvider, Error};
+use provider::{ClusterObservation, ClusterProvider, DesiredCluster, Error};
 
 /// State of a cluster at the moment of a reconcile.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Observed {
     /// The moment.
     pub now: Time,
     /// The desired cluster, or what is wrong with the spec.
-    pub plan: Result<ClusterPlan, Problem>,
+    pub plan: Result<DesiredCluster, Problem>,
     /// Name of the provider.
     pub provider: &'static str,
     /// The provider's own name for the cluster.
@@ -30,7 +30,7 @@ pub struct Observed {
     /// Whether there is an API server to ask.
     pub has_api_server: bool,
     /// Target of a version change, or why it is impossible.
-    pub target: Option<Result<ClusterPlan, Problem>>,
+    pub target: Option<Result<DesiredCluster, Problem>>,
     /// What the provider found, or why it can't tell.
     pub world: Result<ClusterObservation, Error>,
     /// Long work.
@@ -42,9 +42,9 @@ pub struct Observed {
     /// The cluster's node groups.
     pub nodegroups: Vec<Arc<Nodegroup>>,
     /// An older resource with the same identity.
-    pub twin: Option<String>,
+    pub conflict: Option<String>,
     /// Inline node groups that differ from the resources made of them.
-    pub inline: Vec<inline::Change>,
+    pub inline: Vec<inline_nodegroups::Change>,
     /// Digests of the tokens by which the identity service knows its API server.
     pub webhook_tokens: Vec<String>,
     /// Requested rotation of the service account keys.
@@ -61,7 +61,7 @@ pub struct Observed {
 
 impl Observed {
     /// The plan of the running cluster: the target once it is reached.
-    pub fn running(&self) -> Option<&ClusterPlan> {
+    pub fn running(&self) -> Option<&DesiredCluster> {
         match &self.target {
             Some(Ok(target)) if self.reached(target) => Some(target),
             _ => self.plan.as_ref().ok(),
@@ -69,7 +69,7 @@ impl Observed {
     }
 
     /// Whether the servers have the target's image, and the API server says that it has its version.
-    pub fn reached(&self, target: &ClusterPlan) -> bool {
+    pub fn reached(&self, target: &DesiredCluster) -> bool {
         if !self.has_api_server {
             return true;
         }
@@ -78,7 +78,7 @@ impl Observed {
     }
 
     /// Whether the servers have the target's image.
-    pub fn on_image(&self, target: &ClusterPlan) -> bool {
+    pub fn on_image(&self, target: &DesiredCluster) -> bool {
         self.world.as_ref().is_ok_and(|w| !w.servers.is_empty() && w.servers.iter().all(|s| s.image == target.image))
     }
 }
@@ -97,7 +97,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let has_api_server = imported || provider.is_some_and(|p| p.has_api_server());
     if let Some(plan) = plan.as_mut().ok().filter(|_| has_api_server && !imported) {
         let providers = ctx.members.of(&id);
-        plan.server = server::settings(plan, cluster, ctx.settings.identity.as_ref(), &providers);
+        plan.server = control_plane_config::settings(plan, cluster, ctx.settings.identity.as_ref(), &providers);
     }
     let world = match (&plan, provider) {
         (Ok(plan), Some(provider)) if !imported => provider.observe_cluster(plan),
@@ -112,7 +112,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let nodegroups = ctx.nodegroups_of(&id);
     let task = ctx.tasks.view(&key);
     let at_work = |task: &TaskView| !matches!(task, TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..));
-    let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::rests(group));
+    let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::is_idle(group));
     // Of most clusters nobody asks for the mark.
     let idle = hibernation::after(cluster)
         .and_then(|_| ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
@@ -131,14 +131,14 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         rotation: server_keys::wish(cluster, &ctx.owned),
         configured: match (&plan, &child.configured) {
             (Ok(plan), _) if plan.server.files.is_empty() => Some(true),
-            (Ok(plan), Some(given)) => Some(*given == server::digest(plan, cluster)),
+            (Ok(plan), Some(given)) => Some(*given == control_plane_config::digest(plan, cluster)),
             _ => None,
         },
         authorities: authority::Seen::of(cluster, ctx, child.access.as_ref().map(|access| access.ca_pem.as_str())),
         child,
-        inline: inline::changes(cluster, &nodegroups),
+        inline: inline_nodegroups::changes(cluster, &nodegroups),
         nodegroups,
-        twin: twin(cluster, ctx),
+        conflict: find_conflict(cluster, ctx),
         access_written,
         plan,
     }
@@ -148,11 +148,11 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
 fn target(
     cluster: &EKSClusterConfig,
     provider: Option<&Arc<dyn ClusterProvider>>,
-    plan: &ClusterPlan,
+    plan: &DesiredCluster,
     world: &Result<ClusterObservation, Error>,
     task: &TaskView,
     groups: &[Arc<Nodegroup>],
-) -> Option<Result<ClusterPlan, Problem>> {
+) -> Option<Result<DesiredCluster, Problem>> {
     let target = validate::target(cluster, provider, plan)?;
     let at_work = matches!(task, TaskView::Queued(Work::Upgrade) | TaskView::Running(Work::Upgrade, _));
     let begun = world.as_ref().is_ok_and(|world| world.servers.iter().any(|server| server.image != plan.image));
@@ -160,13 +160,12 @@ fn target(
 }
 
 /// Another resource that the identity belongs to.
-fn twin(cluster: &EKSClusterConfig, ctx: &Context) -> Option<String> {
+fn find_conflict(cluster: &EKSClusterConfig, ctx: &Context) -> Option<String> {
     let identity = Identity::of(cluster);
-    let mine = claim(cluster);
-    let other = ctx
-        .clusters
-        .state()
-        .into_iter()
-        .find(|other| other.uid() != cluster.uid() && Identity::of(other) == identity && claim(other) < mine)?;
+    let mine = precedence(cluster);
+    let other =
+        ctx.clusters.state().into_iter().find(|other| {
+            other.uid() != cluster.uid() && Identity::of(other) == identity && precedence(other) < mine
+        })?;
     Some(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
 }

@@ -22,7 +22,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::children::ChildNode;
+    use crate::child_nodes::ChildNode;
     use crate::fixtures::{machines, seen_cluster};
     use provider::ContainerState::Running;
 

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use super::authority;
 use super::control_plane;
 use super::import;
-use super::next::{Next, Plan, ROUTINE, SOON, begun, held, runs};
+use super::next::{ClusterAction, Plan, ROUTINE, SOON, held, runs, was_active};
 use super::observe::Observed;
 use super::orphaned_nodes;
 use crate::decision::{Decision, failing, step_message};
@@ -15,25 +15,29 @@ use crate::tasks::{TaskView, Work};
 use crd::conditions::{Health, Reason, STALLED};
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, keys};
-use provider::{ClusterObservation, ClusterPlan, NodeObservation, Step};
+use provider::{ClusterObservation, DesiredCluster, NodeObservation, Step};
 
 /// The next action for `cluster`.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let ours = cluster.finalizers().iter().any(|f| f == keys::FINALIZER);
     if cluster.metadata.deletion_timestamp.is_some() {
-        return if ours { delete(cluster, seen) } else { Decision::new(Next::Nothing, Phase::Deleting, deleting("")) };
+        return if ours {
+            delete(cluster, seen)
+        } else {
+            Decision::new(ClusterAction::Nothing, Phase::Deleting, deleting(""))
+        };
     }
     let old = cluster.status.as_ref().and_then(|s| s.phase);
-    if let Some(twin) = &seen.twin {
+    if let Some(conflict) = &seen.conflict {
         let message = format!(
-            "{twin} is older and has the same account, region and displayName; this resource waits until one of them is deleted"
+            "{conflict} is older and has the same account, region and displayName; this resource waits until one of them is deleted"
         );
         // The other one's end wakes nobody here.
         return held(Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON * 5);
     }
     if !ours {
         let health = Health::Progressing(Reason::Creating, "the cluster was accepted".into());
-        return Decision::new(Next::AddFinalizer, old.unwrap_or(Phase::Creating), health);
+        return Decision::new(ClusterAction::AddFinalizer, old.unwrap_or(Phase::Creating), health);
     }
     let spec = match &seen.plan {
         Ok(spec) => spec,
@@ -41,7 +45,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
             // One that doesn't run isn't Active because of a mistake in its spec: its nodes would be taken for dead ones.
             let phase = match old {
                 Some(phase @ (Phase::Stopped | Phase::Updating)) => phase,
-                _ if begun(cluster) => Phase::Active,
+                _ if was_active(cluster) => Phase::Active,
                 _ => Phase::Failed,
             };
             return held(phase, problem.health.clone());
@@ -51,17 +55,17 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return import::plan(cluster, seen);
     }
     match &seen.world {
-        Ok(world) => towards(cluster, seen, spec, world),
+        Ok(world) => converge(cluster, seen, spec, world),
         Err(error) => {
             let phase = old.unwrap_or(Phase::Creating);
-            Decision::new(Next::Nothing, phase, failing(error)).after(Duration::from_secs(5))
+            Decision::new(ClusterAction::Nothing, phase, failing(error)).after(Duration::from_secs(5))
         }
     }
 }
 
 /// The next action towards what the spec asks for, from the servers that exist.
-fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, world: &ClusterObservation) -> Plan {
-    let begun = begun(cluster);
+fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, world: &ClusterObservation) -> Plan {
+    let was_active = was_active(cluster);
     let servers = &world.servers;
     if let Some(plan) = start_stop::stop(cluster, seen, servers) {
         return plan;
@@ -73,18 +77,19 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
     let running = runs(seen, spec, world);
     let whole = world.nodes.iter().all(NodeObservation::runs);
     // Nodes that are still being started would be taken for dead ones.
-    let starting = begun && matches!(seen.task, TaskView::Running(Work::Start, _));
+    let starting = was_active && matches!(seen.task, TaskView::Running(Work::Start, _));
     // The version was changed before the cluster was ever Active: what was begun for the other one isn't used.
-    let outdated = !begun && seen.has_api_server && servers.iter().any(|server| server.image != spec.image);
+    let outdated = !was_active && seen.has_api_server && servers.iter().any(|server| server.image != spec.image);
     if running && !starting && !outdated && (seen.child.ready || !seen.has_api_server) {
-        return up(cluster, seen);
+        return plan_running(cluster, seen);
     }
-    if running && begun && seen.task == TaskView::Idle && !seen.child.is_known() {
-        return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(SOON);
+    if running && was_active && seen.task == TaskView::Idle && !seen.child.is_known() {
+        return Decision::new(ClusterAction::LookAgain, Phase::Active, Health::Ready).after(SOON);
     }
     // Of several servers one may die: the others answer, and nothing of the cluster changes.
-    let answers = begun && spec.servers > 1 && world.has_quorum(spec.servers) && (whole || was == Some(Phase::Active));
-    if let Some(mut waiting) = at_work(cluster, seen, begun) {
+    let answers =
+        was_active && spec.servers > 1 && world.has_quorum(spec.servers) && (whole || was == Some(Phase::Active));
+    if let Some(mut waiting) = at_work(cluster, seen, was_active) {
         if answers
             && matches!(
                 seen.task,
@@ -95,44 +100,52 @@ fn towards(cluster: &EKSClusterConfig, seen: &Observed, spec: &ClusterPlan, worl
         }
         return waiting;
     }
-    let phase = match begun {
+    let phase = match was_active {
         true if answers => Phase::Active,
         true => Phase::Updating,
         false => Phase::Creating,
     };
-    if servers.is_empty() || outdated || (!begun && seen.task != TaskView::Finished(Work::Create)) {
-        let what =
-            if begun { "the cluster's server is gone; recreating it" } else { "Creating: waiting for a free slot" };
-        let health = Health::Progressing(if begun { Reason::Creating } else { Reason::Queued }, what.into());
-        return Decision::new(Next::StartCreate(spec.clone()), phase, health);
+    if servers.is_empty() || outdated || (!was_active && seen.task != TaskView::Finished(Work::Create)) {
+        let what = if was_active {
+            "the cluster's server is gone; recreating it"
+        } else {
+            "Creating: waiting for a free slot"
+        };
+        let health = Health::Progressing(if was_active { Reason::Creating } else { Reason::Queued }, what.into());
+        return Decision::new(ClusterAction::StartCreate(spec.clone()), phase, health);
     }
     if !running {
-        let (reason, what) = if was == Some(Phase::Stopped) {
-            (Reason::Updating, "Starting")
-        } else if answers {
-            (Reason::Unreachable, "a server of the cluster is gone; recreating it while the others answer")
-        } else {
-            (Reason::Unreachable, "the cluster is stopped; starting it")
-        };
-        let health = Health::Progressing(reason, what.into());
-        return Decision::new(Next::StartStart(spec.clone()), phase, health);
+        return start_again(spec, was, answers, phase);
     }
-    silent(seen, begun, phase)
+    plan_unreachable(seen, was_active, phase)
+}
+
+/// Not all servers run that did. `answers` says whether those that are left do for the cluster.
+fn start_again(spec: &DesiredCluster, was: Option<Phase>, answers: bool, phase: Phase) -> Plan {
+    let (reason, what) = if was == Some(Phase::Stopped) {
+        (Reason::Updating, "Starting")
+    } else if answers {
+        (Reason::Unreachable, "a server of the cluster is gone; recreating it while the others answer")
+    } else {
+        (Reason::Unreachable, "the cluster is stopped; starting it")
+    };
+    Decision::new(ClusterAction::StartStart(spec.clone()), phase, Health::Progressing(reason, what.into()))
 }
 
 /// The server runs, but its API server doesn't answer.
-fn silent(seen: &Observed, begun: bool, phase: Phase) -> Plan {
+fn plan_unreachable(seen: &Observed, was_active: bool, phase: Phase) -> Plan {
     if let Some(Ok(target)) = seen.target.as_ref().filter(|t| t.as_ref().is_ok_and(|t| seen.on_image(t))) {
         // An upgrade was interrupted while the new server came up.
         let health = Health::Progressing(Reason::Updating, format!("Upgrading to {}", target.version));
-        return Decision::new(Next::StartUpgrade(target.clone()), Phase::Updating, health);
+        return Decision::new(ClusterAction::StartUpgrade(target.clone()), Phase::Updating, health);
     }
-    let health = if begun {
+    let health = if was_active {
         Health::Failing(Reason::Unreachable, format!("the API server can't be reached: {}", seen.child.problem))
     } else {
         Health::Progressing(Reason::Creating, format!("waiting for the API server: {}", seen.child.problem))
     };
-    Decision::new(Next::Nothing, if begun { Phase::Active } else { phase }, health).after(Duration::from_secs(5))
+    Decision::new(ClusterAction::Nothing, if was_active { Phase::Active } else { phase }, health)
+        .after(Duration::from_secs(5))
 }
 
 fn deleting(message: &str) -> Health {
@@ -141,13 +154,13 @@ fn deleting(message: &str) -> Health {
 }
 
 /// Waits for work in progress or for the back-off. `None` if new work may start.
-fn at_work(cluster: &EKSClusterConfig, seen: &Observed, begun: bool) -> Option<Plan> {
-    let phase = if begun { Phase::Updating } else { Phase::Creating };
+fn at_work(cluster: &EKSClusterConfig, seen: &Observed, was_active: bool) -> Option<Plan> {
+    let phase = if was_active { Phase::Updating } else { Phase::Creating };
     let progressing = |reason, message: String| {
         let next = if cluster.metadata.deletion_timestamp.is_none() && !seen.inline.is_empty() {
-            Next::SyncNodegroups(seen.inline.clone())
+            ClusterAction::SyncNodegroups(seen.inline.clone())
         } else {
-            Next::Nothing
+            ClusterAction::Nothing
         };
         Some(Decision::new(next, phase, Health::Progressing(reason, message)))
     };
@@ -157,7 +170,7 @@ fn at_work(cluster: &EKSClusterConfig, seen: &Observed, begun: bool) -> Option<P
         TaskView::Stopping(work) => progressing(reason(*work), step_message(verb(*work), &Step::default())),
         TaskView::Failed(_, error) => seen.wait.map(|wait| {
             let phase = if matches!(error, provider::Error::Unavailable { .. }) { phase } else { Phase::Failed };
-            Decision::new(Next::Nothing, phase, failing(error)).after(wait)
+            Decision::new(ClusterAction::Nothing, phase, failing(error)).after(wait)
         }),
         TaskView::Idle | TaskView::Finished(_) => None,
     }
@@ -183,32 +196,32 @@ const fn reason(work: Work) -> Reason {
 }
 
 /// The API server answers: reconcile what belongs around it.
-fn up(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
+fn plan_running(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     if let Some(mut upgrading) = upgrade::plan(cluster, seen) {
         // A version that is refused because of node groups mustn't keep them from theirs.
         if matches!(seen.target, Some(Err(_))) && !seen.inline.is_empty() {
-            upgrading.next = Next::SyncNodegroups(seen.inline.clone());
+            upgrading.next = ClusterAction::SyncNodegroups(seen.inline.clone());
         }
         return upgrading;
     }
     if let Some(configuring) = configure::plan(cluster, seen) {
         return configuring;
     }
-    let ready = || Decision::new(Next::Nothing, Phase::Active, Health::Ready).after(ROUTINE);
+    let ready = || Decision::new(ClusterAction::Nothing, Phase::Active, Health::Ready).after(ROUTINE);
     let certifying = authority::plan(cluster, seen).unwrap_or_else(ready);
-    let sync = (!seen.inline.is_empty()).then(|| Next::SyncNodegroups(seen.inline.clone()));
+    let sync = (!seen.inline.is_empty()).then(|| ClusterAction::SyncNodegroups(seen.inline.clone()));
     let rest = around(cluster, seen, certifying.phase, certifying.next.clone());
     // An entry that was refused mustn't hold up the rest.
     let next = match sync {
-        Some(_) if was_refused(cluster) && rest != Next::Nothing => rest,
+        Some(_) if was_refused(cluster) && rest != ClusterAction::Nothing => rest,
         Some(sync) => sync,
         None => rest,
     };
     let decision = servers::mend(cluster, seen, Decision { next, ..certifying });
     match decision.next {
-        Next::TaintServers(_) => decision.after(control_plane::AGAIN),
+        ClusterAction::TaintServers(_) => decision.after(control_plane::AGAIN),
         // A disruption budget may hold a pod for as long as it likes.
-        Next::ClearServers(_) => decision.after(control_plane::AGAIN * 12),
+        ClusterAction::ClearServers(_) => decision.after(control_plane::AGAIN * 12),
         _ => decision,
     }
 }
@@ -221,17 +234,17 @@ fn was_refused(cluster: &EKSClusterConfig) -> bool {
 }
 
 /// Objects around a cluster, apart from node groups.
-fn around(cluster: &EKSClusterConfig, seen: &Observed, phase: Phase, certifying: Next) -> Next {
+fn around(cluster: &EKSClusterConfig, seen: &Observed, phase: Phase, certifying: ClusterAction) -> ClusterAction {
     if !seen.access_written {
-        Next::WriteAccess
-    } else if certifying != Next::Nothing {
+        ClusterAction::WriteAccess
+    } else if certifying != ClusterAction::Nothing {
         certifying
     } else if let Some(strays) = orphaned_nodes::of(seen) {
-        Next::DeleteNodeObjects(strays)
+        ClusterAction::DeleteNodeObjects(strays)
     } else if let Some(plan) = seen.running().filter(|_| seen.configured.is_none() && phase == Phase::Active) {
-        Next::Configure(plan.clone(), None)
+        ClusterAction::Configure(plan.clone(), None)
     } else {
-        control_plane::plan(cluster, seen).unwrap_or(Next::Nothing)
+        control_plane::plan(cluster, seen).unwrap_or(ClusterAction::Nothing)
     }
 }
 
@@ -246,48 +259,55 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let live = seen.nodegroups.iter().filter(|g| g.metadata.deletion_timestamp.is_none());
     let live: Vec<String> = live.map(|g| g.name_any()).collect();
     if !live.is_empty() {
-        return Decision::new(Next::DeleteNodegroups(live), phase, deleting("deleting the node groups")).after(SOON);
+        return Decision::new(ClusterAction::DeleteNodegroups(live), phase, deleting("deleting the node groups"))
+            .after(SOON);
     }
     if cluster.spec.imported {
         return if seen.nodegroups.is_empty() {
-            Decision::new(Next::Release(seen.plan.as_ref().ok().cloned()), phase, deleting("releasing the cluster"))
+            Decision::new(
+                ClusterAction::Release(seen.plan.as_ref().ok().cloned()),
+                phase,
+                deleting("releasing the cluster"),
+            )
         } else {
-            Decision::new(Next::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON)
+            Decision::new(ClusterAction::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON)
         };
     }
     match &seen.task {
         TaskView::Queued(w) | TaskView::Running(w, _) if *w != Work::Delete => {
-            return Decision::new(Next::Cancel, phase, deleting("stopping work in progress"));
+            return Decision::new(ClusterAction::Cancel, phase, deleting("stopping work in progress"));
         }
         TaskView::Stopping(_) => {
-            return Decision::new(Next::Nothing, phase, deleting("stopping work in progress")).after(SOON);
+            return Decision::new(ClusterAction::Nothing, phase, deleting("stopping work in progress")).after(SOON);
         }
         TaskView::Queued(_) | TaskView::Running(..) => {
-            return Decision::new(Next::Nothing, phase, deleting("removing servers and nodes"));
+            return Decision::new(ClusterAction::Nothing, phase, deleting("removing servers and nodes"));
         }
         TaskView::Finished(Work::Delete) if seen.nodegroups.is_empty() => {
-            return Decision::new(Next::Finish, phase, deleting(""));
+            return Decision::new(ClusterAction::Finish, phase, deleting(""));
         }
         TaskView::Failed(Work::Delete, error) if seen.wait.is_some() => {
-            return Decision { next: Next::Nothing, phase, health: failing(error), again: seen.wait };
+            return Decision { next: ClusterAction::Nothing, phase, health: failing(error), again: seen.wait };
         }
         _ => {}
     }
     if !seen.nodegroups.is_empty() {
-        return Decision::new(Next::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON);
+        return Decision::new(ClusterAction::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON);
     }
     let never_made = cluster.status.as_ref().is_none_or(|s| s.applied.is_none());
     if seen.provider_name.is_empty() && never_made {
-        return Decision::new(Next::Finish, phase, deleting(""));
+        return Decision::new(ClusterAction::Finish, phase, deleting(""));
     }
     if seen.provider_name.is_empty() {
         let message = "the cluster's provider is off; start the operator with --provider k3d to continue the deletion";
         return held(phase, Health::Stalled(Reason::ProviderUnavailable, message.into()));
     }
-    Decision::new(Next::StartDelete, phase, deleting("removing servers and nodes"))
+    Decision::new(ClusterAction::StartDelete, phase, deleting("removing servers and nodes"))
 }
 
 mod configure;
+#[cfg(test)]
+mod deletion_tests;
 mod servers;
 mod start_stop;
 #[cfg(test)]

@@ -11,10 +11,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::server::{self, CHECKING, SIGNING};
+use super::control_plane_config::{self, CHECKING, SIGNING};
 use crate::context::Context;
 use crate::error::Error;
-use crate::owned::{Owned, labels};
+use crate::owned_objects::{Owned, labels};
 use crd::member::is_owned_by;
 use crd::{EKSClusterConfig, keys};
 use provider::{FileKind, ServerFile};
@@ -109,11 +109,11 @@ fn written(cluster: &EKSClusterConfig, secret: &Secret) -> Result<Vec<ServerFile
         ServerFile { path: CHECKING.into(), content: public, kind: FileKind::Read },
         // k3d takes text of one line for the name of a file; the API server leaves out what is around the token.
         ServerFile {
-            path: server::WEBHOOK_TOKEN.into(),
+            path: control_plane_config::WEBHOOK_TOKEN.into(),
             content: format!("\n{}\n", text(secret, TOKENS).lines().next().unwrap_or_default()),
             kind: FileKind::Read,
         },
-        server::encryption(server::is_encrypted(cluster).then_some(encryption.as_str())),
+        control_plane_config::encryption(control_plane_config::is_encrypted(cluster).then_some(encryption.as_str())),
     ])
 }
 

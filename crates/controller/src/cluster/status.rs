@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
-use super::next::Next;
+use super::next::ClusterAction;
 use super::observe::Observed;
 use super::{groups, hibernation};
 use crate::decision::Decision;
@@ -21,7 +21,11 @@ use provider::Import;
 pub const PROVISIONED: &str = "Provisioned";
 
 /// The status to report.
-pub fn status(cluster: &EKSClusterConfig, seen: &Observed, decision: &Decision<Next>) -> EKSClusterConfigStatus {
+pub fn status(
+    cluster: &EKSClusterConfig,
+    seen: &Observed,
+    decision: &Decision<ClusterAction>,
+) -> EKSClusterConfigStatus {
     let old = cluster.status.clone().unwrap_or_default();
     let identity = Identity::of(cluster);
     let active = decision.phase == Phase::Active;
@@ -165,11 +169,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::children::Child;
+    use crate::child_clusters::Child;
     use crate::fixtures::{active, cluster, nodegroup, seen_cluster};
     use provider::{Access, Step};
 
-    fn ready(next: Next) -> Decision<Next> {
+    fn ready(next: ClusterAction) -> Decision<ClusterAction> {
         Decision::new(next, Phase::Active, Health::Ready)
     }
 
@@ -184,7 +188,7 @@ mod tests {
         };
         let seen =
             Observed { child: Child { access: Some(access), ready: true, ..Child::default() }, ..seen_cluster() };
-        let status = status(&cluster(json!({}), json!(null)), &seen, &ready(Next::Nothing));
+        let status = status(&cluster(json!({}), json!(null)), &seen, &ready(ClusterAction::Nothing));
         assert_eq!(status.observed_generation, Some(3));
         assert_eq!(status.endpoint.as_deref(), Some("https://host:16443"));
         assert_eq!(status.certificate_authority.map(|c| c.data), Some(STANDARD.encode("pem")));
@@ -195,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_same_input_gives_the_same_status_again() {
-        let (seen, decision) = (seen_cluster(), ready(Next::Nothing));
+        let (seen, decision) = (seen_cluster(), ready(ClusterAction::Nothing));
         let first = status(&cluster(json!({}), active()), &seen, &decision);
         let later = Observed {
             now: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(k8s_openapi::jiff::Timestamp::now()),
@@ -206,16 +210,18 @@ mod tests {
 
     #[test]
     fn a_cluster_that_was_active_is_never_reported_as_creating() {
-        let decision = Decision::new(Next::Nothing, Phase::Creating, Health::Progressing(Reason::Creating, "x".into()));
+        let decision =
+            Decision::new(ClusterAction::Nothing, Phase::Creating, Health::Progressing(Reason::Creating, "x".into()));
         assert_eq!(status(&cluster(json!({}), active()), &seen_cluster(), &decision).phase, Some(Phase::Active));
     }
 
     #[test]
     fn the_failure_s_message_stands_while_it_lasts_and_a_conflict_claims_no_arn() {
-        let stalled = Decision::new(Next::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, "why".into()));
+        let stalled =
+            Decision::new(ClusterAction::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, "why".into()));
         let failed = status(&cluster(json!({}), json!(null)), &seen_cluster(), &stalled);
         assert_eq!((failed.failure_message.as_str(), failed.arn.as_deref()), ("why", None));
-        let well = status(&cluster(json!({}), json!(failed)), &seen_cluster(), &ready(Next::Nothing));
+        let well = status(&cluster(json!({}), json!(failed)), &seen_cluster(), &ready(ClusterAction::Nothing));
         assert_eq!(well.failure_message, "");
         assert_eq!(well.arn.as_deref(), Some("arn:aws:eks:us-east-1:000000000000:cluster/demo"));
     }
@@ -227,7 +233,7 @@ mod tests {
             Arc::new(nodegroup(json!({"scalingConfig": scaling}), json!({"readyReplicas": ready})))
         };
         let seen = Observed { nodegroups: vec![group(3, 1), group(2, 2)], ..seen_cluster() };
-        let nodes = status(&cluster(json!({}), json!(null)), &seen, &ready(Next::Nothing)).nodes.unwrap();
+        let nodes = status(&cluster(json!({}), json!(null)), &seen, &ready(ClusterAction::Nothing)).nodes.unwrap();
         assert_eq!((nodes.ready, nodes.desired, nodes.summary.as_str()), (3, 5, "3/5"));
     }
 
@@ -239,16 +245,17 @@ mod tests {
             found.map(|c| (c.status.clone(), c.reason.clone()))
         };
         let wanted = demo(json!([{"nodegroupName": "workers", "desiredSize": 2}]));
-        let without = status(&wanted, &seen_cluster(), &ready(Next::Nothing));
+        let without = status(&wanted, &seen_cluster(), &ready(ClusterAction::Nothing));
         assert_eq!((without.phase, without.failure_message.as_str()), (Some(Phase::Active), ""));
         let lacking = Some(("False".to_owned(), "NodegroupsNotReady".to_owned()));
         assert_eq!(ready_of(&without, "Ready"), lacking);
         assert_eq!(ready_of(&without, "NodegroupsReady"), lacking);
         assert_eq!(without.nodes.unwrap().summary, "0/2", "those of groups that are still to be made count");
-        let none = status(&demo(json!(null)), &seen_cluster(), &ready(Next::Nothing));
+        let none = status(&demo(json!(null)), &seen_cluster(), &ready(ClusterAction::Nothing));
         let well = |reason: &str| Some(("True".to_owned(), reason.to_owned()));
         assert_eq!((ready_of(&none, "Ready"), ready_of(&none, "NodegroupsReady")), (well("Ready"), None));
-        let stopped = Decision::new(Next::Nothing, Phase::Updating, Health::Progressing(Reason::Updating, "x".into()));
+        let stopped =
+            Decision::new(ClusterAction::Nothing, Phase::Updating, Health::Progressing(Reason::Updating, "x".into()));
         let going = status(&wanted, &seen_cluster(), &stopped);
         assert_eq!(ready_of(&going, "Ready").unwrap().1, "Updating", "what the cluster itself does comes first");
     }
@@ -256,7 +263,7 @@ mod tests {
     #[test]
     fn node_groups_that_are_stopped_with_their_cluster_are_said_to_be() {
         let rests = Health::Noted(Reason::Stopped, "stopped, as spec.state asks".into());
-        let decision = Decision::new(Next::Nothing, Phase::Stopped, rests);
+        let decision = Decision::new(ClusterAction::Nothing, Phase::Stopped, rests);
         let status = status(&cluster(json!({"nodeGroups": []}), active()), &seen_cluster(), &decision);
         let found = |type_: &str| status.conditions.iter().find(|c| c.type_ == type_).unwrap();
         for type_ in ["Ready", "NodegroupsReady"] {
@@ -269,7 +276,7 @@ mod tests {
     fn provisioned_follows_the_making_and_then_stays() {
         let of = |task, old: serde_json::Value| {
             let seen = Observed { task, ..seen_cluster() };
-            let status = status(&cluster(json!({}), old), &seen, &ready(Next::Nothing));
+            let status = status(&cluster(json!({}), old), &seen, &ready(ClusterAction::Nothing));
             let condition = status.conditions.iter().find(|c| c.type_ == PROVISIONED).map(|c| c.status.clone());
             (condition, status)
         };

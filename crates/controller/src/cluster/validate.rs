@@ -9,7 +9,7 @@ use crate::decision::Problem;
 use crd::conditions::Reason;
 use crd::names::{self, Identity, minor};
 use crd::{EKSClusterConfig, Nodegroup, keys};
-use provider::{ClusterId, ClusterPlan, ClusterProvider, Import, ServerSettings};
+use provider::{ClusterId, ClusterProvider, DesiredCluster, Import, ServerSettings};
 
 /// The resource as providers know it.
 pub fn id(cluster: &EKSClusterConfig) -> ClusterId {
@@ -25,8 +25,8 @@ pub fn wanted_version<'a>(cluster: &'a EKSClusterConfig, default: &'a str) -> &'
 pub fn target(
     cluster: &EKSClusterConfig,
     provider: Option<&Arc<dyn ClusterProvider>>,
-    plan: &ClusterPlan,
-) -> Option<Result<ClusterPlan, Problem>> {
+    plan: &DesiredCluster,
+) -> Option<Result<DesiredCluster, Problem>> {
     // One that was made without a version keeps the one that it has when the operator's default moves on.
     let wanted = cluster.spec.kubernetes_version.as_deref()?;
     let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
@@ -41,15 +41,15 @@ pub fn target(
         return Some(Err(Problem::stalled(Reason::InvalidSpec, text)));
     }
     let image = provider?.image(wanted).map_err(|e| Problem::of(&e));
-    Some(image.map(|image| ClusterPlan { version: wanted.to_owned(), image, ..plan.clone() }))
+    Some(image.map(|image| DesiredCluster { version: wanted.to_owned(), image, ..plan.clone() }))
 }
 
 /// Refuses another version while node groups run an older one, as EKS does: node groups don't follow by themselves.
 pub fn groups_first(
-    target: Result<ClusterPlan, Problem>,
-    plan: &ClusterPlan,
+    target: Result<DesiredCluster, Problem>,
+    plan: &DesiredCluster,
     groups: &[Arc<Nodegroup>],
-) -> Result<ClusterPlan, Problem> {
+) -> Result<DesiredCluster, Problem> {
     let target = target?;
     let behind = |group: &&Arc<Nodegroup>| {
         let runs = group.status.as_ref().and_then(|status| status.version.as_deref());
@@ -72,7 +72,7 @@ pub fn validate(
     cluster: &EKSClusterConfig,
     default_version: &str,
     provider: Option<&Arc<dyn ClusterProvider>>,
-) -> Result<ClusterPlan, Problem> {
+) -> Result<DesiredCluster, Problem> {
     if let Some(import) = import::source(cluster)? {
         if let Import::Named(name) = &import
             && provider.is_none_or(|provider| !provider.has_api_server())
@@ -101,7 +101,7 @@ pub fn validate(
     };
     let id = id(cluster);
     let service = format!("{}{}.{}", id.name, keys::SERVICE_SUFFIX, id.namespace);
-    Ok(ClusterPlan {
+    Ok(DesiredCluster {
         version,
         image,
         api_port: applied.and_then(|a| a.api_port).and_then(|p| u16::try_from(p).ok()),
@@ -111,15 +111,15 @@ pub fn validate(
 }
 
 /// A cluster that isn't made here. Its version is what its API server says.
-fn imported(cluster: &EKSClusterConfig, import: Import) -> ClusterPlan {
+fn imported(cluster: &EKSClusterConfig, import: Import) -> DesiredCluster {
     let version = cluster.status.as_ref().and_then(|s| s.version.clone()).unwrap_or_default();
-    ClusterPlan { version, import: Some(import), ..known(cluster) }
+    DesiredCluster { version, import: Some(import), ..known(cluster) }
 }
 
 /// What all clusters have in common.
-fn known(cluster: &EKSClusterConfig) -> ClusterPlan {
+fn known(cluster: &EKSClusterConfig) -> DesiredCluster {
     let identity = Identity::of(cluster);
-    ClusterPlan {
+    DesiredCluster {
         id: id(cluster),
         eks_name: identity.name.clone(),
         region: identity.region.clone(),
@@ -145,7 +145,7 @@ mod tests {
     use crd::conditions::Health;
     use provider::metadata::Metadata;
 
-    fn of(cluster: &EKSClusterConfig) -> Result<ClusterPlan, Problem> {
+    fn of(cluster: &EKSClusterConfig) -> Result<DesiredCluster, Problem> {
         let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
         validate(cluster, "1.35", Some(&provider))
     }
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn node_groups_come_before_the_cluster_s_next_version() {
         let plan = crate::fixtures::cluster_plan();
-        let next = ClusterPlan { version: "1.36".into(), ..plan.clone() };
+        let next = DesiredCluster { version: "1.36".into(), ..plan.clone() };
         let group =
             |version: &str| crate::fixtures::nodegroup(json!({}), json!({"phase": "Active", "version": version}));
         let to_next = |group: Nodegroup| groups_first(Ok(next.clone()), &plan, &[Arc::new(group)]);

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::health::{Kind, MemberHealth};
-use crate::children::Child;
+use crate::child_clusters::Child;
 use crate::cluster::validate;
 use crate::context::Context;
 use crate::error::Error;
@@ -175,7 +175,7 @@ fn every_node(child: &Child) -> MemberHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::children::ChildNode;
+    use crate::child_nodes::ChildNode;
 
     fn found(wanted: i32, available: i32, observed: i64) -> Deployment {
         serde_json::from_value(json!({

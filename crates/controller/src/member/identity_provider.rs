@@ -1,7 +1,7 @@
 //! State of an identity provider config: the API server's own configuration, which the cluster's reconcile writes.
 
 use super::health::{Kind, MemberHealth};
-use crate::cluster::{observe, server};
+use crate::cluster::{control_plane_config, observe};
 use crate::context::Context;
 use crate::error::Error;
 use crd::{EKSClusterConfig, IdentityProviderConfig, MemberIssue};
@@ -15,7 +15,7 @@ impl Kind for IdentityProviderConfig {
         if ctx.settings.identity.is_none() || !seen.has_api_server {
             return Ok(MemberHealth::Record);
         }
-        if !server::is_structured(&plan.version) {
+        if !control_plane_config::is_structured(&plan.version) {
             return Ok(MemberHealth::Refused(format!(
                 "the API server of Kubernetes {} can't take identity providers while it runs; upgrade the cluster to 1.30 or later",
                 plan.version

@@ -23,7 +23,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tracing::Instrument;
 
-use super::children::Child;
+use super::child_clusters::Child;
 use super::context::Context;
 use super::error::Error;
 use super::watch::{self, Source};
@@ -77,7 +77,7 @@ async fn run<K: Kind>(source: Source<K>, ctx: Arc<Context>) {
 async fn reconcile<K: Kind>(member: Arc<K>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", member.namespace().unwrap_or_default(), member.name_any());
     let span = tracing::info_span!("reconcile", kind = %K::kind(&()), resource = %name);
-    super::counted(&ctx, "member", member.meta().uid.as_ref(), look(&*member, &ctx)).instrument(span).await
+    super::counted(&ctx, "member", member.meta().uid.as_ref(), reconcile_inner(&*member, &ctx)).instrument(span).await
 }
 
 /// The cluster resource that the member belongs to.
@@ -85,7 +85,7 @@ fn cluster_of(member: &impl Kind) -> ClusterId {
     ClusterId { namespace: member.namespace().unwrap_or_default(), name: member.cluster().to_owned() }
 }
 
-async fn look<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
+async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
     if member.meta().deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }

@@ -7,8 +7,8 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::drain::Patience;
 use super::observe::Observed;
-use super::plan::Next;
-use super::{drain, marks, validate};
+use super::plan::NodegroupAction;
+use super::{drain, labels_taints, validate};
 use crate::context::Context;
 use crate::error::Error;
 use crate::status::finalizer;
@@ -17,47 +17,47 @@ use crd::Nodegroup;
 use provider::{self, ClusterProvider, Progress};
 
 /// Carries out `next`. Long work is only started here.
-pub async fn apply(group: &Nodegroup, seen: &Observed, next: Next, ctx: &Arc<Context>) -> Result<(), Error> {
+pub async fn apply(group: &Nodegroup, seen: &Observed, next: NodegroupAction, ctx: &Arc<Context>) -> Result<(), Error> {
     let (key, id) = (group.uid().unwrap_or_default(), validate::cluster_id(group));
     match next {
-        Next::Nothing | Next::LookAgain => Ok(()),
-        Next::AddFinalizer => finalizer(&ctx.client, group, true).await,
-        Next::Finish => {
+        NodegroupAction::Nothing | NodegroupAction::LookAgain => Ok(()),
+        NodegroupAction::AddFinalizer => finalizer(&ctx.client, group, true).await,
+        NodegroupAction::Finish => {
             ctx.tasks.forget(&key);
             ctx.backoff.worked(&key);
             finalizer(&ctx.client, group, false).await?;
             ctx.wake.cluster(&id);
             Ok(())
         }
-        Next::Cancel => {
+        NodegroupAction::Cancel => {
             ctx.tasks.cancel(&key);
             Ok(())
         }
-        Next::AddNodes(plan, count) => {
+        NodegroupAction::AddNodes(plan, count) => {
             start(group, seen, Work::AddNodes, ctx, move |provider, progress| async move {
                 provider.create_nodes(&plan, count, &progress).await
             });
             Ok(())
         }
-        Next::RemoveNodes(names) => {
+        NodegroupAction::RemoveNodes(names) => {
             start(group, seen, Work::RemoveNodes, ctx, move |provider, _| async move {
                 provider.delete_nodes(&id, &names).await
             });
             Ok(())
         }
-        Next::Drain(names, patience) => {
+        NodegroupAction::Drain(names, patience) => {
             drain_some(group, seen, names, (Vec::new(), 0), patience, ctx);
             Ok(())
         }
-        Next::DrainLeastBusy { sure, among, count } => {
+        NodegroupAction::DrainLeastBusy { sure, among, count } => {
             drain_some(group, seen, sure, (among, count), drain::SCALE_DOWN, ctx);
             Ok(())
         }
-        Next::MarkNodes(changes) => match ctx.children.client(&id) {
-            Some(client) => marks::apply(&client, &changes).await,
+        NodegroupAction::MarkNodes(changes) => match ctx.children.client(&id) {
+            Some(client) => labels_taints::apply(&client, &changes).await,
             None => Ok(()),
         },
-        Next::DeleteNodeObjects(names) => ctx.children.delete_nodes(&id, &names).await,
+        NodegroupAction::DeleteNodeObjects(names) => ctx.children.delete_nodes(&id, &names).await,
     }
 }
 

@@ -54,7 +54,11 @@ async fn emptied(client: &Client, nodes: &Api<Node>, names: &[String], patience:
         if left.is_empty() || patience.force {
             continue;
         }
-        return Err(Error::PodsStay { node: name.clone(), seconds: patience.limit.as_secs(), pods: left.join(", ") });
+        return Err(Error::EvictionTimeout {
+            node: name.clone(),
+            seconds: patience.limit.as_secs(),
+            pods: left.join(", "),
+        });
     }
     Ok(())
 }

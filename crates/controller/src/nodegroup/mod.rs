@@ -3,7 +3,7 @@
 pub mod apply;
 pub mod drain;
 pub mod instance_types;
-pub mod marks;
+pub mod labels_taints;
 pub mod observe;
 pub mod plan;
 pub mod status;
@@ -49,14 +49,14 @@ pub async fn run(
 async fn reconcile(group: Arc<Nodegroup>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", group.namespace().unwrap_or_default(), group.name_any());
     let span = tracing::info_span!("reconcile", kind = "Nodegroup", resource = %name);
-    super::counted(&ctx, "nodegroup", group.metadata.uid.as_ref(), look(&group, &ctx)).instrument(span).await
+    super::counted(&ctx, "nodegroup", group.metadata.uid.as_ref(), reconcile_inner(&group, &ctx)).instrument(span).await
 }
 
-async fn look(group: &Nodegroup, ctx: &Arc<Context>) -> Result<Action, Error> {
+async fn reconcile_inner(group: &Nodegroup, ctx: &Arc<Context>) -> Result<Action, Error> {
     let seen = observe::observe(group, ctx);
     note_change(group, &seen, ctx);
     let decision = plan::plan(group, &seen);
-    let silent = matches!(decision.next, plan::Next::Finish | plan::Next::LookAgain);
+    let silent = matches!(decision.next, plan::NodegroupAction::Finish | plan::NodegroupAction::LookAgain);
     let status = status::status(group, &seen, &decision);
     let again = decision.again;
     let applied = apply::apply(group, &seen, decision.next, ctx).await;
@@ -75,8 +75,8 @@ fn note_change(group: &Nodegroup, seen: &observe::Observed, ctx: &Arc<Context>) 
     }
     let change =
         ctx.specs.advanced(&uid, generation, &group.spec).and_then(|(old, new)| changes::of_nodegroup(&old, &new));
-    let begun = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
-    if let (Some(change), Some(cluster), true) = (change, &seen.cluster, begun) {
+    let was_active = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
+    if let (Some(change), Some(cluster), true) = (change, &seen.cluster, was_active) {
         update::record(ctx, cluster, group, Some(names::nodegroup_name(group)), change);
     }
 }

@@ -15,7 +15,7 @@ use crate::decision::Problem;
 use crate::tasks::TaskView;
 use crd::nodegroup::NodeMarks;
 use crd::{EKSClusterConfig, Nodegroup, Phase, keys, names};
-use provider::{Error, NodeObservation, NodegroupPlan};
+use provider::{DesiredNodegroup, Error, NodeObservation};
 
 /// What is known of the group's cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,7 @@ pub struct Observed {
     /// The cluster.
     pub cluster: Option<Arc<EKSClusterConfig>>,
     /// What the group is to be, or what is wrong with the spec.
-    pub plan: Result<NodegroupPlan, Problem>,
+    pub plan: Result<DesiredNodegroup, Problem>,
     /// Containers of the group, or why they aren't known.
     pub machines: Result<Vec<NodeObservation>, Error>,
     /// Node objects of the group, by name, and whether they are Ready; `None` where there is no API server to ask, or it hasn't answered.
@@ -82,7 +82,7 @@ pub struct Observed {
     /// How the nodes are replaced, where they are to be: for another version, or another certificate authority.
     pub rolling: Option<Rolling>,
     /// An older resource with the same name in the same cluster.
-    pub twin: Option<String>,
+    pub conflict: Option<String>,
 }
 
 /// Gathers everything. No I/O: watches keep the caches up to date.
@@ -132,7 +132,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         has_api_server: provider.is_some_and(|p| p.has_api_server()),
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, group.metadata.generation.unwrap_or_default(), Instant::now()),
-        twin: twin(group, ctx),
+        conflict: find_conflict(group, ctx),
         reported: group.status.as_ref().and_then(|s| s.observed_generation) == group.metadata.generation,
         rolling: cluster.as_deref().filter(|c| outdated(group, c) || left_behind).map(|_| Rolling {
             surge: surge(group),
@@ -178,11 +178,11 @@ fn owner(cluster: Option<&EKSClusterConfig>) -> Owner {
 }
 
 /// Another resource of the same cluster that the name belongs to.
-fn twin(group: &Nodegroup, ctx: &Context) -> Option<String> {
-    let (mine, name) = (names::nodegroup_claim(group), names::nodegroup_name(group));
+fn find_conflict(group: &Nodegroup, ctx: &Context) -> Option<String> {
+    let (mine, name) = (names::nodegroup_precedence(group), names::nodegroup_name(group));
     let siblings = ctx.nodegroups_of(&validate::cluster_id(group));
-    let twin = siblings
-        .iter()
-        .find(|g| g.uid() != group.uid() && names::nodegroup_name(g) == name && names::nodegroup_claim(g) < mine)?;
-    Some(twin.name_any())
+    let conflict = siblings.iter().find(|g| {
+        g.uid() != group.uid() && names::nodegroup_name(g) == name && names::nodegroup_precedence(g) < mine
+    })?;
+    Some(conflict.name_any())
 }

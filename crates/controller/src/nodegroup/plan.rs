@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::drain::{self, Patience};
-use super::marks;
+use super::labels_taints;
 use super::observe::{Api, Observed, Owner, Rolling, missing};
 use crate::cluster::hibernation;
 use crate::decision::{Decision, failing, step_message};
@@ -13,7 +13,7 @@ use crate::tasks::{TaskView, Work};
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
 use crd::{Nodegroup, keys};
-use provider::{Error, NodeObservation, NodegroupPlan};
+use provider::{DesiredNodegroup, Error, NodeObservation};
 
 /// Periodic resync, in case an event was missed.
 const ROUTINE: Duration = Duration::from_secs(600);
@@ -24,7 +24,7 @@ const QUICK: Duration = Duration::from_millis(300);
 
 /// One action.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Next {
+pub enum NodegroupAction {
     /// Put our finalizer on the resource.
     AddFinalizer,
     /// Take our finalizer off: nothing is left.
@@ -32,7 +32,7 @@ pub enum Next {
     /// Tell running work to stop.
     Cancel,
     /// Begin to add this many nodes.
-    AddNodes(NodegroupPlan, usize),
+    AddNodes(DesiredNodegroup, usize),
     /// Begin to remove these machines.
     RemoveNodes(Vec<String>),
     /// Begin to take the pods off these machines and to remove them.
@@ -49,56 +49,57 @@ pub enum Next {
     /// Delete these Node objects: their machines are gone.
     DeleteNodeObjects(Vec<String>),
     /// Change labels and taints of nodes.
-    MarkNodes(Vec<marks::Change>),
+    MarkNodes(Vec<labels_taints::Change>),
     /// Only report.
     Nothing,
     /// Keep the status and reconcile again in a moment: the state isn't known yet.
     LookAgain,
 }
 
-type Plan = Decision<Next>;
+type Plan = Decision<NodegroupAction>;
 
 /// The next action for `group`.
 pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
     let ours = group.finalizers().iter().any(|f| f == keys::FINALIZER);
-    let begun = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
+    let was_active = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
     if group.metadata.deletion_timestamp.is_some() {
-        return if ours { delete(seen) } else { deleting(Next::Nothing) };
+        return if ours { delete(seen) } else { deleting(NodegroupAction::Nothing) };
     }
-    let phase = if begun { Phase::Updating } else { Phase::Creating };
+    let phase = if was_active { Phase::Updating } else { Phase::Creating };
     // Before anything is said of it that would be a claim to the name.
-    if let Some(twin) = &seen.twin {
+    if let Some(conflict) = &seen.conflict {
         let message = format!(
-            "Nodegroup {twin} is older and has the same nodegroupName in the same cluster; this resource waits until one of them is deleted"
+            "Nodegroup {conflict} is older and has the same nodegroupName in the same cluster; this resource waits until one of them is deleted"
         );
         // The other one's end wakes nobody here.
-        return Decision::new(Next::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, message)).after(SOON);
+        return Decision::new(NodegroupAction::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, message))
+            .after(SOON);
     }
     if !ours {
         let health = Health::Progressing(Reason::Creating, "the node group was accepted".into());
-        return Decision::new(Next::AddFinalizer, phase, health);
+        return Decision::new(NodegroupAction::AddFinalizer, phase, health);
     }
     if let Some(waiting) = waiting(group, seen, phase) {
         return waiting;
     }
     let spec = match &seen.plan {
         Ok(spec) => spec,
-        Err(problem) => return idle(if begun { Phase::Active } else { Phase::Failed }, problem.health.clone()),
+        Err(problem) => return idle(if was_active { Phase::Active } else { Phase::Failed }, problem.health.clone()),
     };
     match &seen.machines {
         Ok(machines) => {
-            let decision = converge(seen, spec, machines, phase, begun);
+            let decision = converge(seen, spec, machines, phase, was_active);
             mark(group, seen, spec, decision)
         }
-        Err(error) => Decision::new(Next::Nothing, phase, failing(error)).after(SOON),
+        Err(error) => Decision::new(NodegroupAction::Nothing, phase, failing(error)).after(SOON),
     }
 }
 
 fn idle(phase: Phase, health: Health) -> Plan {
-    Decision::new(Next::Nothing, phase, health).after(ROUTINE)
+    Decision::new(NodegroupAction::Nothing, phase, health).after(ROUTINE)
 }
 
-fn deleting(next: Next) -> Plan {
+fn deleting(next: NodegroupAction) -> Plan {
     let health = Health::Progressing(Reason::Deleting, "the node group is being deleted".into());
     Decision::new(next, Phase::Deleting, health)
 }
@@ -127,40 +128,24 @@ fn waiting(group: &Nodegroup, seen: &Observed, phase: Phase) -> Option<Plan> {
 }
 
 /// The next action towards the desired number of running machines, each with a Ready node.
-fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation], phase: Phase, begun: bool) -> Plan {
-    let working = |reason, message: String| (phase, Health::Progressing(reason, message));
-    let act = |next, (phase, health)| Decision::new(next, phase, health);
-    match &seen.task {
-        TaskView::Queued(_) => return act(Next::Nothing, working(Reason::Queued, "waiting for a free slot".into())),
-        TaskView::Running(work, step) => {
-            let message = step_message(verb(*work), step);
-            return act(Next::Nothing, working(if begun { Reason::Updating } else { Reason::Creating }, message));
-        }
-        TaskView::Stopping(_) => {
-            return act(Next::Nothing, working(Reason::Updating, "stopping work in progress".into()));
-        }
-        TaskView::Failed(_, error @ Error::PodsStay { .. })
-            if seen.rolling.is_some_and(|r| !r.again && !r.force) && seen.reported =>
-        {
-            let phase = if begun { Phase::Active } else { phase };
-            return act(Next::Nothing, (phase, Health::Stalled(Reason::PodEvictionFailure, error.to_string())))
-                .after(ROUTINE);
-        }
-        TaskView::Failed(_, error) => {
-            if let Some(wait) = seen.wait {
-                let away = matches!(error, Error::Unavailable { .. });
-                let phase = if begun || away { phase } else { Phase::Failed };
-                return act(Next::Nothing, (phase, failing(error))).after(wait);
-            }
-        }
-        TaskView::Idle | TaskView::Finished(_) => {}
+fn converge(
+    seen: &Observed,
+    spec: &DesiredNodegroup,
+    machines: &[NodeObservation],
+    phase: Phase,
+    was_active: bool,
+) -> Plan {
+    if let Some(waiting) = at_work(seen, phase, was_active) {
+        return waiting;
     }
+    let act = |next, reason, message: String| Decision::new(next, phase, Health::Progressing(reason, message));
     let (alive, dead): (Vec<&NodeObservation>, Vec<_>) = machines.iter().partition(|m| m.runs());
     if !dead.is_empty() {
         return replace(seen, &dead, phase);
     }
     if let Some(stale) = stale(seen, machines) {
-        return act(Next::DeleteNodeObjects(stale), working(Reason::Updating, "removing nodes that are gone".into()));
+        let next = NodegroupAction::DeleteNodeObjects(stale);
+        return act(next, Reason::Updating, "removing nodes that are gone".into());
     }
     if let Some(rolling) = seen.rolling {
         let (fresh, outdated): (Vec<&NodeObservation>, Vec<_>) = alive.iter().partition(|m| m.fits(spec));
@@ -170,16 +155,42 @@ fn converge(seen: &Observed, spec: &NodegroupPlan, machines: &[NodeObservation],
     }
     if alive.len() < spec.desired {
         let missing = spec.desired - alive.len();
-        let health = working(Reason::Queued, format!("adding {missing} of {} nodes", spec.desired));
-        return act(Next::AddNodes(spec.clone(), missing), health);
+        let message = format!("adding {missing} of {} nodes", spec.desired);
+        return act(NodegroupAction::AddNodes(spec.clone(), missing), Reason::Queued, message);
     }
     if alive.len() > spec.desired {
-        return act(
-            fewer(seen, &alive, alive.len() - spec.desired),
-            working(Reason::Updating, format!("removing {} of {} nodes", alive.len() - spec.desired, alive.len())),
-        );
+        let surplus = alive.len() - spec.desired;
+        let message = format!("removing {surplus} of {} nodes", alive.len());
+        return act(fewer(seen, &alive, surplus), Reason::Updating, message);
     }
-    readiness(seen, spec, &alive, phase, begun)
+    readiness(seen, spec, &alive, phase, was_active)
+}
+
+/// Waits for work in progress or for the back-off. `None` if new work may start.
+fn at_work(seen: &Observed, phase: Phase, was_active: bool) -> Option<Plan> {
+    let nothing = |phase, health| Decision::new(NodegroupAction::Nothing, phase, health);
+    let working = |reason, message: String| Some(nothing(phase, Health::Progressing(reason, message)));
+    match &seen.task {
+        TaskView::Queued(_) => working(Reason::Queued, "waiting for a free slot".into()),
+        TaskView::Running(work, step) => {
+            let reason = if was_active { Reason::Updating } else { Reason::Creating };
+            working(reason, step_message(verb(*work), step))
+        }
+        TaskView::Stopping(_) => working(Reason::Updating, "stopping work in progress".into()),
+        TaskView::Failed(_, error @ Error::EvictionTimeout { .. })
+            if seen.rolling.is_some_and(|r| !r.again && !r.force) && seen.reported =>
+        {
+            let phase = if was_active { Phase::Active } else { phase };
+            let health = Health::Stalled(Reason::PodEvictionFailure, error.to_string());
+            Some(nothing(phase, health).after(ROUTINE))
+        }
+        TaskView::Failed(_, error) => seen.wait.map(|wait| {
+            let away = matches!(error, Error::Unavailable { .. });
+            let phase = if was_active || away { phase } else { Phase::Failed };
+            nothing(phase, failing(error)).after(wait)
+        }),
+        TaskView::Idle | TaskView::Finished(_) => None,
+    }
 }
 
 /// Replaces machines that no longer run.
@@ -187,18 +198,18 @@ fn replace(seen: &Observed, dead: &[&NodeObservation], phase: Phase) -> Plan {
     if seen.has_api_server && seen.api != Api::Answers {
         // They may have been stopped with their cluster.
         let health = Health::Progressing(Reason::NodesNotReady, "waiting for the cluster's API server".into());
-        return Decision::new(Next::Nothing, phase, health).after(SOON);
+        return Decision::new(NodegroupAction::Nothing, phase, health).after(SOON);
     }
     let names: Vec<String> = dead.iter().map(|m| m.name.clone()).collect();
     let message = format!("replacing {}, which no longer runs", names.join(", "));
-    Decision::new(Next::RemoveNodes(names), phase, Health::Progressing(Reason::Updating, message))
+    Decision::new(NodegroupAction::RemoveNodes(names), phase, Health::Progressing(Reason::Updating, message))
 }
 
 /// The next action towards the desired version: a few nodes at a time, and a new node is Ready before an old one goes.
 fn roll(
     seen: &Observed,
     rolling: Rolling,
-    spec: &NodegroupPlan,
+    spec: &DesiredNodegroup,
     (fresh, outdated): (&[&NodeObservation], &[&NodeObservation]),
     phase: Phase,
 ) -> Plan {
@@ -207,46 +218,56 @@ fn roll(
     let surplus = (fresh.len() + outdated.len()).saturating_sub(spec.desired);
     if surplus == 0 {
         let count = spec.desired + rolling.surge.min(outdated.len()) - fresh.len() - outdated.len();
-        return Decision::new(Next::AddNodes(spec.clone(), count), phase, working(format!("{done}; adding {count}")));
+        return Decision::new(
+            NodegroupAction::AddNodes(spec.clone(), count),
+            phase,
+            working(format!("{done}; adding {count}")),
+        );
     }
     if let Some(waited) = fresh.iter().find(|m| !is_ready(seen, &m.name)) {
         let health = working(format!("{done}; waiting for {} to be Ready", waited.name));
-        return Decision::new(Next::Nothing, phase, health).after(SOON);
+        return Decision::new(NodegroupAction::Nothing, phase, health).after(SOON);
     }
     let names = victims(seen, outdated, surplus.min(outdated.len()));
     let health = working(format!("{done}; draining {}", names.join(", ")));
     let patience = Patience { limit: drain::UPDATE, force: rolling.force };
     // Without an answer from the API server it isn't begun.
-    Decision::new(Next::Drain(names, patience), phase, health).after(SOON)
+    Decision::new(NodegroupAction::Drain(names, patience), phase, health).after(SOON)
 }
 
 /// Applies changed labels and taints once all nodes are Ready.
-fn mark(group: &Nodegroup, seen: &Observed, spec: &NodegroupPlan, decision: Plan) -> Plan {
-    if decision.health != Health::Ready || decision.next != Next::Nothing {
+fn mark(group: &Nodegroup, seen: &Observed, spec: &DesiredNodegroup, decision: Plan) -> Plan {
+    if decision.health != Health::Ready || decision.next != NodegroupAction::Nothing {
         return decision;
     }
     let before = group.status.as_ref().and_then(|s| s.applied.as_ref());
-    let changes = marks::changes(&marks::wanted(spec), before, &seen.marks);
+    let changes = labels_taints::changes(&labels_taints::wanted(spec), before, &seen.marks);
     if changes.is_empty() {
         return decision;
     }
     let message = format!("changing labels and taints of {} nodes", changes.len());
     let health = Health::Progressing(Reason::Updating, message);
-    Decision::new(Next::MarkNodes(changes), Phase::Updating, health).after(SOON)
+    Decision::new(NodegroupAction::MarkNodes(changes), Phase::Updating, health).after(SOON)
 }
 
 /// The number is right: checks whether all are Ready.
-fn readiness(seen: &Observed, spec: &NodegroupPlan, alive: &[&NodeObservation], phase: Phase, begun: bool) -> Plan {
+fn readiness(
+    seen: &Observed,
+    spec: &DesiredNodegroup,
+    alive: &[&NodeObservation],
+    phase: Phase,
+    was_active: bool,
+) -> Plan {
     let ready = alive.iter().filter(|m| is_ready(seen, &m.name)).count();
     if ready == spec.desired {
         return idle(Phase::Active, Health::Ready);
     }
-    if begun && seen.has_api_server && seen.api == Api::Looking {
-        return Decision::new(Next::LookAgain, Phase::Active, Health::Ready).after(QUICK);
+    if was_active && seen.has_api_server && seen.api == Api::Looking {
+        return Decision::new(NodegroupAction::LookAgain, Phase::Active, Health::Ready).after(QUICK);
     }
     let message = format!("{ready} of {} nodes are Ready", spec.desired);
     let health = Health::Progressing(Reason::NodesNotReady, message);
-    Decision::new(Next::Nothing, if begun { Phase::Active } else { phase }, health).after(SOON)
+    Decision::new(NodegroupAction::Nothing, if was_active { Phase::Active } else { phase }, health).after(SOON)
 }
 
 /// Whether a machine's node is Ready. Without an API server, its existence is enough.
@@ -265,12 +286,16 @@ fn stale(seen: &Observed, machines: &[NodeObservation]) -> Option<Vec<String>> {
 }
 
 /// Removes `count` machines: those that aren't Ready first, then the least busy.
-fn fewer(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Next {
+fn fewer(seen: &Observed, alive: &[&NodeObservation], count: usize) -> NodegroupAction {
     let names = victims(seen, alive, alive.len());
     let (among, mut sure): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| is_ready(seen, name));
     sure.truncate(count);
     let count = count - sure.len();
-    if count == 0 { Next::Drain(sure, drain::SCALE_DOWN) } else { Next::DrainLeastBusy { sure, among, count } }
+    if count == 0 {
+        NodegroupAction::Drain(sure, drain::SCALE_DOWN)
+    } else {
+        NodegroupAction::DrainLeastBusy { sure, among, count }
+    }
 }
 
 /// Which machines to remove: those that aren't Ready first, then the last by name.
@@ -292,30 +317,38 @@ const fn verb(work: Work) -> &'static str {
 fn delete(seen: &Observed) -> Plan {
     match &seen.task {
         TaskView::Queued(w) | TaskView::Running(w, _) if !matches!(w, Work::RemoveNodes | Work::Drain) => {
-            return deleting(Next::Cancel);
+            return deleting(NodegroupAction::Cancel);
         }
         TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-            return deleting(Next::Nothing).after(QUICK);
+            return deleting(NodegroupAction::Nothing).after(QUICK);
         }
         TaskView::Failed(Work::RemoveNodes | Work::Drain, error) if seen.wait.is_some() => {
-            return Decision { next: Next::Nothing, phase: Phase::Deleting, health: failing(error), again: seen.wait };
+            return Decision {
+                next: NodegroupAction::Nothing,
+                phase: Phase::Deleting,
+                health: failing(error),
+                again: seen.wait,
+            };
         }
         TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..) => {}
     }
-    if matches!(seen.owner, Owner::Missing | Owner::Deleting) || seen.twin.is_some() {
-        return deleting(Next::Finish);
+    if matches!(seen.owner, Owner::Missing | Owner::Deleting) || seen.conflict.is_some() {
+        return deleting(NodegroupAction::Finish);
     }
     match &seen.machines {
         Ok(machines) if !machines.is_empty() && seen.has_api_server => {
-            deleting(Next::Drain(machines.iter().map(|m| m.name.clone()).collect(), drain::SCALE_DOWN))
+            deleting(NodegroupAction::Drain(machines.iter().map(|m| m.name.clone()).collect(), drain::SCALE_DOWN))
         }
         Ok(_) => match stale(seen, &[]) {
-            Some(stale) => deleting(Next::DeleteNodeObjects(stale)),
-            None => deleting(Next::Finish),
+            Some(stale) => deleting(NodegroupAction::DeleteNodeObjects(stale)),
+            None => deleting(NodegroupAction::Finish),
         },
-        Err(error) => {
-            Decision { next: Next::Nothing, phase: Phase::Deleting, health: failing(error), again: Some(SOON) }
-        }
+        Err(error) => Decision {
+            next: NodegroupAction::Nothing,
+            phase: Phase::Deleting,
+            health: failing(error),
+            again: Some(SOON),
+        },
     }
 }
 

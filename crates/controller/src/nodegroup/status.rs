@@ -1,8 +1,8 @@
 //! The status of a node group, from what was observed and decided. Synchronous, no client.
 
 use super::observe::Observed;
-use super::plan::{Next, is_ready};
-use super::{marks, validate};
+use super::plan::{NodegroupAction, is_ready};
+use super::{labels_taints, validate};
 use crate::decision::Decision;
 use crd::conditions::{Health, Reason, conditions};
 use crd::names::Identity;
@@ -11,7 +11,7 @@ use crd::phase::Phase;
 use crd::{Nodegroup, NodegroupStatus, keys, names};
 
 /// The status to report.
-pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> NodegroupStatus {
+pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<NodegroupAction>) -> NodegroupStatus {
     let old = group.status.clone().unwrap_or_default();
     let active = decision.phase == Phase::Active;
     let nodes: Vec<NodeStatus> = match &seen.machines {
@@ -28,7 +28,7 @@ pub fn status(group: &Nodegroup, seen: &Observed, decision: &Decision<Next>) -> 
         observed_generation: group.metadata.generation,
         conditions: conditions(&decision.health, group.metadata.generation, &seen.now, &old.conditions),
         applied: match &seen.plan {
-            Ok(plan) if decision.health == Health::Ready && active => Some(marks::wanted(plan)),
+            Ok(plan) if decision.health == Health::Ready && active => Some(labels_taints::wanted(plan)),
             _ => old.applied,
         },
         arn: cluster.map(|c| names::nodegroup_arn(&Identity::of(c), group)).or(old.arn),
@@ -87,13 +87,13 @@ mod tests {
         }
     }
 
-    fn failing(reason: Reason) -> Decision<Next> {
-        Decision::new(Next::Nothing, Phase::Failed, Health::Failing(reason, "why".into()))
+    fn failing(reason: Reason) -> Decision<NodegroupAction> {
+        Decision::new(NodegroupAction::Nothing, Phase::Failed, Health::Failing(reason, "why".into()))
     }
 
     #[test]
     fn every_machine_is_listed_and_only_ready_ones_count_as_ready() {
-        let decision = Decision::new(Next::Nothing, Phase::Active, Health::Ready);
+        let decision = Decision::new(NodegroupAction::Nothing, Phase::Active, Health::Ready);
         let status = status(&nodegroup(json!({}), json!(null)), &seen(), &decision);
         assert_eq!((status.replicas, status.ready_replicas, status.observed_generation), (2, 1, Some(2)));
         assert_eq!(status.version.as_deref(), Some("1.35"));

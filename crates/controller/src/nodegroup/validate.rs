@@ -10,7 +10,7 @@ use crate::cluster::authority;
 use crate::decision::Problem;
 use crd::conditions::Reason;
 use crd::{EKSClusterConfig, Nodegroup, keys, names};
-use provider::{ClusterId, ClusterProvider, NodegroupPlan, Resources};
+use provider::{ClusterId, ClusterProvider, DesiredNodegroup, Resources};
 
 /// The cluster resource that the group belongs to.
 pub fn cluster_id(group: &Nodegroup) -> ClusterId {
@@ -29,7 +29,7 @@ pub fn validate(
     group: &Nodegroup,
     cluster: &EKSClusterConfig,
     provider: &Arc<dyn ClusterProvider>,
-) -> Result<NodegroupPlan, Problem> {
+) -> Result<DesiredNodegroup, Problem> {
     let invalid = |message: String| Problem::stalled(Reason::InvalidSpec, message);
     if cluster.spec.imported {
         return Err(invalid(format!(
@@ -57,7 +57,7 @@ pub fn validate(
         _ => provider.image(&version).map_err(|e| Problem::of(&e))?,
     };
     let region = &cluster.spec.region;
-    Ok(NodegroupPlan {
+    Ok(DesiredNodegroup {
         cluster: cluster_id(group),
         name: names::nodegroup_name(group),
         desired: usize::try_from(scaling.desired_size).unwrap_or_default(),
@@ -72,8 +72,8 @@ pub fn validate(
 }
 
 /// A plan with the group's name alone: enough to find its containers.
-pub fn bare(group: &Nodegroup) -> NodegroupPlan {
-    NodegroupPlan {
+pub fn bare(group: &Nodegroup) -> DesiredNodegroup {
+    DesiredNodegroup {
         cluster: cluster_id(group),
         name: names::nodegroup_name(group),
         desired: 0,
@@ -122,7 +122,7 @@ mod tests {
     use crd::conditions::Health;
     use provider::metadata::Metadata;
 
-    fn of(spec: Value) -> Result<NodegroupPlan, String> {
+    fn of(spec: Value) -> Result<DesiredNodegroup, String> {
         let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
         let plan = validate(&nodegroup(spec, Value::Null), &cluster(json!({}), active()), &provider);
         plan.map_err(|problem| match problem.health {

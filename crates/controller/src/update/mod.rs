@@ -52,10 +52,10 @@ pub async fn run(
 async fn reconcile(update: Arc<Update>, ctx: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", update.namespace().unwrap_or_default(), update.name_any());
     let span = tracing::info_span!("reconcile", kind = "Update", resource = %name);
-    super::counted(&ctx, "update", update.metadata.uid.as_ref(), look(&update, &ctx)).instrument(span).await
+    super::counted(&ctx, "update", update.metadata.uid.as_ref(), reconcile_inner(&update, &ctx)).instrument(span).await
 }
 
-async fn look(update: &Update, ctx: &Context) -> Result<Action, Error> {
+async fn reconcile_inner(update: &Update, ctx: &Context) -> Result<Action, Error> {
     if update.state() != UpdateState::InProgress || update.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }

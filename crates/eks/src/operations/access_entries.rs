@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::token::Stamp;
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::arn::{Arn, EksArn};
 use crate::convert::access_entry::{CreateAccessEntry, UpdateAccessEntry};
 use crate::convert::member::{created, modified};
@@ -69,7 +69,7 @@ fn answer(entry: &AccessEntry, cluster: &EKSClusterConfig) -> Value {
 }
 
 /// The cluster that a request names, if it has access entries.
-fn cluster(cx: &Cx, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
+fn cluster(cx: &RequestContext, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
     let found = cx.state.store.cluster(&cx.caller, name)?;
     rules::mode(&found).map_err(|error| error.cluster(name))?;
     Ok(found)
@@ -77,7 +77,7 @@ fn cluster(cx: &Cx, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
 
 /// The cluster and the access entry that a request names.
 pub(super) fn find(
-    cx: &Cx,
+    cx: &RequestContext,
     cluster: &str,
     principal: &str,
 ) -> Result<(Arc<EKSClusterConfig>, Arc<AccessEntry>), ApiError> {
@@ -90,11 +90,11 @@ pub(super) fn find(
     Ok((found, entry))
 }
 
-async fn create(cx: Cx, request: CreateAccessEntry) -> Result<Value, ApiError> {
+async fn create(cx: RequestContext, request: CreateAccessEntry) -> Result<Value, ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateAccessEntry", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = api.turn().await;
+    let _lock = api.create_lock().await;
     let cluster = cluster(&cx, &request.cluster_name)?;
     check(rules::CREATE, &request, &*Identity::of(&cluster).account).map_err(named)?;
     if let Some(found) = store.member::<AccessEntry>(&cluster, &request.principal_arn) {
@@ -126,7 +126,7 @@ async fn put(store: &Store, cluster: &EKSClusterConfig, entry: AccessEntry) -> R
 
 /// Makes who created the cluster an administrator of it, whoever asks now, unless the cluster says otherwise or knows no
 /// access entries.
-pub(super) async fn bootstrap(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
+pub(super) async fn bootstrap(cx: &RequestContext, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     let store = &cx.state.store;
     let Some(spec) = own_entries::of_creator(cluster, &Timestamp::now().to_string()) else { return Ok(()) };
     let principal = spec.principal_arn.clone();
@@ -141,12 +141,12 @@ pub(super) async fn bootstrap(cx: &Cx, cluster: &EKSClusterConfig) -> Result<(),
     }
 }
 
-async fn describe(cx: Cx, input: ByPrincipal) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ByPrincipal) -> Result<Value, ApiError> {
     let (cluster, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     Ok(answer(&entry, &cluster))
 }
 
-async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
     let cluster = cluster(&cx, &input.cluster_name)?;
     let mut all = cx.state.store.members::<AccessEntry>(&cluster);
     if let Some(policy) = &input.associated_policy_arn {
@@ -156,7 +156,7 @@ async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
     Ok(json!({"accessEntries": page.items, "nextToken": page.next_token}))
 }
 
-async fn update(cx: Cx, input: UpdateAccessEntry) -> Result<Value, ApiError> {
+async fn update(cx: RequestContext, input: UpdateAccessEntry) -> Result<Value, ApiError> {
     let (cluster, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     check(rules::UPDATE, &input, &*entry).map_err(|error| error.cluster(&input.cluster_name))?;
     let change = |entry: &mut AccessEntry| {
@@ -170,7 +170,7 @@ async fn update(cx: Cx, input: UpdateAccessEntry) -> Result<Value, ApiError> {
     Ok(answer(&changed, &cluster))
 }
 
-async fn delete(cx: Cx, input: ByPrincipal) -> Result<Value, ApiError> {
+async fn delete(cx: RequestContext, input: ByPrincipal) -> Result<Value, ApiError> {
     let (_, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     cx.state.store.delete(&entry).await?;
     Ok(json!({}))

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access_entries::find;
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::arn::access_policy;
 use crate::convert::access_entry::AssociateAccessPolicy;
 use crate::error::ApiError;
@@ -42,7 +42,7 @@ fn wire(policy: &AssociatedPolicy) -> Value {
     })
 }
 
-async fn list(cx: Cx, _: Value) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, _: Value) -> Result<Value, ApiError> {
     let all =
         POLICIES.iter().map(|name| json!({"name": name, "arn": access_policy(&cx.caller.region, name)})).collect();
     let page = cx.page(all, |policy: &Value| policy["name"].as_str().unwrap_or_default().to_owned());
@@ -67,7 +67,7 @@ fn put(entry: &mut AccessEntry, input: &AssociateAccessPolicy, now: &str) {
     });
 }
 
-async fn associate(cx: Cx, input: AssociateAccessPolicy) -> Result<Value, ApiError> {
+async fn associate(cx: RequestContext, input: AssociateAccessPolicy) -> Result<Value, ApiError> {
     let (_, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     let named = |error: ApiError| error.cluster(&input.cluster_name);
     rules::policy(&input.policy_arn, &cx.caller.region).map_err(named)?;
@@ -84,7 +84,7 @@ async fn associate(cx: Cx, input: AssociateAccessPolicy) -> Result<Value, ApiErr
     )
 }
 
-async fn disassociate(cx: Cx, input: ByPolicy) -> Result<Value, ApiError> {
+async fn disassociate(cx: RequestContext, input: ByPolicy) -> Result<Value, ApiError> {
     let (_, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     let has = |entry: &Arc<AccessEntry>| entry.spec.access_policies.iter().any(|p| p.policy_arn == input.policy_arn);
     if !has(&entry) {
@@ -99,7 +99,7 @@ async fn disassociate(cx: Cx, input: ByPolicy) -> Result<Value, ApiError> {
     Ok(json!({}))
 }
 
-async fn list_associated(cx: Cx, input: ByPolicy) -> Result<Value, ApiError> {
+async fn list_associated(cx: RequestContext, input: ByPolicy) -> Result<Value, ApiError> {
     let (_, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     let page = cx.page(entry.spec.access_policies.clone(), |policy| policy.policy_arn.clone());
     let items: Vec<Value> = page.items.iter().map(wire).collect();

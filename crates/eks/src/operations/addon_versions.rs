@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::error::ApiError;
 use crate::registry::Registry;
 use crd::addon_catalogue::{self, Offer, OfferedVersion, PodIdentity};
@@ -42,7 +42,7 @@ impl Filter {
     }
 }
 
-async fn versions(cx: Cx, filter: Filter) -> Result<Value, ApiError> {
+async fn versions(cx: RequestContext, filter: Filter) -> Result<Value, ApiError> {
     let wanted = filter.kubernetes_version.as_ref();
     let known = cx.state.settings.versions.iter().filter(|version| wanted.is_none_or(|w| *w == **version));
     let known: Vec<&str> = known.map(String::as_str).collect();
@@ -84,7 +84,7 @@ fn describe_version(offer: &Offer, version: &OfferedVersion, kubernetes: &[&str]
     })
 }
 
-async fn configuration(_: Cx, input: OfVersion) -> Result<Value, ApiError> {
+async fn configuration(_: RequestContext, input: OfVersion) -> Result<Value, ApiError> {
     let OfVersion { addon_name, addon_version } = &input;
     let found = addon_catalogue::find(addon_name);
     let found = found.filter(|offer| offer.versions.iter().any(|v| v.version == *addon_version));

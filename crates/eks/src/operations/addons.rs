@@ -12,7 +12,7 @@ use super::ready::{check_ready, wake};
 use super::settle::{self, in_force};
 use super::token::Stamp;
 use super::updates::{Request, Target, under_way};
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::convert::cluster::version as cluster_version;
 use crate::convert::member::{changing_status, created, gone, issues, modified};
 use crate::convert::update::Change;
@@ -71,7 +71,7 @@ pub(super) fn arn(addon: &Addon, cluster: &EKSClusterConfig) -> String {
     addon.arn_in(&Identity::of(cluster), "addon", &format!("{}/{}", addon.eks_name(), addon.arn_id()))
 }
 
-fn answer(cx: &Cx, addon: &Addon, cluster: &EKSClusterConfig) -> Value {
+fn answer(cx: &RequestContext, addon: &Addon, cluster: &EKSClusterConfig) -> Value {
     let spec = &addon.spec;
     let kubernetes = cluster_version(cluster, &cx.state.settings.default_version);
     let default = || addon_catalogue::resolve(&spec.addon_name, None, kubernetes).map(|(_, version)| version).ok();
@@ -96,7 +96,7 @@ fn answer(cx: &Cx, addon: &Addon, cluster: &EKSClusterConfig) -> Value {
     }})
 }
 
-fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Arc<Addon>), ApiError> {
+fn find(cx: &RequestContext, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Arc<Addon>), ApiError> {
     let found = cx.state.store.cluster(&cx.caller, cluster)?;
     let addon = cx.state.store.member::<Addon>(&found, name).ok_or_else(|| {
         let text = format!("No addon: {name} found in cluster: {cluster}");
@@ -132,13 +132,13 @@ impl Asked {
 }
 
 /// What is known beside a request about an addon of this cluster.
-fn facts(cx: &Cx, cluster: &EKSClusterConfig) -> Facts {
+fn facts(cx: &RequestContext, cluster: &EKSClusterConfig) -> Facts {
     let kubernetes = cluster_version(cluster, &cx.state.settings.default_version).to_owned();
     Facts { account: Identity::of(cluster).account, kubernetes }
 }
 
 /// An addon that is only coming, or going, isn't changed.
-fn check_state(cx: &Cx, cluster: &EKSClusterConfig, addon: &Addon) -> Result<(), ApiError> {
+fn check_state(cx: &RequestContext, cluster: &EKSClusterConfig, addon: &Addon) -> Result<(), ApiError> {
     let updating = under_way(&cx.state.store, cluster, &Target::addon(&addon.spec.addon_name)).is_some();
     let status = changing_status(addon, updating);
     if matches!(status, "CREATING" | "DELETING") {
@@ -149,19 +149,19 @@ fn check_state(cx: &Cx, cluster: &EKSClusterConfig, addon: &Addon) -> Result<(),
     Ok(())
 }
 
-async fn create(cx: Cx, request: Asked) -> Result<Value, ApiError> {
+async fn create(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
     let (cluster, made) = accept(&cx, &request).await?;
     let made = in_force(&cx.state, &cluster, made).await;
     Ok(answer(&cx, &made, &cluster))
 }
 
 /// Makes the resource, or finds the one that this very request made before.
-async fn accept(cx: &Cx, request: &Asked) -> Result<(Arc<EKSClusterConfig>, Arc<Addon>), ApiError> {
+async fn accept(cx: &RequestContext, request: &Asked) -> Result<(Arc<EKSClusterConfig>, Arc<Addon>), ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
     let stamp = Stamp::new("CreateAddon", &cx.caller, request.client_request_token.as_deref(), request)?;
     let wanted = request.pod_identity_associations.as_deref().unwrap_or_default();
-    let _turn = cx.state.turn().await;
+    let _lock = cx.state.create_lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let (asked, facts) = (request.spec(&cluster), facts(cx, &cluster));
     check(FORM, &asked, &facts).map_err(named)?;
@@ -207,12 +207,12 @@ async fn associate(
     addon_associations::set(store, cluster, addon, namespace(&addon.spec), wanted).await
 }
 
-async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, addon) = find(&cx, &input.cluster_name, &input.addon_name)?;
     Ok(answer(&cx, &addon, &cluster))
 }
 
-async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let all = cx.state.store.members::<Addon>(&cluster);
     let page = cx.page(all.iter().map(|addon| addon.eks_name()).collect(), String::clone);
@@ -241,7 +241,7 @@ fn apply(asked: &Asked, spec: &mut AddonSpec) -> Change {
     change
 }
 
-async fn update(cx: Cx, request: Asked) -> Result<Value, ApiError> {
+async fn update(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let (cluster, addon) = find(&cx, &request.cluster_name, &request.addon_name)?;
     let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
@@ -264,7 +264,7 @@ async fn update(cx: Cx, request: Asked) -> Result<Value, ApiError> {
 }
 
 /// `preserve` changes nothing: what an addon stands for came with the cluster and stays in any case.
-async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let (cluster, addon) = find(&cx, &input.cluster_name, &input.addon_name)?;
     let last = answer(&cx, &gone(&*addon), &cluster);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Request, Target, under_way};
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::arn::{EksArn, NamedKind};
 use crate::convert::member::{changing_status, created, gone, modified};
 use crate::convert::update::Change;
@@ -115,7 +115,7 @@ pub(super) fn arn(capability: &Capability, cluster: &EKSClusterConfig) -> String
     EksArn::typed(&identity.region, &identity.account, NamedKind::Capability, parts).to_string()
 }
 
-fn summary(cx: &Cx, capability: &Capability, cluster: &EKSClusterConfig) -> Value {
+fn summary(cx: &RequestContext, capability: &Capability, cluster: &EKSClusterConfig) -> Value {
     let target = Target::capability(&capability.spec.capability_name);
     let updating = under_way(&cx.state.store, cluster, &target).is_some();
     json!({
@@ -128,7 +128,7 @@ fn summary(cx: &Cx, capability: &Capability, cluster: &EKSClusterConfig) -> Valu
     })
 }
 
-fn answer(cx: &Cx, capability: &Capability, cluster: &EKSClusterConfig) -> Value {
+fn answer(cx: &RequestContext, capability: &Capability, cluster: &EKSClusterConfig) -> Value {
     let spec = &capability.spec;
     let mut all = summary(cx, capability, cluster);
     all["clusterName"] = json!(Identity::of(cluster).name);
@@ -151,7 +151,7 @@ fn in_effect(spec: &CapabilitySpec) -> Option<CapabilityConfiguration> {
     Some(CapabilityConfiguration { ack: Some(Ack { enable_cross_namespace: enable, ..ack }), ..given })
 }
 
-fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Arc<Capability>), ApiError> {
+fn find(cx: &RequestContext, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Arc<Capability>), ApiError> {
     let found = cx.state.store.cluster(&cx.caller, cluster)?;
     let capability = cx.state.store.member::<Capability>(&found, name).ok_or_else(|| {
         let text = format!("No capability found with name: {name} in cluster: {cluster}");
@@ -160,11 +160,11 @@ fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Ar
     Ok((found, capability))
 }
 
-async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
+async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = cx.state.turn().await;
+    let _lock = cx.state.create_lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let facts = Facts { account: Identity::of(&cluster).account };
     let spec = CapabilitySpec {
@@ -199,12 +199,12 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     Ok(answer(&cx, &*made.map_err(|error| named(error.into()))?, &cluster))
 }
 
-async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, capability) = find(&cx, &input.cluster_name, &input.capability_name)?;
     Ok(answer(&cx, &capability, &cluster))
 }
 
-async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let page = cx.page(cx.state.store.members::<Capability>(&cluster), |capability| capability.eks_name());
     let items: Vec<Value> = page.items.iter().map(|capability| summary(&cx, capability, &cluster)).collect();
@@ -270,7 +270,7 @@ fn remap(present: &mut Vec<RoleMapping>, wanted: &UpdateRoleMappings) {
     present.retain(|mapping| !mapping.identities.is_empty());
 }
 
-async fn update(cx: Cx, request: Update) -> Result<Value, ApiError> {
+async fn update(cx: RequestContext, request: Update) -> Result<Value, ApiError> {
     let (cluster, capability) = find(&cx, &request.cluster_name, &request.capability_name)?;
     let stamp = Stamp::new("UpdateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let target = Target::capability(&request.capability_name);
@@ -286,7 +286,7 @@ async fn update(cx: Cx, request: Update) -> Result<Value, ApiError> {
         .await
 }
 
-async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, capability) = find(&cx, &input.cluster_name, &input.capability_name)?;
     let left = cx.state.store.delete(&capability).await?;
     Ok(answer(&cx, &gone(&*left), &cluster))

@@ -15,7 +15,7 @@ use x509_parser::pem::parse_x509_pem;
 use super::ready::not_active;
 use super::token::Stamp;
 use super::updates::{Target, idle};
-use super::{Api, Cx, updates};
+use super::{Api, RequestContext, updates};
 use crate::convert::cluster::wire_status as cluster_status;
 use crate::convert::member::created;
 use crate::convert::update::{self, Change};
@@ -149,18 +149,18 @@ fn missing(input: &ById) -> ApiError {
     ApiError::resource_not_found(text).cluster(&input.cluster_name)
 }
 
-fn find(cx: &Cx, cluster: &EKSClusterConfig, input: &ById) -> Result<Arc<CertificateAuthority>, ApiError> {
+fn find(cx: &RequestContext, cluster: &EKSClusterConfig, input: &ById) -> Result<Arc<CertificateAuthority>, ApiError> {
     let found = cx.state.store.member::<CertificateAuthority>(cluster, &input.certificate_authority_id);
     found.ok_or_else(|| missing(input))
 }
 
-async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
+async fn create(cx: RequestContext, request: InCluster) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "CreateCertificateAuthority";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
-    let _turn = cx.state.turn().await;
+    let _lock = cx.state.create_lock().await;
     let all = store.members::<CertificateAuthority>(&cluster);
     if let Some(found) = all.iter().find(|authority| stamp.made(&***authority)) {
         let update = record(&cx, &cluster, found, &stamp).await?;
@@ -189,7 +189,7 @@ async fn create(cx: Cx, request: InCluster) -> Result<Value, ApiError> {
 
 /// The update that follows the making of a certificate authority, or its deletion.
 async fn record(
-    cx: &Cx,
+    cx: &RequestContext,
     cluster: &EKSClusterConfig,
     made: &CertificateAuthority,
     stamp: &Stamp,
@@ -207,7 +207,7 @@ async fn record(
     Ok(update::describe(&*updates::make(&cx.state.store, update).await?))
 }
 
-async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     if let Some(own) = InUse::of(&cluster).filter(|own| own.id == input.certificate_authority_id) {
         return Ok(detailed(own.summary(), Some(&own.certificate)));
@@ -217,7 +217,7 @@ async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
     Ok(detailed(summary(&cluster, &found), pem.and_then(|pem| Certificate::read(pem.as_bytes())).as_ref()))
 }
 
-async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let made = cx.state.store.members::<CertificateAuthority>(&cluster);
     let own = InUse::of(&cluster).map(|own| own.summary());
@@ -232,7 +232,7 @@ fn shown(cluster: &EKSClusterConfig, authority: &CertificateAuthority) -> bool {
 }
 
 /// Only what all trust can sign.
-async fn activate(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn activate(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let stamp = Stamp::new("ActivateCertificateAuthority", &cx.caller, input.client_request_token.as_deref(), &input)?;
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
@@ -282,11 +282,11 @@ fn judge(
     check(all, &found, &())
 }
 
-async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let stamp = Stamp::new("DeleteCertificateAuthority", &cx.caller, input.client_request_token.as_deref(), &input)?;
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
-    let _turn = cx.state.turn().await;
+    let _lock = cx.state.create_lock().await;
     if let Some(update) = updates::made_by(&cx.state.store, &cluster, &Target::default(), &stamp) {
         let gone = json!({"id": id, "signingStatus": "NOT_USED", "distributionStatus": "DELETING"});
         return Ok(json!({"update": update::describe(&update), "certificateAuthority": gone}));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::access_entries;
 use super::token::Stamp;
 use super::updates::{Request, Target};
-use super::{Api, Cx, Settings};
+use super::{Api, RequestContext, Settings};
 use crate::convert::cluster::{EncryptionConfig, encrypt, version};
 use crate::convert::cluster_change::{self, UpdateClusterConfig};
 use crate::convert::update::Change;
@@ -54,7 +54,7 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
         .on("AssociateEncryptionConfig", associate_encryption)
 }
 
-async fn update_config(cx: Cx, request: UpdateClusterConfig) -> Result<Value, ApiError> {
+async fn update_config(cx: RequestContext, request: UpdateClusterConfig) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.name)?;
     let stamp = Stamp::new("UpdateClusterConfig", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let (settings, today) = (&cx.state.settings, times::today());
@@ -75,7 +75,7 @@ async fn update_config(cx: Cx, request: UpdateClusterConfig) -> Result<Value, Ap
     begin.begin(&cx, decide).await
 }
 
-async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiError> {
+async fn update_version(cx: RequestContext, request: UpdateVersion) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.name)?;
     let stamp = Stamp::new("UpdateClusterVersion", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let settings = &cx.state.settings;
@@ -107,7 +107,7 @@ async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiErro
 }
 
 /// Names and versions of the cluster's node groups, as far as these are known and stay.
-fn groups(cx: &Cx, cluster: &EKSClusterConfig) -> Vec<(String, String)> {
+fn groups(cx: &RequestContext, cluster: &EKSClusterConfig) -> Vec<(String, String)> {
     let groups = cx.state.store.members::<Nodegroup>(cluster);
     let runs = |group: &Nodegroup| {
         let status = group.status.as_ref().and_then(|status| status.version.clone());
@@ -118,7 +118,7 @@ fn groups(cx: &Cx, cluster: &EKSClusterConfig) -> Vec<(String, String)> {
 }
 
 /// Whether the cluster's insights, where anybody asked for them, found an error that is in the way of this version.
-fn stands_in_the_way(cx: &Cx, cluster: &EKSClusterConfig, version: &str) -> bool {
+fn stands_in_the_way(cx: &RequestContext, cluster: &EKSClusterConfig, version: &str) -> bool {
     let all = cx.state.store.members::<ClusterInsights>(cluster);
     let mut found = all.iter().flat_map(|report| &report.status).flat_map(|status| &status.insights);
     found.any(|insight| insight.kubernetes_version == version && insight.status == InsightStatus::Error)
@@ -131,7 +131,7 @@ fn back(cluster: &mut EKSClusterConfig, wanted: &str, settings: &Settings) {
     }
 }
 
-async fn associate_encryption(cx: Cx, request: Encrypt) -> Result<Value, ApiError> {
+async fn associate_encryption(cx: RequestContext, request: Encrypt) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.cluster_name)?;
     let token = request.client_request_token.as_deref();
     let stamp = Stamp::new("AssociateEncryptionConfig", &cx.caller, token, &request)?;
@@ -154,7 +154,7 @@ async fn associate_encryption(cx: Cx, request: Encrypt) -> Result<Value, ApiErro
 }
 
 /// A cluster of this name that isn't only connected.
-fn own(cx: &Cx, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
+fn own(cx: &RequestContext, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, name)?;
     if cluster.spec.connector_config.is_some() {
         let text = format!("Cluster '{}' is a connected cluster and is not changed here", cluster.name_any());

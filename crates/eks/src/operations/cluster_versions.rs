@@ -4,7 +4,7 @@ use k8s_openapi::jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, Cx, Settings};
+use super::{Api, RequestContext, Settings};
 use crate::error::ApiError;
 use crate::registry::Registry;
 use crate::times;
@@ -26,7 +26,7 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
     registry.on("DescribeClusterVersions", describe)
 }
 
-async fn describe(cx: Cx, filter: Filter) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, filter: Filter) -> Result<Value, ApiError> {
     let listed = list(&filter, &cx.state.settings, times::today());
     let page = cx.page(listed, |version| version["clusterVersion"].as_str().unwrap_or_default().to_owned());
     Ok(json!({"clusterVersions": page.items, "nextToken": page.next_token}))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::settle::{gone, settled};
 use super::token::Stamp;
 use super::updates::{self, Target};
-use super::{Api, Cx, Settings, access_entries};
+use super::{Api, RequestContext, Settings, access_entries};
 use crate::convert::cluster::{self, CreateCluster};
 use crate::error::ApiError;
 use crate::registry::Registry;
@@ -50,7 +50,7 @@ pub(super) fn answer(api: &Api, cluster: &EKSClusterConfig) -> Value {
     json!({"cluster": cluster::describe(cluster, updating, &api.settings.default_version)})
 }
 
-async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
+async fn create(cx: RequestContext, request: CreateCluster) -> Result<Value, ApiError> {
     let (api, made) = (&cx.state, accept(&cx, &request).await?);
     let made_now = |store: &Store| store.now(&*made).is_none_or(|now| cluster::wire_status(&now, false) != "CREATING");
     settled(api, &made, made_now).await;
@@ -58,11 +58,11 @@ async fn create(cx: Cx, request: CreateCluster) -> Result<Value, ApiError> {
 }
 
 /// Makes the resource, or finds the one that this very request made before.
-async fn accept(cx: &Cx, request: &CreateCluster) -> Result<Arc<EKSClusterConfig>, ApiError> {
+async fn accept(cx: &RequestContext, request: &CreateCluster) -> Result<Arc<EKSClusterConfig>, ApiError> {
     let (store, settings) = (&cx.state.store, &cx.state.settings);
     let stamp = Stamp::new("CreateCluster", &cx.caller, request.client_request_token.as_deref(), request)?;
     let identity = identity(&cx.caller, &request.name);
-    let _turn = cx.state.turn().await;
+    let _lock = cx.state.create_lock().await;
     if let Some(found) = store.find_cluster(&identity) {
         if !stamp.made(&*found) {
             return Err(ApiError::cluster_exists(&request.name));
@@ -90,7 +90,7 @@ pub(super) fn facts<'a>(identity: &'a Identity, settings: &'a Settings) -> Facts
 }
 
 /// Refuses one cluster too many.
-pub(super) fn check_quota(cx: &Cx) -> Result<(), ApiError> {
+pub(super) fn check_quota(cx: &RequestContext) -> Result<(), ApiError> {
     let quota = cx.state.settings.quotas.clusters;
     if cx.state.store.clusters(&cx.caller).len() >= quota {
         return Err(ApiError::limit_exceeded(format!("You've reached your quota of {quota} clusters in this region.")));
@@ -142,12 +142,12 @@ fn is_beside(name: &str) -> bool {
     names::looks_hashed(of)
 }
 
-async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     Ok(answer(&cx.state, &cluster))
 }
 
-async fn list(cx: Cx, input: ListClusters) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: ListClusters) -> Result<Value, ApiError> {
     let connected_too = match input.include.as_slice() {
         [] => false,
         [all] if all == "all" => true,
@@ -160,16 +160,16 @@ async fn list(cx: Cx, input: ListClusters) -> Result<Value, ApiError> {
     Ok(json!({"clusters": page.items, "nextToken": page.next_token}))
 }
 
-async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, answer) = dismiss(&cx, &input).await?;
     gone(&cx.state, &cluster, &*cluster).await;
     Ok(answer)
 }
 
 /// Deletes the resource, where EKS would.
-async fn dismiss(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Value), ApiError> {
+async fn dismiss(cx: &RequestContext, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Value), ApiError> {
     let store = &cx.state.store;
-    let _turn = cx.state.turn().await;
+    let _lock = cx.state.create_lock().await;
     let cluster = store.cluster(&cx.caller, &input.name)?;
     let facts = rules::cluster_delete::Facts {
         connected: cluster.spec.connector_config.is_some(),
@@ -190,7 +190,7 @@ async fn dismiss(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Valu
 }
 
 /// Deletes the cluster, and answers with what it is then.
-pub(super) async fn deleted(cx: &Cx, cluster: &Arc<EKSClusterConfig>) -> Result<Value, ApiError> {
+pub(super) async fn deleted(cx: &RequestContext, cluster: &Arc<EKSClusterConfig>) -> Result<Value, ApiError> {
     let gone = cx.state.store.delete(cluster).await?;
     let mut left = EKSClusterConfig::clone(&gone);
     left.metadata.deletion_timestamp = left.metadata.deletion_timestamp.or_else(|| gone.creation_timestamp());

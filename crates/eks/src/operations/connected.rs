@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::clusters::{ByName, answer, check_quota, deleted, make};
 use super::token::Stamp;
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::error::ApiError;
 use crate::registry::Registry;
 use crate::rules::values::{self, is_role};
@@ -38,11 +38,11 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
     registry.on("RegisterCluster", connect).on("DeregisterCluster", disconnect)
 }
 
-async fn connect(cx: Cx, request: Register) -> Result<Value, ApiError> {
+async fn connect(cx: RequestContext, request: Register) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let stamp = Stamp::new("RegisterCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let identity = identity(&cx.caller, &request.name);
-    let _turn = cx.state.turn().await;
+    let _lock = cx.state.create_lock().await;
     if let Some(found) = store.find_cluster(&identity) {
         let same = stamp.made(&*found);
         return if same { Ok(answer(&cx.state, &found)) } else { Err(ApiError::cluster_exists(&request.name)) };
@@ -75,7 +75,7 @@ async fn connect(cx: Cx, request: Register) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-async fn disconnect(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn disconnect(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     if cluster.spec.connector_config.is_none() {
         return Err(ApiError::no_cluster(&input.name).cluster(&input.name));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::ready::{check_ready, wake};
 use super::settle::{self, in_force};
 use super::token::Stamp;
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::convert::member::{created, gone, issues, wire_status};
 use crate::convert::nodegroup::cluster_subnets;
 use crate::error::ApiError;
@@ -82,7 +82,7 @@ fn answer(profile: &FargateProfile, cluster: &EKSClusterConfig) -> Value {
     }})
 }
 
-fn find(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Arc<FargateProfile>), ApiError> {
+fn find(cx: &RequestContext, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Arc<FargateProfile>), ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let found = cx.state.store.member::<FargateProfile>(&cluster, &input.fargate_profile_name).ok_or_else(|| {
         let text = format!("No Fargate Profile found with name: {}.", input.fargate_profile_name);
@@ -122,18 +122,21 @@ fn alone(store: &Store, cluster: &EKSClusterConfig, name: &str, what: &str) -> R
     )))
 }
 
-async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
+async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
     let (cluster, made) = accept(&cx, &request).await?;
     let made = in_force(&cx.state, &cluster, made).await;
     Ok(answer(&made, &cluster))
 }
 
 /// Makes the resource, or finds the one that this very request made before.
-async fn accept(cx: &Cx, request: &Create) -> Result<(Arc<EKSClusterConfig>, Arc<FargateProfile>), ApiError> {
+async fn accept(
+    cx: &RequestContext,
+    request: &Create,
+) -> Result<(Arc<EKSClusterConfig>, Arc<FargateProfile>), ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name).fargate_profile(&request.fargate_profile_name);
     let stamp = Stamp::new("CreateFargateProfile", &cx.caller, request.client_request_token.as_deref(), request)?;
-    let _turn = api.turn().await;
+    let _lock = api.create_lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let spec = spec(request, &cluster);
     let facts = Facts { account: Identity::of(&cluster).account, quotas: api.settings.quotas };
@@ -161,19 +164,19 @@ async fn accept(cx: &Cx, request: &Create) -> Result<(Arc<EKSClusterConfig>, Arc
     Ok((cluster, made))
 }
 
-async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, profile) = find(&cx, &input)?;
     Ok(answer(&profile, &cluster))
 }
 
-async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let all = cx.state.store.members::<FargateProfile>(&cluster);
     let page = cx.page(all.iter().map(|profile| profile.eks_name()).collect(), String::clone);
     Ok(json!({"fargateProfileNames": page.items, "nextToken": page.next_token}))
 }
 
-async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, profile) = find(&cx, &input)?;
     let named = |error: ApiError| error.cluster(&input.cluster_name).fargate_profile(&input.fargate_profile_name);
     alone(&cx.state.store, &cluster, &input.fargate_profile_name, "delete").map_err(named)?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Target, idle};
-use super::{Api, Cx, updates};
+use super::{Api, RequestContext, updates};
 use crate::arn::{EksArn, NamedKind};
 use crate::convert::cluster::version;
 use crate::convert::idp_config::AssociateIdentityProviderConfig;
@@ -61,7 +61,7 @@ pub(super) fn arn(config: &IdentityProviderConfig, cluster: &EKSClusterConfig) -
     EksArn::typed(&identity.region, &identity.account, NamedKind::IdentityProviderConfig, parts).to_string()
 }
 
-fn find(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Arc<IdentityProviderConfig>), ApiError> {
+fn find(cx: &RequestContext, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Arc<IdentityProviderConfig>), ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let name = &input.identity_provider_config;
     let found = cx.state.store.member::<IdentityProviderConfig>(&cluster, &name.name);
@@ -75,7 +75,7 @@ fn find(cx: &Cx, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Arc<IdentityP
 
 /// The update that stands for a change of the config, at this generation of it.
 async fn record(
-    cx: &Cx,
+    cx: &RequestContext,
     cluster: &EKSClusterConfig,
     config: &IdentityProviderConfig,
     type_: &str,
@@ -88,12 +88,12 @@ fn params(config: &IdentityProviderConfig) -> Vec<UpdateParam> {
     vec![UpdateParam { type_: "IdentityProviderConfig".into(), value }]
 }
 
-async fn associate(cx: Cx, request: AssociateIdentityProviderConfig) -> Result<Value, ApiError> {
+async fn associate(cx: RequestContext, request: AssociateIdentityProviderConfig) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "AssociateIdentityProviderConfig";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = cx.state.turn().await;
+    let _lock = cx.state.create_lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let all = store.members::<IdentityProviderConfig>(&cluster);
     if let Some(found) = all.iter().find(|found| stamp.made(&***found)) {
@@ -129,7 +129,7 @@ async fn associate(cx: Cx, request: AssociateIdentityProviderConfig) -> Result<V
     Ok(json!({"update": record(&cx, &cluster, &made, operation).await?, "tags": made.spec.tags}))
 }
 
-async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, config) = find(&cx, &input)?;
     let spec = &config.spec;
     Ok(json!({"identityProviderConfig": {OIDC: {
@@ -148,7 +148,7 @@ async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
     }}}))
 }
 
-async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let all = cx.state.store.members::<IdentityProviderConfig>(&cluster);
     let page = cx.page(all.iter().map(|config| config.eks_name()).collect(), String::clone);
@@ -156,8 +156,8 @@ async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
     Ok(json!({"identityProviderConfigs": items, "nextToken": page.next_token}))
 }
 
-async fn disassociate(cx: Cx, input: ByName) -> Result<Value, ApiError> {
-    let _turn = cx.state.turn().await;
+async fn disassociate(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+    let _lock = cx.state.create_lock().await;
     let (cluster, config) = find(&cx, &input)?;
     let operation = "DisassociateIdentityProviderConfig";
     idle(&cx.state.store, &cluster, &Target::default(), operation)?;

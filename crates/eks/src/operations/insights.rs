@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::error::ApiError;
 use crate::registry::Registry;
 use crate::store::StoreError;
@@ -102,7 +102,7 @@ fn detailed(insight: &Insight, report: &ClusterInsights) -> Value {
 }
 
 /// The cluster's insights, made if there are none yet.
-async fn made(cx: &Cx, cluster: &EKSClusterConfig) -> Result<Arc<ClusterInsights>, ApiError> {
+async fn made(cx: &RequestContext, cluster: &EKSClusterConfig) -> Result<Arc<ClusterInsights>, ApiError> {
     let store = &cx.state.store;
     if let Some(report) = store.members::<ClusterInsights>(cluster).into_iter().next() {
         return Ok(report);
@@ -119,7 +119,7 @@ async fn made(cx: &Cx, cluster: &EKSClusterConfig) -> Result<Arc<ClusterInsights
 }
 
 /// The cluster's insights once the operator has looked, or what there is after a while.
-async fn looked(cx: &Cx, cluster: &EKSClusterConfig) -> Result<Arc<ClusterInsights>, ApiError> {
+async fn looked(cx: &RequestContext, cluster: &EKSClusterConfig) -> Result<Arc<ClusterInsights>, ApiError> {
     let report = made(cx, cluster).await?;
     let (namespace, name) = (report.namespace().unwrap_or_default(), report.name_any());
     let now = || cx.state.store.get::<ClusterInsights>(&namespace, &name).unwrap_or_else(|| report.clone());
@@ -133,7 +133,7 @@ async fn looked(cx: &Cx, cluster: &EKSClusterConfig) -> Result<Arc<ClusterInsigh
     Ok(now())
 }
 
-async fn list(cx: Cx, query: Query) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, query: Query) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &query.cluster_name)?;
     let report = looked(&cx, &cluster).await?;
     let insights = report.status.iter().flat_map(|status| &status.insights);
@@ -142,7 +142,7 @@ async fn list(cx: Cx, query: Query) -> Result<Value, ApiError> {
     Ok(json!({"insights": page.items, "nextToken": page.next_token}))
 }
 
-async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let report = looked(&cx, &cluster).await?;
     let mut insights = report.status.iter().flat_map(|status| &status.insights);
@@ -152,7 +152,7 @@ async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
     Ok(detailed(found, &report))
 }
 
-async fn start(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+async fn start(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let report = made(&cx, &cluster).await?;
     let now = Timestamp::now().strftime("%FT%T%.3fZ").to_string();
@@ -164,7 +164,7 @@ async fn start(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
     Ok(json!({"message": "A refresh of the cluster's insights has begun", "status": "IN_PROGRESS"}))
 }
 
-async fn refresh(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+async fn refresh(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let found = cx.state.store.members::<ClusterInsights>(&cluster).into_iter().next().ok_or_else(|| {
         ApiError::resource_not_found("The insights of this cluster have not been refreshed yet")

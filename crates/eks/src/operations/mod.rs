@@ -30,7 +30,6 @@ mod addon_associations;
 mod addon_versions;
 mod addons;
 mod api;
-pub mod behind;
 mod capabilities;
 mod certificate_authorities;
 mod cluster_updates;
@@ -47,12 +46,13 @@ mod pod_identity_records;
 mod ready;
 mod settle;
 mod subscriptions;
+pub mod support_matrix;
 mod tags;
 pub mod token;
 mod updates;
 
 pub use super::settings::{Quotas, Settings};
-pub use api::{Api, Cx};
+pub use api::{Api, RequestContext};
 
 use super::registry::Registry;
 

@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::nodegroups::{facts, find, newest_template};
 use super::token::Stamp;
 use super::updates::{Request, Target};
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::convert::nodegroup::{template_version, wire_status};
 use crate::convert::nodegroup_change::{self, UpdateNodegroupConfig};
 use crate::convert::update::Change;
 use crate::error::ApiError;
 use crate::registry::Registry;
 use crate::rules::nodegroup::{UPDATE_CONFIG, UPDATE_VERSION, custom_takes_no_version, not_newer, template_form};
-use crate::rules::{check, marks};
+use crate::rules::{check, labels_taints};
 use crd::keys::ANNOTATION_FORCE;
 use crd::names::minor;
 use crd::nodegroup::LaunchTemplate;
@@ -38,14 +38,14 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
     registry.on("UpdateNodegroupConfig", update_config).on("UpdateNodegroupVersion", update_version)
 }
 
-async fn update_config(cx: Cx, request: UpdateNodegroupConfig) -> Result<Value, ApiError> {
+async fn update_config(cx: RequestContext, request: UpdateNodegroupConfig) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &request.cluster_name, &request.nodegroup_name)?;
     let stamp = Stamp::new("UpdateNodegroupConfig", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let target = Target::nodegroup(&request.nodegroup_name);
     let facts = facts(&cx.state, &cluster);
     let named = |error: ApiError| error.cluster(&request.cluster_name).nodegroup(&request.nodegroup_name);
-    marks::labels(&request.labels.add_or_update_labels).map_err(named)?;
-    marks::taints(&request.taints.add_or_update_taints).map_err(named)?;
+    labels_taints::labels(&request.labels.add_or_update_labels).map_err(named)?;
+    labels_taints::taints(&request.taints.add_or_update_taints).map_err(named)?;
     let begin = Request { cluster: &cluster, target, object: &group, stamp };
     begin
         .begin(&cx, |group| {
@@ -57,7 +57,7 @@ async fn update_config(cx: Cx, request: UpdateNodegroupConfig) -> Result<Value, 
         .await
 }
 
-async fn update_version(cx: Cx, request: UpdateVersion) -> Result<Value, ApiError> {
+async fn update_version(cx: RequestContext, request: UpdateVersion) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &request.cluster_name, &request.nodegroup_name)?;
     let stamp = Stamp::new("UpdateNodegroupVersion", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let target = Target::nodegroup(&request.nodegroup_name);

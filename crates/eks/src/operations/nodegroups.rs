@@ -10,7 +10,7 @@ use super::ready::check_ready;
 use super::settle::{gone, settled};
 use super::token::Stamp;
 use super::updates::{self, Target};
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::convert::cluster::version as cluster_version;
 use crate::convert::nodegroup::{self, CreateNodegroup};
 use crate::error::ApiError;
@@ -44,7 +44,11 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
 }
 
 /// The cluster and the node group that a request names.
-pub(super) fn find(cx: &Cx, cluster: &str, name: &str) -> Result<(Arc<EKSClusterConfig>, Arc<Nodegroup>), ApiError> {
+pub(super) fn find(
+    cx: &RequestContext,
+    cluster: &str,
+    name: &str,
+) -> Result<(Arc<EKSClusterConfig>, Arc<Nodegroup>), ApiError> {
     let found = cx.state.store.cluster(&cx.caller, cluster)?;
     let group = cx.state.store.member::<Nodegroup>(&found, name).ok_or_else(|| {
         let text = format!("No node group found for name: {name}.");
@@ -60,7 +64,7 @@ fn answer(api: &Api, group: &Nodegroup, cluster: &EKSClusterConfig) -> Value {
     json!({"nodegroup": nodegroup::describe(group, cluster, updating, version)})
 }
 
-async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
+async fn create(cx: RequestContext, request: CreateNodegroup) -> Result<Value, ApiError> {
     let api = &cx.state;
     let (cluster, made) = accept(&cx, &request).await?;
     let in_force = |group: Arc<Nodegroup>| nodegroup::wire_status(&group, false) != "CREATING";
@@ -69,7 +73,10 @@ async fn create(cx: Cx, request: CreateNodegroup) -> Result<Value, ApiError> {
 }
 
 /// Makes the resource, or finds the one that this very request made before.
-async fn accept(cx: &Cx, request: &CreateNodegroup) -> Result<(Arc<EKSClusterConfig>, Arc<Nodegroup>), ApiError> {
+async fn accept(
+    cx: &RequestContext,
+    request: &CreateNodegroup,
+) -> Result<(Arc<EKSClusterConfig>, Arc<Nodegroup>), ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let (cluster_name, name) =
         (request.spec.cluster_name.clone(), request.spec.nodegroup_name.clone().unwrap_or_default());
@@ -80,7 +87,7 @@ async fn accept(cx: &Cx, request: &CreateNodegroup) -> Result<(Arc<EKSClusterCon
             "NodeGroup already exists with name {name} and cluster name {cluster_name}"
         )))
     };
-    let _turn = api.turn().await;
+    let _lock = api.create_lock().await;
     let cluster = store.cluster(&cx.caller, &cluster_name)?;
     let facts = facts(api, &cluster);
     check(FORM, &request.spec, &facts).map_err(named)?;
@@ -125,19 +132,19 @@ pub(super) fn newest_template(store: &Store, cluster: &EKSClusterConfig, templat
     versions.filter_map(|known| known.version.as_ref()?.parse().ok()).max().unwrap_or(1)
 }
 
-async fn describe(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &input.cluster_name, &input.nodegroup_name)?;
     Ok(answer(&cx.state, &group, &cluster))
 }
 
-async fn list(cx: Cx, input: InCluster) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let groups = cx.state.store.members::<Nodegroup>(&cluster);
     let page = cx.page(groups.iter().map(|group| names::nodegroup_name(group)).collect(), String::clone);
     Ok(json!({"nodegroups": page.items, "nextToken": page.next_token}))
 }
 
-async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
+async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &input.cluster_name, &input.nodegroup_name)?;
     disown(&cx, &cluster, &input.nodegroup_name).await?;
     let last = cx.state.store.delete(&group).await?;
@@ -149,7 +156,7 @@ async fn delete(cx: Cx, input: ByName) -> Result<Value, ApiError> {
 }
 
 /// Takes the group's entry out of the cluster's inline list, from which it would be made again.
-async fn disown(cx: &Cx, cluster: &Arc<EKSClusterConfig>, name: &str) -> Result<(), ApiError> {
+async fn disown(cx: &RequestContext, cluster: &Arc<EKSClusterConfig>, name: &str) -> Result<(), ApiError> {
     let forget = |cluster: &mut EKSClusterConfig| {
         if let Some(groups) = &mut cluster.spec.node_groups {
             groups.retain(|group| group.nodegroup_name != name);

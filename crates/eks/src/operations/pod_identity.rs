@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::pod_identity_records::{arn, put};
 use super::token::Stamp;
-use super::{Api, Cx, addon_associations, addons};
+use super::{Api, RequestContext, addon_associations, addons};
 use crate::convert::member::{created, modified};
 use crate::error::ApiError;
 use crate::registry::Registry;
@@ -72,7 +72,7 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
         .on("DeletePodIdentityAssociation", delete)
 }
 
-fn summary(cx: &Cx, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
+fn summary(cx: &RequestContext, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
     let owner = addon_associations::owner(&cx.state.store, association, cluster);
     json!({
         "clusterName": Identity::of(cluster).name,
@@ -84,7 +84,7 @@ fn summary(cx: &Cx, association: &PodIdentityAssociation, cluster: &EKSClusterCo
     })
 }
 
-fn answer(cx: &Cx, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
+fn answer(cx: &RequestContext, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
     let spec = &association.spec;
     let mut all = summary(cx, association, cluster);
     all["roleArn"] = json!(spec.role_arn);
@@ -98,7 +98,11 @@ fn answer(cx: &Cx, association: &PodIdentityAssociation, cluster: &EKSClusterCon
     json!({"association": all})
 }
 
-fn find(cx: &Cx, cluster: &str, id: &str) -> Result<(Arc<EKSClusterConfig>, Arc<PodIdentityAssociation>), ApiError> {
+fn find(
+    cx: &RequestContext,
+    cluster: &str,
+    id: &str,
+) -> Result<(Arc<EKSClusterConfig>, Arc<PodIdentityAssociation>), ApiError> {
     let found = cx.state.store.cluster(&cx.caller, cluster)?;
     let association = cx.state.store.member::<PodIdentityAssociation>(&found, id).ok_or_else(|| {
         ApiError::resource_not_found(format!("No pod identity association found with id: {id}.")).cluster(cluster)
@@ -106,12 +110,12 @@ fn find(cx: &Cx, cluster: &str, id: &str) -> Result<(Arc<EKSClusterConfig>, Arc<
     Ok((found, association))
 }
 
-async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
+async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "CreatePodIdentityAssociation";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = api.turn().await;
+    let _lock = api.create_lock().await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let facts = facts(&cluster);
     let spec = PodIdentityAssociationSpec {
@@ -146,12 +150,12 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     Ok(answer(&cx, &made, &cluster))
 }
 
-async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
     Ok(answer(&cx, &association, &cluster))
 }
 
-async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let mut all = cx.state.store.members::<PodIdentityAssociation>(&cluster);
     all.retain(|a| input.namespace.as_ref().is_none_or(|n| *n == a.spec.namespace));
@@ -161,7 +165,7 @@ async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
     Ok(json!({"associations": items, "nextToken": page.next_token}))
 }
 
-async fn update(cx: Cx, input: Update) -> Result<Value, ApiError> {
+async fn update(cx: RequestContext, input: Update) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
     let named = |error: ApiError| error.cluster(&input.cluster_name);
     unowned(&cx, &association, &cluster).map_err(named)?;
@@ -191,7 +195,11 @@ async fn update(cx: Cx, input: Update) -> Result<Value, ApiError> {
 }
 
 /// An addon's own association goes with the addon.
-fn unowned(cx: &Cx, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
+fn unowned(
+    cx: &RequestContext,
+    association: &PodIdentityAssociation,
+    cluster: &EKSClusterConfig,
+) -> Result<(), ApiError> {
     let Some(addon) = addon_associations::owner(&cx.state.store, association, cluster) else { return Ok(()) };
     let (id, name) = (association.eks_name(), addon.eks_name());
     Err(ApiError::invalid_request(format!("The association {id} is owned by addon {name}: change it with UpdateAddon")))
@@ -201,7 +209,7 @@ fn facts(cluster: &EKSClusterConfig) -> Facts {
     Facts { account: Identity::of(cluster).account }
 }
 
-async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
     unowned(&cx, &association, &cluster).map_err(|error| error.cluster(&input.cluster_name))?;
     cx.state.store.delete(&association).await?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::token::Stamp;
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::arn::{EksArn, EksResource};
 use crate::error::ApiError;
 use crate::registry::Registry;
@@ -106,7 +106,7 @@ fn wire(subscription: &EksAnywhereSubscription) -> Value {
     })
 }
 
-fn of_caller(cx: &Cx) -> Vec<Arc<EksAnywhereSubscription>> {
+fn of_caller(cx: &RequestContext) -> Vec<Arc<EksAnywhereSubscription>> {
     let mut all = cx.state.store.list::<EksAnywhereSubscription>();
     all.retain(|s| s.spec.account_id == cx.caller.account && s.spec.region == cx.caller.region);
     all
@@ -117,13 +117,13 @@ pub(super) fn by_id(store: &Store, wanted: &str) -> Option<Arc<EksAnywhereSubscr
     store.list::<EksAnywhereSubscription>().into_iter().find(|s| id(s) == wanted)
 }
 
-fn find(cx: &Cx, wanted: &str) -> Result<Arc<EksAnywhereSubscription>, ApiError> {
+fn find(cx: &RequestContext, wanted: &str) -> Result<Arc<EksAnywhereSubscription>, ApiError> {
     of_caller(cx).into_iter().find(|s| id(s) == wanted).ok_or_else(|| {
         ApiError::resource_not_found(format!("No subscription found for id: {wanted}.")).subscription(wanted)
     })
 }
 
-async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
+async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let spec = EksAnywhereSubscriptionSpec {
         account_id: cx.caller.account.clone(),
@@ -137,7 +137,7 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     check(CREATE, &spec, &Facts)?;
     let operation = "CreateEksAnywhereSubscription";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _turn = cx.state.turn().await;
+    let _lock = cx.state.create_lock().await;
     if let Some(found) = of_caller(&cx).iter().find(|s| s.spec.subscription_name == request.name) {
         let text = format!("Subscription already exists with name: {}", request.name);
         return if stamp.made(&**found) {
@@ -153,11 +153,11 @@ async fn create(cx: Cx, request: Create) -> Result<Value, ApiError> {
     Ok(json!({"subscription": wire(&*store.create(&subscription).await?)}))
 }
 
-async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     Ok(json!({"subscription": wire(&*find(&cx, &input.id)?)}))
 }
 
-async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
     let mut all = of_caller(&cx);
     let now = Timestamp::now();
     all.retain(|s| {
@@ -168,7 +168,7 @@ async fn list(cx: Cx, input: Filter) -> Result<Value, ApiError> {
     Ok(json!({"subscriptions": items, "nextToken": page.next_token}))
 }
 
-async fn update(cx: Cx, input: Renewal) -> Result<Value, ApiError> {
+async fn update(cx: RequestContext, input: Renewal) -> Result<Value, ApiError> {
     let found = find(&cx, &input.id)?;
     let change = |subscription: &mut EksAnywhereSubscription| {
         subscription.spec.auto_renew = input.auto_renew;
@@ -178,7 +178,7 @@ async fn update(cx: Cx, input: Renewal) -> Result<Value, ApiError> {
     Ok(json!({"subscription": wire(&changed)}))
 }
 
-async fn delete(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let found = find(&cx, &input.id)?;
     cx.state.store.delete(&found).await?;
     let mut gone = wire(&found);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, Cx, access_entries, addons, capabilities, fargate_profiles, idp_configs, subscriptions};
+use super::{Api, RequestContext, access_entries, addons, capabilities, fargate_profiles, idp_configs, subscriptions};
 use crate::arn::{EksArn, EksResource, NamedKind};
 use crate::error::ApiError;
 use crate::registry::Registry;
@@ -63,7 +63,7 @@ pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
     registry.on("TagResource", tag).on("UntagResource", untag).on("ListTagsForResource", list)
 }
 
-async fn tag(cx: Cx, input: Input) -> Result<Value, ApiError> {
+async fn tag(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
     values::tags(&input.tags).map_err(|error| ApiError::bad_request(error.message()))?;
     let more = |tags: &mut Tags| {
         tags.extend(input.tags.clone());
@@ -76,7 +76,7 @@ async fn tag(cx: Cx, input: Input) -> Result<Value, ApiError> {
     Ok(Value::Null)
 }
 
-async fn untag(cx: Cx, input: Input) -> Result<Value, ApiError> {
+async fn untag(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
     let keys = input.tag_keys.iter().map(|key| (key.clone(), String::new())).collect();
     values::tags(&keys).map_err(|error| ApiError::bad_request(error.message()))?;
     let fewer = |tags: &mut Tags| {
@@ -87,14 +87,14 @@ async fn untag(cx: Cx, input: Input) -> Result<Value, ApiError> {
     Ok(Value::Null)
 }
 
-async fn list(cx: Cx, input: Input) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
     let tags = edit(&cx, &input.resource_arn, |_| Ok(())).await?;
     Ok(json!({"tags": tags}))
 }
 
 /// Changes the tags of what the ARN names and gives back what they are then.
 async fn edit(
-    cx: &Cx,
+    cx: &RequestContext,
     arn: &str,
     change: impl Fn(&mut Tags) -> Result<(), ApiError> + Send + Sync,
 ) -> Result<Tags, ApiError> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::ready::{check_ready, rests, wake};
 use super::settle::settled;
 use super::token::Stamp;
-use super::{Api, Cx};
+use super::{Api, RequestContext};
 use crate::convert::update::{self, Change};
 use crate::error::ApiError;
 use crate::registry::Registry;
@@ -147,7 +147,7 @@ impl<K: Kind> Request<'_, K> {
     /// changed, or refuses; it sees the newest version, and may run several times.
     pub async fn begin(
         self,
-        cx: &Cx,
+        cx: &RequestContext,
         decide: impl Fn(&mut K) -> Result<Change, ApiError> + Send + Sync,
     ) -> Result<Value, ApiError> {
         self.begin_again(cx, |_| (), decide).await
@@ -157,7 +157,7 @@ impl<K: Kind> Request<'_, K> {
     /// what wasn't reached, and goes back to what runs, so that asking again is a change.
     pub async fn begin_again(
         self,
-        cx: &Cx,
+        cx: &RequestContext,
         back: impl Fn(&mut K) + Send + Sync,
         decide: impl Fn(&mut K) -> Result<Change, ApiError> + Send + Sync,
     ) -> Result<Value, ApiError> {
@@ -171,14 +171,14 @@ impl<K: Kind> Request<'_, K> {
     /// Writes the change down, and gives its update.
     async fn begun(
         &self,
-        cx: &Cx,
+        cx: &RequestContext,
         back: impl Fn(&mut K) + Send + Sync,
         decide: impl Fn(&mut K) -> Result<Change, ApiError> + Send + Sync,
     ) -> Result<Arc<Update>, ApiError> {
         let store = &cx.state.store;
         let cluster_name = Identity::of(self.cluster).name;
         // One at a time, so that two requests don't both find that nothing is under way.
-        let _turn = cx.state.turn().await;
+        let _lock = cx.state.create_lock().await;
         if let Some(update) = self.repeated(store)? {
             return Ok(update);
         }
@@ -260,7 +260,7 @@ impl<K: Kind> Request<'_, K> {
 
 /// The update that stands for a change of something that belongs to the cluster and is in force at once.
 pub(super) async fn done<K: Kind>(
-    cx: &Cx,
+    cx: &RequestContext,
     cluster: &EKSClusterConfig,
     object: &K,
     type_: &str,
@@ -286,7 +286,7 @@ pub(super) async fn make(store: &Store, update: Update) -> Result<Arc<Update>, S
 
 /// The update that stands for the deletion of `object`: its generation after the last one.
 pub(super) async fn done_by_deletion<K: Kind>(
-    cx: &Cx,
+    cx: &RequestContext,
     cluster: &EKSClusterConfig,
     object: &K,
     type_: &str,
@@ -302,7 +302,7 @@ fn answer(update: &Update) -> Value {
 }
 
 /// An update is of one thing, which is there.
-fn check_target(cx: &Cx, cluster: &EKSClusterConfig, target: &Target) -> Result<(), ApiError> {
+fn check_target(cx: &RequestContext, cluster: &EKSClusterConfig, target: &Target) -> Result<(), ApiError> {
     let store = &cx.state.store;
     let name = Identity::of(cluster).name;
     if target.named() > 1 {
@@ -324,7 +324,7 @@ fn check_target(cx: &Cx, cluster: &EKSClusterConfig, target: &Target) -> Result<
     if there { Ok(()) } else { Err(target.name(missing(), &name)) }
 }
 
-fn find(cx: &Cx, cluster: &EKSClusterConfig, input: &ById) -> Result<Arc<Update>, ApiError> {
+fn find(cx: &RequestContext, cluster: &EKSClusterConfig, input: &ById) -> Result<Arc<Update>, ApiError> {
     check_target(cx, cluster, &input.target)?;
     let found = cx.state.store.get::<Update>(&cluster.namespace().unwrap_or_default(), &input.update_id);
     let is_it = |update: &Arc<Update>| {
@@ -338,12 +338,12 @@ fn find(cx: &Cx, cluster: &EKSClusterConfig, input: &ById) -> Result<Arc<Update>
     })
 }
 
-async fn describe(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     Ok(answer(&*find(&cx, &cluster, &input)?))
 }
 
-async fn list(cx: Cx, input: OfTarget) -> Result<Value, ApiError> {
+async fn list(cx: RequestContext, input: OfTarget) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     check_target(&cx, &cluster, &input.target)?;
     let updates = of_target(&cx.state.store, &cluster, &input.target);
@@ -351,7 +351,7 @@ async fn list(cx: Cx, input: OfTarget) -> Result<Value, ApiError> {
     Ok(json!({"updateIds": page.items, "nextToken": page.next_token}))
 }
 
-async fn cancel(cx: Cx, input: ById) -> Result<Value, ApiError> {
+async fn cancel(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     let update = find(&cx, &cluster, &input)?;
     let ask = |update: &mut Update| {

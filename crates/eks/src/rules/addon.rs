@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Verdict, invalid, marks, roles, values};
+use super::{Verdict, invalid, labels_taints, roles, values};
 use crate::error::ApiError;
 use crd::addon::AddonSpec;
 use crd::addon_catalogue::{self, Offer, Unsupported};
@@ -46,7 +46,7 @@ fn tags(spec: &AddonSpec, _: &Facts) -> Verdict {
 /// `namespaceConfig.namespace` is a namespace's name.
 fn namespace(spec: &AddonSpec, _: &Facts) -> Verdict {
     let namespace = spec.namespace_config.as_ref().and_then(|config| config.namespace.as_deref());
-    match namespace.filter(|name| !marks::is_dns_label(name)) {
+    match namespace.filter(|name| !labels_taints::is_dns_label(name)) {
         Some(name) => invalid(format!("Invalid namespace in namespaceConfig: {name}: it must be a DNS label")),
         None => Ok(()),
     }

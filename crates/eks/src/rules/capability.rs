@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Verdict, invalid, marks, roles, values};
+use super::{Verdict, invalid, labels_taints, roles, values};
 use crate::arn::Arn;
 use crd::capability::{ArgoCd, CapabilitySpec, CapabilityType};
 
@@ -69,7 +69,7 @@ fn argo(spec: &CapabilitySpec, _: &Facts) -> Verdict {
     if !instance.is_some_and(|arn| arn.service == "sso" && arn.resource.starts_with("instance/")) {
         return invalid(format!("Invalid IAM Identity Center instance ARN: '{}'", argo.aws_idc.idc_instance_arn));
     }
-    if let Some(name) = argo.namespace.as_deref().filter(|name| !marks::is_dns_label(name)) {
+    if let Some(name) = argo.namespace.as_deref().filter(|name| !labels_taints::is_dns_label(name)) {
         return invalid(format!("Invalid namespace in configuration.argoCd: {name}: it must be a DNS label"));
     }
     let endpoints = argo.network_access.iter().flat_map(|access| &access.vpce_ids);

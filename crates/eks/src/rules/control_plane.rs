@@ -92,7 +92,7 @@ fn version(asked: &Asked<'_>, (): &()) -> Verdict {
 
 /// Events are kept for ten minutes to an hour.
 fn events(asked: &Asked<'_>, (): &()) -> Verdict {
-    within("eventTtl", asked.api_server.and_then(|config| config.event_ttl.as_deref()), EVENTS, "10m to 60m")
+    between("eventTtl", asked.api_server.and_then(|config| config.event_ttl.as_deref()), EVENTS, "10m to 60m")
 }
 
 /// Ports of Services lie where neither Kubernetes itself nor outgoing connections have theirs, and the first isn't after the last.
@@ -132,7 +132,7 @@ fn scores(asked: &Asked<'_>, (): &()) -> Verdict {
 
 /// Autoscalers look every ten to fifteen seconds.
 fn sync_period(asked: &Asked<'_>, (): &()) -> Verdict {
-    within("horizontalPodAutoscalerSyncPeriod", asked.sync_period(), SYNC, "10s to 15s")
+    between("horizontalPodAutoscalerSyncPeriod", asked.sync_period(), SYNC, "10s to 15s")
 }
 
 /// Only a provisioned control plane has autoscalers look more often, and it stays provisioned for as long as they do.
@@ -147,7 +147,7 @@ fn provisioned(asked: &Asked<'_>, (): &()) -> Verdict {
     Ok(())
 }
 
-fn within(member: &str, value: Option<&str>, (least, most): (Duration, Duration), words: &str) -> Verdict {
+fn between(member: &str, value: Option<&str>, (least, most): (Duration, Duration), words: &str) -> Verdict {
     match value.map(duration) {
         None => Ok(()),
         Some(Some(value)) if (least..=most).contains(&value) => Ok(()),

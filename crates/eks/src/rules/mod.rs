@@ -28,7 +28,7 @@ pub mod control_plane;
 pub mod fargate_profile;
 pub mod idp_config;
 pub mod instances;
-pub mod marks;
+pub mod labels_taints;
 mod network;
 pub mod nodegroup;
 pub mod pod_identity;

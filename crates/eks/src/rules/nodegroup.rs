@@ -10,7 +10,7 @@ pub use facts::Facts;
 pub use machines::{custom_takes_no_version, not_newer, template_form};
 
 use super::instances::{self, System};
-use super::{Verdict, invalid, marks, roles, values};
+use super::{Verdict, invalid, labels_taints, roles, values};
 use crate::error::ApiError;
 use crd::NodegroupSpec;
 use crd::nodegroup::{NodeRepairConfig, NodeRepairOverride};
@@ -131,16 +131,16 @@ fn remote_access(spec: &NodegroupSpec, _: &Facts) -> Verdict {
 }
 
 fn node_labels(spec: &NodegroupSpec, _: &Facts) -> Verdict {
-    marks::labels(&spec.labels)
+    labels_taints::labels(&spec.labels)
 }
 
 fn node_taints(spec: &NodegroupSpec, _: &Facts) -> Verdict {
-    marks::taints(&spec.taints)
+    labels_taints::taints(&spec.taints)
 }
 
 /// A change brings a group to 50 taints at most; what it adds is asked alone, since others may come from YAML.
 fn taint_count(spec: &NodegroupSpec, _: &Facts) -> Verdict {
-    marks::taint_count(&spec.taints)
+    labels_taints::taint_count(&spec.taints)
 }
 
 /// `updateConfig` has one of `maxUnavailable` and `maxUnavailablePercentage`; the first is 1 to `maxSize`, and 100 at most.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Verdict, invalid, marks, roles, values};
+use super::{Verdict, invalid, labels_taints, roles, values};
 use crd::pod_identity::PodIdentityAssociationSpec;
 
 /// Longest session policy.
@@ -55,7 +55,7 @@ fn policy_without_tags(spec: &PodIdentityAssociationSpec, _: &Facts) -> Verdict 
 
 /// `namespace` is a namespace's name.
 fn namespace(spec: &PodIdentityAssociationSpec, _: &Facts) -> Verdict {
-    if !marks::is_dns_label(&spec.namespace) {
+    if !labels_taints::is_dns_label(&spec.namespace) {
         return invalid(format!("Invalid namespace: {}: it must be a DNS label", spec.namespace));
     }
     Ok(())
@@ -63,7 +63,7 @@ fn namespace(spec: &PodIdentityAssociationSpec, _: &Facts) -> Verdict {
 
 /// `serviceAccount` is a service account's name.
 fn service_account(spec: &PodIdentityAssociationSpec, _: &Facts) -> Verdict {
-    if !marks::is_domain(&spec.service_account) {
+    if !labels_taints::is_domain(&spec.service_account) {
         return invalid(format!("Invalid serviceAccount: {}: it must be a DNS subdomain", spec.service_account));
     }
     Ok(())

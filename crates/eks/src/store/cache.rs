@@ -186,18 +186,18 @@ mod tests {
         group
     }
 
-    struct Bed {
+    struct Cached {
         writer: store::Writer<Nodegroup>,
         cache: Cache<Nodegroup>,
     }
 
-    impl Bed {
+    impl Cached {
         fn new() -> Self {
             let (reader, writer) = reflector::store();
-            let mut bed = Self { writer, cache: Cache::new(reader) };
-            bed.see(Event::Init);
-            bed.see(Event::InitDone);
-            bed
+            let mut cached = Self { writer, cache: Cache::new(reader) };
+            cached.see(Event::Init);
+            cached.see(Event::InitDone);
+            cached
         }
 
         fn see(&mut self, event: Event<Nodegroup>) {
@@ -219,77 +219,77 @@ mod tests {
 
     #[test]
     fn a_write_is_seen_before_the_watch_brings_it_and_forgotten_after() {
-        let mut bed = Bed::new();
-        bed.cache.wrote(Arc::new(group("a", "1", 10)));
-        assert_eq!(bed.version_of("a"), Some(10));
-        bed.see(Event::Apply(group("b", "2", 9)));
-        assert_eq!((bed.version_of("a"), bed.pending()), (Some(10), 1));
-        bed.see(Event::Apply(group("a", "1", 10)));
-        assert_eq!((bed.version_of("a"), bed.pending()), (Some(10), 0));
+        let mut cached = Cached::new();
+        cached.cache.wrote(Arc::new(group("a", "1", 10)));
+        assert_eq!(cached.version_of("a"), Some(10));
+        cached.see(Event::Apply(group("b", "2", 9)));
+        assert_eq!((cached.version_of("a"), cached.pending()), (Some(10), 1));
+        cached.see(Event::Apply(group("a", "1", 10)));
+        assert_eq!((cached.version_of("a"), cached.pending()), (Some(10), 0));
     }
 
     #[test]
     fn the_newer_version_counts_as_a_number() {
-        let mut bed = Bed::new();
-        bed.see(Event::Apply(group("a", "1", 9)));
-        bed.cache.wrote(Arc::new(group("a", "1", 10)));
-        assert_eq!(bed.version_of("a"), Some(10));
-        bed.see(Event::Apply(group("a", "1", 11)));
-        assert_eq!((bed.version_of("a"), bed.pending()), (Some(11), 0));
+        let mut cached = Cached::new();
+        cached.see(Event::Apply(group("a", "1", 9)));
+        cached.cache.wrote(Arc::new(group("a", "1", 10)));
+        assert_eq!(cached.version_of("a"), Some(10));
+        cached.see(Event::Apply(group("a", "1", 11)));
+        assert_eq!((cached.version_of("a"), cached.pending()), (Some(11), 0));
     }
 
     #[test]
     fn a_write_that_the_watch_is_past_already_is_not_remembered() {
-        let mut bed = Bed::new();
-        bed.see(Event::Apply(group("a", "1", 10)));
-        bed.see(Event::Delete(group("a", "1", 12)));
-        bed.cache.wrote(Arc::new(group("a", "1", 10)));
-        assert_eq!((bed.version_of("a"), bed.pending()), (None, 0));
+        let mut cached = Cached::new();
+        cached.see(Event::Apply(group("a", "1", 10)));
+        cached.see(Event::Delete(group("a", "1", 12)));
+        cached.cache.wrote(Arc::new(group("a", "1", 10)));
+        assert_eq!((cached.version_of("a"), cached.pending()), (None, 0));
     }
 
     #[test]
     fn what_was_removed_stays_hidden_until_the_watch_says_so_too() {
-        let mut bed = Bed::new();
-        bed.see(Event::Apply(group("a", "1", 10)));
-        bed.cache.removed(&group("a", "1", 10));
-        assert_eq!(bed.version_of("a"), None);
-        bed.see(Event::Delete(group("a", "1", 11)));
-        assert_eq!(bed.pending(), 0);
-        bed.see(Event::Apply(group("a", "2", 12)));
-        assert_eq!(bed.version_of("a"), Some(12));
+        let mut cached = Cached::new();
+        cached.see(Event::Apply(group("a", "1", 10)));
+        cached.cache.removed(&group("a", "1", 10));
+        assert_eq!(cached.version_of("a"), None);
+        cached.see(Event::Delete(group("a", "1", 11)));
+        assert_eq!(cached.pending(), 0);
+        cached.see(Event::Apply(group("a", "2", 12)));
+        assert_eq!(cached.version_of("a"), Some(12));
     }
 
     #[test]
     fn what_is_made_anew_under_the_name_of_a_removed_one_is_seen() {
-        let mut bed = Bed::new();
-        bed.see(Event::Apply(group("a", "1", 10)));
-        bed.cache.removed(&group("a", "1", 10));
-        bed.cache.wrote(Arc::new(group("a", "2", 12)));
-        assert_eq!(bed.version_of("a"), Some(12));
+        let mut cached = Cached::new();
+        cached.see(Event::Apply(group("a", "1", 10)));
+        cached.cache.removed(&group("a", "1", 10));
+        cached.cache.wrote(Arc::new(group("a", "2", 12)));
+        assert_eq!(cached.version_of("a"), Some(12));
     }
 
     #[test]
     fn an_older_write_that_is_told_later_changes_nothing() {
-        let mut bed = Bed::new();
-        bed.cache.wrote(Arc::new(group("a", "1", 11)));
-        bed.cache.wrote(Arc::new(group("a", "1", 10)));
-        assert_eq!(bed.version_of("a"), Some(11));
-        bed.cache.removed(&group("a", "0", 9));
-        assert_eq!(bed.version_of("a"), Some(11), "another one of that name is gone");
-        bed.cache.removed(&group("a", "1", 11));
-        bed.cache.wrote(Arc::new(group("a", "1", 10)));
-        assert_eq!(bed.version_of("a"), None);
-        bed.see(Event::Apply(group("b", "2", 12)));
-        assert_eq!(bed.version_of("a"), None);
+        let mut cached = Cached::new();
+        cached.cache.wrote(Arc::new(group("a", "1", 11)));
+        cached.cache.wrote(Arc::new(group("a", "1", 10)));
+        assert_eq!(cached.version_of("a"), Some(11));
+        cached.cache.removed(&group("a", "0", 9));
+        assert_eq!(cached.version_of("a"), Some(11), "another one of that name is gone");
+        cached.cache.removed(&group("a", "1", 11));
+        cached.cache.wrote(Arc::new(group("a", "1", 10)));
+        assert_eq!(cached.version_of("a"), None);
+        cached.see(Event::Apply(group("b", "2", 12)));
+        assert_eq!(cached.version_of("a"), None);
     }
 
     #[test]
     fn a_new_list_settles_all_writes_before_it() {
-        let mut bed = Bed::new();
-        bed.cache.wrote(Arc::new(group("old", "1", 10)));
-        bed.see(Event::Init);
-        bed.cache.wrote(Arc::new(group("new", "2", 20)));
-        bed.see(Event::InitDone);
-        assert_eq!((bed.version_of("old"), bed.version_of("new"), bed.pending()), (None, Some(20), 1));
+        let mut cached = Cached::new();
+        cached.cache.wrote(Arc::new(group("old", "1", 10)));
+        cached.see(Event::Init);
+        cached.cache.wrote(Arc::new(group("new", "2", 20)));
+        cached.see(Event::InitDone);
+        assert_eq!((cached.version_of("old"), cached.version_of("new"), cached.pending()), (None, Some(20), 1));
     }
 }

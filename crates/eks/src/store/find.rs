@@ -10,7 +10,7 @@ use super::{Kind, Store, StoreError};
 use crate::error::ApiError;
 use crate::sigv4::Caller;
 use crd::member::is_left_behind;
-use crd::names::{Identity, claim};
+use crd::names::{Identity, precedence};
 use crd::{EKSClusterConfig, Member};
 
 impl Store {
@@ -22,10 +22,10 @@ impl Store {
         self.find_cluster(&identity(caller, name)).ok_or_else(|| ApiError::no_cluster(name).cluster(name))
     }
 
-    /// The cluster with this identity; the one with the best claim where several have it.
+    /// The cluster with this identity; the first by precedence where several have it.
     pub fn find_cluster(&self, identity: &Identity) -> Option<Arc<EKSClusterConfig>> {
         let all = self.list::<EKSClusterConfig>().into_iter();
-        all.filter(|cluster| is(cluster, identity)).min_by(|a, b| claim(a).cmp(&claim(b)))
+        all.filter(|cluster| is(cluster, identity)).min_by(|a, b| precedence(a).cmp(&precedence(b)))
     }
 
     /// The clusters of the caller's account and region, one for each name.
@@ -40,7 +40,7 @@ impl Store {
                     free.insert(cluster);
                 }
                 Entry::Occupied(mut taken) => {
-                    if claim(&cluster) < claim(taken.get()) {
+                    if precedence(&cluster) < precedence(taken.get()) {
                         taken.insert(cluster);
                     }
                 }
@@ -58,7 +58,7 @@ impl Store {
         all
     }
 
-    /// What belongs to the cluster and has this name in EKS; the oldest one where several claim it.
+    /// What belongs to the cluster and has this name in EKS; the oldest one where several have it.
     pub fn member<K: Kind + Member>(&self, cluster: &EKSClusterConfig, eks_name: &str) -> Option<Arc<K>> {
         let all = self.list::<K>().into_iter();
         all.filter(|member| belongs(&**member, cluster) && member.eks_name() == eks_name)

@@ -269,7 +269,7 @@ impl Store {
     }
 
     fn remember<K: Kind>(&self, mut object: K) -> Arc<K> {
-        watch::lean(&mut object);
+        watch::strip_metadata(&mut object);
         let object = Arc::new(object);
         K::cache(&self.caches).wrote(Arc::clone(&object));
         object

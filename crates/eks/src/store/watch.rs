@@ -35,7 +35,7 @@ impl Watch {
         let (reader, writer) = reflector::store();
         let cache = Arc::new(Cache::new(reader));
         let (fed, shutdown, changed) = (Arc::clone(&cache), self.shutdown.clone(), self.changed.clone());
-        let events = watcher(api, watcher::Config::default()).default_backoff().modify(lean).reflect(writer);
+        let events = watcher(api, watcher::Config::default()).default_backoff().modify(strip_metadata).reflect(writer);
         let running = events.for_each(move |event| {
             match event {
                 Ok(event) => {
@@ -55,7 +55,7 @@ impl Watch {
 
 /// Takes away what nobody here reads: who has set which field. Of a node group, whose status doesn't say it, the time of the
 /// last write stays.
-pub fn lean<K: Kind>(object: &mut K) {
+pub fn strip_metadata<K: Kind>(object: &mut K) {
     let fields = object.meta_mut().managed_fields.take();
     if K::kind(&()) == Nodegroup::kind(&()) {
         let own = fields.into_iter().flatten().filter(|entry| entry.subresource.as_deref() != Some("status"));
@@ -89,7 +89,7 @@ mod tests {
                 entry("a", None, 2), entry("c", Some("status"), 4)]},
         }))
         .unwrap();
-        lean(&mut object);
+        strip_metadata(&mut object);
         object.meta().managed_fields.iter().flatten().map(|entry| json!(entry)).collect()
     }
 

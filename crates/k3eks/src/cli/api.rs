@@ -10,9 +10,9 @@ use anyhow::Context;
 use axum::response::Response;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::{Args, ValueEnum};
-use eks::beside::{self, Beside};
 use eks::body::Bodies;
 use eks::events::{BUDGET, EventLog};
+use eks::extra_routes::{self, AppState};
 use eks::metrics::ApiMetrics;
 use eks::operations::{self, Api, Quotas, Settings};
 use eks::service::Service;
@@ -26,8 +26,8 @@ use prometheus_client::registry::Registry;
 use telemetry::logs::{self, LogFormat};
 use tokio_util::sync::CancellationToken;
 
+use super::http_server::{self, Port};
 use super::keys;
-use super::listen::{self, Port};
 use super::sources::{self, Source};
 use super::watched_dir::Folder;
 
@@ -221,7 +221,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         Store::start(client, &options.namespace, watched, shutdown.clone()).with_room_for(options.quota_mebibytes);
     let api = Arc::new(Api::new(store, options.settings()));
     let authenticator = Authenticator::new(mode, prepared.keys.clone(), account, region);
-    let desk = options.identity.desk(&prepared, Arc::clone(&api), mode)?;
+    let state = options.identity.state(&prepared, Arc::clone(&api), mode)?;
     let mut metrics = Registry::with_prefix("k3eks");
     let events = Arc::new(EventLog::new(options.events));
     let service = Service::new(operations::registry(), Arc::clone(&api), authenticator.clone())?
@@ -229,7 +229,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         .observed_by(events.clone());
     let ready = Arc::new(AtomicBool::new(false));
     fill(Arc::clone(&api), Arc::clone(&ready), shutdown.clone());
-    let beside = Arc::new(Beside {
+    let app = Arc::new(AppState {
         api,
         authenticator,
         metrics,
@@ -240,16 +240,16 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         answers: Bodies::new(4 * BUDGET),
         names: options.names(),
     });
-    let eks = identity::serve::beside(&desk, service.into_router());
-    let counters = beside::scraped(Arc::clone(&beside));
+    let eks = identity::serve::beside(&state, service.into_router());
+    let counters = extra_routes::scraped(Arc::clone(&app));
     let visits = Visits::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some());
-    let routes = beside::routes(eks, console::routes(Arc::clone(&beside), visits), beside);
+    let routes = extra_routes::routes(eks, console::routes(Arc::clone(&app), visits), app);
     let routes = sources::guard(routes, &options.allow_from);
     options.warn();
     tokio::try_join!(
         scraped(options.metrics_listen, counters, shutdown.clone()),
         serve(&options, routes, shutdown.clone()),
-        options.identity.serve(prepared, &desk, shutdown.clone()),
+        options.identity.serve(prepared, &state, shutdown.clone()),
     )?;
     Ok(())
 }
@@ -271,7 +271,7 @@ async fn scraped(
 ) -> anyhow::Result<()> {
     let Some(address) = address else { return Ok(()) };
     let port = Port { address, what: "the counters", argument: "--metrics-listen", known: |_| false };
-    listen::serve(port, None, counters, shutdown).await
+    http_server::serve(port, None, counters, shutdown).await
 }
 
 async fn serve(options: &Options, router: axum::Router, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -288,5 +288,5 @@ async fn serve(options: &Options, router: axum::Router, shutdown: CancellationTo
         };
     let known = |response: &Response| response.extensions().get::<Caller>().is_some_and(|caller| caller.verified);
     let port = Port { address: options.listen, what: "the EKS API", argument: "--listen", known };
-    listen::serve(port, tls, router, shutdown).await
+    http_server::serve(port, tls, router, shutdown).await
 }

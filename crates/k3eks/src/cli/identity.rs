@@ -24,7 +24,7 @@ use limits::port::enable_tls;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::listen::{self, Port};
+use super::http_server::{self, Port};
 use super::watched_dir::{self, Contents, Folder};
 
 /// Where child clusters reach the identity service: arguments of `k3eks operator`.
@@ -120,7 +120,7 @@ impl Serving {
     }
 
     /// What the whole service shares.
-    pub fn desk(&self, prepared: &Prepared, api: Arc<Api>, mode: Mode) -> anyhow::Result<Arc<IdentityState>> {
+    pub fn state(&self, prepared: &Prepared, api: Arc<Api>, mode: Mode) -> anyhow::Result<Arc<IdentityState>> {
         let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(Remote::new).transpose();
         Ok(Arc::new(IdentityState {
             remote: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,
@@ -139,7 +139,7 @@ impl Serving {
     pub async fn serve(
         &self,
         prepared: Prepared,
-        desk: &Arc<IdentityState>,
+        state: &Arc<IdentityState>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         // Who isn't, is refused on both ports.
@@ -151,12 +151,12 @@ impl Serving {
             let tls = RustlsConfig::from_pem(cert_pem.into_bytes(), key_pem.into_bytes()).await;
             let tls = tls.context("reading the certificate of the identity service")?;
             let port = Port { address, what: "the webhooks of child clusters", argument: "--identity-listen", known };
-            listen::serve(port, Some(tls), serve::webhooks(desk), shutdown.clone()).await
+            http_server::serve(port, Some(tls), serve::webhooks(state), shutdown.clone()).await
         };
         let of_pods = async {
             let Some(address) = self.pods_listen else { return Ok(()) };
             let port = Port { address, what: "the pods of child clusters", argument: "--pods-listen", known };
-            listen::serve(port, None, serve::pods(desk), shutdown.clone()).await
+            http_server::serve(port, None, serve::pods(state), shutdown.clone()).await
         };
         tokio::try_join!(of_webhooks, of_pods).map(|_| ())
     }

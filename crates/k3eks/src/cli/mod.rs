@@ -3,10 +3,10 @@
 pub mod api;
 pub mod doctor;
 mod find;
+mod http_server;
 pub mod identity;
 mod keys;
 pub mod kubeconfig;
-mod listen;
 pub mod logs;
 mod merge;
 pub mod reference;

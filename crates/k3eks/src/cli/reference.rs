@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use crd::definitions;
 use eks::model;
-use eks::operations::behind::BEHIND;
+use eks::operations::support_matrix::BEHIND;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };

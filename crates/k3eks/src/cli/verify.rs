@@ -1,8 +1,8 @@
 //! `k3eks verify`: checks a running cluster with real pods in a namespace of their own.
 
-mod bed;
 mod dns;
 mod endpoint;
+mod environment;
 mod events;
 mod finding;
 mod irsa;
@@ -25,8 +25,8 @@ use futures::future::BoxFuture;
 use kube::ResourceExt;
 
 use super::find::{Which, management};
-use bed::Bed;
-pub use bed::client;
+use environment::Environment;
+pub use environment::client;
 use finding::{Finding, Outcome, report};
 
 /// Time limit of all checks. The clean-up has the rest of two minutes.
@@ -54,19 +54,19 @@ pub struct Options {
 /// A check's name and its work.
 type Check<'a> = (&'static str, BoxFuture<'a, Outcome>);
 
-fn checks(bed: &Bed) -> Vec<Check<'_>> {
+fn checks(env: &Environment) -> Vec<Check<'_>> {
     vec![
-        ("endpoint", Box::pin(endpoint::from_here(bed))),
-        ("endpoint in a pod", Box::pin(endpoint::from_a_pod(bed))),
-        ("nodes", Box::pin(nodes::check(bed))),
-        ("DNS", Box::pin(dns::check(bed))),
-        ("pod to pod", Box::pin(network::check(bed))),
-        ("sign-in", Box::pin(sign_in::check(bed))),
-        ("IRSA", Box::pin(irsa::check(bed))),
-        ("Pod Identity", Box::pin(pod_identity::check(bed))),
-        ("LoadBalancer", Box::pin(load_balancer::check(bed))),
-        ("volume", Box::pin(volume::check(bed))),
-        ("metrics", Box::pin(metrics::check(bed))),
+        ("endpoint", Box::pin(endpoint::from_here(env))),
+        ("endpoint in a pod", Box::pin(endpoint::from_a_pod(env))),
+        ("nodes", Box::pin(nodes::check(env))),
+        ("DNS", Box::pin(dns::check(env))),
+        ("pod to pod", Box::pin(network::check(env))),
+        ("sign-in", Box::pin(sign_in::check(env))),
+        ("IRSA", Box::pin(irsa::check(env))),
+        ("Pod Identity", Box::pin(pod_identity::check(env))),
+        ("LoadBalancer", Box::pin(load_balancer::check(env))),
+        ("volume", Box::pin(volume::check(env))),
+        ("metrics", Box::pin(metrics::check(env))),
     ]
 }
 
@@ -86,13 +86,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             phase.map_or("not begun", |phase| phase.as_str())
         ),
     }
-    let bed = Bed::new(client, cluster, options.image, options.role, begun + CHECKS).await?;
+    let env = Environment::new(client, cluster, options.image, options.role, begun + CHECKS).await?;
     let end = super::told_to_end()?;
     let told = tokio::select! {
-        told = all(&bed, options.json) => told,
+        told = all(&env, options.json) => told,
         () = end => Err(anyhow::anyhow!("interrupted")),
     };
-    let gone = bed.remove().await;
+    let gone = env.remove().await;
     let findings = told?;
     gone?;
     if options.json {
@@ -107,10 +107,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 /// Runs every check; each is printed as soon as those before it are, unless it is to be JSON.
-async fn all(bed: &Bed, json: bool) -> anyhow::Result<Vec<Finding>> {
-    bed.prepare().await?;
-    let running = checks(bed).into_iter().map(|(name, check)| async move {
-        let outcome = tokio::time::timeout_at(bed.until.into(), check).await.unwrap_or_else(|_| {
+async fn all(env: &Environment, json: bool) -> anyhow::Result<Vec<Finding>> {
+    env.prepare().await?;
+    let running = checks(env).into_iter().map(|(name, check)| async move {
+        let outcome = tokio::time::timeout_at(env.until.into(), check).await.unwrap_or_else(|_| {
             let found = format!("no result within {} s", CHECKS.as_secs());
             Outcome::fails(found, "a result", "look at the other lines first; then: k3eks logs, k3eks doctor")
         });

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::operator::Operator;
 use crate::relay::Relay;
-use crate::story::{self, CLUSTERS, End, GROUPS, Step};
-use crate::support::Bed;
+use crate::scenario::{self, CLUSTERS, End, GROUPS, Step};
+use crate::support::Environment;
 
 /// Versions that clusters are made with, and brought to.
 const VERSIONS: [&str; 2] = ["1.35", "1.36"];
@@ -22,27 +22,27 @@ const SETTLED: Duration = Duration::from_secs(180);
 
 #[test]
 fn real_clusters_become_what_the_resources_say_whatever_happens() {
-    let seed = story::seed();
+    let seed = scenario::seed();
     let seconds =
         std::env::var("K3EKS_CHAOS_SECONDS").map_or(300, |s| s.parse().expect("K3EKS_CHAOS_SECONDS is a number"));
     println!("K3EKS_CHAOS_SEED={seed}");
-    let bed = Bed::bare("chaos");
+    let env = Environment::bare("chaos");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let _inside = runtime.enter();
-    let stage = Stage::new(&bed, &runtime);
-    let mut runner = story::runner(&[seed], Duration::ZERO);
-    let steps = story::step(MOST.0, MOST.1, 1);
+    let stage = Stage::new(&env, &runtime);
+    let mut runner = scenario::runner(&[seed], Duration::ZERO);
+    let steps = scenario::step(MOST.0, MOST.1, 1);
     let until = Instant::now() + Duration::from_secs(seconds);
     let (mut end, mut told, mut operator) = (End::new(), 0, Some(stage.operator()));
     while Instant::now() < until {
         let step = steps.new_tree(&mut runner).unwrap().current();
-        if !story::tell(&mut end, step) {
+        if !scenario::tell(&mut end, step) {
             continue;
         }
         println!("{step:?}");
         told += 1;
         if matches!(step, Step::Crash) {
-            operator.take().unwrap().kill(&bed);
+            operator.take().unwrap().kill(&env);
             operator = Some(stage.operator());
         } else {
             stage.carry_out(&end, step);
@@ -55,37 +55,37 @@ fn real_clusters_become_what_the_resources_say_whatever_happens() {
     stage.settles(&end);
     println!("{told} steps");
     for cluster in end.keys() {
-        bed.kubectl(&["delete", &format!("eks/{}", CLUSTERS[*cluster]), "--timeout=120s"]).unwrap();
+        env.kubectl(&["delete", &format!("eks/{}", CLUSTERS[*cluster]), "--timeout=120s"]).unwrap();
     }
-    bed.nothing_left();
+    env.nothing_left();
 }
 
 /// Where the story is told.
 struct Stage<'a> {
-    bed: &'a Bed,
+    env: &'a Environment,
     relay: Relay,
     /// The management API by way of the relay.
     kubeconfig: tempfile::NamedTempFile,
 }
 
 impl<'a> Stage<'a> {
-    fn new(bed: &'a Bed, runtime: &tokio::runtime::Runtime) -> Self {
-        let mut kubeconfig = Kubeconfig::read_from(&bed.kubeconfig).unwrap();
+    fn new(env: &'a Environment, runtime: &tokio::runtime::Runtime) -> Self {
+        let mut kubeconfig = Kubeconfig::read_from(&env.kubeconfig).unwrap();
         let cluster = kubeconfig.clusters[0].cluster.as_mut().unwrap();
         let server = cluster.server.clone().unwrap();
         let relay = runtime.block_on(Relay::start(server.trim_start_matches("https://").to_owned()));
         cluster.server = Some(format!("https://{}", relay.address));
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), yaml::write(&kubeconfig).unwrap()).unwrap();
-        Self { bed, relay, kubeconfig: file }
+        Self { env, relay, kubeconfig: file }
     }
 
     fn operator(&self) -> Operator {
-        Operator::by(self.bed, self.kubeconfig.path().to_str().unwrap(), &[], None)
+        Operator::by(self.env, self.kubeconfig.path().to_str().unwrap(), &[], None)
     }
 
     fn carry_out(&self, end: &End, step: Step) {
-        let bed = self.bed;
+        let env = self.environment;
         let tenths = |n: u64| std::thread::sleep(Duration::from_millis(n * 100));
         let cluster = |cluster: usize| {
             let wanted = &end[&cluster];
@@ -99,9 +99,9 @@ impl<'a> Stage<'a> {
         };
         let group = |cluster: usize, group: usize| format!("{}-{}", CLUSTERS[cluster], GROUPS[group]);
         let kill = |role: &str, of: usize| {
-            let label = format!("label=k3eks.io/cluster={}.{}", bed.namespace, CLUSTERS[of]);
+            let label = format!("label=k3eks.io/cluster={}.{}", env.namespace, CLUSTERS[of]);
             let role = format!("label=k3d.role={role}");
-            let running = bed.docker(&["ps", "-q", "--filter", &label, "--filter", &role]);
+            let running = env.docker(&["ps", "-q", "--filter", &label, "--filter", &role]);
             if let Some(id) = running.lines().next() {
                 // It may have ended by itself a moment ago.
                 let _ = Command::new("docker").args(["kill", id]).output();
@@ -110,21 +110,21 @@ impl<'a> Stage<'a> {
         match step {
             Step::Create(of) | Step::Stop(of) | Step::Start(of) | Step::Upgrade(of) => {
                 self.not_going(&format!("eks/{}", CLUSTERS[of]));
-                bed.apply(&cluster(of));
+                env.apply(&cluster(of));
             }
             Step::Delete(of) => {
                 let name = format!("eks/{}", CLUSTERS[of]);
-                bed.until("to be seen", SETTLED, || {
-                    (!bed.get(&name, "{.metadata.finalizers}").is_empty()).then_some(())
+                env.until("to be seen", SETTLED, || {
+                    (!env.get(&name, "{.metadata.finalizers}").is_empty()).then_some(())
                 });
-                bed.kubectl(&["delete", &name, "--wait=false"]).unwrap();
+                env.kubectl(&["delete", &name, "--wait=false"]).unwrap();
             }
             Step::Scale(of, number, nodes) => {
                 self.not_going(&format!("ng/{}", group(of, number)));
-                bed.apply(&crate::support::nodegroup(&group(of, number), CLUSTERS[of], nodes));
+                env.apply(&crate::support::nodegroup(&group(of, number), CLUSTERS[of], nodes));
             }
             Step::Drop(of, number) => {
-                bed.kubectl(&["delete", "ng", &group(of, number), "--wait=false"]).unwrap();
+                env.kubectl(&["delete", "ng", &group(of, number), "--wait=false"]).unwrap();
             }
             Step::Pass(n) => tenths(n * 5),
             Step::Refuse(n) => {
@@ -132,7 +132,7 @@ impl<'a> Stage<'a> {
                 tenths(n * 5);
                 self.relay.refuse(false);
             }
-            Step::Away(_) => restart_docker(bed),
+            Step::Away(_) => restart_docker(env),
             Step::KillServer(of) => kill("server", of),
             Step::KillNode(of) => kill("agent", of),
             Step::Crash | Step::Fail(_) => {}
@@ -141,9 +141,9 @@ impl<'a> Stage<'a> {
 
     /// Waits until a resource of that name isn't being deleted.
     fn not_going(&self, name: &str) {
-        self.bed.until("not to be going", SETTLED, || {
+        self.env.until("not to be going", SETTLED, || {
             let going =
-                self.bed.kubectl(&["get", name, "--ignore-not-found", "-o", "jsonpath={.metadata.deletionTimestamp}"]);
+                self.env.kubectl(&["get", name, "--ignore-not-found", "-o", "jsonpath={.metadata.deletionTimestamp}"]);
             going.is_ok_and(|going| going.is_empty()).then_some(())
         });
     }
@@ -163,9 +163,9 @@ impl<'a> Stage<'a> {
 
     /// What differs from what the story asked for; nothing where all is well.
     fn wrong(&self, end: &End) -> String {
-        let bed = self.bed;
+        let env = self.environment;
         let mut wrong = String::new();
-        let Ok(all) = bed.kubectl(&["get", "eks,ng", "-o", "json"]) else {
+        let Ok(all) = env.kubectl(&["get", "eks,ng", "-o", "json"]) else {
             return "the management API doesn't answer".into();
         };
         let all: Value = serde_json::from_str(&all).unwrap();
@@ -199,7 +199,7 @@ impl<'a> Stage<'a> {
             let nodes: i32 = wanted.groups.values().sum();
             containers += 1 + usize::try_from(nodes).unwrap();
             if wrong.is_empty() {
-                let (version, child) = (VERSIONS[usize::from(wanted.upgraded)], bed.child(name));
+                let (version, child) = (VERSIONS[usize::from(wanted.upgraded)], env.child(name));
                 let runs = child.kubectl(&["get", "--raw", "/version"]).unwrap_or_else(|error| error);
                 let names =
                     child.kubectl(&["get", "nodes", "-leks.amazonaws.com/nodegroup", "-o", "name"]).unwrap_or_default();
@@ -208,7 +208,7 @@ impl<'a> Stage<'a> {
                 }
             }
         }
-        let running = bed.running();
+        let running = env.running();
         if running != containers {
             let _ = write!(wrong, "{running} containers run, not {containers}; ");
         }
@@ -217,8 +217,8 @@ impl<'a> Stage<'a> {
 }
 
 /// Ends Docker and starts it again, by the script that set it up; the management cluster comes back with it.
-fn restart_docker(bed: &Bed) {
+fn restart_docker(env: &Environment) {
     let ended = Command::new("../../hack/docker.sh").arg("restart").output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-    bed.until("the management cluster to be back", SETTLED, || bed.kubectl(&["get", "--raw", "/readyz"]).ok());
+    env.until("the management cluster to be back", SETTLED, || env.kubectl(&["get", "--raw", "/readyz"]).ok());
 }

@@ -11,7 +11,7 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
-use crate::bed::run;
+use crate::environment::run;
 
 /// An API server that says that it is well, and answers every other question without an end.
 async fn flooding() -> String {
@@ -33,7 +33,7 @@ async fn flooding() -> String {
 
 #[tokio::test]
 async fn one_that_answers_without_an_end_is_out_of_reach_and_others_do_not_notice() {
-    run("hostile", async |bed| {
+    run("hostile", async |env| {
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
             "clusters": [{"name": "c", "cluster": {
@@ -46,13 +46,13 @@ async fn one_that_answers_without_an_end_is_out_of_reach_and_others_do_not_notic
             "metadata": {"name": "theirs"}, "stringData": {"value": kubeconfig.to_string()},
         }))
         .unwrap();
-        let secrets = Api::<Secret>::namespaced(bed.client.clone(), &bed.namespace);
+        let secrets = Api::<Secret>::namespaced(env.client.clone(), &env.namespace);
         secrets.create(&PostParams::default(), &secret).await.unwrap();
-        bed.cluster("flooding", json!({"imported": true, "kubeconfigSecret": "theirs"})).await;
-        let why = bed.reason("EKSClusterConfig", "flooding", "Unreachable").await;
+        env.cluster("flooding", json!({"imported": true, "kubeconfigSecret": "theirs"})).await;
+        let why = env.reason("EKSClusterConfig", "flooding", "Unreachable").await;
         assert!(why.contains("longer than") && why.contains("bytes"), "{why}");
-        bed.cluster("other", json!({})).await;
-        bed.phase("EKSClusterConfig", "other", "Active").await;
+        env.cluster("other", json!({})).await;
+        env.phase("EKSClusterConfig", "other", "Active").await;
     })
     .await;
 }

@@ -8,15 +8,15 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::Api;
 use tokio_util::sync::CancellationToken;
 
-use crate::bed::{Bed, run};
-use crate::world::LIMIT;
+use crate::environment::{Environment, run};
+use crate::fake_provider::LIMIT;
 
-fn candidate(bed: &Bed, name: &str) -> Leadership {
-    Leadership::new(bed.client.clone(), &bed.namespace, name)
+fn candidate(env: &Environment, name: &str) -> Leadership {
+    Leadership::new(env.client.clone(), &env.namespace, name)
 }
 
-async fn lease(bed: &Bed) -> LeaseSpec {
-    let leases: Api<Lease> = Api::namespaced(bed.client.clone(), &bed.namespace);
+async fn lease(env: &Environment) -> LeaseSpec {
+    let leases: Api<Lease> = Api::namespaced(env.client.clone(), &env.namespace);
     leases.get("k3eks-operator").await.unwrap().spec.unwrap()
 }
 
@@ -33,10 +33,10 @@ async fn first_and_only(candidates: Vec<Leadership>) -> Leadership {
 
 #[tokio::test]
 async fn another_operator_takes_over_at_once_when_the_leader_goes() {
-    run("leader-goes", async |bed| {
+    run("leader-goes", async |env| {
         let names = ["a", "b", "c", "d"];
-        let leader = first_and_only(names.map(|name| candidate(bed, name)).into()).await;
-        let first = lease(bed).await;
+        let leader = first_and_only(names.map(|name| candidate(env, name)).into()).await;
+        let first = lease(env).await;
         let name = first.holder_identity.clone().unwrap();
         assert_eq!((first.lease_transitions, first.lease_duration_seconds), (Some(0), Some(15)));
         let (shutdown, held) = (CancellationToken::new(), Instant::now());
@@ -44,46 +44,46 @@ async fn another_operator_takes_over_at_once_when_the_leader_goes() {
         while !renewed && held.elapsed() < LIMIT {
             let tick = Duration::from_secs(4);
             assert!(tokio::time::timeout(tick, leader.hold(&shutdown)).await.is_err(), "it goes on leading");
-            renewed = lease(bed).await.renew_time > first.renew_time;
+            renewed = lease(env).await.renew_time > first.renew_time;
         }
         assert!(renewed, "it renews its lease");
         leader.release().await;
         let gone = Instant::now();
-        let others = names.into_iter().filter(|other| *other != name).map(|name| candidate(bed, name)).collect();
+        let others = names.into_iter().filter(|other| *other != name).map(|name| candidate(env, name)).collect();
         first_and_only(others).await;
         assert!(gone.elapsed() < Duration::from_secs(15), "nobody waits for a lease that was given up");
-        let second = lease(bed).await;
+        let second = lease(env).await;
         assert_ne!(second.holder_identity, first.holder_identity);
         assert_eq!(second.lease_transitions, Some(1));
         // What an operator that was replaced does late takes nothing from its successor.
         leader.release().await;
-        assert_eq!(lease(bed).await, second);
+        assert_eq!(lease(env).await, second);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_silent_leader_is_replaced_and_sees_that_it_was() {
-    run("leader-silent", async |bed| {
+    run("leader-silent", async |env| {
         let shutdown = CancellationToken::new();
-        let (silent, next) = (candidate(bed, "silent"), candidate(bed, "next"));
+        let (silent, next) = (candidate(env, "silent"), candidate(env, "next"));
         assert!(silent.acquire(&shutdown).await);
         let since = Instant::now();
         assert!(tokio::time::timeout(LIMIT, next.acquire(&shutdown)).await.expect("the next one leads"));
         assert!(since.elapsed() > Duration::from_secs(14), "its time was not up: {:?}", since.elapsed());
         let lost = tokio::time::timeout(LIMIT, silent.hold(&shutdown)).await.expect("it looks");
         assert!(lost, "it sees that another leads");
-        assert_eq!(lease(bed).await.holder_identity.as_deref(), Some("next"));
+        assert_eq!(lease(env).await.holder_identity.as_deref(), Some("next"));
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_operator_that_is_told_to_end_waits_no_longer() {
-    run("leader-ends", async |bed| {
+    run("leader-ends", async |env| {
         let shutdown = CancellationToken::new();
-        assert!(candidate(bed, "first").acquire(&shutdown).await);
-        let second = candidate(bed, "second");
+        assert!(candidate(env, "first").acquire(&shutdown).await);
+        let second = candidate(env, "second");
         let waiting = second.acquire(&shutdown);
         shutdown.cancel();
         assert!(!tokio::time::timeout(LIMIT, waiting).await.expect("it ends"));

@@ -6,16 +6,16 @@ use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::bed::run;
+use crate::environment::run;
 
 #[tokio::test]
 async fn what_cannot_be_changed_is_refused_with_a_sentence() {
-    run("immutable", async |bed| {
-        bed.stop().await;
+    run("immutable", async |env| {
+        env.stop().await;
         let before = json!({"displayName": "a", "region": "us-east-1", "accountID": "000000000000", "ipFamily": "ipv4",
             "serviceRole": "r", "provider": "metadata",
             "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.0.0.0/16"}, "kmsKey": "k", "secretsEncryption": true});
-        bed.cluster("demo", before.clone()).await;
+        env.cluster("demo", before.clone()).await;
         for (field, value) in [
             ("displayName", json!("b")),
             ("region", json!("eu-west-1")),
@@ -30,26 +30,26 @@ async fn what_cannot_be_changed_is_refused_with_a_sentence() {
         ] {
             let mut after = before.clone();
             after[field] = value;
-            let refusal = bed.try_apply("EKSClusterConfig", "demo", after).await.expect_err(field);
+            let refusal = env.try_apply("EKSClusterConfig", "demo", after).await.expect_err(field);
             assert!(refusal.contains(field) && refusal.contains("can't be"), "{field}: {refusal}");
         }
         let mut without = before.clone();
         without.as_object_mut().unwrap().remove("displayName");
-        let refusal = bed.try_apply("EKSClusterConfig", "demo", without).await.unwrap_err();
+        let refusal = env.try_apply("EKSClusterConfig", "demo", without).await.unwrap_err();
         assert!(refusal.contains("displayName can't be changed"), "leaving it out is a change: {refusal}");
-        bed.cluster("demo", before).await;
+        env.cluster("demo", before).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_changed_of_a_node_group_is_refused_with_a_sentence() {
-    run("fixed", async |bed| {
-        bed.stop().await;
+    run("fixed", async |env| {
+        env.stop().await;
         let before = json!({"clusterName": "demo", "nodegroupName": "a", "instanceTypes": ["t3.medium"],
             "capacityType": "SPOT", "diskSize": 20, "subnets": ["s"], "nodeRole": "r",
             "amiType": "AL2023_x86_64_STANDARD"});
-        bed.try_apply("Nodegroup", "own", before.clone()).await.unwrap();
+        env.try_apply("Nodegroup", "own", before.clone()).await.unwrap();
         for (field, value) in [
             ("clusterName", json!("other")),
             ("nodegroupName", json!("b")),
@@ -62,7 +62,7 @@ async fn what_cannot_be_changed_of_a_node_group_is_refused_with_a_sentence() {
         ] {
             let mut after = before.clone();
             after[field] = value;
-            let refusal = bed.try_apply("Nodegroup", "own", after).await.expect_err(field);
+            let refusal = env.try_apply("Nodegroup", "own", after).await.expect_err(field);
             assert!(refusal.contains(&format!("{field} can't be changed")), "{field}: {refusal}");
         }
     })
@@ -71,8 +71,8 @@ async fn what_cannot_be_changed_of_a_node_group_is_refused_with_a_sentence() {
 
 #[tokio::test]
 async fn a_bad_value_is_refused_with_what_is_wrong() {
-    run("bad", async |bed| {
-        bed.stop().await;
+    run("bad", async |env| {
+        env.stop().await;
         let sizes = |min: i32, max: i32, desired: i32| {
             json!({"clusterName": "demo", "scalingConfig": {"minSize": min, "maxSize": max, "desiredSize": desired}})
         };
@@ -106,7 +106,7 @@ async fn a_bad_value_is_refused_with_what_is_wrong() {
             ("EKSClusterConfig", inline(json!({"desiredSize": 1})), "nodegroupName"),
             ("EKSClusterConfig", json!({"nodeGroups": [{"nodegroupName": "a"}, {"nodegroupName": "a"}]}), "every nodegroupName"),
         ] {
-            let refused = bed.try_apply(kind, "bad", spec.clone()).await.expect_err(&spec.to_string());
+            let refused = env.try_apply(kind, "bad", spec.clone()).await.expect_err(&spec.to_string());
             assert!(refused.contains(words), "{spec}: {refused}");
         }
     })
@@ -115,7 +115,7 @@ async fn a_bad_value_is_refused_with_what_is_wrong() {
 
 #[tokio::test]
 async fn nulls_as_rancher_writes_them_are_taken() {
-    run("nulls", async |bed| {
+    run("nulls", async |env| {
         let spec = json!({
             "amazonCredentialSecret": null, "displayName": null, "ipFamily": null, "kubernetesVersion": null, "tags": null,
             "secretsEncryption": null, "kmsKey": null, "publicAccess": null, "privateAccess": null,
@@ -127,16 +127,16 @@ async fn nulls_as_rancher_writes_them_are_taken() {
                 "launchTemplate": null, "requestSpotInstances": null, "spotInstanceTypes": null, "nodeRole": null,
             }],
         });
-        bed.cluster("demo", spec.clone()).await;
-        bed.phase("Nodegroup", "demo-a", "Active").await;
-        bed.cluster("demo", spec).await;
+        env.cluster("demo", spec.clone()).await;
+        env.phase("Nodegroup", "demo-a", "Active").await;
+        env.cluster("demo", spec).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn empty_texts_as_rancher_writes_them_say_nothing() {
-    run("empty", async |bed| {
+    run("empty", async |env| {
         let spec = json!({
             "amazonCredentialSecret": "", "displayName": "", "region": "", "accountID": "", "ipFamily": "",
             "kubernetesVersion": "", "kmsKey": "", "secretsEncryption": false, "serviceRole": "", "provider": "", "state": "",
@@ -148,9 +148,9 @@ async fn empty_texts_as_rancher_writes_them_say_nothing() {
                 "launchTemplate": {"id": "", "name": "", "version": 1}, "nodeRole": "",
             }],
         });
-        bed.cluster("demo", spec.clone()).await;
-        bed.phase("Nodegroup", "demo-a", "Active").await;
-        let group = bed.get("Nodegroup", "demo-a").await.unwrap();
+        env.cluster("demo", spec.clone()).await;
+        env.phase("Nodegroup", "demo-a", "Active").await;
+        let group = env.get("Nodegroup", "demo-a").await.unwrap();
         for field in ["nodeRole", "remoteAccess", "launchTemplate", "instanceTypes"] {
             assert_eq!(group["spec"][field], Value::Null, "{field} of {group}");
         }
@@ -161,25 +161,25 @@ async fn empty_texts_as_rancher_writes_them_say_nothing() {
         fields.insert("region".into(), json!("us-east-1"));
         fields.insert("kmsKey".into(), json!("arn:aws:kms:us-east-1:000000000000:key/1"));
         fields.insert("secretsEncryption".into(), json!(true));
-        bed.try_apply("EKSClusterConfig", "demo", later).await.unwrap();
+        env.try_apply("EKSClusterConfig", "demo", later).await.unwrap();
     })
     .await;
 }
 
 #[tokio::test]
 async fn nobody_is_let_read_a_secret_that_only_has_the_name_of_a_clusters() {
-    run("planted", async |bed| {
+    run("planted", async |env| {
         let theirs: Secret = serde_json::from_value(json!({
             "metadata": {"name": "demo-kubeconfig"}, "type": "cluster.x-k8s.io/secret", "stringData": {"value": "theirs"},
         }))
         .unwrap();
-        let secrets = Api::<Secret>::namespaced(bed.client.clone(), &bed.namespace);
-        let roles = Api::<Role>::namespaced(bed.client.clone(), &bed.namespace);
+        let secrets = Api::<Secret>::namespaced(env.client.clone(), &env.namespace);
+        let roles = Api::<Role>::namespaced(env.client.clone(), &env.namespace);
         secrets.create(&PostParams::default(), &theirs).await.unwrap();
-        bed.cluster("demo", json!({})).await;
-        let why = bed.reason("EKSClusterConfig", "demo", "NameTaken").await;
+        env.cluster("demo", json!({})).await;
+        let why = env.reason("EKSClusterConfig", "demo", "NameTaken").await;
         assert!(why.contains("demo-kubeconfig exists and isn't cluster demo's"), "{why}");
-        let cluster = bed.get("EKSClusterConfig", "demo").await.unwrap();
+        let cluster = env.get("EKSClusterConfig", "demo").await.unwrap();
         assert_eq!(cluster["status"]["kubeconfigSecret"], Value::Null, "{}", cluster["status"]);
         assert!(roles.get_opt("demo-kubeconfig").await.unwrap().is_none(), "there is leave to read it");
         let kept = secrets.get("demo-kubeconfig").await.unwrap().data.unwrap();
@@ -187,14 +187,14 @@ async fn nobody_is_let_read_a_secret_that_only_has_the_name_of_a_clusters() {
         // Once it is gone the cluster has its own.
         secrets.delete("demo-kubeconfig", &DeleteParams::default()).await.unwrap();
         let named = |cluster: Option<&Value>| cluster.is_some_and(|c| c["status"]["kubeconfigSecret"] == "demo-kubeconfig");
-        bed.until("the kubeconfig's name", "EKSClusterConfig", "demo", named).await;
+        env.until("the kubeconfig's name", "EKSClusterConfig", "demo", named).await;
         assert_eq!(roles.get("demo-kubeconfig").await.unwrap().rules.map(|rules| rules.len()), Some(1));
         // Another one in its place can't be read by the leave that there was.
-        bed.stop().await;
+        env.stop().await;
         secrets.delete("demo-kubeconfig", &DeleteParams::default()).await.unwrap();
         secrets.create(&PostParams::default(), &theirs).await.unwrap();
-        bed.start();
-        bed.reason("EKSClusterConfig", "demo", "NameTaken").await;
+        env.start();
+        env.reason("EKSClusterConfig", "demo", "NameTaken").await;
         assert_eq!(roles.get("demo-kubeconfig").await.unwrap().rules.unwrap_or_default(), []);
     })
     .await;

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, run};
-use crate::world::LIMIT;
+use crate::environment::{Environment, run};
+use crate::fake_provider::LIMIT;
 
 const KINDS: [&str; 5] = ["EKSClusterConfig", "Nodegroup", "Secret", "Service", "EndpointSlice"];
 
 /// Resource versions of everything in the namespace.
-async fn versions(bed: &Bed) -> BTreeMap<String, Value> {
+async fn versions(env: &Environment) -> BTreeMap<String, Value> {
     let mut versions = BTreeMap::new();
     for kind in KINDS {
-        for object in bed.all(kind).await {
+        for object in env.all(kind).await {
             let name = format!("{kind}/{}", object["metadata"]["name"].as_str().unwrap());
             versions.insert(name, object["metadata"]["resourceVersion"].clone());
         }
@@ -23,13 +23,13 @@ async fn versions(bed: &Bed) -> BTreeMap<String, Value> {
 }
 
 /// Waits until nothing has been written or done for a while.
-async fn settled(bed: &Bed) {
+async fn settled(env: &Environment) {
     const QUIET: Duration = Duration::from_secs(6);
     let (deadline, mut last, mut since) = (Instant::now() + LIMIT, (0, 0), Instant::now());
     while since.elapsed() < QUIET {
-        assert!(Instant::now() < deadline, "it never comes to rest; the last writes: {:?}", bed.writes());
+        assert!(Instant::now() < deadline, "it never comes to rest; the last writes: {:?}", env.writes());
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let now = (bed.writes().len(), bed.world.calls().len());
+        let now = (env.writes().len(), env.world.calls().len());
         if now != last {
             (last, since) = (now, Instant::now());
         }
@@ -38,33 +38,33 @@ async fn settled(bed: &Bed) {
 
 #[tokio::test]
 async fn a_second_look_at_unchanged_input_changes_nothing() {
-    run("unchanged", async |bed| {
-        bed.cluster("demo", json!({"nodeGroups": [{"nodegroupName": "workers"}]})).await;
-        bed.nodegroup("own", "demo", 1).await;
-        bed.cluster("records", json!({"provider": "metadata"})).await;
-        bed.cluster("wrong", json!({"kubernetesVersion": "1.39"})).await;
+    run("unchanged", async |env| {
+        env.cluster("demo", json!({"nodeGroups": [{"nodegroupName": "workers"}]})).await;
+        env.nodegroup("own", "demo", 1).await;
+        env.cluster("records", json!({"provider": "metadata"})).await;
+        env.cluster("wrong", json!({"kubernetesVersion": "1.39"})).await;
         for name in ["demo", "records"] {
-            bed.phase("EKSClusterConfig", name, "Active").await;
+            env.phase("EKSClusterConfig", name, "Active").await;
         }
         for name in ["demo-workers", "own"] {
-            bed.phase("Nodegroup", name, "Active").await;
+            env.phase("Nodegroup", name, "Active").await;
         }
-        bed.reason("EKSClusterConfig", "wrong", "InvalidSpec").await;
-        bed.until("the Service", "Service", "demo-api", |o| o.is_some()).await;
-        settled(bed).await;
-        let (before, calls, writes) = (versions(bed).await, bed.world.calls(), bed.writes().len());
+        env.reason("EKSClusterConfig", "wrong", "InvalidSpec").await;
+        env.until("the Service", "Service", "demo-api", |o| o.is_some()).await;
+        settled(env).await;
+        let (before, calls, writes) = (versions(env).await, env.world.calls(), env.writes().len());
         assert!(before.len() >= 8, "{before:?}");
-        bed.stop().await;
-        bed.start();
+        env.stop().await;
+        env.start();
         // A new resource shows that the new controllers are at work; its writes are told apart by its name.
-        bed.cluster("probe", json!({"provider": "metadata"})).await;
-        bed.phase("EKSClusterConfig", "probe", "Active").await;
-        settled(bed).await;
+        env.cluster("probe", json!({"provider": "metadata"})).await;
+        env.phase("EKSClusterConfig", "probe", "Active").await;
+        settled(env).await;
         let ours = |text: &String| !text.contains("probe") && !text.ends_with("/events");
-        let written: Vec<String> = bed.writes().into_iter().skip(writes).filter(ours).collect();
+        let written: Vec<String> = env.writes().into_iter().skip(writes).filter(ours).collect();
         assert_eq!(written, Vec::<String>::new(), "writes after the restart");
-        assert_eq!(bed.world.calls(), calls, "calls of the provider after the restart");
-        let mut after = versions(bed).await;
+        assert_eq!(env.world.calls(), calls, "calls of the provider after the restart");
+        let mut after = versions(env).await;
         after.retain(|name, _| !name.contains("probe"));
         assert_eq!(after, before);
     })
@@ -73,36 +73,36 @@ async fn a_second_look_at_unchanged_input_changes_nothing() {
 
 #[tokio::test]
 async fn a_cluster_that_was_half_made_is_made_whole_by_the_next_controllers() {
-    run("half", async |bed| {
-        bed.world.hold(true);
-        bed.cluster("demo", json!({})).await;
-        bed.world_until("the making to begin", |w| w.count("create_cluster") == 1).await;
-        bed.stop().await;
-        bed.world.hold(false);
-        bed.start();
-        bed.phase("EKSClusterConfig", "demo", "Active").await;
-        assert_eq!(bed.world.clusters(), ["demo"]);
+    run("half", async |env| {
+        env.world.hold(true);
+        env.cluster("demo", json!({})).await;
+        env.world_until("the making to begin", |w| w.count("create_cluster") == 1).await;
+        env.stop().await;
+        env.world.hold(false);
+        env.start();
+        env.phase("EKSClusterConfig", "demo", "Active").await;
+        assert_eq!(env.world.clusters(), ["demo"]);
     })
     .await;
 }
 
 #[tokio::test]
 async fn what_was_deleted_while_nobody_looked_is_cleaned_up() {
-    run("unseen", async |bed| {
-        bed.cluster("demo", json!({"nodeGroups": [{"nodegroupName": "workers"}]})).await;
-        bed.nodegroup("own", "demo", 1).await;
-        bed.phase("Nodegroup", "demo-workers", "Active").await;
-        bed.phase("Nodegroup", "own", "Active").await;
-        bed.stop().await;
-        bed.delete("Nodegroup", "own").await;
-        bed.start();
-        bed.gone("Nodegroup", "own").await;
-        assert!(bed.world.nodes_of(&bed.id("demo"), "own").is_empty(), "its node went with it");
-        bed.stop().await;
-        bed.delete("EKSClusterConfig", "demo").await;
-        bed.start();
-        bed.gone("EKSClusterConfig", "demo").await;
-        assert!(bed.world.clusters().is_empty());
+    run("unseen", async |env| {
+        env.cluster("demo", json!({"nodeGroups": [{"nodegroupName": "workers"}]})).await;
+        env.nodegroup("own", "demo", 1).await;
+        env.phase("Nodegroup", "demo-workers", "Active").await;
+        env.phase("Nodegroup", "own", "Active").await;
+        env.stop().await;
+        env.delete("Nodegroup", "own").await;
+        env.start();
+        env.gone("Nodegroup", "own").await;
+        assert!(env.world.nodes_of(&env.id("demo"), "own").is_empty(), "its node went with it");
+        env.stop().await;
+        env.delete("EKSClusterConfig", "demo").await;
+        env.start();
+        env.gone("EKSClusterConfig", "demo").await;
+        assert!(env.world.clusters().is_empty());
     })
     .await;
 }

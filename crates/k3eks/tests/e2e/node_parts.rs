@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Child};
+use crate::support::{Child, Environment};
 use crate::{CLUSTER, cluster};
 
 const RUNNING: Duration = Duration::from_secs(90);
@@ -14,7 +14,7 @@ const MEASURED: Duration = Duration::from_secs(120);
 
 /// The child's answer to this question, once it is as it should be.
 fn wait(
-    bed: &Bed,
+    env: &Environment,
     child: &Child,
     limit: Duration,
     resource: &str,
@@ -22,7 +22,7 @@ fn wait(
     wanted: impl Fn(&str) -> bool,
 ) -> String {
     let jsonpath = format!("jsonpath={path}");
-    bed.until(&format!("{path} of {resource}"), limit, || {
+    env.until(&format!("{path} of {resource}"), limit, || {
         child.kubectl(&["get", resource, "-o", &jsonpath]).ok().filter(|seen| wanted(seen))
     })
 }
@@ -36,35 +36,35 @@ fn once(name: &str, script: &str) -> Value {
         "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}})
 }
 
-fn volumes(bed: &Bed, child: &Child) {
+fn volumes(env: &Environment, child: &Child) {
     // No class is named: the default one serves.
     child.apply(&json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {
         "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}}));
     for (name, script) in [("writer", "echo kept > /data/file"), ("reader", "grep -x kept /data/file")] {
         child.apply(&once(name, script));
-        wait(bed, child, RUNNING, &format!("pod/{name}"), "{.status.phase}", |phase| phase == "Succeeded");
+        wait(env, child, RUNNING, &format!("pod/{name}"), "{.status.phase}", |phase| phase == "Succeeded");
         child.kubectl(&["delete", "pod", name, "--now"]).unwrap();
     }
-    let volume = wait(bed, child, RUNNING, "pvc/data", "{.spec.volumeName}", |name| !name.is_empty());
+    let volume = wait(env, child, RUNNING, "pvc/data", "{.spec.volumeName}", |name| !name.is_empty());
     child.kubectl(&["delete", "pvc/data", "--timeout=60s"]).unwrap();
-    bed.until("the volume to be removed", RUNNING, || {
+    env.until("the volume to be removed", RUNNING, || {
         child.kubectl(&["get", "pv", &volume]).err().filter(|said| said.contains("NotFound"))
     });
 }
 
 /// A web server on each node that answers with its own name, at a cost that an autoscaler can compare with.
-fn web(bed: &Bed, child: &Child, nodes: usize) {
+fn web(env: &Environment, child: &Child, nodes: usize) {
     let labels = json!({"app": "web"});
     child.apply(&json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "web"}, "spec": {
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
             "name": "web", "image": "busybox:1.36",
             "command": ["sh", "-c", "hostname > /tmp/index.html; exec httpd -f -p 80 -h /tmp"]}]}}}}));
-    wait(bed, child, RUNNING, "daemonset/web", "{.status.numberReady}", |ready| ready == nodes.to_string());
+    wait(env, child, RUNNING, "daemonset/web", "{.status.numberReady}", |ready| ready == nodes.to_string());
 }
 
-fn network(bed: &Bed, child: &Child, nodes: usize) {
-    web(bed, child, nodes);
+fn network(env: &Environment, child: &Child, nodes: usize) {
+    web(env, child, nodes);
     let path = "jsonpath={range .items[*]}{.metadata.name} {.status.podIP}{\"\\n\"}{end}";
     let pods = child.kubectl(&["get", "pods", "-l", "app=web", "-o", path]).unwrap();
     let pods: Vec<_> = pods.lines().filter_map(|line| line.split_once(' ')).collect();
@@ -72,25 +72,25 @@ fn network(bed: &Bed, child: &Child, nodes: usize) {
     for (from, _) in &pods {
         for (to, address) in &pods {
             let ask = ["exec", from, "--", "timeout", "5", "wget", "-qO-", &format!("http://{address}/")];
-            let answer = bed.until(&format!("{to} to answer {from}"), RUNNING, || child.kubectl(&ask).ok());
+            let answer = env.until(&format!("{to} to answer {from}"), RUNNING, || child.kubectl(&ask).ok());
             assert_eq!(&answer, to);
         }
     }
     let backend = "{.items[*].metadata.annotations.flannel\\.alpha\\.coreos\\.com/backend-type}";
-    wait(bed, child, RUNNING, "nodes", backend, |seen| seen == vec!["vxlan"; nodes].join(" "));
+    wait(env, child, RUNNING, "nodes", backend, |seen| seen == vec!["vxlan"; nodes].join(" "));
 }
 
 /// What is behind a Service of type LoadBalancer answers at the address of each node, as long as the port is free there.
-fn balanced(bed: &Bed, child: &Child, nodes: usize) {
+fn balanced(env: &Environment, child: &Child, nodes: usize) {
     let service = |name: &str| {
         child.apply(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {
             "type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 28_081, "targetPort": 80}]}}));
     };
     let given = "{.status.loadBalancer.ingress[*].ip}";
     service("balanced");
-    let addresses = wait(bed, child, RUNNING, "service/balanced", given, |seen| seen.split(' ').count() == nodes);
+    let addresses = wait(env, child, RUNNING, "service/balanced", given, |seen| seen.split(' ').count() == nodes);
     for address in addresses.split(' ') {
-        bed.until(&format!("{address} to answer from here"), RUNNING, || {
+        env.until(&format!("{address} to answer from here"), RUNNING, || {
             let ask = ["-sf", "--max-time", "5", &format!("http://{address}:28081/")];
             let output = Command::new("curl").args(ask).output().unwrap();
             String::from_utf8_lossy(&output.stdout).starts_with("web-").then_some(())
@@ -99,12 +99,12 @@ fn balanced(bed: &Bed, child: &Child, nodes: usize) {
     // Made later, and served once the port is free.
     service("late");
     child.kubectl(&["delete", "service/balanced", "--timeout=60s"]).unwrap();
-    wait(bed, child, RUNNING, "service/late", given, |seen| seen.split(' ').count() == nodes);
+    wait(env, child, RUNNING, "service/late", given, |seen| seen.split(' ').count() == nodes);
     child.kubectl(&["delete", "service/late", "--timeout=60s"]).unwrap();
 }
 
-fn metrics(bed: &Bed, child: &Child, nodes: usize) {
-    bed.until("the measured use of each node", MEASURED, || {
+fn metrics(env: &Environment, child: &Child, nodes: usize) {
+    env.until("the measured use of each node", MEASURED, || {
         let said = child.kubectl(&["top", "nodes", "--no-headers"]).ok()?;
         let measured = said.lines().filter(|line| line.contains("Mi") && !line.contains("unknown")).count();
         (measured == nodes).then_some(())
@@ -119,7 +119,7 @@ fn metrics(bed: &Bed, child: &Child, nodes: usize) {
     child.apply(&json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "scaled"}, "spec": {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"}, "minReplicas": 1, "maxReplicas": 2,
         "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]}}));
-    wait(bed, child, MEASURED, "deployment/scaled", "{.spec.replicas}", |replicas| replicas == "2");
+    wait(env, child, MEASURED, "deployment/scaled", "{.spec.replicas}", |replicas| replicas == "2");
     child.kubectl(&["delete", "hpa/scaled", "deployment/scaled", "--timeout=60s"]).unwrap();
 }
 
@@ -131,13 +131,13 @@ fn packed() -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn charts(bed: &Bed, child: &Child) {
+fn charts(env: &Environment, child: &Child) {
     let resource = |kind: &str, spec: Value| {
         let metadata = json!({"name": "tiny", "namespace": "kube-system"});
         child.apply(&json!({"apiVersion": "helm.cattle.io/v1", "kind": kind, "metadata": metadata, "spec": spec}));
     };
-    let says = |word: &str| wait(bed, child, RUNNING, "configmap/said", "{.data.word}", |seen| seen == word);
-    bed.until("the kind HelmChart", RUNNING, || child.kubectl(&["get", "helmcharts", "-A"]).ok());
+    let says = |word: &str| wait(env, child, RUNNING, "configmap/said", "{.data.word}", |seen| seen == word);
+    env.until("the kind HelmChart", RUNNING, || child.kubectl(&["get", "helmcharts", "-A"]).ok());
     resource("HelmChart", json!({"targetNamespace": "default", "chartContent": packed()}));
     says("the chart");
     resource("HelmChartConfig", json!({"valuesContent": "word: the configuration"}));
@@ -149,20 +149,20 @@ fn charts(bed: &Bed, child: &Child) {
 
 #[test]
 fn what_k3s_brings_along_works() {
-    let bed = Bed::new("parts");
-    bed.apply(&cluster(
+    let env = Environment::new("parts");
+    env.apply(&cluster(
         "demo",
         json!({"displayName": "parts", "controlPlane": {"schedulable": true}, "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
     ));
-    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
-    let child = bed.child("demo");
+    env.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    let child = env.child("demo");
     let nodes = child.kubectl(&["get", "nodes", "-o", "name"]).unwrap().lines().count();
     assert_eq!(nodes, 2, "the server and the group's node");
-    network(&bed, &child, nodes);
-    balanced(&bed, &child, nodes);
-    volumes(&bed, &child);
-    charts(&bed, &child);
-    metrics(&bed, &child, nodes);
-    bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
-    bed.nothing_left();
+    network(&env, &child, nodes);
+    balanced(&env, &child, nodes);
+    volumes(&env, &child);
+    charts(&env, &child);
+    metrics(&env, &child, nodes);
+    env.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
+    env.nothing_left();
 }

@@ -4,9 +4,9 @@ use std::fs::{File, read_to_string};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::Bed;
+use crate::support::Environment;
 
-/// An operator for the namespace of `bed` alone. Killed when it is dropped; its log is shown when a test fails.
+/// An operator for the namespace of `env` alone. Killed when it is dropped; its log is shown when a test fails.
 pub struct Operator {
     process: Child,
     log: tempfile::NamedTempFile,
@@ -14,15 +14,15 @@ pub struct Operator {
 
 impl Operator {
     /// With `options`, and with Docker at `docker_host` where that is given.
-    pub fn start(bed: &Bed, options: &[&str], docker_host: Option<&str>) -> Self {
-        Self::by(bed, &bed.kubeconfig, options, docker_host)
+    pub fn start(env: &Environment, options: &[&str], docker_host: Option<&str>) -> Self {
+        Self::by(env, &env.kubeconfig, options, docker_host)
     }
 
     /// The same, reaching the management API by another kubeconfig.
-    pub fn by(bed: &Bed, kubeconfig: &str, options: &[&str], docker_host: Option<&str>) -> Self {
+    pub fn by(env: &Environment, kubeconfig: &str, options: &[&str], docker_host: Option<&str>) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_k3eks"));
-        command.args(["operator", "--watch-namespace", &bed.namespace, "--instance", &bed.namespace]);
+        command.args(["operator", "--watch-namespace", &env.namespace, "--instance", &env.namespace]);
         command.args(["--provider", "k3d", "--admin-address", "127.0.0.1:0"]).args(options);
         command.env("KUBECONFIG", kubeconfig).stdin(Stdio::null());
         command.stdout(File::create(log.path()).unwrap()).stderr(log.as_file().try_clone().unwrap());
@@ -38,11 +38,11 @@ impl Operator {
     }
 
     /// Ends it with SIGKILL. Whatever it had started ends with it: nobody may go on behind the next one's back.
-    pub fn kill(mut self, bed: &Bed) {
+    pub fn kill(mut self, env: &Environment) {
         let children = children(self.process.id());
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        bed.until("the operator's children to end with it", Duration::from_secs(5), || {
+        env.until("the operator's children to end with it", Duration::from_secs(5), || {
             let left =
                 children.iter().any(|pid| read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c == "k3d\n"));
             (!left).then_some(())

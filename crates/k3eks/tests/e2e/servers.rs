@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Bed, Child, next_version, version};
+use crate::support::{Child, Environment, next_version, version};
 use crate::{CLUSTER, cluster};
 
 /// Nobody waits longer than this for an answer: what is being asked when a server dies is asked once more.
@@ -45,8 +45,8 @@ fn while_asked(child: &Child, what: &str, work: impl FnOnce()) {
     assert!(asked > 0 && longest < AWAY, "{what}: answered {asked} times, and not for {longest:?}");
 }
 
-fn servers(bed: &Bed) -> Vec<String> {
-    let all = bed.containers();
+fn servers(env: &Environment) -> Vec<String> {
+    let all = env.containers();
     let names = all.iter().filter_map(|line| line.split(' ').next_back()).filter(|name| name.contains("-server-"));
     let mut names: Vec<String> = names.map(str::to_owned).collect();
     names.sort();
@@ -69,13 +69,13 @@ fn addresses(child: &Child) -> String {
 }
 
 /// Containers that took the addresses which Docker gave the servers before. They go with the test.
-struct Squatters<'a>(&'a Bed, Vec<String>);
+struct Squatters<'a>(&'a Environment, Vec<String>);
 
 impl<'a> Squatters<'a> {
-    fn new(bed: &'a Bed, network: &str, count: usize) -> Self {
+    fn new(env: &'a Environment, network: &str, count: usize) -> Self {
         let image = ["busybox:1.36", "sleep", "600"];
-        let one = |_| bed.docker(&[&["run", "-d", "--network", network][..], &image].concat());
-        Self(bed, (0..count).map(one).collect())
+        let one = |_| env.docker(&[&["run", "-d", "--network", network][..], &image].concat());
+        Self(env, (0..count).map(one).collect())
     }
 }
 
@@ -89,85 +89,85 @@ impl Drop for Squatters<'_> {
 
 #[test]
 fn any_one_of_three_servers_may_go() {
-    let bed = Bed::new("servers");
-    bed.apply(&cluster(
+    let env = Environment::new("servers");
+    env.apply(&cluster(
         "demo",
         json!({"displayName": "three", "controlPlane": {"servers": 3}, "kubernetesVersion": version(), "nodeGroups": [{"nodegroupName": "workers", "desiredSize": 1, "maxSize": 2}]}),
     ));
-    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", ROLLED);
-    let child = bed.child("demo");
+    env.wait("ng/demo-workers", "{.status.readyReplicas}", "1", ROLLED);
+    let child = env.child("demo");
     child.kubectl(&["create", "configmap", "kept"]).unwrap();
     let all = |version: &str| {
-        bed.until("all servers", ROLLED, || (ready(&child, &format!("v{version}.")) == 3).then_some(()));
+        env.until("all servers", ROLLED, || (ready(&child, &format!("v{version}.")) == 3).then_some(()));
     };
     all(version());
-    let made = servers(&bed);
+    let made = servers(&env);
     assert_eq!(made.len(), 3, "{made:?}");
     let ways_in = "{.status.endpoint} {.status.certificateAuthority.data}";
     let known = addresses(&child);
     assert_eq!(known.lines().count(), 3, "{known}");
-    let network = bed.docker(&["inspect", "-f", "{{index .Config.Labels \"k3d.cluster.network\"}}", &made[0]]);
+    let network = env.docker(&["inspect", "-f", "{{index .Config.Labels \"k3d.cluster.network\"}}", &made[0]]);
 
     while_asked(&child, "the first server is killed", || {
-        bed.docker(&["kill", &made[0]]);
-        bed.until("it to run again", CLUSTER, || (bed.running() == 5).then_some(()));
+        env.docker(&["kill", &made[0]]);
+        env.until("it to run again", CLUSTER, || (env.running() == 5).then_some(()));
     });
-    bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
+    env.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
     all(version());
     while_asked(&child, "a server is removed with its data", || {
-        bed.docker(&["rm", "-f", "-v", &made[1]]);
-        bed.until("another in its place", CLUSTER, || (servers(&bed) == made && bed.running() == 5).then_some(()));
-        bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
+        env.docker(&["rm", "-f", "-v", &made[1]]);
+        env.until("another in its place", CLUSTER, || (servers(&env) == made && env.running() == 5).then_some(()));
+        env.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
         all(version());
     });
-    assert_eq!(bed.get("eks/demo", "{.status.phase}"), "Active");
+    assert_eq!(env.get("eks/demo", "{.status.phase}"), "Active");
     assert_eq!(addresses(&child), known, "etcd knows its members by their addresses");
     // All servers take another certificate authority, from where they keep everything.
-    bed.apply(&json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "CertificateAuthority", "metadata": {"name": "next"}, "spec": {"clusterName": "demo"}}));
+    env.apply(&json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "CertificateAuthority", "metadata": {"name": "next"}, "spec": {"clusterName": "demo"}}));
     while_asked(&child, "another certificate authority", || {
-        bed.wait("certificateauthority/next", "{.status.phase}", "Active", ROLLED);
-        bed.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
+        env.wait("certificateauthority/next", "{.status.phase}", "Active", ROLLED);
+        env.wait("eks/demo", "{.status.conditions[?(@.type==\"Ready\")].status}", "True", CLUSTER);
     });
     let trusts = |server: &String| {
-        bed.docker(&["exec", server, "grep", "-c", "BEGIN", "/var/lib/rancher/k3s/server/tls/server-ca.crt"])
+        env.docker(&["exec", server, "grep", "-c", "BEGIN", "/var/lib/rancher/k3s/server/tls/server-ca.crt"])
     };
     assert_eq!(made.iter().map(trusts).collect::<Vec<_>>(), ["2", "2", "2"]);
-    let before = bed.get("eks/demo", ways_in);
+    let before = env.get("eks/demo", ways_in);
     while_asked(&child, "an upgrade", || {
-        bed.change("eks/demo", &json!({"kubernetesVersion": next_version()}));
-        bed.wait("eks/demo", "{.status.version}", next_version(), ROLLED);
+        env.change("eks/demo", &json!({"kubernetesVersion": next_version()}));
+        env.wait("eks/demo", "{.status.version}", next_version(), ROLLED);
         all(next_version());
     });
-    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
-    bed.verify("demo");
+    env.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    env.verify("demo");
 
     let nodes = || {
         let names = ["get", "nodes", "-leks.amazonaws.com/nodegroup=workers", "-o", "name"];
-        bed.until("the nodes' names", CLUSTER, || child.kubectl(&names).ok().filter(|names| !names.is_empty()))
+        env.until("the nodes' names", CLUSTER, || child.kubectl(&names).ok().filter(|names| !names.is_empty()))
     };
     let node = nodes();
-    let state = |state: &str| bed.change("eks/demo", &json!({"state": state}));
+    let state = |state: &str| env.change("eks/demo", &json!({"state": state}));
     state("Stopped");
-    bed.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
-    assert_eq!(bed.running(), 0);
+    env.wait("eks/demo", "{.status.phase}", "Stopped", CLUSTER);
+    assert_eq!(env.running(), 0);
     // Docker gives the servers other addresses.
-    let squatters = Squatters::new(&bed, &network, 6);
+    let squatters = Squatters::new(&env, &network, 6);
     state("Running");
-    bed.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
-    bed.until("the servers' own addresses", CLUSTER, || (addresses(&child) == known).then_some(()));
+    env.wait("eks/demo", "{.status.phase}", "Active", CLUSTER);
+    env.until("the servers' own addresses", CLUSTER, || (addresses(&child) == known).then_some(()));
     for _ in 0..9 {
         child.kubectl(&["get", "--raw", "/readyz"]).expect("the balancer leads to every server");
     }
     drop(squatters);
-    bed.until("what was kept", CLUSTER, || child.kubectl(&["get", "--raw", KEPT]).ok());
-    bed.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
+    env.until("what was kept", CLUSTER, || child.kubectl(&["get", "--raw", KEPT]).ok());
+    env.wait("ng/demo-workers", "{.status.readyReplicas}", "1", CLUSTER);
     assert_eq!(nodes(), node, "the same node, with what was on it");
-    assert_eq!(bed.get("eks/demo", ways_in), before, "the same endpoint and authority through all of it");
-    bed.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
-    bed.verify("demo");
+    assert_eq!(env.get("eks/demo", ways_in), before, "the same endpoint and authority through all of it");
+    env.wait("ng/demo-workers", "{.status.phase}", "Active", CLUSTER);
+    env.verify("demo");
 
-    let refused = bed.try_change("eks/demo", &json!({"publicAccess": false})).unwrap_err();
+    let refused = env.try_change("eks/demo", &json!({"publicAccess": false})).unwrap_err();
     assert!(refused.contains("need controlPlane.servers: 1"), "{refused}");
-    bed.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
-    bed.nothing_left();
+    env.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
+    env.nothing_left();
 }

@@ -51,14 +51,14 @@ pub fn nodegroup(name: &str, cluster: &str, desired: i32) -> Value {
 }
 
 /// A namespace of its own in the management cluster.
-pub struct Bed {
+pub struct Environment {
     pub kubeconfig: String,
     pub namespace: String,
     /// Volumes and networks that were there before.
     before: Vec<String>,
 }
 
-impl Bed {
+impl Environment {
     /// Where the operator runs in the management cluster.
     pub fn new(name: &str) -> Self {
         Self::at("K3EKS_E2E_KUBECONFIG", name)
@@ -71,9 +71,9 @@ impl Bed {
 
     fn at(variable: &str, name: &str) -> Self {
         let kubeconfig = std::env::var(variable).unwrap_or_else(|_| panic!("{variable}: run this by `make e2e`"));
-        let bed = Self { kubeconfig, namespace: format!("e2e-{name}-{}", std::process::id()), before: unused() };
-        bed.cluster_wide(&["create", "namespace", &bed.namespace]).unwrap();
-        bed
+        let env = Self { kubeconfig, namespace: format!("e2e-{name}-{}", std::process::id()), before: unused() };
+        env.cluster_wide(&["create", "namespace", &env.namespace]).unwrap();
+        env
     }
 
     fn cluster_wide(&self, args: &[&str]) -> Result<String, String> {
@@ -209,7 +209,7 @@ impl Bed {
     }
 }
 
-impl Drop for Bed {
+impl Drop for Environment {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let show = |title: &str, text: Result<String, String>| {

@@ -7,42 +7,42 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::relay::Relay;
-use crate::support::{AtTheEnd, Bed, docker, group, kubectl, until};
+use crate::support::{AtTheEnd, Environment, docker, group, kubectl, until};
 use k3eks_provider_k3d::{K3d, K3dSettings, Limits};
-use provider::{ClusterId, ClusterPlan, ClusterProvider, Error, Progress, Retry};
+use provider::{ClusterId, ClusterProvider, DesiredCluster, Error, Progress, Retry};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_passed_over_and_an_empty_range_is_named() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap().port();
-    let bed = Bed::with("port", |settings| K3dSettings { api_ports: taken..=taken, ..settings }).await;
-    let error = bed.create(&bed.plan("port")).await.unwrap_err();
-    assert!(matches!(error, Error::NoPort { .. }), "{error}");
-    assert_eq!(bed.remains(&bed.plan("port").id), [""; 0]);
-    drop(bed);
+    let env = Environment::with("port", |settings| K3dSettings { api_ports: taken..=taken, ..settings }).await;
+    let error = env.create(&env.plan("port")).await.unwrap_err();
+    assert!(matches!(error, Error::PortsExhausted { .. }), "{error}");
+    assert_eq!(env.remains(&env.plan("port").id), [""; 0]);
+    drop(env);
 
-    let bed = Bed::new("port").await;
-    let plan = ClusterPlan { api_port: Some(taken), ..bed.plan("port") };
-    bed.create(&plan).await.unwrap();
-    let access = bed.access(&plan).await;
+    let env = Environment::new("port").await;
+    let plan = DesiredCluster { api_port: Some(taken), ..env.plan("port") };
+    env.create(&plan).await.unwrap();
+    let access = env.access(&plan).await;
     assert!((16443..=17442).contains(&access.api_port.unwrap()), "{access:?}");
     assert_eq!(kubectl(&access, &["get", "--raw", "/readyz"]).unwrap(), "ok");
-    bed.k3d.delete_cluster(&plan.id).await.unwrap();
-    assert_eq!(bed.remains(&plan.id), [""; 0]);
+    env.k3d.delete_cluster(&plan.id).await.unwrap();
+    assert_eq!(env.remains(&plan.id), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_cannot_be_had_is_named() {
-    let bed = Bed::new("image").await;
-    let plan = ClusterPlan { image: "localhost:1/no/such:image".into(), ..bed.plan("image") };
-    let error = bed.create(&plan).await.unwrap_err();
+    let env = Environment::new("image").await;
+    let plan = DesiredCluster { image: "localhost:1/no/such:image".into(), ..env.plan("image") };
+    let error = env.create(&plan).await.unwrap_err();
     let Error::ImageUnavailable { image, why, .. } = &error else { panic!("{error}") };
     assert_eq!(image, "localhost:1/no/such:image");
     assert!(!why.is_empty());
     assert_eq!(error.retry(), Retry::Transient, "the image may be loaded at any time");
-    assert_eq!(bed.remains(&plan.id), [""; 0]);
-    let homeless = group(&bed.plan("image"), "workers");
-    let error = bed.add(&homeless, 1).await.unwrap_err();
+    assert_eq!(env.remains(&plan.id), [""; 0]);
+    let homeless = group(&env.plan("image"), "workers");
+    let error = env.add(&homeless, 1).await.unwrap_err();
     assert!(error.to_string().contains("doesn't run"), "{error}");
 }
 
@@ -52,10 +52,10 @@ async fn a_killed_k3d_leaves_nothing_that_the_next_cannot_use() {
     let folder = tempfile::tempdir().unwrap();
     let (binary, pid) = (folder.path().join("k3d"), folder.path().join("pid"));
     script(&binary, &format!("echo $$ >{}\nexec k3d \"$@\"", pid.display()));
-    let bed = Bed::with("kill", |settings| K3dSettings { binary, ..settings }).await;
-    let mut plan = bed.plan(&"l".repeat(100));
+    let env = Environment::with("kill", |settings| K3dSettings { binary, ..settings }).await;
+    let mut plan = env.plan(&"l".repeat(100));
     plan.id.name = format!("{}.{}", "l".repeat(150), "x".repeat(102));
-    let name = bed.k3d.cluster_name(&plan.id);
+    let name = env.k3d.cluster_name(&plan.id);
     let server = format!("k3d-{name}-server-0");
 
     // When the container is made, when it has just been started, and while k3s comes up.
@@ -66,32 +66,32 @@ async fn a_killed_k3d_leaves_nothing_that_the_next_cannot_use() {
             tokio::time::sleep(Duration::from_millis(later)).await;
             kill(&pid);
         };
-        let (result, ()) = tokio::join!(bed.create(&plan), killed);
+        let (result, ()) = tokio::join!(env.create(&plan), killed);
         let error = result.expect_err("k3d was killed");
         assert!(error.to_string().contains("signal: 9"), "{error}");
         if later == 0 {
-            bed.k3d.delete_cluster(&plan.id).await.unwrap();
-            assert_eq!(bed.remains(&plan.id), [""; 0]);
+            env.k3d.delete_cluster(&plan.id).await.unwrap();
+            assert_eq!(env.remains(&plan.id), [""; 0]);
         }
     }
-    bed.create(&plan).await.unwrap();
-    let access = bed.access(&plan).await;
+    env.create(&plan).await.unwrap();
+    let access = env.access(&plan).await;
     until(60, "the API answers", || kubectl(&access, &["get", "--raw", "/readyz"]).is_ok()).await;
     let mut nodes = group(&plan, &"G_".repeat(31));
     nodes.labels.clear();
-    bed.add(&nodes, 1).await.unwrap();
-    let name = &bed.k3d.observe_nodes(&nodes).unwrap()[0].name;
+    env.add(&nodes, 1).await.unwrap();
+    let name = &env.k3d.observe_nodes(&nodes).unwrap()[0].name;
     assert!(kubectl(&access, &["get", "node", name]).is_ok());
-    bed.k3d.delete_cluster(&plan.id).await.unwrap();
-    assert_eq!(bed.remains(&plan.id), [""; 0]);
+    env.k3d.delete_cluster(&plan.id).await.unwrap();
+    assert_eq!(env.remains(&plan.id), [""; 0]);
 }
 
 /// A create that is given up by dropping it, at ever later moments, and deleted at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_create_is_deleted_without_a_trace() {
-    let bed = Bed::new("cancel").await;
-    let plan = bed.plan("cancel");
-    let name = bed.k3d.cluster_name(&plan.id);
+    let env = Environment::new("cancel").await;
+    let plan = env.plan("cancel");
+    let name = env.k3d.cluster_name(&plan.id);
     let (network, server) = (format!("k3d-{name}"), format!("k3d-{name}-server-0"));
     let state = || docker(&["inspect", "-f", "{{.State.Status}}", &server]).concat();
     let moments: [(&str, &(dyn Fn() -> bool + Sync)); 5] = [
@@ -106,14 +106,14 @@ async fn a_cancelled_create_is_deleted_without_a_trace() {
     for (moment, come) in moments {
         let what = format!("given up when {moment}");
         tokio::select! {
-            made = bed.create(&plan) => panic!("it was made before it was {what}: {made:?}"),
+            made = env.create(&plan) => panic!("it was made before it was {what}: {made:?}"),
             () = until(60, &what, come) => {}
         }
-        bed.k3d.delete_cluster(&plan.id).await.unwrap();
+        env.k3d.delete_cluster(&plan.id).await.unwrap();
         // What Docker was asked for by then may come a moment later, and is removed.
         let mut looks = 0;
         until(10, &format!("nothing to be left, {what}"), || {
-            looks = if bed.remains(&plan.id).is_empty() { looks + 1 } else { 0 };
+            looks = if env.remains(&plan.id).is_empty() { looks + 1 } else { 0 };
             looks == 10
         })
         .await;
@@ -131,8 +131,8 @@ async fn docker_may_be_away_for_a_while() {
     };
     let k3d = K3d::start(settings);
     let id = ClusterId { namespace: "default".into(), name: "away".into() };
-    let bed = Bed::new("elsewhere").await;
-    let plan = ClusterPlan { id: id.clone(), ..bed.plan("away") };
+    let env = Environment::new("elsewhere").await;
+    let plan = DesiredCluster { id: id.clone(), ..env.plan("away") };
     let progress = Progress::new().0;
     let error = k3d.create_cluster(&plan, &progress).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
@@ -164,37 +164,37 @@ async fn docker_may_be_away_for_a_while() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_never_came_up_is_made_anew() {
     let limits = Limits { create: Duration::from_secs(60), wait: Duration::from_secs(15), ..Limits::default() };
-    let bed = Bed::with("never", |settings| K3dSettings { limits, ..settings }).await;
+    let env = Environment::with("never", |settings| K3dSettings { limits, ..settings }).await;
     let image = format!("k3eks-test/late:{}", std::process::id());
-    let plan = ClusterPlan { image: image.clone(), ..bed.plan("never") };
+    let plan = DesiredCluster { image: image.clone(), ..env.plan("never") };
     let folder = tempfile::tempdir().unwrap();
     let k3s = folder.path().join("k3s");
     script(
         &k3s,
         "mkdir -p \"$(dirname \"$K3S_KUBECONFIG_OUTPUT\")\"; echo {} >\"$K3S_KUBECONFIG_OUTPUT\"; sleep 1; exit 1",
     );
-    let good = bed.plan("never").image;
+    let good = env.plan("never").image;
     let container = docker(&["create", &good]).remove(0);
     docker(&["cp", &k3s.display().to_string(), &format!("{container}:/bin/k3s")]);
     let _image = AtTheEnd::docker(&["rmi", "-f", &image]);
     docker(&["commit", &container, &image]);
     docker(&["rm", "-fv", &container]);
-    bed.create(&plan).await.expect_err("it ends at once");
+    env.create(&plan).await.expect_err("it ends at once");
     docker(&["tag", &good, &image]);
     let again = async {
-        while let Err(error) = bed.create(&plan).await {
+        while let Err(error) = env.create(&plan).await {
             eprintln!("{error}");
         }
     };
     tokio::time::timeout(Duration::from_secs(120), again).await.expect("a cluster that works");
-    assert_eq!(kubectl(&bed.access(&plan).await, &["get", "--raw", "/readyz"]).unwrap(), "ok");
-    bed.k3d.delete_cluster(&plan.id).await.unwrap();
+    assert_eq!(kubectl(&env.access(&plan).await, &["get", "--raw", "/readyz"]).unwrap(), "ok");
+    env.k3d.delete_cluster(&plan.id).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_missing_k3d_is_named() {
-    let bed = Bed::with("tool", |settings| K3dSettings { binary: "/no/such/k3d".into(), ..settings }).await;
-    let error = bed.create(&bed.plan("tool")).await.unwrap_err();
+    let env = Environment::with("tool", |settings| K3dSettings { binary: "/no/such/k3d".into(), ..settings }).await;
+    let error = env.create(&env.plan("tool")).await.unwrap_err();
     assert!(matches!(&error, Error::ToolMissing { tool, .. } if tool == "/no/such/k3d"), "{error}");
 }
 

@@ -7,49 +7,49 @@ use std::time::Duration;
 use k3eks_provider_k3d::K3dSettings;
 use provider::{ClusterProvider, ContainerState, Progress, Resources};
 
-use crate::support::{Aside, AtTheEnd, Bed, bytes, docker, group, kubectl, until, value, volumes};
+use crate::support::{Aside, AtTheEnd, Environment, bytes, docker, group, kubectl, until, value, volumes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_lives_and_leaves_nothing() {
-    let bed = Bed::new("life").await;
-    let plan = bed.plan("life");
-    let mut changes = bed.k3d.changes();
-    bed.create(&plan).await.unwrap();
+    let env = Environment::new("life").await;
+    let plan = env.plan("life");
+    let mut changes = env.k3d.changes();
+    env.create(&plan).await.unwrap();
     assert_eq!(tokio::time::timeout(Duration::from_secs(5), changes.recv()).await.unwrap().unwrap(), plan.id);
 
-    let access = bed.access(&plan).await;
+    let access = env.access(&plan).await;
     assert_eq!(kubectl(&access, &["get", "--raw", "/readyz"]).unwrap(), "ok");
     assert_eq!(kubectl(&access, &["config", "current-context"]).unwrap().trim(), "LIFE");
     assert!(access.ca_pem.starts_with("-----BEGIN CERTIFICATE-----"));
     assert_eq!(value(&access, &["service", "kubernetes"], "{.spec.clusterIP}"), "10.100.0.1");
-    let seen = bed.k3d.observe_cluster(&plan).unwrap();
+    let seen = env.k3d.observe_cluster(&plan).unwrap();
     let server = &seen.servers[0];
     assert_eq!((server.state, &server.image), (ContainerState::Running, &plan.image));
     assert_eq!(seen.address.as_ref(), access.internal.as_ref().map(|(address, _)| address));
-    assert_eq!(bed.k3d.clusters().unwrap(), std::slice::from_ref(&plan.id));
+    assert_eq!(env.k3d.clusters().unwrap(), std::slice::from_ref(&plan.id));
 
-    nodes_are_what_their_group_says(&bed, &plan, &access).await;
-    pods_are_led_to_their_credentials(&bed, &plan).await;
-    a_node_s_name_is_its_own(&bed, &plan).await;
-    a_stopped_cluster_comes_back_with_its_data(&bed, &plan).await;
-    a_server_without_k3s_is_restarted(&bed, &plan).await;
-    names_of_hosts_hold_when_docker_starts_everything(&bed, &plan).await;
-    let server = bed.k3d.observe_cluster(&plan).unwrap().servers[0].name.clone();
+    nodes_are_what_their_group_says(&env, &plan, &access).await;
+    pods_are_led_to_their_credentials(&env, &plan).await;
+    a_node_s_name_is_its_own(&env, &plan).await;
+    a_stopped_cluster_comes_back_with_its_data(&env, &plan).await;
+    a_server_without_k3s_is_restarted(&env, &plan).await;
+    names_of_hosts_hold_when_docker_starts_everything(&env, &plan).await;
+    let server = env.k3d.observe_cluster(&plan).unwrap().servers[0].name.clone();
     let said = std::process::Command::new("docker").args(["logs", &server]).output().unwrap().stderr;
     let said = String::from_utf8_lossy(&said);
     for part in ["controllermanager.go", "Starting Kubernetes Scheduler", "Adding GroupVersion"] {
         assert!(said.contains(part), "{part}: the parts of the control plane speak in Docker's log: {said}");
     }
 
-    let left = volumes(&bed.k3d.observe_cluster(&plan).unwrap().servers[0].name);
+    let left = volumes(&env.k3d.observe_cluster(&plan).unwrap().servers[0].name);
     assert!(!left.is_empty());
-    bed.k3d.delete_cluster(&plan.id).await.unwrap();
-    assert_eq!(bed.remains(&plan.id), [""; 0]);
+    env.k3d.delete_cluster(&plan.id).await.unwrap();
+    assert_eq!(env.remains(&plan.id), [""; 0]);
     let volumes = docker(&["volume", "ls", "-q"]);
     assert!(!left.iter().any(|volume| volumes.contains(volume)), "volumes are left");
-    assert_eq!(bed.k3d.access(&plan).await.unwrap(), None);
-    until(30, "the world knows", || bed.k3d.observe_cluster(&plan).unwrap().servers.is_empty()).await;
-    bed.k3d.delete_cluster(&plan.id).await.expect("deleting what isn't there is a success");
+    assert_eq!(env.k3d.access(&plan).await.unwrap(), None);
+    until(30, "the world knows", || env.k3d.observe_cluster(&plan).unwrap().servers.is_empty()).await;
+    env.k3d.delete_cluster(&plan.id).await.expect("deleting what isn't there is a success");
 }
 
 #[test]
@@ -72,26 +72,26 @@ async fn clusters_share_a_network() {
     let network = format!("k3eks-test-{}", std::process::id());
     docker(&["network", "create", &network]);
     let _network = AtTheEnd::docker(&["network", "rm", &network]);
-    let bed = Bed::with("net", |settings| K3dSettings { network: Some(network.clone()), ..settings }).await;
-    let (one, two) = (bed.plan("one"), bed.plan("two"));
-    let (first, second) = tokio::join!(bed.create(&one), bed.create(&two));
+    let env = Environment::with("net", |settings| K3dSettings { network: Some(network.clone()), ..settings }).await;
+    let (one, two) = (env.plan("one"), env.plan("two"));
+    let (first, second) = tokio::join!(env.create(&one), env.create(&two));
     first.and(second).unwrap();
-    let (first, second) = (bed.access(&one).await, bed.access(&two).await);
+    let (first, second) = (env.access(&one).await, env.access(&two).await);
     assert_ne!(first.api_port, second.api_port);
     let (address, port) = first.internal.clone().unwrap();
     let inside = format!("https://{address}:{port}");
     // The certificate holds for the address that pods of the management cluster use.
     assert_eq!(kubectl(&first, &["--server", &inside, "get", "--raw", "/readyz"]).unwrap(), "ok");
     let workers = group(&one, "workers");
-    bed.add(&workers, 1).await.unwrap();
-    let node = &bed.k3d.observe_nodes(&workers).unwrap()[0].name;
+    env.add(&workers, 1).await.unwrap();
+    let node = &env.k3d.observe_nodes(&workers).unwrap()[0].name;
     assert_eq!(
         docker(&["inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", node]),
         [network.as_str()]
     );
-    let (first, second) = tokio::join!(bed.k3d.delete_cluster(&one.id), bed.k3d.delete_cluster(&two.id));
+    let (first, second) = tokio::join!(env.k3d.delete_cluster(&one.id), env.k3d.delete_cluster(&two.id));
     first.and(second).unwrap();
-    assert_eq!([bed.remains(&one.id), bed.remains(&two.id)].concat(), [""; 0]);
+    assert_eq!([env.remains(&one.id), env.remains(&two.id)].concat(), [""; 0]);
     assert_eq!(docker(&["network", "rm", &network]), [network], "a joined network stays");
 }
 
@@ -104,17 +104,21 @@ fn provider_id(access: &provider::Access, node: &str) -> String {
     id
 }
 
-async fn nodes_are_what_their_group_says(bed: &Bed, plan: &provider::ClusterPlan, access: &provider::Access) {
+async fn nodes_are_what_their_group_says(
+    env: &Environment,
+    plan: &provider::DesiredCluster,
+    access: &provider::Access,
+) {
     let mut workers = group(plan, "Workers_1");
     workers.labels.insert("team".into(), "a".into());
     workers.taints = vec!["gpu=true:NoSchedule".into()];
-    bed.add(&workers, 2).await.unwrap();
+    env.add(&workers, 2).await.unwrap();
     // Groups differ: what the first has must not show in the second.
     let other = group(plan, "plain");
-    bed.add(&other, 1).await.unwrap();
+    env.add(&other, 1).await.unwrap();
 
-    until(30, "the world sees the nodes", || bed.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
-    let nodes = bed.k3d.observe_nodes(&workers).unwrap();
+    until(30, "the world sees the nodes", || env.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
+    let nodes = env.k3d.observe_nodes(&workers).unwrap();
     let zones =
         nodes.iter().map(|n| value(access, &["node", &n.name], "{.metadata.labels.topology\\.kubernetes\\.io/zone}"));
     let mut zones: Vec<String> = zones.collect();
@@ -134,51 +138,51 @@ async fn nodes_are_what_their_group_says(bed: &Bed, plan: &provider::ClusterPlan
         ["2147483648 1000000000"]
     );
 
-    let other = &bed.k3d.observe_nodes(&other).unwrap()[0].name;
+    let other = &env.k3d.observe_nodes(&other).unwrap()[0].name;
     assert_eq!(value(access, &["node", other], "{.metadata.labels.team}"), "");
     assert_eq!(value(access, &["node", other], taint), "");
     let mut large = group(plan, "large");
     large.resources = Resources { cpus: 1000, memory_mib: 1 << 30 };
-    bed.add(&large, 1).await.expect("a node may be asked to be larger than the machine");
+    env.add(&large, 1).await.expect("a node may be asked to be larger than the machine");
 
-    a_killed_node_is_seen_and_removed(bed, plan, &workers).await;
+    a_killed_node_is_seen_and_removed(env, plan, &workers).await;
 }
 
 /// Where AWS SDKs look for credentials somebody answers: on nodes that are there, after a restart of theirs, and on new ones.
-async fn pods_are_led_to_their_credentials(bed: &Bed, plan: &provider::ClusterPlan) {
-    let network = format!("k3d-{}", bed.k3d.cluster_name(&plan.id));
+async fn pods_are_led_to_their_credentials(env: &Environment, plan: &provider::DesiredCluster) {
+    let network = format!("k3d-{}", env.k3d.cluster_name(&plan.id));
     let answering = Aside::run(&["--network", &network, "busybox:1.36", "httpd", "-f", "-p", "9080", "-h", "/etc"]);
     let address =
         docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &answering.name])
             .remove(0);
-    bed.k3d.lead_pods(&plan.id, "169.254.170.23", (&address, 9080)).await.unwrap();
+    env.k3d.lead_pods(&plan.id, "169.254.170.23", (&address, 9080)).await.unwrap();
     let workers = group(plan, "plain");
     let asked =
         |node: &str| docker(&["exec", node, "timeout", "5", "busybox", "wget", "-qO-", "http://169.254.170.23/passwd"]);
-    let node = bed.k3d.observe_nodes(&workers).unwrap()[0].name.clone();
+    let node = env.k3d.observe_nodes(&workers).unwrap()[0].name.clone();
     assert!(asked(&node).first().is_some_and(|line| line.starts_with("root")), "{node}");
-    let access = bed.access(plan).await;
+    let access = env.access(plan).await;
     let before = provider_id(&access, &node);
     docker(&["restart", &node]);
     until(30, "the same after a restart", || asked(&node).first().is_some_and(|line| line.starts_with("root"))).await;
     assert_eq!(provider_id(&access, &node), before);
-    bed.add(&workers, 1).await.unwrap();
-    until(30, "the world sees the new node", || bed.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
-    for node in bed.k3d.observe_nodes(&workers).unwrap() {
+    env.add(&workers, 1).await.unwrap();
+    until(30, "the world sees the new node", || env.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
+    for node in env.k3d.observe_nodes(&workers).unwrap() {
         assert!(asked(&node.name).first().is_some_and(|line| line.starts_with("root")), "{}", node.name);
     }
 }
 
 /// k3s knows a node by a password that is in its container alone: another container under its name isn't let in, so that a
 /// node that is replaced needs another name.
-async fn a_node_s_name_is_its_own(bed: &Bed, plan: &provider::ClusterPlan) {
-    let node = bed.k3d.observe_nodes(&group(plan, "plain")).unwrap()[0].name.clone();
+async fn a_node_s_name_is_its_own(env: &Environment, plan: &provider::DesiredCluster) {
+    let node = env.k3d.observe_nodes(&group(plan, "plain")).unwrap()[0].name.clone();
     let seen = |format: &str| docker(&["inspect", "-f", format, &node]);
     let network = seen("{{.HostConfig.NetworkMode}}").remove(0);
     let mut arguments = vec!["--privileged", "--tmpfs", "/run", "--tmpfs", "/var/run"];
     arguments.extend(["--hostname", &node, "--network", &network]);
-    let environment = seen("{{range .Config.Env}}{{println .}}{{end}}");
-    arguments.extend(environment.iter().filter(|one| one.starts_with("K3S_")).flat_map(|one| ["-e", one.as_str()]));
+    let env = seen("{{range .Config.Env}}{{println .}}{{end}}");
+    arguments.extend(env.iter().filter(|one| one.starts_with("K3S_")).flat_map(|one| ["-e", one.as_str()]));
     let image = seen("{{.Config.Image}}").remove(0);
     arguments.extend([image.as_str(), "agent"]);
     let other = Aside::run(&arguments);
@@ -191,67 +195,71 @@ async fn a_node_s_name_is_its_own(bed: &Bed, plan: &provider::ClusterPlan) {
     until(60, "another container of the node's name to be refused", refused).await;
 }
 
-async fn a_killed_node_is_seen_and_removed(bed: &Bed, plan: &provider::ClusterPlan, workers: &provider::NodegroupPlan) {
-    let names: Vec<String> = bed.k3d.observe_nodes(workers).unwrap().into_iter().map(|n| n.name).collect();
+async fn a_killed_node_is_seen_and_removed(
+    env: &Environment,
+    plan: &provider::DesiredCluster,
+    workers: &provider::DesiredNodegroup,
+) {
+    let names: Vec<String> = env.k3d.observe_nodes(workers).unwrap().into_iter().map(|n| n.name).collect();
     let volumes_before = volumes(&names[0]);
     docker(&["kill", &names[0]]);
-    let exited = || bed.k3d.observe_nodes(workers).unwrap()[0].state == ContainerState::Exited;
+    let exited = || env.k3d.observe_nodes(workers).unwrap()[0].state == ContainerState::Exited;
     until(30, "the world sees the dead node", exited).await;
-    let server = bed.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
-    bed.k3d.delete_nodes(&plan.id, &[names[0].clone(), server.clone(), "no-such-node".into()]).await.unwrap();
-    until(30, "the world sees it gone", || bed.k3d.observe_nodes(workers).unwrap().len() == 1).await;
+    let server = env.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
+    env.k3d.delete_nodes(&plan.id, &[names[0].clone(), server.clone(), "no-such-node".into()]).await.unwrap();
+    until(30, "the world sees it gone", || env.k3d.observe_nodes(workers).unwrap().len() == 1).await;
     assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &server]), ["true"], "a server is no node");
-    let image_volume = format!("k3d-{}-images", bed.k3d.cluster_name(&plan.id));
+    let image_volume = format!("k3d-{}-images", env.k3d.cluster_name(&plan.id));
     let volumes = docker(&["volume", "ls", "-q"]);
     assert!(!volumes_before.iter().any(|v| *v != image_volume && volumes.contains(v)), "volumes of the node are left");
     // The new node goes where the old one was.
-    bed.add(workers, 1).await.unwrap();
+    env.add(workers, 1).await.unwrap();
     let zone = "{{index .Config.Labels \"k3eks.io/zone\"}}";
-    let nodes = bed.k3d.observe_nodes(workers).unwrap();
+    let nodes = env.k3d.observe_nodes(workers).unwrap();
     let mut zones: Vec<String> = nodes.iter().flat_map(|n| docker(&["inspect", "-f", zone, &n.name])).collect();
     zones.sort();
     assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
 }
 
-async fn a_stopped_cluster_comes_back_with_its_data(bed: &Bed, plan: &provider::ClusterPlan) {
-    let before = bed.access(plan).await;
+async fn a_stopped_cluster_comes_back_with_its_data(env: &Environment, plan: &provider::DesiredCluster) {
+    let before = env.access(plan).await;
     kubectl(&before, &["create", "configmap", "kept"]).unwrap();
-    let label = format!("label=k3eks.io/instance={}", bed.instance);
+    let label = format!("label=k3eks.io/instance={}", env.instance);
     let mut stop = vec!["kill".to_owned()];
     stop.extend(docker(&["ps", "-q", "--filter", &label]));
     docker(&stop.iter().map(String::as_str).collect::<Vec<_>>());
-    let stopped = || bed.k3d.observe_cluster(plan).unwrap().servers[0].state == ContainerState::Exited;
+    let stopped = || env.k3d.observe_cluster(plan).unwrap().servers[0].state == ContainerState::Exited;
     until(30, "the world sees it stopped", stopped).await;
-    assert_eq!(bed.k3d.access(plan).await.unwrap(), None, "a stopped server offers nothing");
+    assert_eq!(env.k3d.access(plan).await.unwrap(), None, "a stopped server offers nothing");
 
-    bed.k3d.start_cluster(plan, &Progress::new().0).await.unwrap();
-    let after = bed.access(plan).await;
+    env.k3d.start_cluster(plan, &Progress::new().0).await.unwrap();
+    let after = env.access(plan).await;
     assert_eq!(after.endpoint, before.endpoint);
     assert_eq!(after.ca_pem, before.ca_pem);
     until(30, "the data is kept", || kubectl(&after, &["get", "configmap", "kept"]).is_ok()).await;
     let workers = group(plan, "Workers_1");
-    let running = || bed.k3d.observe_nodes(&workers).unwrap().iter().all(|n| n.state == ContainerState::Running);
+    let running = || env.k3d.observe_nodes(&workers).unwrap().iter().all(|n| n.state == ContainerState::Running);
     until(30, "the nodes run again", running).await;
-    bed.create(plan).await.expect("creating what runs changes nothing");
+    env.create(plan).await.expect("creating what runs changes nothing");
     assert!(kubectl(&after, &["get", "configmap", "kept"]).is_ok());
 }
 
 /// k3d's entrypoint goes on without k3s, where that ends before its API server answered.
-async fn a_server_without_k3s_is_restarted(bed: &Bed, plan: &provider::ClusterPlan) {
-    let server = bed.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
+async fn a_server_without_k3s_is_restarted(env: &Environment, plan: &provider::DesiredCluster) {
+    let server = env.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
     let without = || !docker(&["top", &server]).iter().any(|process| process.contains("k3s server"));
     docker(&["restart", &server]);
     docker(&["exec", &server, "sh", "-c", "until pid=$(pidof k3s); do sleep 0.1; done; kill -9 $pid"]);
     until(30, "k3s ends", without).await;
     assert_eq!(docker(&["inspect", "-f", "{{.State.Status}}", &server]), ["running"]);
-    bed.k3d.start_cluster(plan, &Progress::new().0).await.unwrap();
-    let access = bed.access(plan).await;
+    env.k3d.start_cluster(plan, &Progress::new().0).await.unwrap();
+    let access = env.access(plan).await;
     until(30, "the API server answers", || kubectl(&access, &["get", "configmap", "kept"]).is_ok()).await;
 }
 
 /// Docker that restarts starts all containers by itself, in any order, and others may have their addresses by then.
-async fn names_of_hosts_hold_when_docker_starts_everything(bed: &Bed, plan: &provider::ClusterPlan) {
-    let server = bed.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
+async fn names_of_hosts_hold_when_docker_starts_everything(env: &Environment, plan: &provider::DesiredCluster) {
+    let server = env.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
     let address = || docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &server]);
     // What its own programs know, and what the cluster's DNS knows.
     let known = || {
@@ -260,7 +268,7 @@ async fn names_of_hosts_hold_when_docker_starts_everything(bed: &Bed, plan: &pro
         let dns = docker(&["exec", &server, "kubectl", "-n", "kube-system", "get", "configmap", "coredns", "-o", path]);
         (own, dns)
     };
-    let nodes = bed.k3d.observe_nodes(&group(plan, "plain")).unwrap();
+    let nodes = env.k3d.observe_nodes(&group(plan, "plain")).unwrap();
     let whole = || {
         let (own, dns) = known();
         let host = dns.iter().find(|line| line.ends_with(" host.k3d.internal"));
@@ -277,7 +285,7 @@ async fn names_of_hosts_hold_when_docker_starts_everything(bed: &Bed, plan: &pro
     };
     until(60, "names of hosts after a start by k3d", whole).await;
     docker(&["kill", &server]);
-    let network = format!("k3d-{}", bed.k3d.cluster_name(&plan.id));
+    let network = format!("k3d-{}", env.k3d.cluster_name(&plan.id));
     let squatter = |_| Aside::run(&["--network", &network, "busybox:1.36", "sleep", "600"]);
     let _squatters: Vec<Aside> = (0..3).map(squatter).collect();
     docker(&["start", &server]);

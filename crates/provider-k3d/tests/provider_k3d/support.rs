@@ -7,20 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use k3eks_provider_k3d::{K3d, K3dSettings};
-use provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Error, NodegroupPlan, Progress, Resources};
+use provider::{Access, ClusterId, ClusterProvider, DesiredCluster, DesiredNodegroup, Error, Progress, Resources};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Clusters are made one at a time: the machine may be small, and some tests look at how long things take.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A provider under an instance id of its own. Dropping it removes what it left.
-pub struct Bed {
+pub struct Environment {
     pub k3d: Arc<K3d>,
     pub instance: String,
     _turn: MutexGuard<'static, ()>,
 }
 
-impl Bed {
+impl Environment {
     pub async fn new(what: &str) -> Self {
         Self::with(what, |settings| settings).await
     }
@@ -29,13 +29,13 @@ impl Bed {
         let turn = TURN.lock().await;
         let instance = format!("test-{what}-{}", std::process::id());
         let k3d = K3d::start(change(K3dSettings::new(instance.as_str())));
-        let bed = Self { k3d, instance, _turn: turn };
-        until(30, "Docker answers", || bed.k3d.ready().is_ok()).await;
-        bed
+        let env = Self { k3d, instance, _turn: turn };
+        until(30, "Docker answers", || env.k3d.ready().is_ok()).await;
+        env
     }
 
-    pub fn plan(&self, name: &str) -> ClusterPlan {
-        ClusterPlan {
+    pub fn plan(&self, name: &str) -> DesiredCluster {
+        DesiredCluster {
             id: ClusterId { namespace: "default".into(), name: name.into() },
             eks_name: name.to_uppercase(),
             region: "us-east-1".into(),
@@ -51,15 +51,15 @@ impl Bed {
         }
     }
 
-    pub async fn create(&self, plan: &ClusterPlan) -> Result<(), Error> {
+    pub async fn create(&self, plan: &DesiredCluster) -> Result<(), Error> {
         self.k3d.create_cluster(plan, &Progress::new().0).await
     }
 
-    pub async fn add(&self, group: &NodegroupPlan, count: usize) -> Result<(), Error> {
+    pub async fn add(&self, group: &DesiredNodegroup, count: usize) -> Result<(), Error> {
         self.k3d.create_nodes(group, count, &Progress::new().0).await
     }
 
-    pub async fn access(&self, plan: &ClusterPlan) -> Access {
+    pub async fn access(&self, plan: &DesiredCluster) -> Access {
         self.k3d.access(plan).await.expect("Docker answers").expect("the cluster offers its API")
     }
 
@@ -110,8 +110,8 @@ impl Aside {
 }
 
 /// A group of `cluster`, in two zones.
-pub fn group(cluster: &ClusterPlan, name: &str) -> NodegroupPlan {
-    NodegroupPlan {
+pub fn group(cluster: &DesiredCluster, name: &str) -> DesiredNodegroup {
+    DesiredNodegroup {
         cluster: cluster.id.clone(),
         name: name.into(),
         desired: 2,
@@ -124,7 +124,7 @@ pub fn group(cluster: &ClusterPlan, name: &str) -> NodegroupPlan {
     }
 }
 
-impl Drop for Bed {
+impl Drop for Environment {
     fn drop(&mut self) {
         // Only a test that failed leaves anything.
         let label = format!("label=k3eks.io/instance={}", self.instance);

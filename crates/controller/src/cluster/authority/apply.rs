@@ -12,11 +12,11 @@ use super::{FINGERPRINT, Wanted};
 use crate::cluster::apply::start;
 use crate::context::Context;
 use crate::error::Error;
-use crate::owned::labels;
+use crate::owned_objects::labels;
 use crate::tasks::Work;
 use crd::certificate_authority::CertificateAuthoritySpec;
 use crd::{CertificateAuthority, EKSClusterConfig, keys, member};
-use provider::{Authorities, Authority, ClusterPlan, KeyPair, Trusted, fingerprints, is_self_signed};
+use provider::{Authorities, Authority, DesiredCluster, KeyPair, Trusted, fingerprints, is_self_signed};
 
 /// Keys of a certificate authority's Secret: of what signs for servers, and for clients where that is another.
 const KEYS: [(&str, &str); 2] = [("tls.crt", "tls.key"), ("client.crt", "client.key")];
@@ -54,7 +54,7 @@ fn authority(secret: &Secret) -> Option<Authority> {
 }
 
 /// Makes a resource for the cluster's first certificate authority, so that the cluster can return to it or drop it.
-pub async fn adopt(cluster: &EKSClusterConfig, plan: &ClusterPlan, ctx: &Context) -> Result<(), Error> {
+pub async fn adopt(cluster: &EKSClusterConfig, plan: &DesiredCluster, ctx: &Context) -> Result<(), Error> {
     let Some(provider) = ctx.providers.of(cluster) else { return Ok(()) };
     let Some(found) = provider.authority(plan).await? else { return Ok(()) };
     let id = CertificateAuthority::first_id(cluster);
@@ -113,7 +113,7 @@ pub async fn publish(of: &CertificateAuthority, ctx: &Context) -> Result<(), Err
 /// Starts to give the servers the desired certificate authorities.
 pub async fn certify(
     cluster: &EKSClusterConfig,
-    plan: ClusterPlan,
+    plan: DesiredCluster,
     wanted: &Wanted,
     ctx: &Arc<Context>,
 ) -> Result<(), Error> {
@@ -137,7 +137,7 @@ pub async fn certify(
     Ok(())
 }
 
-async fn read(name: &str, plan: &ClusterPlan, ctx: &Context) -> Result<Authority, Error> {
+async fn read(name: &str, plan: &DesiredCluster, ctx: &Context) -> Result<Authority, Error> {
     let secret = CertificateAuthority::secret_of(name);
     let api = Api::<Secret>::namespaced(ctx.client.clone(), &plan.id.namespace);
     let found = api.get(&secret).await.map_err(Error::kubernetes(format!("reading Secret {secret}")))?;

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::ResourceExt;
 
-use super::next::{self, Next};
+use super::next::{self, ClusterAction};
 use super::observe::Observed;
 use crate::context::Context;
 use crate::decision::{Decision, failing, step_message};
@@ -197,9 +197,9 @@ fn step(name: Option<&str>, seen: &Seen, world: &ClusterObservation) -> Step {
 
 /// The next action towards the desired certificate authorities, while the API server answers. `None` once they are
 /// there.
-pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Next>> {
+pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<ClusterAction>> {
     let (Ok(running), Ok(world)) = (&seen.plan, &seen.world) else { return None };
-    if running.import.is_some() || !next::begun(cluster) {
+    if running.import.is_some() || !next::was_active(cluster) {
         return None;
     }
     let progressing = |phase, next, message: String| {
@@ -207,11 +207,11 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Next
     };
     match &seen.task {
         TaskView::Running(Work::Certify, step) => {
-            return progressing(Phase::Updating, Next::Nothing, step_message("Certifying", step));
+            return progressing(Phase::Updating, ClusterAction::Nothing, step_message("Certifying", step));
         }
         TaskView::Failed(Work::Certify, error) if seen.wait.is_some() => {
             return Some(Decision {
-                next: Next::Nothing,
+                next: ClusterAction::Nothing,
                 phase: Phase::Active,
                 health: failing(error),
                 again: seen.wait,
@@ -221,19 +221,19 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Next
     }
     match step(cluster.spec.certificate_authority.as_deref(), &seen.authorities, world) {
         Step::Settled => None,
-        Step::Adopt => progressing(Phase::Active, Next::AdoptAuthority(running.clone()), "Certifying".into()),
-        Step::Wait(message) => progressing(Phase::Active, Next::Nothing, message),
+        Step::Adopt => progressing(Phase::Active, ClusterAction::AdoptAuthority(running.clone()), "Certifying".into()),
+        Step::Wait(message) => progressing(Phase::Active, ClusterAction::Nothing, message),
         Step::Wrong(message) => Some(
-            Decision::new(Next::Nothing, Phase::Active, Health::Stalled(Reason::InvalidSpec, message))
+            Decision::new(ClusterAction::Nothing, Phase::Active, Health::Stalled(Reason::InvalidSpec, message))
                 .after(next::ROUTINE),
         ),
         Step::Certify(wanted) => match &seen.task {
             TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-                progressing(Phase::Updating, Next::Nothing, "Certifying: waiting for work in progress".into())
+                progressing(Phase::Updating, ClusterAction::Nothing, "Certifying: waiting for work in progress".into())
             }
             _ => {
                 let plan = seen.running().unwrap_or(running).clone();
-                progressing(Phase::Updating, Next::Certify(plan, wanted), "Certifying".into())
+                progressing(Phase::Updating, ClusterAction::Certify(plan, wanted), "Certifying".into())
             }
         },
     }

@@ -1,6 +1,6 @@
 //! Plans changes of the files that a cluster's servers start with.
 
-use crate::cluster::next::{Next, Plan, SOON, begun};
+use crate::cluster::next::{ClusterAction, Plan, SOON, was_active};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing, step_message};
 use crate::tasks::{TaskView, Work};
@@ -11,26 +11,34 @@ use crd::phase::Phase;
 /// The next action if the servers need other files. `None` once they have them, and before that is known.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     let plan = seen.running()?;
-    let begun = begun(cluster);
-    let (phase, reason) = if begun { (Phase::Updating, Reason::Updating) } else { (Phase::Creating, Reason::Creating) };
+    let was_active = was_active(cluster);
+    let (phase, reason) =
+        if was_active { (Phase::Updating, Reason::Updating) } else { (Phase::Creating, Reason::Creating) };
     let progressing =
         |next, message| Some(Decision::new(next, phase, Health::Progressing(reason, message)).after(SOON));
     let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
     let unknown = seen.configured.is_none();
     let wanted = seen.rotation.is_some()
         || seen.configured == Some(false)
-        || (unknown && begun && !seen_before)
+        || (unknown && was_active && !seen_before)
         || (unknown && plan.server.endpoint.has_rules());
     match &seen.task {
-        TaskView::Running(Work::Configure, step) => progressing(Next::Nothing, step_message("Configuring", step)),
-        TaskView::Queued(Work::Configure) => progressing(Next::Nothing, "Configuring: waiting for a free slot".into()),
+        TaskView::Running(Work::Configure, step) => {
+            progressing(ClusterAction::Nothing, step_message("Configuring", step))
+        }
+        TaskView::Queued(Work::Configure) => {
+            progressing(ClusterAction::Nothing, "Configuring: waiting for a free slot".into())
+        }
         _ if !wanted => None,
-        TaskView::Failed(Work::Configure, error) if seen.wait.is_some() => {
-            Some(Decision { next: Next::Nothing, phase: Phase::Active, health: failing(error), again: seen.wait })
-        }
+        TaskView::Failed(Work::Configure, error) if seen.wait.is_some() => Some(Decision {
+            next: ClusterAction::Nothing,
+            phase: Phase::Active,
+            health: failing(error),
+            again: seen.wait,
+        }),
         TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-            progressing(Next::Nothing, "Configuring: waiting for work in progress".into())
+            progressing(ClusterAction::Nothing, "Configuring: waiting for work in progress".into())
         }
-        _ => progressing(Next::Configure(plan.clone(), seen.rotation.clone()), "Configuring".into()),
+        _ => progressing(ClusterAction::Configure(plan.clone(), seen.rotation.clone()), "Configuring".into()),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-use crate::cluster::next::{Next, Plan};
+use crate::cluster::next::{ClusterAction, Plan};
 use crate::cluster::observe::Observed;
 use crate::tasks::{TaskView, Work};
 use crd::EKSClusterConfig;
@@ -32,7 +32,7 @@ pub fn mend(cluster: &EKSClusterConfig, seen: &Observed, decision: Plan) -> Plan
     let message =
         format!("waiting for the node of server {} to be Ready; the others answer{way_out}", names.join(", "));
     let next = match decision.next {
-        Next::Nothing if longest >= GRACE && !tried => Next::StartStart(running.clone()),
+        ClusterAction::Nothing if longest >= GRACE && !tried => ClusterAction::StartStart(running.clone()),
         next => next,
     };
     let health = Health::Progressing(Reason::Unreachable, message);
@@ -57,7 +57,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::children::{Child, ChildNode};
+    use crate::child_clusters::Child;
+    use crate::child_nodes::ChildNode;
     use crate::cluster::plan::plan;
     use crate::fixtures::{active, cluster, now, seen_cluster, server};
     use crd::nodegroup::NodeMarks;
@@ -93,7 +94,7 @@ mod tests {
         let waiting = decided(&seen(false, 5));
         let Health::Progressing(Reason::Unreachable, message) = &waiting.health else { panic!("{waiting:?}") };
         assert_eq!(message, "waiting for the node of server t to be Ready; the others answer");
-        assert_eq!((waiting.next, waiting.again), (Next::Nothing, Some(GRACE)));
+        assert_eq!((waiting.next, waiting.again), (ClusterAction::Nothing, Some(GRACE)));
         let mut gone = seen(false, 5);
         gone.child.nodes.as_mut().unwrap().remove("t");
         assert_ne!(decided(&gone).health, Health::Ready, "it never had a node");
@@ -102,16 +103,19 @@ mod tests {
     #[test]
     fn a_server_that_stays_away_is_started_once() {
         let mut seen = seen(false, 31);
-        assert!(matches!(decided(&seen).next, Next::StartStart(_)));
+        assert!(matches!(decided(&seen).next, ClusterAction::StartStart(_)));
         seen.task = TaskView::Finished(Work::Start);
         let tried = decided(&seen);
-        assert_eq!(tried.next, Next::Nothing);
+        assert_eq!(tried.next, ClusterAction::Nothing);
         assert!(format!("{:?}", tried.health).contains("docker restart t restarts it"), "{tried:?}");
         seen.task = TaskView::Finished(Work::Create);
         // The cluster has been Active since the year 2024.
         seen.now = Time(Timestamp::from_second(1_800_000_000).unwrap());
         seen.child.nodes.as_mut().unwrap().remove("t");
-        assert!(matches!(decided(&seen).next, Next::StartStart(_)), "active since long ago, and there is no node");
+        assert!(
+            matches!(decided(&seen).next, ClusterAction::StartStart(_)),
+            "active since long ago, and there is no node"
+        );
     }
 
     #[test]

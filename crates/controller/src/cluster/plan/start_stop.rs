@@ -1,18 +1,18 @@
 //! Plans the stop and start of a cluster, interrupted ones included.
 
 use crate::cluster::hibernation;
-use crate::cluster::next::{Next, Plan, SOON, begun, held, rests, runs};
+use crate::cluster::next::{ClusterAction, Plan, SOON, held, must_stop, runs, was_active};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing};
 use crate::tasks::{TaskView, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
-use provider::{ClusterObservation, ClusterPlan, ContainerState, NodeObservation, ServerObservation};
+use provider::{ClusterObservation, ContainerState, DesiredCluster, NodeObservation, ServerObservation};
 
 /// The next action towards a stopped cluster; `None` if no stop is wanted or nothing runs.
 pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
-    if !rests(cluster, seen) || !begun(cluster) {
+    if !must_stop(cluster, seen) || !was_active(cluster) {
         return None;
     }
     let progressing = |next, message: &str| {
@@ -20,11 +20,11 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
     };
     match &seen.task {
         TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-            return progressing(Next::Nothing, "Stopping").map(|plan| plan.after(SOON));
+            return progressing(ClusterAction::Nothing, "Stopping").map(|plan| plan.after(SOON));
         }
         TaskView::Failed(Work::Stop, error) if seen.wait.is_some() => {
             return Some(Decision {
-                next: Next::Nothing,
+                next: ClusterAction::Nothing,
                 phase: Phase::Updating,
                 health: failing(error),
                 again: seen.wait,
@@ -36,7 +36,7 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
     let nodes = seen.world.as_ref().is_ok_and(|world| world.nodes.iter().any(NodeObservation::runs));
     let runs = nodes || servers.iter().any(|server| server.state == ContainerState::Running);
     if runs && seen.has_api_server {
-        return progressing(Next::StartStop, "Stopping");
+        return progressing(ClusterAction::StartStop, "Stopping");
     }
     (!servers.is_empty()).then(|| held(Phase::Stopped, hibernation::at_rest(cluster, seen.sleeps, &seen.now)))
 }
@@ -45,7 +45,7 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
 pub fn interrupted(
     cluster: &EKSClusterConfig,
     seen: &Observed,
-    spec: &ClusterPlan,
+    spec: &DesiredCluster,
     world: &ClusterObservation,
 ) -> Option<Plan> {
     let starting = |next, message: &str| {
@@ -53,7 +53,9 @@ pub fn interrupted(
     };
     match &seen.task {
         TaskView::Queued(Work::Stop) | TaskView::Running(Work::Stop, _) | TaskView::Stopping(Work::Stop) => {
-            return Some(starting(Next::Nothing, "Starting: waiting until the cluster has stopped").after(SOON));
+            return Some(
+                starting(ClusterAction::Nothing, "Starting: waiting until the cluster has stopped").after(SOON),
+            );
         }
         TaskView::Idle | TaskView::Failed(..) => {}
         _ => return None,
@@ -61,12 +63,12 @@ pub fn interrupted(
     // Only of a cluster that is Active a node that doesn't run has died: of any other it hasn't been started yet.
     let active = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Active);
     let halfway =
-        begun(cluster) && !active && runs(seen, spec, world) && !world.nodes.iter().all(NodeObservation::runs);
+        was_active(cluster) && !active && runs(seen, spec, world) && !world.nodes.iter().all(NodeObservation::runs);
     match (&seen.task, seen.wait) {
         _ if !halfway => None,
         (TaskView::Failed(_, error), Some(wait)) => {
-            Some(Decision::new(Next::Nothing, Phase::Updating, failing(error)).after(wait))
+            Some(Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error)).after(wait))
         }
-        _ => Some(starting(Next::StartStart(spec.clone()), "Starting")),
+        _ => Some(starting(ClusterAction::StartStart(spec.clone()), "Starting")),
     }
 }

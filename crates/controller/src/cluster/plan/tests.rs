@@ -1,15 +1,12 @@
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::*;
-use crate::children::Child;
+use crate::child_clusters::Child;
 use crate::decision::Problem;
-use crate::fixtures::{active, cluster, cluster_plan, deleted, machines, nodegroup, seen_cluster, server};
-use crd::Nodegroup;
+use crate::fixtures::{active, cluster, cluster_plan, machines, seen_cluster, server};
 use provider::{ContainerState, Error};
 
-fn reason(plan: &Plan) -> Option<Reason> {
+pub fn reason(plan: &Plan) -> Option<Reason> {
     match &plan.health {
         Health::Ready => None,
         Health::Noted(r, _) | Health::Progressing(r, _) | Health::Stalled(r, _) | Health::Failing(r, _) => Some(*r),
@@ -20,7 +17,7 @@ fn ready() -> Child {
     Child { ready: true, asked: true, ..Child::default() }
 }
 
-fn refused() -> Error {
+pub fn refused() -> Error {
     Error::Engine { doing: "making it".into(), why: "no".into() }
 }
 
@@ -28,8 +25,8 @@ fn refused() -> Error {
 fn our_finalizer_comes_before_anything_is_made() {
     let mut new = cluster(json!({}), json!(null));
     new.metadata.finalizers = None;
-    assert_eq!(plan(&new, &seen_cluster()).next, Next::AddFinalizer);
-    assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen_cluster()).next, Next::StartCreate(_)));
+    assert_eq!(plan(&new, &seen_cluster()).next, ClusterAction::AddFinalizer);
+    assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen_cluster()).next, ClusterAction::StartCreate(_)));
 }
 
 #[test]
@@ -37,9 +34,9 @@ fn a_server_that_was_made_for_another_version_isn_t_used() {
     let mut other = server(ContainerState::Running);
     other.servers[0].image = "image:1.34".into();
     let seen = Observed { world: Ok(other), task: TaskView::Finished(Work::Create), child: ready(), ..seen_cluster() };
-    assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen).next, Next::StartCreate(_)));
+    assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen).next, ClusterAction::StartCreate(_)));
     assert!(
-        !matches!(plan(&cluster(json!({}), active()), &seen).next, Next::StartCreate(_)),
+        !matches!(plan(&cluster(json!({}), active()), &seen).next, ClusterAction::StartCreate(_)),
         "one that was Active is kept"
     );
 }
@@ -52,11 +49,11 @@ fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
         ClusterObservation { servers, balancer: Some(Running), ..ClusterObservation::default() }
     };
     let seen = |world: ClusterObservation| {
-        let three = ClusterPlan { servers: 3, ..cluster_plan() };
+        let three = DesiredCluster { servers: 3, ..cluster_plan() };
         Observed { plan: Ok(three), world: Ok(world), child: ready(), ..seen_cluster() }
     };
     let whole = plan(&cluster(json!({}), active()), &seen(world(&[Running, Running, Running])));
-    assert!(!matches!(whole.next, Next::StartStart(_)), "{whole:?}");
+    assert!(!matches!(whole.next, ClusterAction::StartStart(_)), "{whole:?}");
     for (states, phase) in [
         (&[Running, Exited, Running][..], Phase::Active),
         (&[Running, Running][..], Phase::Active),
@@ -64,7 +61,7 @@ fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
         (&[Exited][..], Phase::Updating),
     ] {
         let healed = plan(&cluster(json!({}), active()), &seen(world(states)));
-        assert!(matches!(healed.next, Next::StartStart(_)), "{states:?}: {healed:?}");
+        assert!(matches!(healed.next, ClusterAction::StartStart(_)), "{states:?}: {healed:?}");
         assert_eq!(healed.phase, phase, "{states:?}");
     }
     let error = Error::Engine { doing: "certifying".into(), why: "one doesn't run".into() };
@@ -83,9 +80,9 @@ fn whom_an_upgrade_replaced_goes_although_its_last_step_was_interrupted() {
     let world = ClusterObservation { aside: true, ..server(ContainerState::Running) };
     let seen = Observed { world: Ok(world), child: ready(), ..seen_cluster() };
     let next = |task| plan(&cluster(json!({}), active()), &Observed { task, ..seen.clone() }).next;
-    assert!(matches!(next(TaskView::Idle), Next::StartUpgrade(_)));
-    assert!(!matches!(next(TaskView::Finished(Work::Upgrade)), Next::StartUpgrade(_)), "it goes just now");
-    assert!(!matches!(next(TaskView::Running(Work::Upgrade, Step::default())), Next::StartUpgrade(_)));
+    assert!(matches!(next(TaskView::Idle), ClusterAction::StartUpgrade(_)));
+    assert!(!matches!(next(TaskView::Finished(Work::Upgrade)), ClusterAction::StartUpgrade(_)), "it goes just now");
+    assert!(!matches!(next(TaskView::Running(Work::Upgrade, Step::default())), ClusterAction::StartUpgrade(_)));
 }
 
 #[test]
@@ -97,13 +94,13 @@ fn nodes_that_were_stopped_with_their_cluster_are_started_and_not_taken_for_dead
         plan(&cluster(json!({}), json!({"phase": phase, "activeSince": "2024-01-01T00:00:00Z"})), seen)
     };
     let interrupted = at("Updating", &seen);
-    assert!(matches!(interrupted.next, Next::StartStart(_)), "{interrupted:?}");
+    assert!(matches!(interrupted.next, ClusterAction::StartStart(_)), "{interrupted:?}");
     assert_ne!(interrupted.phase, Phase::Active, "its groups would remove them");
-    assert!(!matches!(at("Active", &seen).next, Next::StartStart(_)), "that one died");
+    assert!(!matches!(at("Active", &seen).next, ClusterAction::StartStart(_)), "that one died");
     let tried = Observed { task: TaskView::Finished(Work::Start), ..seen.clone() };
     assert_eq!(at("Updating", &tried).phase, Phase::Active, "one that can't be started is replaced");
 
-    let three = ClusterPlan { servers: 3, ..cluster_plan() };
+    let three = DesiredCluster { servers: 3, ..cluster_plan() };
     let servers = [Running, Running, Exited].iter().flat_map(|state| server(*state).servers).collect();
     let world = ClusterObservation { servers, balancer: Some(Running), ..world };
     let task = TaskView::Running(Work::Start, Step::default());
@@ -111,7 +108,10 @@ fn nodes_that_were_stopped_with_their_cluster_are_started_and_not_taken_for_dead
     assert_eq!(at("Updating", &starting).phase, Phase::Updating, "a majority runs, and a node doesn't yet");
 
     let stopping = Observed { task: TaskView::Running(Work::Stop, Step::default()), ..seen };
-    assert_eq!((at("Updating", &stopping).next, at("Updating", &stopping).phase), (Next::Nothing, Phase::Updating));
+    assert_eq!(
+        (at("Updating", &stopping).next, at("Updating", &stopping).phase),
+        (ClusterAction::Nothing, Phase::Updating)
+    );
 }
 
 #[test]
@@ -123,14 +123,14 @@ fn a_mistake_in_the_spec_of_a_stopped_cluster_doesn_t_make_it_active() {
 
 #[test]
 fn nothing_is_done_for_a_cluster_whose_identity_is_another_s() {
-    let seen = Observed { twin: Some("default/older".into()), ..seen_cluster() };
+    let seen = Observed { conflict: Some("default/older".into()), ..seen_cluster() };
     let mut new = cluster(json!({}), json!(null));
     new.metadata.finalizers = None;
     for demo in [new, cluster(json!({}), json!(null))] {
         let plan = plan(&demo, &seen);
         assert_eq!(
             (plan.next.clone(), plan.phase, reason(&plan)),
-            (Next::Nothing, Phase::Failed, Some(Reason::Conflict))
+            (ClusterAction::Nothing, Phase::Failed, Some(Reason::Conflict))
         );
         assert!(plan.again.is_some(), "the other one's end wakes nobody");
     }
@@ -143,20 +143,23 @@ fn a_wrong_spec_stalls_a_new_cluster_and_leaves_one_that_runs_active() {
     let running = plan(&cluster(json!({}), active()), &seen());
     assert_eq!(
         (running.next.clone(), running.phase, reason(&running)),
-        (Next::Nothing, Phase::Active, Some(Reason::InvalidSpec))
+        (ClusterAction::Nothing, Phase::Active, Some(Reason::InvalidSpec))
     );
 }
 
 #[test]
 fn node_groups_follow_the_spec_while_its_version_is_refused_because_of_them() {
-    let group = crate::cluster::inline::Change::Apply { name: "demo-workers".into(), object: json!({}) };
+    let group = crate::cluster::inline_nodegroups::Change::Apply { name: "demo-workers".into(), object: json!({}) };
     let seen = Observed {
         target: Some(Err(Problem::stalled(Reason::InvalidSpec, "node groups workers must run 1.35 first"))),
         inline: vec![group.clone()],
         ..asked_for_1_34(TaskView::Idle)
     };
     let plan = plan(&cluster(json!({}), active()), &seen);
-    assert_eq!((plan.next.clone(), reason(&plan)), (Next::SyncNodegroups(vec![group]), Some(Reason::InvalidSpec)));
+    assert_eq!(
+        (plan.next.clone(), reason(&plan)),
+        (ClusterAction::SyncNodegroups(vec![group]), Some(Reason::InvalidSpec))
+    );
 }
 
 #[test]
@@ -164,7 +167,7 @@ fn an_engine_that_is_away_begins_nothing() {
     let away = Error::Unavailable { engine: "Docker", doing: "looking".into(), why: "refused".into() };
     let seen = Observed { world: Err(away), ..seen_cluster() };
     let plan = plan(&cluster(json!({}), active()), &seen);
-    assert_eq!((plan.next.clone(), plan.phase), (Next::Nothing, Phase::Active));
+    assert_eq!((plan.next.clone(), plan.phase), (ClusterAction::Nothing, Phase::Active));
     assert_eq!(reason(&plan), Some(Reason::ProviderUnavailable));
 }
 
@@ -190,7 +193,7 @@ fn after_a_start_nothing_is_said_before_the_api_server_was_asked() {
         ..seen_cluster()
     };
     let running = cluster(json!({}), active());
-    assert_eq!(plan(&running, &seen("")).next, Next::LookAgain);
+    assert_eq!(plan(&running, &seen("")).next, ClusterAction::LookAgain);
     assert_eq!(reason(&plan(&running, &seen("it is gone"))), Some(Reason::Unreachable));
 }
 
@@ -198,9 +201,9 @@ fn after_a_start_nothing_is_said_before_the_api_server_was_asked() {
 fn a_stopped_server_is_started_and_a_lost_one_made_anew() {
     let running = cluster(json!({}), active());
     let stopped = Observed { world: Ok(server(ContainerState::Exited)), ..seen_cluster() };
-    assert!(matches!(plan(&running, &stopped).next, Next::StartStart(_)));
+    assert!(matches!(plan(&running, &stopped).next, ClusterAction::StartStart(_)));
     let lost = plan(&running, &seen_cluster());
-    assert!(matches!(lost.next, Next::StartCreate(_)));
+    assert!(matches!(lost.next, ClusterAction::StartCreate(_)));
     assert_eq!(lost.phase, Phase::Updating, "never Creating again");
 }
 
@@ -210,8 +213,11 @@ fn a_failure_is_said_until_its_pause_is_over_and_then_tried_again() {
     let failed = |wait| Observed { task: TaskView::Failed(Work::Create, refused()), wait, ..seen_cluster() };
     let pause = Duration::from_secs(4);
     let waiting = plan(&new, &failed(Some(pause)));
-    assert_eq!((waiting.next.clone(), waiting.phase, waiting.again), (Next::Nothing, Phase::Failed, Some(pause)));
-    assert!(matches!(plan(&new, &failed(None)).next, Next::StartCreate(_)));
+    assert_eq!(
+        (waiting.next.clone(), waiting.phase, waiting.again),
+        (ClusterAction::Nothing, Phase::Failed, Some(pause))
+    );
+    assert!(matches!(plan(&new, &failed(None)).next, ClusterAction::StartCreate(_)));
 }
 
 #[test]
@@ -219,29 +225,32 @@ fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
     let off = cluster(json!({"state": "Stopped"}), active());
     let with = |state, task| Observed { world: Ok(server(state)), child: ready(), task, ..seen_cluster() };
     let running = || with(ContainerState::Running, TaskView::Idle);
-    assert_eq!((plan(&off, &running()).next, plan(&off, &running()).phase), (Next::StartStop, Phase::Updating));
+    assert_eq!(
+        (plan(&off, &running()).next, plan(&off, &running()).phase),
+        (ClusterAction::StartStop, Phase::Updating)
+    );
     let busy = with(ContainerState::Running, TaskView::Running(Work::Create, Step::default()));
-    assert_eq!(plan(&off, &busy).next, Next::Nothing, "what is under way ends first");
+    assert_eq!(plan(&off, &busy).next, ClusterAction::Nothing, "what is under way ends first");
     let halted = plan(&off, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
-    assert_eq!((halted.next.clone(), halted.phase), (Next::Nothing, Phase::Stopped));
+    assert_eq!((halted.next.clone(), halted.phase), (ClusterAction::Nothing, Phase::Stopped));
     assert!(matches!(halted.health, Health::Noted(Reason::Stopped, _)), "{halted:?}");
     let mut left = with(ContainerState::Exited, TaskView::Idle);
     left.world.as_mut().unwrap().nodes = machines(&[("n", ContainerState::Running)]);
-    assert_eq!(plan(&off, &left).next, Next::StartStop, "a server that died leaves its nodes running");
+    assert_eq!(plan(&off, &left).next, ClusterAction::StartStop, "a server that died leaves its nodes running");
     let record = Observed { has_api_server: false, ..answering() };
     assert_eq!(plan(&off, &record).phase, Phase::Stopped, "nothing runs that could be stopped");
 
     let on = cluster(json!({"state": "Running"}), active());
-    let begun = plan(&on, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
-    assert!(matches!(begun.next, Next::StartStart(_)), "{begun:?}");
+    let starts = plan(&on, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
+    assert!(matches!(starts.next, ClusterAction::StartStart(_)), "{starts:?}");
     let half = plan(&on, &with(ContainerState::Running, TaskView::Running(Work::Start, Step::default())));
-    assert_eq!((half.next, half.phase), (Next::Nothing, Phase::Updating), "its nodes are still being started");
+    assert_eq!((half.next, half.phase), (ClusterAction::Nothing, Phase::Updating), "its nodes are still being started");
     let fresh = plan(&cluster(json!({"state": "Stopped"}), json!(null)), &seen_cluster());
-    assert!(matches!(fresh.next, Next::StartCreate(_)), "only what was made can be stopped");
+    assert!(matches!(fresh.next, ClusterAction::StartCreate(_)), "only what was made can be stopped");
 }
 
 fn asked_for_1_34(task: TaskView) -> Observed {
-    let target = ClusterPlan { version: "1.36".into(), image: "image:1.36".into(), ..cluster_plan() };
+    let target = DesiredCluster { version: "1.36".into(), image: "image:1.36".into(), ..cluster_plan() };
     Observed {
         world: Ok(server(ContainerState::Running)),
         child: Child { version: Some("v1.35.7+k3s1".into()), ..ready() },
@@ -255,21 +264,25 @@ fn asked_for_1_34(task: TaskView) -> Observed {
 fn the_next_version_is_an_upgrade_and_reached_when_the_api_server_says_so() {
     let demo = cluster(json!({}), active());
     let seen = asked_for_1_34(TaskView::Finished(Work::Create));
-    let begun = plan(&demo, &seen);
-    assert!(matches!(&begun.next, Next::StartUpgrade(target) if target.version == "1.36"), "{begun:?}");
-    assert_eq!((begun.phase, reason(&begun)), (Phase::Updating, Some(Reason::Updating)));
+    let upgrades = plan(&demo, &seen);
+    assert!(matches!(&upgrades.next, ClusterAction::StartUpgrade(target) if target.version == "1.36"), "{upgrades:?}");
+    assert_eq!((upgrades.phase, reason(&upgrades)), (Phase::Updating, Some(Reason::Updating)));
     assert_eq!(seen.running().unwrap().version, "1.35");
     let step = Step { number: 3, of: 4, what: "starting".into() };
     let under_way = plan(&demo, &asked_for_1_34(TaskView::Running(Work::Upgrade, step)));
-    assert_eq!((under_way.next, under_way.phase), (Next::Nothing, Phase::Updating));
+    assert_eq!((under_way.next, under_way.phase), (ClusterAction::Nothing, Phase::Updating));
 
     let mut seen = asked_for_1_34(TaskView::Finished(Work::Upgrade));
     seen.world.as_mut().unwrap().servers[0].image = "image:1.36".into();
     let waiting = plan(&demo, &seen);
-    assert_eq!((waiting.next, waiting.phase), (Next::Nothing, Phase::Updating), "the old server's word is no proof");
+    assert_eq!(
+        (waiting.next, waiting.phase),
+        (ClusterAction::Nothing, Phase::Updating),
+        "the old server's word is no proof"
+    );
     seen.child.version = Some("v1.36.4+k3s1".into());
     let done = plan(&demo, &seen);
-    assert_eq!((done.next, done.phase, done.health), (Next::Nothing, Phase::Active, Health::Ready));
+    assert_eq!((done.next, done.phase, done.health), (ClusterAction::Nothing, Phase::Active, Health::Ready));
     assert_eq!(seen.running().unwrap().version, "1.36");
 }
 
@@ -283,7 +296,7 @@ fn servers_that_are_configured_differently_are_updated_until_they_answer_again()
     let mut seen = answering();
     seen.configured = Some(false);
     let changed = plan(&cluster(json!({}), active()), &seen);
-    assert!(matches!(changed.next, Next::Configure(_, None)));
+    assert!(matches!(changed.next, ClusterAction::Configure(_, None)));
     assert_eq!((changed.phase, reason(&changed)), (Phase::Updating, Some(Reason::Updating)));
     let step = Step { number: 1, of: 2, what: "restarting".into() };
     let mut away = Observed { task: TaskView::Running(Work::Configure, step), ..answering() };
@@ -295,11 +308,11 @@ fn servers_that_are_configured_differently_are_updated_until_they_answer_again()
     let mut status = active();
     status["observedGeneration"] = cluster(json!({}), json!(null)).metadata.generation.into();
     let look = plan(&cluster(json!({}), status), &seen);
-    assert!(matches!(look.next, Next::Configure(_, None)));
+    assert!(matches!(look.next, ClusterAction::Configure(_, None)));
     assert_eq!((look.phase, look.health), (Phase::Active, Health::Ready));
     seen.rotation = Some("1".into());
     let wished = plan(&cluster(json!({}), active()), &seen);
-    assert!(matches!(wished.next, Next::Configure(_, Some(wish)) if wish == "1"));
+    assert!(matches!(wished.next, ClusterAction::Configure(_, Some(wish)) if wish == "1"));
 }
 
 #[test]
@@ -310,9 +323,9 @@ fn a_failed_upgrade_is_told_and_tried_again_only_when_the_spec_changes() {
     let told = plan(&cluster(json!({}), status.clone()), &failed);
     let Health::Stalled(Reason::UpgradeFailed, message) = &told.health else { panic!("{told:?}") };
     assert!(message.contains("1.35") && message.contains("1.36"), "{message}");
-    assert_eq!((told.next, told.phase), (Next::Nothing, Phase::Active));
+    assert_eq!((told.next, told.phase), (ClusterAction::Nothing, Phase::Active));
     status["observedGeneration"] = 2.into();
-    assert!(matches!(plan(&cluster(json!({}), status), &failed).next, Next::StartUpgrade(_)));
+    assert!(matches!(plan(&cluster(json!({}), status), &failed).next, ClusterAction::StartUpgrade(_)));
 }
 
 #[test]
@@ -321,7 +334,7 @@ fn an_upgrade_that_was_interrupted_while_the_new_server_came_up_is_finished() {
     seen.world.as_mut().unwrap().servers[0].image = "image:1.36".into();
     seen.child = Child { asked: true, ..Child::default() };
     let plan = plan(&cluster(json!({}), active()), &seen);
-    assert!(matches!(plan.next, Next::StartUpgrade(_)), "{plan:?}");
+    assert!(matches!(plan.next, ClusterAction::StartUpgrade(_)), "{plan:?}");
 }
 
 #[test]
@@ -333,55 +346,6 @@ fn a_version_that_can_not_be_reached_is_refused() {
     let plan = plan(&cluster(json!({}), active()), &seen);
     assert_eq!(
         (plan.next.clone(), plan.phase, reason(&plan)),
-        (Next::Nothing, Phase::Active, Some(Reason::InvalidSpec))
+        (ClusterAction::Nothing, Phase::Active, Some(Reason::InvalidSpec))
     );
-}
-
-#[test]
-fn deletion_protection_holds_a_cluster_as_it_is() {
-    let demo = deleted(cluster(json!({"deletionProtection": true}), active()));
-    let seen = Observed { nodegroups: vec![Arc::new(nodegroup(json!({}), json!(null)))], ..seen_cluster() };
-    let plan = plan(&demo, &seen);
-    assert_eq!(
-        (plan.next.clone(), plan.phase, reason(&plan)),
-        (Next::Nothing, Phase::Active, Some(Reason::DeletionProtected))
-    );
-}
-
-#[test]
-fn deletion_takes_the_node_groups_first_then_the_cluster_then_the_finalizer() {
-    let demo = deleted(cluster(json!({}), active()));
-    let group = nodegroup(json!({}), json!(null));
-    let with = |groups: Vec<Nodegroup>, task| Observed {
-        nodegroups: groups.into_iter().map(Arc::new).collect(),
-        task,
-        ..seen_cluster()
-    };
-    assert_eq!(
-        plan(&demo, &with(vec![group.clone()], TaskView::Idle)).next,
-        Next::DeleteNodegroups(vec!["workers".into()])
-    );
-    assert_eq!(plan(&demo, &with(vec![deleted(group.clone())], TaskView::Idle)).next, Next::Nothing);
-    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Idle)).next, Next::StartDelete);
-    let running = TaskView::Running(Work::Create, Step::default());
-    assert_eq!(plan(&demo, &with(Vec::new(), running)).next, Next::Cancel);
-    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Stopping(Work::Create))).next, Next::Nothing);
-    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Finished(Work::Delete))).next, Next::Finish);
-    let failed = Observed { wait: Some(SOON), ..with(Vec::new(), TaskView::Failed(Work::Delete, refused())) };
-    assert_eq!(plan(&demo, &failed).next, Next::Nothing);
-    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Failed(Work::Delete, refused()))).next, Next::StartDelete);
-}
-
-#[test]
-fn an_invalid_spec_does_not_block_deletion() {
-    let seen = Observed { plan: Err(Problem::stalled(Reason::InvalidSpec, "no")), ..seen_cluster() };
-    assert_eq!(plan(&deleted(cluster(json!({}), json!(null))), &seen).next, Next::StartDelete);
-}
-
-#[test]
-fn a_provider_that_is_turned_off_blocks_deletion_only_of_what_it_made() {
-    let seen = || Observed { provider_name: String::new(), ..seen_cluster() };
-    assert_eq!(plan(&deleted(cluster(json!({}), json!(null))), &seen()).next, Next::Finish);
-    let made = plan(&deleted(cluster(json!({}), active())), &seen());
-    assert_eq!((made.next.clone(), reason(&made)), (Next::Nothing, Some(Reason::ProviderUnavailable)));
 }

@@ -1,6 +1,6 @@
 //! Plans upgrades of Kubernetes.
 
-use crate::cluster::next::{Next, Plan, SOON, held};
+use crate::cluster::next::{ClusterAction, Plan, SOON, held};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, step_message};
 use crate::tasks::{TaskView, Work};
@@ -21,10 +21,10 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     };
     let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
     match &seen.task {
-        TaskView::Queued(_) => progressing(Next::Nothing, "Upgrading: waiting for a free slot".into()),
-        TaskView::Running(Work::Upgrade, step) => progressing(Next::Nothing, step_message("Upgrading", step)),
+        TaskView::Queued(_) => progressing(ClusterAction::Nothing, "Upgrading: waiting for a free slot".into()),
+        TaskView::Running(Work::Upgrade, step) => progressing(ClusterAction::Nothing, step_message("Upgrading", step)),
         TaskView::Running(..) | TaskView::Stopping(_) => {
-            progressing(Next::Nothing, "Upgrading: waiting for the provider to finish other work".into())
+            progressing(ClusterAction::Nothing, "Upgrading: waiting for the provider to finish other work".into())
         }
         TaskView::Failed(Work::Upgrade, error) if seen_before && error.retry() != Retry::Waiting => {
             let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
@@ -35,9 +35,9 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
             Some(held(Phase::Active, Health::Stalled(Reason::UpgradeFailed, text)))
         }
         TaskView::Finished(Work::Upgrade) if seen.on_image(target) => {
-            progressing(Next::Nothing, "Upgrading: waiting for the API server to report its version".into())
+            progressing(ClusterAction::Nothing, "Upgrading: waiting for the API server to report its version".into())
         }
-        _ => progressing(Next::StartUpgrade(target.clone()), format!("Upgrading to {}", target.version)),
+        _ => progressing(ClusterAction::StartUpgrade(target.clone()), format!("Upgrading to {}", target.version)),
     }
 }
 
@@ -52,5 +52,5 @@ fn replaced(seen: &Observed) -> Option<Plan> {
     };
     let plan = seen.running().filter(|_| left && idle)?;
     let health = Health::Progressing(Reason::Updating, "removing the server that an upgrade has replaced".into());
-    Some(Decision::new(Next::StartUpgrade(plan.clone()), Phase::Active, health).after(SOON))
+    Some(Decision::new(ClusterAction::StartUpgrade(plan.clone()), Phase::Active, health).after(SOON))
 }

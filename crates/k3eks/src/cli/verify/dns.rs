@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use text::sentence;
 
-use super::bed::{Bed, CAUGHT_UP, WEB};
+use super::environment::{CAUGHT_UP, Environment, WEB};
 use super::finding::Outcome;
 use super::task::{Task, until_none_is_missing};
 
@@ -16,12 +16,12 @@ const PATIENCE: u32 = 25;
 const LIMIT: Duration = Duration::from_secs(85);
 
 /// Looks up a Service that is always there, and one that is new.
-pub async fn check(bed: &Bed) -> Outcome {
-    if bed.workers().is_empty() {
+pub async fn check(env: &Environment) -> Outcome {
+    if env.workers().is_empty() {
         return Outcome::skipped("the cluster has no node that takes pods");
     }
-    let api_server = Api::<Service>::namespaced(bed.child.clone(), "default").get("kubernetes").await;
-    let (api_server, web) = match (api_server, bed.api::<Service>().get(WEB).await) {
+    let api_server = Api::<Service>::namespaced(env.child.clone(), "default").get("kubernetes").await;
+    let (api_server, web) = match (api_server, env.api::<Service>().get(WEB).await) {
         (Ok(api_server), Ok(web)) => (address(&api_server), address(&web)),
         (Err(error), _) | (_, Err(error)) => {
             return Outcome::fails(
@@ -33,16 +33,16 @@ pub async fn check(bed: &Bed) -> Outcome {
     };
     let names = [
         ("kubernetes.default.svc.cluster.local".to_owned(), api_server),
-        (format!("{WEB}.{}.svc.cluster.local", bed.namespace), web),
+        (format!("{WEB}.{}.svc.cluster.local", env.namespace), web),
     ];
-    let patience = if coredns(bed).await.is_ok_and(|stand| stand.is_some_and(|(ready, _)| ready > 0)) {
+    let patience = if coredns(env).await.is_ok_and(|stand| stand.is_some_and(|(ready, _)| ready > 0)) {
         CAUGHT_UP
     } else {
         PATIENCE
     };
     let script = script(&names, patience);
     let ended =
-        match (Task { name: "dns", script: &script, account: None, node: None, claim: None }).run(bed, LIMIT).await {
+        match (Task { name: "dns", script: &script, account: None, node: None, claim: None }).run(env, LIMIT).await {
             Ok(ended) => ended,
             Err(outcome) => return outcome,
         };
@@ -51,7 +51,7 @@ pub async fn check(bed: &Bed) -> Outcome {
     }
     let expected: Vec<String> = names.iter().map(|(name, address)| format!("{name} is {address}")).collect();
     Outcome::fails(
-        format!("{}; {}", ended.said, stands(coredns(bed).await)),
+        format!("{}; {}", ended.said, stands(coredns(env).await)),
         expected.join(", "),
         "kubectl -n kube-system get deploy,pods -l k8s-app=kube-dns; kubectl -n kube-system logs deploy/coredns",
     )
@@ -73,8 +73,8 @@ fn address(service: &Service) -> String {
 }
 
 /// How many pods of CoreDNS are ready, and how many should be; `None` where it isn't there.
-async fn coredns(bed: &Bed) -> Result<Option<(i32, i32)>, kube::Error> {
-    let api = Api::<Deployment>::namespaced(bed.child.clone(), "kube-system");
+async fn coredns(env: &Environment) -> Result<Option<(i32, i32)>, kube::Error> {
+    let api = Api::<Deployment>::namespaced(env.child.clone(), "kube-system");
     let found = api.get_opt("coredns").await?;
     Ok(found.map(|deployment| {
         let ready = deployment.status.and_then(|status| status.ready_replicas);

@@ -8,7 +8,7 @@ use kube::Api;
 use kube::api::ListParams;
 use text::sentence;
 
-use super::bed::Bed;
+use super::environment::Environment;
 use super::finding::Outcome;
 use super::task::Task;
 
@@ -16,12 +16,12 @@ const LIMIT: Duration = Duration::from_secs(45);
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Asks from here, as the kubeconfig says.
-pub async fn from_here(bed: &Bed) -> Outcome {
-    let status = bed.cluster.status.clone().unwrap_or_default();
+pub async fn from_here(env: &Environment) -> Outcome {
+    let status = env.cluster.status.clone().unwrap_or_default();
     let endpoint = status.endpoint.unwrap_or_default();
     let mend = "k3eks kubeconfig prints the way in; docker ps shows the server and the port that it publishes";
     let expected = format!("{endpoint} answers with Kubernetes {}", status.version.clone().unwrap_or_default());
-    let asked = tokio::time::timeout(ANSWER, bed.child.apiserver_version()).await;
+    let asked = tokio::time::timeout(ANSWER, env.child.apiserver_version()).await;
     let version = match asked {
         Ok(Ok(version)) => version.git_version,
         Ok(Err(error)) => return Outcome::fails(format!("{endpoint}: {}", sentence(&error)), expected, mend),
@@ -41,11 +41,11 @@ pub async fn from_here(bed: &Bed) -> Outcome {
 }
 
 /// Asks each server from a pod, by its address in the nodes' network.
-pub async fn from_a_pod(bed: &Bed) -> Outcome {
-    if bed.workers().is_empty() {
+pub async fn from_a_pod(env: &Environment) -> Outcome {
+    if env.workers().is_empty() {
         return Outcome::skipped("the cluster has no node that takes pods");
     }
-    let servers = match servers(bed).await {
+    let servers = match servers(env).await {
         Ok(servers) => servers,
         Err(error) => {
             return Outcome::fails(
@@ -64,7 +64,7 @@ pub async fn from_a_pod(bed: &Bed) -> Outcome {
     }
     let script = script(&servers);
     let ended = match (Task { name: "endpoint", script: &script, account: None, node: None, claim: None })
-        .run(bed, LIMIT)
+        .run(env, LIMIT)
         .await
     {
         Ok(ended) => ended,
@@ -81,8 +81,8 @@ pub async fn from_a_pod(bed: &Bed) -> Outcome {
 }
 
 /// Address and port of each server.
-async fn servers(bed: &Bed) -> Result<Vec<String>, kube::Error> {
-    let api = Api::<EndpointSlice>::namespaced(bed.child.clone(), "default");
+async fn servers(env: &Environment) -> Result<Vec<String>, kube::Error> {
+    let api = Api::<EndpointSlice>::namespaced(env.child.clone(), "default");
     let slices = api.list(&ListParams::default().labels("kubernetes.io/service-name=kubernetes")).await?;
     let of = |slice: EndpointSlice| {
         let port = slice.ports.iter().flatten().find_map(|port| port.port).unwrap_or(6443);

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use serde_json::json;
 use text::sentence;
 
-use super::bed::{Bed, create};
+use super::environment::{Environment, create};
 use super::finding::Outcome;
 use super::sign_in::without_identity;
 use super::task::Task;
@@ -28,16 +28,16 @@ echo "STS at ${AWS_ENDPOINT_URL_STS:-(AWS_ENDPOINT_URL_STS isn't set)} gives no 
 exit 1"#;
 
 /// Has a pod take the role that its service account names.
-pub async fn check(bed: &Bed) -> Outcome {
-    if let Some(outcome) = without_identity(bed).await {
+pub async fn check(env: &Environment) -> Outcome {
+    if let Some(outcome) = without_identity(env).await {
         return outcome;
     }
-    if bed.workers().is_empty() {
+    if env.workers().is_empty() {
         return Outcome::skipped("the cluster has no node that takes pods");
     }
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": ACCOUNT, "annotations": {"eks.amazonaws.com/role-arn": bed.role}}});
-    if let Err(error) = create(&bed.api::<ServiceAccount>(), account).await {
+        "metadata": {"name": ACCOUNT, "annotations": {"eks.amazonaws.com/role-arn": env.role}}});
+    if let Err(error) = create(&env.api::<ServiceAccount>(), account).await {
         return Outcome::fails(
             format!("making a service account: {}", sentence(error.as_ref())),
             "a service account",
@@ -45,8 +45,8 @@ pub async fn check(bed: &Bed) -> Outcome {
         );
     }
     let task = Task { name: "irsa", script: SCRIPT, account: Some(ACCOUNT), node: None, claim: None };
-    match task.run(bed, LIMIT).await {
-        Ok(ended) if ended.well => Outcome::ok(format!("a pod has credentials of {}", bed.role)),
+    match task.run(env, LIMIT).await {
+        Ok(ended) if ended.well => Outcome::ok(format!("a pod has credentials of {}", env.role)),
         Ok(ended) => Outcome::fails(
             ended.said,
             "AWS_ROLE_ARN, a token, and credentials from STS in a pod whose service account has eks.amazonaws.com/role-arn",

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioExecutor;
 use k8s_openapi::api::core::v1::{Event, Service};
 use text::sentence;
 
-use super::bed::{Bed, CAUGHT_UP, create, web_service};
+use super::environment::{CAUGHT_UP, Environment, create, web_service};
 use super::events;
 use super::finding::Outcome;
 use super::task::Task;
@@ -24,18 +24,18 @@ const ANSWER: Duration = Duration::from_secs(3);
 const MEND: &str = "kubectl -n kube-system get pods shows the balancer's own (svclb-… with k3s's); kubectl describe service of a Service of yours";
 
 /// Makes such a Service and asks for its page, from here.
-pub async fn check(bed: &Bed) -> Outcome {
-    if bed.workers().is_empty() {
+pub async fn check(env: &Environment) -> Outcome {
+    if env.workers().is_empty() {
         return Outcome::skipped("the cluster has no node that takes pods");
     }
-    if let Err(error) = create(&bed.api::<Service>(), web_service("LoadBalancer", NAME, PORT)).await {
+    if let Err(error) = create(&env.api::<Service>(), web_service("LoadBalancer", NAME, PORT)).await {
         return Outcome::fails(
             format!("making a Service: {}", sentence(error.as_ref())),
             "a Service",
             "k3eks logs shows what the API server says",
         );
     }
-    let address = match address(bed).await {
+    let address = match address(env).await {
         Ok(address) => address,
         Err(outcome) => return outcome,
     };
@@ -52,7 +52,7 @@ pub async fn check(bed: &Bed) -> Outcome {
     );
     let task = Task { name: "balanced", script: &script, account: None, node: None, claim: None };
     let inside =
-        task.run(bed, Duration::from_secs(15)).await.map_or_else(|_| "couldn't be asked".into(), |ended| ended.said);
+        task.run(env, Duration::from_secs(15)).await.map_or_else(|_| "couldn't be asked".into(), |ended| ended.said);
     Outcome::fails(
         format!("http://{address}:{PORT} doesn't answer from here: {why}; from a pod it {inside}"),
         "it answers from here: this host has to reach the nodes' network",
@@ -61,16 +61,16 @@ pub async fn check(bed: &Bed) -> Outcome {
 }
 
 /// The address that the Service gets, or how the check ends without.
-async fn address(bed: &Bed) -> Result<String, Outcome> {
+async fn address(env: &Environment) -> Result<String, Outcome> {
     let begun = tokio::time::Instant::now();
     loop {
-        let service = bed.api::<Service>().get(NAME).await.ok();
+        let service = env.api::<Service>().get(NAME).await.ok();
         let given = service.and_then(|service| service.status?.load_balancer?.ingress?.into_iter().next());
         if let Some(address) = given.and_then(|ingress| ingress.ip.or(ingress.hostname)) {
             return Ok(address);
         }
         if begun.elapsed() > SILENCE {
-            let said = events::last(&bed.api::<Event>(), "Service", NAME).await;
+            let said = events::last(&env.api::<Event>(), "Service", NAME).await;
             if said.is_empty() {
                 let what = "gives Services of type LoadBalancer an address, or says a word about them";
                 return Err(Outcome::skipped(format!("nothing in the cluster {what} within {} s", SILENCE.as_secs())));

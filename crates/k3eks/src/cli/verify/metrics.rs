@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use text::sentence;
 
-use super::bed::{Bed, COMING};
+use super::environment::{COMING, Environment};
 use super::finding::Outcome;
 
 /// How long figures may take: they are gathered every 15 s, and of a new node only after a while.
@@ -23,14 +23,14 @@ struct Figure {
 }
 
 /// Asks for the nodes' figures until there are some of all that are ready.
-pub async fn check(bed: &Bed) -> Outcome {
-    let wanted: Vec<String> = bed.workers().iter().map(|node| node.name_any()).collect();
+pub async fn check(env: &Environment) -> Outcome {
+    let wanted: Vec<String> = env.workers().iter().map(|node| node.name_any()).collect();
     if wanted.is_empty() {
         return Outcome::skipped("the cluster has no node that takes pods");
     }
     let begun = tokio::time::Instant::now();
     loop {
-        let found = match nodes(bed).await {
+        let found = match nodes(env).await {
             Ok(known) => {
                 let missing: Vec<&str> =
                     wanted.iter().filter(|node| !known.contains(node)).map(String::as_str).collect();
@@ -55,8 +55,8 @@ pub async fn check(bed: &Bed) -> Outcome {
     }
 }
 
-async fn nodes(bed: &Bed) -> Result<Vec<String>, kube::Error> {
+async fn nodes(env: &Environment) -> Result<Vec<String>, kube::Error> {
     let request = http::Request::get("/apis/metrics.k8s.io/v1beta1/nodes").body(Vec::new());
-    let figures: Figures = bed.child.request(request.map_err(kube::Error::HttpError)?).await?;
+    let figures: Figures = env.child.request(request.map_err(kube::Error::HttpError)?).await?;
     Ok(figures.items.into_iter().filter_map(|figure| figure.metadata.name).collect())
 }

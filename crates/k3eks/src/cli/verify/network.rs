@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::ResourceExt;
 use kube::api::ListParams;
 
-use super::bed::{Bed, CAUGHT_UP, WEB, WEB_PORT};
+use super::environment::{CAUGHT_UP, Environment, WEB, WEB_PORT};
 use super::finding::Outcome;
 use super::task::{Task, hindrance, until_none_is_missing};
 
@@ -24,23 +24,23 @@ struct Served {
 }
 
 /// Asks the web server's pod on each node from a pod on each node.
-pub async fn check(bed: &Bed) -> Outcome {
-    let nodes = bed.workers().len();
+pub async fn check(env: &Environment) -> Outcome {
+    let nodes = env.workers().len();
     if nodes == 0 {
         return Outcome::skipped("the cluster has no node that takes pods");
     }
-    let Ok(mut served) = tokio::time::timeout(READY, ready(bed, nodes)).await else {
-        return not_ready(bed, nodes).await;
+    let Ok(mut served) = tokio::time::timeout(READY, ready(env, nodes)).await else {
+        return not_ready(env, nodes).await;
     };
     served.truncate(MOST);
-    let service = bed.api::<Service>().get(WEB).await;
+    let service = env.api::<Service>().get(WEB).await;
     let service = service.ok().and_then(|service| service.spec?.cluster_ip).unwrap_or_default();
     let script = script(&served, &service, CAUGHT_UP);
     let from = served.iter().map(|from| {
         let (name, script) = (format!("from-{}", from.node), &script);
         async move {
             let task = Task { name: &name, script, account: None, node: Some(&from.node), claim: None };
-            (from, task.run(bed, LIMIT).await)
+            (from, task.run(env, LIMIT).await)
         }
     });
     let mut wrong = Vec::new();
@@ -65,9 +65,9 @@ pub async fn check(bed: &Bed) -> Outcome {
 }
 
 /// The web server's pods once there is one that is ready on each node.
-async fn ready(bed: &Bed, nodes: usize) -> Vec<Served> {
+async fn ready(env: &Environment, nodes: usize) -> Vec<Served> {
     loop {
-        let all = pods(bed).await;
+        let all = pods(env).await;
         let served: Vec<Served> = all.iter().filter_map(served).collect();
         if served.len() >= nodes {
             return served;
@@ -76,9 +76,9 @@ async fn ready(bed: &Bed, nodes: usize) -> Vec<Served> {
     }
 }
 
-async fn pods(bed: &Bed) -> Vec<Pod> {
+async fn pods(env: &Environment) -> Vec<Pod> {
     let ours = ListParams::default().labels(&format!("app={WEB}"));
-    bed.api::<Pod>().list(&ours).await.map(|list| list.items).unwrap_or_default()
+    env.api::<Pod>().list(&ours).await.map(|list| list.items).unwrap_or_default()
 }
 
 fn served(pod: &Pod) -> Option<Served> {
@@ -88,13 +88,13 @@ fn served(pod: &Pod) -> Option<Served> {
     ready.then(|| Some(Served { node, address: status.pod_ip.clone()? }))?
 }
 
-async fn not_ready(bed: &Bed, nodes: usize) -> Outcome {
-    let all = pods(bed).await;
+async fn not_ready(env: &Environment, nodes: usize) -> Outcome {
+    let all = pods(env).await;
     let ready = all.iter().filter_map(served).count();
     let why = all.iter().find(|pod| served(pod).is_none()).map(|pod| format!("{}: {}", pod.name_any(), hindrance(pod)));
     Outcome::fails(
         format!("{ready} of {nodes} pods are ready after {} s; {}", READY.as_secs(), why.unwrap_or_default()),
-        format!("a pod of image {} is ready on each node", bed.image),
+        format!("a pod of image {} is ready on each node", env.image),
         "kubectl get nodes; if the image is unavailable, name another one with --image",
     )
 }

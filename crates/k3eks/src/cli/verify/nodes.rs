@@ -10,15 +10,15 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use text::sentence;
 
-use super::bed::Bed;
+use super::environment::Environment;
 use super::finding::Outcome;
 
 /// What a node group has that names no instance type.
 const INSTANCE_TYPE: &str = "t3.medium";
 
 /// Compares nodes with the Nodegroup resources.
-pub async fn check(bed: &Bed) -> Outcome {
-    let api = Api::<Nodegroup>::namespaced(bed.management.clone(), &bed.cluster.namespace().unwrap_or_default());
+pub async fn check(env: &Environment) -> Outcome {
+    let api = Api::<Nodegroup>::namespaced(env.management.clone(), &env.cluster.namespace().unwrap_or_default());
     let groups = match api.list(&ListParams::default()).await {
         Ok(groups) => groups.items,
         Err(error) => {
@@ -29,12 +29,12 @@ pub async fn check(bed: &Bed) -> Outcome {
             );
         }
     };
-    let groups: Vec<Nodegroup> = groups.into_iter().filter(|group| group.spec.cluster_name == bed.name()).collect();
+    let groups: Vec<Nodegroup> = groups.into_iter().filter(|group| group.spec.cluster_name == env.name()).collect();
     if groups.is_empty() {
         return Outcome::skipped("the cluster has no node group");
     }
-    let region = Identity::of(&bed.cluster).region;
-    let wrong: Vec<String> = groups.iter().flat_map(|group| differences(group, &bed.nodes, &region)).collect();
+    let region = Identity::of(&env.cluster).region;
+    let wrong: Vec<String> = groups.iter().flat_map(|group| differences(group, &env.nodes, &region)).collect();
     if wrong.is_empty() {
         let nodes: i32 = groups.iter().map(|group| group.spec.scaling_config.desired_size).sum();
         return Outcome::ok(format!("{nodes} nodes in {} groups have their labels, taints and zones", groups.len()));

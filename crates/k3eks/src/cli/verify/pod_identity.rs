@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use serde_json::json;
 use text::sentence;
 
-use super::bed::{Bed, create};
+use super::environment::{Environment, create};
 use super::finding::Outcome;
 use super::sign_in::without_identity;
 use super::task::{Ended, Task};
@@ -32,22 +32,22 @@ echo "$AWS_CONTAINER_CREDENTIALS_FULL_URI gives no credentials for the pod's tok
 exit 1"#;
 
 /// Has a pod take the role that an association gives it.
-pub async fn check(bed: &Bed) -> Outcome {
-    if let Some(outcome) = without_identity(bed).await {
+pub async fn check(env: &Environment) -> Outcome {
+    if let Some(outcome) = without_identity(env).await {
         return outcome;
     }
-    if bed.workers().is_empty() {
+    if env.workers().is_empty() {
         return Outcome::skipped("the cluster has no node that takes pods");
     }
-    if let Err(error) = associate(bed).await {
+    if let Err(error) = associate(env).await {
         return Outcome::fails(
             format!("making an association: {}", sentence(error.as_ref())),
             "a PodIdentityAssociation in the management cluster",
             "use a kubeconfig that may make one",
         );
     }
-    match run(bed).await {
-        Ok(ended) if ended.well => Outcome::ok(format!("a pod has credentials of {}", bed.role)),
+    match run(env).await {
+        Ok(ended) if ended.well => Outcome::ok(format!("a pod has credentials of {}", env.role)),
         Ok(ended) => Outcome::fails(
             ended.said,
             "credentials at 169.254.170.23 in a pod whose service account has an association",
@@ -57,24 +57,24 @@ pub async fn check(bed: &Bed) -> Outcome {
     }
 }
 
-async fn associate(bed: &Bed) -> anyhow::Result<()> {
+async fn associate(env: &Environment) -> anyhow::Result<()> {
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}});
-    create(&bed.api::<ServiceAccount>(), account).await?;
+    create(&env.api::<ServiceAccount>(), account).await?;
     let association = json!({
         "apiVersion": "k3eks.io/v1alpha1", "kind": "PodIdentityAssociation",
-        "metadata": {"name": bed.namespace, "labels": bed.labels()},
-        "spec": {"clusterName": bed.name(), "namespace": bed.namespace, "serviceAccount": ACCOUNT, "roleArn": bed.role},
+        "metadata": {"name": env.namespace, "labels": env.labels()},
+        "spec": {"clusterName": env.name(), "namespace": env.namespace, "serviceAccount": ACCOUNT, "roleArn": env.role},
     });
-    create::<PodIdentityAssociation>(&bed.associations(), association).await
+    create::<PodIdentityAssociation>(&env.associations(), association).await
 }
 
-async fn run(bed: &Bed) -> Result<Ended, Outcome> {
+async fn run(env: &Environment) -> Result<Ended, Outcome> {
     let mut made = 0;
     loop {
         made += 1;
         let name = format!("pod-identity-{made}");
         let task = Task { name: &name, script: SCRIPT, account: Some(ACCOUNT), node: None, claim: None };
-        let ended = task.run(bed, LIMIT).await?;
+        let ended = task.run(env, LIMIT).await?;
         if ended.well || !ended.said.starts_with(EARLY) || made == PODS {
             return Ok(ended);
         }

@@ -19,7 +19,7 @@ use kube::config::AuthInfo;
 use kube::{Api, Client};
 use text::sentence;
 
-use super::bed::{Bed, client};
+use super::environment::{Environment, client};
 use super::finding::Outcome;
 
 /// How long a token is refused before that is believed: a new cluster may not be known everywhere yet.
@@ -28,11 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const EXPIRES: Duration = Duration::from_secs(60);
 
 /// Why a cluster has no identities, or `None`.
-pub async fn without_identity(bed: &Bed) -> Option<Outcome> {
-    if let Some(outcome) = elsewhere(&bed.cluster) {
+pub async fn without_identity(env: &Environment) -> Option<Outcome> {
+    if let Some(outcome) = elsewhere(&env.cluster) {
         return Some(outcome);
     }
-    let api = Api::<Service>::namespaced(bed.child.clone(), identity_service::NAMESPACE);
+    let api = Api::<Service>::namespaced(env.child.clone(), identity_service::NAMESPACE);
     match api.get_opt(identity_service::SERVICE).await {
         Ok(Some(_)) => None,
         Ok(None) => {
@@ -52,15 +52,15 @@ fn elsewhere(cluster: &EKSClusterConfig) -> Option<Outcome> {
 }
 
 /// Signs in, and asks the API server who that is.
-pub async fn check(bed: &Bed) -> Outcome {
-    if let Some(outcome) = without_identity(bed).await {
+pub async fn check(env: &Environment) -> Outcome {
+    if let Some(outcome) = without_identity(env).await {
         return outcome;
     }
     let Some(credentials) = credentials() else {
         return Outcome::skipped("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY aren't set");
     };
     let key = credentials.access_key_id().to_owned();
-    let token = match token(&Identity::of(&bed.cluster), credentials, SystemTime::now()) {
+    let token = match token(&Identity::of(&env.cluster), credentials, SystemTime::now()) {
         Ok(token) => token,
         Err(error) => {
             return Outcome::fails(
@@ -72,7 +72,7 @@ pub async fn check(bed: &Bed) -> Outcome {
     };
     let begun = tokio::time::Instant::now();
     loop {
-        let refused = match who(bed, token.clone()).await {
+        let refused = match who(env, token.clone()).await {
             Ok(name) => return Outcome::ok(format!("the token of access key {key} is {name}")),
             Err(error) => error,
         };
@@ -120,8 +120,8 @@ fn token(cluster: &Identity, credentials: Credentials, now: SystemTime) -> anyho
 }
 
 /// Who the bearer of the token is to the API server.
-async fn who(bed: &Bed, token: String) -> anyhow::Result<String> {
-    let mut kubeconfig = bed.kubeconfig.clone();
+async fn who(env: &Environment, token: String) -> anyhow::Result<String> {
+    let mut kubeconfig = env.kubeconfig.clone();
     for user in &mut kubeconfig.auth_infos {
         user.auth_info = Some(AuthInfo { token: Some(token.clone().into()), ..AuthInfo::default() });
     }

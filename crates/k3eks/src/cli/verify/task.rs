@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 use text::sentence;
 
-use super::bed::{Bed, create};
+use super::environment::{Environment, create};
 use super::finding::Outcome;
 
 /// Between two looks at a pod.
@@ -82,8 +82,8 @@ impl Task<'_> {
     ///
     /// # Errors
     /// The outcome of a check whose pod doesn't run, or doesn't end within the time that the script has.
-    pub async fn run(&self, bed: &Bed, limit: Duration) -> Result<Ended, Outcome> {
-        let api = bed.api::<Pod>();
+    pub async fn run(&self, env: &Environment, limit: Duration) -> Result<Ended, Outcome> {
+        let api = env.api::<Pod>();
         let failed = |error: anyhow::Error| {
             Outcome::fails(
                 format!("pod {}: {}", self.name, sentence(error.as_ref())),
@@ -91,7 +91,7 @@ impl Task<'_> {
                 "k3eks logs shows what the API server says",
             )
         };
-        create(&api, self.pod(&bed.image)).await.context("making it").map_err(failed)?;
+        create(&api, self.pod(&env.image)).await.context("making it").map_err(failed)?;
         let mut last = None;
         let watch = async {
             loop {
@@ -106,15 +106,15 @@ impl Task<'_> {
         let ended = tokio::time::timeout(limit, watch).await;
         match ended {
             Ok(ended) => ended,
-            Err(_) => Err(self.stuck(bed, last.as_ref(), limit)),
+            Err(_) => Err(self.stuck(env, last.as_ref(), limit)),
         }
     }
 
-    fn stuck(&self, bed: &Bed, pod: Option<&Pod>, limit: Duration) -> Outcome {
+    fn stuck(&self, env: &Environment, pod: Option<&Pod>, limit: Duration) -> Outcome {
         let why = pod.map(hindrance).unwrap_or_default();
         Outcome::fails(
             format!("pod {} isn't done after {} s: {why}", self.name, limit.as_secs()),
-            format!("a pod of image {} that runs on a node", bed.image),
+            format!("a pod of image {} that runs on a node", env.image),
             "kubectl get nodes; if the image is unavailable, name another one with --image",
         )
     }

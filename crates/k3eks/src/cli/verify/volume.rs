@@ -9,7 +9,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use text::sentence;
 
-use super::bed::{Bed, COMING, create};
+use super::environment::{COMING, Environment, create};
 use super::events;
 use super::finding::Outcome;
 use super::task::Task;
@@ -22,11 +22,11 @@ const SCRIPT: &str = "echo kept > /data/file && sync && [ \"$(cat /data/file)\" 
 const MEND: &str = "kubectl get storageclass,pv; kubectl -n kube-system logs deploy/local-path-provisioner";
 
 /// Claims a volume, writes, and reads.
-pub async fn check(bed: &Bed) -> Outcome {
-    if bed.workers().is_empty() {
+pub async fn check(env: &Environment) -> Outcome {
+    if env.workers().is_empty() {
         return Outcome::skipped("the cluster has no node that takes pods");
     }
-    let class = match default_class(bed).await {
+    let class = match default_class(env).await {
         Ok(Some(class)) => class,
         Ok(None) => return Outcome::skipped("the cluster has no default StorageClass"),
         Err(error) => {
@@ -39,7 +39,7 @@ pub async fn check(bed: &Bed) -> Outcome {
     };
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": CLAIM},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}}});
-    let api = bed.api::<PersistentVolumeClaim>();
+    let api = env.api::<PersistentVolumeClaim>();
     if let Err(error) = create(&api, claim).await {
         return Outcome::fails(
             format!("making a claim: {}", sentence(error.as_ref())),
@@ -48,7 +48,7 @@ pub async fn check(bed: &Bed) -> Outcome {
         );
     }
     let task = Task { name: "volume", script: SCRIPT, account: None, node: None, claim: Some(CLAIM) };
-    let ended = task.run(bed, LIMIT).await;
+    let ended = task.run(env, LIMIT).await;
     let phase = api.get(CLAIM).await.ok().and_then(|claim| claim.status?.phase).unwrap_or_default();
     let expected = format!("a claim of StorageClass {class} is Bound, and a pod writes to it");
     match ended {
@@ -57,7 +57,7 @@ pub async fn check(bed: &Bed) -> Outcome {
         }
         Ok(ended) => Outcome::fails(format!("the claim is {phase}; the pod says: {}", ended.said), expected, MEND),
         Err(Outcome::Failed { found, .. }) if phase != "Bound" => {
-            let said = events::last(&bed.api::<Event>(), "PersistentVolumeClaim", CLAIM).await;
+            let said = events::last(&env.api::<Event>(), "PersistentVolumeClaim", CLAIM).await;
             Outcome::fails(format!("the claim is {phase}; {said}; {found}"), expected, MEND)
         }
         Err(outcome) => outcome,
@@ -65,8 +65,8 @@ pub async fn check(bed: &Bed) -> Outcome {
 }
 
 /// Name of the class of claims that name none.
-async fn default_class(bed: &Bed) -> Result<Option<String>, kube::Error> {
-    let api = Api::<StorageClass>::all(bed.child.clone());
+async fn default_class(env: &Environment) -> Result<Option<String>, kube::Error> {
+    let api = Api::<StorageClass>::all(env.child.clone());
     let begun = tokio::time::Instant::now();
     loop {
         let classes = api.list(&ListParams::default()).await?.items;

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 
-use super::cluster::inline::label_value;
+use super::cluster::inline_nodegroups::label_value;
 use crd::keys;
 
 /// Labels of what we write for the cluster resource of this name.

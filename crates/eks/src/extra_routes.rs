@@ -25,7 +25,7 @@ use super::site::{self, Names};
 use crd::{keys, kubeconfig as kubeconfigs};
 
 /// What these routes need.
-pub struct Beside {
+pub struct AppState {
     /// The resources.
     pub api: Arc<Api>,
     /// Who may read kubeconfigs, counters and the log of calls: whoever may use the API.
@@ -54,73 +54,73 @@ struct Which {
 }
 
 /// Adds the routes, and `more`, to those of the API, which answers nothing before the resources have been read.
-pub fn routes(eks: Router, more: Router, beside: Arc<Beside>) -> Router {
-    let names = beside.names.clone();
-    let gated = eks.layer(middleware::from_fn_with_state(Arc::clone(&beside), gate));
+pub fn routes(eks: Router, more: Router, app: Arc<AppState>) -> Router {
+    let names = app.names.clone();
+    let gated = eks.layer(middleware::from_fn_with_state(Arc::clone(&app), gate));
     let own = Router::new()
         .route("/metrics", get(metrics))
         .route("/_k3eks/health", get(health))
         .route("/_k3eks/events", get(events))
         .route("/_k3eks/clusters/{name}/kubeconfig", get(kubeconfig))
         .route("/_localemu_eks/{name}/kubeconfig", get(kubeconfig))
-        .with_state(beside);
+        .with_state(app);
     let all = own.merge(more).merge(gated).layer(middleware::from_fn(other_services::refuse));
     all.layer(middleware::from_fn_with_state(names, site::guard))
 }
 
-async fn gate(State(beside): State<Arc<Beside>>, request: Request, next: Next) -> Response {
-    if beside.ready.load(Ordering::Relaxed) {
+async fn gate(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    if app.ready.load(Ordering::Relaxed) {
         return next.run(request).await;
     }
     ApiError::unavailable("The service is starting. Please try again.").into_response()
 }
 
-async fn health(State(beside): State<Arc<Beside>>) -> impl IntoResponse {
-    let ready = beside.ready.load(Ordering::Relaxed);
+async fn health(State(app): State<Arc<AppState>>) -> impl IntoResponse {
+    let ready = app.ready.load(Ordering::Relaxed);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let words = if ready { "running" } else { "waiting for the management cluster's API" };
-    let auth = if beside.authenticator.mode() == Mode::Strict { "strict" } else { "permissive" };
+    let auth = if app.authenticator.mode() == Mode::Strict { "strict" } else { "permissive" };
     let version = env!("CARGO_PKG_VERSION");
     let body = json!({"status": words, "services": {"eks": words}, "auth": auth, "version": version});
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string())
 }
 
 /// The counters, for a port of their own.
-pub fn scraped(beside: Arc<Beside>) -> Router {
-    Router::new().route("/metrics", get(|| async move { beside.counters() }))
+pub fn scraped(app: Arc<AppState>) -> Router {
+    Router::new().route("/metrics", get(|| async move { app.counters() }))
 }
 
-async fn metrics(State(beside): State<Arc<Beside>>, request: Request) -> Result<Response, ApiError> {
-    beside.caller(&request)?;
-    Ok(beside.counters())
+async fn metrics(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, ApiError> {
+    app.caller(&request)?;
+    Ok(app.counters())
 }
 
-async fn events(State(beside): State<Arc<Beside>>, request: Request) -> Result<Response, ApiError> {
-    let caller = beside.caller(&request)?;
-    let room = beside.answers.room(events::BUDGET).await?;
+async fn events(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, ApiError> {
+    let caller = app.caller(&request)?;
+    let room = app.answers.room(events::BUDGET).await?;
     // A checked caller sees its own account; where nothing is checked there is nothing to keep apart.
-    let records = beside.events.json(caller.verified.then_some(caller.account.as_str()));
+    let records = app.events.json(caller.verified.then_some(caller.account.as_str()));
     let body = format!("{{\"Records\":{records}}}");
     Ok(([(header::CONTENT_TYPE, "application/json")], room.fill(body)).into_response())
 }
 
 async fn kubeconfig(
-    State(beside): State<Arc<Beside>>,
+    State(app): State<Arc<AppState>>,
     Path(name): Path<String>,
     Query(which): Query<Which>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let mut caller = beside.caller(&request)?;
+    let mut caller = app.caller(&request)?;
     if !caller.verified {
         caller.account = which.account.unwrap_or(caller.account);
         caller.region = which.region.unwrap_or(caller.region);
     }
-    let cluster = beside.api.store.cluster(&caller, &name)?;
+    let cluster = app.api.store.cluster(&caller, &name)?;
     let secret = cluster.status.as_ref().and_then(|status| status.kubeconfig_secret.as_deref());
     let missing = || ApiError::resource_not_found(format!("Cluster '{name}' has no kubeconfig yet")).cluster(&name);
     let secret = secret.ok_or_else(missing)?;
     let key = if which.internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
-    let text = beside.api.store.secret(&cluster, secret, key).await?;
+    let text = app.api.store.secret(&cluster, secret, key).await?;
     // The Secret may have been changed since it was written.
     let text = kubeconfigs::own_entries(&String::from_utf8_lossy(&text.ok_or_else(missing)?)).map_err(|why| {
         ApiError::invalid_request(format!("The kubeconfig of cluster '{name}' can't be used: {why}")).cluster(&name)
@@ -129,7 +129,7 @@ async fn kubeconfig(
     Ok(([(header::CONTENT_TYPE, "application/yaml"), (header::CACHE_CONTROL, "no-store")], text).into_response())
 }
 
-impl Beside {
+impl AppState {
     fn counters(&self) -> Response {
         let mut text = String::new();
         // Writing to a String can't fail.

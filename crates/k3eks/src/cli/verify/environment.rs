@@ -33,7 +33,7 @@ const GOING: Duration = Duration::from_secs(15);
 const OLD: Duration = Duration::from_secs(300);
 
 /// Where checks work.
-pub struct Bed {
+pub struct Environment {
     /// The management cluster.
     pub management: Client,
     /// The cluster that is checked, with all rights.
@@ -54,7 +54,7 @@ pub struct Bed {
     pub until: Instant,
 }
 
-impl Bed {
+impl Environment {
     /// Connects to the cluster. Makes nothing yet.
     ///
     /// # Errors

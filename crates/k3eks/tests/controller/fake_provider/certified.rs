@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use provider::{Authorities, Authority, KeyPair, NodegroupPlan};
+use provider::{Authorities, Authority, DesiredNodegroup, KeyPair};
 
 /// Who signs for a cluster, whom it trusts, and who signed when its nodes were made.
 pub struct Certified {
@@ -21,7 +21,7 @@ impl Default for Certified {
 
 impl Certified {
     /// A node came into being.
-    pub fn met(&mut self, node: &str, plan: &NodegroupPlan) {
+    pub fn met(&mut self, node: &str, plan: &DesiredNodegroup) {
         self.nodes.extend(plan.authorities.first().map(|signer| (node.to_owned(), signer.clone())));
     }
 

@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tower::util::MapRequestLayer;
 
-use crate::world::{InMemory, LIMIT, World};
+use crate::fake_provider::{InMemory, LIMIT, World};
 
 const POLL: Duration = Duration::from_millis(50);
 const MANAGER: &str = "k3eks-test";
@@ -61,7 +61,7 @@ struct Running {
 }
 
 /// A namespace of its own, its world, and controllers that look after it.
-pub struct Bed {
+pub struct Environment {
     pub namespace: String,
     pub world: Arc<World>,
     pub client: Client,
@@ -73,16 +73,16 @@ pub struct Bed {
     log: Log,
 }
 
-/// Runs a test in a bed of its own; on failure shows the resources as YAML, the Events and the log.
-pub async fn run(name: &str, test: impl AsyncFnOnce(&Bed)) {
-    let bed = Bed::new(name).await;
-    bed.start();
-    let ended = AssertUnwindSafe(test(&bed)).catch_unwind().await;
+/// Runs a test in an environment of its own; on failure shows the resources as YAML, the Events and the log.
+pub async fn run(name: &str, test: impl AsyncFnOnce(&Environment)) {
+    let env = Environment::new(name).await;
+    env.start();
+    let ended = AssertUnwindSafe(test(&env)).catch_unwind().await;
     if ended.is_err() {
-        eprintln!("{}", bed.shown().await);
+        eprintln!("{}", env.shown().await);
     }
-    bed.stop().await;
-    bed.clean().await;
+    env.stop().await;
+    env.clean().await;
     if let Err(panic) = ended {
         std::panic::resume_unwind(panic);
     }
@@ -96,7 +96,7 @@ pub async fn config() -> Config {
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
 }
 
-impl Bed {
+impl Environment {
     /// A namespace of its own. Nobody looks after it yet.
     pub async fn new(name: &str) -> Self {
         let client = Client::try_from(config().await).unwrap();

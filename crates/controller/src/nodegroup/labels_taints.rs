@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crd::nodegroup::NodeMarks;
-use provider::NodegroupPlan;
+use provider::DesiredNodegroup;
 
 /// Change of one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Change {
 }
 
 /// The labels and taints that the group's nodes should have.
-pub fn wanted(plan: &NodegroupPlan) -> NodeMarks {
+pub fn wanted(plan: &DesiredNodegroup) -> NodeMarks {
     NodeMarks { labels: plan.labels.clone(), taints: plan.taints.clone() }
 }
 

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 use futures::StreamExt;
-use provider::{ClusterId, NodegroupPlan};
+use provider::{ClusterId, DesiredNodegroup};
 use serde_json::{Value, json};
 
 use super::World;
@@ -50,7 +50,7 @@ async fn version(State(world): State<Arc<World>>, Path(path): At) -> Response {
 }
 
 /// The Node object of a new node.
-pub fn node(name: &str, plan: &NodegroupPlan) -> Value {
+pub fn node(name: &str, plan: &DesiredNodegroup) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": plan.labels}, "spec": {},
         "status": {"conditions": [{"type": "Ready", "status": "True"}]},

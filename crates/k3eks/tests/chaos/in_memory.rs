@@ -8,10 +8,10 @@ use kube::Config;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, condition, config};
+use crate::environment::{Environment, condition, config};
+use crate::fake_provider::refused;
 use crate::relay::Relay;
-use crate::story::{self, CLUSTERS, End, GROUPS, Step};
-use crate::world::refused;
+use crate::scenario::{self, CLUSTERS, End, GROUPS, Step};
 
 /// Stories that are told at once.
 const LANES: u64 = 12;
@@ -34,7 +34,7 @@ const CALLS: [&str; 6] =
 fn whatever_happens_the_world_becomes_what_the_resources_say() {
     // Where one lane has found something, the others leave the machine to it.
     static FOUND: AtomicBool = AtomicBool::new(false);
-    let seed = story::seed();
+    let seed = scenario::seed();
     let seconds =
         std::env::var("K3EKS_CHAOS_SECONDS").map_or(60, |s| s.parse().expect("K3EKS_CHAOS_SECONDS is a number"));
     println!("K3EKS_CHAOS_SEED={seed}");
@@ -55,12 +55,12 @@ fn whatever_happens_the_world_becomes_what_the_resources_say() {
 fn stories(seed: u64, lane: u64, until: Instant, found: &AtomicBool) -> Result<(usize, usize), String> {
     let (told, steps) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let strategy = proptest::collection::vec(story::step(CLUSTERS.len(), 3, CALLS.len()), LENGTH);
+    let strategy = proptest::collection::vec(scenario::step(CLUSTERS.len(), 3, CALLS.len()), LENGTH);
     let shown = std::cell::RefCell::new(String::new());
     let mut number = 0;
     while Instant::now() < until && !found.load(Ordering::Relaxed) {
         number += 1;
-        let mut runner = story::runner(&[seed, lane, number], SHRINKING);
+        let mut runner = scenario::runner(&[seed, lane, number], SHRINKING);
         let ended = runner.run(&strategy, |steps_of_it| {
             let attempt = told.fetch_add(1, Ordering::Relaxed);
             steps.fetch_add(steps_of_it.len(), Ordering::Relaxed);
@@ -80,20 +80,20 @@ fn stories(seed: u64, lane: u64, until: Instant, found: &AtomicBool) -> Result<(
 
 /// Tells one story from beginning to end; what is wrong at its end, and all that can be seen of it.
 async fn tell(name: &str, steps: &[Step]) -> Result<(), (String, String)> {
-    let mut bed = Bed::new(name).await;
+    let mut env = Environment::new(name).await;
     let relay = Relay::start(authority(&config().await)).await;
-    bed.by = Some(relay.address);
-    bed.world.pace(PACE);
-    bed.start();
+    env.by = Some(relay.address);
+    env.world.pace(PACE);
+    env.start();
     let mut end = End::new();
     for step in steps {
-        if story::tell(&mut end, *step) {
-            carry_out(&bed, &relay, &end, *step).await;
+        if scenario::tell(&mut end, *step) {
+            carry_out(&env, &relay, &end, *step).await;
         }
     }
     let deadline = Instant::now() + SETTLED;
     let ended = loop {
-        let wrong = wrong(&bed, &end).await;
+        let wrong = wrong(&env, &end).await;
         if wrong.is_empty() || Instant::now() > deadline {
             break if wrong.is_empty() { Ok(()) } else { Err(wrong) };
         }
@@ -101,10 +101,10 @@ async fn tell(name: &str, steps: &[Step]) -> Result<(), (String, String)> {
     };
     let ended = match ended {
         Ok(()) => Ok(()),
-        Err(wrong) => Err((wrong, bed.shown().await)),
+        Err(wrong) => Err((wrong, env.shown().await)),
     };
-    bed.kill().await;
-    bed.clean().await;
+    env.kill().await;
+    env.clean().await;
     ended
 }
 
@@ -112,7 +112,7 @@ fn authority(config: &Config) -> String {
     config.cluster_url.authority().unwrap().to_string()
 }
 
-async fn carry_out(bed: &Bed, relay: &Relay, end: &End, step: Step) {
+async fn carry_out(env: &Environment, relay: &Relay, end: &End, step: Step) {
     let tenths = |n: u64| Duration::from_millis(n * 100);
     let spec = |cluster: usize| -> Value {
         let wanted = &end[&cluster];
@@ -123,30 +123,30 @@ async fn carry_out(bed: &Bed, relay: &Relay, end: &End, step: Step) {
     };
     match step {
         Step::Create(cluster) => {
-            bed.gone("EKSClusterConfig", CLUSTERS[cluster]).await;
-            bed.cluster(CLUSTERS[cluster], spec(cluster)).await;
+            env.gone("EKSClusterConfig", CLUSTERS[cluster]).await;
+            env.cluster(CLUSTERS[cluster], spec(cluster)).await;
         }
         Step::Delete(cluster) => {
             // A cluster that goes before any operator has seen it takes nothing along, and its groups wait for another one.
             let seen = |o: Option<&Value>| o.is_some_and(|o| o["metadata"]["finalizers"].is_array());
-            bed.until("to be seen", "EKSClusterConfig", CLUSTERS[cluster], seen).await;
-            bed.delete("EKSClusterConfig", CLUSTERS[cluster]).await;
+            env.until("to be seen", "EKSClusterConfig", CLUSTERS[cluster], seen).await;
+            env.delete("EKSClusterConfig", CLUSTERS[cluster]).await;
         }
         Step::Stop(cluster) | Step::Start(cluster) | Step::Upgrade(cluster) => {
-            bed.cluster(CLUSTERS[cluster], spec(cluster)).await;
+            env.cluster(CLUSTERS[cluster], spec(cluster)).await;
         }
         Step::Scale(cluster, group, nodes) => {
             let name = format!("{}-{}", CLUSTERS[cluster], GROUPS[group]);
-            bed.not_going("Nodegroup", &name).await;
-            bed.nodegroup(&name, CLUSTERS[cluster], nodes).await;
+            env.not_going("Nodegroup", &name).await;
+            env.nodegroup(&name, CLUSTERS[cluster], nodes).await;
         }
         Step::Drop(cluster, group) => {
-            bed.delete("Nodegroup", &format!("{}-{}", CLUSTERS[cluster], GROUPS[group])).await;
+            env.delete("Nodegroup", &format!("{}-{}", CLUSTERS[cluster], GROUPS[group])).await;
         }
         Step::Pass(n) => tokio::time::sleep(tenths(n)).await,
         Step::Crash => {
-            bed.kill().await;
-            bed.start();
+            env.kill().await;
+            env.start();
         }
         Step::Refuse(n) => {
             relay.refuse(true);
@@ -154,18 +154,18 @@ async fn carry_out(bed: &Bed, relay: &Relay, end: &End, step: Step) {
             relay.refuse(false);
         }
         Step::Away(n) => {
-            bed.world.away(true);
+            env.world.away(true);
             tokio::time::sleep(tenths(n)).await;
-            bed.world.away(false);
+            env.world.away(false);
         }
-        Step::KillServer(cluster) => bed.world.kill_server(&bed.id(CLUSTERS[cluster])),
-        Step::KillNode(cluster) => bed.world.kill_node(&bed.id(CLUSTERS[cluster])),
-        Step::Fail(kind) => bed.world.fail(CALLS[kind], vec![refused()]),
+        Step::KillServer(cluster) => env.world.kill_server(&env.id(CLUSTERS[cluster])),
+        Step::KillNode(cluster) => env.world.kill_node(&env.id(CLUSTERS[cluster])),
+        Step::Fail(kind) => env.world.fail(CALLS[kind], vec![refused()]),
     }
 }
 
 /// What differs from what the story asked for; nothing where all is well.
-async fn wrong(bed: &Bed, end: &End) -> String {
+async fn wrong(env: &Environment, end: &End) -> String {
     let mut wrong = String::new();
     let mut check = |right: bool, what: String| {
         if !right {
@@ -173,10 +173,10 @@ async fn wrong(bed: &Bed, end: &End) -> String {
         }
     };
     let names: Vec<&str> = end.keys().map(|cluster| CLUSTERS[*cluster]).collect();
-    let (resources, groups) = (bed.all("EKSClusterConfig").await, bed.all("Nodegroup").await);
+    let (resources, groups) = (env.all("EKSClusterConfig").await, env.all("Nodegroup").await);
     let there: Vec<&str> = resources.iter().filter_map(|r| r["metadata"]["name"].as_str()).collect();
     check(there == names, format!("the resources are {there:?}, not {names:?}"));
-    check(bed.world.clusters() == names, format!("the clusters are {:?}, not {names:?}", bed.world.clusters()));
+    check(env.world.clusters() == names, format!("the clusters are {:?}, not {names:?}", env.world.clusters()));
     let wanted: usize = end.values().map(|wanted| wanted.groups.len()).sum();
     check(groups.len() == wanted, format!("{} node groups, not {wanted}", groups.len()));
     for (cluster, wanted) in end {
@@ -185,7 +185,7 @@ async fn wrong(bed: &Bed, end: &End) -> String {
         let Some(resource) = resources.iter().find(of_it) else { continue };
         let phase = if wanted.stopped { "Stopped" } else { "Active" };
         check(told(resource, phase), format!("{name} says {}, not {phase}", words(resource)));
-        let Some((image, stopped)) = bed.world.runs(&bed.id(name)) else { continue };
+        let Some((image, stopped)) = env.world.runs(&env.id(name)) else { continue };
         check(stopped == wanted.stopped, format!("{name} is stopped: {stopped}"));
         if !wanted.stopped {
             let version = VERSIONS[usize::from(wanted.upgraded)];
@@ -195,8 +195,8 @@ async fn wrong(bed: &Bed, end: &End) -> String {
                 format!("{name} says it runs another version than {version}"),
             );
             let nodes: Vec<String> =
-                GROUPS.iter().flat_map(|g| bed.world.nodes_of(&bed.id(name), &format!("{name}-{g}"))).collect();
-            let (mut nodes, mut objects) = (nodes, bed.world.objects_of(&bed.id(name)));
+                GROUPS.iter().flat_map(|g| env.world.nodes_of(&env.id(name), &format!("{name}-{g}"))).collect();
+            let (mut nodes, mut objects) = (nodes, env.world.objects_of(&env.id(name)));
             nodes.sort();
             objects.sort();
             check(nodes == objects, format!("{name} has the nodes {nodes:?} and the Node objects {objects:?}"));
@@ -205,7 +205,7 @@ async fn wrong(bed: &Bed, end: &End) -> String {
             let group = format!("{name}-{}", GROUPS[*group]);
             let Some(resource) = groups.iter().find(|g| g["metadata"]["name"] == group) else { continue };
             check(told(resource, phase), format!("{group} says {}, not {phase}", words(resource)));
-            let nodes = bed.world.nodes_of(&bed.id(name), &group).len();
+            let nodes = env.world.nodes_of(&env.id(name), &group).len();
             check(
                 wanted.stopped || nodes == usize::try_from(*size).unwrap(),
                 format!("{group} has {nodes} nodes, not {size}"),

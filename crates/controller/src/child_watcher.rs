@@ -1,7 +1,7 @@
-//! The child clusters' API servers. One follower per cluster finds the endpoint, asks `/readyz` as administrator,
-//! watches the nodes, and starts over when the connection is lost.
+//! Watches one child's API server: finds the endpoint, asks `/readyz` as administrator, watches the nodes, and starts
+//! over when the connection is lost.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,23 +13,20 @@ use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use super::backoff::{Losses, questions};
-use super::child_nodes;
-pub use super::child_nodes::ChildNode;
-use super::cluster::import;
-use super::cluster::server::{self, IdentityService};
-use super::context::{Settings, Wake};
-use super::error::Error;
-use super::way::{self, ANSWER};
+use super::child_client::{self, ANSWER};
+use super::child_nodes::{self, ChildNode};
+use super::identity_service::{self, IdentityService};
+use super::import_secret;
+use super::wake::Wake;
 use crd::identity_service::POD_ADDRESS;
 use crd::keys;
 use limits::bounded;
-use provider::{Access, ClusterId, ClusterPlan, ClusterProvider, Import};
+use provider::{Access, ClusterProvider, DesiredCluster};
 
 /// Between two questions to an API server that isn't ready yet.
-const SOON: Duration = Duration::from_millis(100);
+pub const SOON: Duration = Duration::from_millis(100);
 /// How long a starting API server is asked that often: the usual start-up time.
 const PROMPT: Duration = Duration::from_secs(15);
 /// The same, while there are no credentials.
@@ -42,8 +39,6 @@ const LATER: Duration = Duration::from_secs(5);
 const TRIES: usize = 5;
 /// Page size of the list of nodes.
 const PAGE: u32 = 40;
-/// The longest wait for an API server whose container was changed.
-const AGAIN: Duration = Duration::from_secs(60);
 /// Most characters of a version.
 const VERSION: usize = 64;
 
@@ -77,125 +72,12 @@ impl Child {
     }
 }
 
-struct Follower {
-    import: Option<Import>,
-    /// Whether the published port may be closed to this operator, so that it needs another route.
-    guarded: Arc<AtomicBool>,
-    state: Arc<Mutex<(Child, Option<Client>)>>,
-    again: Arc<Notify>,
-    stop: CancellationToken,
-}
-
 /// Source of a cluster's address and credentials.
-pub enum WayIn {
+pub enum AccessSource {
     /// The provider.
     Provider(Arc<dyn ClusterProvider>),
     /// A Secret of this name, in the namespace of the resource. If a time is given, an older Secret doesn't count.
     Secret(Client, String, Option<Time>),
-}
-
-/// Every child API server that is followed.
-pub struct Children {
-    followers: Mutex<HashMap<ClusterId, Follower>>,
-    by_network: bool,
-    identity: Option<IdentityService>,
-    wake: Wake,
-    shutdown: CancellationToken,
-}
-
-impl Children {
-    /// Follows nobody yet.
-    pub fn new(settings: &Settings, wake: Wake, shutdown: CancellationToken) -> Self {
-        let (by_network, identity) = (settings.children_by_network, settings.identity.clone());
-        Self { followers: Mutex::default(), by_network, identity, wake, shutdown }
-    }
-
-    /// Follows the cluster from now on, if it isn't followed already.
-    pub fn follow(&self, plan: &ClusterPlan, way_in: impl FnOnce() -> WayIn) {
-        let mut followers = self.followers.lock();
-        // One that is found elsewhere from now on is another one.
-        if let Some(other) = followers.get(&plan.id).filter(|follower| follower.import != plan.import) {
-            other.stop.cancel();
-            followers.remove(&plan.id);
-        }
-        let follower = followers.entry(plan.id.clone()).or_insert_with(|| {
-            let import = plan.import.clone();
-            let stop = self.shutdown.child_token();
-            let follower =
-                Follower { import, guarded: Arc::default(), state: Arc::default(), again: Arc::default(), stop };
-            let run = Run {
-                plan: plan.clone(),
-                way_in: way_in(),
-                by_network: self.by_network,
-                guarded: follower.guarded.clone(),
-                identity: self.identity.clone(),
-                wake: self.wake.clone(),
-                state: follower.state.clone(),
-                again: follower.again.clone(),
-            };
-            let stop = follower.stop.clone();
-            tokio::spawn(async move { stop.run_until_cancelled(run.forever()).await });
-            follower
-        });
-        follower.guarded.store(plan.server.endpoint.has_rules(), Ordering::Relaxed);
-    }
-
-    /// What is known of the cluster's API server.
-    pub fn view(&self, id: &ClusterId) -> Child {
-        self.with(id, |state| state.0.clone()).unwrap_or_default()
-    }
-
-    /// Client of the cluster's API server, once it answered.
-    pub fn client(&self, id: &ClusterId) -> Option<Client> {
-        self.with(id, |state| state.1.clone()).flatten()
-    }
-
-    /// Deletes Node objects whose machines are gone; nothing where the API server can't be asked.
-    pub async fn delete_nodes(&self, id: &ClusterId, names: &[String]) -> Result<(), Error> {
-        let Some(client) = self.client(id) else { return Ok(()) };
-        let api = Api::<Node>::all(client);
-        let each = futures::stream::iter(names.iter().map(Ok));
-        each.try_for_each_concurrent(8, |name| delete_node(&api, id, name)).await
-    }
-
-    /// The API server's container changed: look its address up again.
-    pub fn changed(&self, id: &ClusterId) {
-        if let Some(follower) = self.followers.lock().get(id) {
-            follower.again.notify_one();
-        }
-    }
-
-    /// The same, then waits a limited time until the API server answers again.
-    pub async fn answers_again(&self, id: &ClusterId) {
-        self.with(id, |state| state.0.ready = false);
-        self.changed(id);
-        let deadline = tokio::time::Instant::now() + AGAIN;
-        while !self.view(id).ready && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(SOON).await;
-        }
-    }
-
-    /// The servers have files with this digest.
-    pub fn configured(&self, id: &ClusterId, digest: String) {
-        self.with(id, |state| state.0.configured = Some(digest));
-    }
-
-    /// Whether nothing is left to be moved off the servers.
-    pub fn cleared(&self, id: &ClusterId, cleared: bool) {
-        self.with(id, |state| state.0.cleared = cleared);
-    }
-
-    /// Follows the cluster no more.
-    pub fn forget(&self, id: &ClusterId) {
-        if let Some(follower) = self.followers.lock().remove(id) {
-            follower.stop.cancel();
-        }
-    }
-
-    fn with<T>(&self, id: &ClusterId, f: impl FnOnce(&mut (Child, Option<Client>)) -> T) -> Option<T> {
-        let followers = self.followers.lock();
-        followers.get(id).map(|x| f(&mut x.state.lock()))
-    }
 }
 
 /// An API server that answers.
@@ -206,20 +88,21 @@ struct Found {
     jwks: Option<String>,
 }
 
-/// One follower's work.
-struct Run {
-    plan: ClusterPlan,
-    way_in: WayIn,
-    by_network: bool,
-    guarded: Arc<AtomicBool>,
-    identity: Option<IdentityService>,
-    wake: Wake,
-    state: Arc<Mutex<(Child, Option<Client>)>>,
-    again: Arc<Notify>,
+/// The watcher of one child.
+pub struct ChildWatcher {
+    pub plan: DesiredCluster,
+    pub way_in: AccessSource,
+    pub by_network: bool,
+    pub guarded: Arc<AtomicBool>,
+    pub identity: Option<IdentityService>,
+    pub wake: Wake,
+    pub state: Arc<Mutex<(Child, Option<Client>)>>,
+    pub again: Arc<Notify>,
 }
 
-impl Run {
-    async fn forever(self) {
+impl ChildWatcher {
+    /// Watches until it is dropped.
+    pub async fn forever(self) {
         let mut losses = Losses::default();
         loop {
             let client = self.find().await;
@@ -278,26 +161,28 @@ impl Run {
             Some((access, since)) if since.elapsed() < FRESH => access.clone(),
             _ => known.insert((self.access().await?, Instant::now())).0.clone(),
         };
-        let ways = way::ways(self.by_network, self.guarded.load(Ordering::Relaxed));
-        let client = way::first(&access, ways).await?;
+        let ways = child_client::ways(self.by_network, self.guarded.load(Ordering::Relaxed));
+        let client = child_client::first(&access, ways).await?;
         let version = client
             .apiserver_version()
             .await
-            .map_err(|e| format!("the API server doesn't report its version: {}", way::why(&e)))?;
+            .map_err(|e| format!("the API server doesn't report its version: {}", child_client::why(&e)))?;
         let jwks = self
             .lead(&client)
             .await
-            .map_err(|e| format!("the API server can't be led to its users: {}", way::why(&e)))?;
+            .map_err(|e| format!("the API server can't be led to its users: {}", child_client::why(&e)))?;
         Ok(Found { access, client, version: text::fit(&version.git_version, VERSION), jwks })
     }
 
     async fn access(&self) -> Result<Access, String> {
         match &self.way_in {
-            WayIn::Provider(provider) => {
+            AccessSource::Provider(provider) => {
                 let access = provider.access(&self.plan).await.map_err(|e| e.to_string())?;
                 access.ok_or_else(|| "the API server has no credentials yet".into())
             }
-            WayIn::Secret(client, secret, since) => import::access(client, &self.plan.id, secret, since.as_ref()).await,
+            AccessSource::Secret(client, secret, since) => {
+                import_secret::access(client, &self.plan.id, secret, since.as_ref()).await
+            }
         }
     }
 
@@ -305,7 +190,7 @@ impl Run {
     async fn lead(&self, client: &Client) -> Result<Option<String>, kube::Error> {
         // A cluster that was made elsewhere signs its users in as it always did.
         let Some(identity) = self.identity.as_ref().filter(|_| self.plan.import.is_none()) else { return Ok(None) };
-        for (path, body) in server::objects(&self.plan, identity) {
+        for (path, body) in identity_service::objects(&self.plan, identity) {
             let path = format!("{path}?fieldManager={}&force=true", keys::CLUSTER_MANAGER);
             let request = http::Request::patch(path)
                 .header("content-type", "application/apply-patch+yaml")
@@ -319,7 +204,8 @@ impl Run {
 
     /// Redirects the credentials address of the cluster's nodes to the identity service.
     async fn lead_pods(&self) {
-        let (Some(identity), WayIn::Provider(provider), None) = (&self.identity, &self.way_in, &self.plan.import)
+        let (Some(identity), AccessSource::Provider(provider), None) =
+            (&self.identity, &self.way_in, &self.plan.import)
         else {
             return;
         };
@@ -395,13 +281,5 @@ impl Run {
         if first {
             self.wake.all_of(&self.plan.id);
         }
-    }
-}
-
-async fn delete_node(api: &Api<Node>, cluster: &ClusterId, name: &str) -> Result<(), Error> {
-    match api.delete(name, &kube::api::DeleteParams::default()).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(e) => Err(Error::kubernetes(format!("deleting node {name} of cluster {cluster}"))(e)),
     }
 }

@@ -17,7 +17,7 @@ pub struct Behind {
 /// What each operation of the API does here.
 #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
 pub static BEHIND: LazyLock<Behind> =
-    LazyLock::new(|| yaml::read(include_str!("behind.yaml")).expect("what stands behind the operations"));
+    LazyLock::new(|| yaml::read(include_str!("support_matrix.yaml")).expect("what stands behind the operations"));
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,9 @@
 //! A provider whose clusters exist in memory, with an API server each that offers `/readyz` and the nodes; it counts
 //! what is asked of it and fails or waits on request.
 
-#[path = "world/api.rs"]
+#[path = "fake_provider/api.rs"]
 mod api;
-#[path = "world/certified.rs"]
+#[path = "fake_provider/certified.rs"]
 mod certified;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use provider::{
-    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterPlan, ClusterProvider, ContainerState, Error,
-    NodeObservation, NodegroupPlan, Progress, ServerObservation,
+    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterProvider, ContainerState, DesiredCluster,
+    DesiredNodegroup, Error, NodeObservation, Progress, ServerObservation,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
@@ -216,7 +216,7 @@ impl World {
         self.lock().clusters.get_mut(id).map(change).ok_or_else(|| no_cluster(id))
     }
 
-    fn add_nodes(&self, plan: &NodegroupPlan, count: usize) -> Result<(), Error> {
+    fn add_nodes(&self, plan: &DesiredNodegroup, count: usize) -> Result<(), Error> {
         let mut inner = self.lock();
         for _ in 0..count {
             inner.serial += 1;
@@ -270,7 +270,7 @@ impl ClusterProvider for InMemory {
         true
     }
 
-    fn observe_cluster(&self, plan: &ClusterPlan) -> Result<ClusterObservation, Error> {
+    fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {
         self.0.seen()?;
         let inner = self.0.lock();
         let server = |c: &Cluster| ServerObservation {
@@ -285,7 +285,7 @@ impl ClusterProvider for InMemory {
         Ok(ClusterObservation { servers, address, nodes, ..ClusterObservation::default() })
     }
 
-    fn observe_nodes(&self, plan: &NodegroupPlan) -> Result<Vec<NodeObservation>, Error> {
+    fn observe_nodes(&self, plan: &DesiredNodegroup) -> Result<Vec<NodeObservation>, Error> {
         self.0.seen()?;
         let inner = self.0.lock();
         let Some(cluster) = inner.clusters.get(&plan.cluster) else { return Ok(Vec::new()) };
@@ -309,7 +309,7 @@ impl ClusterProvider for InMemory {
         Err(Error::UnknownVersion { version: version.into(), known: KNOWN.join(", ") })
     }
 
-    async fn create_cluster(&self, plan: &ClusterPlan, progress: &Progress) -> Result<(), Error> {
+    async fn create_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
         progress.tell(1, 2, "waiting to be let through");
         self.0.call("create_cluster", &plan.id.name).await?;
         let mut held = self.0.held.subscribe();
@@ -323,7 +323,7 @@ impl ClusterProvider for InMemory {
         self.0.done(&plan.id).await
     }
 
-    async fn start_cluster(&self, plan: &ClusterPlan, _: &Progress) -> Result<(), Error> {
+    async fn start_cluster(&self, plan: &DesiredCluster, _: &Progress) -> Result<(), Error> {
         self.0.call("start_cluster", &plan.id.name).await?;
         self.0.change(&plan.id, |cluster| {
             cluster.stopped = false;
@@ -338,11 +338,11 @@ impl ClusterProvider for InMemory {
         self.0.done(id).await
     }
 
-    async fn authority(&self, plan: &ClusterPlan) -> Result<Option<Authority>, Error> {
+    async fn authority(&self, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {
         Ok(self.0.lock().clusters.get(&plan.id).map(|cluster| cluster.certified.signer()))
     }
 
-    async fn certify_cluster(&self, plan: &ClusterPlan, to: &Authorities, _: &Progress) -> Result<(), Error> {
+    async fn certify_cluster(&self, plan: &DesiredCluster, to: &Authorities, _: &Progress) -> Result<(), Error> {
         self.0.call("certify_cluster", &plan.id.name).await?;
         self.0.change(&plan.id, |cluster| cluster.certified.by(to))?;
         self.0.done(&plan.id).await
@@ -352,7 +352,7 @@ impl ClusterProvider for InMemory {
         Ok(self.0.lock().clusters.contains_key(id).then_some(1))
     }
 
-    async fn upgrade_cluster(&self, plan: &ClusterPlan, _: &Progress) -> Result<(), Error> {
+    async fn upgrade_cluster(&self, plan: &DesiredCluster, _: &Progress) -> Result<(), Error> {
         self.0.call("upgrade_cluster", &plan.id.name).await?;
         self.0.change(&plan.id, |cluster| {
             cluster.image.clone_from(&plan.image);
@@ -361,7 +361,7 @@ impl ClusterProvider for InMemory {
         self.0.done(&plan.id).await
     }
 
-    async fn access(&self, plan: &ClusterPlan) -> Result<Option<Access>, Error> {
+    async fn access(&self, plan: &DesiredCluster) -> Result<Option<Access>, Error> {
         let Some(ca_pem) = self.0.lock().clusters.get(&plan.id).map(|cluster| cluster.certified.pem()) else {
             return Ok(None);
         };
@@ -388,7 +388,7 @@ impl ClusterProvider for InMemory {
         self.0.done(id).await
     }
 
-    async fn create_nodes(&self, plan: &NodegroupPlan, count: usize, _: &Progress) -> Result<(), Error> {
+    async fn create_nodes(&self, plan: &DesiredNodegroup, count: usize, _: &Progress) -> Result<(), Error> {
         self.0.call("create_nodes", &plan.name).await?;
         self.0.add_nodes(plan, count)?;
         self.0.done(&plan.cluster).await
