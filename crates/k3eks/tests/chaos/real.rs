@@ -85,7 +85,7 @@ impl<'a> Stage<'a> {
     }
 
     fn carry_out(&self, end: &End, step: Step) {
-        let env = self.environment;
+        let env = self.env;
         let tenths = |n: u64| std::thread::sleep(Duration::from_millis(n * 100));
         let cluster = |cluster: usize| {
             let wanted = &end[&cluster];
@@ -163,7 +163,7 @@ impl<'a> Stage<'a> {
 
     /// What differs from what the story asked for; nothing where all is well.
     fn wrong(&self, end: &End) -> String {
-        let env = self.environment;
+        let env = self.env;
         let mut wrong = String::new();
         let Ok(all) = env.kubectl(&["get", "eks,ng", "-o", "json"]) else {
             return "the management API doesn't answer".into();
