@@ -9,13 +9,13 @@ name=${K3EKS_NAME:-k3eks} SAMPLE=${SAMPLE:-yes}
 export KUBECONFIG=$ROOT/.k3eks/$name.kubeconfig
 child=$ROOT/.k3eks/demo.kubeconfig
 
-follow() { # shows each change of the clusters' and node groups' state until all are Active
-  local deadline=$((SECONDS + 180)) before='' now
+follow() { # shows each change of the clusters' and node groups' state until all are Ready
+  local deadline=$((SECONDS + 180)) before='' now ready='{.status.conditions[?(@.type=="Ready")]'
   while ((SECONDS < deadline)); do
-    now=$(kubectl get eks,ng -o 'jsonpath={range .items[*]}{"  "}{.kind}{" "}{.metadata.name}{": "}{.status.phase}{" - "}{.status.conditions[?(@.type=="Ready")].message}{"\n"}{end}')
+    now=$(kubectl get eks,ng -o "jsonpath={range .items[*]}  {.kind} {.metadata.name}: {.status.phase} - $ready.message}{\"\\n\"}{end}")
     diff <(echo "$before") <(echo "$now") | sed -n 's/^> //p' || true
     before=$now
-    ! grep -vq ': Active - everything' <<<"$now" && return
+    ! kubectl get eks,ng -o "jsonpath={range .items[*]}$ready.status}{\"\\n\"}{end}" | grep -qvx True && return
     sleep 0.5
   done
   return 1
@@ -24,8 +24,8 @@ follow() { # shows each change of the clusters' and node groups' state until all
 sample() {
   local begun=$SECONDS
   kubectl apply -f "$ROOT/config/samples/"
-  follow || die "the sample cluster isn't Active after 180 s: kubectl -n k3eks-system logs deploy/k3eks"
-  echo "Cluster demo with its node groups is Active after $((SECONDS - begun)) s"
+  follow || die "the sample cluster isn't Ready after 180 s: kubectl -n k3eks-system logs deploy/k3eks"
+  echo "Cluster demo with its node groups is Ready after $((SECONDS - begun)) s"
   kubectl get secret demo-kubeconfig -o 'jsonpath={.data.value}' | base64 -d | private "$child"
   kubectl --kubeconfig "$child" apply -f "$ROOT/config/samples/workload/"
   step "Running the sample workload on two nodes" kubectl --kubeconfig "$child" wait --for=condition=Complete job/hello-check --timeout=120s

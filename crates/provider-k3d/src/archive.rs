@@ -130,7 +130,10 @@ pub async fn run(docker: &Docker, container: &str, command: &[&str]) -> Result<S
     }
     match docker.inspect_exec(&exec.id).await.map_err(failed(doing()))?.exit_code {
         Some(0) => Ok(said),
-        code => Err(Error::Engine { doing: doing(), why: format!("it ended with {code:?}: {}", said.trim()) }),
+        code => {
+            let code = code.map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"));
+            Err(Error::Engine { doing: doing(), why: format!("it ended with {code}: {}", said.trim()) })
+        }
     }
 }
 
