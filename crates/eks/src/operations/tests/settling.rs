@@ -74,7 +74,7 @@ async fn real_clusters_are_not_waited_for() {
     assert_eq!(made.unwrap()["cluster"]["status"], "CREATING");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_operator_that_is_away_is_not_waited_for() {
     let world = World::waiting(LONG).await;
     // It never said what it runs: a look is all that it gets.
@@ -84,10 +84,10 @@ async fn an_operator_that_is_away_is_not_waited_for() {
     world
         .edit::<EKSClusterConfig>("c", |object| object["status"] = json!({"phase": "Active", "provider": "k3d"}))
         .await;
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     let made = tokio::time::timeout(Duration::from_secs(60), world.create_cluster("d", json!({}))).await.unwrap();
     assert_eq!(made.unwrap()["cluster"]["status"], "CREATING");
-    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test]
