@@ -625,11 +625,11 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     form.get_by_label("Max size").fill("4")
     form.get_by_text("Labels and tags").click()
     for add, rows, pairs in [("Add label", "Labels of the nodes", {"tier": "web", "zone": "left"}), ("Add group tag", "Tags of the node group", {"cost center": "7"})]:
-        for key, value in pairs.items():
+        for name, value in pairs.items():
             form.get_by_role("button", name=add).click()
             row = form.get_by_role("group", name=rows).get_by_role("group").last
             expect(row.get_by_label("Key")).to_be_focused()
-            row.get_by_label("Key").fill(key)
+            row.get_by_label("Key").fill(name)
             row.get_by_label("Value").fill(value)
     labels = form.get_by_role("group", name="Labels of the nodes")
     labels.get_by_label("Key").last.fill("tier")
