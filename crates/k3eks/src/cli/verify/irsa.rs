@@ -14,6 +14,9 @@ use super::task::Task;
 const ACCOUNT: &str = "irsa";
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// What a pod says that was made while nobody answered for service accounts.
+const EARLY: &str = "AWS_ROLE_ARN isn't set in the pod";
+
 /// Says what is missing; never what it got.
 const SCRIPT: &str = r#"[ -n "$AWS_ROLE_ARN" ] || { echo "AWS_ROLE_ARN isn't set in the pod"; exit 1; }
 [ -s "$AWS_WEB_IDENTITY_TOKEN_FILE" ] || { echo "there is no token at AWS_WEB_IDENTITY_TOKEN_FILE ($AWS_WEB_IDENTITY_TOKEN_FILE)"; exit 1; }
@@ -45,7 +48,7 @@ pub async fn check(env: &Environment) -> Outcome {
         );
     }
     let task = Task { name: "irsa", script: SCRIPT, account: Some(ACCOUNT), node: None, claim: None };
-    match task.run(env, LIMIT).await {
+    match task.run_once_equipped(env, LIMIT, EARLY).await {
         Ok(ended) if ended.well => Outcome::ok(format!("a pod has credentials of {}", env.role)),
         Ok(ended) => Outcome::fails(
             ended.said,

@@ -10,13 +10,11 @@ use text::sentence;
 use super::environment::{Environment, create};
 use super::finding::Outcome;
 use super::sign_in::without_identity;
-use super::task::{Ended, Task};
+use super::task::Task;
 
 const ACCOUNT: &str = "pod-identity";
 const LIMIT: Duration = Duration::from_secs(45);
-/// How many pods are made until one is equipped: the association is seen a moment after it was made.
-const PODS: usize = 6;
-/// What a pod says that was made too early.
+/// What a pod says that was made too early: the association is seen a moment after it was made.
 const EARLY: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI isn't set in the pod";
 
 /// Says what is missing; never what it got.
@@ -46,7 +44,8 @@ pub async fn check(env: &Environment) -> Outcome {
             "use a kubeconfig that may make one",
         );
     }
-    match run(env).await {
+    let task = Task { name: "pod-identity", script: SCRIPT, account: Some(ACCOUNT), node: None, claim: None };
+    match task.run_once_equipped(env, LIMIT, EARLY).await {
         Ok(ended) if ended.well => Outcome::ok(format!("a pod has credentials of {}", env.role)),
         Ok(ended) => Outcome::fails(
             ended.said,
@@ -66,18 +65,4 @@ async fn associate(env: &Environment) -> anyhow::Result<()> {
         "spec": {"clusterName": env.name(), "namespace": env.namespace, "serviceAccount": ACCOUNT, "roleArn": env.role},
     });
     create::<PodIdentityAssociation>(&env.associations(), association).await
-}
-
-async fn run(env: &Environment) -> Result<Ended, Outcome> {
-    let mut made = 0;
-    loop {
-        made += 1;
-        let name = format!("pod-identity-{made}");
-        let task = Task { name: &name, script: SCRIPT, account: Some(ACCOUNT), node: None, claim: None };
-        let ended = task.run(env, LIMIT).await?;
-        if ended.well || !ended.said.starts_with(EARLY) || made == PODS {
-            return Ok(ended);
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
 }

@@ -22,8 +22,9 @@ use text::sentence;
 use super::environment::{Environment, client};
 use super::finding::Outcome;
 
-/// How long a token is refused before that is believed: a new cluster may not be known everywhere yet.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a token is refused before that is believed: a new cluster may not be known everywhere yet, and a service that
+/// was just started may not answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the presigned request says it is good, as the aws CLI has it.
 const EXPIRES: Duration = Duration::from_secs(60);
 
