@@ -64,7 +64,7 @@ image() { # its name goes to a file: what it says while it is built is a step's 
 
 load() { # IMAGE: into the node, unless it is there
   local ctr="ctr -a /run/k3s/containerd/containerd.sock -n k8s.io"
-  docker exec "k3d-$name-server-0" sh -c "$ctr images ls -q" | grep -q "/$1\$" && return
+  docker exec "k3d-$name-server-0" sh -c "$ctr images ls -q" | grep "/$1\$" >/dev/null && return
   docker save "$1" | docker exec -i "k3d-$name-server-0" sh -c "$ctr images import -"
 }
 
