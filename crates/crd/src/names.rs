@@ -165,6 +165,22 @@ pub fn is_object_name(text: &str) -> bool {
         && text.chars().all(|c| alphanumeric(c) || matches!(c, '-' | '.'))
 }
 
+/// Whether Kubernetes takes the text for the key of a label or a taint: a name, or a DNS name, `/` and a name.
+pub fn is_label_key(text: &str) -> bool {
+    let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+    prefix.is_none_or(is_object_name) && !name.is_empty() && is_label_value(name)
+}
+
+/// Whether Kubernetes takes the text for the value of a label or a taint. An empty one is a value too.
+pub fn is_label_value(text: &str) -> bool {
+    let alphanumeric = |c: char| c.is_ascii_alphanumeric();
+    text.is_empty()
+        || text.len() <= 63
+            && text.starts_with(alphanumeric)
+            && text.ends_with(alphanumeric)
+            && text.chars().all(|c| alphanumeric(c) || matches!(c, '-' | '_' | '.'))
+}
+
 /// Length of a short hash.
 const HASH: usize = 8;
 

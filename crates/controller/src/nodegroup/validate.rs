@@ -44,6 +44,9 @@ pub fn validate(
             scaling.min_size, scaling.desired_size, scaling.max_size
         )));
     }
+    if let Some(wrong) = malformed(group) {
+        return Err(invalid(wrong));
+    }
     let (running, version) = (cluster.status.as_ref().and_then(|s| s.version.clone()), version(group, cluster));
     if let Some(running) = &running
         && minor(&version) > minor(running)
@@ -68,6 +71,24 @@ pub fn validate(
             .unwrap_or(Resources { cpus: u32::MAX, memory_mib: u64::MAX }),
         zones: zones::of(group, cluster),
         authorities: authority::trusted_by(cluster),
+    })
+}
+
+/// What is wrong with a label or a taint: nodes with it would never join.
+fn malformed(group: &Nodegroup) -> Option<String> {
+    let labels = group.spec.labels.iter().map(|(key, value)| ("labels", key.as_str(), value.as_str()));
+    let taints = group.spec.taints.iter();
+    let taints = taints.map(|taint| ("taints", taint.key.as_str(), taint.value.as_deref().unwrap_or_default()));
+    labels.chain(taints).find_map(|(field, key, value)| {
+        if !names::is_label_key(key) {
+            Some(format!(
+                "{field}: key {key:?} isn't valid; use letters, digits, -, _ and ., such as team or example.com/team"
+            ))
+        } else if !names::is_label_value(value) {
+            Some(format!("{field}: value {value:?} of {key} isn't valid; use at most 63 letters, digits, -, _ and ."))
+        } else {
+            None
+        }
     })
 }
 
@@ -167,6 +188,21 @@ mod tests {
         assert_eq!(plan.taints, ["k=v:NoSchedule", "e=:PreferNoSchedule"]);
         assert_eq!((plan.resources.cpus, plan.resources.memory_mib), (2, 8192));
         assert_eq!(plan.zones, ["us-east-1a", "us-east-1b", "us-east-1c"]);
+    }
+
+    #[test]
+    fn labels_and_taints_that_nodes_can_not_have_are_refused() {
+        for (spec, why) in [
+            (json!({"labels": {"a b": "c"}}), "labels: key \"a b\""),
+            (json!({"labels": {"a/b/c": ""}}), "labels: key"),
+            (json!({"labels": {"team": "x y"}}), "labels: value \"x y\" of team"),
+            (json!({"labels": {"team": "x".repeat(64)}}), "at most 63"),
+            (json!({"taints": [{"key": "-k", "effect": "NO_SCHEDULE"}]}), "taints: key \"-k\""),
+        ] {
+            let said = of(spec.clone()).unwrap_err();
+            assert!(said.contains(why), "{spec}: {said}");
+        }
+        assert!(of(json!({"labels": {"example.com/team": "A_1.b", "empty": ""}})).is_ok());
     }
 
     #[test]

@@ -81,6 +81,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let name = cluster.name_any();
     match cluster.status.as_ref().and_then(|status| status.phase) {
         Some(Phase::Active | Phase::Updating) => {}
+        Some(Phase::Stopped) => {
+            bail!(
+                "cluster {name} is stopped or asleep; start it with `k3eks wake {name}`, or with spec.state: Running where it says Stopped"
+            )
+        }
         phase => bail!(
             "cluster {name} is {}, and can be verified once it is Active: k3eks status shows its progress",
             phase.map_or("not begun", |phase| phase.as_str())
