@@ -160,3 +160,14 @@ def test_no_child_is_on_the_network_whose_addresses_the_api_believes(node, child
         "-n", NAMESPACE, "get", "deploy/k3eks-api", "-o", "jsonpath={.spec.template.spec.containers[0].args}")) if argument.startswith("--allow-from=")]
     gateway = docker("network", "inspect", apart, "-f", "{{(index .IPAM.Config 0).Gateway}}").stdout.strip()
     assert [address for address in believed if "/" not in address and not address.startswith("!")] == [gateway]
+
+
+def test_a_protected_cluster_s_deletion_is_refused_before_it_begins(kubectl):
+    spec = {"provider": "metadata", "deletionProtection": True}
+    cluster = {"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "protected", "namespace": "default"}, "spec": spec}
+    kubectl("apply", "-f", "-", input=json.dumps(cluster))
+    kubectl("wait", "--for=condition=Ready", "eks/protected", "--timeout=60s")
+    assert "set spec.deletionProtection to false, then delete" in kubectl("delete", "eks/protected", "--wait=false", code=1)
+    assert kubectl("get", "eks/protected", "-o", "jsonpath={.metadata.deletionTimestamp}") == ""
+    kubectl("patch", "eks/protected", "--type=merge", "-p", '{"spec": {"deletionProtection": false}}')
+    kubectl("delete", "eks/protected", "--timeout=60s")
