@@ -49,7 +49,7 @@ pub async fn management() -> anyhow::Result<Client> {
         // Most who run this aren't pods: what stands in the way of being one is of no use to them.
         Err(_) => Config::from_kubeconfig(&KubeConfigOptions::default())
             .await
-            .context("finding the management cluster: KUBECONFIG must name a kubeconfig with a current context (`make up` says which)")?,
+            .context("finding the management cluster: set KUBECONFIG to a kubeconfig with a current context (`make up` says which)")?,
     };
     Client::try_from(config).context("reading the management cluster's kubeconfig")
 }
