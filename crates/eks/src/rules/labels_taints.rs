@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Verdict, invalid};
+use crd::names::is_label_value;
 use crd::nodegroup::Taint;
 
 /// Prefixes of keys that only Kubernetes and EKS give.
 const RESERVED: [&str; 3] = ["kubernetes.io", "k8s.io", "eks.amazonaws.com"];
 /// Taints of a node group.
 const TAINTS: usize = 50;
-/// Longest name of a key, and longest value.
+/// Longest DNS label.
 const NAME: usize = 63;
 /// Longest prefix of a key.
 const PREFIX: usize = 253;
@@ -63,22 +64,14 @@ fn key_of(what: &str, key: &str) -> Verdict {
         return invalid(format!("{what} cannot contain reserved prefixes [{reserved}]"));
     }
     let prefix_ok = prefix.is_none_or(is_domain);
-    if !prefix_ok || !is_name(name) {
+    if !prefix_ok || name.is_empty() || !is_label_value(name) {
         return invalid(format!("Invalid key: {key} : {MALFORMED}, with an optional DNS subdomain prefix and '/'"));
     }
     Ok(())
 }
 
 fn value_of(value: &str) -> Verdict {
-    if value.is_empty() || is_name(value) { Ok(()) } else { invalid(format!("Invalid value: {value} : {MALFORMED}")) }
-}
-
-/// Whether text is a name as Kubernetes has them in labels.
-fn is_name(text: &str) -> bool {
-    let inner = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    bytes.len() <= NAME && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| inner(*b))
+    if is_label_value(value) { Ok(()) } else { invalid(format!("Invalid value: {value} : {MALFORMED}")) }
 }
 
 /// Whether text is a DNS label.
