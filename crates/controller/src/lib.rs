@@ -33,14 +33,20 @@ pub use context::{Providers, Settings};
 pub use error::Error;
 pub use identity_service::IdentityService;
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
-use kube::Client;
-use kube::runtime::controller::{Action, Config};
-use tokio::sync::mpsc::unbounded_channel;
+use futures::stream::select_all;
+use futures::{FutureExt, Stream};
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
+use kube::{Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use context::Context;
@@ -53,9 +59,20 @@ const CONCURRENCY: u16 = 32;
 /// Debounce time of triggers.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
-/// How the controllers of clusters and node groups work off their queues.
-fn queue() -> Config {
-    Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE)
+/// The controller of clusters or of node groups, whose objects others wake too, until the process is told to stop.
+fn controller<K>(
+    stream: impl Stream<Item = watcher::Result<K>> + Send + 'static,
+    store: Store<K>,
+    woken: impl IntoIterator<Item = UnboundedReceiver<ObjectRef<K>>>,
+    ctx: &Context,
+) -> Controller<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    Controller::for_stream(stream, store)
+        .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
+        .reconcile_on(select_all(woken.into_iter().map(UnboundedReceiverStream::new)))
+        .graceful_shutdown_on(ctx.shutdown.clone().cancelled_owned())
 }
 
 /// Runs the controllers until `shutdown`, then waits for what is under way to stop.

@@ -29,11 +29,10 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use kube::ResourceExt;
-use kube::runtime::controller::{Action, Controller};
+use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::Instrument;
 
 use super::context::Context;
@@ -50,13 +49,7 @@ pub async fn run(
     woken: [UnboundedReceiver<ObjectRef<EKSClusterConfig>>; 2],
     ctx: Arc<Context>,
 ) {
-    Controller::for_stream(stream, store)
-        .with_config(super::queue())
-        .reconcile_on(futures::stream::select_all(woken.map(UnboundedReceiverStream::new)))
-        .graceful_shutdown_on(ctx.shutdown.clone().cancelled_owned())
-        .run(reconcile, on_error, ctx)
-        .for_each(|_| async {})
-        .await;
+    super::controller(stream, store, woken, &ctx).run(reconcile, on_error, ctx).for_each(|_| async {}).await;
 }
 
 /// One reconcile of a cluster.

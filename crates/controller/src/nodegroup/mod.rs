@@ -17,9 +17,8 @@ use futures::{Stream, StreamExt};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{Controller, watcher};
+use kube::runtime::watcher;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::Instrument;
 
 use super::context::Context;
@@ -35,14 +34,7 @@ pub async fn run(
     woken: UnboundedReceiver<ObjectRef<Nodegroup>>,
     ctx: Arc<Context>,
 ) {
-    let stop = ctx.shutdown.clone();
-    Controller::for_stream(stream, store)
-        .with_config(super::queue())
-        .reconcile_on(UnboundedReceiverStream::new(woken))
-        .graceful_shutdown_on(async move { stop.cancelled().await })
-        .run(reconcile, on_error, ctx)
-        .for_each(|_| async {})
-        .await;
+    super::controller(stream, store, [woken], &ctx).run(reconcile, on_error, ctx).for_each(|_| async {}).await;
 }
 
 /// One reconcile of a node group.
