@@ -97,6 +97,9 @@ function keysFor({ checked, keys: mine, account }) {
   return `# In this shell, keys of account ${account} take the place of yours.\nexport AWS_ACCESS_KEY_ID=${word(account)} AWS_SECRET_ACCESS_KEY=test`;
 }
 
+/** An option with a map; none where that is empty. */
+const mapOption = (name, map) => (Object.keys(map).length ? [[name, JSON.stringify(map)]] : []);
+
 /** The same with the aws CLI. */
 function commandsOf(want) {
   const command = (verb, ...options) => `aws eks ${verb} ${options.flat().map(([option, ...values]) => [`--${option}`, ...values.map(word)].join(' ')).join(' \\\n  ')}`;
@@ -105,7 +108,6 @@ function commandsOf(want) {
     `endpointPublicAccess=${want.publicAccess}`, `endpointPrivateAccess=${want.privateAccess}`,
     ...(want.publicAccess && want.cidrs.length ? [`publicAccessCidrs=${want.cidrs.join(',')}`] : []),
   ].join(',');
-  const tags = Object.entries(want.tags);
   const cluster = ['cluster-name', want.name];
   const lines = [
     `export AWS_ENDPOINT_URL=${location.origin} AWS_DEFAULT_REGION=${word(want.region)}`,
@@ -113,13 +115,13 @@ function commandsOf(want) {
     command('create-cluster', [['name', want.name], ...(want.version ? [['kubernetes-version', want.version]] : []), ['role-arn', want.roleArn],
       ['resources-vpc-config', network], ['access-config', `authenticationMode=${want.authentication}`],
       ...(want.services ? [['kubernetes-network-config', `serviceIpv4Cidr=${want.services}`]] : []), ...(want.kmsKey ? [['encryption-config', JSON.stringify(requestOf(want).encryptionConfig)]] : []),
-      ...(want.protection ? [['deletion-protection']] : []), ...(want.audit ? [['logging', JSON.stringify(requestOf(want).logging)]] : []), ...(tags.length ? [['tags', JSON.stringify(want.tags)]] : [])]),
+      ...(want.protection ? [['deletion-protection']] : []), ...(want.audit ? [['logging', JSON.stringify(requestOf(want).logging)]] : []), ...mapOption('tags', want.tags)]),
   ];
   if (want.groups.length || want.addons.length) lines.push(`aws eks wait cluster-active --name ${word(want.name)}`);
-  for (const { name, type, min, desired, max, labels, tags: groupTags } of want.groups) {
+  for (const { name, type, min, desired, max, labels, tags } of want.groups) {
     lines.push(command('create-nodegroup', [cluster, ['nodegroup-name', name], ['node-role', want.nodeRole], ['subnets', ...(want.subnets.length ? want.subnets : ['subnet-0'])],
       ['instance-types', type], ['scaling-config', `minSize=${min},desiredSize=${desired},maxSize=${max}`],
-      ...(Object.keys(labels).length ? [['labels', JSON.stringify(labels)]] : []), ...(Object.keys(groupTags).length ? [['tags', JSON.stringify(groupTags)]] : [])]));
+      ...mapOption('labels', labels), ...mapOption('tags', tags)]));
   }
   for (const { name, version } of want.addons) lines.push(command('create-addon', [cluster, ['addon-name', name], ...(version ? [['addon-version', version]] : [])]));
   return `${lines.join('\n')}\n`;
