@@ -10,13 +10,13 @@ export KUBECONFIG=$ROOT/.k3eks/$name.kubeconfig
 child=$ROOT/.k3eks/demo.kubeconfig
 
 follow() { # shows each change of the clusters' and node groups' state until all are Ready
-  local deadline=$((SECONDS + 180)) before='' now states ready='{.status.conditions[?(@.type=="Ready")]'
+  local deadline=$((SECONDS + 180)) before='' now ready='{.status.conditions[?(@.type=="Ready")]'
   while ((SECONDS < deadline)); do
-    now=$(kubectl get eks,ng -o "jsonpath={range .items[*]}  {.kind} {.metadata.name}: {.status.phase} - $ready.message}{\"\\n\"}{end}")
-    diff <(echo "$before") <(echo "$now") | sed -n 's/^> //p' || true
+    # Of each, whether it is Ready, and the words for people.
+    now=$(kubectl get eks,ng -o "jsonpath={range .items[*]}$ready.status}|  {.kind} {.metadata.name}: {.status.phase} - $ready.message}{\"\\n\"}{end}")
+    diff <(echo "$before") <(echo "$now") | sed -n 's/^> [A-Za-z]*|//p' || true
     before=$now
-    states=$(kubectl get eks,ng -o "jsonpath={range .items[*]}$ready.status}{\"\\n\"}{end}")
-    [ -z "$states" ] || grep -qvx True <<<"$states" || return 0
+    [ -z "$now" ] || grep -qv '^True|' <<<"$now" || return 0
     sleep 0.5
   done
   return 1
