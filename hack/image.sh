@@ -16,7 +16,7 @@ if ! docker image inspect "$image" >/dev/null 2>&1; then
   # From scratch, with the host's own libraries: works the same with and without a registry.
   for program in "$binary" "$k3d" "$(command -v setpriv)"; do
     install -m755 "$program" "$root/usr/local/bin/"
-    { ldd "$program" 2>/dev/null || true; } | grep -oE '/[^ ]+' | while read -r library; do
+    libraries "$program" | while read -r library; do
       mkdir -p "$root$(dirname "$library")"
       cp -Ln "$library" "$root$library"
     done

@@ -153,6 +153,16 @@ key() {
   (cd "$ROOT" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-12
 }
 
+# libraries PROGRAM: the loader and the libraries of this machine that it needs; none for a static one.
+libraries() {
+  ldd "$1" 2>/dev/null | grep -oE '/[^ ]+' || true
+}
+
+# built_from FOLDER: a short digest of the folder's content and of the way to build it.
+built_from() {
+  { key "$1" && declare -f go_build; } | sha256sum | cut -c1-12
+}
+
 # go_build FOLDER OUTPUT PACKAGE LDFLAGS: a static program out of a module here; says what it compiles, after how much that is.
 go_build() {
   cd "$1"
@@ -163,7 +173,7 @@ go_build() {
 # tool NAME PACKAGE LDFLAGS: builds a Go tool unless this very version is in the cache.
 tool() {
   local name=$1 package=$2 flags=${3:-} stamp
-  stamp=$(key "hack/tools/$name")
+  stamp=$(built_from "hack/tools/$name")
   [ -x "$K3EKS_BIN_DIR/$name" ] && [ "$(cat "$K3EKS_BIN_DIR/.$name" 2>/dev/null)" = "$stamp" ] && return
   step "Building $name" go_build "$ROOT/hack/tools/$name" "$K3EKS_BIN_DIR/$name" "$package" "$flags"
   echo "$stamp" >"$K3EKS_BIN_DIR/.$name"

@@ -5,7 +5,7 @@
 source "$(dirname "$0")/../lib.sh"
 here=$ROOT/hack/node-image
 work=$K3EKS_CACHE/node-image
-want=$(key hack/node-image)
+want=$(built_from hack/node-image)
 base=k3eks/node-base:2
 
 # One that is built here says of which content it is; one that says nothing was pulled, or loaded by somebody.
@@ -103,8 +103,7 @@ klipper_helm() {
   rm -rf "$root"
   mkdir -p "$root"/{usr/local/bin,home/klipper-helm,etc}
   install -m755 "$helm" "$here/helm/entry" "$root/usr/local/bin/"
-  # Where it isn't static: the loader and the libraries of this machine.
-  { ldd "$helm" 2>/dev/null || true; } | grep -oE '/[^ ]+' | while read -r library; do install -D "$library" "$root$library"; done
+  libraries "$helm" | while read -r library; do install -D "$library" "$root$library"; done
   printf 'FROM busybox:1.36\nCOPY . /\nENV PATH=/usr/local/bin:/bin HOME=/home/klipper-helm\nUSER 1000\nENTRYPOINT ["entry"]\n' >"$work/klipper-helm.Dockerfile"
   DOCKER_BUILDKIT=0 docker build -q -t rancher/klipper-helm:v0.10.0 -f "$work/klipper-helm.Dockerfile" "$root"
 }
