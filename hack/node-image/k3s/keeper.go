@@ -176,6 +176,18 @@ func (n *node) watchNodes() {
 	}
 }
 
+// showRole has kubectl say what this node is, once it has registered.
+func (n *node) showRole() {
+	labels := map[string]string{"node-role.kubernetes.io/control-plane": "true"}
+	if n.clustered() {
+		labels["node-role.kubernetes.io/etcd"] = "true"
+	}
+	until(time.Second, func() error {
+		_, err := ask(http.MethodPatch, "/api/v1/nodes/"+n.name, merge, map[string]any{"metadata": map[string]any{"labels": labels}})
+		return err
+	})
+}
+
 func passwordOf(node string) string {
 	return "/api/v1/namespaces/kube-system/secrets/" + node + ".node-password.k3s"
 }

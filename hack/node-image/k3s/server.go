@@ -111,6 +111,7 @@ func (n *node) controlPlane() error {
 		go n.balance()
 	}
 	go forgetNodes()
+	go n.showRole()
 	return n.admitted(ask)
 }
 
