@@ -72,6 +72,8 @@ pub const NODE_INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
 pub const NODE_INSTANCE_TYPE_BETA: &str = "beta.kubernetes.io/instance-type";
 /// Well-known node label with the availability zone.
 pub const NODE_ZONE: &str = "topology.kubernetes.io/zone";
+/// AWS's node label with the id of the availability zone, which is the same in all accounts.
+pub const NODE_ZONE_ID: &str = "topology.k8s.aws/zone-id";
 /// Well-known node label with the region.
 pub const NODE_REGION: &str = "topology.kubernetes.io/region";
 

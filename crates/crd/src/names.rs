@@ -133,6 +133,27 @@ pub fn dns_suffix(region: &str) -> &'static str {
     if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
 
+/// Id of an availability zone: `use1-az1` of `us-east-1a`. AWS deals a region's ids to its zones anew in each account;
+/// here the first zone has the first id.
+pub fn zone_id(zone: &str) -> Option<String> {
+    let letter = zone.bytes().last().filter(u8::is_ascii_lowercase)?;
+    let (area, number) = zone[..zone.len() - 1].rsplit_once('-')?;
+    let (country, direction) = area.split_once('-')?;
+    let short: String = direction.split('-').flat_map(initials).collect();
+    Some(format!("{country}{short}{number}-az{}", letter - b'a' + 1))
+}
+
+/// The first letters of a direction and of what it is made of: `se` of `southeast`.
+fn initials(direction: &str) -> impl Iterator<Item = char> {
+    let rest = ["north", "south"].iter().find_map(|first| direction.strip_prefix(first));
+    direction.chars().next().into_iter().chain(rest.and_then(|rest| rest.chars().next()))
+}
+
+/// Id of the AMI that the nodes of a group would have: the same for all groups of a region with this type and version.
+pub fn ami(region: &str, ami_type: &str, version: &str) -> String {
+    format!("ami-0{}", &digest(&["ami", region, ami_type, version])[..16])
+}
+
 /// The node group's name in EKS.
 pub fn nodegroup_name(group: &Nodegroup) -> String {
     group.spec.nodegroup_name.clone().unwrap_or_else(|| group.name_any())
@@ -179,6 +200,34 @@ pub fn is_label_value(text: &str) -> bool {
             && text.starts_with(alphanumeric)
             && text.ends_with(alphanumeric)
             && text.chars().all(|c| alphanumeric(c) || matches!(c, '-' | '_' | '.'))
+}
+
+/// Prefixes of keys that only Kubernetes and EKS give to nodes.
+pub const RESERVED_LABEL_PREFIXES: [&str; 3] = ["kubernetes.io", "k8s.io", "eks.amazonaws.com"];
+
+/// Whether EKS keeps the key of a label or a taint to itself and to Kubernetes.
+pub fn is_reserved_label_key(key: &str) -> bool {
+    key.split_once('/').is_some_and(|(prefix, _)| RESERVED_LABEL_PREFIXES.contains(&prefix))
+}
+
+/// Whether a kubelet starts with such a label for its node: below `kubernetes.io` and `k8s.io` it takes a few only.
+/// [Source](https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction)
+pub fn is_label_key_for_kubelets(key: &str) -> bool {
+    const OWN: [&str; 2] = ["kubelet.kubernetes.io", "node.kubernetes.io"];
+    const KNOWN: [&str; 9] = [
+        "topology.kubernetes.io/zone",
+        "topology.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/zone",
+        "failure-domain.beta.kubernetes.io/region",
+        "beta.kubernetes.io/instance-type",
+        "beta.kubernetes.io/os",
+        "beta.kubernetes.io/arch",
+        "kubernetes.io/os",
+        "kubernetes.io/arch",
+    ];
+    let Some((prefix, _)) = key.split_once('/') else { return true };
+    let within = |domain: &str| prefix == domain || prefix.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    !(within("kubernetes.io") || within("k8s.io")) || OWN.into_iter().any(within) || KNOWN.contains(&key)
 }
 
 /// Length of a short hash.
@@ -263,6 +312,22 @@ mod tests {
     fn a_minor_version_is_found_in_every_form() {
         assert_eq!(["1.35", "1.35.5", "v1.35.7+k3s1", "v1.36"].map(minor), [Some(35), Some(35), Some(35), Some(36)]);
         assert_eq!(["", "2.1", "1.", "1.x"].map(minor), [None; 4]);
+    }
+
+    #[test]
+    fn zones_have_the_ids_that_aws_gives() {
+        for (zone, id) in [
+            ("us-east-1a", "use1-az1"),
+            ("us-west-2c", "usw2-az3"),
+            ("eu-central-1b", "euc1-az2"),
+            ("ap-southeast-2a", "apse2-az1"),
+            ("ap-northeast-1c", "apne1-az3"),
+            ("us-gov-west-1a", "usgw1-az1"),
+            ("cn-north-1a", "cnn1-az1"),
+        ] {
+            assert_eq!(zone_id(zone).as_deref(), Some(id));
+        }
+        assert_eq!(["", "us-east-1", "a", "somewhere-a"].map(zone_id), [const { None }; 4]);
     }
 
     #[test]

@@ -13,10 +13,8 @@ use bollard::models::{
 
 use super::archive::File;
 use super::names::{self, LABEL_CERTIFIED_BY, LABEL_NODEGROUP, LABEL_ZONE};
-use provider::{DesiredNodegroup, Resources};
+use provider::{DesiredNodegroup, Resources, Zone};
 
-/// Node label of the availability zone.
-const ZONE: &str = "topology.kubernetes.io/zone";
 /// Bytes in a MiB.
 const MIB: u64 = 1024 * 1024;
 
@@ -88,14 +86,14 @@ pub fn container(
     pattern: &Pattern,
     machine: Machine,
     name: &str,
-    zone: Option<&str>,
+    zone: Option<&Zone>,
 ) -> ContainerCreateBody {
     let mut labels = pattern.labels.clone();
     let ours = names::labels(instance, &plan.cluster, &plan.image);
     labels.extend(ours.into_iter().map(|(key, value)| (key.to_owned(), value)));
     labels.insert(LABEL_NODEGROUP.to_owned(), plan.name.clone());
     labels.extend(plan.authorities.first().map(|signer| (LABEL_CERTIFIED_BY.to_owned(), signer.clone())));
-    labels.extend(zone.map(|zone| (LABEL_ZONE.to_owned(), zone.to_owned())));
+    labels.extend(zone.map(|zone| (LABEL_ZONE.to_owned(), zone.name.clone())));
     let mut environment = pattern.environment.clone();
     environment.push(format!("K3S_URL={}", pattern.url));
     let size = at_most(plan.resources, machine);
@@ -132,12 +130,12 @@ pub fn container(
 }
 
 /// The command line of k3s's agent. A container keeps it, and with it the provider id, which can't change.
-fn arguments(plan: &DesiredNodegroup, machine: Machine, zone: Option<&str>, ec2_instance: &str) -> Vec<String> {
-    let mut labels: BTreeMap<&str, &str> = plan.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    labels.extend(zone.map(|zone| (ZONE, zone)));
+fn arguments(plan: &DesiredNodegroup, machine: Machine, zone: Option<&Zone>, ec2_instance: &str) -> Vec<String> {
+    let mut labels: BTreeMap<&String, &String> = plan.labels.iter().collect();
+    labels.extend(zone.into_iter().flat_map(|zone| &zone.labels));
     let labels = labels.into_iter().map(|(key, value)| format!("--node-label={key}={value}"));
     let taints = plan.taints.iter().map(|taint| format!("--node-taint={taint}"));
-    let provider_id = zone.map(|zone| format!("--kubelet-arg=provider-id=aws:///{zone}/{ec2_instance}"));
+    let provider_id = zone.map(|zone| format!("--kubelet-arg=provider-id=aws:///{}/{ec2_instance}", zone.name));
     let reserved = reserved(plan.resources, machine).map(|r| format!("--kubelet-arg=system-reserved={r}"));
     std::iter::once("agent".to_owned()).chain(labels).chain(taints).chain(provider_id).chain(reserved).collect()
 }
@@ -162,13 +160,13 @@ fn reserved(size: Resources, machine: Machine) -> Option<String> {
 }
 
 /// Zones for `count` new nodes beside those in `existing`: always where there are fewest.
-pub fn zones(zones: &[String], existing: &[&str], count: usize) -> Vec<Option<String>> {
-    let mut filled: Vec<(usize, &String)> =
-        zones.iter().map(|zone| (existing.iter().filter(|other| *other == zone).count(), zone)).collect();
+pub fn zones<'a>(zones: &'a [Zone], existing: &[&str], count: usize) -> Vec<Option<&'a Zone>> {
+    let mut filled: Vec<(usize, &Zone)> =
+        zones.iter().map(|zone| (existing.iter().filter(|other| **other == zone.name).count(), zone)).collect();
     let mut next = || {
         let (nodes, zone) = filled.iter_mut().min_by_key(|(nodes, _)| *nodes)?;
         *nodes += 1;
-        Some((*zone).clone())
+        Some(*zone)
     };
     (0..count).map(|_| next()).collect()
 }
@@ -208,12 +206,17 @@ mod tests {
         }
     }
 
+    fn zone(name: &str) -> Zone {
+        let labels = BTreeMap::from([("topology.kubernetes.io/zone".to_owned(), name.to_owned())]);
+        Zone { name: name.to_owned(), labels }
+    }
+
     const MACHINE: Machine = Machine { cpus: 8, memory: 16 * 1024 * MIB };
 
     #[test]
     fn a_node_is_an_agent_of_the_servers_cluster_and_of_its_own_group() {
         let pattern = Pattern::of(&server()).unwrap();
-        let body = container("me", &plan(), &pattern, MACHINE, "k3d-n-0", Some("us-east-1b"));
+        let body = container("me", &plan(), &pattern, MACHINE, "k3d-n-0", Some(&zone("us-east-1b")));
         let labels = body.labels.unwrap();
         for (key, value) in [
             ("app", "k3d"),
@@ -264,9 +267,9 @@ mod tests {
 
     #[test]
     fn zones_fill_evenly() {
-        let three = ["a", "b", "c"].map(str::to_owned);
-        let chosen = |existing: &[&str], count| -> Vec<String> {
-            zones(&three, existing, count).into_iter().flatten().collect()
+        let three = ["a", "b", "c"].map(zone);
+        let chosen = |existing: &[&str], count| -> Vec<&str> {
+            zones(&three, existing, count).into_iter().flatten().map(|zone| zone.name.as_str()).collect()
         };
         assert_eq!(chosen(&[], 4), ["a", "b", "c", "a"]);
         assert_eq!(chosen(&["a", "b"], 2), ["c", "a"]);

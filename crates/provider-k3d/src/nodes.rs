@@ -52,7 +52,7 @@ pub async fn create(k3d: &K3d, plan: &DesiredNodegroup, count: usize, progress: 
         let zones = node::zones(&plan.zones, &zones, count);
         let names = names::nodes(&k3d.settings.instance, &plan.cluster, &plan.name, count);
         let added = names.into_iter().zip(zones).map(|(name, zone)| {
-            let body = node::container(&k3d.settings.instance, plan, &pattern, machine, &name, zone.as_deref());
+            let body = node::container(&k3d.settings.instance, plan, &pattern, machine, &name, zone);
             add(&docker, name, body, &pattern.scripts, progress)
         });
         // Every one gets its chance: what came into being stays.

@@ -13,7 +13,7 @@ pub use error::{Error, Retry};
 pub use types::{
     Access, ClusterId, ClusterObservation, ContainerState, DesiredCluster, DesiredNodegroup, FileKind, Import,
     NodeObservation, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation, ServerSettings,
-    Step,
+    Step, Zone,
 };
 
 use async_trait::async_trait;

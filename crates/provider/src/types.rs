@@ -137,9 +137,18 @@ pub struct DesiredNodegroup {
     /// CPU and memory of a node.
     pub resources: Resources,
     /// Availability zones to spread the nodes over.
-    pub zones: Vec<String>,
+    pub zones: Vec<Zone>,
     /// Fingerprints of the certificate authorities that the cluster trusts, the one that signs first.
     pub authorities: Vec<String>,
+}
+
+/// An availability zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// Its name, such as `us-east-1a`.
+    pub name: String,
+    /// Labels that its nodes register with, beside those of their group.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// CPU and memory of a node.

@@ -44,7 +44,7 @@ pub fn validate(
             scaling.min_size, scaling.desired_size, scaling.max_size
         )));
     }
-    if let Some(wrong) = malformed(group) {
+    if let Some(wrong) = unusable(group) {
         return Err(invalid(wrong));
     }
     let (running, version) = (cluster.status.as_ref().and_then(|s| s.version.clone()), version(group, cluster));
@@ -65,7 +65,7 @@ pub fn validate(
         name: names::nodegroup_name(group),
         desired: usize::try_from(scaling.desired_size).unwrap_or_default(),
         image,
-        labels: labels(group, region),
+        labels: labels(group, region, &version),
         taints: taints(group),
         resources: instance_types::resources(instance_type(group))
             .unwrap_or(Resources { cpus: u32::MAX, memory_mib: u64::MAX }),
@@ -74,8 +74,8 @@ pub fn validate(
     })
 }
 
-/// What is wrong with a label or a taint: nodes with it would never join.
-fn malformed(group: &Nodegroup) -> Option<String> {
+/// What is wrong with a label or a taint: EKS refuses it, or nodes with it would never join.
+fn unusable(group: &Nodegroup) -> Option<String> {
     let labels = group.spec.labels.iter().map(|(key, value)| ("labels", key.as_str(), value.as_str()));
     let taints = group.spec.taints.iter();
     let taints = taints.map(|taint| ("taints", taint.key.as_str(), taint.value.as_deref().unwrap_or_default()));
@@ -86,6 +86,12 @@ fn malformed(group: &Nodegroup) -> Option<String> {
             ))
         } else if !names::is_label_value(value) {
             Some(format!("{field}: value {value:?} of {key} isn't valid; use at most 63 letters, digits, -, _ and ."))
+        } else if names::is_reserved_label_key(key) {
+            Some(format!("{field}: key {key} is reserved for Kubernetes and EKS; use a prefix of your own, or none"))
+        } else if field == "labels" && !names::is_label_key_for_kubelets(key) {
+            Some(format!(
+                "labels: a kubelet can't give its node the label {key}; use another key, or label the nodes with kubectl"
+            ))
         } else {
             None
         }
@@ -117,13 +123,15 @@ fn minor(version: &str) -> u32 {
 }
 
 /// EKS's labels, then the group's own. The zone comes from the provider, which spreads the nodes.
-fn labels(group: &Nodegroup, region: &str) -> BTreeMap<String, String> {
+fn labels(group: &Nodegroup, region: &str, version: &str) -> BTreeMap<String, String> {
+    let ami_type = group.spec.ami_type.as_deref().unwrap_or_default();
     let mut labels = BTreeMap::from([
         (keys::NODE_NODEGROUP.to_owned(), names::nodegroup_name(group)),
         (keys::NODE_INSTANCE_TYPE.to_owned(), instance_type(group).to_owned()),
         (keys::NODE_INSTANCE_TYPE_BETA.to_owned(), instance_type(group).to_owned()),
         (keys::NODE_CAPACITY_TYPE.to_owned(), group.spec.capacity_type.unwrap_or_default().as_str().to_owned()),
         (keys::NODE_REGION.to_owned(), region.to_owned()),
+        (keys::NODE_IMAGE.to_owned(), names::ami(region, ami_type, version)),
     ]);
     labels.extend(group.spec.labels.clone());
     labels
@@ -187,7 +195,12 @@ mod tests {
         }
         assert_eq!(plan.taints, ["k=v:NoSchedule", "e=:PreferNoSchedule"]);
         assert_eq!((plan.resources.cpus, plan.resources.memory_mib), (2, 8192));
-        assert_eq!(plan.zones, ["us-east-1a", "us-east-1b", "us-east-1c"]);
+        assert!(plan.labels[keys::NODE_IMAGE].starts_with("ami-0"), "{:?}", plan.labels);
+        let zones: Vec<&str> = plan.zones.iter().map(|zone| zone.name.as_str()).collect();
+        assert_eq!(zones, ["us-east-1a", "us-east-1b", "us-east-1c"]);
+        let labels = plan.zones[1].labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let expected = [(keys::NODE_ZONE_ID, "use1-az2"), (keys::NODE_ZONE, "us-east-1b")];
+        assert_eq!(labels.collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -202,7 +215,18 @@ mod tests {
             let said = of(spec.clone()).unwrap_err();
             assert!(said.contains(why), "{spec}: {said}");
         }
-        assert!(of(json!({"labels": {"example.com/team": "A_1.b", "empty": ""}})).is_ok());
+        for (spec, why) in [
+            (json!({"labels": {"kubernetes.io/role": "x"}}), "labels: key kubernetes.io/role is reserved"),
+            (json!({"labels": {"eks.amazonaws.com/nodegroup": "x"}}), "is reserved"),
+            (json!({"taints": [{"key": "k8s.io/x", "effect": "NO_SCHEDULE"}]}), "taints: key k8s.io/x is reserved"),
+            (json!({"labels": {"node-role.kubernetes.io/worker": ""}}), "a kubelet can't give its node the label"),
+        ] {
+            let said = of(spec.clone()).unwrap_err();
+            assert!(said.contains(why), "{spec}: {said}");
+        }
+        let fine = json!({"example.com/team": "A_1.b", "empty": "", "node.kubernetes.io/pool": "a"});
+        let taint = json!([{"key": "node-role.kubernetes.io/worker", "effect": "NO_SCHEDULE"}]);
+        assert!(of(json!({"labels": fine, "taints": taint})).is_ok());
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! In which zones a group's nodes are: as in AWS, a subnet is in one zone. Synchronous, no client.
 
 use crd::names::{self, Identity};
-use crd::{EKSClusterConfig, Nodegroup};
+use crd::{EKSClusterConfig, Nodegroup, keys};
+use provider::Zone;
 
 /// A region's zones.
 const ZONES: [&str; 3] = ["a", "b", "c"];
 
 /// The zones that the group's nodes are spread over: those of its subnets, in their order; all where nobody named subnets.
-pub fn of(group: &Nodegroup, cluster: &EKSClusterConfig) -> Vec<String> {
+pub fn of(group: &Nodegroup, cluster: &EKSClusterConfig) -> Vec<Zone> {
     let own = if group.spec.subnets.is_empty() { &cluster.spec.subnets } else { &group.spec.subnets };
     let generated = Identity::of(cluster).network().subnets;
     let known = if cluster.spec.subnets.is_empty() { &generated } else { &cluster.spec.subnets };
@@ -18,7 +19,13 @@ pub fn of(group: &Nodegroup, cluster: &EKSClusterConfig) -> Vec<String> {
         }
     }
     let zones = if zones.is_empty() { ZONES.as_slice() } else { zones.as_slice() };
-    zones.iter().map(|zone| format!("{}{zone}", cluster.spec.region)).collect()
+    zones.iter().map(|zone| labelled(format!("{}{zone}", cluster.spec.region))).collect()
+}
+
+fn labelled(name: String) -> Zone {
+    let id = names::zone_id(&name).map(|id| (keys::NODE_ZONE_ID.to_owned(), id));
+    let labels = [(keys::NODE_ZONE.to_owned(), name.clone())].into_iter().chain(id).collect();
+    Zone { name, labels }
 }
 
 /// The zone of a subnet. The cluster's own are in different ones, as EKS asks for; where another is, its id alone decides, so that it
@@ -40,7 +47,8 @@ mod tests {
 
     fn zones(cluster_subnets: Value, own: Value) -> Vec<String> {
         let cluster = cluster(json!({"subnets": cluster_subnets}), active());
-        of(&nodegroup(json!({"subnets": own}), Value::Null), &cluster)
+        let zones = of(&nodegroup(json!({"subnets": own}), Value::Null), &cluster);
+        zones.into_iter().map(|zone| zone.name).collect()
     }
 
     #[test]

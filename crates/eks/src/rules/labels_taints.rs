@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Verdict, invalid};
-use crd::names::is_label_value;
+use crd::names::{RESERVED_LABEL_PREFIXES, is_label_value, is_reserved_label_key};
 use crd::nodegroup::Taint;
 
-/// Prefixes of keys that only Kubernetes and EKS give.
-const RESERVED: [&str; 3] = ["kubernetes.io", "k8s.io", "eks.amazonaws.com"];
 /// Taints of a node group.
 const TAINTS: usize = 50;
 /// Longest DNS label.
@@ -58,11 +56,11 @@ pub fn taint_count(taints: &[Taint]) -> Verdict {
 }
 
 fn key_of(what: &str, key: &str) -> Verdict {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    if prefix.is_some_and(|prefix| RESERVED.contains(&prefix)) {
-        let reserved = RESERVED.map(|prefix| format!("{prefix}/")).join(", ");
+    if is_reserved_label_key(key) {
+        let reserved = RESERVED_LABEL_PREFIXES.map(|prefix| format!("{prefix}/")).join(", ");
         return invalid(format!("{what} cannot contain reserved prefixes [{reserved}]"));
     }
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     let prefix_ok = prefix.is_none_or(is_domain);
     if !prefix_ok || name.is_empty() || !is_label_value(name) {
         return invalid(format!("Invalid key: {key} : {MALFORMED}, with an optional DNS subdomain prefix and '/'"));

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use k3eks_provider_k3d::{K3d, K3dSettings};
-use provider::{Access, ClusterId, ClusterProvider, DesiredCluster, DesiredNodegroup, Error, Progress, Resources};
+use provider::{
+    Access, ClusterId, ClusterProvider, DesiredCluster, DesiredNodegroup, Error, Progress, Resources, Zone,
+};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Clusters are made one at a time: the machine may be small, and some tests look at how long things take.
@@ -109,6 +111,12 @@ impl Aside {
     }
 }
 
+/// A zone whose nodes have the usual label.
+fn zone(name: &str) -> Zone {
+    let labels = BTreeMap::from([("topology.kubernetes.io/zone".to_owned(), name.to_owned())]);
+    Zone { name: name.to_owned(), labels }
+}
+
 /// A group of `cluster`, in two zones.
 pub fn group(cluster: &DesiredCluster, name: &str) -> DesiredNodegroup {
     DesiredNodegroup {
@@ -119,7 +127,7 @@ pub fn group(cluster: &DesiredCluster, name: &str) -> DesiredNodegroup {
         labels: BTreeMap::from([("eks.amazonaws.com/nodegroup".to_owned(), name.to_owned())]),
         taints: vec![],
         resources: Resources { cpus: 1, memory_mib: 2048 },
-        zones: vec!["us-east-1a".into(), "us-east-1b".into()],
+        zones: ["us-east-1a", "us-east-1b"].map(zone).into(),
         authorities: vec![],
     }
 }
