@@ -83,7 +83,7 @@ fn drain_some(
         }
         if let Some(client) = client {
             progress.tell(1, 2, format!("evicting the pods of {}", names.join(", ")));
-            drain::drain(&client, &names, patience).await?;
+            drain::drain(&client, &names, patience, |what| progress.tell(1, 2, what)).await?;
         }
         progress.tell(2, 2, format!("removing {}", names.join(", ")));
         provider.delete_nodes(&id, &names).await

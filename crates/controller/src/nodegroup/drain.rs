@@ -13,6 +13,10 @@ use provider::Error;
 const LOOK: Duration = Duration::from_millis(500);
 /// The longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(30);
+/// Between two messages about them: each becomes an Event.
+const TELL: Duration = Duration::from_secs(5);
+/// Pods that a message names.
+const NAMED: usize = 3;
 /// Annotation of static pods.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
@@ -30,10 +34,11 @@ pub const UPDATE: Duration = Duration::from_secs(15 * 60);
 /// For surplus nodes: a scale-down must not block.
 pub const SCALE_DOWN: Patience = Patience { limit: Duration::from_secs(120), force: true };
 
-/// Cordons the nodes and evicts their pods. On failure, or if pods stay and `force` isn't set, uncordons the nodes.
-pub async fn drain(client: &Client, names: &[String], patience: Patience) -> Result<(), Error> {
+/// Cordons the nodes and evicts their pods; `tell` hears which pods stay. On failure, or if
+/// pods stay and `force` isn't set, uncordons the nodes.
+pub async fn drain(client: &Client, names: &[String], patience: Patience, tell: impl Fn(String)) -> Result<(), Error> {
     let nodes = Api::<Node>::all(client.clone());
-    let drained = emptied(client, &nodes, names, patience).await;
+    let drained = emptied(client, &nodes, names, patience, &tell).await;
     if drained.is_err() {
         for name in names {
             if let Err(error) = cordon(&nodes, name, false).await {
@@ -44,13 +49,19 @@ pub async fn drain(client: &Client, names: &[String], patience: Patience) -> Res
     drained
 }
 
-async fn emptied(client: &Client, nodes: &Api<Node>, names: &[String], patience: Patience) -> Result<(), Error> {
+async fn emptied(
+    client: &Client,
+    nodes: &Api<Node>,
+    names: &[String],
+    patience: Patience,
+    tell: &impl Fn(String),
+) -> Result<(), Error> {
     let deadline = Instant::now() + patience.limit;
     for name in names {
         cordon(nodes, name, true).await?;
     }
     for name in names {
-        let left = empty(client, name, deadline).await?;
+        let left = empty(client, name, deadline, tell).await?;
         if left.is_empty() || patience.force {
             continue;
         }
@@ -100,8 +111,9 @@ async fn cordon(nodes: &Api<Node>, name: &str, on: bool) -> Result<(), Error> {
 }
 
 /// Evicts the node's pods until none is left or time is up; names those that are left.
-async fn empty(client: &Client, node: &str, deadline: Instant) -> Result<Vec<String>, Error> {
+async fn empty(client: &Client, node: &str, deadline: Instant, tell: &impl Fn(String)) -> Result<Vec<String>, Error> {
     let of_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
+    let mut next = Instant::now() + TELL;
     loop {
         let pods = answered(Api::<Pod>::all(client.clone()).list(&of_node)).await;
         let pods = pods.map_err(failed(format!("listing the pods of node {node}")))?.items;
@@ -112,11 +124,25 @@ async fn empty(client: &Client, node: &str, deadline: Instant) -> Result<Vec<Str
         if Instant::now() >= deadline {
             return Ok(left.iter().map(|pod| name(pod)).collect());
         }
+        if Instant::now() >= next {
+            tell(waiting_for(node, &left));
+            next = Instant::now() + TELL;
+        }
         for pod in left.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
             evict(client, pod).await?;
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Names the pods that a node still has, the first few of many.
+fn waiting_for(node: &str, pods: &[&Pod]) -> String {
+    let mut names: Vec<String> = pods.iter().map(|pod| name(pod)).collect();
+    names.sort();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("waiting for pods to leave {node}: {}{more}", names.join(", "))
 }
 
 fn name(pod: &Pod) -> String {
@@ -164,6 +190,17 @@ fn must_go(pod: &Pod) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pods_that_stay_are_named_the_first_few_of_many() {
+        let pod = |name: &str| -> Pod {
+            serde_json::from_value(json!({"metadata": {"name": name, "namespace": "shop"}})).unwrap()
+        };
+        let pods = ["e", "d", "c", "b", "a"].map(pod);
+        let said = waiting_for("node-1", &pods.iter().collect::<Vec<_>>());
+        assert_eq!(said, "waiting for pods to leave node-1: shop/a, shop/b, shop/c and 2 more");
+        assert_eq!(waiting_for("node-1", &[&pods[4]]), "waiting for pods to leave node-1: shop/a");
+    }
 
     #[test]
     fn only_pods_that_could_run_elsewhere_must_go() {
