@@ -212,6 +212,15 @@ fn bad_input_is_refused_with_the_way_out() {
     env.apply(&cluster("old", json!({"provider": "metadata", "region": "eu-west-1"})));
     refused(&cluster("old", json!({"provider": "metadata", "region": "eu-west-2"})), "region can't be changed");
 
+    env.apply(&cluster("leap", json!({"provider": "metadata", "kubernetesVersion": "1.34"})));
+    env.wait("eks/leap", "{.status.version}", "1.34", SOON);
+    refused(
+        &cluster("leap", json!({"provider": "metadata", "kubernetesVersion": "1.36"})),
+        "at most one minor version",
+    );
+    refused(&cluster("leap", json!({"provider": "metadata", "kubernetesVersion": "1.33"})), "can't be lower");
+    env.apply(&cluster("leap", json!({"provider": "metadata", "kubernetesVersion": "1.35"})));
+
     env.apply(&cluster("unknown", json!({"kubernetesVersion": "1.39"})));
     env.wait("eks/unknown", "{.status.conditions[?(@.type==\"Stalled\")].status}", "True", SOON);
     let message = env.get("eks/unknown", "{.status.failureMessage}");
