@@ -4,8 +4,16 @@ use anyhow::Context;
 use clap::Args;
 use crd::names::is_account;
 use identity::secrets;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::ListParams;
+use kube::{Api, Client};
 
 use super::find::management;
+
+/// The access key that a permissive API takes; it takes the number of an account too.
+const WELL_KNOWN_KEY: &str = "test";
+/// Begins the access key ids of sessions.
+const SESSION: &str = "ASIA";
 
 /// The arguments of `k3eks revoke`.
 #[derive(Args)]
@@ -41,7 +49,51 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             "sessions of {what}{identity} that began before now end within 5 seconds, if there are any; to keep it from new ones, {keep}"
         );
     }
+    // It is done by now: what follows only warns.
+    if let Ok(configured) = Configured::read(&client, namespace).await {
+        for identity in options.identities.iter().filter(|identity| !configured.knows(identity)) {
+            eprintln!(
+                "warning: no key and no role in namespace {namespace} is called {identity}: is it misspelled, or removed already?"
+            );
+        }
+    }
     Ok(())
+}
+
+/// The keys and roles that an installation has.
+struct Configured {
+    /// Access key ids: the names of entries of Secrets.
+    keys: Vec<String>,
+    /// What may name roles and users: the contents of Secrets and ConfigMaps.
+    texts: Vec<String>,
+}
+
+impl Configured {
+    async fn read(client: &Client, namespace: &str) -> Result<Self, kube::Error> {
+        let (secrets, maps) = (
+            Api::<Secret>::namespaced(client.clone(), namespace),
+            Api::<ConfigMap>::namespaced(client.clone(), namespace),
+        );
+        let all = ListParams::default();
+        let (secrets, maps) = tokio::try_join!(secrets.list(&all), maps.list(&all))?;
+        let (keys, contents): (Vec<_>, Vec<_>) =
+            secrets.items.into_iter().flat_map(|secret| secret.data.unwrap_or_default()).unzip();
+        let mut texts: Vec<String> =
+            maps.items.into_iter().flat_map(|map| map.data.unwrap_or_default().into_values()).collect();
+        texts.extend(contents.into_iter().filter_map(|content| String::from_utf8(content.0).ok()));
+        Ok(Self { keys, texts })
+    }
+
+    /// Whether it is one of them, or needs no entry: well-known keys, sessions, and all roles where none is named.
+    fn knows(&self, identity: &str) -> bool {
+        let named = |what: &str| self.texts.iter().any(|text| text.contains(what));
+        if identity.starts_with("arn:") {
+            named(identity) || !named(":role/")
+        } else {
+            let needs_no_entry = identity == WELL_KNOWN_KEY || is_account(identity) || identity.starts_with(SESSION);
+            needs_no_entry || self.keys.iter().any(|key| key == identity)
+        }
+    }
 }
 
 /// An ARN of a role or a user, or an access key id: a typing error would look like a revocation that worked.
@@ -60,7 +112,20 @@ fn identity(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::identity;
+    use super::{Configured, identity};
+
+    #[test]
+    fn a_name_that_nobody_has_is_no_name_of_a_key_or_a_role() {
+        let ci = "arn:aws:iam::000000000000:role/ci";
+        let configured = |texts: &[&str]| Configured {
+            keys: vec!["AKIA1".to_owned()],
+            texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+        };
+        let some = configured(&["arn: arn:aws:iam::000000000000:role/ci"]);
+        assert!(some.knows("AKIA1") && some.knows("test") && some.knows(ci));
+        assert!(!some.knows("AKIA") && !some.knows("arn:aws:iam::000000000000:role/cl"));
+        assert!(configured(&[]).knows(ci), "where no roles are configured, every one may be taken");
+    }
 
     #[test]
     fn what_is_neither_an_arn_nor_a_key_is_refused() {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use crd::names;
 use crd::{EKSClusterConfig, Nodegroup, Phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::ListParams;
@@ -128,7 +127,7 @@ fn of_group(group: &Nodegroup) -> Row {
     Row {
         namespace: group.namespace().unwrap_or_default(),
         account: String::new(),
-        name: format!("  {}", names::nodegroup_name(group)),
+        name: format!("  {}", group.name_any()),
         done: done(status.phase, (status.ready_replicas, group.spec.scaling_config.desired_size)),
         phase: status.phase.map_or_else(|| "-".into(), |phase| phase.to_string()),
         version: status.version.unwrap_or_else(|| "-".into()),
