@@ -139,7 +139,6 @@ impl Visits {
             config.auth_info = AuthInfo::default();
             config.headers.clear();
             config.connect_timeout = Some(ANSWER);
-            config.default_retry = false;
         };
         Ok(self.clients.of(store, cluster, own).await?)
     }

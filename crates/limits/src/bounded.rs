@@ -85,7 +85,9 @@ pub fn too_much(error: &(dyn std::error::Error + 'static)) -> Option<TooMuch> {
 ///
 /// # Errors
 /// The configuration can't be used.
-pub fn client(config: Config, limits: Limits) -> Result<Client, kube::Error> {
+pub fn client(mut config: Config, limits: Limits) -> Result<Client, kube::Error> {
+    // A held eviction is answered with 429, and a hostile server could ask for waits of any length.
+    config.default_retry = false;
     Ok(ClientBuilder::try_from(config)?.with_layer(&BoundedLayer { limits }).build())
 }
 

@@ -79,9 +79,9 @@ fn nodes_follow(env: &Environment) {
     child.apply(&budget(1));
     child.kubectl(&["wait", "pod/held", "--for=condition=Ready", "--timeout=120s"]).unwrap();
     env.change("ng/demo-workers", &json!({"version": next_version()}));
-    env.until("the old node to be drained", CLUSTER, || {
+    env.until("the pod that holds the old node to be named", CLUSTER, || {
         let words = env.kubectl(&["get", "ng/demo-workers", "-o", &format!("jsonpath={MESSAGE}")]).ok()?;
-        words.contains("evicting").then_some(())
+        (words.contains("waiting for pods to leave") && words.contains("default/held")).then_some(())
     });
     let cordoned = child.kubectl(&["get", node.trim(), "-o", "jsonpath={.spec.unschedulable}"]).unwrap();
     assert_eq!((cordoned.as_str(), env.get("ng/demo-workers", "{.status.version}").as_str()), ("true", version()));
