@@ -87,8 +87,26 @@ def management():
 
 
 class Endpoint(str):
-    """A URL, and the namespace that stands behind it."""
+    """A URL, the namespace that stands behind it, and the file with what its processes say."""
     namespace = ""
+    log = None
+
+
+def pytest_collection_modifyitems(items):
+    """Two lanes that run side by side: one has the installation with real clusters to itself, the other needs records only."""
+    for item in items:
+        lane = "real" if {"real", "management"} & set(item.fixturenames) else "records"
+        item.add_marker(pytest.mark.xdist_group(lane))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    records = getattr(item, "funcargs", {}).get("records")
+    if report.failed and getattr(records, "log", None):
+        with open(records.log) as log:
+            report.sections.append(("operator and API", log.read()[-8000:]))
+    return report
 
 
 def healthy(endpoint):
@@ -112,15 +130,13 @@ def records():
     log = tempfile.NamedTemporaryFile()
     running = [subprocess.Popen([os.environ["K3EKS_BINARY"], *c], env=env, stdout=log, stderr=log) for c in commands]
     endpoint = Endpoint(f"http://127.0.0.1:{port}")
-    endpoint.namespace = namespace
+    endpoint.namespace, endpoint.log = namespace, log.name
     wait_for("the API", lambda: healthy(endpoint))
     yield endpoint
     for process in running:
         process.terminate()
     for process in running:
         process.wait()
-    log.seek(0)
-    print("--- operator and API", log.read().decode()[-8000:])
     subprocess.run(["kubectl", "delete", "namespace", namespace, "--wait=false"], env=env, capture_output=True)
 
 
