@@ -92,6 +92,7 @@ class Endpoint(str):
     log = None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Two lanes that run side by side: one has the installation with real clusters to itself, the other needs records only."""
     for item in items:

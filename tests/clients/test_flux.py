@@ -26,8 +26,15 @@ metadata: {{name: demo-git-workers}}
 spec:
   clusterName: demo-git
   instanceTypes: [t3.small]
+  labels: {{{labels}}}
   scalingConfig: {{minSize: 0, maxSize: 3, desiredSize: {size}}}
 """
+
+
+def cluster(version, size, labels=""):
+    return CLUSTER.format(version=version, size=size, labels=labels)
+
+
 DEMO = "clusters/demo.yaml"
 WORKLOAD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: greeting, namespace: default}\ndata: {hello: world}\n"
 
@@ -64,7 +71,7 @@ def team(flux, git):
     for there, here in {"https://git.example.com/team/clusters.git": git.url, "demo-kubeconfig, key: internal": "demo-git-kubeconfig, key: value", "interval: 1m": "interval: 10m"}.items():
         assert there in example
         example = example.replace(there, here)
-    git.first = git.commit("a cluster", {DEMO: CLUSTER.format(version=VERSION, size=1), "workloads/demo/greeting.yaml": WORKLOAD})
+    git.first = git.commit("a cluster", {DEMO: cluster(VERSION, 1), "workloads/demo/greeting.yaml": WORKLOAD})
     flux.kubectl("apply", "-f", "-", input=example)
     return git
 
@@ -96,21 +103,21 @@ def test_a_cluster_its_workload_and_every_change_come_out_of_git(flux, team, rea
     assert len(nodes()) == 1
     assert in_child("get", "configmap", "greeting")["data"] == {"hello": "world"}
 
-    carry_out(flux, team.commit("two nodes", {DEMO: CLUSTER.format(version=VERSION, size=2)}))
+    carry_out(flux, team.commit("two nodes", {DEMO: cluster(VERSION, 2)}))
     assert len(nodes()) == 2
-    carry_out(flux, team.commit("another version", {DEMO: CLUSTER.format(version=NEXT, size=2)}))
+    carry_out(flux, team.commit("another version", {DEMO: cluster(NEXT, 2)}))
     version = in_child("version")["serverVersion"]["gitVersion"]
     assert version.startswith(f"v{NEXT}."), version
 
     # What the API server refuses, and what only the operator can tell: of that Flux names the resource, which says why.
-    for bad, says in [(CLUSTER.format(version=NEXT, size=-2), "desiredSize"), (CLUSTER.format(version=VERSION, size=2), "never back"),
-                      (CLUSTER.format(version="1.39", size=2), "EKSClusterConfig/default/demo-git status: 'Failed'")]:
+    for bad, says in [(cluster(NEXT, -2), "desiredSize"), (cluster(VERSION, 2), "never back"),
+                      (cluster(NEXT, 2, "kubernetes.io/role: a"), "Nodegroup/default/demo-git-workers status: 'Failed'")]:
         commit = team.commit("a mistake", {DEMO: bad})
         flux.reconcile("gitrepository", "clusters")
         assert says in flux.failed("clusters", commit)
         if "status" in says:
-            stalled = next(c for c in flux.get("eks", "demo-git", "default")["status"]["conditions"] if c["type"] == "Stalled")
-            assert "one minor version at a time" in stalled["message"], stalled
+            stalled = next(c for c in flux.get("ng", "demo-git-workers", "default")["status"]["conditions"] if c["type"] == "Stalled")
+            assert "kubernetes.io/role is reserved" in stalled["message"], stalled
         carry_out(flux, team.revert())
         # The change that was taken back is an update of its own.
         wait_for("the cluster", lambda: boto(real).describe_cluster(name="demo-git")["cluster"]["status"] == "ACTIVE", 60)
