@@ -1,5 +1,7 @@
 //! Logs: text for people or JSON for machines, filtered by level.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::FormatFields;
@@ -25,8 +27,9 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), String> {
     let filter = format!("kube_client=off,kube_runtime=warn,{level},aws_sigv4=info");
     let filter = EnvFilter::try_new(&filter).map_err(|e| format!("--log-level {level}: {e}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let ansi = std::io::stderr().is_terminal();
     match format {
-        LogFormat::Text => builder.fmt_fields(fields()).init(),
+        LogFormat::Text => builder.fmt_fields(fields()).with_ansi(ansi).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
     Ok(())
