@@ -436,10 +436,27 @@ def test_a_stopped_cluster_does_not_contradict_itself_and_what_is_only_kept_is_c
 def test_a_bar_is_of_what_there_is(unattended, open_page):
     unattended.cluster("failed", "Failed", nodes=(0, 0))
     unattended.cluster("half", "Updating", nodes=(1, 2))
+    unattended.cluster("goes-on", "Updating", nodes=(4, 4))
+    unattended.cluster("shrinks", "Active", nodes=(2, 1))
+    unattended.cluster("works", "Active", nodes=(4, 4))
     page = open_page(unattended.endpoint)
     expect(row_of(page, "failed")).to_contain_text("0/0")
     expect(row_of(page, "failed").get_by_role("progressbar")).to_have_count(0)
-    assert row_of(page, "half").get_by_role("progressbar").evaluate("bar => bar.position") == 0.5
+    # Only what is done is full.
+    for name, part in [("half", 0.5), ("goes-on", 0.9), ("shrinks", 0.5), ("works", 1)]:
+        assert row_of(page, name).get_by_role("progressbar").evaluate("bar => bar.position") == part, name
+    expect(row_of(page, "shrinks").get_by_role("progressbar")).to_have_accessible_name("2 nodes are ready, and 1 wanted")
+    for number, (phase, ready, part) in enumerate([("Updating", 2, 0.9), ("Updating", 3, 2 / 3), ("Active", 2, 1)]):
+        group = {"apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": f"half-{number}", "namespace": unattended.namespace},
+                 "spec": {"clusterName": "half", "nodegroupName": f"g-{number}", "scalingConfig": {"minSize": 1, "desiredSize": 2, "maxSize": 3}}}
+        kubectl("apply", "-f", "-", stdin=json.dumps(group))
+        status = json.dumps({"status": {"phase": phase, "readyReplicas": ready}})
+        kubectl("patch", "ng", f"half-{number}", "-n", unattended.namespace, "--subresource=status", "--type=merge", "-p", status)
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/half/nodegroups")
+    for number, part in enumerate([0.9, 0.67, 1]):
+        row = page.get_by_role("tabpanel").get_by_role("row").filter(has_text=f"g-{number}")
+        expect(row.locator(".phase")).not_to_have_text("accepted")
+        assert round(row.get_by_role("progressbar").evaluate("bar => bar.position"), 2) == part, number
 
 
 def test_names_and_endpoints_stand_in_one_line(unattended, open_page):

@@ -123,7 +123,7 @@ pub static KINDS: [Kind; 11] = [
         version: "v1",
         plural: "deployments",
         namespaced: true,
-        shown: workload!("spec.replicas", "status.readyReplicas"),
+        shown: workload!("spec.replicas", "status.readyReplicas", "status.updatedReplicas"),
     },
     Kind {
         name: "statefulsets",
@@ -131,7 +131,7 @@ pub static KINDS: [Kind; 11] = [
         version: "v1",
         plural: "statefulsets",
         namespaced: true,
-        shown: workload!("spec.replicas", "status.readyReplicas"),
+        shown: workload!("spec.replicas", "status.readyReplicas", "status.updatedReplicas"),
     },
     Kind {
         name: "daemonsets",
@@ -139,7 +139,7 @@ pub static KINDS: [Kind; 11] = [
         version: "v1",
         plural: "daemonsets",
         namespaced: true,
-        shown: workload!("status.desiredNumberScheduled", "status.numberReady"),
+        shown: workload!("status.desiredNumberScheduled", "status.numberReady", "status.updatedNumberScheduled"),
     },
     Kind {
         name: "services",

@@ -18,11 +18,23 @@ let awaited = 0;
 
 const { compare } = new Intl.Collator('en', { numeric: true });
 
+/**
+ * How full a bar is, from 0 to 1. It is full only where the work is `done`: until then something is missing, whatever the numbers say,
+ * and what is more than wanted is still to go. The bars of `k3eks status` have the same rule.
+ */
+function fullness(ready, wanted, done) {
+  if (done && ready === wanted) return 1;
+  return Math.min(ready > wanted ? wanted / ready : ready / wanted, 0.9);
+}
+
+/** What is ready of what is wanted, in words. */
+const readyWords = (ready, wanted, what = '') => (ready > wanted ? `${ready}${what} are ready, and ${wanted} wanted` : `${ready} of ${wanted}${what} are ready`);
+
 /** What is ready of what is wanted. Of nothing there is no part, and of what rests none is missing. */
-function bar(ready, desired, rests) {
-  if (rests && desired) return [`${desired} stopped`];
+function bar(ready, desired, is) {
+  if (is === 'Stopped' && desired) return [`${desired} stopped`];
   const text = `${ready}/${desired}`;
-  return desired ? [h('progress', { max: desired, value: Math.min(ready, desired), 'aria-label': `${ready} of ${desired} nodes are ready` }), ` ${text}`] : [text];
+  return desired ? [h('progress', { max: 1, value: fullness(ready, desired, is === 'Active'), 'aria-label': readyWords(ready, desired, ' nodes') }), ` ${text}`] : [text];
 }
 
 function phase(name) {
@@ -68,7 +80,7 @@ function paint(row, cluster) {
   pick.firstChild.checked = picked.has(cluster.key);
   phaseCell.className = `phase ${cluster.phase || ''}`;
   phaseCell.textContent = cluster.asleep ? 'Asleep' : cluster.phase || 'accepted';
-  nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired, cluster.phase === 'Stopped'));
+  nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired, cluster.phase));
   for (const at of [2, 4, 5, 6, 7, 8]) {
     const text = COLUMNS[at].by(cluster) || '–';
     const cell = row.children[at + 1];

@@ -77,9 +77,20 @@ struct Row {
     name: String,
     phase: String,
     version: String,
-    /// What is done, and of how much; `None` where nothing is.
-    done: Option<(i32, i32)>,
+    /// `None` where there is nothing to come.
+    progress: Option<Progress>,
     message: String,
+}
+
+/// How far a resource has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Progress {
+    /// What is done.
+    now: i32,
+    /// Of how much.
+    of: i32,
+    /// Whether nothing is left to do.
+    complete: bool,
 }
 
 async fn look(client: &Client, place: &Place) -> anyhow::Result<(Vec<EKSClusterConfig>, Vec<Nodegroup>)> {
@@ -115,7 +126,7 @@ fn of_cluster(cluster: &EKSClusterConfig) -> Row {
         namespace: cluster.namespace().unwrap_or_default(),
         account: cluster.spec.account_id.clone(),
         name: cluster.name_any(),
-        done: done(status.phase, step(&message).unwrap_or((nodes.ready, nodes.desired))),
+        progress: progress(status.phase, step(&message).unwrap_or((nodes.ready, nodes.desired))),
         phase: status.phase.map_or_else(|| "-".into(), |phase| phase.to_string()),
         version: status.version.or_else(|| cluster.spec.kubernetes_version.clone()).unwrap_or_else(|| "-".into()),
         message,
@@ -128,7 +139,7 @@ fn of_group(group: &Nodegroup) -> Row {
         namespace: group.namespace().unwrap_or_default(),
         account: String::new(),
         name: format!("  {}", group.name_any()),
-        done: done(status.phase, (status.ready_replicas, group.spec.scaling_config.desired_size)),
+        progress: progress(status.phase, (status.ready_replicas, group.spec.scaling_config.desired_size)),
         phase: status.phase.map_or_else(|| "-".into(), |phase| phase.to_string()),
         version: status.version.unwrap_or_else(|| "-".into()),
         message: message(&status.conditions),
@@ -136,8 +147,9 @@ fn of_group(group: &Nodegroup) -> Row {
 }
 
 /// How far a resource has come: nowhere where it failed, and there is nothing to tell where it is to have nothing.
-fn done(phase: Option<Phase>, (done, of): (i32, i32)) -> Option<(i32, i32)> {
-    (of > 0).then_some(if phase == Some(Phase::Failed) { (0, of) } else { (done, of) })
+fn progress(phase: Option<Phase>, (now, of): (i32, i32)) -> Option<Progress> {
+    let now = if phase == Some(Phase::Failed) { 0 } else { now };
+    (of > 0).then_some(Progress { now, of, complete: phase == Some(Phase::Active) && now == of })
 }
 
 fn message(conditions: &[Condition]) -> String {
@@ -150,10 +162,14 @@ fn step(message: &str) -> Option<(i32, i32)> {
     Some((done.parse().ok()?, of.parse().ok()?))
 }
 
-fn bar(done: Option<(i32, i32)>) -> String {
-    let Some((done, of)) = done else { return "-".into() };
-    let share = BAR * usize::try_from(done.clamp(0, of)).unwrap_or(0) / usize::try_from(of).unwrap_or(1);
-    format!("{}{} {done}/{of}", "█".repeat(share), "░".repeat(BAR - share))
+/// It is full only where the work is done: until then something is missing, whatever the numbers say, and what is more
+/// than wanted is still to go. The console page's bars have the same rule.
+fn bar(progress: Option<Progress>) -> String {
+    let Some(Progress { now, of, complete }) = progress else { return "-".into() };
+    let (part, whole) = if now > of { (of, now) } else { (now.max(0), of) };
+    let share = BAR * usize::try_from(part).unwrap_or(0) / usize::try_from(whole).unwrap_or(1);
+    let share = if complete { BAR } else { share.min(BAR - 1) };
+    format!("{}{} {now}/{of}", "█".repeat(share), "░".repeat(BAR - share))
 }
 
 /// A column: its head, and what it shows of a row.
@@ -172,7 +188,7 @@ fn table(rows: &[Row]) -> String {
         ("CLUSTER", |row| row.name.clone()),
         ("PHASE", |row| row.phase.clone()),
         ("VERSION", |row| row.version.clone()),
-        ("PROGRESS", |row| bar(row.done)),
+        ("PROGRESS", |row| bar(row.progress)),
         ("STATUS", |row| row.message.clone()),
     ];
     if several(|row| &row.account) {
@@ -205,10 +221,21 @@ mod tests {
         assert_eq!(step("Creating 3/4: starting the server"), Some((3, 4)));
         assert_eq!(step("ready"), None);
         assert_eq!(step("waiting for the API server: 1/2"), None);
-        assert_eq!(bar(Some((1, 2))), "█████░░░░░ 1/2");
-        assert_eq!(bar(Some((9, 3))), "██████████ 9/3");
-        assert_eq!(bar(done(Some(Phase::Active), (0, 0))), "-");
-        assert_eq!(bar(done(Some(Phase::Failed), (2, 2))), "░░░░░░░░░░ 0/2");
+        let shown = |phase, numbers| bar(progress(Some(phase), numbers));
+        assert_eq!(shown(Phase::Creating, (1, 2)), "█████░░░░░ 1/2");
+        assert_eq!(shown(Phase::Active, (0, 0)), "-");
+        assert_eq!(shown(Phase::Failed, (2, 2)), "░░░░░░░░░░ 0/2");
+    }
+
+    #[test]
+    fn a_bar_is_full_only_where_the_work_is_done() {
+        let shown = |phase, numbers| bar(progress(phase, numbers));
+        assert_eq!(shown(Some(Phase::Active), (4, 4)), "██████████ 4/4");
+        assert_eq!(shown(Some(Phase::Updating), (4, 4)), "█████████░ 4/4");
+        assert_eq!(shown(None, (4, 4)), "█████████░ 4/4");
+        // A group that shrinks.
+        assert_eq!(shown(Some(Phase::Active), (2, 1)), "█████░░░░░ 2/1");
+        assert_eq!(shown(Some(Phase::Updating), (9, 3)), "███░░░░░░░ 9/3");
     }
 
     #[test]
@@ -219,7 +246,7 @@ mod tests {
             name: name.into(),
             phase: "Active".into(),
             version: "1.35".into(),
-            done: Some((1, 1)),
+            progress: Some(Progress { now: 1, of: 1, complete: true }),
             message: message.into(),
         };
         let text = table(&[row("demo", "well"), row("  a-long-name", "")]);

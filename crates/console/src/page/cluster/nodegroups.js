@@ -27,7 +27,7 @@ function NodeGroups({ found }) {
   const cells = (group) => [
     group.name, html`<${Phase} name=${group.phase} />`,
     html`${group.version || '–'}${behind(group) && html`<div class="says">behind the cluster’s ${summary.version}</div>`}`,
-    html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} rests=${group.phase === 'Stopped'} />`, `${group.scaling.minSize}–${group.scaling.maxSize}`,
+    html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} rests=${group.phase === 'Stopped'} done=${group.phase === 'Active'} />`, `${group.scaling.minSize}–${group.scaling.maxSize}`,
     (group.instanceTypes || []).join(', ') || 't3.medium',
     html`${Object.entries(group.labels || {}).map((pair) => html`<div class="mono">${pair.join('=')}</div>`)}
       ${(group.taints || []).map(({ key, value, effect }) => html`<div class="mono">${key}${value ? `=${value}` : ''}:${effect}</div>`)}`,

@@ -18,11 +18,11 @@ function Phase({ name }) {
   return html`<span class=${`phase ${name || ''}`}>${name || 'accepted'}</span>`;
 }
 
-/** How many of those that are wanted are ready. Of what rests none is missing. */
-function Ready({ ready = 0, wanted = 0, rests = false }) {
+/** How many of those that are wanted are ready, and whether the work on them is done. Of what rests none is missing. */
+function Ready({ ready = 0, wanted = 0, rests = false, done = true }) {
   if (rests && wanted) return html`<span>${wanted} stopped</span>`;
   if (!wanted) return html`<span>${ready}/${wanted}</span>`;
-  return html`<span><progress max=${wanted} value=${Math.min(ready, wanted)} aria-label=${`${ready} of ${wanted} are ready`}></progress> ${ready}/${wanted}</span>`;
+  return html`<span><progress max="1" value=${fullness(ready, wanted, done)} aria-label=${readyWords(ready, wanted)}></progress> ${ready}/${wanted}</span>`;
 }
 
 /** When something was; the time itself for whoever points at it, and with `exact` for everybody. */

@@ -68,6 +68,12 @@ function Pods({ found, rights, namespace, open }) {
       items=${pods.items} id=${idOf} cells=${cells} none="There are no pods here." />`}`;
 }
 
+/** Whether all pods are of the newest template. */
+function rolledOut(spec, status) {
+  const updated = status.updatedReplicas ?? status.updatedNumberScheduled ?? 0;
+  return updated >= (spec.replicas ?? status.desiredNumberScheduled ?? 0);
+}
+
 function Controllers({ found, rights, namespace }) {
   const kinds = ['deployments', 'statefulsets', 'daemonsets'];
   const all = kinds.map((kind) => ({ kind, ...useObjects(found.summary, rights, kind, namespace) }));
@@ -75,7 +81,7 @@ function Controllers({ found, rights, namespace }) {
   const items = all.flatMap(({ kind, items: some = [] }) => some.map((item) => ({ ...item, kind })));
   /** @param {any} item */
   const cells = ({ kind, metadata, spec = {}, status = {} }) => [names[kind], metadata.namespace, html`<code>${metadata.name}</code>`,
-    html`<${Ready} ready=${status.readyReplicas ?? status.numberReady ?? 0} wanted=${spec.replicas ?? status.desiredNumberScheduled ?? 0} />`,
+    html`<${Ready} ready=${status.readyReplicas ?? status.numberReady ?? 0} wanted=${spec.replicas ?? status.desiredNumberScheduled ?? 0} done=${rolledOut(spec, status)} />`,
     (spec.template?.spec?.containers || []).map(({ image }) => html`<div class="mono">${image}</div>`), html`<${Ago} time=${metadata.creationTimestamp} />`];
   return html`${all.filter(({ kind }) => rights.may[kind]).map((one) => html`<${Said} key=${one.kind} objects=${one} what=${one.kind} />`)}
     ${all.some((one) => one.items) && html`<${List} label="Controllers" columns=${['Kind', 'Namespace', 'Name', 'Ready', 'Images', 'Created']} items=${items} id=${(item) => `${item.kind} ${idOf(item)}`} cells=${cells}
