@@ -7,12 +7,12 @@ function Actions({ found }) {
   useEffect(() => { versions().then(know, () => {}); }, []);
   const sleeps = Boolean(status?.hibernated);
   const stopped = sleeps || summary.phase === 'Stopped' || spec.state === 'Stopped';
-  const busy = summary.phase === 'Deleting';
-  const fixed = busy || summary.imported;
+  const going = summary.phase === 'Deleting' && 'The cluster is being deleted.';
+  const unreached = !summary.endpoint && 'The cluster has no endpoint yet.';
   return html`
-    <button onClick=${() => kubeconfig(summary)} disabled=${!summary.endpoint}>Copy kubeconfig</button>
-    <button onClick=${() => kubeconfig(summary, true)} disabled=${!summary.endpoint}>Download kubeconfig</button>
+    <${Do} does=${() => kubeconfig(summary)} why=${unreached}>Copy kubeconfig<//>
+    <${Do} does=${() => kubeconfig(summary, true)} why=${unreached}>Download kubeconfig<//>
     <${Do} does=${() => upgrade(summary)} why=${upgradeFixed(found, known)}>Upgrade<//>
-    <button onClick=${() => power(summary, stopped ? 'Running' : 'Stopped')} disabled=${fixed}>${sleeps ? 'Wake' : stopped ? 'Start' : 'Stop'}</button>
-    <button class="bad" onClick=${() => remove(summary)} disabled=${busy}>Delete</button>`;
+    <${Do} does=${() => power(summary, stopped ? 'Running' : 'Stopped')} why=${going || (summary.imported && unchangeable(found))}>${sleeps ? 'Wake' : stopped ? 'Start' : 'Stop'}<//>
+    <${Do} look="bad" does=${() => remove(summary)} why=${going}>Delete<//>`;
 }
