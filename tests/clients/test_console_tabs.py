@@ -600,7 +600,7 @@ def test_the_cluster_s_settings_are_changed(tab, eks, cluster):
 
 
 def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks, cluster):
-    add_group(eks, cluster, labels={"team": "web"})
+    add_group(eks, cluster, labels={"team": "web"}, updateConfig={"maxUnavailable": 1})
     page = tab("yaml")
     # What is shown is what can be edited, with the node groups as they are.
     now = page.get_by_role("region", name="The cluster and its node groups")
@@ -609,15 +609,13 @@ def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks
     expect(now).to_contain_text("maxSize: 3")
     eks.update_nodegroup_config(clusterName=cluster, nodegroupName="workers", scalingConfig={"minSize": 1, "desiredSize": 1, "maxSize": 2})
     expect(now).to_contain_text("maxSize: 2")
-    page.get_by_text("The resource EKSClusterConfig").click()
-    resource = page.get_by_role("region", name="The resource", exact=True)
-    expect(resource).to_contain_text("kind: EKSClusterConfig")
-    expect(resource).to_contain_text(f"name: {cluster}")
+    page.get_by_text("The status of EKSClusterConfig").click()
+    expect(page.get_by_role("region", name="The status")).to_contain_text("phase: Active")
     assert violations(page) == []
     shot(page, "tabs-yaml")
     now_text = now.text_content()
     press(page, "Edit as YAML")
-    text = page.get_by_label("What the EKS API lets change")
+    text = page.get_by_label("The cluster and its node groups, as kubectl has them")
     expect(text).to_be_focused()
     before = text.input_value()
     assert before == now_text
@@ -628,18 +626,22 @@ def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks
     press(page, "Show the changes")
     expect(alert).to_contain_text("This isn't YAML:")
     assert "400" in tab.complaints.pop()
-    text.fill(before + "colour: blue\n")
-    press(page, "Show the changes")
-    expect(alert).to_contain_text("colour is nothing that can be changed here.")
     major, minor = VERSION.split(".")
     lower = f"{major}.{int(minor) - 1}"
-    for change, why in [((f'version: "{VERSION}"', f'version: "{lower}"'), f"version: versions never go down, from {VERSION} to {lower}."),
-                        (("maxSize: 2", "maxSize: 0"), "nodegroups.workers: desiredSize 1 must be between minSize 1 and maxSize 0.")]:
+    group = f"Nodegroup {cluster}-workers"
+    for change, why in [(("spec:", "colour: blue\nspec:"), f"EKSClusterConfig {cluster}: colour is no part of a resource."),
+                        (("spec:", "spec:\n  hibernateAfter: 8h"), f"EKSClusterConfig {cluster}: spec.hibernateAfter can't be changed here. These can: kubernetesVersion, "),
+                        (("nodegroupName: workers", "nodegroupName: workers\n  instanceTypes: [t3.large]"), f"{group}: spec.instanceTypes can't be changed here. These can: version, "),
+                        ((f"name: {cluster}-workers", f"name: {cluster}-others"), f"Nodegroup {cluster}-others isn't one of the cluster's resources."),
+                        ((f'kubernetesVersion: "{VERSION}"', f"kubernetesVersion: {lower}"), f"spec.kubernetesVersion: versions never go down, from {VERSION} to {lower}."),
+                        (("maxSize: 2", "maxSize: 0"), f"{group}: desiredSize 1 must be between minSize 1 and maxSize 0.")]:
+        assert change[0] in before
         text.fill(before.replace(*change, 1))
         press(page, "Show the changes")
-        expect(alert).to_have_text(why)
+        expect(alert).to_contain_text(why)
         expect(page.get_by_role("button", name="Apply")).to_have_count(0)
-    wanted = before.replace("maxSize: 2", "maxSize: 7").replace("team: web", "team: api").replace("maxUnavailable: 1", "maxUnavailable: 2") + "logging: [audit]\ntags:\n  cost: \"12\"\n"
+    wanted = before.replace("maxSize: 2", "maxSize: 7").replace("team: web", "team: api").replace("maxUnavailable: 1", "maxUnavailable: 2")
+    wanted = wanted.replace("spec:", "spec:\n  loggingTypes: [audit]\n  tags:\n    cost: \"12\"", 1)
     text.fill(wanted)
     # What changes meanwhile, and another tab, lose none of it.
     eks.update_cluster_config(name=cluster, deletionProtection=True)
@@ -649,10 +651,41 @@ def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks
     press(page, "Show the changes")
     expect(page.get_by_role("heading", name="What changes")).to_be_focused()
     diff = page.get_by_role("region", name="Differences")
-    assert [one.strip() for one in diff.locator("del").all_text_contents()] == ["-       maxSize: 2", "-       team: web", "-       maxUnavailable: 1"]
-    assert "+ logging: [audit]" in diff.locator("ins").all_text_contents()
+    removed = [one.removeprefix("-").strip() for one in diff.locator("del").all_text_contents()]
+    assert sorted(removed) == ["maxSize: 2", "maxUnavailable: 1", "team: web"]
+    assert "+   loggingTypes: [audit]" in diff.locator("ins").all_text_contents()
     steps = page.get_by_role("tabpanel").get_by_role("listitem")
     expect(steps).to_have_text(["UpdateClusterConfig: logs audit", "TagResource: tags of the cluster", "UpdateNodegroupConfig of workers: scaling config, labels, update config"])
+def test_yaml_is_what_kubectl_has_and_can_be_applied(tab, eks, cluster, records):
+    eks.create_nodegroup(clusterName=cluster, nodegroupName="workers", nodeRole=ROLES.format("n"), subnets=["subnet-1"], labels={"team": "web"},
+                         scalingConfig={"minSize": 1, "desiredSize": 1, "maxSize": 2}, taints=[{"key": "only", "effect": "NO_SCHEDULE"}])
+    page = tab("yaml")
+    shown = page.get_by_role("region", name="The cluster and its node groups")
+    expect(shown).to_contain_text("kind: Nodegroup")
+    expect(page.get_by_role("tabpanel")).to_contain_text("As kubectl has them")
+    press(page, "Copy the YAML")
+    expect(page.locator("#said")).to_have_text("The YAML is in the clipboard.")
+    text = page.evaluate("navigator.clipboard.readText()")
+    with page.expect_download() as got:
+        press(page, "Download the YAML")
+    assert got.value.suggested_filename == f"{cluster}.yaml"
+    with open(got.value.path()) as file:
+        assert file.read() == text
+    # It is the same as kubectl's, and applying it changes nothing.
+    specs = lambda: [json.loads(kubectl("get", kind, "-n", records.namespace, name, "-o", "json"))["spec"]
+                     for kind, name in [("eks", cluster), ("nodegroups", f"{cluster}-workers")]]
+    before = specs()
+    listed = json.loads("[" + kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", stdin=text).replace("}\n{", "},{") + "]")
+    assert [item["spec"] for one in listed for item in one.get("items", [one])] == before
+    kubectl("apply", "-f", "-", stdin=text)
+    assert specs() == before
+    # So is one of its parts, changed.
+    kubectl("apply", "-f", "-", stdin=text.replace("maxSize: 2", "maxSize: 4"))
+    wait_for("the size", lambda: group_of(eks, cluster)["scalingConfig"]["maxSize"] == 4)
+    expect(shown).to_contain_text("maxSize: 4")
+    assert violations(page) == []
+
+
     assert violations(page) == []
     shot(page, "tabs-yaml-diff")
     assert eks.describe_cluster(name=cluster)["cluster"].get("tags") in ({}, None)
@@ -695,8 +728,8 @@ def test_every_tab_is_accessible(tab, eks, cluster, request, look):
         page.locator(f"#tab-{name}").click()
         expect(page.locator(f"#tab-{name}")).to_have_attribute("aria-selected", "true")
         if name == "yaml":
-            expect(page.get_by_role("region", name="The cluster and its node groups")).to_contain_text("workers:")
-            page.get_by_text("The resource EKSClusterConfig").click()
+            expect(page.get_by_role("region", name="The cluster and its node groups")).to_contain_text("nodegroupName: workers")
+            page.get_by_text("The status of EKSClusterConfig").click()
         shot(page, f"tabs-{name}-{request.node.callspec.id}")
         assert violations(page) == [], name
         # Nothing is wider than the window: tables scroll by themselves.

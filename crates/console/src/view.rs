@@ -153,6 +153,7 @@ pub async fn one(
         "creator": cluster.annotations().get(ANNOTATION_CREATOR),
         "conditions": cluster.status.as_ref().map(|status| &status.conditions),
         "status": status(&cluster),
+        "nodegroups": members::<Nodegroup>(store, &cluster),
         "addons": members::<Addon>(store, &cluster),
         "access": members::<AccessEntry>(store, &cluster),
         "podIdentity": members::<PodIdentityAssociation>(store, &cluster),

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crd::plain_yaml::{self, Unread};
+use crd::plain_yaml;
 use eks::error::ApiError;
 use eks::extra_routes::AppState;
 
@@ -19,19 +19,17 @@ struct Written {
     yaml: String,
 }
 
-/// The value of a document.
-pub async fn read(State(app): State<Arc<AppState>>, request: Request) -> Result<Json<Value>, ApiError> {
+/// The values of all documents.
+pub async fn read(State(app): State<Arc<AppState>>, request: Request) -> Result<Json<Vec<Value>>, ApiError> {
     let (_, body) = app.caller_with(request, LARGEST).await?;
     let written: Written = serde_json::from_slice(&body.bytes)
         .map_err(|why| ApiError::invalid_parameter(format!("The body must have yaml: {why}")))?;
     parse(&written.yaml).map(Json)
 }
 
-fn parse(text: &str) -> Result<Value, ApiError> {
-    plain_yaml::read(text).map_err(|why| {
-        let what = if matches!(why, Unread::Broken(_)) { "This isn't YAML" } else { "This YAML isn't read" };
-        ApiError::invalid_parameter(format!("{what}: {why}"))
-    })
+fn parse(text: &str) -> Result<Vec<Value>, ApiError> {
+    plain_yaml::check(text).map_err(|why| ApiError::invalid_parameter(format!("This YAML isn't read: {why}")))?;
+    yaml::read_all(text).map_err(|why| ApiError::invalid_parameter(format!("This isn't YAML: {why}")))
 }
 
 #[cfg(test)]
@@ -41,13 +39,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_read_and_what_is_none_is_refused_with_its_line() {
-        let read =
-            parse("version: \"1.36\"\nresourcesVpcConfig:\n  publicAccessCidrs: [10.0.0.0/8]\ntags: {a: b}\n").unwrap();
-        let wanted =
-            json!({"version": "1.36", "resourcesVpcConfig": {"publicAccessCidrs": ["10.0.0.0/8"]}, "tags": {"a": "b"}});
-        assert_eq!(read, wanted);
-        let refused = parse("a: b\nc: [d\n").unwrap_err();
+    fn documents_are_read_and_what_is_none_is_refused_with_its_line() {
+        let read = parse("version: \"1.36\"\nsources: [10.0.0.0/8]\n---\ntags: {a: b}\n").unwrap();
+        assert_eq!(read, [json!({"version": "1.36", "sources": ["10.0.0.0/8"]}), json!({"tags": {"a": "b"}})]);
+        assert_eq!(parse("").unwrap(), [Value::Null; 0]);
+        let refused = parse("a: b\n---\nc: [d\n").unwrap_err();
         assert!(
             refused.message().starts_with("This isn't YAML: ") && refused.message().contains("line"),
             "{refused:?}"

@@ -31,7 +31,7 @@ const DIRECTION: [(&str, &[&str]); 13] = [
     ("controller", &["crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
     ("eks", &["crd", "kubernetes-versions", "telemetry", "text", "yaml"]),
     ("identity", &["crd", "eks", "limits", "text"]),
-    ("console", &["crd", "eks", "identity", "text"]),
+    ("console", &["crd", "eks", "identity", "text", "yaml"]),
     (
         "k3eks",
         &[

@@ -54,7 +54,7 @@ function keepTyped(event) {
 
 /** Whether something was typed that would be lost with the page. */
 const halfDone = () => (here.view === 'create' && Boolean(draft?.typed)) || (byId('dialog').open && byId('dialog').dataset.typed)
-  || [...yamlDrafts.values()].some(({ from, text }) => text !== printed(from.document));
+  || [...yamlDrafts.values()].some(({ from, text }) => text !== from.text);
 
 /** Does something with each, a few at a time; fails with what went wrong, of which. */
 async function each(items, act) {

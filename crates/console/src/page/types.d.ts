@@ -32,6 +32,7 @@ interface Found {
   creator: string | null;
   status: any;
   conditions: any[] | null;
+  nodegroups: any[];
   addons: any[];
   access: any[];
   podIdentity: any[];

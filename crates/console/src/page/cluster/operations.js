@@ -1,30 +1,74 @@
-/* A cluster as a document of what the EKS API lets change, and the operations that lead from one such document to another. */
+/* A cluster's resources as a text that somebody edits, and the operations of the EKS API that lead from one such text to another. */
 
 const taken = (object, names) => given(Object.fromEntries(names.map((name) => [name, object?.[name] ?? undefined])));
 const NETWORK = ['endpointPublicAccess', 'endpointPrivateAccess', 'publicAccessCidrs', 'subnetIds', 'securityGroupIds'];
-const GROUP = ['version', 'scalingConfig', 'labels', 'taints', 'updateConfig', 'tags'];
+/** What operations change of the resources' specs. */
+const CHANGEABLE = {
+  EKSClusterConfig: ['kubernetesVersion', 'publicAccess', 'privateAccess', 'publicAccessSources', 'subnets', 'securityGroups', 'loggingTypes',
+    'accessConfig.authenticationMode', 'upgradePolicy.supportType', 'deletionProtection', 'tags'],
+  Nodegroup: ['version', 'scalingConfig', 'labels', 'taints', 'updateConfig', 'tags'],
+};
 
-/** What can be changed, as it is now; the ARNs for the tags stand beside. */
-async function documentOf(cluster) {
-  const { cluster: one } = await askEks(cluster, 'GET', '');
-  const { nodegroups: groupNames } = await askEks(cluster, 'GET', '/node-groups?maxResults=100');
-  const groups = await Promise.all(groupNames.map(async (name) => (await askEks(cluster, 'GET', groupPath(name))).nodegroup));
-  const logging = (one.logging?.clusterLogging || []).filter(({ enabled }) => enabled).flatMap(({ types }) => types);
-  const document = given({
-    version: one.version, resourcesVpcConfig: taken(one.resourcesVpcConfig, NETWORK), logging, accessConfig: taken(one.accessConfig, ['authenticationMode']),
-    upgradePolicy: taken(one.upgradePolicy, ['supportType']), deletionProtection: one.deletionProtection, tags: one.tags || {},
-    nodegroups: Object.fromEntries(groups.map((group) => [group.nodegroupName, taken(group, GROUP)])),
-  });
-  return { document, arns: new Map(Object.entries({ '': one.arn, ...Object.fromEntries(groups.map((group) => [group.nodegroupName, group.nodegroupArn])) })) };
+/** Without what is null, which no printed YAML needs. */
+const bare = (value) => JSON.parse(JSON.stringify(value, (_, one) => (one === null ? undefined : one)));
+
+/** The resources as `kubectl get -o yaml` has them, without what the management cluster adds; and the text of them, which can be applied.
+ * @param {Found} found */
+function documentsOf({ summary, spec, nodegroups }) {
+  const { namespace, resource } = summary;
+  const documents = [
+    { apiVersion: 'eks.cattle.io/v1', kind: 'EKSClusterConfig', metadata: { name: resource, namespace }, spec: bare(spec) },
+    ...nodegroups.map((group) => ({ apiVersion: 'k3eks.io/v1alpha1', kind: 'Nodegroup', metadata: { name: group.metadata.name, namespace }, spec: bare(group.spec) })),
+  ];
+  return { summary, documents, text: `${documents.map((one) => yaml(one).join('\n')).join('\n---\n')}\n` };
 }
+
+/** The same of a cluster as it is now. */
+const documentsNow = async (cluster) => documentsOf(await request('GET', own(cluster)));
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-/** Refuses what no operation changes. */
-function checkKnown(value, known, where) {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new Error(`${where || 'The document'} must have keys and values.`);
-  const other = Object.keys(value).find((key) => !known.includes(key));
-  if (other) throw new Error(`${where ? `${where}.` : ''}${other} is nothing that can be changed here. There is: ${known.join(', ')}.`);
+const isMap = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+
+/** Refuses what no operation changes. What isn't there stays as it is. */
+function checkUnchanged(kind, before, after, where, path = '') {
+  for (const [key, value] of Object.entries(after)) {
+    const at = `${path}${key}`;
+    if (CHANGEABLE[kind].includes(at)) continue;
+    if (isMap(value) && (isMap(before[key]) || CHANGEABLE[kind].some((one) => one.startsWith(`${at}.`)))) {
+      checkUnchanged(kind, before[key] || {}, value, where, `${at}.`);
+    } else if (!same(value, before[key])) {
+      throw new Error(`${where}: spec.${at} can't be changed here. These can: ${CHANGEABLE[kind].join(', ')}.`);
+    }
+  }
+}
+
+/** The specs that are wanted, each with what it was. Refuses documents of anything else. */
+function wantedSpecs(before, after) {
+  return after.map((document) => {
+    if (!isMap(document) || !isMap(document.metadata) || !isMap(document.spec)) throw new Error('Each document must have apiVersion, kind, metadata and spec.');
+    const { apiVersion, kind, metadata: { name, namespace } } = document;
+    const where = `${kind} ${name}`;
+    const was = before.find((one) => one.apiVersion === apiVersion && one.kind === kind && one.metadata.name === name && [undefined, one.metadata.namespace].includes(namespace));
+    if (!was) throw new Error(`${where} isn't one of the cluster's resources. Node groups come and go on their tab.`);
+    const other = Object.keys(document).find((key) => !['apiVersion', 'kind', 'metadata', 'spec', 'status'].includes(key));
+    if (other) throw new Error(`${where}: ${other} is no part of a resource.`);
+    checkUnchanged(kind, was.spec, document.spec, where);
+    return { kind, where, name, before: was.spec, after: document.spec };
+  });
+}
+
+/** What a cluster's spec says, in the members of the EKS API. */
+function membersOfSpec({ kubernetesVersion, publicAccess, privateAccess, publicAccessSources, subnets, securityGroups, loggingTypes, accessConfig, upgradePolicy, deletionProtection, tags }) {
+  return {
+    // 1.36 without quotes is a number to YAML.
+    version: kubernetesVersion === undefined ? undefined : String(kubernetesVersion),
+    resourcesVpcConfig: taken({ endpointPublicAccess: publicAccess, endpointPrivateAccess: privateAccess, publicAccessCidrs: publicAccessSources, subnetIds: subnets, securityGroupIds: securityGroups }, NETWORK),
+    logging: loggingTypes || [],
+    accessConfig: accessConfig?.authenticationMode && { authenticationMode: accessConfig.authenticationMode },
+    upgradePolicy: upgradePolicy?.supportType && { supportType: upgradePolicy.supportType },
+    deletionProtection, tags: tags || {},
+  };
 }
 
 /** Tags are text; what looks like a number in YAML is meant as it stands. */
@@ -40,9 +84,9 @@ function checkVersion(what, before, after, highest) {
 }
 
 /** Refuses sizes that don't fit each other. */
-function checkSizesOf(name, { scalingConfig }) {
+function checkSizesOf(where, { scalingConfig }) {
   const { minSize, desiredSize, maxSize } = scalingConfig || {};
-  if (minSize > desiredSize || desiredSize > maxSize) throw new Error(`nodegroups.${name}: desiredSize ${desiredSize} must be between minSize ${minSize} and maxSize ${maxSize}.`);
+  if (minSize > desiredSize || desiredSize > maxSize) throw new Error(`${where}: desiredSize ${desiredSize} must be between minSize ${minSize} and maxSize ${maxSize}.`);
 }
 
 /** Operations for the cluster itself. EKS takes one kind of change at a time. */
@@ -71,25 +115,34 @@ function groupOperations(cluster, name, before, after) {
   ];
 }
 
-/** The operations that lead from one document to another, in their order; in words, and to be run. */
-function operationsOf(cluster, { document: before, arns }, after) {
-  checkKnown(after, ['version', 'resourcesVpcConfig', 'logging', 'accessConfig', 'upgradePolicy', 'deletionProtection', 'tags', 'nodegroups']);
-  checkKnown(after.resourcesVpcConfig || {}, NETWORK, 'resourcesVpcConfig');
-  const groups = Object.entries(after.nodegroups || {});
-  checkKnown(after.nodegroups || {}, Object.keys(before.nodegroups || {}), 'nodegroups');
-  for (const [name, group] of groups) checkKnown(group, GROUP, `nodegroups.${name}`);
-  // 1.36 without quotes is a number to YAML.
-  for (const one of [after, ...groups.map(([, group]) => group)]) if (one.version !== undefined) one.version = String(one.version);
-  checkVersion('version', before.version, after.version);
-  for (const [name, group] of groups) {
-    checkVersion(`nodegroups.${name}.version`, before.nodegroups[name].version, group.version, after.version || before.version);
-    checkSizesOf(name, group);
-  }
-  const tagging = ({ set, gone }) => [Object.keys(set).length && 'TagResource', gone.length && 'UntagResource'].filter(Boolean).join(', ');
-  const retag = (name, old, wanted) => difference(old, texts(wanted)).any && { words: `${tagging(difference(old, texts(wanted)))}: tags of ${name || 'the cluster'}`, run: () => changeTags(cluster, arns.get(name), old, texts(wanted)) };
+const tagging = ({ set, gone }) => [Object.keys(set).length && 'TagResource', gone.length && 'UntagResource'].filter(Boolean).join(', ');
+
+/** The operations that change tags; `arn` asks for what they are of. */
+function retag(cluster, what, before, after, arn) {
+  const wanted = texts(after);
+  const change = difference(before, wanted);
+  return change.any && { words: `${tagging(change)}: tags of ${what}`, run: async () => changeTags(cluster, await arn(), before, wanted) };
+}
+
+/** The operations that lead from the resources as they were to others, in their order; in words, and to be run. */
+function operationsOf({ summary, documents }, after) {
+  const specs = wantedSpecs(documents, after);
+  const was = membersOfSpec({ publicAccess: true, privateAccess: false, deletionProtection: false, kubernetesVersion: summary.version, ...documents[0].spec });
+  const cluster = specs.find(({ kind }) => kind === 'EKSClusterConfig');
+  const wanted = cluster ? membersOfSpec(cluster.after) : was;
+  checkVersion('spec.kubernetesVersion', was.version, wanted.version);
+  const ofGroup = ({ where, name: resource, before, after: spec }) => {
+    const name = before.nodegroupName || resource;
+    const version = before.version || summary.groups.find((group) => group.name === name)?.version || was.version;
+    const next = { ...spec, version: spec.version === undefined ? undefined : String(spec.version) };
+    checkVersion(`${where}: spec.version`, version, next.version, wanted.version || was.version);
+    checkSizesOf(where, spec);
+    const arn = async () => (await askEks(summary, 'GET', groupPath(name))).nodegroup.nodegroupArn;
+    return [...groupOperations(summary, name, { ...before, version }, next), retag(summary, name, before.tags, spec.tags, arn)];
+  };
   return [
-    ...clusterOperations(cluster, before, after), retag('', before.tags, after.tags),
-    ...groups.flatMap(([name, group]) => [...groupOperations(cluster, name, before.nodegroups[name], group), retag(name, before.nodegroups[name].tags, group.tags)]),
+    ...clusterOperations(summary, was, wanted), retag(summary, 'the cluster', was.tags, wanted.tags, async () => (await askEks(summary, 'GET', '')).cluster.arn),
+    ...specs.filter(({ kind }) => kind === 'Nodegroup').flatMap(ofGroup),
   ].filter(Boolean);
 }
 
