@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import NEXT, VERSION, boto, wait_for
 from playwright.sync_api import expect
-from test_console import ROLE, SHOTS, answer, chromium, dialog, kubectl, open_page, shot, violations  # noqa: F401
+from test_console import ROLE, SHOTS, answer, chromium, dialog, forgive, kubectl, open_page, shot, violations  # noqa: F401
 
 ROLES = "arn:aws:iam::000000000000:role/{}"
 
@@ -188,6 +188,30 @@ def test_a_node_group_is_changed_in_what_was_changed_alone(tab, eks, cluster):
     form.get_by_label("At most away at a time").fill("2")
     done(page, "Change")
     wait_for("the setting", lambda: group_of(eks, cluster)["updateConfig"] == {"maxUnavailable": 2})
+
+
+def test_a_new_group_is_offered_no_version_that_eks_refuses(tab, eks, cluster):
+    page = tab("nodegroups")
+    press(page, "Add node group")
+    expect(dialog(page)).to_contain_text(f"Its nodes begin with the cluster’s version {VERSION}.")
+    dialog(page).get_by_label("Name", exact=True).fill("workers")
+    done(page, "Add")
+    assert group_of(eks, cluster)["version"] == VERSION
+
+
+def test_a_cluster_of_a_version_that_eks_dropped_has_a_next_one(records, eks, open_page):
+    eks.create_cluster(name="old", version="1.28", roleArn=ROLE, resourcesVpcConfig={})
+    page = open_page(records, path="#/clusters/000000000000/us-east-1/old")
+    expect(page.get_by_role("heading", name="old")).to_be_visible()
+    expect(page.locator("#detail .phase").first).to_have_text("Active")
+    page.locator("#detail .bar").get_by_role("button", name="Upgrade").click()
+    assert dialog(page).get_by_label("To", exact=True).locator("option").all_text_contents() == ["1.29"]
+    done(page, "Upgrade")
+    wait_for("the version", lambda: eks.describe_cluster(name="old")["cluster"]["version"] == "1.29")
+    eks.delete_cluster(name="old")
+    # The page looked at it while it went.
+    expect(page.locator("#clusters")).to_be_visible()
+    forgive(open_page, 404)
 
 
 def test_scaling_moves_no_size_along_unasked(tab, eks, cluster):

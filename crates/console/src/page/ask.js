@@ -3,6 +3,17 @@
 let fieldNumber = 0;
 
 /**
+ * An option of a field, or a group of them; the one with this value is chosen.
+ * @param {Option} option
+ * @returns {HTMLElement}
+ */
+function optionOf(option, chosen) {
+  if (typeof option === 'string') return optionOf({ value: option, text: option }, chosen);
+  if ('group' in option) return h('optgroup', { label: option.group }, option.options.map((one) => optionOf(one, chosen)));
+  return h('option', { value: option.value, selected: option.value === chosen }, option.text);
+}
+
+/**
  * A labelled field; `hint` is read with it. A `list` offers values and takes others. `members` is what the API calls it, with `|` between
  * several names; without any, that is its own name.
  * @param {Field} one
@@ -14,7 +25,7 @@ function field({ label, options, hint, list, type, members, ...properties }) {
     return h('label', { class: 'check' }, h('input', { ...look, type, required: false }), ` ${label}`);
   }
   const control = options
-    ? h('select', look, options.map((option) => (typeof option === 'string' ? { value: option, text: option } : option)).map(({ value, text: shown }) => h('option', { value, selected: value === properties.value }, shown)))
+    ? h('select', look, options.map((option) => optionOf(option, properties.value)))
     : h(type === 'textarea' ? 'textarea' : 'input', { ...look, type: type === 'textarea' ? undefined : type });
   return h('div', { class: 'field' }, h('label', { for: id }, label), control,
     list && h('datalist', { id: `${id}-list` }, list.map((value) => h('option', { value }))), hint && h('small', { id: `${id}-hint` }, hint));

@@ -163,13 +163,19 @@ async function offerAddons() {
   showRecipe();
 }
 
+/** The versions to choose from, newest first. That of clusters that name none is marked, and those that EKS dropped stand apart. */
+function clusterVersionOptions({ known, past, usual }) {
+  const now = known.filter((version) => !past.includes(version)).map((version) => (version === usual ? { value: '', text: `${usual} (default)` } : version));
+  return [...(usual ? [] : [{ value: '', text: 'default' }]), ...now, ...(past.length ? [{ group: 'no longer offered by EKS', options: past }] : [])];
+}
+
 /** The form's parts, in the order in which they are filled in. */
-function createForm({ known, usual }, checked, account) {
+function createForm(known, checked, account) {
   const submit = h('button', { class: 'main', type: 'submit' }, 'Create cluster');
   const form = asking(submit, submitCreate, { oninput: showRecipe },
   h('fieldset', {}, h('legend', {}, 'Cluster'), h('div', { class: 'fields' },
     field({ label: 'Name', name: 'name', members: 'name|displayName|clusterName|with name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,99}', title: 'letters, digits, - and _' }),
-    field({ label: 'Kubernetes version', name: 'version', members: 'version|kubernetesVersion|Kubernetes version', required: false, options: [{ value: '', text: usual ? `${usual} (default)` : 'default' }, ...known.filter((version) => version !== usual)] }),
+    field({ label: 'Kubernetes version', name: 'version', members: 'version|kubernetesVersion|Kubernetes version', required: false, value: '', options: clusterVersionOptions(known) }),
     field({ label: 'Region', name: 'region', value: 'us-east-1', list: REGIONS, pattern: '[a-z]{2}(-[a-z]+)+-[0-9]+', title: 'such as eu-central-1' }),
     field({ label: 'Account', name: 'account', members: 'accountID', value: account, pattern: '[0-9]{12}', title: '12 digits', readonly: checked, hint: checked ? 'That of your key.' : undefined }),
     field({ label: 'Role', name: 'role', members: 'roleArn|serviceRole|Role Arn', value: role(account, 'k3eks-console'), hint: 'Need not exist.' }),
@@ -208,7 +214,7 @@ async function enterCreate() {
   draft = mine;
   byId('form').replaceChildren();
   for (const id of ['yaml', 'commands']) byId(id).textContent = '';
-  const [known, who] = await Promise.all([offered().catch(() => ({ known: [], usual: undefined })), checked ? whoami().catch(() => null) : null]);
+  const [known, who] = await Promise.all([offered().catch(() => ({ known: [], past: [], usual: undefined })), checked ? whoami().catch(() => null) : null]);
   // Somebody signed in or out meanwhile: theirs is another form.
   if (draft !== mine) return;
   const account = who?.account || DEFAULT_ACCOUNT;

@@ -90,10 +90,18 @@ const own = (cluster) => `/_k3eks/console/clusters/${cluster.namespace}/${cluste
 const eks = (cluster, rest = '') => `/clusters/${encodeURIComponent(cluster.name)}${rest}`;
 const role = (account, name) => `arn:aws:iam::${account}:role/${name}`;
 
-/** The versions that clusters can have, and the one that they get where none is named. */
+const minorOf = (version) => Number((version || '1.0').split('.')[1]);
+
+/** The versions that clusters can have, newest first, the one that they get where none is named, and those that EKS no longer offers. */
 async function offered() {
-  const { clusterVersions } = await request('GET', '/cluster-versions');
-  return { known: clusterVersions.map((one) => one.clusterVersion), usual: clusterVersions.find((one) => one.defaultVersion)?.clusterVersion };
+  const { clusterVersions } = await request('GET', '/cluster-versions?includeAll=true&maxResults=100');
+  clusterVersions.sort((a, b) => minorOf(b.clusterVersion) - minorOf(a.clusterVersion));
+  const names = (some) => some.map((one) => one.clusterVersion);
+  return {
+    known: names(clusterVersions),
+    usual: clusterVersions.find((one) => one.defaultVersion)?.clusterVersion,
+    past: names(clusterVersions.filter(({ versionStatus, defaultVersion }) => versionStatus === 'UNSUPPORTED' && !defaultVersion)),
+  };
 }
 
 const versions = async () => (await offered()).known;

@@ -72,7 +72,7 @@ interface Refusal extends Error {
   before?: string;
 }
 
-type Option = string | { value: string; text: string };
+type Option = string | { value: string; text: string } | { group: string; options: string[] };
 
 /** A labelled field, and any attribute of its control. */
 interface Field {

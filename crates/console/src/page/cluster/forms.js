@@ -3,7 +3,6 @@
 /** Asks the EKS API something about a cluster. */
 const askEks = (cluster, method, rest, body) => request(method, eks(cluster, rest), { body, world: cluster });
 
-const minorOf = (version) => Number((version || '1.0').split('.')[1]);
 /** What a request names: without the empty texts, lists and maps. */
 const given = (parts) => Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== '' && value !== undefined && (typeof value !== 'object' || Object.keys(value).length)));
 

@@ -23,18 +23,17 @@ const labelFields = (labels) => pairsOf('labels', 'Labels', 'label', labels);
 const taintFields = (taints = []) => rowsOf('taints', 'Taints', 'taint', [...pairColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
 const taintsOf = (form) => rowValues(form, 'taints').map(({ key, value, effect }) => ({ key, ...(value && { value }), effect }));
 
-/** The versions that a node group of a cluster can have, newest first. */
-async function groupVersions(cluster, above = 0) {
+/** The versions that a node group of a cluster can go to, newest first. */
+async function groupVersions(cluster, above) {
   const known = await versions().catch(() => [cluster.version]);
-  return known.filter((version) => minorOf(version) <= minorOf(cluster.version) && minorOf(version) > above).sort((a, b) => minorOf(b) - minorOf(a));
+  return known.filter((version) => minorOf(version) <= minorOf(cluster.version) && minorOf(version) > above);
 }
 
 function addGroup(cluster) {
-  return withAsked(groupVersions(cluster), (known) => ask(`Add a node group to ${cluster.name}`, [
+  ask(`Add a node group to ${cluster.name}`, [
     h('div', { class: 'fields' },
       field({ label: 'Name', name: 'name', members: 'nodegroupName|with name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
-      field({ label: 'Instance types', name: 'types', members: 'instanceTypes|instance type|instance types', value: 't3.medium', ...ofTypes, hint: 'With commas. The first one sets a node’s CPU and memory.' }),
-      field({ label: 'Kubernetes version', name: 'version', members: 'version|Kubernetes version', options: known.length ? known : [cluster.version] })),
+      field({ label: 'Instance types', name: 'types', members: 'instanceTypes|instance type|instance types', value: 't3.medium', ...ofTypes, hint: 'With commas. The first one sets a node’s CPU and memory.' })),
     sizeFields(), labelFields({}), taintFields(), updateFields(),
     h('details', {}, h('summary', {}, 'More settings'), h('div', { class: 'fields' },
       field({ label: 'Capacity', name: 'capacity', members: 'capacityType', options: ['ON_DEMAND', 'SPOT'], hint: 'Sets the nodes’ label only: nothing is ever taken away.' }),
@@ -43,14 +42,14 @@ function addGroup(cluster) {
       field({ label: 'Role', name: 'role', members: 'nodeRole|Role Arn', value: role(cluster.account, 'k3eks-console-node'), hint: `Need not exist. ${groupNote}` })),
     pairsOf('tags', 'Tags', 'tag', {}, groupNote)),
   ], 'Add', async (values, form) => {
-    const { name, types, version, capacity, disk, subnets } = values;
+    const { name, types, capacity, disk, subnets } = values;
     const body = {
       nodegroupName: name, nodeRole: values.role, subnets: split(subnets), scalingConfig: sizesOf(values), updateConfig: updateConfigOf(values),
-      ...given({ instanceTypes: split(types), version, capacityType: capacity, diskSize: disk && Number(disk), labels: pairValues(form, 'labels'), taints: taintsOf(form), tags: pairValues(form, 'tags') }),
+      ...given({ instanceTypes: split(types), capacityType: capacity, diskSize: disk && Number(disk), labels: pairValues(form, 'labels'), taints: taintsOf(form), tags: pairValues(form, 'tags') }),
     };
     await askEks(cluster, 'POST', '/node-groups', body);
     say(`Node group ${name} is being created.`);
-  }, { wide: true }));
+  }, { wide: true, text: cluster.version && `Its nodes begin with the cluster’s version ${cluster.version}.` });
 }
 
 function scale(cluster, group) {
