@@ -638,7 +638,7 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     form.get_by_label("Instance type").fill("t3.small")
     form.get_by_label("Desired size").fill("3")
     form.get_by_role("button", name="Create cluster").click()
-    assert "between the min and the max" in form.get_by_label("Desired size").evaluate("input => input.validationMessage")
+    expect(form.get_by_label("Desired size")).to_have_accessible_description("The desired size must be between the min and the max size.")
     form.get_by_label("Max size").fill("4")
     form.get_by_text("Labels and tags").click()
     for add, rows, pairs in [("Add label", "Labels of the nodes", {"tier": "web", "zone": "left"}), ("Add group tag", "Tags of the node group", {"cost center": "7"})]:
@@ -651,7 +651,7 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     labels = form.get_by_role("group", name="Labels of the nodes")
     labels.get_by_label("Key").last.fill("tier")
     form.get_by_role("button", name="Create cluster").click()
-    assert labels.get_by_label("Key").last.evaluate("input => input.validationMessage") == "tier is there twice."
+    expect(labels.get_by_label("Key").last).to_have_accessible_description("tier is there twice.")
     labels.get_by_role("button", name="Remove label").last.click()
     expect(form.get_by_role("button", name="Add label")).to_be_focused()
     expect(labels.get_by_label("Key")).to_have_count(1)

@@ -26,7 +26,7 @@ def add_group(form):
     """Adds a node group, with its labels in sight."""
     form.get_by_role("button", name="Add node group").click()
     group = form.get_by_role("group", name="Node group 1")
-    group.get_by_text("Labels, taints and tags").click()
+    group.get_by_text("Labels and tags").click()
     return group
 
 
@@ -37,6 +37,44 @@ def add_pair(rows, what, key, value=None):
     if value is not None:
         rows.get_by_label("Value").last.fill(value)
     return rows.get_by_label("Key").last
+
+
+@pytest.mark.parametrize("what,legend", [("label", "Labels of the nodes"), ("group tag", "Tags of the node group"), ("tag", "Tags")])
+def test_a_key_that_is_there_twice_is_told_at_once_and_hidden_nowhere(form, what, legend):
+    rows = form.locator("[data-rows=tags]") if what == "tag" else add_group(form).get_by_role("group", name=legend)
+    add_pair(rows, what, "team", "web")
+    second = add_pair(rows, what, "team")
+    expect(second).to_have_accessible_description("team is there twice.")
+    expect(second).to_be_focused()
+    assert violations(form.page) == []
+    rows.get_by_label("Value").last.fill("api")
+    # Neither form of it can be used, and both show what was typed.
+    for recipe in ["yaml", "commands"]:
+        said = form.page.locator(f"#{recipe}")
+        expect(said).to_contain_text(re.compile(r"^# (Label|Tag) team of .* is there twice\.\n"))
+        expect(said).to_contain_text("web")
+        expect(said).to_contain_text("api")
+    form.get_by_label("Name", exact=True).fill("twice")
+    form.get_by_role("button", name="Create cluster").click()
+    expect(second).to_be_focused()
+    rows.get_by_label("Key").first.fill("stage")
+    expect(second).not_to_have_attribute("aria-invalid", "true")
+    rows.get_by_label("Key").first.fill("team")
+    expect(second).to_have_attribute("aria-invalid", "true")
+    # The row that goes takes it along.
+    rows.get_by_role("button", name=re.compile("^Remove")).first.click()
+    expect(rows.get_by_label("Key")).not_to_have_attribute("aria-invalid", "true")
+    expect(form.page.locator("#yaml")).not_to_contain_text("twice.")
+
+
+def test_two_groups_may_have_the_same_label_and_not_the_same_name(form):
+    add_pair(add_group(form).get_by_role("group", name="Labels of the nodes"), "label", "team")
+    form.get_by_role("button", name="Add node group").click()
+    second = form.get_by_role("group", name="Node group 2")
+    second.get_by_text("Labels and tags").click()
+    expect(add_pair(second.get_by_role("group", name="Labels of the nodes"), "label", "team")).not_to_have_attribute("aria-invalid", "true")
+    second.get_by_label("Group name").fill("workers")
+    expect(second.get_by_label("Group name")).to_have_accessible_description(re.compile("Each node group needs a name of its own"))
 
 
 def test_versions_are_newest_first_and_those_that_eks_dropped_stand_apart(form):
@@ -53,6 +91,44 @@ def test_versions_are_newest_first_and_those_that_eks_dropped_stand_apart(form):
     expect(form.page.locator("#yaml")).to_contain_text(f'kubernetesVersion: "{past[-1]}"')
 
 
+@pytest.mark.parametrize("label,wrong,words", [
+    ("Name", "my cluster!", "Letters, digits, - and _, the first one a letter or digit; at most 100. Example: my-cluster."),
+    ("Region", "Frankfurt", "A region as AWS writes it. Example: eu-central-1."),
+    ("Account", "12", "12 digits. Example: 111122223333."),
+    ("Subnets", "foo", "Ids of subnets, with commas between them. Example: subnet-0123, subnet-4567."),
+])
+def test_what_does_not_fit_is_told_in_words_at_its_field(form, label, wrong, words):
+    if label != "Name":
+        form.get_by_label("Name", exact=True).fill("fits")
+    field = form.get_by_label(label, exact=True)
+    field.fill(wrong)
+    # As soon as it is left.
+    field.press("Tab")
+    expect(field).to_have_accessible_description(re.compile(re.escape(words)))
+    assert violations(form.page) == []
+    form.get_by_role("button", name="Create cluster").click()
+    expect(field).to_be_focused()
+    expect(field).to_have_accessible_description(re.compile(re.escape(words)))
+
+
+def test_a_field_that_is_empty_says_so(form):
+    form.get_by_role("button", name="Create cluster").click()
+    expect(form.get_by_label("Name", exact=True)).to_be_focused()
+    expect(form.get_by_label("Name", exact=True)).to_have_accessible_description("Fill this in.")
+    form.get_by_label("Name", exact=True).fill("filled")
+    expect(form.get_by_label("Name", exact=True)).not_to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.parametrize("key,prefix", [("kubernetes.io/os", "kubernetes.io/"), ("k8s.io/x", "k8s.io/"), ("eks.amazonaws.com/nodegroup", "eks.amazonaws.com/")])
+def test_a_reserved_key_is_told_at_its_label(form, key, prefix):
+    labels = add_group(form).get_by_role("group", name="Labels of the nodes")
+    field = add_pair(labels, "label", key)
+    expect(field).to_have_accessible_description(f"{key}: keys that begin with {prefix} are reserved. Choose another one, such as team.")
+    form.get_by_label("Name", exact=True).fill("reserved")
+    form.get_by_role("button", name="Create cluster").click()
+    expect(field).to_be_focused()
+
+
 def applied(page, nothing, *arguments):
     """The resources that Kubernetes makes of the shown YAML."""
     text = page.locator("#yaml").text_content()
@@ -60,3 +136,9 @@ def applied(page, nothing, *arguments):
     said = kubectl(*verb, "-n", nothing.namespace, "-o", "json", "-f", "-", stdin=text)
     resources = json.loads("[" + said.replace("}\n{", "},{") + "]")
     return [item for one in resources for item in one.get("items", [one])]
+
+
+def test_what_cannot_be_typed_says_why(form):
+    form.get_by_label("Public endpoint").uncheck()
+    expect(form.get_by_label("Public access from")).to_be_disabled()
+    expect(form.get_by_label("Public access from")).to_have_attribute("title", re.compile("Without a public endpoint"))

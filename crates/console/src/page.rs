@@ -27,6 +27,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/vendor/preact.js"),
     include_str!("page/request.js"),
     include_str!("page/refusal.js"),
+    include_str!("page/checks.js"),
     include_str!("page/ask.js"),
     include_str!("page/route.js"),
     include_str!("page/table.js"),

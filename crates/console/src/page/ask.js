@@ -15,12 +15,12 @@ function optionOf(option, chosen) {
 
 /**
  * A labelled field; `hint` is read with it. A `list` offers values and takes others. `members` is what the API calls it, with `|` between
- * several names; without any, that is its own name.
+ * several names; without any, that is its own name. `allowed` is what is said where its pattern doesn't fit.
  * @param {Field} one
  */
-function field({ label, options, hint, list, type, members, ...properties }) {
+function field({ label, options, hint, list, type, members, allowed, ...properties }) {
   const id = `field-${++fieldNumber}`;
-  const look = { id, required: true, autocomplete: 'off', 'aria-describedby': hint && `${id}-hint`, list: list && `${id}-list`, 'data-members': members || properties.name, ...properties };
+  const look = { id, required: true, autocomplete: 'off', 'aria-describedby': hint && `${id}-hint`, list: list && `${id}-list`, 'data-members': members || properties.name, 'data-allowed': allowed, title: allowed, ...properties };
   if (type === 'checkbox') {
     return h('label', { class: 'check' }, h('input', { ...look, type, required: false }), ` ${label}`);
   }

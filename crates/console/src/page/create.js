@@ -9,8 +9,6 @@ let draft = null;
 
 const split = (text) => text.split(/[\s,]+/).filter(Boolean);
 
-const SUBNETS = { pattern: '[\\s,]*(subnet-[0-9a-z]+([\\s,]+|$))*', title: 'ids such as subnet-0123, with commas between them' };
-
 /** Whether a node of this type has the type's CPU and memory; `instance_types.rs` has the same. */
 const knownType = (name) => /^((t2|t3a?|t4g)\.(nano|micro|small|medium|large|2?xlarge)|[cmr]\d[^.]*\.(medium|large|(2|3|4|6|8|9|12|16|24)?xlarge))$/.test(name);
 
@@ -42,11 +40,10 @@ function several(name, title, verb, make) {
     const item = target.closest('button.drop')?.closest('.item');
     if (!item) return;
     // Not one of the rows within an item, which go by themselves.
-    if (item.parentElement === items) {
-      item.remove();
-      add.focus();
-    }
-    showRecipe();
+    if (item.parentElement !== items) return;
+    item.remove();
+    add.focus();
+    items.dispatchEvent(changed());
   });
   return h('fieldset', { 'data-rows': name }, h('legend', {}, title), items, add);
 }
@@ -55,7 +52,7 @@ const drop = (what) => h('button', { type: 'button', class: 'drop', 'aria-label'
 
 function groupItem(number) {
   return h('fieldset', { class: 'item' }, h('legend', {}, `Node group ${number}`), h('div', { class: 'fields' },
-    field({ label: 'Group name', name: 'group', members: 'nodegroupName', value: `workers${number > 1 ? `-${number}` : ''}`, pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
+    field({ label: 'Group name', name: 'group', members: 'nodegroupName', value: `workers${number > 1 ? `-${number}` : ''}`, ...PATTERNS.group }),
     field({ label: 'Instance type', name: 'type', members: 'instanceType|instanceTypes', value: 't3.medium', ...ofTypes }),
     field({ label: 'Min size', name: 'min', members: 'minSize|Minimum capacity', type: 'number', min: 0, max: 450, value: '1' }),
     field({ label: 'Desired size', name: 'desired', members: 'desiredSize|desired capacity', type: 'number', min: 0, max: 450, value: '1' }),
@@ -76,7 +73,7 @@ function want() {
   const value = (name) => form.elements[name].value.trim();
   const of = (item, name) => item.querySelector(`[name=${name}]`).value.trim();
   const items = (rows) => itemsOf(form.querySelector(`[data-rows=${rows}]`));
-  const pairs = (rows) => Object.fromEntries(rows.map(({ key, value: text }) => [key, text]).filter(([key]) => key));
+  const pairs = (rows) => new Pairs(rows.filter(({ key }) => key).map(({ key, value: text }) => [key, text]));
   return {
     token: draft.token,
     checked: draft.checked,
@@ -112,13 +109,9 @@ function showRecipe() {
   byId('commands').textContent = commandsOf({ ...wanted, name: wanted.name || 'name' });
 }
 
-/** What the form can't say by itself: the browser tells it at the field. */
-function checkTogether() {
-  for (const rows of draft.form.querySelectorAll('[data-rows]')) {
-    const keys = itemsOf(rows).map((item) => item.querySelector('[name=key]')).filter(Boolean);
-    keys.forEach((key, at) => key.setCustomValidity(key.value && keys.findIndex(({ value }) => value === key.value) < at ? `${key.value} is there twice.` : ''));
-  }
-  for (const item of itemsOf(draft.form.querySelector('[data-rows=nodeGroups]'))) {
+/** Sizes of node groups that don't fit each other. */
+function checkSizes(form) {
+  for (const item of itemsOf(form.querySelector('[data-rows=nodeGroups]'))) {
     const [min, desired, max] = ['min', 'desired', 'max'].map((name) => item.querySelector(`[name=${name}]`));
     const fits = Number(min.value) <= Number(desired.value) && Number(desired.value) <= Number(max.value);
     desired.setCustomValidity(fits ? '' : 'The desired size must be between the min and the max size.');
@@ -128,8 +121,6 @@ function checkTogether() {
 async function submitCreate() {
   const wanted = want();
   const world = { account: wanted.account, region: wanted.region };
-  const twice = wanted.groups.findIndex((group, at) => wanted.groups.findIndex(({ name }) => name === group.name) < at);
-  if (twice >= 0) throw fault(`nodeGroups[${twice}].nodegroupName`, 'Each node group needs a name of its own.');
   await request('POST', '/clusters', { body: requestOf(wanted), world });
   const parts = partsOf(wanted);
   if (parts.nodeGroups.length || parts.addons.length) {
@@ -172,12 +163,12 @@ function clusterVersionOptions({ known, past, usual }) {
 /** The form's parts, in the order in which they are filled in. */
 function createForm(known, checked, account) {
   const submit = h('button', { class: 'main', type: 'submit' }, 'Create cluster');
-  const form = asking(submit, submitCreate, { oninput: showRecipe },
+  const form = asking(submit, submitCreate, { oninput: showRecipe, check: checkSizes },
   h('fieldset', {}, h('legend', {}, 'Cluster'), h('div', { class: 'fields' },
-    field({ label: 'Name', name: 'name', members: 'name|displayName|clusterName|with name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,99}', title: 'letters, digits, - and _' }),
+    field({ label: 'Name', name: 'name', members: 'name|displayName|clusterName|with name', ...PATTERNS.cluster }),
     field({ label: 'Kubernetes version', name: 'version', members: 'version|kubernetesVersion|Kubernetes version', required: false, value: '', options: clusterVersionOptions(known) }),
-    field({ label: 'Region', name: 'region', value: 'us-east-1', list: REGIONS, pattern: '[a-z]{2}(-[a-z]+)+-[0-9]+', title: 'such as eu-central-1' }),
-    field({ label: 'Account', name: 'account', members: 'accountID', value: account, pattern: '[0-9]{12}', title: '12 digits', readonly: checked, hint: checked ? 'That of your key.' : undefined }),
+    field({ label: 'Region', name: 'region', value: 'us-east-1', list: REGIONS, ...PATTERNS.region }),
+    field({ label: 'Account', name: 'account', members: 'accountID', value: account, ...PATTERNS.account, readonly: checked, hint: checked ? 'That of your key.' : undefined }),
     field({ label: 'Role', name: 'role', members: 'roleArn|serviceRole|Role Arn', value: role(account, 'k3eks-console'), hint: 'Need not exist.' }),
     field({ label: 'Authentication mode', name: 'authentication', members: 'authenticationMode|authentication mode', value: AUTHENTICATION, options: [
       { value: 'API', text: 'EKS API' }, { value: 'API_AND_CONFIG_MAP', text: 'EKS API and ConfigMap' }, { value: 'CONFIG_MAP', text: 'ConfigMap' },
@@ -185,7 +176,7 @@ function createForm(known, checked, account) {
     field({ label: 'Encryption of Secrets', name: 'kms', members: 'keyArn|KMS key', required: false, hint: 'ARN of a KMS key. Empty: none. The key is recorded only: the cluster makes one of its own.' })),
   field({ label: 'Deletion protection', name: 'protection', members: 'deletionProtection', type: 'checkbox' }), field({ label: 'Audit log', name: 'audit', members: 'logging|loggingTypes', type: 'checkbox' })),
   h('fieldset', {}, h('legend', {}, 'Network'), h('div', { class: 'fields' },
-    field({ label: 'Subnets', name: 'subnets', members: 'subnetIds|subnets|Subnets specified|subnet ID', required: false, ...SUBNETS, hint: 'Ids, with commas between them. Empty: some are made up.' }),
+    field({ label: 'Subnets', name: 'subnets', members: 'subnetIds|subnets|Subnets specified|subnet ID', required: false, ...PATTERNS.subnets, hint: 'Ids, with commas between them. Empty: some are made up.' }),
     field({ label: 'Public access from', name: 'cidrs', members: 'publicAccessCidrs|publicAccessSources|public access CIDRs', required: false, hint: 'CIDR blocks. Empty: from everywhere.' }),
     field({ label: 'Addresses of Services', name: 'services', members: 'serviceIpv4Cidr', required: false, placeholder: '10.100.0.0/16', hint: 'A private CIDR block. It never changes.' })),
   field({ label: 'Public endpoint', name: 'public', members: 'endpointPublicAccess|publicAccess|public endpoint access', type: 'checkbox', checked: true }), field({ label: 'Private endpoint (recorded only: nodes and pods reach the API server in any case)', name: 'private', members: 'endpointPrivateAccess|privateAccess', type: 'checkbox' })),
@@ -194,14 +185,16 @@ function createForm(known, checked, account) {
   h('fieldset', {}, h('legend', {}, 'Addons'), h('div', { id: 'addons', class: 'checks' })),
   h('div', { class: 'row' }, submit, h('a', { href: '#/clusters' }, 'Cancel')));
   const fields = /** @type {Record<string, any>} */ (/** @type {unknown} */ (form.elements));
-  form.addEventListener('input', checkTogether);
   form.addEventListener('input', () => { draft.typed = true; });
   fields.version.addEventListener('change', offerAddons);
   fields.account.addEventListener('input', ({ target }) => {
     if (fields.role.value === role(draft.account, 'k3eks-console')) fields.role.value = role(target.value, 'k3eks-console');
     draft.account = target.value;
   });
-  fields.public.addEventListener('change', ({ target }) => { fields.cidrs.disabled = !target.checked; });
+  fields.public.addEventListener('change', ({ target }) => {
+    fields.cidrs.disabled = !target.checked;
+    fields.cidrs.title = target.checked ? '' : 'Without a public endpoint there is no access from outside.';
+  });
   return form;
 }
 

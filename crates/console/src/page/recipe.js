@@ -6,12 +6,22 @@ function yamlText(text) {
   return plain ? text : JSON.stringify(text);
 }
 
+/** A map as somebody types it: a key may be there twice, and isn't hidden then. */
+class Pairs {
+  constructor(list) { this.list = list; }
+  get map() { return Object.fromEntries(this.list); }
+  get json() { return `{${this.list.map((pair) => pair.map((one) => JSON.stringify(one)).join(':')).join(',')}}`; }
+  toJSON() { return this.map; }
+  get twice() { return this.list.map(([key]) => key).find((key, at, keys) => keys.indexOf(key) < at); }
+}
+const entriesOf = (value) => (value instanceof Pairs ? value.list : Object.entries(value));
+
 /** Lines of YAML. Lists of texts stand in one line; what is empty isn't there. */
 function yaml(value, indent = '') {
   if (typeof value !== 'object') return [String(typeof value === 'string' ? yamlText(value) : value)];
-  return Object.entries(value).flatMap(([name, one]) => {
+  return entriesOf(value).flatMap(([name, one]) => {
     const key = `${indent}${yamlText(name)}:`;
-    if (one === undefined || (typeof one === 'object' && !Object.keys(one).length)) return [];
+    if (one === undefined || (typeof one === 'object' && !entriesOf(one).length)) return [];
     if (typeof one !== 'object') return [`${key} ${yaml(one)[0]}`];
     if (!Array.isArray(one)) return [key, ...yaml(one, `${indent}  `)];
     if (typeof one[0] !== 'object') return [`${key} [${one.map((item) => yaml(item)[0]).join(', ')}]`];
@@ -42,7 +52,7 @@ function requestOf({ name, version, roleArn, subnets, publicAccess, privateAcces
     accessConfig: { authenticationMode: authentication },
     ...(protection && { deletionProtection: true }),
     ...(audit && { logging: { clusterLogging: [{ types: ['audit'], enabled: true }] } }),
-    ...(Object.keys(tags).length && { tags }),
+    ...(tags.list.length && { tags: tags.map }),
     clientRequestToken: token,
   };
 }
@@ -86,7 +96,15 @@ function yamlOf(want) {
   const documents = addons.map(({ addonName, addonVersion }) => ({
     apiVersion: 'k3eks.io/v1alpha1', kind: 'Addon', metadata: { name: `${resource}-${addonName}` }, spec: { clusterName: resource, addonName, addonVersion },
   }));
-  return `${[cluster, ...documents].map((one) => yaml(one).join('\n')).join('\n---\n')}\n`;
+  return `${warnings(want)}${[cluster, ...documents].map((one) => yaml(one).join('\n')).join('\n---\n')}\n`;
+}
+
+/** Comments about keys that are there twice: neither form can be used then. */
+function warnings({ tags, groups }) {
+  const all = [{ what: 'Tag', of: 'the cluster', pairs: tags }, ...groups.flatMap(({ name, labels, tags: own }) => [
+    { what: 'Label', of: `node group ${name}`, pairs: labels }, { what: 'Tag', of: `node group ${name}`, pairs: own },
+  ])];
+  return all.filter(({ pairs }) => pairs.twice).map(({ what, of, pairs }) => `# ${what} ${pairs.twice} of ${of} is there twice.\n`).join('');
 }
 
 /** Whose keys the commands are to be run with. Where none are checked, an account's number is a key of that account. */
@@ -97,8 +115,8 @@ function keysFor({ checked, keys: mine, account }) {
   return `# In this shell, keys of account ${account} take the place of yours.\nexport AWS_ACCESS_KEY_ID=${word(account)} AWS_SECRET_ACCESS_KEY=test`;
 }
 
-/** An option with a map; none where that is empty. */
-const mapOption = (name, map) => (Object.keys(map).length ? [[name, JSON.stringify(map)]] : []);
+/** An option with a map, or a list; none where that is empty. */
+const jsonOption = (name, value) => (entriesOf(value).length ? [[name, value instanceof Pairs ? value.json : JSON.stringify(value)]] : []);
 
 /** The same with the aws CLI. */
 function commandsOf(want) {
@@ -115,14 +133,14 @@ function commandsOf(want) {
     command('create-cluster', [['name', want.name], ...(want.version ? [['kubernetes-version', want.version]] : []), ['role-arn', want.roleArn],
       ['resources-vpc-config', network], ['access-config', `authenticationMode=${want.authentication}`],
       ...(want.services ? [['kubernetes-network-config', `serviceIpv4Cidr=${want.services}`]] : []), ...(want.kmsKey ? [['encryption-config', JSON.stringify(requestOf(want).encryptionConfig)]] : []),
-      ...(want.protection ? [['deletion-protection']] : []), ...(want.audit ? [['logging', JSON.stringify(requestOf(want).logging)]] : []), ...mapOption('tags', want.tags)]),
+      ...(want.protection ? [['deletion-protection']] : []), ...(want.audit ? [['logging', JSON.stringify(requestOf(want).logging)]] : []), ...jsonOption('tags', want.tags)]),
   ];
   if (want.groups.length || want.addons.length) lines.push(`aws eks wait cluster-active --name ${word(want.name)}`);
   for (const { name, type, min, desired, max, labels, tags } of want.groups) {
     lines.push(command('create-nodegroup', [cluster, ['nodegroup-name', name], ['node-role', want.nodeRole], ['subnets', ...(want.subnets.length ? want.subnets : ['subnet-0'])],
       ['instance-types', type], ['scaling-config', `minSize=${min},desiredSize=${desired},maxSize=${max}`],
-      ...mapOption('labels', labels), ...mapOption('tags', tags)]));
+      ...jsonOption('labels', labels), ...jsonOption('tags', tags)]));
   }
   for (const { name, version } of want.addons) lines.push(command('create-addon', [cluster, ['addon-name', name], ...(version ? [['addon-version', version]] : [])]));
-  return `${lines.join('\n')}\n`;
+  return `${warnings(want)}${lines.join('\n')}\n`;
 }

@@ -68,6 +68,10 @@ function byValue(form, text) {
 /** The field that a fault is about, if it is one of the form's. */
 function fieldOf(form, text) {
   const path = pathIn(text);
+  // A path that ends with an item says which one, and the words behind it say what of it.
+  const [, rows, number] = /^(\w+)\[(\d+)\]: /.exec(text) || [];
+  const item = rows && itemsOf(form.querySelector(`[data-rows="${rows}"]`))[Number(number)];
+  if (item?.elements) return fieldOf(item, text.replace(PATH, '')) || controlsOf(item)[0];
   return (path && atPath(form, path)) || byValue(form, text) || inWords(form, text);
 }
 
@@ -100,6 +104,11 @@ function unmark(control) {
 }
 
 const invalidIn = (form) => [...form.elements].filter((one) => one.getAttribute('aria-invalid'));
+/** Takes back all that was said at the fields of a form. */
+const forget = (form) => invalidIn(form).forEach((control) => {
+  unmark(control);
+  delete control.dataset.told;
+});
 
 /**
  * Says why what a form asked for was refused; the focus goes to the first field that it is about.
@@ -121,16 +130,25 @@ function showRefusal(form, rest, error) {
   invalidIn(form)[0]?.focus();
 }
 
-/** A form that asks for something: `act` is called with it, once at a time, and its refusals are shown in it. */
-function asking(submit, act, properties, ...children) {
+/**
+ * A form that asks for something: `act` is called with it, once at a time, and its refusals are shown in it. What it finds wrong by
+ * itself is told before; `check` says of its fields what they make each other wrong.
+ * @param {HTMLElement} submit
+ * @param {(form: HTMLFormElement) => unknown} act
+ * @param {{ check?: (form: HTMLFormElement) => void, [property: string]: any }} look
+ * @param {...(Child | Child[])} children
+ */
+function asking(submit, act, look, ...children) {
+  const { check, ...properties } = look;
   const rest = h('p', { class: 'wrong', role: 'alert', hidden: true });
   let busy = false;
-  const form = h('form', { ...properties, onsubmit: async (event) => {
+  const form = h('form', { novalidate: true, ...properties, onsubmit: async (event) => {
     event.preventDefault();
     if (busy) return;
-    busy = true;
     rest.hidden = true;
-    invalidIn(form).forEach(unmark);
+    forget(form);
+    if (tellAll(form, check)) return;
+    busy = true;
     // Not disabled: a button that is loses the focus.
     submit.setAttribute('aria-disabled', 'true');
     try {
@@ -142,14 +160,15 @@ function asking(submit, act, properties, ...children) {
     busy = false;
   } }, ...children);
   form.lastElementChild?.before(rest);
-  // What the browser refuses is another try: what was said of the last one goes.
-  form.addEventListener('invalid', () => {
-    rest.hidden = true;
-    invalidIn(form).forEach(unmark);
-  }, true);
   form.addEventListener('input', (event) => {
     const control = /** @type {HTMLElement} */ (event.target);
-    if (control.getAttribute('aria-invalid')) unmark(control);
+    if (control.getAttribute('aria-invalid') && !control.dataset.told) unmark(control);
+    tellAtOnce(form, check);
+  });
+  // Of what somebody is still typing nobody knows what it will be.
+  form.addEventListener('change', (event) => {
+    const control = /** @type {any} */ (event.target);
+    if (control.value && control.dataset.members) released(() => tell(control, wrongWith(control)));
   });
   return form;
 }

@@ -84,11 +84,12 @@ interface Field {
   type?: string;
   members?: string;
   value?: string;
+  allowed?: string;
   [attribute: string]: unknown;
 }
 
 /** What a field's value can be read and written of. */
-type Control = HTMLInputElement & { dataset: { members: string } };
+type Control = HTMLInputElement & { dataset: { members: string; allowed?: string; told?: string; was?: string } };
 
 type Child = Node | string | null | undefined | false;
 

@@ -20,6 +20,8 @@ function scopesOf(form) {
   const rows = rowValues(form, 'policies');
   const twice = rows.find(({ policy }, at) => rows.findIndex((row) => row.policy === policy) !== at);
   if (twice) throw fault(`policies[${rows.indexOf(twice)}].policyArn`, `${policyName(twice.policy)} is there twice: give it all its namespaces in one place.`);
+  const nowhere = rows.findIndex(({ scope, namespaces }) => scope === 'namespace' && !split(namespaces).length);
+  if (nowhere >= 0) throw fault(`policies[${nowhere}].namespaces`, 'Name at least one namespace.');
   // A grant is never wider than what was typed.
   const wider = rows.findIndex(({ scope, namespaces }) => scope === 'cluster' && namespaces);
   if (wider >= 0) throw fault(`policies[${wider}].namespaces`, 'This policy holds in the whole cluster. Choose these namespaces, or name none.');

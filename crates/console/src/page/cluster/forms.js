@@ -36,7 +36,7 @@ const updating = ({ updates }, is = ({ nodegroupName, addonName }) => !nodegroup
 function rowsOf(name, title, one, columns, items = [], hint) {
   const list = h('div');
   const make = (values) => h('div', { class: 'item', role: 'group', 'aria-label': one }, h('div', { class: 'fields' },
-    columns.map((column) => field({ ...column, value: values[column.name] ?? column.value ?? (column.options ? undefined : '') }))),
+    columns.map((column) => field({ ...column, 'data-was': values[column.name], value: values[column.name] ?? column.value ?? (column.options ? undefined : '') }))),
   h('button', { type: 'button', class: 'drop', 'aria-label': `Remove ${one}` }, 'Remove'));
   const add = h('button', { type: 'button', onclick: () => {
     list.append(make({}));
@@ -48,9 +48,13 @@ function rowsOf(name, title, one, columns, items = [], hint) {
     if (!target.closest('button.drop')) return;
     target.closest('.item')?.remove();
     add.focus();
+    list.dispatchEvent(changed());
   });
   return h('fieldset', { 'data-rows': name }, h('legend', {}, title), hint && h('small', {}, hint), list, add);
 }
+
+/** What a form hears of fields that went: as of what is typed. */
+const changed = () => new Event('input', { bubbles: true });
 
 /** The items of such fields, without those of fields within them. */
 const itemsOf = (rows) => [...(rows?.querySelectorAll(':scope > div > .item') || [])];

@@ -32,13 +32,13 @@ async function groupVersions(cluster, above) {
 function addGroup(cluster) {
   ask(`Add a node group to ${cluster.name}`, [
     h('div', { class: 'fields' },
-      field({ label: 'Name', name: 'name', members: 'nodegroupName|with name', pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,62}', title: 'letters, digits, - and _' }),
+      field({ label: 'Name', name: 'name', members: 'nodegroupName|with name', ...PATTERNS.group }),
       field({ label: 'Instance types', name: 'types', members: 'instanceTypes|instance type|instance types', value: 't3.medium', ...ofTypes, hint: 'With commas. The first one sets a node’s CPU and memory.' })),
     sizeFields(), labelFields({}), taintFields(), updateFields(),
     h('details', {}, h('summary', {}, 'More settings'), h('div', { class: 'fields' },
       field({ label: 'Capacity', name: 'capacity', members: 'capacityType', options: ['ON_DEMAND', 'SPOT'], hint: 'Sets the nodes’ label only: nothing is ever taken away.' }),
       field({ label: 'Disk in GiB', name: 'disk', members: 'diskSize|Disk size', type: 'number', min: 1, required: false, hint: groupNote }),
-      field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, ...SUBNETS, hint: `With commas. Empty: the cluster’s. ${groupNote}` }),
+      field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, ...PATTERNS.subnets, hint: `With commas. Empty: the cluster’s. ${groupNote}` }),
       field({ label: 'Role', name: 'role', members: 'nodeRole|Role Arn', value: role(cluster.account, 'k3eks-console-node'), hint: `Need not exist. ${groupNote}` })),
     pairsOf('tags', 'Tags', 'tag', {}, groupNote)),
   ], 'Add', async (values, form) => {
