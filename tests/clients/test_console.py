@@ -640,7 +640,7 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     form.get_by_role("button", name="Create cluster").click()
     expect(form.get_by_label("Desired size")).to_have_accessible_description("The desired size must be between the min and the max size.")
     form.get_by_label("Max size").fill("4")
-    form.get_by_text("Labels and tags").click()
+    form.get_by_text("Labels, taints and tags").click()
     for add, rows, pairs in [("Add label", "Labels of the nodes", {"tier": "web", "zone": "left"}), ("Add group tag", "Tags of the node group", {"cost center": "7"})]:
         for name, value in pairs.items():
             form.get_by_role("button", name=add).click()
@@ -668,14 +668,14 @@ def test_a_cluster_is_described_in_the_form_as_yaml_and_as_commands(nothing, ope
     expect(page.locator("#said")).to_have_text("The YAML is in the clipboard.")
     text = page.evaluate("navigator.clipboard.readText()")
     resources = json.loads("[" + kubectl("create", "--dry-run=server", "-n", nothing.namespace, "-o", "json", "-f", "-", stdin=text).replace("}\n{", "},{") + "]")
-    cluster, addon = [item for one in resources for item in one.get("items", [one])]
+    cluster, group, addon = [item for one in resources for item in one.get("items", [one])]
     spec = cluster["spec"]
     assert (spec["displayName"], spec["region"], spec["accountID"], spec["kubernetesVersion"]) == ("Whole_1", "eu-central-1", "333333333333", VERSION)
     assert (spec["subnets"], spec["publicAccessSources"], spec["privateAccess"]) == (["subnet-1", "subnet-2"], ["10.0.0.0/8"], True)
     assert (spec["accessConfig"], spec["loggingTypes"]) == ({"authenticationMode": "API"}, ["audit"])
     assert (spec["kubernetesNetworkConfig"], spec["secretsEncryption"], spec["kmsKey"]) == ({"serviceIpv4Cidr": "172.20.0.0/16"}, True, key)
-    group = spec["nodeGroups"][0]
-    assert (spec["tags"], group["desiredSize"], group["labels"], group["tags"]) == ({"team": "it's ours"}, 3, {"tier": "web"}, {"cost center": "7"})
+    group = group["spec"]
+    assert (spec["tags"], group["scalingConfig"]["desiredSize"], group["labels"], group["tags"]) == ({"team": "it's ours"}, 3, {"tier": "web"}, {"cost center": "7"})
     assert (addon["kind"], addon["spec"]["addonName"]) == ("Addon", "coredns")
 
     # The commands make that cluster, and leave the shell's own keys where they do.

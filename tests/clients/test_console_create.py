@@ -26,7 +26,7 @@ def add_group(form):
     """Adds a node group, with its labels in sight."""
     form.get_by_role("button", name="Add node group").click()
     group = form.get_by_role("group", name="Node group 1")
-    group.get_by_text("Labels and tags").click()
+    group.get_by_text("Labels, taints and tags").click()
     return group
 
 
@@ -71,7 +71,7 @@ def test_two_groups_may_have_the_same_label_and_not_the_same_name(form):
     add_pair(add_group(form).get_by_role("group", name="Labels of the nodes"), "label", "team")
     form.get_by_role("button", name="Add node group").click()
     second = form.get_by_role("group", name="Node group 2")
-    second.get_by_text("Labels and tags").click()
+    second.get_by_text("Labels, taints and tags").click()
     expect(add_pair(second.get_by_role("group", name="Labels of the nodes"), "label", "team")).not_to_have_attribute("aria-invalid", "true")
     second.get_by_label("Group name").fill("workers")
     expect(second.get_by_label("Group name")).to_have_accessible_description(re.compile("Each node group needs a name of its own"))
@@ -129,6 +129,48 @@ def test_a_reserved_key_is_told_at_its_label(form, key, prefix):
     expect(field).to_be_focused()
 
 
+def test_what_eks_refuses_of_a_label_is_said_at_its_field(form, open_page):
+    form.get_by_label("Name", exact=True).fill("worded")
+    add_group(form)
+    form.get_by_role("button", name="Add node group").click()
+    second = form.get_by_role("group", name="Node group 2")
+    second.get_by_text("Labels, taints and tags").click()
+    labels = second.get_by_role("group", name="Labels of the nodes")
+    add_pair(labels, "label", "team", "not so")
+    form.get_by_role("button", name="Create cluster").click()
+    value = labels.get_by_label("Value")
+    expect(value).to_be_focused()
+    expect(value).to_have_accessible_description(re.compile("^Invalid value: not so"))
+    assert "400" in open_page.complaints.pop()
+    value.fill("so")
+    form.get_by_role("button", name="Create cluster").click()
+    expect(form.page.get_by_role("heading", name="worded")).to_be_visible()
+
+
+def test_taints_are_given_and_checked(form, nothing):
+    form.get_by_label("Name", exact=True).fill("tainted")
+    taints = add_group(form).get_by_role("group", name="Taints of the nodes")
+    add_pair(taints, "taint", "only", "web")
+    second = add_pair(taints, "taint", "only")
+    expect(second).to_have_accessible_description("only is there twice with NO_SCHEDULE.")
+    taints.get_by_label("Effect").last.select_option("NO_EXECUTE")
+    expect(second).not_to_have_attribute("aria-invalid", "true")
+    second.fill("kubernetes.io/x")
+    expect(second).to_have_accessible_description(re.compile("keys that begin with kubernetes.io/ are reserved"))
+    second.fill("gone")
+    assert violations(form.page) == []
+    shot(form.page, "create-taints")
+    wanted = [{"key": "only", "value": "web", "effect": "NO_SCHEDULE"}, {"key": "gone", "effect": "NO_EXECUTE"}]
+    documents = applied(form.page, nothing)
+    assert [one["spec"]["taints"] for one in documents if one["kind"] == "Nodegroup"] == [wanted]
+    assert f"--taints '{json.dumps(wanted, separators=(',', ':'))}'" in form.page.locator("#commands").inner_text()
+    form.get_by_role("button", name="Create cluster").click()
+    expect(form.page.get_by_role("heading", name="tainted")).to_be_visible()
+    eks = boto(nothing)
+    wait_for("the node group", lambda: eks.list_nodegroups(clusterName="tainted")["nodegroups"])
+    assert eks.describe_nodegroup(clusterName="tainted", nodegroupName="workers")["nodegroup"]["taints"] == wanted
+
+
 def applied(page, nothing, *arguments):
     """The resources that Kubernetes makes of the shown YAML."""
     text = page.locator("#yaml").text_content()
@@ -136,6 +178,41 @@ def applied(page, nothing, *arguments):
     said = kubectl(*verb, "-n", nothing.namespace, "-o", "json", "-f", "-", stdin=text)
     resources = json.loads("[" + said.replace("}\n{", "},{") + "]")
     return [item for one in resources for item in one.get("items", [one])]
+
+
+def test_the_button_makes_what_the_yaml_and_the_commands_make(form, nothing, open_page, tmp_path):
+    """Nothing is named that needn't be: what is made up is the same as well."""
+    form.get_by_label("Name", exact=True).fill("same")
+    add_group(form)
+    form.get_by_label("coredns").check()
+    eks = boto(nothing)
+
+    def told():
+        """What the EKS API says of the cluster, which then goes."""
+        active = lambda: eks.list_nodegroups(clusterName="same")["nodegroups"] and eks.describe_cluster(name="same")["cluster"]["status"] == "ACTIVE"
+        wait_for("the cluster", active)
+        wait_for("the addon", lambda: eks.list_addons(clusterName="same")["addons"])
+        group = eks.describe_nodegroup(clusterName="same", nodegroupName="workers")["nodegroup"]
+        addon = eks.describe_addon(clusterName="same", addonName="coredns")["addon"]
+        cluster = eks.describe_cluster(name="same")["cluster"]
+        kubectl("delete", "eks", "-n", nothing.namespace, "--all", "--timeout=60s")
+        wait_for("its end", lambda: not kubectl("get", "nodegroups,addons.k3eks.io", "-n", nothing.namespace, "-o", "name"))
+        role = group["nodeRole"]
+        named = {key: cluster[key] for key in ("name", "version", "roleArn", "resourcesVpcConfig", "accessConfig", "kubernetesNetworkConfig")}
+        return named, {key: value for key, value in group.items() if key not in OWN}, role, addon["addonVersion"]
+
+    applied(form.page, nothing, "create")
+    by_yaml = told()
+    env = {**os.environ, "HOME": str(tmp_path), "AWS_PAGER": "", "PATH": f"{os.path.dirname(AWS)}:{os.environ['PATH']}",
+           "AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "any"}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", form.page.locator("#commands").text_content()], env=env, check=True, capture_output=True)
+    by_commands = told()
+    form.get_by_role("button", name="Create cluster").click()
+    expect(form.page.get_by_role("heading", name="same")).to_be_visible()
+    by_button = told()
+    # The page looked at it while it went.
+    forgive(open_page, 404)
+    assert by_yaml == by_commands == by_button
 
 
 def test_what_cannot_be_typed_says_why(form):

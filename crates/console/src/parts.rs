@@ -8,16 +8,19 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use kube::ResourceExt;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::view;
 use crd::addon::AddonSpec;
-use crd::cluster::InlineNodegroup;
-use crd::names::nodegroup_name;
+use crd::names::{Identity, nodegroup_name, nodegroup_resource};
 use crd::{Addon, EKSClusterConfig, Nodegroup, member};
+use eks::convert::cluster::version;
+use eks::convert::nodegroup::{CreateNodegroup, spec};
 use eks::error::ApiError;
 use eks::extra_routes::AppState;
 use eks::operations::Quotas;
+use eks::rules::check;
+use eks::rules::nodegroup::{CREATE, FORM, Facts};
 use eks::store::StoreError;
 
 /// The largest body that is read.
@@ -26,8 +29,9 @@ const LARGEST: usize = 64 * 1024;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Parts {
+    /// As CreateNodegroup has them.
     #[serde(default)]
-    node_groups: Vec<InlineNodegroup>,
+    node_groups: Vec<Map<String, Value>>,
     #[serde(default)]
     addons: Vec<Wanted>,
 }
@@ -52,55 +56,84 @@ pub async fn add(
         let why = "The cluster is imported, or it is being deleted: nothing can be added to it";
         return Err(ApiError::invalid_request(why).cluster(&name));
     }
-    let mut parts: Parts = serde_json::from_slice(&body.bytes)
+    let parts: Parts = serde_json::from_slice(&body.bytes)
         .map_err(|why| ApiError::invalid_parameter(format!("The body must have nodeGroups and addons: {why}")))?;
     let _lock = app.api.create_lock().await;
-    let there: BTreeSet<String> = store.members::<Nodegroup>(&cluster).iter().map(|one| nodegroup_name(one)).collect();
-    parts.node_groups.retain(|group| !there.contains(&group.nodegroup_name));
-    check_quotas(&app.api.settings.quotas, &cluster, there, &parts.node_groups)
-        .map_err(|error| error.cluster(&name))?;
-    let cluster = if parts.node_groups.is_empty() {
-        cluster
-    } else {
-        let change = |cluster: &mut EKSClusterConfig| {
-            add_groups(cluster, &parts.node_groups);
-            Ok(())
-        };
-        store.change(&cluster, change).await?.0
+    let facts = Facts {
+        account: Identity::of(&cluster).account,
+        cluster_version: version(&cluster, &app.api.settings.default_version).to_owned(),
+        quotas: app.api.settings.quotas,
     };
+    // All are looked at before the first one is made.
+    let groups: Vec<CreateNodegroup> = parts
+        .node_groups
+        .into_iter()
+        .enumerate()
+        .map(|(at, one)| group(at, one, &cluster, &facts))
+        .collect::<Result<_, _>>()?;
+    let there: BTreeSet<String> = store.members::<Nodegroup>(&cluster).iter().map(|one| nodegroup_name(one)).collect();
+    check_quota(&facts.quotas, there.clone(), &groups).map_err(|error| error.cluster(&name))?;
+    for (at, wanted) in groups.iter().enumerate().filter(|(_, wanted)| !there.contains(name_of(wanted))) {
+        add_group(&app, &cluster, wanted, &facts)
+            .await
+            .map_err(|error| located(&format!("nodeGroups[{at}]."), error))?;
+    }
     for wanted in &parts.addons {
         add_addon(&app, &cluster, wanted).await?;
     }
     Ok(Json(json!({"changed": view::key(&cluster)})))
 }
 
-/// The quotas hold here as for CreateNodegroup; `there` are the node groups that there are.
-fn check_quotas(
-    quotas: &Quotas,
+/// A node group that may be: what EKS checks of one holds here as well. A refusal says which group it is about.
+fn group(
+    at: usize,
+    mut wanted: Map<String, Value>,
     cluster: &EKSClusterConfig,
-    there: BTreeSet<String>,
-    wanted: &[InlineNodegroup],
-) -> Result<(), ApiError> {
+    facts: &Facts,
+) -> Result<CreateNodegroup, ApiError> {
+    wanted.insert("clusterName".into(), cluster.name_any().into());
+    let group: CreateNodegroup = serde_json::from_value(Value::Object(wanted))
+        .map_err(|why| ApiError::invalid_parameter(format!("nodeGroups[{at}]: {why}")))?;
+    let checked = check(FORM, &group.spec, facts).and_then(|()| check(CREATE, &group.spec, facts));
+    checked.map_err(|error| located(&format!("nodeGroups[{at}]: "), error))?;
+    Ok(group)
+}
+
+/// The refusal, with the place that it is about before it.
+fn located(place: &str, error: ApiError) -> ApiError {
+    ApiError::invalid_parameter(format!("{place}{}", error.message())).with_code(error.code())
+}
+
+fn name_of(group: &CreateNodegroup) -> &str {
+    group.spec.nodegroup_name.as_deref().unwrap_or_default()
+}
+
+/// The quota holds here as for CreateNodegroup; `there` are the node groups that there are.
+fn check_quota(quotas: &Quotas, there: BTreeSet<String>, wanted: &[CreateNodegroup]) -> Result<(), ApiError> {
     let mut all = there;
-    let inline = cluster.spec.node_groups.iter().flatten();
-    all.extend(inline.chain(wanted).map(|group| group.nodegroup_name.clone()));
+    all.extend(wanted.iter().map(|group| name_of(group).to_owned()));
     if !wanted.is_empty() && all.len() > quotas.nodegroups {
         let text = format!("You've reached your quota of {} node groups in this cluster.", quotas.nodegroups);
-        return Err(ApiError::limit_exceeded(text));
-    }
-    if wanted.iter().any(|group| group.max_size.or(group.desired_size).is_some_and(|most| most > quotas.nodes)) {
-        let text = format!("You've reached your quota of {} nodes in a managed node group.", quotas.nodes);
         return Err(ApiError::limit_exceeded(text));
     }
     Ok(())
 }
 
-fn add_groups(cluster: &mut EKSClusterConfig, wanted: &[InlineNodegroup]) {
-    let groups = cluster.spec.node_groups.get_or_insert_default();
-    for group in wanted {
-        if groups.iter().all(|there| there.nodegroup_name != group.nodegroup_name) {
-            groups.push(group.clone());
-        }
+/// Makes the resource that CreateNodegroup would make.
+async fn add_group(
+    app: &AppState,
+    cluster: &EKSClusterConfig,
+    wanted: &CreateNodegroup,
+    facts: &Facts,
+) -> Result<(), ApiError> {
+    let name = name_of(wanted);
+    let resource = nodegroup_resource(&cluster.name_any(), name);
+    let mut group = Nodegroup::new(&resource, spec(wanted, cluster, &facts.cluster_version, 1));
+    group.metadata.namespace = cluster.namespace();
+    let other = member::other_name(cluster, "nodegroup", &[name]);
+    match app.api.store.create_member(cluster, group, other, |found| nodegroup_name(found) == name).await {
+        Ok(_) | Err(StoreError::Exists) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -128,36 +161,57 @@ mod tests {
     use super::*;
     use eks::error::ErrorCode;
 
-    #[test]
-    fn groups_are_added_once() {
-        let mut cluster = EKSClusterConfig::new("c", crd::EKSClusterConfigSpec::default());
-        let wanted: Parts = serde_json::from_value(json!({"nodeGroups": [
-            {"nodegroupName": "a", "instanceType": "t3.small", "minSize": 0, "desiredSize": 1, "maxSize": 2},
-        ]}))
-        .unwrap();
-        add_groups(&mut cluster, &wanted.node_groups);
-        add_groups(&mut cluster, &wanted.node_groups);
-        let groups = cluster.spec.node_groups.unwrap();
-        assert_eq!(groups.len(), 1);
-        assert_eq!((groups[0].desired_size, groups[0].instance_type.as_deref()), (Some(1), Some("t3.small")));
+    fn facts() -> Facts {
+        Facts {
+            account: "000000000000".into(),
+            cluster_version: "1.35".into(),
+            quotas: Quotas { nodegroups: 3, nodes: 5, ..Quotas::default() },
+        }
+    }
+
+    fn wanted(at: usize, group: Value) -> Result<CreateNodegroup, ApiError> {
+        let Value::Object(group) = group else { panic!("{group} is no map") };
+        super::group(at, group, &EKSClusterConfig::new("c", crd::EKSClusterConfigSpec::default()), &facts())
     }
 
     #[test]
-    fn there_are_no_more_than_the_quotas_allow() {
-        let mut cluster = EKSClusterConfig::new("c", crd::EKSClusterConfigSpec::default());
-        let group = |name: &str, most: i32| -> InlineNodegroup {
-            serde_json::from_value(json!({"nodegroupName": name, "maxSize": most})).unwrap()
-        };
-        cluster.spec.node_groups = Some(vec![group("a", 1)]);
-        let quotas = Quotas { nodegroups: 3, nodes: 5, ..Quotas::default() };
-        let add = |wanted: &[InlineNodegroup]| {
+    fn a_group_has_all_that_create_nodegroup_gives_one() {
+        let group = wanted(
+            0,
+            json!({
+                "nodegroupName": "a", "nodeRole": "arn:aws:iam::000000000000:role/n", "instanceTypes": ["t3.small"],
+                "scalingConfig": {"minSize": 0, "desiredSize": 1, "maxSize": 2}, "labels": {"team": "web"},
+                "taints": [{"key": "only", "value": "web", "effect": "NO_SCHEDULE"}],
+            }),
+        )
+        .unwrap();
+        let cluster = EKSClusterConfig::new("c", crd::EKSClusterConfigSpec::default());
+        let made = json!(spec(&group, &cluster, "1.35", 1));
+        assert_eq!((&made["clusterName"], &made["version"]), (&json!("c"), &json!("1.35")));
+        assert_eq!(made["taints"], json!([{"key": "only", "value": "web", "effect": "NO_SCHEDULE"}]));
+    }
+
+    #[test]
+    fn a_refusal_says_which_group_it_is_about() {
+        let said = |group: Value| wanted(1, group).unwrap_err().message().to_owned();
+        let reserved = said(json!({"nodegroupName": "a", "labels": {"kubernetes.io/os": "x"}}));
+        assert!(reserved.starts_with("nodeGroups[1]: Label cannot contain reserved prefixes"), "{reserved}");
+        let sizes = json!({"minSize": 1, "desiredSize": 1, "maxSize": 6});
+        let many = said(json!({"nodegroupName": "a", "scalingConfig": sizes}));
+        assert!(many.starts_with("nodeGroups[1]: ") && many.contains("quota"), "{many}");
+        assert!(said(json!({"nodegroupName": 1})).starts_with("nodeGroups[1]: invalid type"));
+    }
+
+    #[test]
+    fn there_are_no_more_than_the_quota_allows() {
+        let group = |name: &str| wanted(0, json!({"nodegroupName": name})).unwrap();
+        let add = |wanted: &[CreateNodegroup]| {
             let there = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
-            check_quotas(&quotas, &cluster, there, wanted).map_err(|error| error.code())
+            check_quota(&facts().quotas, there, wanted).map_err(|error| error.code())
         };
         assert_eq!(add(&[]), Ok(()));
-        assert_eq!(add(&[group("c", 5)]), Ok(()));
-        assert_eq!(add(&[group("c", 1), group("d", 1)]), Err(ErrorCode::ResourceLimitExceeded));
-        assert_eq!(add(&[group("c", 6)]), Err(ErrorCode::ResourceLimitExceeded));
+        assert_eq!(add(&[group("b"), group("c")]), Ok(()));
+        assert_eq!(add(&[group("c"), group("d")]), Err(ErrorCode::ResourceLimitExceeded));
     }
 
     #[test]

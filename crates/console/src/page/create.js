@@ -57,8 +57,8 @@ function groupItem(number) {
     field({ label: 'Min size', name: 'min', members: 'minSize|Minimum capacity', type: 'number', min: 0, max: 450, value: '1' }),
     field({ label: 'Desired size', name: 'desired', members: 'desiredSize|desired capacity', type: 'number', min: 0, max: 450, value: '1' }),
     field({ label: 'Max size', name: 'max', members: 'maxSize', type: 'number', min: 1, max: 450, value: '2' })),
-  h('details', {}, h('summary', {}, 'Labels and tags'),
-    pairsOf('labels', 'Labels of the nodes', 'label', {}, 'Taints can be set when the cluster exists, on its tab of node groups.'),
+  h('details', {}, h('summary', {}, 'Labels, taints and tags'),
+    pairsOf('labels', 'Labels of the nodes', 'label'), taintFields([], 'Taints of the nodes'),
     pairsOf('groupTags', 'Tags of the node group', 'group tag', {}, groupNote)), drop(`node group ${number}`));
 }
 
@@ -95,7 +95,7 @@ function want() {
     audit: form.elements.audit.checked,
     groups: items('nodeGroups').map((item) => ({
       name: of(item, 'group'), type: of(item, 'type'), min: Number(of(item, 'min')), desired: Number(of(item, 'desired')), max: Number(of(item, 'max')),
-      labels: pairs(rowValues(item, 'labels')), tags: pairs(rowValues(item, 'groupTags')),
+      labels: pairs(rowValues(item, 'labels')), taints: taintsOf(item).filter(({ key }) => key), tags: pairs(rowValues(item, 'groupTags')),
     })),
     tags: pairs(rowValues(form, 'tags')),
     addons: [...form.querySelectorAll('[name=addon]:checked')].map((box) => ({ name: box.value, version: box.dataset.version })),

@@ -57,17 +57,20 @@ function requestOf({ name, version, roleArn, subnets, publicAccess, privateAcces
   };
 }
 
-/** The node groups and addons, which the cluster gets as soon as it can have them. */
-function partsOf({ groups, addons, subnets }) {
+/** The node groups and addons, which the cluster gets as soon as it can have them. Groups that name no subnets have the cluster's. */
+function partsOf({ groups, addons, subnets, nodeRole }) {
   return {
-    nodeGroups: groups.map(({ name, type, min, desired, max, labels, tags }) => ({ nodegroupName: name, instanceType: type, minSize: min, desiredSize: desired, maxSize: max, subnets, labels, tags })),
+    nodeGroups: groups.map(({ name, type, min, desired, max, labels, taints, tags }) => ({
+      nodegroupName: name, nodeRole, subnets, instanceTypes: type ? [type] : [], scalingConfig: { minSize: min, desiredSize: desired, maxSize: max }, labels, taints, tags,
+    })),
     addons: addons.map(({ name, version }) => ({ addonName: name, addonVersion: version })),
   };
 }
 
 /** The resources, as `kubectl apply` takes them. */
 function yamlOf(want) {
-  const resource = want.name.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 50).replace(/^-|-$/g, '') || 'name';
+  const named = (name) => name.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 50).replace(/^-|-$/g, '') || 'name';
+  const resource = named(want.name);
   const { nodeGroups, addons } = partsOf(want);
   const cluster = {
     apiVersion: 'eks.cattle.io/v1',
@@ -90,13 +93,11 @@ function yamlOf(want) {
       deletionProtection: want.protection || undefined,
       loggingTypes: want.audit ? ['audit'] : [],
       tags: want.tags,
-      nodeGroups,
     },
   };
-  const documents = addons.map(({ addonName, addonVersion }) => ({
-    apiVersion: 'k3eks.io/v1alpha1', kind: 'Addon', metadata: { name: `${resource}-${addonName}` }, spec: { clusterName: resource, addonName, addonVersion },
-  }));
-  return `${warnings(want)}${[cluster, ...documents].map((one) => yaml(one).join('\n')).join('\n---\n')}\n`;
+  const member = (kind, name, spec) => ({ apiVersion: 'k3eks.io/v1alpha1', kind, metadata: { name: `${resource}-${named(name)}` }, spec: { clusterName: resource, ...spec } });
+  const documents = [cluster, ...nodeGroups.map((group) => member('Nodegroup', group.nodegroupName, group)), ...addons.map((addon) => member('Addon', addon.addonName, addon))];
+  return `${warnings(want)}${documents.map((one) => yaml(one).join('\n')).join('\n---\n')}\n`;
 }
 
 /** Comments about keys that are there twice: neither form can be used then. */
@@ -136,10 +137,14 @@ function commandsOf(want) {
       ...(want.protection ? [['deletion-protection']] : []), ...(want.audit ? [['logging', JSON.stringify(requestOf(want).logging)]] : []), ...jsonOption('tags', want.tags)]),
   ];
   if (want.groups.length || want.addons.length) lines.push(`aws eks wait cluster-active --name ${word(want.name)}`);
-  for (const { name, type, min, desired, max, labels, tags } of want.groups) {
-    lines.push(command('create-nodegroup', [cluster, ['nodegroup-name', name], ['node-role', want.nodeRole], ['subnets', ...(want.subnets.length ? want.subnets : ['subnet-0'])],
-      ['instance-types', type], ['scaling-config', `minSize=${min},desiredSize=${desired},maxSize=${max}`],
-      ...jsonOption('labels', labels), ...jsonOption('tags', tags)]));
+  // Subnets that were made up have ids that the cluster tells.
+  const made = want.groups.length > 0 && !want.subnets.length;
+  if (made) lines.push(`subnets=$(aws eks describe-cluster --name ${word(want.name)} --query 'cluster.resourcesVpcConfig.subnetIds' --output text)`);
+  for (const { name, type, min, desired, max, labels, taints, tags } of want.groups) {
+    const line = command('create-nodegroup', [cluster, ['nodegroup-name', name], ['node-role', want.nodeRole], ...(made ? [] : [['subnets', ...want.subnets]]),
+      ...(type ? [['instance-types', type]] : []), ['scaling-config', `minSize=${min},desiredSize=${desired},maxSize=${max}`],
+      ...jsonOption('labels', labels), ...jsonOption('taints', taints), ...jsonOption('tags', tags)]);
+    lines.push(made ? `${line} \\\n  --subnets $subnets` : line);
   }
   for (const { name, version } of want.addons) lines.push(command('create-addon', [cluster, ['addon-name', name], ...(version ? [['addon-version', version]] : [])]));
   return `${warnings(want)}${lines.join('\n')}\n`;

@@ -20,7 +20,7 @@ function updateFields({ maxUnavailable, maxUnavailablePercentage } = { maxUnavai
 const updateConfigOf = ({ away, unit }) => ({ [unit]: Number(away) });
 
 const labelFields = (labels) => pairsOf('labels', 'Labels', 'label', labels);
-const taintFields = (taints = []) => rowsOf('taints', 'Taints', 'taint', [...pairColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
+const taintFields = (taints = [], title = 'Taints') => rowsOf('taints', title, 'taint', [...pairColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
 const taintsOf = (form) => rowValues(form, 'taints').map(({ key, value, effect }) => ({ key, ...(value && { value }), effect }));
 
 /** The versions that a node group of a cluster can go to, newest first. */
