@@ -215,6 +215,21 @@ def test_the_button_makes_what_the_yaml_and_the_commands_make(form, nothing, ope
     assert by_yaml == by_commands == by_button
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_choice_is_cut_off(form, width):
+    form.page.set_viewport_size({"width": width, "height": 800})
+    add_group(form).get_by_role("button", name="Add taint").click()
+    cut = form.locator("select").evaluate_all("""selects => selects.flatMap((select) => {
+      const style = getComputedStyle(select);
+      const pen = document.createElement('canvas').getContext('2d');
+      pen.font = style.font;
+      // The arrow takes twenty pixels.
+      const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20;
+      return [...select.options].map((option) => option.text).filter((text) => pen.measureText(text).width > room);
+    })""")
+    assert cut == []
+
+
 def test_what_cannot_be_typed_says_why(form):
     form.get_by_label("Public endpoint").uncheck()
     expect(form.get_by_label("Public access from")).to_be_disabled()
