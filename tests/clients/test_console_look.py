@@ -6,6 +6,60 @@ from playwright.sync_api import expect
 from test_console import SHOTS, answered, chromium, dialog, open_page, pod, shot, unattended, violations  # noqa: F401
 
 
+def test_pods_stand_in_short_rows_and_a_log_opens_in_sight(unattended, open_page):
+    unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1")
+    page = open_page(unattended.endpoint, viewport={"width": 1280, "height": 800})
+    node = "k3d-shop-with-a-long-name-workers-0123456789-agent-0"
+    pods = [pod(f"payments-worker-{number:02}-7d9f8b6c54-x{number:04}", "Running", {"containerStatuses": [{"name": "main", "ready": True, "restartCount": 0, "state": {"running": {}}}]})
+            for number in range(30)]
+    waiting = {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"registry.example.com/a/very/long/name\": " + "not found, " * 20}
+    pods[3]["status"] = {"phase": "Pending", "containerStatuses": [{"name": "main", "ready": False, "restartCount": 0, "state": {"waiting": waiting}}]}
+    for one in pods:
+        one["spec"]["nodeName"] = node
+    answered(page, "shop", pods=pods, namespaces=[{"metadata": {"name": "web"}}], log=[f"line {number}\n" for number in range(500)])
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop/workloads")
+    rows = page.get_by_role("table", name="Pods").locator("tbody tr")
+    expect(rows).to_have_count(30)
+    # Two lines of 22 pixels and the cell's own padding; a third where a pod says why it doesn't run.
+    heights = rows.evaluate_all("rows => rows.map((row) => row.offsetHeight)")
+    assert max(heights[:3] + heights[4:]) <= 60 and heights[3] <= 82, heights
+    width = lambda name: page.get_by_role("columnheader", name=name, exact=True).bounding_box()["width"]
+    assert width("Node") > 120 and width("Pod") > 150 and width("State") < 260
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for text in [node, "payments-worker-00-7d9f8b6c54-x0000", waiting["message"]]:
+        expect(rows.get_by_text(text).first).to_have_attribute("title", text)
+    assert violations(page) == []
+    shot(page, "pods-many")
+    page.get_by_role("button", name="Log of payments-worker-00").click()
+    lines = page.get_by_role("region", name="Lines of payments-worker-00")
+    expect(lines).to_contain_text("line 499")
+    expect(page.get_by_role("heading", name="Log of web/payments-worker-00")).to_be_focused()
+    inside = lambda box: 0 <= box["y"] and box["y"] + box["height"] <= 800
+    wait_for("the log in sight", lambda: inside(lines.bounding_box()) and inside(page.get_by_role("heading", name="Log of").bounding_box()))
+    page.screenshot(path=SHOTS / "log-in-sight.png")
+    page.get_by_role("button", name="Close the log").click()
+    button = page.get_by_role("button", name="Log of payments-worker-00")
+    expect(button).to_be_focused()
+    wait_for("the button in sight", lambda: inside(button.bounding_box()))
+
+
+def test_a_namespace_that_can_be_none_is_told_in_words(unattended, open_page):
+    unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1")
+    page = open_page(unattended.endpoint)
+    answered(page, "shop", rights={"user": {"name": "one", "groups": []}, "may": {"pods": True}})
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop/workloads")
+    field = page.get_by_role("tabpanel").get_by_label("Namespace")
+    field.fill("My Team")
+    field.press("Enter")
+    expect(field).to_be_focused()
+    expect(field).to_have_accessible_description(re.compile("^Lowercase letters, digits and -.*Example: my-team.$"))
+    assert violations(page) == []
+    field.fill("my-team")
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+    field.press("Enter")
+    expect(page.get_by_role("tabpanel")).to_contain_text("There are no pods here.")
+
+
 def test_the_bar_of_a_rollout_is_full_when_it_is_over(unattended, open_page):
     unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1")
     page = open_page(unattended.endpoint)

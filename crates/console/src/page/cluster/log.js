@@ -97,8 +97,13 @@ function PodLog({ cluster, pod, close }) {
     waited.current = waits;
   }, [waits]);
   const heading = useRef();
-  useEffect(() => heading.current.focus(), []);
-  return html`<section aria-label=${`Log of ${name}`}>
+  const section = useRef();
+  // It stands below a table that may be long, and its lines are still to come: the whole of it is brought into sight.
+  useEffect(() => {
+    heading.current.focus({ preventScroll: true });
+    section.current.scrollIntoView({ block: 'start' });
+  }, []);
+  return html`<section class="pod-log" ref=${section} aria-label=${`Log of ${name}`}>
     <div class="row"><h3 tabindex="-1" ref=${heading}>Log of ${namespace}/${name}</h3>
       <label>Container <select value=${container} onChange=${(event) => choose(event.target.value)}>${containers.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label>
       <label><input type="checkbox" checked=${previous} onChange=${(event) => before(event.target.checked)} /> Previous run</label>

@@ -34,11 +34,14 @@ function Ago({ time, exact = false }) {
   return html`<time datetime=${at.toISOString()} title=${at.toLocaleString()}>${exact ? `${today ? '' : `${at.toLocaleDateString()} `}${at.toLocaleTimeString()}, ` : ''}${ago(at)}</time>`;
 }
 
+/** A name that may be longer than its column: then two lines of it are shown, and all of it to whoever points at it. */
+const Clipped = ({ text, look = '' }) => html`<span class=${`clipped ${look}`} title=${text}>${text}</span>`;
+
 /** A table, or the words `none`. `id` tells one item from another, so that rows stay what they are when others come and go. */
-function List({ label, columns, items, cells, id, none }) {
+function List({ label, columns, items, cells, id, none, look = '' }) {
   if (!items?.length) return html`<p class="empty">${none}</p>`;
   // A phone shows rows as cards: what is laid out otherwise has to say what it is.
-  return html`<div class="wide" tabindex="0" role="group" aria-label=${label}><table role="table" aria-label=${label}>
+  return html`<div class="wide" tabindex="0" role="group" aria-label=${label}><table role="table" class=${look} aria-label=${label}>
     <thead role="rowgroup"><tr role="row">${columns.map((name) => html`<th role="columnheader" scope="col">${name || html`<span class="hidden">Actions</span>`}</th>`)}</tr></thead>
     <tbody role="rowgroup">${items.map((item, index) => html`<tr role="row" key=${id ? id(item) : index}>${cells(item).map((cell, at) => html`<td role="cell" data-title=${columns[at]}>${cell}</td>`)}</tr>`)}</tbody>
   </table></div>`;

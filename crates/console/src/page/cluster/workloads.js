@@ -55,16 +55,16 @@ function Pods({ found, rights, namespace, open }) {
     const state = podState(pod);
     const trouble = podTrouble(pod, events.items);
     const [cpu, memory] = [sum(pod, 'cpu'), sum(pod, 'memory')];
-    return [pod.metadata.namespace, html`<code class="pod">${name}</code>`,
-      html`<span class=${`phase ${{ Running: 'Active', Succeeded: 'Stopped', Pending: 'Creating', ContainerCreating: 'Creating', Terminating: 'Deleting' }[state] || 'Failed'}`}>${state}</span>${trouble && html`<div class="says long">${trouble}</div>`}`,
+    return [html`<${Clipped} text=${pod.metadata.namespace} />`, html`<${Clipped} text=${name} look="mono" />`,
+      html`<span class=${`phase ${{ Running: 'Active', Succeeded: 'Stopped', Pending: 'Creating', ContainerCreating: 'Creating', Terminating: 'Deleting' }[state] || 'Failed'}`}>${state}</span>${trouble && html`<div class="says"><${Clipped} text=${trouble} /></div>`}`,
       `${containers.filter(({ ready }) => ready).length}/${pod.spec?.containers?.length || 0}`, containers.reduce((total, { restartCount }) => total + (restartCount || 0), 0),
       cpu === undefined ? '–' : cpuText(cpu), memory === undefined ? '–' : memoryText(memory),
-      html`<code>${pod.spec?.nodeName || '–'}</code>`, html`<${Ago} time=${pod.metadata.creationTimestamp} />`,
+      html`<${Clipped} text=${pod.spec?.nodeName || '–'} look="mono" />`, html`<${Ago} time=${pod.metadata.creationTimestamp} />`,
       html`<span class="row">${rights.may.log && html`<button onClick=${(event) => open(pod, event.currentTarget)} aria-label=${`Log of ${name}`}>Log</button>`}
         ${rights.may['delete-pods'] && html`<button class="bad" onClick=${() => deletePod(found.summary, pod)} aria-label=${`Delete ${name}`}>Delete</button>`}</span>`];
   };
   return html`<${Said} objects=${pods} what="pods" />
-    ${pods.items && html`<${List} label="Pods" columns=${['Namespace', 'Pod', 'State', 'Ready', 'Restarts', 'CPU', 'Memory', 'Node', 'Created', '']}
+    ${pods.items && html`<${List} label="Pods" look="pods" columns=${['Namespace', 'Pod', 'State', 'Ready', 'Restarts', 'CPU', 'Memory', 'Node', 'Created', '']}
       items=${pods.items} id=${idOf} cells=${cells} none="There are no pods here." />`}`;
 }
 
@@ -144,16 +144,24 @@ function LiveWorkloads({ found, rights, namespace, choose: chooseNamespace, sugg
 
 /** The namespace: chosen among those that there are, or for whom may not list them, typed. */
 function Namespace({ namespace, names, whole, choose: chooseNamespace }) {
+  const [wrong, tellWrong] = useState('');
   if (whole) {
     return html`<label>Namespace <select value=${namespace} onChange=${(event) => chooseNamespace(event.target.value)}>
       <option value="">all</option>${[...new Set([...names, ...(namespace ? [namespace] : [])])].map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`;
   }
   const set = (event) => {
     event.preventDefault();
-    chooseNamespace(event.target.elements.namespace.value.trim());
+    const { namespace: control } = event.target.elements;
+    const text = control.value.trim();
+    const fits = !text || new RegExp(`^${PATTERNS.namespace.pattern}$`).test(text);
+    tellWrong(fits ? '' : PATTERNS.namespace.allowed);
+    if (fits) chooseNamespace(text);
+    else control.focus();
   };
-  return html`<form class="row" onSubmit=${set}><label>Namespace <input name="namespace" list="namespaces" defaultValue=${namespace} autocomplete="off" pattern="[a-z0-9]([a-z0-9\\-]*[a-z0-9])?" placeholder="all" /></label>
-    <datalist id="namespaces">${names.map((name) => html`<option key=${name} value=${name} />`)}</datalist><button>Look</button></form>`;
+  return html`<form class="row" novalidate onSubmit=${set}><label>Namespace <input name="namespace" list="namespaces" defaultValue=${namespace} autocomplete="off" placeholder="all"
+      aria-invalid=${wrong ? 'true' : null} aria-describedby=${wrong ? 'namespace-wrong' : null} onInput=${() => tellWrong('')} /></label>
+    <datalist id="namespaces">${names.map((name) => html`<option key=${name} value=${name} />`)}</datalist><button>Look</button>
+    ${wrong && html`<span class="wrong" id="namespace-wrong">${wrong}</span>`}</form>`;
 }
 
 /** Namespaces that the cluster's access entries speak of. */
