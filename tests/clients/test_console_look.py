@@ -93,3 +93,18 @@ def test_a_button_that_does_nothing_now_says_why(unattended, open_page):
         assert silent.all_text_contents() == [], tab.text_content()
     page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/theirs")
     expect(bar.get_by_role("button", name="Stop")).to_have_accessible_description("The cluster is imported: nothing is changed in it.")
+
+
+def test_the_head_of_the_list_is_one_line(unattended, open_page):
+    unattended.cluster("works", "Active")
+    page = open_page(unattended.endpoint, viewport={"width": 1280, "height": 800})
+    expect(page.locator("#count")).to_have_text("1 cluster")
+    assert page.locator("#head").bounding_box()["height"] < 40
+    starts = lambda element: element.evaluate("one => { const range = document.createRange(); range.selectNodeContents(one); return range.getBoundingClientRect().x }")
+    for column, text in [("Namespace", unattended.namespace), ("Region", "us-east-1")]:
+        head = starts(page.get_by_role("button", name=column, exact=True))
+        assert abs(head - starts(page.locator("#rows").get_by_text(text, exact=True))) < 2, column
+    # Whoever sorts sees by what.
+    page.get_by_role("button", name="Namespace").click()
+    expect(page.get_by_role("columnheader", name="Namespace")).to_have_attribute("aria-sort", "ascending")
+    assert page.get_by_role("button", name="Namespace").evaluate("button => getComputedStyle(button, '::after').content") == '"↑"'
