@@ -852,3 +852,48 @@ def test_where_the_api_is_strict_changes_are_the_signed_in_user_s(strict, eks, c
     dialog(page).get_by_role("button", name="Cancel").click()
     page.get_by_role("tab", name="EKS API calls").click()
     expect(page.get_by_role("tabpanel")).to_contain_text("CreateNodegroup")
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["desktop", "phone"])
+def test_a_long_form_keeps_its_buttons_and_refusals_in_sight(tab, eks, cluster, size):
+    add_group(eks, cluster, labels={f"label-{number}": "x" for number in range(12)}, taints=[{"key": "only", "effect": "PREFER_NO_SCHEDULE"}])
+    page = tab("nodegroups", viewport={"width": size[0], "height": size[1]})
+    press(page, "Edit workers")
+    form = dialog(page)
+    change = form.get_by_role("button", name="Change", exact=True)
+    inside = lambda element: element.bounding_box()["y"] >= 0 and element.bounding_box()["y"] + element.bounding_box()["height"] <= size[1]
+    assert inside(change) and form.evaluate("dialog => dialog.scrollTop") == 0
+    # What has the focus isn't under them.
+    below = lambda: change.bounding_box()["y"]
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        if focused.evaluate("one => !one.closest('dialog .row')"):
+            assert focused.bounding_box()["y"] + focused.bounding_box()["height"] <= below(), focused.evaluate("one => one.outerHTML")
+    form.evaluate("dialog => dialog.scrollTo(0, 0)")
+    change.click()
+    refused(page, tab, "No changes needed for the node group config provided")
+    wait_for("the refusal in sight", lambda: form.get_by_role("alert").bounding_box()["y"] + 10 < below())
+    assert violations(page) == []
+
+
+def test_a_dialog_cuts_no_choice_off(tab, eks, cluster):
+    add_group(eks, cluster)
+    eks.create_addon(clusterName=cluster, addonName="coredns")
+    for name, button, add in [("addons", "Configure coredns", None), ("nodegroups", "Add node group", "Add taint"), ("nodegroups", "Edit workers", "Add taint"),
+                              ("access", "Add access entry", "Add policy"), ("overview", "Change the support", None)]:
+        page = tab(name, viewport={"width": 1280, "height": 800})
+        press(page, button)
+        expect(dialog(page)).to_be_visible()
+        if add:
+            dialog(page).get_by_role("button", name=add).click()
+        cut = dialog(page).locator("select").evaluate_all("""selects => selects.flatMap((select) => {
+          const style = getComputedStyle(select);
+          const pen = document.createElement('canvas').getContext('2d');
+          pen.font = style.font;
+          // The arrow takes twenty pixels.
+          const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20;
+          return [...select.options].map((option) => option.text).filter((text) => pen.measureText(text).width > room);
+        })""")
+        assert cut == [], button
+        page.close()

@@ -127,7 +127,9 @@ function showRefusal(form, rest, error) {
   else told(null, error.message);
   rest.textContent = left.join('\n');
   rest.hidden = !left.length;
-  invalidIn(form)[0]?.focus();
+  const [first] = invalidIn(form);
+  if (first) first.focus();
+  else rest.scrollIntoView({ block: 'nearest' });
 }
 
 /**
