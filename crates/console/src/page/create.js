@@ -48,7 +48,7 @@ function several(name, title, verb, make) {
   return h('fieldset', { 'data-rows': name }, h('legend', {}, title), items, add);
 }
 
-const drop = (what) => h('button', { type: 'button', class: 'drop', 'aria-label': `Remove ${what}` }, 'Remove');
+const drop = (what, text = 'Remove') => h('button', { type: 'button', class: 'drop', 'aria-label': `Remove ${what}` }, text);
 
 function groupItem(number) {
   return h('fieldset', { class: 'item' }, h('legend', {}, `Node group ${number}`), h('div', { class: 'fields' },
@@ -59,7 +59,7 @@ function groupItem(number) {
     field({ label: 'Max size', name: 'max', members: 'maxSize', type: 'number', min: 1, max: 450, value: '2' })),
   h('details', {}, h('summary', {}, 'Labels, taints and tags'),
     pairsOf('labels', 'Labels of the nodes', 'label'), taintFields([], 'Taints of the nodes'),
-    pairsOf('groupTags', 'Tags of the node group', 'group tag', {}, groupNote)), drop(`node group ${number}`));
+    pairsOf('groupTags', 'Tags of the node group', 'group tag', {}, groupNote)), drop(`node group ${number}`, `Remove node group ${number}`));
 }
 
 function tagItem(number) {

@@ -22,7 +22,7 @@ function Phase({ name }) {
 function Ready({ ready = 0, wanted = 0, rests = false, done = true }) {
   if (rests && wanted) return html`<span>${wanted} stopped</span>`;
   if (!wanted) return html`<span>${ready}/${wanted}</span>`;
-  return html`<span><progress max="1" value=${fullness(ready, wanted, done)} aria-label=${readyWords(ready, wanted)}></progress> ${ready}/${wanted}</span>`;
+  return html`<span class="ready"><progress max="1" value=${fullness(ready, wanted, done)} aria-label=${readyWords(ready, wanted)}></progress> ${ready}/${wanted}</span>`;
 }
 
 /** When something was; the time itself for whoever points at it, and with `exact` for everybody. */
