@@ -48,6 +48,7 @@ next() {
 Next:
   export KUBECONFIG=$KUBECONFIG PATH=$K3EKS_BIN_DIR:\$PATH
   source $ROOT/.k3eks/$name.env
+  open http://127.0.0.1:${K3EKS_API_PORT:-4566}/_k3eks/ (the console page)
 EOF
   ! command -v k3eks >/dev/null || echo "  k3eks status"
   [ "$SAMPLE" = no ] && echo "  kubectl apply -f $ROOT/config/samples/" || cat <<EOF

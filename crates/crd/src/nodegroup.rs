@@ -23,6 +23,8 @@ use serde::{Deserialize, Serialize};
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
+    // Only where the version is changed: a status may be written whatever the spec says.
+    validation = Rule::new("!has(self.spec.version) || (has(oldSelf.spec.version) && self.spec.version == oldSelf.spec.version) || !has(self.status) || dyn(self.status) == null || !has(self.status.version) || dyn(self.status.version) == null || size(self.status.version) != size(self.spec.version) || self.spec.version >= self.status.version").message("version can't be lower than the one that the nodes run (status.version): make a new node group instead").field_path(".spec.version"),
     printcolumn = r#"{"name":"CLUSTER","type":"string","jsonPath":".spec.clusterName"}"#,
     printcolumn = r#"{"name":"PHASE","type":"string","jsonPath":".status.phase"}"#,
     printcolumn = r#"{"name":"VERSION","type":"string","jsonPath":".status.version"}"#,
@@ -76,6 +78,7 @@ pub struct NodegroupSpec {
     /// Labels of the nodes. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 50))]
+    #[x_kube(validation = Rule::new("self.all(key, !key.startsWith('kubernetes.io/') && !key.startsWith('k8s.io/') && !key.startsWith('eks.amazonaws.com/'))").message("the prefixes kubernetes.io/, k8s.io/ and eks.amazonaws.com/ are reserved: give labels a prefix of your own, or none"))]
     pub labels: BTreeMap<String, String>,
     /// Taints of the nodes, at most 50. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -60,7 +60,7 @@ fn issues(health: &Health, nodes: &[NodeStatus]) -> Vec<Issue> {
         Reason::Stopped | Reason::Sleeping => "ClusterUnreachable",
         Reason::ImageUnavailable => "AmiIdNotFound",
         Reason::Unreachable => "ClusterUnreachable",
-        Reason::ProvisionFailed => "NodeCreationFailure",
+        Reason::ProvisionFailed | Reason::InvalidSpec => "NodeCreationFailure",
         _ => "InternalFailure",
     };
     let resource_ids = nodes.iter().filter(|n| !n.ready).map(|n| n.name.clone()).collect();
@@ -118,7 +118,7 @@ mod tests {
             (Reason::ImageUnavailable, "AmiIdNotFound"),
             (Reason::Unreachable, "ClusterUnreachable"),
             (Reason::ProvisionFailed, "NodeCreationFailure"),
-            (Reason::InvalidSpec, "InternalFailure"),
+            (Reason::InvalidSpec, "NodeCreationFailure"),
         ] {
             let status = status(&nodegroup(json!({}), json!(null)), &seen(), &failing(reason));
             assert_eq!(

@@ -55,6 +55,14 @@ pub fn validate(
             "version {version} is newer than the cluster's {running}; a node group is never newer than its control plane"
         )));
     }
+    let made_with = group.status.as_ref().filter(|s| s.active_since.is_some()).and_then(|s| s.version.as_deref());
+    if let Some(made_with) = made_with
+        && minor(&version) < minor(made_with)
+    {
+        return Err(invalid(format!(
+            "version {version} is older than the nodes' {made_with}, and nodes never go back; make a new node group instead"
+        )));
+    }
     let image = match &cluster.status.as_ref().and_then(|s| s.applied.as_ref()) {
         Some(applied) if applied.version == version => applied.image.clone(),
         _ => provider.image(&version).map_err(|e| Problem::of(&e))?,

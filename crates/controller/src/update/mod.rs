@@ -85,10 +85,9 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
             return None;
         }
         let status = group.status.as_ref().filter(|s| spec.type_ != VERSION || s.phase != Some(Phase::Stopped));
-        return Some(Target::new(
-            status.and_then(|s| s.observed_generation),
-            status.map_or(&[], |s| s.conditions.as_slice()),
-        ));
+        let conditions = status.map_or(&[][..], |s| s.conditions.as_slice());
+        let target = Target::new(status.and_then(|s| s.observed_generation), conditions);
+        return Some(target.with_version(group.spec.version.clone()));
     }
     if let Some(name) = &spec.addon_name {
         return ctx.members.find("Addon", &id, name, made);
@@ -104,7 +103,9 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
     let cluster: Arc<EKSClusterConfig> = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace))?;
     // Who is stopped hasn't another version yet, although nothing is wrong.
     let status = cluster.status.as_ref().filter(|s| spec.type_ != VERSION || s.phase != Some(Phase::Stopped));
-    Some(Target::new(status.and_then(|s| s.observed_generation), status.map_or(&[], |s| s.conditions.as_slice())))
+    let conditions = status.map_or(&[][..], |s| s.conditions.as_slice());
+    let target = Target::new(status.and_then(|s| s.observed_generation), conditions);
+    Some(target.with_version(cluster.spec.kubernetes_version.clone()))
 }
 
 /// An update may be seen before its new target.

@@ -11,6 +11,8 @@ pub struct Target {
     observed: i64,
     ready: bool,
     stalled: Option<(String, String)>,
+    /// The Kubernetes version that its spec asks for by now.
+    version: Option<String>,
 }
 
 impl Target {
@@ -22,7 +24,13 @@ impl Target {
             observed: observed.unwrap_or_default(),
             ready,
             stalled: is_true(STALLED).filter(|_| !ready).map(|c| (c.reason.clone(), c.message.clone())),
+            version: None,
         }
+    }
+
+    /// The same target, whose spec asks for this Kubernetes version.
+    pub fn with_version(self, version: Option<String>) -> Self {
+        Self { version, ..self }
     }
 }
 
@@ -34,10 +42,22 @@ pub fn plan(update: &Update, target: Option<&Target>) -> Option<UpdateStatus> {
     if target.observed < update.spec.generation {
         return None;
     }
+    if let (Some(asked), Some(version)) = (asked_version(update), &target.version)
+        && asked != version
+    {
+        let message = format!("a later change to version {version} took the place of this one");
+        return Some(UpdateStatus { state: UpdateState::Cancelled, ..failed("OperationNotPermitted", &message) });
+    }
     if let Some((reason, message)) = &target.stalled {
         return Some(failed(code(reason), message));
     }
     target.ready.then(|| UpdateStatus { state: UpdateState::Successful, errors: Vec::new() })
+}
+
+/// The Kubernetes version that an update is to lead to.
+fn asked_version(update: &Update) -> Option<&str> {
+    let version = update.spec.params.iter().find(|param| param.type_ == "Version")?;
+    (update.spec.type_ == "VersionUpdate").then_some(version.value.as_str())
 }
 
 fn failed(code: &str, message: &str) -> UpdateStatus {
@@ -63,7 +83,7 @@ fn code(reason: &str) -> &'static str {
 mod tests {
     use super::*;
     use crd::conditions::{Health, conditions};
-    use crd::update::UpdateSpec;
+    use crd::update::{UpdateParam, UpdateSpec};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
 
@@ -94,5 +114,25 @@ mod tests {
         );
         let update = Update::new("u", UpdateSpec::default());
         assert_eq!(plan(&update, None).unwrap().state, UpdateState::Failed);
+    }
+
+    #[test]
+    fn what_a_later_version_replaced_is_cancelled_and_does_not_speak_for_it() {
+        let params = vec![UpdateParam { type_: "Version".into(), value: "1.36".into() }];
+        let spec = UpdateSpec { generation: 3, type_: "VersionUpdate".into(), params, ..UpdateSpec::default() };
+        let update = Update::new("u", spec);
+        let ended = |health: &Health, version: &str| {
+            let conditions = conditions(health, Some(4), &Time(Timestamp::UNIX_EPOCH), &[]);
+            let target = Target::new(Some(4), &conditions).with_version(Some(version.into()));
+            plan(&update, Some(&target)).unwrap()
+        };
+        let stalled = Health::Stalled(Reason::InvalidSpec, "1.38 isn't known".into());
+        for health in [&Health::Ready, &stalled] {
+            let status = ended(health, "1.38");
+            assert_eq!(status.state, UpdateState::Cancelled);
+            assert_eq!(status.errors[0].message, "a later change to version 1.38 took the place of this one");
+        }
+        assert_eq!(ended(&Health::Ready, "1.36").state, UpdateState::Successful);
+        assert_eq!(ended(&stalled, "1.36").state, UpdateState::Failed);
     }
 }

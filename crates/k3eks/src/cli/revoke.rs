@@ -33,6 +33,22 @@ pub struct Options {
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let client = management().await?;
     let namespace = &options.namespace;
+    // Who may revoke but not list isn't kept from it.
+    if let Ok(configured) = Configured::read(&client, namespace).await {
+        let unknown: Vec<&String> = options.identities.iter().filter(|identity| !configured.knows(identity)).collect();
+        let misspelled: Vec<&str> =
+            unknown.iter().map(|identity| identity.as_str()).filter(|identity| !is_shaped(identity)).collect();
+        anyhow::ensure!(
+            misspelled.is_empty(),
+            "{} is neither an ARN nor an access key of namespace {namespace}: nothing was revoked",
+            misspelled.join(", ")
+        );
+        for identity in unknown {
+            eprintln!(
+                "warning: no key and no role in namespace {namespace} is called {identity}: is it misspelled, or removed already?"
+            );
+        }
+    }
     secrets::revoke(&client, namespace, &options.identities)
         .await
         .with_context(|| format!("revoking sessions of the installation in {namespace} (--namespace names another)"))?;
@@ -41,21 +57,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }
     for identity in &options.identities {
         let (what, keep) = if identity.starts_with("arn:") {
-            ("", "remove its key or its role")
+            ("", "remove its key, its role or its access entries")
         } else {
             ("access key ", "remove that key")
         };
         println!(
             "sessions of {what}{identity} that began before now end within 5 seconds, if there are any; to keep it from new ones, {keep}"
         );
-    }
-    // It is done by now: what follows only warns.
-    if let Ok(configured) = Configured::read(&client, namespace).await {
-        for identity in options.identities.iter().filter(|identity| !configured.knows(identity)) {
-            eprintln!(
-                "warning: no key and no role in namespace {namespace} is called {identity}: is it misspelled, or removed already?"
-            );
-        }
     }
     Ok(())
 }
@@ -96,6 +104,13 @@ impl Configured {
     }
 }
 
+/// Whether this has the form of an ARN or of an access key id that AWS gives.
+fn is_shaped(identity: &str) -> bool {
+    const SHORTEST: usize = 16;
+    let is_key = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+    identity.starts_with("arn:") || identity.len() >= SHORTEST && identity.bytes().all(is_key)
+}
+
 /// An ARN of a role or a user, or an access key id: a typing error would look like a revocation that worked.
 fn identity(text: &str) -> Result<String, String> {
     let is_arn = {
@@ -112,7 +127,7 @@ fn identity(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Configured, identity};
+    use super::{Configured, identity, is_shaped};
 
     #[test]
     fn a_name_that_nobody_has_is_no_name_of_a_key_or_a_role() {
@@ -124,6 +139,7 @@ mod tests {
         let some = configured(&["arn: arn:aws:iam::000000000000:role/ci"]);
         assert!(some.knows("AKIA1") && some.knows("test") && some.knows(ci));
         assert!(!some.knows("AKIA") && !some.knows("arn:aws:iam::000000000000:role/cl"));
+        assert!(is_shaped("AKIAIOSFODNN7EXAMPLE") && is_shaped(ci) && !is_shaped("viewer") && !is_shaped("foo"));
         assert!(configured(&[]).knows(ci), "where no roles are configured, every one may be taken");
     }
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use crd::conditions::Reason;
-use crd::{EKSClusterConfig, definitions};
+use crd::{EKSClusterConfig, Nodegroup, definitions};
 use http_body_util::{BodyExt, Limited};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
@@ -119,21 +120,35 @@ async fn clusters(client: &Client, place: &Place) -> Finding {
             );
         }
     };
-    let unwell = all.iter().filter(|cluster| {
-        let conditions = cluster.status.as_ref().map_or(&[][..], |status| &status.conditions);
-        let going_on =
-            [Reason::Queued, Reason::Creating, Reason::Updating, Reason::Deleting, Reason::WaitingForCluster];
-        let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
-        ready.is_some_and(|ready| {
-            ready.status != "True" && !going_on.iter().any(|reason| reason.as_str() == ready.reason)
-        })
-    });
-    let unwell: Vec<String> =
-        unwell.map(|c| format!("{}/{}", c.namespace().unwrap_or_default(), c.name_any())).collect();
+    // Where they can't be listed, that was told of the clusters.
+    let groups = place.api::<Nodegroup>(client).list(&ListParams::default()).await.map(|all| all.items);
+    let groups = groups.unwrap_or_default();
+    let name = |meta: &ObjectMeta| {
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        format!("{}/{}", part(&meta.namespace), part(&meta.name))
+    };
+    let clusters = all.iter().map(|c| ("cluster", &c.metadata, c.status.as_ref().map(|s| s.conditions.as_slice())));
+    let of_clusters = groups.iter();
+    let of_clusters =
+        of_clusters.map(|g| ("node group", &g.metadata, g.status.as_ref().map(|s| s.conditions.as_slice())));
+    let unwell: Vec<String> = clusters
+        .chain(of_clusters)
+        .filter(|(_, _, conditions)| conditions.is_some_and(is_in_trouble))
+        .map(|(kind, meta, _)| format!("{kind} {}", name(meta)))
+        .collect();
     if unwell.is_empty() {
-        return Finding::well(WHAT, format!("{}, none of them in trouble", all.items.len()));
+        let says = format!("{}, with {} node groups, none of them in trouble", all.items.len(), groups.len());
+        return Finding::well(WHAT, says);
     }
-    Finding::note(WHAT, format!("{} in trouble", unwell.join(", ")), "k3eks status says why")
+    Finding::note(WHAT, format!("in trouble: {}", unwell.join(", ")), "k3eks status says why")
+}
+
+/// Whether a resource isn't Ready, although no work on it goes on.
+fn is_in_trouble(conditions: &[Condition]) -> bool {
+    const GOING_ON: [Reason; 5] =
+        [Reason::Queued, Reason::Creating, Reason::Updating, Reason::Deleting, Reason::WaitingForCluster];
+    let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
+    ready.is_some_and(|ready| ready.status != "True" && !GOING_ON.iter().any(|r| r.as_str() == ready.reason))
 }
 
 /// The EKS API. Where no endpoint was named it may well be nowhere.

@@ -138,7 +138,7 @@ fn first_free(range: &str, free: impl FnMut(&u16) -> bool) -> Finding {
         );
     };
     if let Some(port) = (first..=last).take(PORTS).find(free) {
-        return Finding::well(WHAT, format!("{port} is the first that is free for an API server"));
+        return Finding::well(WHAT, format!("{port} of {range} is free for an API server"));
     }
     let says = format!("none of the first {PORTS} of {range} is free");
     Finding::problem(WHAT, says, "delete clusters (kubectl get eks -A), or set K3EKS_API_PORTS to another range")
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(ports("16443").state, State::Problem);
         assert_eq!(
             first_free("16443-16445", |port| *port == 16444).says,
-            "16444 is the first that is free for an API server"
+            "16444 of 16443-16445 is free for an API server"
         );
     }
 
