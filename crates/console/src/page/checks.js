@@ -2,7 +2,7 @@
  * What a form can tell by itself, before anybody is asked: at the field that it is about, and in the page's own words.
  */
 
-/** Prefixes of labels and taints that only Kubernetes and EKS give; `labels_taints.rs` has the same. */
+/** Prefixes of labels and taints that only Kubernetes and EKS give; `names.rs` of `crates/crd` has the same. */
 const RESERVED_PREFIXES = ['kubernetes.io/', 'k8s.io/', 'eks.amazonaws.com/'];
 
 /** Why nobody may give this key; nothing where anybody may. */
