@@ -261,7 +261,7 @@ def test_scaling_moves_no_size_along_unasked(tab, eks, cluster):
     expect(page.get_by_role("button", name="Scale workers")).not_to_have_attribute("aria-disabled", "true")
     press(page, "Scale workers")
     form.get_by_label("Nodes").fill("5")
-    form.get_by_label("Move the min or max size along").check()
+    form.get_by_label("Raise the max size, or lower the min size").check()
     done(page, "Scale")
     wait_for("the sizes", lambda: sizes() == {"minSize": 1, "desiredSize": 5, "maxSize": 5})
 

@@ -111,13 +111,13 @@ def test_a_cluster_its_workload_and_every_change_come_out_of_git(flux, team, rea
 
     # What the API server refuses, and what only the operator can tell: of that Flux names the resource, which says why.
     for bad, says in [(cluster(NEXT, -2), "desiredSize"), (cluster(VERSION, 2), "never back"),
-                      (cluster(NEXT, 2, "kubernetes.io/role: a"), "Nodegroup/default/demo-git-workers status: 'Failed'")]:
+                      (cluster(NEXT, 2, "node-role.kubernetes.io/web: a"), "Nodegroup/default/demo-git-workers status: 'Failed'")]:
         commit = team.commit("a mistake", {DEMO: bad})
         flux.reconcile("gitrepository", "clusters")
         assert says in flux.failed("clusters", commit)
         if "status" in says:
             stalled = next(c for c in flux.get("ng", "demo-git-workers", "default")["status"]["conditions"] if c["type"] == "Stalled")
-            assert "kubernetes.io/role is reserved" in stalled["message"], stalled
+            assert "a kubelet can't give its node the label" in stalled["message"], stalled
         carry_out(flux, team.revert())
         # The change that was taken back is an update of its own.
         wait_for("the cluster", lambda: boto(real).describe_cluster(name="demo-git")["cluster"]["status"] == "ACTIVE", 60)

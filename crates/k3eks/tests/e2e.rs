@@ -212,6 +212,10 @@ fn bad_input_is_refused_with_the_way_out() {
     env.apply(&cluster("old", json!({"provider": "metadata", "region": "eu-west-1"})));
     refused(&cluster("old", json!({"provider": "metadata", "region": "eu-west-2"})), "region can't be changed");
 
+    let mut reserved = nodegroup("g", "a", 1);
+    reserved["spec"]["labels"] = json!({"kubernetes.io/role": "x"});
+    refused(&reserved, "are reserved");
+
     env.apply(&cluster("leap", json!({"provider": "metadata", "kubernetesVersion": "1.34"})));
     env.wait("eks/leap", "{.status.version}", "1.34", SOON);
     refused(

@@ -45,6 +45,7 @@ pub static KINDS: [Kind; 11] = [
             "metadata.creationTimestamp",
             "spec.unschedulable",
             "spec.taints.key",
+            "spec.taints.value",
             "spec.taints.effect",
             "status.conditions.type",
             "status.conditions.status",

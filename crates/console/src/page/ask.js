@@ -58,6 +58,8 @@ function ask(title, fields, verb, act, { text, danger, wide } = {}) {
 function keepTyped(event) {
   const dialog = byId('dialog');
   if (event.key !== 'Escape' || dialog.dataset.typed !== 'yes') return;
+  // A single field, such as a name that confirms, is typed again in no time.
+  if (controlsOf(dialog.querySelector('form')).length < 2) return;
   event.preventDefault();
   dialog.dataset.typed = 'warned';
   dialog.querySelector('form').append(h('p', { class: 'wrong', role: 'alert' }, 'Escape once more to drop what you typed.'));

@@ -113,7 +113,9 @@ function showRecipe() {
 function checkSizes(form) {
   for (const item of itemsOf(form.querySelector('[data-rows=nodeGroups]'))) {
     const [min, desired, max] = ['min', 'desired', 'max'].map((name) => item.querySelector(`[name=${name}]`));
-    const fits = Number(min.value) <= Number(desired.value) && Number(desired.value) <= Number(max.value);
+    const [least, wanted, most] = [min, desired, max].map(({ value }) => Number(value));
+    min.setCustomValidity(least <= most ? '' : 'The min size must not be greater than the max size.');
+    const fits = least > most || (least <= wanted && wanted <= most);
     desired.setCustomValidity(fits ? '' : 'The desired size must be between the min and the max size.');
   }
 }
@@ -125,7 +127,7 @@ async function submitCreate() {
   const parts = partsOf(wanted);
   if (parts.nodeGroups.length || parts.addons.length) {
     await request('POST', `/_k3eks/console/parts/${encodeURIComponent(wanted.name)}`, { body: parts, world })
-      .catch((error) => { throw Object.assign(error, { before: 'The cluster is being created, but not its node groups and addons:' }); });
+      .catch((error) => { throw Object.assign(error, { before: 'The cluster is being created, but without its node groups and addons. Add them on its own page.' }); });
   }
   draft = null;
   say(`Cluster ${wanted.name} is being created.`);

@@ -79,6 +79,8 @@ async function turn(moved) {
     history.replaceState(null, '', '#/clusters');
   }
   const before = { ...here };
+  // A dialog is about the view that it was opened in.
+  if (moved) byId('dialog').close();
   const same = before.view === view && JSON.stringify(before.of) === JSON.stringify(of);
   if (before.key && !same) leaveCluster();
   here.view = view;

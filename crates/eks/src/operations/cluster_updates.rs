@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::access_entries;
+use super::ready::check_managed;
 use super::token::Stamp;
 use super::updates::{Request, Target};
 use super::{Api, RequestContext, Settings};
@@ -77,6 +78,7 @@ async fn update_config(cx: RequestContext, request: UpdateClusterConfig) -> Resu
 
 async fn update_version(cx: RequestContext, request: UpdateVersion) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.name)?;
+    check_managed(&cluster)?;
     let stamp = Stamp::new("UpdateClusterVersion", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let settings = &cx.state.settings;
     let groups = groups(&cx, &cluster);

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ready::check_ready;
+use super::ready::{check_managed, check_ready};
 use super::settle::{gone, settled};
 use super::token::Stamp;
 use super::updates::{self, Target};
@@ -94,6 +94,7 @@ async fn accept(
     if let Some(found) = store.member::<Nodegroup>(&cluster, &name) {
         return if stamp.made(&*found) { Ok((cluster, found)) } else { Err(taken()) };
     }
+    check_managed(&cluster).map_err(named)?;
     check_ready(&cluster).map_err(named)?;
     check(CREATE, &request.spec, &facts).map_err(named)?;
     let quota = api.settings.quotas.nodegroups;

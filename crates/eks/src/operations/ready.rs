@@ -18,6 +18,16 @@ pub(super) fn check_ready(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     Err(ApiError::invalid_request(not_active(cluster)).cluster(&Identity::of(cluster).name))
 }
 
+/// Refuses changes of what an imported cluster's own owner manages: its version and its nodes.
+pub(super) fn check_managed(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
+    if !cluster.spec.imported {
+        return Ok(());
+    }
+    let name = Identity::of(cluster).name;
+    let text = format!("Cluster '{name}' is imported: its version and its nodes aren't managed here");
+    Err(ApiError::invalid_request(text).cluster(&name))
+}
+
 /// Message about a cluster that isn't ACTIVE: EKS's words, and how to start a stopped one.
 pub(super) fn not_active(cluster: &EKSClusterConfig) -> String {
     let (name, resource) = (Identity::of(cluster).name, cluster.name_any());
@@ -69,6 +79,16 @@ mod tests {
         let mut cluster = EKSClusterConfig::new("c", crd::EKSClusterConfigSpec::default());
         cluster.status = serde_json::from_value(status).unwrap();
         check_ready(&cluster).is_err()
+    }
+
+    #[test]
+    fn an_imported_cluster_s_version_and_nodes_are_its_owner_s() {
+        let imported = |imported| {
+            let spec = crd::EKSClusterConfigSpec { imported, ..crd::EKSClusterConfigSpec::default() };
+            check_managed(&EKSClusterConfig::new("c", spec))
+        };
+        assert!(imported(false).is_ok());
+        assert!(imported(true).unwrap_err().to_string().contains("Cluster 'c' is imported"));
     }
 
     #[test]

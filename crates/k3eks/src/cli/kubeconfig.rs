@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use crd::conditions::{READY, Reason};
 use crd::member::is_owned_by;
-use crd::{EKSClusterConfig, keys, kubeconfig};
+use crd::{EKSClusterConfig, Phase, keys, kubeconfig};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 
@@ -72,6 +72,10 @@ pub async fn read(client: &Client, cluster: &EKSClusterConfig, internal: bool) -
     own(cluster, found.as_ref())?;
     let phase = cluster.status.as_ref().and_then(|status| status.phase).map_or("not begun", |phase| phase.as_str());
     let data = found.and_then(|secret| secret.data).with_context(|| {
+        let why = cluster.status.as_ref().map(|status| status.failure_message.as_str());
+        if let Some(why) = why.filter(|_| phase == Phase::Failed.as_str()) {
+            return format!("cluster {name} has no kubeconfig, it is Failed: {}", text::fit(why, text::MESSAGE));
+        }
         format!("cluster {name} has no kubeconfig yet, it is {phase}: kubectl -n {namespace} wait --for=condition=Ready eks/{name} --timeout=3m")
     })?;
     let key = if internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };

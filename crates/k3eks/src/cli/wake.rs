@@ -37,7 +37,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         );
     }
     if let Some(phase) = awake(&cluster) {
-        println!("{name} doesn't sleep: it is {phase}");
+        let wait =
+            format!("kubectl -n {namespace} wait --for=jsonpath={{.status.phase}}=Active eks/{name} --timeout=2m");
+        let hint = if phase == Phase::Updating.as_str() {
+            format!(", and may be on its way back: {wait}")
+        } else {
+            String::new()
+        };
+        println!("{name} doesn't sleep: it is {phase}{hint}");
         return Ok(());
     }
     let change = json!({"metadata": {"annotations": {keys::ANNOTATION_WAKE: Timestamp::now().to_string()}}});

@@ -55,7 +55,7 @@ function addGroup(cluster) {
 function scale(cluster, group) {
   const { minSize, maxSize, desiredSize: now } = group.scaling;
   ask(`Scale ${group.name}`, [{ label: 'Nodes', name: 'nodes', members: 'desiredSize|minSize|maxSize|desired capacity|Minimum capacity', type: 'number', min: 0, value: String(now), hint: `Its min size is ${minSize}, its max size ${maxSize}.` },
-    { label: 'Move the min or max size along, where the number is outside of them', name: 'along', type: 'checkbox' }], 'Scale', ({ nodes, along }) => {
+    { label: 'Raise the max size, or lower the min size, where the number needs it', name: 'along', type: 'checkbox' }], 'Scale', ({ nodes, along }) => {
     const desiredSize = Number(nodes);
     const outside = desiredSize < minSize ? `less than its min size ${minSize}` : desiredSize > maxSize ? `more than its max size ${maxSize}` : '';
     if (outside && !along) throw fault('desiredSize', `${desiredSize} is ${outside}. Move that along, or choose another number.`);

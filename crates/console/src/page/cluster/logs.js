@@ -21,7 +21,7 @@ function LiveAudit({ found: { summary, spec }, rights }) {
   const text = (event) => `${event.user?.username} ${event.verb} ${event.requestURI} ${event.responseStatus?.code}`;
   const events = (data || []).filter((event) => !quiet || !/\/selfsubject(access|rules)reviews/.test(event.requestURI)).filter((event) => wanted.every((word) => text(event).toLowerCase().includes(word))).slice(0, AUDIT_SHOWN);
   return html`<div class="row"><label>Find <input type="search" value=${words} onInput=${(event) => search(event.target.value)} autocomplete="off" /></label>
-      <label><input type="checkbox" checked=${quiet} onChange=${(event) => hush(event.target.checked)} /> Hide questions what one may do, such as this page’s</label>
+      <label><input type="checkbox" checked=${quiet} onChange=${(event) => hush(event.target.checked)} /> Hide questions about permissions, such as those that this page asks</label>
       ${servers > 1 && html`<label>Server <select value=${server} onChange=${(event) => choose(Number(event.target.value))}>${Array.from({ length: servers }, (_, number) => html`<option key=${number} value=${number}>${number}</option>`)}</select></label>`}</div>
     ${error && html`<p class="wrong" role="alert">${error.message}</p>`}
     ${!data && !error && html`<p role="status">asking the cluster…</p>`}
@@ -42,7 +42,7 @@ function Logs({ found }) {
   const command = `k3eks logs ${summary.resource} -n ${summary.namespace} --follow`;
   return html`<p class="says">Logs of pods are on the tab <a href=${address(summary, 'workloads')}>Workloads</a>.</p>
     <h3>Control plane</h3>
-    ${status?.applied?.provider === 'metadata' ? html`<p>${unasked(found)}</p>` : html`<p>API server, scheduler and controller manager write into the log of the server’s container, which only who may use Docker on its host reads:</p>
+    ${status?.applied?.provider === 'metadata' ? html`<p>${unasked(found)}</p>` : html`<p>API server, scheduler and controller manager write into the log of the server’s container. Whoever may use Docker on the host can read it:</p>
     <p class="row"><code>${command}</code><button onClick=${() => copy(command, 'The command')}>Copy</button></p>`}
     <h3>Kubernetes audit log</h3>
     ${types.includes('audit') ? html`<${Inside} found=${found} view=${LiveAudit} />`

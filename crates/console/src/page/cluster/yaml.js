@@ -59,7 +59,7 @@ function YamlEditor({ found, close }) {
   };
   return html`<label class="field" for="yaml-text">The cluster and its node groups, as kubectl has them</label>
     <textarea id="yaml-text" class="yaml" ref=${area} spellcheck=${false} aria-invalid=${error ? 'true' : null} aria-describedby=${error ? 'yaml-wrong' : null} defaultValue=${draft.text} onInput=${input} readonly=${Boolean(doing)}></textarea>
-    <p class="says">What the EKS API changes can be changed here, by its operations. Values that aren’t there stay as they are; logs, labels, taints and tags that aren’t there go. Node groups come and go on their tab.</p>
+    <p class="says">Change what the EKS API can change; Apply calls its operations. A value that you remove stays as it is. A log, label, taint or tag that you remove goes. Add and remove node groups on their own tab.</p>
     ${error && html`<p class="wrong" id="yaml-wrong" role="alert">${error}</p>`}
     <div class="row"><button onClick=${() => show().catch(fail)}>Show the changes</button><button onClick=${cancel}>Cancel</button></div>
     ${operations && html`<h3 tabindex="-1" ref=${heading}>What changes</h3>
