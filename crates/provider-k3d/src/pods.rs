@@ -85,7 +85,7 @@ for hosts in /etc/containerd/certs.d /var/lib/rancher/k3s/agent/etc/containerd/c
     printf '# Written by k3eks.\n[host.\"http://{address}\"]\n  capabilities = [\"pull\", \"resolve\"]\n' >>$all.new
   fi
   mv $all.new $all
-  printf 'server = \"http://{address}\"\n' >$hosts/{name}/hosts.toml
+  printf 'server = \"http://{address}\"\n[host.\"http://{address}\"]\n  capabilities = [\"pull\", \"resolve\"]\n' >$hosts/{name}/hosts.toml
 done
 "
     )
@@ -125,7 +125,7 @@ mod tests {
         let hosts: Vec<String> = read(all).lines().filter(|l| l.starts_with('[')).map(str::to_owned).collect();
         assert_eq!(hosts, ["[host.\"http://127.0.0.1:6446\"]", "[host.\"http://172.18.0.3:30459\"]"]);
         let own = read("etc/containerd/certs.d/registry.example/hosts.toml");
-        assert_eq!(own, "server = \"http://172.18.0.3:30459\"\n");
+        assert!(own.starts_with("server = \"http://172.18.0.3:30459\"\n[host.\"http://172.18.0.3:30459\"]\n"), "{own}");
         assert!(
             read("etc/rancher/k3s/registries.yaml").contains("\"*\":\n    endpoint: [\"http://172.18.0.3:30459\"]")
         );
