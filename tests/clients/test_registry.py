@@ -158,7 +158,7 @@ def test_children_only_pull_and_nobody_else_is_let_in(app, child, management):
     host = run("docker", "inspect", node, "-f", f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}').strip()
 
     def asked(port, path, *more):
-        command = ["docker", "run", "--rm", "--network", network, "busybox:1.36", "wget", "-T", "5", "-qO-", *more, f"http://{host}:{port}{path}"]
+        command = ["docker", "run", "--rm", "--network", network, "busybox:1.36", "timeout", "10", "wget", "-qO-", *more, f"http://{host}:{port}{path}"]
         done = subprocess.run(command, capture_output=True, text=True)
         return done.stdout + done.stderr
     assert '"schemaVersion"' in asked(30459, f"/v2/team/app/manifests/v1?ns={NAME}")

@@ -4,6 +4,7 @@
 //! nodes pull `<ECR name>/<repository>` by way of it. [`service`] answers the ECR API with what the registry has. A
 //! repository exists while it has a [`record`], which is a manifest in the registry itself: nothing else is kept.
 
+mod call;
 pub mod engine;
 pub mod error;
 pub mod front;
@@ -12,3 +13,5 @@ pub mod names;
 mod operations;
 pub mod record;
 pub mod service;
+
+pub use call::Ecr;

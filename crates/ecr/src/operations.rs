@@ -5,8 +5,8 @@ mod repositories;
 
 use serde_json::Value;
 
+use super::call::Call;
 use super::error::EcrError;
-use super::service::Call;
 
 /// Carries an operation out.
 ///

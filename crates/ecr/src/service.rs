@@ -7,14 +7,12 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use eks::body::Bodies;
 use eks::service::REQUEST_ID;
-use eks::sigv4::{Authenticator, Caller, SignedRequest};
+use eks::sigv4::{Caller, SignedRequest};
 use http::{HeaderValue, header};
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::engine::Engine;
+use super::call::{Call, Ecr, LARGEST};
 use super::error::{EcrError, JSON};
 use super::input::Input;
 use super::names::Registry;
@@ -22,39 +20,6 @@ use super::operations;
 
 /// What `x-amz-target` begins with.
 const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";
-/// Largest body.
-const LARGEST: usize = 256 * 1024;
-
-/// The ECR API.
-pub struct Ecr {
-    /// The registry, by way of its port for clients.
-    pub engine: Engine,
-    /// Where clients reach that port, such as `127.0.0.1:4567`.
-    pub address: String,
-    /// Who asks.
-    pub authenticator: Authenticator,
-    /// Memory for bodies.
-    pub bodies: Bodies,
-    /// Held while repositories are made, changed or removed: one looks first, then writes.
-    pub changes: Mutex<()>,
-}
-
-impl Ecr {
-    /// The ECR API over this registry.
-    pub fn new(engine: Engine, address: String, authenticator: Authenticator) -> Self {
-        Self { engine, address, authenticator, bodies: Bodies::new(4 * LARGEST), changes: Mutex::default() }
-    }
-}
-
-/// An operation's caller, registry and input.
-pub struct Call<'a> {
-    /// The API.
-    pub ecr: &'a Ecr,
-    /// The registry that is meant.
-    pub registry: Registry,
-    /// What is asked for.
-    pub input: Input,
-}
 
 /// Answers requests for ECR, and lets all others go on.
 pub fn before(router: Router, ecr: Option<Arc<Ecr>>) -> Router {

@@ -43,7 +43,8 @@ pub async fn refuse(State(ecr): State<bool>, request: Request, next: Next) -> Re
         headers: request.headers(),
         body: b"",
     };
-    match sigv4::service(&signed).filter(|service| !SERVED.contains(&service.as_str()) && !(ecr && service == "ecr")) {
+    let served = |service: &str| SERVED.contains(&service) || ecr && service == "ecr";
+    match sigv4::service(&signed).filter(|service| !served(service)) {
         Some(service) => Protocol::of(&service, request.headers()).refusal(&message(&service, ecr)),
         None => next.run(request).await,
     }

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use futures::StreamExt;
 use serde_json::{Map, Value, json};
 
-use super::repositories::known;
+use crate::call::Call;
 use crate::engine::Manifest;
 use crate::error::EcrError;
 use crate::front::seconds;
 use crate::input::ImageId;
 use crate::record;
-use crate::service::Call;
 
 /// Manifests that are read at once.
 const AT_ONCE: usize = 16;
@@ -47,7 +46,7 @@ pub async fn all(call: &Call<'_>, name: &str) -> Result<Vec<Image>, EcrError> {
 /// `ListImages`
 pub async fn list(call: &Call<'_>) -> Result<Value, EcrError> {
     let name = call.input.repository()?;
-    known(call, name).await?;
+    call.record(name).await?;
     let images = if untagged(call) { Vec::new() } else { all(call, name).await? };
     let ids = images
         .iter()
@@ -59,7 +58,7 @@ pub async fn list(call: &Call<'_>) -> Result<Value, EcrError> {
 /// `DescribeImages`
 pub async fn describe(call: &Call<'_>) -> Result<Value, EcrError> {
     let name = call.input.repository()?;
-    known(call, name).await?;
+    call.record(name).await?;
     let mut images = if untagged(call) { Vec::new() } else { all(call, name).await? };
     if call.input.image_ids.is_some() {
         let mut wanted = Vec::new();
@@ -85,7 +84,7 @@ pub async fn describe(call: &Call<'_>) -> Result<Value, EcrError> {
 /// `BatchGetImage`
 pub async fn get(call: &Call<'_>) -> Result<Value, EcrError> {
     let name = call.input.repository()?;
-    known(call, name).await?;
+    call.record(name).await?;
     let full = call.registry.repository(name);
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in call.input.images()? {
@@ -112,7 +111,7 @@ pub async fn get(call: &Call<'_>) -> Result<Value, EcrError> {
 pub async fn delete(call: &Call<'_>) -> Result<Value, EcrError> {
     let name = call.input.repository()?;
     let _changes = call.ecr.changes.lock().await;
-    known(call, name).await?;
+    call.record(name).await?;
     let (engine, full) = (&call.ecr.engine, call.registry.repository(name));
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     for id in call.input.images()? {

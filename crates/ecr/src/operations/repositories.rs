@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::images;
+use crate::call::Call;
 use crate::error::EcrError;
 use crate::names::is_repository;
 use crate::record::{self, Record};
-use crate::service::Call;
 
 /// Seconds that a token is good for.
 const TOKEN: i64 = 12 * 60 * 60;
@@ -46,7 +46,7 @@ pub async fn describe(call: &Call<'_>) -> Result<Value, EcrError> {
             if !is_repository(name) {
                 return Err(EcrError::invalid_name());
             }
-            all.push(shown(call, name, &known(call, name).await?));
+            all.push(shown(call, name, &call.record(name).await?));
         }
         return Ok(json!({"repositories": all}));
     }
@@ -69,7 +69,7 @@ pub async fn delete(call: &Call<'_>) -> Result<Value, EcrError> {
     let name = call.input.repository()?;
     let (engine, full) = (&call.ecr.engine, call.registry.repository(name));
     let _changes = call.ecr.changes.lock().await;
-    let record = known(call, name).await?;
+    let record = call.record(name).await?;
     let images = images::all(call, name).await?;
     if !images.is_empty() && !call.input.force {
         return Err(EcrError::not_empty(&call.registry, name));
@@ -91,7 +91,7 @@ pub async fn put_mutability(call: &Call<'_>) -> Result<Value, EcrError> {
     let wanted = call.input.mutability()?;
     let wanted = wanted.ok_or_else(|| EcrError::invalid("imageTagMutability", "must not be null"))?;
     let _changes = call.ecr.changes.lock().await;
-    let record = Record { image_tag_mutability: wanted.clone(), ..known(call, name).await? };
+    let record = Record { image_tag_mutability: wanted.clone(), ..call.record(name).await? };
     record::write(&call.ecr.engine, &call.registry.repository(name), &record).await?;
     Ok(json!({"registryId": call.registry.account, "repositoryName": name, "imageTagMutability": wanted}))
 }
@@ -103,15 +103,6 @@ pub fn token(call: &Call<'_>) -> Value {
     let expires = Timestamp::now().as_second() + TOKEN;
     let proxy = format!("http://{}", call.ecr.address);
     json!({"authorizationData": [{"authorizationToken": token, "expiresAt": expires, "proxyEndpoint": proxy}]})
-}
-
-/// The record of a repository that is there.
-///
-/// # Errors
-/// It isn't there.
-pub async fn known(call: &Call<'_>, name: &str) -> Result<Record, EcrError> {
-    let found = record::read(&call.ecr.engine, &call.registry.repository(name)).await?;
-    found.ok_or_else(|| EcrError::no_repository(&call.registry, name))
 }
 
 fn or(given: &Option<Value>, default: Value) -> Value {
