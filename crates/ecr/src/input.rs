@@ -47,8 +47,6 @@ pub struct Input {
     pub image_scanning_configuration: Option<Value>,
     /// Kept as it is.
     pub encryption_configuration: Option<Value>,
-    /// Media types of manifests.
-    pub accepted_media_types: Option<Vec<String>>,
     /// Items of a page.
     pub max_results: Option<usize>,
     /// Where the page begins.
@@ -83,13 +81,12 @@ impl Input {
     /// # Errors
     /// It is none of those that are served.
     pub fn mutability(&self) -> Result<Option<String>, EcrError> {
-        match self.image_tag_mutability.as_deref() {
-            known @ (None | Some("MUTABLE" | "IMMUTABLE")) => Ok(known.map(str::to_owned)),
-            Some(_) => {
-                let constraint = "Member must satisfy enum value set: [MUTABLE, IMMUTABLE]; k3eks has no exclusions";
-                Err(EcrError::invalid("imageTagMutability", constraint))
-            }
+        let asked = self.image_tag_mutability.clone();
+        if asked.as_deref().is_none_or(|asked| ["MUTABLE", "IMMUTABLE"].contains(&asked)) {
+            return Ok(asked);
         }
+        let constraint = "Member must satisfy enum value set: [MUTABLE, IMMUTABLE]; k3eks has no exclusions";
+        Err(EcrError::invalid("imageTagMutability", constraint))
     }
 
     /// The page of `all`, and the token of the next one. `most` is a page's size where the request names none.

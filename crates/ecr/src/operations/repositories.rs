@@ -26,8 +26,11 @@ pub async fn create(call: &Call<'_>) -> Result<Value, EcrError> {
     let record = Record {
         created_at: Timestamp::now().as_second(),
         image_tag_mutability: call.input.mutability()?.unwrap_or_else(|| "MUTABLE".to_owned()),
-        image_scanning_configuration: or(&call.input.image_scanning_configuration, json!({"scanOnPush": false})),
-        encryption_configuration: or(&call.input.encryption_configuration, json!({"encryptionType": "AES256"})),
+        image_scanning_configuration: or(
+            call.input.image_scanning_configuration.as_ref(),
+            json!({"scanOnPush": false}),
+        ),
+        encryption_configuration: or(call.input.encryption_configuration.as_ref(), json!({"encryptionType": "AES256"})),
     };
     let _changes = call.ecr.changes.lock().await;
     if record::read(&call.ecr.engine, &full).await?.is_some() {
@@ -105,8 +108,8 @@ pub fn token(call: &Call<'_>) -> Value {
     json!({"authorizationData": [{"authorizationToken": token, "expiresAt": expires, "proxyEndpoint": proxy}]})
 }
 
-fn or(given: &Option<Value>, default: Value) -> Value {
-    given.clone().unwrap_or(default)
+fn or(given: Option<&Value>, default: Value) -> Value {
+    given.cloned().unwrap_or(default)
 }
 
 fn shown(call: &Call<'_>, name: &str, record: &Record) -> Value {
