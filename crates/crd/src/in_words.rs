@@ -17,7 +17,7 @@ const WORDS: [(&str, &str); 9] = [
         r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
         "must be a name of lower-case letters, digits, hyphens and dots, such as my-kubeconfig",
     ),
-    (r"^1\.(2[4-9]|3[0-9])$", "must be a Kubernetes minor version that k3eks has, such as 1.35"),
+    (r"^1\.(2[4-9]|3[0-9])$", "must be a Kubernetes minor version such as 1.35; k3eks knows none before 1.24"),
     (r"^1\.[0-9]{1,2}$", "must be a Kubernetes minor version, such as 1.35"),
     (r"^[1-9][0-9]{0,5}[smh]$", "must be a number of seconds, minutes or hours, such as 90s, 30m or 8h"),
     (r"^ca-[0-9a-f]{16}$", "must be ca- and 16 hexadecimal digits, such as ca-0123456789abcdef"),

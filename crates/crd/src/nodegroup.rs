@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
         label_selector_path = ".status.selector"
     ),
     // Only where the version is changed: a status may be written whatever the spec says.
-    validation = Rule::new("!has(self.spec.version) || (has(oldSelf.spec.version) && self.spec.version == oldSelf.spec.version) || !has(self.status) || dyn(self.status) == null || !has(self.status.version) || dyn(self.status.version) == null || size(self.status.version) != size(self.spec.version) || self.spec.version >= self.status.version").message("version can't be lower than the one that the nodes run (status.version): make a new node group instead").field_path(".spec.version"),
+    validation = Rule::new("!has(self.spec.version) || (has(oldSelf.spec.version) && self.spec.version == oldSelf.spec.version) || !has(self.status) || dyn(self.status) == null || !has(self.status.version) || dyn(self.status.version) == null || !has(self.status.activeSince) || dyn(self.status.activeSince) == null || size(self.status.version) != size(self.spec.version) || self.spec.version >= self.status.version").message("version can't be lower than the one that the nodes run (status.version): make a new node group instead").field_path(".spec.version"),
     printcolumn = r#"{"name":"CLUSTER","type":"string","jsonPath":".spec.clusterName"}"#,
     printcolumn = r#"{"name":"PHASE","type":"string","jsonPath":".status.phase"}"#,
     printcolumn = r#"{"name":"VERSION","type":"string","jsonPath":".status.version"}"#,

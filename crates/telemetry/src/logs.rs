@@ -27,7 +27,7 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), String> {
     let filter = format!("kube_client=off,kube_runtime=warn,{level},aws_sigv4=info");
     let filter = EnvFilter::try_new(&filter).map_err(|e| format!("--log-level {level}: {e}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let ansi = std::io::stderr().is_terminal();
+    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match format {
         LogFormat::Text => builder.fmt_fields(fields()).with_ansi(ansi).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),

@@ -62,7 +62,10 @@ function keepTyped(event) {
   if (controlsOf(dialog.querySelector('form')).length < 2) return;
   event.preventDefault();
   dialog.dataset.typed = 'warned';
-  dialog.querySelector('form').append(h('p', { class: 'wrong', role: 'alert' }, 'Escape once more to drop what you typed.'));
+  dialog.querySelector('.escape')?.remove();
+  const words = h('p', { class: 'wrong escape', role: 'alert' }, 'Escape once more to drop what you typed.');
+  dialog.querySelector('form > .row:last-child').before(words);
+  words.scrollIntoView({ block: 'nearest' });
 }
 
 /** Whether something was typed that would be lost with the page. */

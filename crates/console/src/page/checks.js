@@ -35,7 +35,7 @@ function wrongKey(key) {
 function checkLabels(item) {
   const of = (name) => item.querySelector(`:scope > .fields [name=${name}]`);
   const [key, value] = [of('key'), of('value')];
-  if (value) value.setCustomValidity(!value.value || LABEL_PART.test(value.value) ? '' : `Values have ${LABEL_WORDS}.`);
+  if (value) value.setCustomValidity(!value.value.trim() || LABEL_PART.test(value.value.trim()) ? '' : `Values have ${LABEL_WORDS}.`);
   return key?.value.trim() ? wrongKey(key.value.trim()) : '';
 }
 

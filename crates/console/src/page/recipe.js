@@ -139,12 +139,12 @@ function commandsOf(want) {
   if (want.groups.length || want.addons.length) lines.push(`aws eks wait cluster-active --name ${word(want.name)}`);
   // Subnets that were made up have ids that the cluster tells.
   const made = want.groups.length > 0 && !want.subnets.length;
-  if (made) lines.push(`subnets=$(aws eks describe-cluster --name ${word(want.name)} --query 'cluster.resourcesVpcConfig.subnetIds' --output text)`);
+  const subnets = `$(aws eks describe-cluster --name ${word(want.name)} --query 'cluster.resourcesVpcConfig.subnetIds' --output text)`;
   for (const { name, type, min, desired, max, labels, taints, tags } of want.groups) {
     const line = command('create-nodegroup', [cluster, ['nodegroup-name', name], ['node-role', want.nodeRole], ...(made ? [] : [['subnets', ...want.subnets]]),
       ...(type ? [['instance-types', type]] : []), ['scaling-config', `minSize=${min},desiredSize=${desired},maxSize=${max}`],
       ...jsonOption('labels', labels), ...jsonOption('taints', taints), ...jsonOption('tags', tags)]);
-    lines.push(made ? `${line} \\\n  --subnets $subnets` : line);
+    lines.push(made ? `${line} \\\n  --subnets ${subnets}` : line);
   }
   for (const { name, version } of want.addons) lines.push(command('create-addon', [cluster, ['addon-name', name], ...(version ? [['addon-version', version]] : [])]));
   return `${warnings(want)}${lines.join('\n')}\n`;

@@ -132,7 +132,7 @@ fn minor(version: &str) -> u32 {
 
 /// EKS's labels, then the group's own. The zone comes from the provider, which spreads the nodes.
 fn labels(group: &Nodegroup, region: &str, version: &str) -> BTreeMap<String, String> {
-    let ami_type = group.spec.ami_type.as_deref().unwrap_or_default();
+    let ami_type = group.spec.ami_type.as_deref().unwrap_or("AL2023_x86_64_STANDARD");
     let mut labels = BTreeMap::from([
         (keys::NODE_NODEGROUP.to_owned(), names::nodegroup_name(group)),
         (keys::NODE_INSTANCE_TYPE.to_owned(), instance_type(group).to_owned()),

@@ -2,11 +2,12 @@
 
 use anyhow::Context;
 use clap::Args;
+use crd::identity_service::SECRET;
 use crd::names::is_account;
 use identity::secrets;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ListParams;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 
 use super::find::management;
 
@@ -84,8 +85,9 @@ impl Configured {
         );
         let all = ListParams::default();
         let (secrets, maps) = tokio::try_join!(secrets.list(&all), maps.list(&all))?;
-        let (keys, contents): (Vec<_>, Vec<_>) =
-            secrets.items.into_iter().flat_map(|secret| secret.data.unwrap_or_default()).unzip();
+        // Not the list of revocations itself: a typing error would be known the next time.
+        let entries = secrets.items.into_iter().filter(|secret| secret.name_any() != SECRET);
+        let (keys, contents): (Vec<_>, Vec<_>) = entries.flat_map(|secret| secret.data.unwrap_or_default()).unzip();
         let mut texts: Vec<String> =
             maps.items.into_iter().flat_map(|map| map.data.unwrap_or_default().into_values()).collect();
         texts.extend(contents.into_iter().filter_map(|content| String::from_utf8(content.0).ok()));
@@ -94,9 +96,11 @@ impl Configured {
 
     /// Whether it is one of them, or needs no entry: well-known keys, sessions, and all roles where none is named.
     fn knows(&self, identity: &str) -> bool {
-        let named = |what: &str| self.texts.iter().any(|text| text.contains(what));
         if identity.starts_with("arn:") {
-            named(identity) || !named(":role/")
+            // A whole one: `role/ci` isn't `role/ci-2`.
+            let ends = |c: char| !(c.is_ascii_alphanumeric() || "_+=,.@-/:".contains(c));
+            self.texts.iter().any(|text| text.split(ends).any(|word| word == identity))
+                || !self.texts.iter().any(|text| text.contains(":role/"))
         } else {
             let needs_no_entry = identity == WELL_KNOWN_KEY || is_account(identity) || identity.starts_with(SESSION);
             needs_no_entry || self.keys.iter().any(|key| key == identity)
@@ -139,6 +143,7 @@ mod tests {
         let some = configured(&["arn: arn:aws:iam::000000000000:role/ci"]);
         assert!(some.knows("AKIA1") && some.knows("test") && some.knows(ci));
         assert!(!some.knows("AKIA") && !some.knows("arn:aws:iam::000000000000:role/cl"));
+        assert!(!some.knows("arn:aws:iam::000000000000:role/c"), "part of a name");
         assert!(is_shaped("AKIAIOSFODNN7EXAMPLE") && is_shaped(ci) && !is_shaped("viewer") && !is_shaped("foo"));
         assert!(configured(&[]).knows(ci), "where no roles are configured, every one may be taken");
     }

@@ -58,7 +58,7 @@ function scale(cluster, group) {
     { label: 'Raise the max size, or lower the min size, where the number needs it', name: 'along', type: 'checkbox' }], 'Scale', ({ nodes, along }) => {
     const desiredSize = Number(nodes);
     const outside = desiredSize < minSize ? `less than its min size ${minSize}` : desiredSize > maxSize ? `more than its max size ${maxSize}` : '';
-    if (outside && !along) throw fault('desiredSize', `${desiredSize} is ${outside}. Move that along, or choose another number.`);
+    if (outside && !along) throw fault('desiredSize', `${desiredSize} is ${outside}. Tick the box below to change it, or choose another number.`);
     return askEks(cluster, 'POST', groupPath(group.name, '/update-config'), { scalingConfig: { desiredSize, minSize: Math.min(minSize, desiredSize), maxSize: Math.max(maxSize, desiredSize) } });
   });
 }

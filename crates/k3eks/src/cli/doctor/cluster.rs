@@ -132,9 +132,13 @@ async fn clusters(client: &Client, place: &Place) -> Finding {
             );
         }
     };
-    // Where they can't be listed, that was told of the clusters.
-    let groups = place.api::<Nodegroup>(client).list(&ListParams::default()).await.map(|all| all.items);
-    let groups = groups.unwrap_or_default();
+    let groups = match place.api::<Nodegroup>(client).list(&ListParams::default()).await {
+        Ok(groups) => groups.items,
+        Err(error) => {
+            let says = format!("the node groups can't be listed: {}", text::sentence(&error));
+            return Finding::problem(WHAT, says, "install the definitions, or ask for the right to list them");
+        }
+    };
     let name = |meta: &ObjectMeta| {
         let part = |part: &Option<String>| part.clone().unwrap_or_default();
         format!("{}/{}", part(&meta.namespace), part(&meta.name))
@@ -149,7 +153,7 @@ async fn clusters(client: &Client, place: &Place) -> Finding {
         .map(|(kind, meta, _)| format!("{kind} {}", name(meta)))
         .collect();
     if unwell.is_empty() {
-        let says = format!("{}, with {} node groups, none of them in trouble", all.items.len(), groups.len());
+        let says = format!("{}; node groups: {}; none of them in trouble", all.items.len(), groups.len());
         return Finding::well(WHAT, says);
     }
     Finding::note(WHAT, format!("in trouble: {}", unwell.join(", ")), "k3eks status says why")
