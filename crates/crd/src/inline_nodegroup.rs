@@ -38,7 +38,6 @@ pub struct InlineNodegroup {
     /// Labels of the nodes. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("nullable" = true))]
-    #[x_kube(validation = Rule::new("dyn(self) == null || self.all(key, !key.startsWith('kubernetes.io/') && !key.startsWith('k8s.io/') && !key.startsWith('eks.amazonaws.com/'))").message("the prefixes kubernetes.io/, k8s.io/ and eks.amazonaws.com/ are reserved: give labels a prefix of your own, or none"))]
     pub labels: BTreeMap<String, String>,
     /// Name of the EC2 key pair for SSH. Recorded only: nodes have no SSH server. Default: none. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
