@@ -31,7 +31,7 @@ spec:
 """
 
 
-def cluster(version, size, labels=""):
+def declared(version, size, labels=""):
     return CLUSTER.format(version=version, size=size, labels=labels)
 
 
@@ -71,7 +71,7 @@ def team(flux, git):
     for there, here in {"https://git.example.com/team/clusters.git": git.url, "demo-kubeconfig, key: internal": "demo-git-kubeconfig, key: value", "interval: 1m": "interval: 10m"}.items():
         assert there in example
         example = example.replace(there, here)
-    git.first = git.commit("a cluster", {DEMO: cluster(VERSION, 1), "workloads/demo/greeting.yaml": WORKLOAD})
+    git.first = git.commit("a cluster", {DEMO: declared(VERSION, 1), "workloads/demo/greeting.yaml": WORKLOAD})
     flux.kubectl("apply", "-f", "-", input=example)
     return git
 
@@ -103,15 +103,15 @@ def test_a_cluster_its_workload_and_every_change_come_out_of_git(flux, team, rea
     assert len(nodes()) == 1
     assert in_child("get", "configmap", "greeting")["data"] == {"hello": "world"}
 
-    carry_out(flux, team.commit("two nodes", {DEMO: cluster(VERSION, 2)}))
+    carry_out(flux, team.commit("two nodes", {DEMO: declared(VERSION, 2)}))
     assert len(nodes()) == 2
-    carry_out(flux, team.commit("another version", {DEMO: cluster(NEXT, 2)}))
+    carry_out(flux, team.commit("another version", {DEMO: declared(NEXT, 2)}))
     version = in_child("version")["serverVersion"]["gitVersion"]
     assert version.startswith(f"v{NEXT}."), version
 
     # What the API server refuses, and what only the operator can tell: of that Flux names the resource, which says why.
-    for bad, says in [(cluster(NEXT, -2), "desiredSize"), (cluster(VERSION, 2), "never back"),
-                      (cluster(NEXT, 2, "node-role.kubernetes.io/web: a"), "Nodegroup/default/demo-git-workers status: 'Failed'")]:
+    for bad, says in [(declared(NEXT, -2), "desiredSize"), (declared(VERSION, 2), "never back"),
+                      (declared(NEXT, 2, "node-role.kubernetes.io/web: a"), "Nodegroup/default/demo-git-workers status: 'Failed'")]:
         commit = team.commit("a mistake", {DEMO: bad})
         flux.reconcile("gitrepository", "clusters")
         assert says in flux.failed("clusters", commit)

@@ -45,7 +45,7 @@ def asked_on_the_command_line(kubeconfig, management):
         assert done.returncode == code, (done.stdout, done.stderr)
         return done.stdout if code == 0 else done.stderr
     assert k3eks("kubeconfig", "Life_1") == kubeconfig.decode()
-    whole = rf"life-1\S* +Active +{re.escape(VERSION)} +█{{10}} 1/1 +ready\n  workers +Active"
+    whole = rf"life-1\S* +Active +{re.escape(VERSION)} +█{{10}} 1/1 +ready\n  \S*workers\S* +Active"
     wait_for("the whole cluster in the table", lambda: re.search(whole, k3eks("status")), 30)
     told = next(c for c in json.loads(k3eks("status", "-o", "json"))["clusters"] if c["eksName"] == "Life_1")
     assert (told["phase"], told["ready"], told["nodes"]) == ("Active", True, {"ready": 1, "desired": 1}), told

@@ -19,39 +19,17 @@ function identityOf(item) {
   return control && { control, text: control.value.trim(), effect };
 }
 
-/** What Kubernetes takes for a name in a key, and for a value that isn't empty. */
-const LABEL_PART = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-const LABEL_WORDS = 'letters, digits, -, _ and ., at most 63, the first and the last one a letter or digit';
-
-/** Why Kubernetes doesn't take the key of a label or a taint; nothing where it does. */
-function wrongKey(key) {
-  const name = key.slice(key.indexOf('/') + 1);
-  const prefix = key.includes('/') ? key.slice(0, key.indexOf('/')) : 'example.com';
-  const fits = LABEL_PART.test(name) && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(prefix);
-  return fits ? '' : `Keys have ${LABEL_WORDS}. Example: team, or example.com/team.`;
-}
-
-/** Tells where a label or a taint has a key or a value that no node can have. */
-function checkLabels(item) {
-  const of = (name) => item.querySelector(`:scope > .fields [name=${name}]`);
-  const [key, value] = [of('key'), of('value')];
-  if (value) value.setCustomValidity(!value.value.trim() || LABEL_PART.test(value.value.trim()) ? '' : `Values have ${LABEL_WORDS}.`);
-  return key?.value.trim() ? wrongKey(key.value.trim()) : '';
-}
-
 /** Says of names and keys of which there are several whether they are there twice, or reserved. */
 function checkRows(form) {
   for (const rows of form.querySelectorAll('[data-rows]')) {
     const kind = rows.dataset.rows;
-    const labels = ['labels', 'taints'].includes(kind);
-    const all = itemsOf(rows).map((item) => ({ item, of: identityOf(item) })).filter(({ of }) => of);
-    all.forEach(({ item, of: { control, text, effect } }, at) => {
-      const twice = text && all.findIndex(({ of }) => of.text === text && of.effect === effect) < at;
+    const all = itemsOf(rows).map(identityOf).filter(Boolean);
+    all.forEach(({ control, text, effect }, at) => {
+      const twice = text && all.findIndex((one) => one.text === text && one.effect === effect) < at;
       const words = kind === 'nodeGroups' ? 'Each node group needs a name of its own.' : `${text} is there twice${effect ? ` with ${effect}` : ''}.`;
       // What somebody gave by other ways may stay.
       const reserved = text === control.dataset.was ? '' : reservedKey(text, kind);
-      const malformed = labels ? checkLabels(item) : '';
-      control.setCustomValidity(twice ? words : reserved || malformed);
+      control.setCustomValidity(twice ? words : reserved);
     });
   }
 }
