@@ -26,7 +26,7 @@ metadata: {{name: demo-git-workers}}
 spec:
   clusterName: demo-git
   instanceTypes: [t3.small]
-  labels: {{{labels}}}
+  labels: {{team: platform{labels}}}
   scalingConfig: {{minSize: 0, maxSize: 3, desiredSize: {size}}}
 """
 
@@ -111,7 +111,7 @@ def test_a_cluster_its_workload_and_every_change_come_out_of_git(flux, team, rea
 
     # What the API server refuses, and what only the operator can tell: of that Flux names the resource, which says why.
     for bad, says in [(declared(NEXT, -2), "desiredSize"), (declared(VERSION, 2), "never back"),
-                      (declared(NEXT, 2, "node-role.kubernetes.io/web: a"), "Nodegroup/default/demo-git-workers status: 'Failed'")]:
+                      (declared(NEXT, 2, ", node-role.kubernetes.io/web: a"), "Nodegroup/default/demo-git-workers status: 'Failed'")]:
         commit = team.commit("a mistake", {DEMO: bad})
         flux.reconcile("gitrepository", "clusters")
         assert says in flux.failed("clusters", commit)
