@@ -76,6 +76,18 @@ def violations(page):
     return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
 
 
+def cut_choices(within):
+    """The choices that are wider than their select."""
+    return within.locator("select").evaluate_all("""selects => selects.flatMap((select) => {
+      const style = getComputedStyle(select);
+      const pen = document.createElement('canvas').getContext('2d');
+      pen.font = style.font;
+      // The arrow takes twenty pixels.
+      const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20;
+      return [...select.options].map((option) => option.text).filter((text) => pen.measureText(text).width > room);
+    })""")
+
+
 def forgive(open_page, status):
     """Who looks at a cluster while it goes may ask for it once more."""
     open_page.complaints[:] = [said for said in open_page.complaints if f"status of {status}" not in said]

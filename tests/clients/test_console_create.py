@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from conftest import AWS, VERSION, boto, wait_for
 from playwright.sync_api import expect
-from test_console import chromium, forgive, kubectl, nothing, open_page, shot, violations  # noqa: F401
+from test_console import chromium, cut_choices, forgive, kubectl, nothing, open_page, shot, violations  # noqa: F401
 
 # What differs between two clusters that are alike: when they were made, and what follows from their uids.
 OWN = {"createdAt", "modifiedAt", "nodegroupArn", "releaseVersion", "resources"}
@@ -219,15 +219,7 @@ def test_the_button_makes_what_the_yaml_and_the_commands_make(form, nothing, ope
 def test_no_choice_is_cut_off(form, width):
     form.page.set_viewport_size({"width": width, "height": 800})
     add_group(form).get_by_role("button", name="Add taint").click()
-    cut = form.locator("select").evaluate_all("""selects => selects.flatMap((select) => {
-      const style = getComputedStyle(select);
-      const pen = document.createElement('canvas').getContext('2d');
-      pen.font = style.font;
-      // The arrow takes twenty pixels.
-      const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20;
-      return [...select.options].map((option) => option.text).filter((text) => pen.measureText(text).width > room);
-    })""")
-    assert cut == []
+    assert cut_choices(form) == []
 
 
 def test_what_cannot_be_typed_says_why(form):

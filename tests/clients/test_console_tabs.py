@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import NEXT, VERSION, boto, wait_for
 from playwright.sync_api import expect
-from test_console import ROLE, SHOTS, answer, chromium, dialog, forgive, kubectl, open_page, shot, violations  # noqa: F401
+from test_console import ROLE, SHOTS, answer, chromium, cut_choices, dialog, forgive, kubectl, open_page, shot, violations  # noqa: F401
 
 ROLES = "arn:aws:iam::000000000000:role/{}"
 
@@ -887,13 +887,5 @@ def test_a_dialog_cuts_no_choice_off(tab, eks, cluster):
         expect(dialog(page)).to_be_visible()
         if add:
             dialog(page).get_by_role("button", name=add).click()
-        cut = dialog(page).locator("select").evaluate_all("""selects => selects.flatMap((select) => {
-          const style = getComputedStyle(select);
-          const pen = document.createElement('canvas').getContext('2d');
-          pen.font = style.font;
-          // The arrow takes twenty pixels.
-          const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20;
-          return [...select.options].map((option) => option.text).filter((text) => pen.measureText(text).width > room);
-        })""")
-        assert cut == [], button
+        assert cut_choices(dialog(page)) == [], button
         page.close()
