@@ -19,6 +19,9 @@ function updateFields({ maxUnavailable, maxUnavailablePercentage } = { maxUnavai
 }
 const updateConfigOf = ({ away, unit }) => ({ [unit]: Number(away) });
 
+/** A taint in one word. */
+const taintText = ({ key, value, effect }) => `${key}${value ? `=${value}` : ''}:${effect}`;
+
 const labelFields = (labels) => pairsOf('labels', 'Labels', 'label', labels);
 const taintFields = (taints = [], title = 'Taints') => rowsOf('taints', title, 'taint', [...pairColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
 const taintsOf = (form) => rowValues(form, 'taints').map(({ key, value, effect }) => ({ key, ...(value && { value }), effect }));

@@ -30,7 +30,7 @@ function NodeGroups({ found }) {
     html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} rests=${group.phase === 'Stopped'} done=${group.phase === 'Active'} />`, `${group.scaling.minSize}–${group.scaling.maxSize}`,
     (group.instanceTypes || []).join(', ') || 't3.medium',
     html`${Object.entries(group.labels || {}).map((pair) => html`<div class="mono">${pair.join('=')}</div>`)}
-      ${(group.taints || []).map(({ key, value, effect }) => html`<div class="mono">${key}${value ? `=${value}` : ''}:${effect}</div>`)}`,
+      ${(group.taints || []).map((taint) => html`<div class="mono">${taintText(taint)}</div>`)}`,
     (group.phase === 'Stopped' && rest) || group.says || '', html`<${GroupActions} found=${found} group=${group} />`,
   ];
   return html`<${List} label="Node groups" columns=${['Group', 'Phase', 'Version', 'Nodes', 'Sizes', 'Instance types', 'Labels, taints', 'Message', '']}

@@ -11,7 +11,7 @@ function NodeState({ node }) {
   const conditions = node.status?.conditions || [];
   const ready = conditions.find(({ type }) => type === 'Ready');
   const wrong = conditions.filter(({ type, status }) => type !== 'Ready' && status === 'True').map(({ type }) => type);
-  const taints = (node.spec?.taints || []).map(({ key, value, effect }) => `${key}${value ? `=${value}` : ""}:${effect}`);
+  const taints = (node.spec?.taints || []).map(taintText);
   return html`<span class=${`phase ${ready?.status === 'True' ? 'Active' : 'Failed'}`}>${ready?.status === 'True' ? 'Ready' : 'Not ready'}</span>
     ${ready?.status !== 'True' && ready?.message && html`<div>${ready.message}</div>`}
     ${wrong.length > 0 && html`<div class="wrong">${wrong.join(', ')}</div>`}
