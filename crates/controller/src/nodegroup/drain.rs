@@ -34,8 +34,8 @@ pub const UPDATE: Duration = Duration::from_secs(15 * 60);
 /// For surplus nodes: a scale-down must not block.
 pub const SCALE_DOWN: Patience = Patience { limit: Duration::from_secs(120), force: true };
 
-/// Cordons the nodes and evicts their pods; `tell` hears which pods stay. On failure, or if
-/// pods stay and `force` isn't set, uncordons the nodes.
+/// Cordons the nodes and evicts their pods; `tell` hears which pods stay. On failure, or if pods stay and `force` isn't
+/// set, uncordons the nodes.
 pub async fn drain(client: &Client, names: &[String], patience: Patience, tell: impl Fn(String)) -> Result<(), Error> {
     let nodes = Api::<Node>::all(client.clone());
     let drained = emptied(client, &nodes, names, patience, &tell).await;

@@ -17,11 +17,15 @@ pub fn cluster_id(group: &Nodegroup) -> ClusterId {
     ClusterId { namespace: group.namespace().unwrap_or_default(), name: group.spec.cluster_name.clone() }
 }
 
+/// Version of the nodes of a group that was Active before.
+fn made_with(group: &Nodegroup) -> Option<&str> {
+    group.status.as_ref().filter(|s| s.active_since.is_some())?.version.as_deref()
+}
+
 /// Version of the group's nodes: that of its spec, else the cluster's version when the group was made.
 pub fn version(group: &Nodegroup, cluster: &EKSClusterConfig) -> String {
-    let made_with = group.status.as_ref().filter(|s| s.active_since.is_some()).and_then(|s| s.version.clone());
     let running = || cluster.status.as_ref().and_then(|s| s.version.clone());
-    group.spec.version.clone().or(made_with).or_else(running).unwrap_or_default()
+    group.spec.version.clone().or_else(|| made_with(group).map(str::to_owned)).or_else(running).unwrap_or_default()
 }
 
 /// The desired node group.
@@ -55,8 +59,7 @@ pub fn validate(
             "version {version} is newer than the cluster's {running}; a node group is never newer than its control plane"
         )));
     }
-    let made_with = group.status.as_ref().filter(|s| s.active_since.is_some()).and_then(|s| s.version.as_deref());
-    if let Some(made_with) = made_with
+    if let Some(made_with) = made_with(group)
         && minor(&version) < minor(made_with)
     {
         return Err(invalid(format!(

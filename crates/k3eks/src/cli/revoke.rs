@@ -36,9 +36,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let namespace = &options.namespace;
     // Who may revoke but not list isn't kept from it.
     if let Ok(configured) = Configured::read(&client, namespace).await {
-        let unknown: Vec<&String> = options.identities.iter().filter(|identity| !configured.knows(identity)).collect();
-        let misspelled: Vec<&str> =
-            unknown.iter().map(|identity| identity.as_str()).filter(|identity| !is_shaped(identity)).collect();
+        let unknown = options.identities.iter().map(String::as_str).filter(|identity| !configured.knows(identity));
+        let (unknown, misspelled): (Vec<&str>, Vec<&str>) = unknown.partition(|identity| is_shaped(identity));
         anyhow::ensure!(
             misspelled.is_empty(),
             "{} is neither an ARN nor an access key of namespace {namespace}: nothing was revoked",

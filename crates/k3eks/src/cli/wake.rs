@@ -36,9 +36,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             "cluster {name} doesn't sleep, it was stopped: kubectl -n {namespace} patch eks {name} --type merge -p '{patch}'"
         );
     }
+    let wait = format!("kubectl -n {namespace} wait --for=jsonpath={{.status.phase}}=Active eks/{name} --timeout=2m");
     if let Some(phase) = awake(&cluster) {
-        let wait =
-            format!("kubectl -n {namespace} wait --for=jsonpath={{.status.phase}}=Active eks/{name} --timeout=2m");
         let hint = if phase == Phase::Updating.as_str() {
             format!(", and may be on its way back: {wait}")
         } else {
@@ -52,9 +51,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     api.patch(&name, &PatchParams::default(), &Patch::Merge(&change))
         .await
         .with_context(|| format!("waking cluster {namespace}/{name}"))?;
-    println!(
-        "{name} comes back: kubectl -n {namespace} wait --for=jsonpath={{.status.phase}}=Active eks/{name} --timeout=2m"
-    );
+    println!("{name} comes back: {wait}");
     Ok(())
 }
 

@@ -132,11 +132,10 @@ async fn clusters(client: &Client, place: &Place) -> Finding {
         format!("{}/{}", part(&meta.namespace), part(&meta.name))
     };
     let clusters = all.iter().map(|c| ("cluster", &c.metadata, c.status.as_ref().map(|s| s.conditions.as_slice())));
-    let of_clusters = groups.iter();
-    let of_clusters =
-        of_clusters.map(|g| ("node group", &g.metadata, g.status.as_ref().map(|s| s.conditions.as_slice())));
+    let nodegroups =
+        groups.iter().map(|g| ("node group", &g.metadata, g.status.as_ref().map(|s| s.conditions.as_slice())));
     let unwell: Vec<String> = clusters
-        .chain(of_clusters)
+        .chain(nodegroups)
         .filter(|(_, _, conditions)| conditions.is_some_and(is_in_trouble))
         .map(|(kind, meta, _)| format!("{kind} {}", name(meta)))
         .collect();
