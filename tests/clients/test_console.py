@@ -38,7 +38,7 @@ def chromium():
 @pytest.fixture
 def open_page(chromium):
     """Opens the page at an endpoint; fails if it said anything on its console or asked anybody else."""
-    contexts, complaints = [], []
+    contexts, complaints, forgiven = [], [], set()
 
     def open_page(endpoint, path="", **options):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
@@ -52,11 +52,11 @@ def open_page(chromium):
         page.goto(f"{endpoint}/_k3eks/{path}")
         contexts.append(context)
         return page
-    open_page.complaints = complaints
+    open_page.complaints, open_page.forgiven = complaints, forgiven
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert [said for said in complaints if not any(f"status of {status}" in said for status in forgiven)] == []
 
 
 def shot(page, name):
@@ -89,7 +89,8 @@ def cut_choices(within):
 
 
 def forgive(open_page, status):
-    """Who looks at a cluster while it goes may ask for it once more."""
+    """Who looks at a cluster while it goes may ask for it once more, and hear of it after the test's last line."""
+    open_page.forgiven.add(status)
     open_page.complaints[:] = [said for said in open_page.complaints if f"status of {status}" not in said]
 
 
@@ -310,6 +311,7 @@ def test_a_form_that_is_half_filled_is_not_lost_by_a_reload(nothing, open_page):
     page.get_by_label("Name", exact=True).fill("half")
     assert page.evaluate(leave)
     page.get_by_role("link", name="All clusters").first.click()
+    expect(page.locator("#clusters")).to_be_visible()
     assert not page.evaluate(leave)
 
 
