@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::given::or_empty;
 use super::identity_service;
 use super::member::{Member, MemberStatus};
 
@@ -40,16 +41,19 @@ pub struct AccessEntrySpec {
     #[schemars(length(min = 1, max = 63))]
     pub type_: String,
     /// Kubernetes groups of the principal. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub kubernetes_groups: Vec<String>,
     /// Kubernetes user name. Default: derived from the ARN. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// Access policies of the principal. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub access_policies: Vec<AssociatedPolicy>,
     /// Tags. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
 }
 
@@ -134,7 +138,8 @@ pub struct AccessScope {
     #[serde(rename = "type", default = "whole")]
     pub type_: String,
     /// Namespaces of the child cluster, for the type `namespace`. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub namespaces: Vec<String>,
 }
 

@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::given::or_empty;
 use super::member::{Member, MemberStatus};
 
 /// An EKS addon on a cluster. Its state is that of the k3s component that does the same job. Other addons are recorded
@@ -54,7 +55,8 @@ pub struct AddonSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_config: Option<NamespaceConfig>,
     /// Tags. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
 }
 

@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::given::or_empty;
 use super::member::{Member, MemberStatus};
 
 /// A managed capability of an EKS cluster. Recorded only: nothing is installed.
@@ -47,7 +48,8 @@ pub struct CapabilitySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<CapabilityConfiguration>,
     /// Tags. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
 }
 
@@ -94,7 +96,8 @@ pub struct ArgoCd {
     /// Source of Argo CD's users. Required. Immutable through the EKS API.
     pub aws_idc: AwsIdc,
     /// Roles of users and groups. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub rbac_role_mappings: Vec<RoleMapping>,
     /// Networks that reach Argo CD. Default: all. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,7 +142,8 @@ pub struct SsoIdentity {
 #[serde(rename_all = "camelCase")]
 pub struct NetworkAccess {
     /// Ids of VPC endpoints. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub vpce_ids: Vec<String>,
 }
 
@@ -151,7 +155,8 @@ pub struct Ack {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_cross_namespace: Option<bool>,
     /// AWS services that ACK ignores. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub disabled_services: Vec<String>,
 }
 

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::given::given;
+use super::given::{given, or_empty};
 
 /// Network of a cluster's Services where the spec names none, as on EKS.
 pub const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
@@ -99,7 +99,8 @@ pub struct RemoteNetworkConfig {
 #[serde(rename_all = "camelCase")]
 pub struct RemoteNetwork {
     /// The CIDR blocks. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub cidrs: Vec<String>,
 }
 

@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::given::or_empty;
 use super::member::{Member, MemberStatus};
 
 /// A Fargate profile of an EKS cluster. Recorded only: its pods run on the cluster's nodes, and the status says so.
@@ -36,14 +37,16 @@ pub struct FargateProfileSpec {
     #[schemars(length(min = 1, max = 2048))]
     pub pod_execution_role_arn: String,
     /// Ids of the subnets. Default: the cluster's. Mutable; immutable through the EKS API.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
+    #[schemars(extend("nullable" = true))]
     pub subnets: Vec<String>,
     /// Selectors of the pods; one match is enough. Default: none. Mutable; immutable through the EKS API.
-    #[serde(default)]
-    #[schemars(length(max = 5))]
+    #[serde(default, deserialize_with = "or_empty")]
+    #[schemars(length(max = 5), extend("nullable" = true))]
     pub selectors: Vec<FargateSelector>,
     /// Tags. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
 }
 
@@ -54,7 +57,8 @@ pub struct FargateSelector {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Labels of the pods. Default: none. Mutable; immutable through the EKS API.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub labels: BTreeMap<String, String>,
 }
 

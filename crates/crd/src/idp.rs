@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use super::given::or_empty;
 use super::member::{Member, MemberStatus};
 
 /// An OIDC identity provider whose tokens an EKS cluster accepts.
@@ -51,14 +52,16 @@ pub struct IdentityProviderConfigSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups_prefix: Option<String>,
     /// Claims that tokens must have. Default: none. Mutable; immutable through the EKS API.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub required_claims: BTreeMap<String, String>,
     /// Certificate authorities of a private issuer, PEM. Default: none, for an issuer with a public certificate.
     /// Mutable; unknown to the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_authority: Option<String>,
     /// Tags. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
 }
 

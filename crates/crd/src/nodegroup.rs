@@ -76,17 +76,17 @@ pub struct NodegroupSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_role: Option<String>,
     /// Labels of the nodes. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 50))]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true, "maxProperties" = 50))]
     #[x_kube(validation = Rule::new("self.all(key, !key.startsWith('kubernetes.io/') && !key.startsWith('k8s.io/') && !key.startsWith('eks.amazonaws.com/'))").message("the prefixes kubernetes.io/, k8s.io/ and eks.amazonaws.com/ are reserved: give labels a prefix of your own, or none"))]
     pub labels: BTreeMap<String, String>,
     /// Taints of the nodes, at most 50. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("nullable" = true))]
     pub taints: Vec<Taint>,
     /// Tags of the node group, at most 50. Recorded only. Default: none. Mutable.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 50))]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("nullable" = true, "maxProperties" = 50))]
     pub tags: BTreeMap<String, String>,
     /// Launch template. Recorded only. Default: none. Mutable; through the EKS API only its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -219,7 +219,8 @@ pub struct RemoteAccess {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ec2_ssh_key: Option<String>,
     /// Security groups that may connect. Default: none. Immutable through the EKS API.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
     pub source_security_groups: Vec<String>,
 }
 
@@ -322,4 +323,5 @@ pub struct WarmPoolConfig {
     pub reuse_on_scale_in: Option<bool>,
 }
 
-pub use super::nodegroup_status::{Issue, NodeMarks, NodeStatus, NodegroupStatus};
+pub use super::given::or_empty;
+use super::nodegroup_status::{Issue, NodeMarks, NodeStatus, NodegroupStatus};

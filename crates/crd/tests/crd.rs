@@ -292,6 +292,36 @@ fn nulls_as_rancher_writes_them_are_allowed_and_mean_the_default() {
     }
 }
 
+/// The maps under `schema` that refuse null, each with its path.
+fn maps_that_refuse_null(schema: &Value, path: &str, found: &mut Vec<String>) {
+    if !schema["additionalProperties"].is_null() && schema["nullable"] != json!(true) {
+        found.push(path.into());
+    }
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        maps_that_refuse_null(field, &format!("{path}.{name}"), found);
+    }
+    if !schema["items"].is_null() {
+        maps_that_refuse_null(&schema["items"], &format!("{path}[]"), found);
+    }
+}
+
+/// Server-side apply leaves null where a map's last key is no longer applied.
+#[test]
+fn every_map_of_a_spec_may_be_null() {
+    let mut found = Vec::new();
+    for definition in definitions() {
+        let spec = &schema(&definition)["properties"]["spec"];
+        maps_that_refuse_null(spec, &definition.spec.names.kind, &mut found);
+    }
+    assert_eq!(found, Vec::<String>::new());
+    let group: Nodegroup = serde_json::from_value(json!({
+        "apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": "demo"},
+        "spec": {"clusterName": "demo", "labels": null, "taints": null, "tags": null},
+    }))
+    .unwrap();
+    assert!(group.spec.labels.is_empty() && group.spec.taints.is_empty() && group.spec.tags.is_empty());
+}
+
 #[test]
 fn null_node_groups_stay_apart_from_none_at_all() {
     let read = |spec: Value| -> EKSClusterConfig {

@@ -230,6 +230,35 @@ async fn changed_labels_and_taints_reach_nodes_that_run_and_leave_what_others_se
 }
 
 #[tokio::test]
+async fn the_last_label_and_taint_can_be_taken_back_by_server_side_apply() {
+    run("last", async |env| {
+        env.cluster("demo", json!({})).await;
+        let taints = json!([{"key": "only", "value": "web", "effect": "NO_SCHEDULE"}]);
+        let marks = json!({"labels": {"team": "a"}, "tags": {"team": "a"}, "taints": taints});
+        let none = json!({"labels": {}, "tags": {}, "taints": []});
+        for (name, last) in [("left-out", json!({})), ("empty", none)] {
+            let apply = async |marks: &Value| {
+                let mut spec = json!({"clusterName": "demo"});
+                spec.as_object_mut().unwrap().extend(marks.as_object().unwrap().clone());
+                env.try_apply("Nodegroup", name, spec).await.unwrap();
+            };
+            apply(&marks).await;
+            let of = |team: Value| {
+                move |o: Option<&Value>| {
+                    o.is_some_and(|o| {
+                        o["status"]["phase"] == "Active" && o["status"]["applied"]["labels"]["team"] == team
+                    })
+                }
+            };
+            env.until("the label", "Nodegroup", name, of(json!("a"))).await;
+            apply(&last).await;
+            env.until("no label", "Nodegroup", name, of(Value::Null)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_group_that_goes_while_its_cluster_is_stopped_leaves_no_node_object() {
     run("strays", async |env| {
         env.cluster("demo", json!({})).await;
