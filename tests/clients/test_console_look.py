@@ -95,6 +95,24 @@ def test_a_button_that_does_nothing_now_says_why(unattended, open_page):
     expect(bar.get_by_role("button", name="Stop")).to_have_accessible_description("The cluster is imported: nothing is changed in it.")
 
 
+def test_a_protected_cluster_says_how_it_can_be_deleted(unattended, open_page):
+    unattended.cluster("kept", "Active", spec={"deletionProtection": True})
+    page = open_page(unattended.endpoint, path="#/clusters/000000000000/us-east-1/kept")
+    button = page.locator("#detail .bar").get_by_role("button", name="Delete", exact=True)
+    why = "Deletion protection is on. Turn it off on the Overview, then delete the cluster."
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_accessible_description(why)
+    button.press("Enter")
+    expect(page.locator("#said")).to_have_text(why)
+    expect(dialog(page)).to_be_hidden()
+    assert violations(page) == []
+    page.get_by_role("button", name="Turn deletion protection off").click()
+    dialog(page).get_by_role("button", name="Turn off").click()
+    expect(button).not_to_have_attribute("aria-disabled", "true")
+    button.click()
+    expect(dialog(page).get_by_label("Name")).to_be_visible()
+
+
 def test_the_head_of_the_list_is_one_line(unattended, open_page):
     unattended.cluster("works", "Active")
     page = open_page(unattended.endpoint, viewport={"width": 1280, "height": 800})
