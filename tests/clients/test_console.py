@@ -193,7 +193,7 @@ def test_a_real_cluster_is_made_scaled_stopped_and_deleted_by_clicking(real, ope
     shot(page, "cluster")
 
     detail.get_by_role("button", name="Copy kubeconfig").click()
-    expect(page.locator("#said")).to_contain_text("in the clipboard")
+    expect(page.locator("#said")).to_contain_text("in the clipboard. It carries an administrator’s rights")
     assert "client-key-data" in page.evaluate("navigator.clipboard.readText()")
     detail.get_by_role("button", name="Stop", exact=True).click()
     answer(page, "Stop")
@@ -807,6 +807,9 @@ def test_over_plain_http_by_address_it_says_what_is_missing(strict, unattended, 
     with page.expect_download() as got:
         page.get_by_role("button", name="Download kubeconfig").click()
     assert got.value.suggested_filename == "plain.kubeconfig"
+    # Whose rights it has is said before and after.
+    expect(page.get_by_role("button", name="Download kubeconfig")).to_have_accessible_description(re.compile("administrator’s rights"))
+    expect(page.locator("#said")).to_have_text(re.compile("^plain.kubeconfig was downloaded. It carries an administrator’s rights"))
     assert "current-context" in pathlib.Path(got.value.path()).read_text()
     page.get_by_role("button", name="Copy kubeconfig").click()
     expect(page.locator("#said")).to_contain_text("needs HTTPS or localhost")
