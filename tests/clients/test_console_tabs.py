@@ -595,6 +595,22 @@ def test_a_fargate_profile_is_added_and_removed_and_says_what_it_is(tab, eks, cl
     expect(page.get_by_role("tabpanel")).to_contain_text("There are no Fargate profiles.")
 
 
+def test_the_overview_says_when_every_node_is_tainted(tab, eks, cluster):
+    words = "Every node is tainted: pods without a toleration stay Pending."
+    page = tab("overview")
+    panel = page.get_by_role("tabpanel")
+    expect(panel).to_contain_text("Authentication mode")
+    expect(panel).not_to_contain_text(words)
+    add_group(eks, cluster, taints=[{"key": "only", "effect": "NO_SCHEDULE"}])
+    expect(panel).to_contain_text(words)
+    assert violations(page) == []
+    shot(page, "tabs-tainted")
+    # A preference keeps no pod away.
+    change = {"removeTaints": [{"key": "only", "effect": "NO_SCHEDULE"}], "addOrUpdateTaints": [{"key": "only", "effect": "PREFER_NO_SCHEDULE"}]}
+    eks.update_nodegroup_config(clusterName=cluster, nodegroupName="workers", taints=change)
+    expect(panel).not_to_contain_text(words)
+
+
 def test_the_cluster_s_settings_are_changed(tab, eks, cluster):
     page = tab("overview")
     described = lambda: eks.describe_cluster(name=cluster)["cluster"]
