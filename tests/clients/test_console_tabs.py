@@ -490,6 +490,46 @@ def test_access_entries_and_their_policies_are_added_changed_and_removed(tab, ek
     assert dev not in eks.list_access_entries(clusterName=cluster)["accessEntries"]
 
 
+def test_who_removes_the_last_administrator_or_themselves_is_warned(tab, eks, cluster):
+    last, own = "This is the last administrator", "This is your own entry"
+    root, dev = "arn:aws:iam::000000000000:root", ROLES.format("dev")
+    page = tab("access")
+    form = dialog(page)
+    expect(row(page, root)).to_contain_text("AmazonEKSClusterAdminPolicy")
+    press(page, f"Remove {root}")
+    for words in [last, own]:
+        expect(form).to_contain_text(words)
+    assert violations(page) == []
+    shot(page, "tabs-last-administrator")
+    form.get_by_role("button", name="Cancel").click()
+    # The warning comes with what it is about, and goes with it.
+    press(page, f"Edit {root}")
+    expect(form.get_by_label("Holds in")).to_have_value("cluster")
+    expect(form).not_to_contain_text(last)
+    form.get_by_label("Holds in").select_option("namespace")
+    for words in [last, own]:
+        expect(form).to_contain_text(words)
+    form.get_by_label("Holds in").select_option("cluster")
+    expect(form).not_to_contain_text(last)
+    form.get_by_role("button", name="Remove policy").click()
+    expect(form.get_by_role("status").filter(has_text=last)).to_be_visible()
+    assert violations(page) == []
+    form.get_by_role("button", name="Cancel").click()
+    # With another administrator it is only about oneself, and the other one goes without a word.
+    eks.create_access_entry(clusterName=cluster, principalArn=dev)
+    eks.associate_access_policy(clusterName=cluster, principalArn=dev, policyArn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", accessScope={"type": "cluster"})
+    expect(row(page, dev)).to_contain_text("AmazonEKSClusterAdminPolicy")
+    press(page, f"Remove {root}")
+    expect(form).to_contain_text(own)
+    expect(form).not_to_contain_text(last)
+    form.get_by_role("button", name="Cancel").click()
+    press(page, f"Remove {dev}")
+    expect(form).to_contain_text(f"{dev} can’t use the cluster any more.")
+    expect(form).not_to_contain_text("This is")
+    done(page, "Remove")
+    expect(row(page, dev)).to_have_count(0)
+
+
 def test_a_cluster_without_access_entries_says_so_and_can_have_them(records, eks, open_page):
     eks.create_cluster(name="mapped", version=VERSION, roleArn=ROLE, resourcesVpcConfig={}, accessConfig={"authenticationMode": "CONFIG_MAP"})
     page = open_page(records, path="#/clusters/000000000000/us-east-1/mapped/access")

@@ -105,5 +105,11 @@ async function withAsked(asked, open) {
   }
 }
 
-/** Asks whether something is to go. */
-const removing = (what, act, text) => ask(`Remove ${what}?`, [], 'Remove', act, { danger: true, text });
+/**
+ * Asks whether something is to go; `more` stands below the text.
+ * @param {string} what
+ * @param {() => unknown} act
+ * @param {string} [text]
+ * @param {Node[]} more
+ */
+const removing = (what, act, text, more = []) => ask(`Remove ${what}?`, more, 'Remove', act, { danger: true, text });
