@@ -64,10 +64,19 @@ def test_the_bar_of_a_rollout_is_full_when_it_is_over(unattended, open_page):
     unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1")
     page = open_page(unattended.endpoint)
     deployment = lambda name, **status: {"metadata": {"name": name, "namespace": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"replicas": 4}, "status": status}
-    answered(page, "shop", deployments=[deployment("rolls", readyReplicas=4, updatedReplicas=1), deployment("stands", readyReplicas=4, updatedReplicas=4)])
+    rights = {"user": {"name": "kubernetes-admin", "groups": []}, "may": {kind: True for kind in ["deployments", "statefulsets", "daemonsets"]}}
+
+    def updates(name, strategy, **status):
+        one = deployment(name, **status)
+        one["spec"]["updateStrategy"] = strategy
+        return one
+    partly = {"type": "RollingUpdate", "rollingUpdate": {"partition": 3}}
+    sets = [updates("partly", partly, readyReplicas=4, updatedReplicas=1), updates("behind", partly, readyReplicas=4, updatedReplicas=0),
+            updates("by-hand", {"type": "OnDelete"}, readyReplicas=4, updatedReplicas=0)]
+    answered(page, "shop", rights, deployments=[deployment("rolls", readyReplicas=4, updatedReplicas=1), deployment("stands", readyReplicas=4, updatedReplicas=4)], statefulsets=sets)
     page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop/workloads")
     page.get_by_role("button", name="Controllers", exact=True).click()
-    for name, part in [("rolls", 0.9), ("stands", 1)]:
+    for name, part in [("rolls", 0.9), ("stands", 1), ("partly", 1), ("behind", 0.9), ("by-hand", 1)]:
         assert page.get_by_role("row").filter(has_text=name).get_by_role("progressbar").evaluate("bar => bar.position") == part, name
 
 

@@ -132,7 +132,13 @@ pub static KINDS: [Kind; 11] = [
         version: "v1",
         plural: "statefulsets",
         namespaced: true,
-        shown: workload!("spec.replicas", "status.readyReplicas", "status.updatedReplicas"),
+        shown: workload!(
+            "spec.replicas",
+            "spec.updateStrategy.type",
+            "spec.updateStrategy.rollingUpdate.partition",
+            "status.readyReplicas",
+            "status.updatedReplicas"
+        ),
     },
     Kind {
         name: "daemonsets",
@@ -140,7 +146,12 @@ pub static KINDS: [Kind; 11] = [
         version: "v1",
         plural: "daemonsets",
         namespaced: true,
-        shown: workload!("status.desiredNumberScheduled", "status.numberReady", "status.updatedNumberScheduled"),
+        shown: workload!(
+            "spec.updateStrategy.type",
+            "status.desiredNumberScheduled",
+            "status.numberReady",
+            "status.updatedNumberScheduled"
+        ),
     },
     Kind {
         name: "services",
@@ -287,5 +298,14 @@ mod tests {
             },
         });
         assert_eq!(seen["items"][0], wanted);
+    }
+
+    #[test]
+    fn a_stateful_set_tells_how_far_it_is_to_be_rolled_out() {
+        let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
+        let set = json!({"spec": {"replicas": 3, "updateStrategy": strategy, "serviceName": "s"}});
+        let list = serde_json::to_vec(&json!({"items": [set]})).unwrap();
+        let seen = find("statefulsets").unwrap().seen(&list).unwrap();
+        assert_eq!(seen["items"][0], json!({"spec": {"replicas": 3, "updateStrategy": strategy}}));
     }
 }

@@ -68,10 +68,11 @@ function Pods({ found, rights, namespace, open }) {
       items=${pods.items} id=${idOf} cells=${cells} none="There are no pods here." />`}`;
 }
 
-/** Whether all pods are of the newest template. */
-function rolledOut(spec, status) {
+/** Whether all pods that are to be are of the newest template: a StatefulSet leaves those below its partition, and OnDelete replaces none by itself. */
+function rolledOut({ replicas, updateStrategy: { type, rollingUpdate } = /** @type {any} */ ({}) }, status) {
+  if (type === 'OnDelete') return true;
   const updated = status.updatedReplicas ?? status.updatedNumberScheduled ?? 0;
-  return updated >= (spec.replicas ?? status.desiredNumberScheduled ?? 0);
+  return updated >= (replicas ?? status.desiredNumberScheduled ?? 0) - (rollingUpdate?.partition || 0);
 }
 
 function Controllers({ found, rights, namespace }) {
