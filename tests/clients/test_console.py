@@ -229,8 +229,12 @@ def test_it_says_what_is_empty_finds_and_obeys_the_keyboard(nothing, open_page):
     page.keyboard.type("bet")
     expect(page.locator("#count")).to_have_text("1 of 2 clusters")
     page.keyboard.type("nothing")
-    expect(page.locator("#empty")).to_have_text("No cluster matches the search.")
-    page.locator("#search").fill("")
+    expect(page.locator("#empty")).to_contain_text("No cluster matches “betnothing”.")
+    assert violations(page) == []
+    shot(page, "nothing-found-dark")
+    page.get_by_role("button", name="Clear the search").click()
+    expect(page.locator("#search")).to_be_focused()
+    expect(page.locator("#rows tr")).to_have_count(2)
     page.get_by_role("link", name="alpha").press("Enter")
     expect(page.get_by_role("heading", name="alpha")).to_be_focused()
     # Escape closes what is open, and leads nowhere else.
@@ -247,6 +251,30 @@ def test_it_says_what_is_empty_finds_and_obeys_the_keyboard(nothing, open_page):
     expect(name).to_have_accessible_description("Cluster already exists with name: alpha")
     expect(name).to_be_focused()
     assert open_page.complaints.pop().endswith("409 (Conflict)")
+
+
+def test_a_search_whose_last_cluster_goes_is_cleared_by_one_click(unattended, open_page):
+    for name, phase in [("kept", "Active"), ("gone", "Failed")]:
+        unattended.cluster(name, phase)
+    page = open_page(unattended.endpoint)
+    page.locator("#search").fill("gone")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    kubectl("delete", "eks", "gone", "-n", unattended.namespace)
+    expect(page.locator("#empty")).to_contain_text("No cluster matches “gone”.")
+    # What comes meanwhile takes no focus away.
+    clear = page.get_by_role("button", name="Clear the search")
+    clear.focus()
+    unattended.tell("kept", phase="Updating")
+    expect(page.locator("#phase")).to_contain_text("Updating")
+    expect(clear).to_be_focused()
+    clear.press("Enter")
+    expect(page.locator("#rows .name")).to_have_text(["kept"])
+    expect(page.locator("#search")).to_have_value("")
+    # A phase that no cluster has any more is no filter.
+    page.locator("#phase").select_option("Updating")
+    unattended.tell("kept", phase="Active")
+    expect(page.locator("#rows .name")).to_have_text(["kept"])
+    expect(page.locator("#phase")).to_have_value("")
 
 
 def test_every_view_has_an_address(nothing, open_page):
