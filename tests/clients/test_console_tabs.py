@@ -796,6 +796,9 @@ def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks
     removed = [one.removeprefix("-").strip() for one in diff.locator("del").all_text_contents()]
     assert sorted(removed) == ["maxSize: 2", "maxUnavailable: 1", "team: web"]
     assert "+   loggingTypes: [audit]" in diff.locator("ins").all_text_contents()
+    # Of what stays, three lines around each change are shown.
+    lines = diff.text_content()
+    assert lines.startswith(f"⋯ 3 lines as before\n    name: {cluster}\n") and "apiVersion:" not in lines, lines
     steps = page.get_by_role("tabpanel").get_by_role("listitem")
     expect(steps).to_have_text(["UpdateClusterConfig: logs audit", "TagResource: tags of the cluster", "UpdateNodegroupConfig of workers: scaling config, labels, update config"])
     assert violations(page) == []
