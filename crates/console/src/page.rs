@@ -31,6 +31,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/ask.js"),
     include_str!("page/route.js"),
     include_str!("page/table.js"),
+    include_str!("page/names.js"),
     include_str!("page/recipe.js"),
     include_str!("page/create.js"),
     include_str!("page/cluster/parts.js"),
