@@ -215,6 +215,32 @@ def test_the_button_makes_what_the_yaml_and_the_commands_make(form, nothing, ope
     assert by_yaml == by_commands == by_button
 
 
+def test_a_cluster_that_was_made_in_part_says_which_and_leads_there(form, nothing, open_page):
+    page, eks = form.page, boto(nothing)
+    form.get_by_label("Name", exact=True).fill("partly")
+    add_group(form)
+    form.get_by_label("coredns").check()
+
+    def part(route):
+        wait_for("the cluster", lambda: eks.describe_cluster(name="partly")["cluster"]["status"] == "ACTIVE")
+        eks.create_nodegroup(clusterName="partly", nodegroupName="workers", nodeRole="arn:aws:iam::000000000000:role/n", subnets=["subnet-1"],
+                             scalingConfig={"minSize": 1, "desiredSize": 1, "maxSize": 2})
+        route.fulfill(status=503, json={"message": "The addon can't be made now."})
+    page.route("**/console/parts/*", part)
+    form.get_by_role("button", name="Create cluster").click()
+    said = form.get_by_role("alert")
+    expect(said).to_contain_text("Cluster partly is being created, with node group workers. Not made: addon coredns.")
+    expect(said).to_contain_text("The addon can't be made now.")
+    assert "503" in open_page.complaints.pop()
+    assert violations(page) == []
+    shot(page, "create-partly")
+    said.get_by_role("link", name="Open partly").click()
+    expect(page.get_by_role("heading", name="partly")).to_be_visible()
+    # The form is done with.
+    page.goto(f"{nothing}/_k3eks/#/create")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("")
+
+
 def test_names_that_differ_in_little_are_those_of_different_resources(form, nothing):
     form.get_by_label("Name", exact=True).fill("Apart_1")
     for number, name in enumerate(["web-a", "web_a", "Web-a", "x" * 63], 1):

@@ -70,6 +70,8 @@ interface Refusal extends Error {
   at?: string;
   /** What is to be said before it. */
   before?: string;
+  /** The way to what is there in spite of it. */
+  link?: HTMLElement;
 }
 
 type Option = string | { value: string; text: string } | { group: string; options: string[] };
