@@ -350,7 +350,7 @@ def answered(page, cluster, rights=None, **objects):
         found = objects.get(rest.removeprefix("objects/").replace("-", "_"), [])
         if rest == "rights":
             route.fulfill(json=rights or {"user": {"name": "kubernetes-admin", "groups": []}, "may": {kind: True for kind in ["pods", "events", "namespaces", "log", "delete-pods", "deployments"]}})
-        elif rest == "log":
+        elif rest in ("log", "audit"):
             route.fulfill(body="".join(found), content_type="text/plain")
         elif isinstance(found, str):
             route.fulfill(status=503, json={"message": found})

@@ -1,4 +1,5 @@
 """How the page looks where there is much to show, and what its buttons and fields say of themselves."""
+import json
 import re
 
 from conftest import wait_for
@@ -78,6 +79,24 @@ def test_the_bar_of_a_rollout_is_full_when_it_is_over(unattended, open_page):
     page.get_by_role("button", name="Controllers", exact=True).click()
     for name, part in [("rolls", 0.9), ("stands", 1), ("partly", 1), ("behind", 0.9), ("by-hand", 1)]:
         assert page.get_by_role("row").filter(has_text=name).get_by_role("progressbar").evaluate("bar => bar.position") == part, name
+
+
+def test_the_audit_log_hides_what_the_page_asks_by_itself(unattended, open_page):
+    unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1", spec={"loggingTypes": ["audit"]})
+    page = open_page(unattended.endpoint)
+    event = lambda number, agent, uri: json.dumps({"auditID": str(number), "stage": "ResponseComplete", "verb": "list", "requestURI": uri, "userAgent": agent, "user": {"username": "ann"},
+                                                   "stageTimestamp": "2026-01-01T00:00:00Z", "responseStatus": {"code": 200}}) + "\n"
+    lines = [event(1, "k3eks-console", "/api/v1/pods?limit=500"), event(2, "kubectl/v1.36.0 (linux/amd64)", "/api/v1/secrets"),
+             event(3, "kubectl/v1.36.0 (linux/amd64)", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")]
+    answered(page, "shop", {"user": {"name": "ann", "groups": []}, "may": {"audit": True}}, audit=lines)
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop/logs")
+    rows = page.get_by_role("table", name="Audit log").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="/api/v1/pods")).to_have_count(0)
+    assert violations(page) == []
+    page.get_by_label("Show this page’s own requests").check()
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text="/api/v1/pods")).to_have_count(1)
 
 
 def test_a_button_that_does_nothing_now_says_why(unattended, open_page):
