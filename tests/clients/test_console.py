@@ -1,4 +1,5 @@
 """The page at /_k3eks/ in a real Chromium. Screenshots are kept in .k3eks/screenshots."""
+import datetime
 import http.server
 import gzip
 import json
@@ -428,6 +429,36 @@ def test_a_cluster_that_can_not_be_asked_is_told_in_sentences(unattended, open_p
     page.unroute("**/_k3eks/console/**")
     expect(page.locator("#live")).to_have_text("live")
     open_page.complaints[:] = [said for said in open_page.complaints if "net::ERR_FAILED" not in said]
+
+
+def test_a_cluster_that_starts_says_so_on_every_tab_and_is_asked_again(unattended, open_page):
+    ready = lambda status, message: [{"type": "Ready", "status": status, "reason": "Updating", "message": message, "lastTransitionTime": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}]
+    unattended.cluster("shop", phase="Stopped", endpoint="https://127.0.0.1:1", spec={"state": "Running", "loggingTypes": ["audit"]})
+    page = open_page(unattended.endpoint, path="#/clusters/000000000000/us-east-1/shop/workloads")
+    panel = page.get_by_role("tabpanel")
+    expect(panel).to_contain_text("The cluster is starting. It is looked into as soon as it is up.")
+    # Its API server knows nobody yet, or isn't there.
+    answered(page, "shop", rights={"user": None, "why": "Cluster shop refuses arn:aws:iam::000000000000:root."})
+    unattended.tell("shop", phase="Updating", conditions=ready("False", "Starting"))
+    for name in ["nodes", "workloads", "logs"]:
+        page.locator(f"#tab-{name}").click()
+        expect(panel).to_contain_text("shop is starting. It is asked again in some seconds.")
+        expect(panel).not_to_contain_text("refuses")
+        assert violations(page) == []
+    page.locator("#tab-workloads").click()
+    page.unroute_all()
+    answered(page, "shop", pods="The cluster's API server answered 503 Service Unavailable: apiserver not ready")
+    expect(panel.get_by_role("alert")).to_have_text("shop is starting. It is asked again in some seconds.")
+    forgive(open_page, 503)
+    # For some seconds after that it may know nobody still.
+    page.unroute_all()
+    answered(page, "shop", rights={"user": None, "why": "Cluster shop refuses arn:aws:iam::000000000000:root."})
+    unattended.tell("shop", phase="Active", conditions=ready("True", "ready"))
+    page.reload()
+    expect(panel).to_contain_text("shop has just started, and doesn't know its users yet.")
+    page.unroute_all()
+    answered(page, "shop", pods=[pod("there", "Running")])
+    expect(panel.get_by_role("row").filter(has_text="there")).to_be_visible(timeout=10_000)
 
 
 def test_a_cluster_that_sleeps_is_woken(unattended, open_page):

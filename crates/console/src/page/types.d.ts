@@ -66,6 +66,8 @@ interface Refusal extends Error {
   status?: number;
   /** It is about who asked. */
   denied?: boolean;
+  /** It may be over in some seconds. */
+  soon?: boolean;
   /** The field that it is about, as a path. */
   at?: string;
   /** What is to be said before it. */
