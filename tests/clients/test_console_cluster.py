@@ -89,6 +89,14 @@ def test_an_administrator_sees_nodes_with_what_they_use(look):
     expect(page.get_by_role("tabpanel")).to_contain_text("As the cluster sees you: arn:aws:iam::000000000000:root")
     assert violations(page) == []
     shot(page, "cluster-nodes")
+    worker.get_by_role("button").click()
+    details = page.get_by_role("region", name=re.compile("^Node "))
+    for said in ["eks.amazonaws.com/nodegroup=workers", "MemoryPressure", "InternalIP"]:
+        expect(details).to_contain_text(said)
+    name = worker.get_by_role("button").text_content()
+    expect(table(page, f"Capacity of {name}")).to_contain_text("ephemeral-storage")
+    expect(table(page, f"Pods of {name}")).to_contain_text("Running")
+    assert violations(page) == []
 
 
 def test_an_administrator_reads_a_pod_s_log_and_deletes_the_pod(look, admin):

@@ -123,6 +123,55 @@ def test_a_button_that_does_nothing_now_says_why(unattended, open_page):
     expect(bar.get_by_role("button", name="Stop")).to_have_accessible_description("The cluster is imported: nothing is changed in it.")
 
 
+def test_a_node_tells_all_of_itself_and_which_pods_it_has(unattended, open_page):
+    unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1")
+    page = open_page(unattended.endpoint)
+    time = "2026-01-01T00:00:00Z"
+    condition = lambda kind, status, message: {"type": kind, "status": status, "reason": f"Kubelet{kind}", "message": message, "lastTransitionTime": time}
+    node = lambda name: {
+        "metadata": {"name": name, "creationTimestamp": time, "labels": {"eks.amazonaws.com/nodegroup": "workers", "team": "web"}},
+        "spec": {"providerID": "aws:///us-east-1a/i-0123", "taints": [{"key": "only", "value": "web", "effect": "NoSchedule"}]},
+        "status": {"nodeInfo": {"osImage": "K3s", "kernelVersion": "6.1", "architecture": "amd64", "kubeletVersion": "v1.36.0", "containerRuntimeVersion": "containerd://2"},
+                   "capacity": {"cpu": "2", "memory": "4194304Ki", "pods": "110"}, "allocatable": {"cpu": "1900m", "memory": "3145728Ki", "pods": "110"},
+                   "conditions": [condition("Ready", "True", "it is"), condition("DiskPressure", "True", "the disk is full")],
+                   "addresses": [{"type": "InternalIP", "address": "10.0.0.7"}, {"type": "Hostname", "address": name}]}}
+    rights = {"user": {"name": "ann", "groups": []}, "may": {"nodes": True, "pods": True}}
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    answered(page, "shop", rights, nodes=[node("first"), node("second")], pods=[pod("mine", "Running")])
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop/nodes")
+    button = page.get_by_role("button", name="first", exact=True)
+    button.press("Enter")
+    details = page.get_by_role("region", name="Node first", exact=True)
+    expect(details.get_by_role("heading", name="Node first")).to_be_focused()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    for said in ["aws:///us-east-1a/i-0123", "kernel 6.1", "team=web", "only=web:NoSchedule", "InternalIP 10.0.0.7", "the disk is full"]:
+        expect(details).to_contain_text(said)
+    row = lambda table, text: details.get_by_role("table", name=table).get_by_role("row").filter(has_text=text)
+    expect(row("Capacity of first", "memory")).to_contain_text("4.0 GiB")
+    expect(row("Capacity of first", "cpu")).to_contain_text("1.9 cores")
+    expect(row("Conditions of first", "DiskPressure").locator(".phase")).to_have_class("phase Failed")
+    expect(row("Conditions of first", "Ready").locator(".phase")).to_have_class("phase Active")
+    expect(row("Pods of first", "mine")).to_contain_text("Running")
+    assert any(url.endswith("/child/objects/pods?node=first") for url in asked)
+    assert violations(page) == []
+    shot(page, "node-details")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(page) == []
+    details.get_by_role("button", name="Close the details").click()
+    expect(button).to_be_focused()
+    expect(details).to_have_count(0)
+    # What goes while somebody reads stays to be read.
+    page.get_by_role("button", name="second", exact=True).click()
+    page.unroute_all()
+    answered(page, "shop", rights, nodes=[node("first")])
+    gone = page.get_by_role("region", name="Node second", exact=True)
+    expect(gone).to_contain_text("This node is gone.")
+    gone.get_by_role("button", name="Close the details").click()
+    expect(page.get_by_role("tab", name="Nodes", exact=True)).to_be_focused()
+
+
 def test_a_protected_cluster_says_how_it_can_be_deleted(unattended, open_page):
     unattended.cluster("kept", "Active", spec={"deletionProtection": True})
     page = open_page(unattended.endpoint, path="#/clusters/000000000000/us-east-1/kept")

@@ -119,6 +119,30 @@ def test_a_node_group_is_made(tab, eks, cluster):
     shot(page, "tabs-node-groups")
 
 
+def test_a_node_group_tells_all_of_itself(tab, eks, cluster):
+    add_group(eks, cluster, labels={"team": "web"}, taints=[{"key": "only", "effect": "NO_EXECUTE"}], tags={"cost": "7"}, instanceTypes=["t3.large"], updateConfig={"maxUnavailable": 2})
+    page = tab("nodegroups")
+    button = page.get_by_role("button", name="workers", exact=True)
+    button.press("Enter")
+    details = page.get_by_role("region", name="Node group workers", exact=True)
+    expect(details.get_by_role("heading", name="Node group workers")).to_be_focused()
+    group = group_of(eks, cluster)
+    for said in [group["nodegroupArn"], group["amiType"], group["releaseVersion"], "t3.large", "team=web", "only:NO_EXECUTE", "cost=7", "at most 2 nodes away at a time", "no issues are known", "subnet-1"]:
+        expect(details).to_contain_text(said)
+    assert violations(page) == []
+    shot(page, "tabs-group-details")
+    # It follows what changes.
+    eks.update_nodegroup_config(clusterName=cluster, nodegroupName="workers", labels={"addOrUpdateLabels": {"team": "api"}}, updateConfig={"maxUnavailablePercentage": 50})
+    expect(details).to_contain_text("team=api")
+    expect(details).to_contain_text("at most 50 % of the nodes away at a time")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(page) == []
+    details.get_by_role("button", name="Close the details").click()
+    expect(button).to_be_focused()
+    expect(button).to_have_attribute("aria-expanded", "false")
+
+
 def test_each_fault_is_said_at_its_field_and_the_rest_at_the_form(tab, eks, cluster):
     page = tab("nodegroups")
     press(page, "Add node group")
