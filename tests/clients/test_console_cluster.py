@@ -89,13 +89,17 @@ def test_an_administrator_sees_nodes_with_what_they_use(look):
     expect(page.get_by_role("tabpanel")).to_contain_text("As the cluster sees you: arn:aws:iam::000000000000:root")
     assert violations(page) == []
     shot(page, "cluster-nodes")
-    worker.get_by_role("button").click()
+    server = nodes.get_by_role("row").filter(has=page.get_by_role("cell", name="server", exact=True))
     details = page.get_by_role("region", name=re.compile("^Node "))
-    for said in ["eks.amazonaws.com/nodegroup=workers", "MemoryPressure", "InternalIP"]:
-        expect(details).to_contain_text(said)
-    name = worker.get_by_role("button").text_content()
-    expect(table(page, f"Capacity of {name}")).to_contain_text("ephemeral-storage")
-    expect(table(page, f"Pods of {name}")).to_contain_text("Running")
+    told = []
+    for row in [server, worker]:
+        row.get_by_role("button").click()
+        expect(details.get_by_role("heading", name=f"Node {row.get_by_role('button').text_content()}")).to_be_focused()
+        for said in ["MemoryPressure", "InternalIP", "ephemeral-storage"]:
+            expect(details).to_contain_text(said)
+        expect(details).not_to_contain_text("asking the cluster")
+        told.append(details.text_content())
+    assert "eks.amazonaws.com/nodegroup=workers" in told[1] and any("coredns" in text for text in told)
     assert violations(page) == []
 
 
