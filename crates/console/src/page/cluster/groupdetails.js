@@ -34,5 +34,5 @@ function GroupDetails({ found: { summary, nodegroups }, name, close }) {
     ['Role', code(group.nodeRole)], ['Subnets', html`<${Lines} items=${group.subnets} />`], ['SSH key', code(remoteAccess?.ec2SshKey)],
     ['Created', html`<${Ago} time=${group.createdAt} />`], ['Changed', html`<${Ago} time=${group.modifiedAt} />`],
   ]} />
-    <p class="says">AMI type, disk, launch template, role, subnets, SSH key and tags are recorded only.</p>`}<//>`;
+    <p class="says">Recorded only: AMI type, disk, launch template, role, SSH key, tags and the strategy of updates.</p>`}<//>`;
 }
