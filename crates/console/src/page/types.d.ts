@@ -66,10 +66,14 @@ interface Refusal extends Error {
   status?: number;
   /** It is about who asked. */
   denied?: boolean;
+  /** It may be over in some seconds. */
+  soon?: boolean;
   /** The field that it is about, as a path. */
   at?: string;
   /** What is to be said before it. */
   before?: string;
+  /** The way to what is there in spite of it. */
+  link?: HTMLElement;
 }
 
 type Option = string | { value: string; text: string } | { group: string; options: string[] };
