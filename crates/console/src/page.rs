@@ -25,6 +25,7 @@ const FIRST: &str = include_str!("page/preload.js");
 const SCRIPTS: &[&str] = &[
     include_str!("page/base.js"),
     include_str!("page/vendor/preact.js"),
+    include_str!("page/vendor/sha256.js"),
     include_str!("page/request.js"),
     include_str!("page/refusal.js"),
     include_str!("page/checks.js"),

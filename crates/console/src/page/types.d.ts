@@ -100,6 +100,9 @@ type Child = Node | string | null | undefined | false;
 /** A tab of a cluster. */
 interface Tab { id: string; title: string; order: number; view: (properties: { found: Found; refresh: () => Promise<void> }) => unknown }
 
+/** The SHA-256 of a text, in hexadecimal. */
+declare function sha256(text: string): string;
+
 /** Preact and htm, which make elements of templates. */
 declare const htmPreact: {
   html: (strings: TemplateStringsArray, ...values: unknown[]) => any;

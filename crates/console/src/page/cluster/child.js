@@ -16,11 +16,11 @@ async function signToken({ name, region }, { id, secret, token }) {
     'X-Amz-Date': time, 'X-Amz-Expires': '60', ...(token ? { 'X-Amz-Security-Token': token } : {}), 'X-Amz-SignedHeaders': 'host;x-k8s-aws-id',
   };
   const query = Object.entries(parameters).map((pair) => pair.map(encodeURIComponent).join('=')).join('&');
-  const canonical = ['GET', '/', query, `host:${host}`, `x-k8s-aws-id:${name}`, '', 'host;x-k8s-aws-id', await sha256('')].join('\n');
+  const canonical = ['GET', '/', query, `host:${host}`, `x-k8s-aws-id:${name}`, '', 'host;x-k8s-aws-id', sha256('')].join('\n');
   /** @type {BufferSource} */
   let key = bytes(`AWS4${secret}`);
   for (const part of scope.split('/')) key = await hmac(key, part);
-  const signature = hex(await hmac(key, ['AWS4-HMAC-SHA256', time, scope, await sha256(canonical)].join('\n')));
+  const signature = hex(await hmac(key, ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n')));
   const url = btoa(`https://${host}/?${query}&X-Amz-Signature=${signature}`);
   return `k8s-aws-v1.${url.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`;
 }
