@@ -1,4 +1,5 @@
 """The page at /_k3eks/ in a real Chromium. Screenshots are kept in .k3eks/screenshots."""
+import datetime
 import http.server
 import gzip
 import json
@@ -193,7 +194,7 @@ def test_a_real_cluster_is_made_scaled_stopped_and_deleted_by_clicking(real, ope
     shot(page, "cluster")
 
     detail.get_by_role("button", name="Copy kubeconfig").click()
-    expect(page.locator("#said")).to_contain_text("in the clipboard")
+    expect(page.locator("#said")).to_contain_text("in the clipboard. It carries an administrator’s rights")
     assert "client-key-data" in page.evaluate("navigator.clipboard.readText()")
     detail.get_by_role("button", name="Stop", exact=True).click()
     answer(page, "Stop")
@@ -229,8 +230,12 @@ def test_it_says_what_is_empty_finds_and_obeys_the_keyboard(nothing, open_page):
     page.keyboard.type("bet")
     expect(page.locator("#count")).to_have_text("1 of 2 clusters")
     page.keyboard.type("nothing")
-    expect(page.locator("#empty")).to_have_text("No cluster matches the search.")
-    page.locator("#search").fill("")
+    expect(page.locator("#empty")).to_contain_text("No cluster matches “betnothing”.")
+    assert violations(page) == []
+    shot(page, "nothing-found-dark")
+    page.get_by_role("button", name="Clear the search").click()
+    expect(page.locator("#search")).to_be_focused()
+    expect(page.locator("#rows tr")).to_have_count(2)
     page.get_by_role("link", name="alpha").press("Enter")
     expect(page.get_by_role("heading", name="alpha")).to_be_focused()
     # Escape closes what is open, and leads nowhere else.
@@ -247,6 +252,30 @@ def test_it_says_what_is_empty_finds_and_obeys_the_keyboard(nothing, open_page):
     expect(name).to_have_accessible_description("Cluster already exists with name: alpha")
     expect(name).to_be_focused()
     assert open_page.complaints.pop().endswith("409 (Conflict)")
+
+
+def test_a_search_whose_last_cluster_goes_is_cleared_by_one_click(unattended, open_page):
+    for name, phase in [("kept", "Active"), ("gone", "Failed")]:
+        unattended.cluster(name, phase)
+    page = open_page(unattended.endpoint)
+    page.locator("#search").fill("gone")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    kubectl("delete", "eks", "gone", "-n", unattended.namespace)
+    expect(page.locator("#empty")).to_contain_text("No cluster matches “gone”.")
+    # What comes meanwhile takes no focus away.
+    clear = page.get_by_role("button", name="Clear the search")
+    clear.focus()
+    unattended.tell("kept", phase="Updating")
+    expect(page.locator("#phase")).to_contain_text("Updating")
+    expect(clear).to_be_focused()
+    clear.press("Enter")
+    expect(page.locator("#rows .name")).to_have_text(["kept"])
+    expect(page.locator("#search")).to_have_value("")
+    # A phase that no cluster has any more is no filter.
+    page.locator("#phase").select_option("Updating")
+    unattended.tell("kept", phase="Active")
+    expect(page.locator("#rows .name")).to_have_text(["kept"])
+    expect(page.locator("#phase")).to_have_value("")
 
 
 def test_every_view_has_an_address(nothing, open_page):
@@ -322,7 +351,7 @@ def answered(page, cluster, rights=None, **objects):
         found = objects.get(rest.removeprefix("objects/").replace("-", "_"), [])
         if rest == "rights":
             route.fulfill(json=rights or {"user": {"name": "kubernetes-admin", "groups": []}, "may": {kind: True for kind in ["pods", "events", "namespaces", "log", "delete-pods", "deployments"]}})
-        elif rest == "log":
+        elif rest in ("log", "audit"):
             route.fulfill(body="".join(found), content_type="text/plain")
         elif isinstance(found, str):
             route.fulfill(status=503, json={"message": found})
@@ -400,6 +429,36 @@ def test_a_cluster_that_can_not_be_asked_is_told_in_sentences(unattended, open_p
     page.unroute("**/_k3eks/console/**")
     expect(page.locator("#live")).to_have_text("live")
     open_page.complaints[:] = [said for said in open_page.complaints if "net::ERR_FAILED" not in said]
+
+
+def test_a_cluster_that_starts_says_so_on_every_tab_and_is_asked_again(unattended, open_page):
+    ready = lambda status, message: [{"type": "Ready", "status": status, "reason": "Updating", "message": message, "lastTransitionTime": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}]
+    unattended.cluster("shop", phase="Stopped", endpoint="https://127.0.0.1:1", spec={"state": "Running", "loggingTypes": ["audit"]})
+    page = open_page(unattended.endpoint, path="#/clusters/000000000000/us-east-1/shop/workloads")
+    panel = page.get_by_role("tabpanel")
+    expect(panel).to_contain_text("The cluster is starting. It is looked into as soon as it is up.")
+    # Its API server knows nobody yet, or isn't there.
+    answered(page, "shop", rights={"user": None, "why": "Cluster shop refuses arn:aws:iam::000000000000:root."})
+    unattended.tell("shop", phase="Updating", conditions=ready("False", "Starting"))
+    for name in ["nodes", "workloads", "logs"]:
+        page.locator(f"#tab-{name}").click()
+        expect(panel).to_contain_text("shop is starting. It is asked again in some seconds.")
+        expect(panel).not_to_contain_text("refuses")
+        assert violations(page) == []
+    page.locator("#tab-workloads").click()
+    page.unroute_all()
+    answered(page, "shop", pods="The cluster's API server answered 503 Service Unavailable: apiserver not ready")
+    expect(panel.get_by_role("alert")).to_have_text("shop is starting. It is asked again in some seconds.")
+    forgive(open_page, 503)
+    # For some seconds after that it may know nobody still.
+    page.unroute_all()
+    answered(page, "shop", rights={"user": None, "why": "Cluster shop refuses arn:aws:iam::000000000000:root."})
+    unattended.tell("shop", phase="Active", conditions=ready("True", "ready"))
+    page.reload()
+    expect(panel).to_contain_text("shop has just started, and doesn't know its users yet.")
+    page.unroute_all()
+    answered(page, "shop", pods=[pod("there", "Running")])
+    expect(panel.get_by_role("row").filter(has_text="there")).to_be_visible(timeout=10_000)
 
 
 def test_a_cluster_that_sleeps_is_woken(unattended, open_page):
@@ -741,7 +800,10 @@ def test_what_the_definition_refuses_is_said_at_its_field(nothing, open_page):
     expect(second.get_by_label("Min size")).to_be_focused()
     expect(second.get_by_label("Min size")).to_have_accessible_description(re.compile("greater than or equal to 0"))
     expect(first.get_by_label("Min size")).not_to_have_attribute("aria-invalid", "true")
-    expect(form.get_by_role("alert")).to_have_text("The cluster is being created, but without its node groups and addons. Add them on its own page.")
+    said = "Cluster partly is being created. Not made: node group workers, node group others. Mend it here and try again, or go on at the cluster’s page."
+    expect(form.get_by_role("alert")).to_contain_text(said)
+    expect(form.get_by_role("alert").get_by_role("link", name="Open partly")).to_be_visible()
+    assert violations(page) == []
     assert "400" in open_page.complaints.pop()
     second.get_by_label("Min size").fill("1")
     form.get_by_role("button", name="Create cluster").click()
@@ -807,6 +869,9 @@ def test_over_plain_http_by_address_it_says_what_is_missing(strict, unattended, 
     with page.expect_download() as got:
         page.get_by_role("button", name="Download kubeconfig").click()
     assert got.value.suggested_filename == "plain.kubeconfig"
+    # Whose rights it has is said before and after.
+    expect(page.get_by_role("button", name="Download kubeconfig")).to_have_accessible_description(re.compile("administrator’s rights"))
+    expect(page.locator("#said")).to_have_text(re.compile("^plain.kubeconfig was downloaded. It carries an administrator’s rights"))
     assert "current-context" in pathlib.Path(got.value.path()).read_text()
     page.get_by_role("button", name="Copy kubeconfig").click()
     expect(page.locator("#said")).to_contain_text("needs HTTPS or localhost")

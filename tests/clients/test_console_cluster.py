@@ -89,6 +89,18 @@ def test_an_administrator_sees_nodes_with_what_they_use(look):
     expect(page.get_by_role("tabpanel")).to_contain_text("As the cluster sees you: arn:aws:iam::000000000000:root")
     assert violations(page) == []
     shot(page, "cluster-nodes")
+    server = nodes.get_by_role("row").filter(has=page.get_by_role("cell", name="server", exact=True))
+    details = page.get_by_role("region", name=re.compile("^Node "))
+    told = []
+    for row in [server, worker]:
+        row.get_by_role("button").click()
+        expect(details.get_by_role("heading", name=f"Node {row.get_by_role('button').text_content()}")).to_be_focused()
+        for said in ["MemoryPressure", "InternalIP", "ephemeral-storage"]:
+            expect(details).to_contain_text(said)
+        expect(details).not_to_contain_text("asking the cluster")
+        told.append(details.text_content())
+    assert "eks.amazonaws.com/nodegroup=workers" in told[1] and any("coredns" in text for text in told)
+    assert violations(page) == []
 
 
 def test_an_administrator_reads_a_pod_s_log_and_deletes_the_pod(look, admin):
@@ -124,6 +136,12 @@ def test_an_administrator_finds_calls_in_the_audit_log(look, admin):
     expect(table(page, "Audit log")).to_be_visible()
     page.get_by_label("Find").fill("create configmaps")
     expect(table(page, "Audit log").locator("tbody")).to_contain_text("arn:aws:iam::000000000000:root")
+    # What the page asked by itself is told from that.
+    page.get_by_label("Find").fill("selfsubjectreviews")
+    expect(page.get_by_role("tabpanel")).to_contain_text("No line of the audit log matches.")
+    page.get_by_label("Show this page’s own requests").check()
+    expect(table(page, "Audit log").locator("tbody tr").first).to_contain_text("selfsubjectreviews")
+    page.get_by_label("Find").fill("")
     assert violations(page) == []
     shot(page, "cluster-logs")
 

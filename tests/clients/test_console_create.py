@@ -215,6 +215,47 @@ def test_the_button_makes_what_the_yaml_and_the_commands_make(form, nothing, ope
     assert by_yaml == by_commands == by_button
 
 
+def test_a_cluster_that_was_made_in_part_says_which_and_leads_there(form, nothing, open_page):
+    page, eks = form.page, boto(nothing)
+    form.get_by_label("Name", exact=True).fill("partly")
+    add_group(form)
+    form.get_by_label("coredns").check()
+
+    def part(route):
+        wait_for("the cluster", lambda: eks.describe_cluster(name="partly")["cluster"]["status"] == "ACTIVE")
+        eks.create_nodegroup(clusterName="partly", nodegroupName="workers", nodeRole="arn:aws:iam::000000000000:role/n", subnets=["subnet-1"],
+                             scalingConfig={"minSize": 1, "desiredSize": 1, "maxSize": 2})
+        route.fulfill(status=503, json={"message": "The addon can't be made now."})
+    page.route("**/console/parts/*", part)
+    form.get_by_role("button", name="Create cluster").click()
+    said = form.get_by_role("alert")
+    expect(said).to_contain_text("Cluster partly is being created, with node group workers. Not made: addon coredns.")
+    expect(said).to_contain_text("The addon can't be made now.")
+    assert "503" in open_page.complaints.pop()
+    assert violations(page) == []
+    shot(page, "create-partly")
+    said.get_by_role("link", name="Open partly").click()
+    expect(page.get_by_role("heading", name="partly")).to_be_visible()
+    # The form is done with.
+    page.goto(f"{nothing}/_k3eks/#/create")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("")
+
+
+def test_names_that_differ_in_little_are_those_of_different_resources(form, nothing):
+    form.get_by_label("Name", exact=True).fill("Apart_1")
+    for number, name in enumerate(["web-a", "web_a", "Web-a", "x" * 63], 1):
+        form.get_by_role("button", name="Add node group").click()
+        form.get_by_role("group", name=f"Node group {number}").get_by_label("Group name").fill(name)
+    named = lambda documents: {one["spec"].get("nodegroupName", ""): one["metadata"]["name"] for one in documents}
+    shown = named(applied(form.page, nothing))
+    assert len(set(shown.values())) == 5
+    # They are those that the API gives, so that the YAML of a cluster that is there changes that one.
+    form.get_by_role("button", name="Create cluster").click()
+    expect(form.page.get_by_role("heading", name="Apart_1")).to_be_visible()
+    there = lambda: named(json.loads(kubectl("get", "eks,nodegroups", "-n", nothing.namespace, "-o", "json"))["items"])
+    wait_for("the resources", lambda: there() == shown)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_choice_is_cut_off(form, width):
     form.page.set_viewport_size({"width": width, "height": 800})

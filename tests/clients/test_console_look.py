@@ -1,4 +1,5 @@
 """How the page looks where there is much to show, and what its buttons and fields say of themselves."""
+import json
 import re
 
 from conftest import wait_for
@@ -64,11 +65,38 @@ def test_the_bar_of_a_rollout_is_full_when_it_is_over(unattended, open_page):
     unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1")
     page = open_page(unattended.endpoint)
     deployment = lambda name, **status: {"metadata": {"name": name, "namespace": "web", "creationTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"replicas": 4}, "status": status}
-    answered(page, "shop", deployments=[deployment("rolls", readyReplicas=4, updatedReplicas=1), deployment("stands", readyReplicas=4, updatedReplicas=4)])
+    rights = {"user": {"name": "kubernetes-admin", "groups": []}, "may": {kind: True for kind in ["deployments", "statefulsets", "daemonsets"]}}
+
+    def updates(name, strategy, **status):
+        one = deployment(name, **status)
+        one["spec"]["updateStrategy"] = strategy
+        return one
+    partly = {"type": "RollingUpdate", "rollingUpdate": {"partition": 3}}
+    sets = [updates("partly", partly, readyReplicas=4, updatedReplicas=1), updates("behind", partly, readyReplicas=4, updatedReplicas=0),
+            updates("by-hand", {"type": "OnDelete"}, readyReplicas=4, updatedReplicas=0)]
+    answered(page, "shop", rights, deployments=[deployment("rolls", readyReplicas=4, updatedReplicas=1), deployment("stands", readyReplicas=4, updatedReplicas=4)], statefulsets=sets)
     page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop/workloads")
     page.get_by_role("button", name="Controllers", exact=True).click()
-    for name, part in [("rolls", 0.9), ("stands", 1)]:
+    for name, part in [("rolls", 0.9), ("stands", 1), ("partly", 1), ("behind", 0.9), ("by-hand", 1)]:
         assert page.get_by_role("row").filter(has_text=name).get_by_role("progressbar").evaluate("bar => bar.position") == part, name
+
+
+def test_the_audit_log_hides_what_the_page_asks_by_itself(unattended, open_page):
+    unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1", spec={"loggingTypes": ["audit"]})
+    page = open_page(unattended.endpoint)
+    event = lambda number, agent, uri: json.dumps({"auditID": str(number), "stage": "ResponseComplete", "verb": "list", "requestURI": uri, "userAgent": agent, "user": {"username": "ann"},
+                                                   "stageTimestamp": "2026-01-01T00:00:00Z", "responseStatus": {"code": 200}}) + "\n"
+    lines = [event(1, "k3eks-console", "/api/v1/pods?limit=500"), event(2, "kubectl/v1.36.0 (linux/amd64)", "/api/v1/secrets"),
+             event(3, "kubectl/v1.36.0 (linux/amd64)", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")]
+    answered(page, "shop", {"user": {"name": "ann", "groups": []}, "may": {"audit": True}}, audit=lines)
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop/logs")
+    rows = page.get_by_role("table", name="Audit log").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="/api/v1/pods")).to_have_count(0)
+    assert violations(page) == []
+    page.get_by_label("Show this page’s own requests").check()
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text="/api/v1/pods")).to_have_count(1)
 
 
 def test_a_button_that_does_nothing_now_says_why(unattended, open_page):
@@ -93,6 +121,73 @@ def test_a_button_that_does_nothing_now_says_why(unattended, open_page):
         assert silent.all_text_contents() == [], tab.text_content()
     page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/theirs")
     expect(bar.get_by_role("button", name="Stop")).to_have_accessible_description("The cluster is imported: nothing is changed in it.")
+
+
+def test_a_node_tells_all_of_itself_and_which_pods_it_has(unattended, open_page):
+    unattended.cluster("shop", phase="Active", endpoint="https://127.0.0.1:1")
+    page = open_page(unattended.endpoint)
+    time = "2026-01-01T00:00:00Z"
+    condition = lambda kind, status, message: {"type": kind, "status": status, "reason": f"Kubelet{kind}", "message": message, "lastTransitionTime": time}
+    node = lambda name: {
+        "metadata": {"name": name, "creationTimestamp": time, "labels": {"eks.amazonaws.com/nodegroup": "workers", "team": "web"}},
+        "spec": {"providerID": "aws:///us-east-1a/i-0123", "taints": [{"key": "only", "value": "web", "effect": "NoSchedule"}]},
+        "status": {"nodeInfo": {"osImage": "K3s", "kernelVersion": "6.1", "architecture": "amd64", "kubeletVersion": "v1.36.0", "containerRuntimeVersion": "containerd://2"},
+                   "capacity": {"cpu": "2", "memory": "4194304Ki", "pods": "110"}, "allocatable": {"cpu": "1900m", "memory": "3145728Ki", "pods": "110"},
+                   "conditions": [condition("Ready", "True", "it is"), condition("DiskPressure", "True", "the disk is full")],
+                   "addresses": [{"type": "InternalIP", "address": "10.0.0.7"}, {"type": "Hostname", "address": name}]}}
+    rights = {"user": {"name": "ann", "groups": []}, "may": {"nodes": True, "pods": True}}
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    answered(page, "shop", rights, nodes=[node("first"), node("second")], pods=[pod("mine", "Running")])
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop/nodes")
+    button = page.get_by_role("button", name="first", exact=True)
+    button.press("Enter")
+    details = page.get_by_role("region", name="Node first", exact=True)
+    expect(details.get_by_role("heading", name="Node first")).to_be_focused()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    for said in ["aws:///us-east-1a/i-0123", "kernel 6.1", "team=web", "only=web:NoSchedule", "InternalIP 10.0.0.7", "the disk is full"]:
+        expect(details).to_contain_text(said)
+    row = lambda table, text: details.get_by_role("table", name=table).get_by_role("row").filter(has_text=text)
+    expect(row("Capacity of first", "memory")).to_contain_text("4.0 GiB")
+    expect(row("Capacity of first", "cpu")).to_contain_text("1.9 cores")
+    expect(row("Conditions of first", "DiskPressure").locator(".phase")).to_have_class("phase Failed")
+    expect(row("Conditions of first", "Ready").locator(".phase")).to_have_class("phase Active")
+    expect(row("Pods of first", "mine")).to_contain_text("Running")
+    assert any(url.endswith("/child/objects/pods?node=first") for url in asked)
+    assert violations(page) == []
+    shot(page, "node-details")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(page) == []
+    details.get_by_role("button", name="Close the details").click()
+    expect(button).to_be_focused()
+    expect(details).to_have_count(0)
+    # What goes while somebody reads stays to be read.
+    page.get_by_role("button", name="second", exact=True).click()
+    page.unroute_all()
+    answered(page, "shop", rights, nodes=[node("first")])
+    gone = page.get_by_role("region", name="Node second", exact=True)
+    expect(gone).to_contain_text("This node is gone.")
+    gone.get_by_role("button", name="Close the details").click()
+    expect(page.get_by_role("tab", name="Nodes", exact=True)).to_be_focused()
+
+
+def test_a_protected_cluster_says_how_it_can_be_deleted(unattended, open_page):
+    unattended.cluster("kept", "Active", spec={"deletionProtection": True})
+    page = open_page(unattended.endpoint, path="#/clusters/000000000000/us-east-1/kept")
+    button = page.locator("#detail .bar").get_by_role("button", name="Delete", exact=True)
+    why = "Deletion protection is on. Turn it off on the Overview, then delete the cluster."
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_accessible_description(why)
+    button.press("Enter")
+    expect(page.locator("#said")).to_have_text(why)
+    expect(dialog(page)).to_be_hidden()
+    assert violations(page) == []
+    page.get_by_role("button", name="Turn deletion protection off").click()
+    dialog(page).get_by_role("button", name="Turn off").click()
+    expect(button).not_to_have_attribute("aria-disabled", "true")
+    button.click()
+    expect(dialog(page).get_by_label("Name")).to_be_visible()
 
 
 def test_the_head_of_the_list_is_one_line(unattended, open_page):

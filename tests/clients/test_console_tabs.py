@@ -119,6 +119,30 @@ def test_a_node_group_is_made(tab, eks, cluster):
     shot(page, "tabs-node-groups")
 
 
+def test_a_node_group_tells_all_of_itself(tab, eks, cluster):
+    add_group(eks, cluster, labels={"team": "web"}, taints=[{"key": "only", "effect": "NO_EXECUTE"}], tags={"cost": "7"}, instanceTypes=["t3.large"], updateConfig={"maxUnavailable": 2})
+    page = tab("nodegroups")
+    button = page.get_by_role("button", name="workers", exact=True)
+    button.press("Enter")
+    details = page.get_by_role("region", name="Node group workers", exact=True)
+    expect(details.get_by_role("heading", name="Node group workers")).to_be_focused()
+    group = group_of(eks, cluster)
+    for said in [group["nodegroupArn"], group["amiType"], group["releaseVersion"], "t3.large", "team=web", "only:NO_EXECUTE", "cost=7", "at most 2 nodes away at a time", "no issues are known", "subnet-1"]:
+        expect(details).to_contain_text(said)
+    assert violations(page) == []
+    shot(page, "tabs-group-details")
+    # It follows what changes.
+    eks.update_nodegroup_config(clusterName=cluster, nodegroupName="workers", labels={"addOrUpdateLabels": {"team": "api"}}, updateConfig={"maxUnavailablePercentage": 50})
+    expect(details).to_contain_text("team=api")
+    expect(details).to_contain_text("at most 50 % of the nodes away at a time")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(page) == []
+    details.get_by_role("button", name="Close the details").click()
+    expect(button).to_be_focused()
+    expect(button).to_have_attribute("aria-expanded", "false")
+
+
 def test_each_fault_is_said_at_its_field_and_the_rest_at_the_form(tab, eks, cluster):
     page = tab("nodegroups")
     press(page, "Add node group")
@@ -372,6 +396,7 @@ def test_an_addon_is_installed_configured_updated_and_removed(tab, eks, cluster)
     press(page, "Add addon")
     form = dialog(page)
     # Nothing is chosen unasked, and what has no effect says so.
+    expect(form.get_by_label("Conflicts").locator("option:checked")).to_have_text("The default: NONE")
     expect(form.get_by_label("Addon")).to_have_value("")
     expect(form.get_by_label("Addon").get_by_role("option").nth(1)).not_to_contain_text("recorded only")
     expect(form.get_by_label("Addon")).to_contain_text("adot (recorded only)")
@@ -402,6 +427,7 @@ def test_an_addon_is_installed_configured_updated_and_removed(tab, eks, cluster)
     expect(page.get_by_role("button", name="Update coredns")).to_have_attribute("aria-disabled", "true")
     expect(page.get_by_role("button", name="Update coredns")).to_be_focused()
     press(page, "Configure coredns")
+    expect(form.get_by_label("Conflicts").locator("option:checked")).to_have_text("Keep the current setting")
     expect(form.get_by_label("Configuration", exact=True)).to_have_value("replicaCount: 3")
     form.get_by_role("button", name="Change", exact=True).click()
     expect(form.get_by_role("alert")).to_have_text("Nothing was changed.")
@@ -486,6 +512,46 @@ def test_access_entries_and_their_policies_are_added_changed_and_removed(tab, ek
     done(page, "Remove")
     expect(entry).to_have_count(0)
     assert dev not in eks.list_access_entries(clusterName=cluster)["accessEntries"]
+
+
+def test_who_removes_the_last_administrator_or_themselves_is_warned(tab, eks, cluster):
+    last, own = "This is the last administrator", "This is your own entry"
+    root, dev = "arn:aws:iam::000000000000:root", ROLES.format("dev")
+    page = tab("access")
+    form = dialog(page)
+    expect(row(page, root)).to_contain_text("AmazonEKSClusterAdminPolicy")
+    press(page, f"Remove {root}")
+    for words in [last, own]:
+        expect(form).to_contain_text(words)
+    assert violations(page) == []
+    shot(page, "tabs-last-administrator")
+    form.get_by_role("button", name="Cancel").click()
+    # The warning comes with what it is about, and goes with it.
+    press(page, f"Edit {root}")
+    expect(form.get_by_label("Holds in")).to_have_value("cluster")
+    expect(form).not_to_contain_text(last)
+    form.get_by_label("Holds in").select_option("namespace")
+    for words in [last, own]:
+        expect(form).to_contain_text(words)
+    form.get_by_label("Holds in").select_option("cluster")
+    expect(form).not_to_contain_text(last)
+    form.get_by_role("button", name="Remove policy").click()
+    expect(form.get_by_role("status").filter(has_text=last)).to_be_visible()
+    assert violations(page) == []
+    form.get_by_role("button", name="Cancel").click()
+    # With another administrator it is only about oneself, and the other one goes without a word.
+    eks.create_access_entry(clusterName=cluster, principalArn=dev)
+    eks.associate_access_policy(clusterName=cluster, principalArn=dev, policyArn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", accessScope={"type": "cluster"})
+    expect(row(page, dev)).to_contain_text("AmazonEKSClusterAdminPolicy")
+    press(page, f"Remove {root}")
+    expect(form).to_contain_text(own)
+    expect(form).not_to_contain_text(last)
+    form.get_by_role("button", name="Cancel").click()
+    press(page, f"Remove {dev}")
+    expect(form).to_contain_text(f"{dev} can’t use the cluster any more.")
+    expect(form).not_to_contain_text("This is")
+    done(page, "Remove")
+    expect(row(page, dev)).to_have_count(0)
 
 
 def test_a_cluster_without_access_entries_says_so_and_can_have_them(records, eks, open_page):
@@ -591,6 +657,22 @@ def test_a_fargate_profile_is_added_and_removed_and_says_what_it_is(tab, eks, cl
     page.get_by_role("button", name="Remove mine").press("Enter")
     done(page, "Remove")
     expect(page.get_by_role("tabpanel")).to_contain_text("There are no Fargate profiles.")
+
+
+def test_the_overview_says_when_every_node_is_tainted(tab, eks, cluster):
+    words = "Every node is tainted: pods without a toleration stay Pending."
+    page = tab("overview")
+    panel = page.get_by_role("tabpanel")
+    expect(panel).to_contain_text("Authentication mode")
+    expect(panel).not_to_contain_text(words)
+    add_group(eks, cluster, taints=[{"key": "only", "effect": "NO_SCHEDULE"}])
+    expect(panel).to_contain_text(words)
+    assert violations(page) == []
+    shot(page, "tabs-tainted")
+    # A preference keeps no pod away.
+    change = {"removeTaints": [{"key": "only", "effect": "NO_SCHEDULE"}], "addOrUpdateTaints": [{"key": "only", "effect": "PREFER_NO_SCHEDULE"}]}
+    eks.update_nodegroup_config(clusterName=cluster, nodegroupName="workers", taints=change)
+    expect(panel).not_to_contain_text(words)
 
 
 def test_the_cluster_s_settings_are_changed(tab, eks, cluster):
@@ -738,6 +820,9 @@ def test_yaml_is_edited_with_its_differences_before_anything_is_applied(tab, eks
     removed = [one.removeprefix("-").strip() for one in diff.locator("del").all_text_contents()]
     assert sorted(removed) == ["maxSize: 2", "maxUnavailable: 1", "team: web"]
     assert "+   loggingTypes: [audit]" in diff.locator("ins").all_text_contents()
+    # Of what stays, three lines around each change are shown.
+    lines = diff.text_content()
+    assert lines.startswith(f"⋯ 3 lines as before\n    name: {cluster}\n") and "apiVersion:" not in lines, lines
     steps = page.get_by_role("tabpanel").get_by_role("listitem")
     expect(steps).to_have_text(["UpdateClusterConfig: logs audit", "TagResource: tags of the cluster", "UpdateNodegroupConfig of workers: scaling config, labels, update config"])
     assert violations(page) == []

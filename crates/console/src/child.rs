@@ -166,6 +166,9 @@ struct Where {
     /// Of all namespaces where there is none.
     #[serde(default)]
     namespace: String,
+    /// Of pods, on which node; on all where there is none.
+    #[serde(default)]
+    node: String,
 }
 
 /// Objects of one kind.
@@ -177,7 +180,7 @@ async fn objects(
 ) -> Result<Response, ApiError> {
     let visit = Visit::begin(&looking, &(namespace, name), &request)?;
     let kind = kinds::find(&kind).ok_or_else(|| ApiError::invalid_parameter("The page doesn't know this kind"))?;
-    let body = visit.read(question(kind.list(&within.namespace)?)?).await?;
+    let body = visit.read(question(kind.list(&within.namespace, &within.node)?)?).await?;
     let seen =
         kind.seen(&body).ok_or_else(|| ApiError::unavailable("The cluster's API server answered with no list"))?;
     Ok(unkept(Json(seen)))

@@ -19,6 +19,8 @@ use eks::error::ApiError;
 use eks::store::Store;
 use limits::bounded;
 
+/// What clusters write into their audit logs of who asked by the way of the page; the page knows its own requests by it.
+const AGENT: &str = "k3eks-console";
 /// The longest wait for an answer to begin, and then to end where it does.
 const ANSWER: Duration = Duration::from_secs(10);
 /// The longest wait for a place.
@@ -127,6 +129,7 @@ impl Visits {
         let client = self.client(store, cluster).await?;
         let (mut head, body) = request.into_parts();
         head.headers.insert(header::AUTHORIZATION, bearer);
+        head.headers.insert(header::USER_AGENT, HeaderValue::from_static(AGENT));
         let request = Request::from_parts(head, kube::client::Body::from(body));
         let answer = tokio::time::timeout(ANSWER, client.send(request)).await.map_err(|_| late());
         let answer = answer.and_then(|answer| answer.map_err(|error| away(&text::sentence(&error))));

@@ -44,16 +44,22 @@ pub static KINDS: [Kind; 11] = [
             "metadata.labels",
             "metadata.creationTimestamp",
             "spec.unschedulable",
+            "spec.providerID",
             "spec.taints.key",
             "spec.taints.value",
             "spec.taints.effect",
             "status.conditions.type",
             "status.conditions.status",
+            "status.conditions.reason",
             "status.conditions.message",
-            "status.nodeInfo.kubeletVersion",
+            "status.conditions.lastTransitionTime",
+            "status.nodeInfo.architecture",
             "status.nodeInfo.containerRuntimeVersion",
-            "status.allocatable.cpu",
-            "status.allocatable.memory",
+            "status.nodeInfo.kernelVersion",
+            "status.nodeInfo.kubeletVersion",
+            "status.nodeInfo.osImage",
+            "status.capacity",
+            "status.allocatable",
             "status.addresses",
         ],
     },
@@ -132,7 +138,13 @@ pub static KINDS: [Kind; 11] = [
         version: "v1",
         plural: "statefulsets",
         namespaced: true,
-        shown: workload!("spec.replicas", "status.readyReplicas", "status.updatedReplicas"),
+        shown: workload!(
+            "spec.replicas",
+            "spec.updateStrategy.type",
+            "spec.updateStrategy.rollingUpdate.partition",
+            "status.readyReplicas",
+            "status.updatedReplicas"
+        ),
     },
     Kind {
         name: "daemonsets",
@@ -140,7 +152,12 @@ pub static KINDS: [Kind; 11] = [
         version: "v1",
         plural: "daemonsets",
         namespaced: true,
-        shown: workload!("status.desiredNumberScheduled", "status.numberReady", "status.updatedNumberScheduled"),
+        shown: workload!(
+            "spec.updateStrategy.type",
+            "status.desiredNumberScheduled",
+            "status.numberReady",
+            "status.updatedNumberScheduled"
+        ),
     },
     Kind {
         name: "services",
@@ -207,17 +224,22 @@ pub fn find(name: &str) -> Option<&'static Kind> {
 }
 
 impl Kind {
-    /// The path of the list of its objects, in one namespace where one is given.
+    /// The path of the list of its objects, in one namespace where one is given, and of pods on one node.
     ///
     /// # Errors
-    /// The namespace's name is none.
-    pub fn list(&self, namespace: &str) -> Result<String, ApiError> {
+    /// The namespace's or the node's name is none, or the kind isn't on nodes.
+    pub fn list(&self, namespace: &str, node: &str) -> Result<String, ApiError> {
         let root = if self.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", self.group) };
         let within = match (self.namespaced, namespace) {
             (false, _) | (true, "") => String::new(),
             (true, namespace) => format!("/namespaces/{}", plain(namespace)?),
         };
-        Ok(format!("{root}/{}{within}/{}?limit={PAGE}", self.version, self.plural))
+        let on = match (self.name, node) {
+            (_, "") => String::new(),
+            ("pods", node) => format!("&fieldSelector=spec.nodeName%3D{}", plain(node)?),
+            _ => return Err(ApiError::invalid_parameter("Only pods are on nodes")),
+        };
+        Ok(format!("{root}/{}{within}/{}?limit={PAGE}{on}", self.version, self.plural))
     }
 
     /// What is shown of a list, and whether there are more.
@@ -287,5 +309,23 @@ mod tests {
             },
         });
         assert_eq!(seen["items"][0], wanted);
+    }
+
+    #[test]
+    fn pods_are_asked_for_by_their_node() {
+        let list = |kind, node| find(kind).unwrap().list("", node).map_err(|error| error.message().to_owned());
+        let wanted = "/api/v1/pods?limit=500&fieldSelector=spec.nodeName%3Da-node.internal";
+        assert_eq!(list("pods", "a-node.internal").as_deref(), Ok(wanted));
+        assert_eq!(list("nodes", "").as_deref(), Ok("/api/v1/nodes?limit=500"));
+        assert!(list("pods", "a,metadata.name=b").is_err() && list("services", "a").is_err());
+    }
+
+    #[test]
+    fn a_stateful_set_tells_how_far_it_is_to_be_rolled_out() {
+        let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
+        let set = json!({"spec": {"replicas": 3, "updateStrategy": strategy, "serviceName": "s"}});
+        let list = serde_json::to_vec(&json!({"items": [set]})).unwrap();
+        let seen = find("statefulsets").unwrap().seen(&list).unwrap();
+        assert_eq!(seen["items"][0], json!({"spec": {"replicas": 3, "updateStrategy": strategy}}));
     }
 }

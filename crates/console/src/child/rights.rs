@@ -23,7 +23,7 @@ static DEEDS: [(&str, &str, &str, &str); 3] =
 pub async fn rights(
     State(looking): State<Arc<Looking>>,
     Path(at): At,
-    Query(Where { namespace }): Query<Where>,
+    Query(Where { namespace, .. }): Query<Where>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let visit = Visit::begin(&looking, &at, &request)?;

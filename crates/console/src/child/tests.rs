@@ -28,8 +28,9 @@ const HOST: &str = "localhost:4566";
 const VIEWER: &str = "k8s-aws-v1.viewer";
 const NOBODY: &str = "k8s-aws-v1.nobody";
 
-/// What the cluster was asked: method, path, and the token.
-type Asked = Arc<Mutex<Vec<(String, String, String)>>>;
+/// What a cluster was asked: method, path, the token, and who asked as an audit log has it.
+type Question = (String, String, String, String);
+type Asked = Arc<Mutex<Vec<Question>>>;
 
 fn failure(code: u16, message: &str) -> Response {
     let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": "", "code": code});
@@ -40,8 +41,9 @@ fn failure(code: u16, message: &str) -> Response {
 async fn child(asked: Asked, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path_and_query().unwrap().to_string();
-    let token = head.headers.get("authorization").map_or("", |value| value.to_str().unwrap()).to_owned();
-    asked.lock().push((head.method.to_string(), path.clone(), token.clone()));
+    let of = |name| head.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    let token = of("authorization");
+    asked.lock().push((head.method.to_string(), path.clone(), token.clone(), of("user-agent")));
     if token != format!("Bearer {VIEWER}") {
         return failure(401, "Unauthorized");
     }
@@ -171,7 +173,7 @@ impl Environment {
         Self::new(mode, json!({})).await
     }
 
-    fn asked(&self) -> MutexGuard<'_, Vec<(String, String, String)>> {
+    fn asked(&self) -> MutexGuard<'_, Vec<Question>> {
         self.asked.lock()
     }
 
@@ -218,11 +220,21 @@ async fn the_cluster_sees_the_users_token_and_never_the_administrators() {
     let asked = env.asked();
     assert!(asked.len() > 8, "{asked:?}");
     let brought = [VIEWER, NOBODY].map(|token| format!("Bearer {token}"));
-    assert!(asked.iter().all(|(.., token)| brought.contains(token)), "{asked:?}");
+    assert!(asked.iter().all(|(_, _, token, _)| brought.contains(token)), "{asked:?}");
     assert!(
-        asked.iter().any(|(method, path, _)| method == "DELETE" && path == "/api/v1/namespaces/a/pods/p"),
+        asked.iter().any(|(method, path, ..)| method == "DELETE" && path == "/api/v1/namespaces/a/pods/p"),
         "{asked:?}"
     );
+}
+
+#[tokio::test]
+async fn an_audit_log_tells_the_pages_requests_from_others() {
+    let env = Environment::active(Mode::Permissive).await;
+    for rest in ["rights", "objects/pods", "log?namespace=a&pod=p&container=c", "audit"] {
+        env.get(rest, VIEWER).await;
+    }
+    let asked = env.asked();
+    assert!(asked.len() > 4 && asked.iter().all(|(.., agent)| agent == "k3eks-console"), "{asked:?}");
 }
 
 #[tokio::test]

@@ -123,6 +123,10 @@ function remove(some) {
   }, { danger: true, text: [text, names(items)].filter(Boolean) });
 }
 
+/** Whose rights a cluster's kubeconfig carries. */
+const kubeconfigWords = ({ imported }) => (imported ? 'It carries the rights of whoever the cluster was imported with.'
+  : 'It carries an administrator’s rights: whoever has it rules the cluster. For your own rights, use aws eks update-kubeconfig.');
+
 /** A cluster's kubeconfig, to the clipboard, or as a file. */
 async function kubeconfig(cluster, asFile) {
   try {
@@ -130,9 +134,10 @@ async function kubeconfig(cluster, asFile) {
     const text = await request('GET', `/_k3eks/clusters/${encodeURIComponent(cluster.name)}/kubeconfig?${where}`, { world: cluster });
     if (asFile || !navigator.clipboard) {
       download(`${cluster.name}.kubeconfig`, text);
-      say(asFile ? `${cluster.name}.kubeconfig was downloaded.` : `${cluster.name}.kubeconfig was downloaded: copying ${UNTRUSTED}`);
+      const why = asFile ? '.' : `: copying ${UNTRUSTED}`;
+      say(`${cluster.name}.kubeconfig was downloaded${why} ${kubeconfigWords(cluster)}`);
     } else {
-      await copy(text, 'The kubeconfig');
+      await copy(text, 'The kubeconfig', kubeconfigWords(cluster));
     }
   } catch (error) {
     say(`There is no kubeconfig to be had: ${error.message}`);

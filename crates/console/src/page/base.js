@@ -51,15 +51,15 @@ function ago(time) {
 const trusted = Boolean(globalThis.isSecureContext && globalThis.crypto?.subtle);
 const UNTRUSTED = 'needs HTTPS or localhost: over plain HTTP from another machine, browsers offer it to no page.';
 
-/** Puts a text into the clipboard. `what` begins the sentence that tells of it. */
-async function copy(text, what) {
+/** Puts a text into the clipboard. `what` begins the sentence that tells of it, and `more` may follow. */
+async function copy(text, what, more = '') {
   if (!navigator.clipboard) {
     say(`Copying ${UNTRUSTED}`);
     return;
   }
   try {
     await navigator.clipboard.writeText(text);
-    say(`${what} is in the clipboard.`);
+    say(`${what} is in the clipboard.${more && ` ${more}`}`);
   } catch (error) {
     say(`${what} can't be copied: ${error.message}`);
   }

@@ -120,6 +120,19 @@ function checkSizes(form) {
   }
 }
 
+/** What there is of a new cluster whose parts were refused, and what isn't; with the way to it. */
+async function madeOf({ name, groups, addons }, world) {
+  const listed = async (rest, list) => (await request('GET', eks({ name }, `${rest}?maxResults=100`), { world }))[list];
+  const words = await Promise.all([listed('/node-groups', 'nodegroups'), listed('/addons', 'addons')]).then(([madeGroups, madeAddons]) => {
+    const all = [...groups.map((one) => ({ text: `node group ${one.name}`, there: madeGroups.includes(one.name) })), ...addons.map((one) => ({ text: `addon ${one.name}`, there: madeAddons.includes(one.name) }))];
+    const of = (there) => all.filter((one) => one.there === there).map(({ text }) => text).join(', ');
+    return [`Cluster ${name} is being created${of(true) && `, with ${of(true)}`}.`, of(false) && `Not made: ${of(false)}.`].filter(Boolean).join(' ');
+  }, () => `Cluster ${name} is being created, but not all of its node groups and addons.`);
+  // Whoever goes on there is done with the form.
+  const link = h('a', { href: address({ ...world, name }), onclick: () => { draft = null; } }, `Open ${name}`);
+  return { before: `${words} Mend it here and try again, or go on at the cluster’s page.`, link };
+}
+
 async function submitCreate() {
   const wanted = want();
   const world = { account: wanted.account, region: wanted.region };
@@ -127,7 +140,7 @@ async function submitCreate() {
   const parts = partsOf(wanted);
   if (parts.nodeGroups.length || parts.addons.length) {
     await request('POST', `/_k3eks/console/parts/${encodeURIComponent(wanted.name)}`, { body: parts, world })
-      .catch((error) => { throw Object.assign(error, { before: 'The cluster is being created, but without its node groups and addons. Add them on its own page.' }); });
+      .catch(async (error) => { throw Object.assign(error, await madeOf(wanted, world)); });
   }
   draft = null;
   say(`Cluster ${wanted.name} is being created.`);

@@ -67,10 +67,9 @@ function partsOf({ groups, addons, subnets, nodeRole }) {
   };
 }
 
-/** The resources, as `kubectl apply` takes them. */
+/** The resources, as `kubectl apply` takes them, named as the API names them: none takes another's place. */
 function yamlOf(want) {
-  const named = (name) => name.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 50).replace(/^-|-$/g, '') || 'name';
-  const resource = named(want.name);
+  const resource = objectName(want.name, 50, [want.account, want.region, want.name]);
   const { nodeGroups, addons } = partsOf(want);
   const cluster = {
     apiVersion: 'eks.cattle.io/v1',
@@ -95,8 +94,9 @@ function yamlOf(want) {
       tags: want.tags,
     },
   };
-  const member = (kind, name, spec) => ({ apiVersion: 'k3eks.io/v1alpha1', kind, metadata: { name: `${resource}-${named(name)}` }, spec: { clusterName: resource, ...spec } });
-  const documents = [cluster, ...nodeGroups.map((group) => member('Nodegroup', group.nodegroupName, group)), ...addons.map((addon) => member('Addon', addon.addonName, addon))];
+  const member = (kind, name, parts, spec) => ({ apiVersion: 'k3eks.io/v1alpha1', kind, metadata: { name: objectName(`${resource}-${name}`, 63, parts) }, spec: { clusterName: resource, ...spec } });
+  const documents = [cluster, ...nodeGroups.map((group) => member('Nodegroup', group.nodegroupName, [resource, group.nodegroupName], group)),
+    ...addons.map((addon) => member('Addon', addon.addonName, ['addon', resource, addon.addonName], addon))];
   return `${warnings(want)}${documents.map((one) => yaml(one).join('\n')).join('\n---\n')}\n`;
 }
 

@@ -125,7 +125,7 @@ function showRefusal(form, rest, error) {
   if (error.at) told(atPath(form, partsOfPath(error.at)), error.message);
   else if (ABOUT_THE_REQUEST.includes(error.status || 0)) for (const text of faultsIn(error.message)) told(fieldOf(form, text), text);
   else told(null, error.message);
-  rest.textContent = left.join('\n');
+  rest.replaceChildren(left.join('\n'), ...(error.link ? ['\n', error.link] : []));
   rest.hidden = !left.length;
   const [first] = invalidIn(form);
   if (first) first.focus();

@@ -13,7 +13,6 @@ const WHERE_KEYS_ARE = 'make up writes a key and its secret to .k3eks/k3eks.env;
 
 const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 const bytes = (text) => new TextEncoder().encode(text);
-const sha256 = async (text) => hex(await crypto.subtle.digest('SHA-256', bytes(text)));
 
 /** @param {BufferSource} key */
 async function hmac(key, text) {
@@ -34,8 +33,8 @@ async function signed(method, path, body, { id, secret, token = '' }, region) {
   const temporary = token ? { 'x-amz-security-token': token } : {};
   const covered = { host: url.host, 'x-amz-date': time, ...temporary };
   const names = Object.keys(covered).join(';');
-  const canonical = [method, encoded, query, ...Object.entries(covered).map(([name, value]) => `${name}:${value}`), '', names, await sha256(body)].join('\n');
-  const toSign = ['AWS4-HMAC-SHA256', time, scope, await sha256(canonical)].join('\n');
+  const canonical = [method, encoded, query, ...Object.entries(covered).map(([name, value]) => `${name}:${value}`), '', names, sha256(body)].join('\n');
+  const toSign = ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n');
   /** @type {BufferSource} */
   let key = bytes(`AWS4${secret}`);
   for (const part of scope.split('/')) key = await hmac(key, part);

@@ -164,13 +164,31 @@ function draw() {
   const all = clusters.size + awaited;
   const total = `${all} cluster${all === 1 ? '' : 's'}`;
   byId('count').textContent = shown.length === clusters.size ? total : `${shown.length} of ${total}`;
-  const empty = byId('empty');
-  empty.hidden = shown.length > 0 || !told;
-  empty.textContent = clusters.size
-    ? 'No cluster matches the search.'
-    : 'There are no clusters yet. Create one here, with kubectl apply, or with aws eks create-cluster.';
-  phases();
+  tellEmpty(shown.length > 0 || !told);
   tellPicked(shown);
+  // What was filtered by may have been the last of its kind.
+  if (phases()) draw();
+}
+
+/** Shows everything again. */
+function clearSearch() {
+  byId('search').value = '';
+  byId('phase').value = '';
+  byId('search').focus();
+  draw();
+}
+
+/** Says why nothing is shown, with the way out. */
+function tellEmpty(hidden) {
+  const empty = byId('empty');
+  const [words, only] = [byId('search').value.trim(), byId('phase').value];
+  const sought = [words && `“${words}”`, only && `the phase ${only}`].filter(Boolean).join(' and ');
+  const text = clusters.size ? `No cluster matches ${sought}. ` : 'There are no clusters yet. Create one here, with kubectl apply, or with aws eks create-cluster.';
+  if (hidden && empty.contains(document.activeElement)) byId('search').focus();
+  empty.hidden = hidden;
+  // The button may have the focus.
+  if (hidden || empty.firstChild?.textContent === text) return;
+  empty.replaceChildren(text, ...(clusters.size ? [h('button', { type: 'button', onclick: clearSearch }, 'Clear the search')] : []));
 }
 
 /** Offers the rows that aren't shown yet. */
@@ -185,15 +203,16 @@ function tellMore(all) {
   if (!more.hidden) reached.observe(more);
 }
 
-/** Offers the phases that occur. */
+/** Offers the phases that occur. Whether the chosen one is none of them any more. */
 function phases() {
   const select = byId('phase');
   const occur = [...new Set([...clusters.values()].map((cluster) => cluster.phase).filter(Boolean))].sort();
   const now = [...select.options].slice(1).map((option) => option.value);
-  if (occur.join() === now.join()) return;
-  const value = select.value;
+  if (occur.join() === now.join()) return false;
+  const { value } = select;
   select.replaceChildren(select.options[0], ...occur.map((name) => h('option', { value: name }, name)));
   select.value = occur.includes(value) ? value : '';
+  return select.value !== value;
 }
 
 /** Those that are picked. */

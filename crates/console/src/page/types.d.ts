@@ -66,10 +66,14 @@ interface Refusal extends Error {
   status?: number;
   /** It is about who asked. */
   denied?: boolean;
+  /** It may be over in some seconds. */
+  soon?: boolean;
   /** The field that it is about, as a path. */
   at?: string;
   /** What is to be said before it. */
   before?: string;
+  /** The way to what is there in spite of it. */
+  link?: HTMLElement;
 }
 
 type Option = string | { value: string; text: string } | { group: string; options: string[] };
@@ -95,6 +99,9 @@ type Child = Node | string | null | undefined | false;
 
 /** A tab of a cluster. */
 interface Tab { id: string; title: string; order: number; view: (properties: { found: Found; refresh: () => Promise<void> }) => unknown }
+
+/** The SHA-256 of a text, in hexadecimal. */
+declare function sha256(text: string): string;
 
 /** Preact and htm, which make elements of templates. */
 declare const htmPreact: {

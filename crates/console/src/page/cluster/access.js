@@ -41,6 +41,48 @@ async function changePolicies(cluster, principal, now, wanted) {
   }
 }
 
+const ADMINISTRATOR = 'AmazonEKSClusterAdminPolicy';
+const isAdministrator = ({ policyArn, accessScope }) => policyName(policyArn) === ADMINISTRATOR && accessScope.type === 'cluster';
+const administers = ({ spec }) => (spec.accessPolicies || []).some(isAdministrator);
+
+/** The principal of who looks, as access entries call it: of a session the role; without keys the account's root user. */
+async function ownPrincipal({ account }) {
+  if (!keys.get()) return `arn:aws:iam::${account}:root`;
+  const { principal } = await whoami();
+  const [, partition, owner, name] = /^arn:([^:]+):sts::(\d+):assumed-role\/([^/]+)\//.exec(principal) || [];
+  return name ? `arn:${partition}:iam::${owner}:role/${name}` : principal;
+}
+
+/** What goes with an entry's rights, in sentences: `gone` says of its rights whether all go, or those of an administrator. */
+function lossOf({ access }, entry, own, gone) {
+  const others = access.filter(({ spec }) => spec.principalArn !== entry.principalArn);
+  const last = administers({ spec: entry }) && !others.some(administers);
+  return [
+    last && `This is the last administrator: no other entry has ${ADMINISTRATOR} in the whole cluster.`,
+    entry.principalArn === own && (gone === 'all' ? 'This is your own entry: you lose all rights in the cluster.' : administers({ spec: entry }) && 'This is your own entry: you lose an administrator’s rights.'),
+  ].filter(Boolean).join(' ');
+}
+
+/** Asks whether an entry is to go, and warns of what goes with it. */
+async function removeEntry(found, entry) {
+  const { summary } = found;
+  const words = lossOf(found, entry, await ownPrincipal(summary).catch(() => null), 'all');
+  removing('this access entry', () => askEks(summary, 'DELETE', entryPath(entry.principalArn)), `${entry.principalArn} can’t use the cluster any more.`,
+    words ? [h('p', { class: 'wrong' }, words)] : []);
+}
+
+/** An entry's policies, with a warning as soon as those of an administrator aren't among them any more. */
+function warnedPolicies(found, entry, known, own) {
+  const words = lossOf(found, entry, own, 'administrator');
+  const said = h('p', { class: 'wrong', role: 'status' });
+  const look = () => {
+    const stays = rowValues(box, 'policies').some(({ policy, scope }) => policyName(policy) === ADMINISTRATOR && scope === 'cluster');
+    said.textContent = stays ? '' : words;
+  };
+  const box = h('div', { oninput: look }, policyFields(known, entry.accessPolicies || []), said);
+  return box;
+}
+
 function addEntry(cluster) {
   return withAsked(accessPolicies(cluster), (known) => {
     const now = new Map();
@@ -64,14 +106,16 @@ function addEntry(cluster) {
   });
 }
 
-function editEntry(cluster, { principalArn: principal, type, username = '', kubernetesGroups = [], accessPolicies: policies = [] }) {
-  return withAsked(accessPolicies(cluster), (known) => {
+function editEntry(found, entry) {
+  const { summary: cluster } = found;
+  const { principalArn: principal, type, username = '', kubernetesGroups = [], accessPolicies: policies = [] } = entry;
+  return withAsked(Promise.all([accessPolicies(cluster), ownPrincipal(cluster).catch(() => null)]), ([known, me]) => {
     const now = new Map(policies.map(({ policyArn, accessScope }) => [policyArn, { type: accessScope.type, ...(accessScope.type === 'namespace' && { namespaces: accessScope.namespaces }) }]));
     const own = type === 'STANDARD';
     let before = { username, groups: kubernetesGroups.join() };
     const fields = own ? [h('div', { class: 'fields' }, field({ label: 'User name', name: 'username', members: 'username|The username', required: false, value: username, hint: 'Empty: as it is.' }),
       field({ label: 'Kubernetes groups', name: 'groups', members: 'kubernetesGroups|kubernetes group|kubernetes groups', required: false, value: kubernetesGroups.join(', '), hint: 'With commas.' }))] : [];
-    ask(`Access of ${principal}`, [...fields, policyFields(known, policies)], 'Change', async (values, form) => {
+    ask(`Access of ${principal}`, [...fields, warnedPolicies(found, entry, known, me)], 'Change', async (values, form) => {
       const wanted = scopesOf(form);
       const groups = split(values.groups || '');
       if (own && (values.username !== before.username || groups.join() !== before.groups)) {
@@ -96,8 +140,8 @@ function Access({ found }) {
   const fixed = ({ type }) => why || (['STANDARD', 'EC2'].includes(type) ? null : 'An entry of this type has its rights by its type.');
   const cells = ({ spec: entry }) => [html`<code>${entry.principalArn}</code>`, entry.type, entry.username || 'from the ARN', (entry.kubernetesGroups || []).join(', '),
     (entry.accessPolicies || []).map(inScope), html`<span class="row">
-      <${Do} does=${() => editEntry(summary, entry)} why=${fixed(entry)} label=${`Edit ${entry.principalArn}`}>Edit<//>
-      <${Do} look="bad" does=${() => removing('this access entry', () => askEks(summary, 'DELETE', entryPath(entry.principalArn)), `${entry.principalArn} can’t use the cluster any more.`)} why=${why} label=${`Remove ${entry.principalArn}`}>Remove<//></span>`];
+      <${Do} does=${() => editEntry(found, entry)} why=${fixed(entry)} label=${`Edit ${entry.principalArn}`}>Edit<//>
+      <${Do} look="bad" does=${() => removeEntry(found, entry)} why=${why} label=${`Remove ${entry.principalArn}`}>Remove<//></span>`];
   return html`${byMap && html`<p class="says">${why} Who made it is its administrator: <code>${creator}</code>. Others come in by the ConfigMap aws-auth inside it.</p>
       <p><${Do} does=${() => useEntries(summary)} why=${unchangeable(found) || (updating(found) && 'The cluster is being updated.')}>Use access entries too<//></p>`}
     <${List} label="Access entries" columns=${['Principal', 'Type', 'User name', 'Groups', 'Policies', '']} items=${access} id=${(entry) => entry.spec.principalArn} cells=${cells}

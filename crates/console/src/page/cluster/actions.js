@@ -8,11 +8,12 @@ function Actions({ found }) {
   const sleeps = Boolean(status?.hibernated);
   const stopped = sleeps || summary.phase === 'Stopped' || spec.state === 'Stopped';
   const going = summary.phase === 'Deleting' && 'The cluster is being deleted.';
+  const guarded = spec.deletionProtection && 'Deletion protection is on. Turn it off on the Overview, then delete the cluster.';
   const unreached = !summary.endpoint && 'The cluster has no endpoint yet.';
   return html`
-    <${Do} does=${() => kubeconfig(summary)} why=${unreached}>Copy kubeconfig<//>
-    <${Do} does=${() => kubeconfig(summary, true)} why=${unreached}>Download kubeconfig<//>
+    <${Do} does=${() => kubeconfig(summary)} why=${unreached} hint=${kubeconfigWords(summary)}>Copy kubeconfig<//>
+    <${Do} does=${() => kubeconfig(summary, true)} why=${unreached} hint=${kubeconfigWords(summary)}>Download kubeconfig<//>
     <${Do} does=${() => upgrade(summary)} why=${upgradeFixed(found, known)}>Upgrade<//>
     <${Do} does=${() => power(summary, stopped ? 'Running' : 'Stopped')} why=${going || (summary.imported && unchangeable(found))}>${sleeps ? 'Wake' : stopped ? 'Start' : 'Stop'}<//>
-    <${Do} look="bad" does=${() => remove(summary)} why=${going}>Delete<//>`;
+    <${Do} look="bad" does=${() => remove(summary)} why=${going || guarded}>Delete<//>`;
 }

@@ -16,11 +16,11 @@ async function signToken({ name, region }, { id, secret, token }) {
     'X-Amz-Date': time, 'X-Amz-Expires': '60', ...(token ? { 'X-Amz-Security-Token': token } : {}), 'X-Amz-SignedHeaders': 'host;x-k8s-aws-id',
   };
   const query = Object.entries(parameters).map((pair) => pair.map(encodeURIComponent).join('=')).join('&');
-  const canonical = ['GET', '/', query, `host:${host}`, `x-k8s-aws-id:${name}`, '', 'host;x-k8s-aws-id', await sha256('')].join('\n');
+  const canonical = ['GET', '/', query, `host:${host}`, `x-k8s-aws-id:${name}`, '', 'host;x-k8s-aws-id', sha256('')].join('\n');
   /** @type {BufferSource} */
   let key = bytes(`AWS4${secret}`);
   for (const part of scope.split('/')) key = await hmac(key, part);
-  const signature = hex(await hmac(key, ['AWS4-HMAC-SHA256', time, scope, await sha256(canonical)].join('\n')));
+  const signature = hex(await hmac(key, ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n')));
   const url = btoa(`https://${host}/?${query}&X-Amz-Signature=${signature}`);
   return `k8s-aws-v1.${url.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`;
 }
@@ -49,28 +49,41 @@ async function askChild(cluster, rest, { method = 'GET', signal } = {}) {
   const answer = await fetch(path, { method, headers, signal }).catch(unreached);
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  throw Object.assign(new Error(childWords(cluster, answer.status, said.message || `${answer.status} ${answer.statusText}`)), { status: answer.status });
+  const words = childWords(cluster, answer.status, said.message || `${answer.status} ${answer.statusText}`);
+  throw Object.assign(new Error(words), { status: answer.status, soon: words.endsWith(AGAIN) });
 }
 
-const restarting = ({ name }) => `The API server of ${name} is starting anew, as it does for a change. It is asked again in some seconds.`;
+const AGAIN = 'It is asked again in some seconds.';
+/** For so long after it is ready a cluster may know nobody: its API server has yet to reach whom it asks about tokens. */
+const GRACE = 15_000;
+
+/** In a sentence, that a cluster is starting, or starting anew; nothing of one that runs. */
+function startWords({ summary, updates, conditions }) {
+  const { name, phase: is, says } = summary;
+  if (/^Starting/.test(says || '')) return `${name} is starting. ${AGAIN}`;
+  if (is === 'Updating' || updating({ updates })) return `The API server of ${name} is starting anew, as it does for a change. ${AGAIN}`;
+  const ready = (conditions || []).find(({ type, status }) => type === 'Ready' && status === 'True');
+  return ready && Date.now() - Date.parse(ready.lastTransitionTime) < GRACE ? `${name} has just started, and doesn't know its users yet. ${AGAIN}` : '';
+}
 
 /** Why a cluster didn't answer, in a sentence. Every question to a cluster that fails is told this way. */
 function childWords(cluster, status, said) {
   // As it is now: whoever asks may have begun before.
   const now = clusterView.found?.summary.key === cluster.key ? clusterView.found : null;
-  const changes = now && (now.summary.phase === 'Updating' || updating(now));
-  if (status >= 500 && /can't be asked/.test(said)) return changes ? restarting(cluster) : `The API server of ${cluster.name} doesn't answer. It may be starting; it is asked again in some seconds.`;
+  const starts = now && startWords(now);
   if (status >= 500 && /metrics/.test(said)) return `The metrics of ${cluster.name} can't be read yet: metrics-server isn't up.`;
-  // One that starts knows nobody until it reaches whom it asks about tokens.
-  return status === 403 && changes && !/doesn't allow/.test(said) ? restarting(cluster) : said;
+  if (status >= 500 && /can't be asked|answered 5\d\d/.test(said)) return starts || `The API server of ${cluster.name} doesn't answer. It may be starting; ${AGAIN.replace('It', 'it')}`;
+  // One that starts knows nobody.
+  return (status === 403 && !/doesn't allow/.test(said) && starts) || said;
 }
 
 /** Why a cluster can't be asked at all; nothing where it can. */
-function unasked({ summary, status }) {
+function unasked({ summary, status, spec }) {
   if (status?.applied?.provider === 'metadata') return 'This cluster is recorded only: nothing runs.';
   if (status?.hibernated) return 'The cluster sleeps. Wake it first.';
-  if (summary.phase === 'Stopped') return 'The cluster is stopped. Start it first.';
-  if (!summary.endpoint || ['Creating', 'Deleting'].includes(summary.phase)) return 'The cluster isn’t up, so there is nothing to look at.';
+  if (summary.phase === 'Stopped') return spec.state === 'Stopped' ? 'The cluster is stopped. Start it first.' : 'The cluster is starting. It is looked into as soon as it is up.';
+  if (summary.phase === 'Creating') return 'The cluster is being created. It is looked into as soon as it is up.';
+  if (!summary.endpoint || summary.phase === 'Deleting') return 'The cluster isn’t up, so there is nothing to look at.';
   if (!globalThis.crypto?.subtle) return 'Looking into a cluster needs HTTPS or localhost: over plain HTTP from another machine, browsers sign nothing.';
   return null;
 }
@@ -100,7 +113,8 @@ function usePolled(question, ask, every) {
           if (!ended.signal.aborted) tell({ data });
         } catch (error) {
           // What was refused once isn't asked as often; who is away may be back soon.
-          wait = (/** @type {Refusal} */ (error).status || 0) >= 500 ? Math.min(pace.current, 5000) : pace.current * 6;
+          const { status = 0, soon } = /** @type {Refusal} */ (error);
+          wait = status >= 500 || soon ? Math.min(pace.current, 5000) : pace.current * 6;
           if (!ended.signal.aborted) tell((before) => ({ ...before, error }));
         }
       }
@@ -140,16 +154,16 @@ function openAccess() {
 function Inside({ found, namespace = '', view, beside = null, ...rest }) {
   const why = unasked(found);
   const question = why ? null : `rights${namespace ? `?namespace=${encodeURIComponent(namespace)}` : ''}`;
-  const { data, error } = useChild(found.summary, question, updating(found) ? 5000 : 30_000);
+  const starts = startWords(found);
+  const { data, error } = useChild(found.summary, question, starts ? 5000 : 30_000);
   const last = useRef();
   if (data) last.current = data;
   if (why) return html`<p class="empty">${why}</p>${beside}`;
   // While another namespace is asked about, what was shown stays, and offers nothing.
   const before = last.current?.user && { ...last.current, may: { namespaces: last.current.may.namespaces }, waits: true };
   const rights = data || (error ? null : before);
-  if (!rights) return html`<p role="status" class=${error ? 'wrong' : ''}>${error ? error.message : 'asking the cluster…'}</p>${error && beside}`;
-  // An API server that starts knows nobody until it reaches whom it asks about tokens.
-  if (!rights.user && updating(found)) return html`<p role="status">${restarting(found.summary)}</p>${beside}`;
+  if (!rights) return html`<p role="status" class=${error && !starts ? 'wrong' : ''}>${error ? error.message : 'asking the cluster…'}</p>${error && beside}`;
+  if (!rights.user && starts) return html`<p role="status">${starts}</p>${beside}`;
   if (!rights.user) {
     return html`<div class="empty" role="status"><p>${rights.why}</p>
       ${keys.get() ? html`<p><button onClick=${openAccess}>Access entries</button></p>` : html`<p>${WHERE_KEYS_ARE}</p><p><button class="main" onClick=${signIn}>Sign in</button></p>`}</div>${beside}`;

@@ -6,9 +6,9 @@ const askEks = (cluster, method, rest, body) => request(method, eks(cluster, res
 /** What a request names: without the empty texts, lists and maps. */
 const given = (parts) => Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== '' && value !== undefined && (typeof value !== 'object' || Object.keys(value).length)));
 
-/** A button. Where its request would be refused for sure it says why instead. Not disabled: a button that is loses the focus. */
-function Do({ does, why, label, look, children }) {
-  return html`<button class=${look} aria-label=${label} aria-disabled=${why ? 'true' : null} title=${why || null} onClick=${() => (why ? say(why) : does())}>${children}</button>`;
+/** A button, with a `hint` of what it does. Where its request would be refused for sure it says why instead. Not disabled: a button that is loses the focus. */
+function Do({ does, why, hint, label, look, children }) {
+  return html`<button class=${look} aria-label=${label} aria-disabled=${why ? 'true' : null} title=${why || hint || null} onClick=${() => (why ? say(why) : does())}>${children}</button>`;
 }
 
 /** Why nothing of a cluster can be changed now, of what needs it running; null where it can. One that sleeps takes changes, and wakes. */
@@ -105,5 +105,11 @@ async function withAsked(asked, open) {
   }
 }
 
-/** Asks whether something is to go. */
-const removing = (what, act, text) => ask(`Remove ${what}?`, [], 'Remove', act, { danger: true, text });
+/**
+ * Asks whether something is to go; `more` stands below the text.
+ * @param {string} what
+ * @param {() => unknown} act
+ * @param {string} [text]
+ * @param {Node[]} more
+ */
+const removing = (what, act, text, more = []) => ask(`Remove ${what}?`, more, 'Remove', act, { danger: true, text });

@@ -22,6 +22,9 @@ const updateConfigOf = ({ away, unit }) => ({ [unit]: Number(away) });
 /** A taint in one word. */
 const taintText = ({ key, value, effect }) => `${key}${value ? `=${value}` : ''}:${effect}`;
 
+/** Whether taints keep away pods that don't tolerate them; a preference keeps nobody away. */
+const keepsAway = (taints) => (taints || []).some(({ effect }) => effect !== 'PREFER_NO_SCHEDULE');
+
 const labelFields = (labels) => pairsOf('labels', 'Labels', 'label', labels);
 const taintFields = (taints = [], title = 'Taints') => rowsOf('taints', title, 'taint', [...pairColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
 const taintsOf = (form) => rowValues(form, 'taints').map(({ key, value, effect }) => ({ key, ...(value && { value }), effect }));
@@ -112,7 +115,7 @@ function upgradeGroup(cluster, group) {
 }
 
 function deleteGroup(cluster, group) {
-  const others = cluster.groups.some(({ name, taints, scaling }) => name !== group.name && scaling.desiredSize && !taints?.length);
+  const others = cluster.groups.some(({ name, taints, scaling }) => name !== group.name && scaling.desiredSize && !keepsAway(taints));
   ask(`Delete node group ${group.name}?`, [{ label: 'Name', name: 'name' }], 'Delete', ({ name }) => {
     if (name !== group.name) throw fault('name', `That isn't ${group.name}.`);
     return askEks(cluster, 'DELETE', groupPath(group.name));

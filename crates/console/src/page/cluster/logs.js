@@ -9,19 +9,22 @@ function auditEvents(text) {
   return events.filter(Boolean).reverse();
 }
 
+/** Whether this page asked it, for whomever: `visits.rs` of `crates/identity` says so of itself. */
+const askedByPage = ({ userAgent = '' }) => userAgent === 'k3eks-console';
+
 function LiveAudit({ found: { summary, spec }, rights }) {
   const servers = spec.controlPlane?.servers || 1;
   const [server, choose] = useState(0);
   const [words, search] = useState('');
-  const [quiet, hush] = useState(true);
+  const [ours, showOurs] = useState(false);
   const rest = rights.may.audit ? `audit?server=${server}` : null;
   const { data, error } = usePolled(rest && `${summary.key} ${rest}`, async (signal) => auditEvents(await (await askChild(summary, rest || '', { signal })).text()), 5000);
   if (!rest) return html`<p class="empty">The audit log tells of everybody: the cluster shows it to whom it lets through to its nodes (get nodes/proxy), as AmazonEKSClusterAdminPolicy does.</p>`;
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   const text = (event) => `${event.user?.username} ${event.verb} ${event.requestURI} ${event.responseStatus?.code}`;
-  const events = (data || []).filter((event) => !quiet || !/\/selfsubject(access|rules)reviews/.test(event.requestURI)).filter((event) => wanted.every((word) => text(event).toLowerCase().includes(word))).slice(0, AUDIT_SHOWN);
+  const events = (data || []).filter((event) => ours || !askedByPage(event)).filter((event) => wanted.every((word) => text(event).toLowerCase().includes(word))).slice(0, AUDIT_SHOWN);
   return html`<div class="row"><label>Find <input type="search" value=${words} onInput=${(event) => search(event.target.value)} autocomplete="off" /></label>
-      <label><input type="checkbox" checked=${quiet} onChange=${(event) => hush(event.target.checked)} /> Hide questions about permissions, such as those that this page asks</label>
+      <label><input type="checkbox" checked=${ours} onChange=${(event) => showOurs(event.target.checked)} /> Show this page’s own requests</label>
       ${servers > 1 && html`<label>Server <select value=${server} onChange=${(event) => choose(Number(event.target.value))}>${Array.from({ length: servers }, (_, number) => html`<option key=${number} value=${number}>${number}</option>`)}</select></label>`}</div>
     ${error && html`<p class="wrong" role="alert">${error.message}</p>`}
     ${!data && !error && html`<p role="status">asking the cluster…</p>`}

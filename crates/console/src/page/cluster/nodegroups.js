@@ -22,10 +22,11 @@ function GroupActions({ found, group }) {
 
 function NodeGroups({ found }) {
   const { summary } = found;
+  const { opened, close, opener } = useDetails('nodegroups');
   const rest = summary.phase === 'Stopped' && !summary.asleep && 'stopped with the cluster';
   const behind = (group) => group.version && minorOf(group.version) < minorOf(summary.version);
   const cells = (group) => [
-    group.name, html`<${Phase} name=${group.phase} />`,
+    opener(group.name), html`<${Phase} name=${group.phase} />`,
     html`${group.version || '–'}${behind(group) && html`<div class="says">behind the cluster’s ${summary.version}</div>`}`,
     html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} rests=${group.phase === 'Stopped'} done=${group.phase === 'Active'} />`, `${group.scaling.minSize}–${group.scaling.maxSize}`,
     (group.instanceTypes || []).join(', ') || 't3.medium',
@@ -35,7 +36,8 @@ function NodeGroups({ found }) {
   ];
   return html`<${List} label="Node groups" columns=${['Group', 'Phase', 'Version', 'Nodes', 'Sizes', 'Instance types', 'Labels, taints', 'Message', '']}
       items=${summary.groups} cells=${cells} id=${(group) => group.name} none="There are no node groups: the cluster has only its server." />
-    ${!summary.imported && html`<p><${Do} does=${() => addGroup(summary)} why=${unchangeable(found)}>Add node group<//></p>`}`;
+    ${!summary.imported && html`<p><${Do} does=${() => addGroup(summary)} why=${unchangeable(found)}>Add node group<//></p>`}
+    ${opened && html`<${GroupDetails} key=${opened} found=${found} name=${opened} close=${close} />`}`;
 }
 
 addTab({ id: 'nodegroups', title: 'Node groups', order: 20, view: NodeGroups });

@@ -29,13 +29,17 @@ function groupOf({ metadata: { name, labels = {} }, spec }) {
 function LiveNodes({ found, rights }) {
   const nodes = useObjects(found.summary, rights, 'nodes');
   const usage = useObjects(found.summary, rights, 'node-usage', '', 15_000);
+  const { opened, close, opener } = useDetails('nodes');
+  const last = useRef();
   if (!rights.may.nodes) return html`<p class="says">The cluster doesn’t let you list its nodes: this is what the operator knows of them.</p><${KnownNodes} found=${found} />`;
+  const there = nodes.items?.find(({ metadata }) => metadata.name === opened);
+  if (there) last.current = there;
   const used = new Map((usage.items || []).map((one) => [one.metadata.name, one.usage]));
   const cells = (node) => {
     const { labels = {}, name, creationTimestamp } = node.metadata;
     const { cpu, memory } = node.status?.allocatable || {};
     const now = used.get(name);
-    return [html`<code>${name}</code>`, groupOf(node), html`<${NodeState} node=${node} />`, node.status?.nodeInfo?.kubeletVersion || '–',
+    return [opener(name), groupOf(node), html`<${NodeState} node=${node} />`, node.status?.nodeInfo?.kubeletVersion || '–',
       labels['node.kubernetes.io/instance-type'] || '–', labels['topology.kubernetes.io/zone'] || '–',
       html`<${Usage} what="CPU" used=${now && quantity(now.cpu)} of=${quantity(cpu)} text=${cpuText} />`,
       html`<${Usage} what="Memory" used=${now && quantity(now.memory)} of=${quantity(memory)} text=${memoryText} />`,
@@ -44,7 +48,8 @@ function LiveNodes({ found, rights }) {
   return html`<${Said} objects=${nodes} what="nodes" />
     ${nodes.items && html`<${List} label="Nodes" columns=${['Node', 'Group', 'State', 'Version', 'Instance type', 'Zone', 'CPU', 'Memory', 'Address', 'Created']}
       items=${nodes.items} id=${(node) => node.metadata.name} cells=${cells} none="The cluster has no nodes." />`}
-    ${nodes.items && !used.size && html`<p class="says">${rights.may['node-usage'] ? 'The cluster has no metrics yet: its metrics-server says what nodes use.' : 'The cluster doesn’t let you see what its nodes use.'}</p>`}`;
+    ${nodes.items && !used.size && html`<p class="says">${rights.may['node-usage'] ? 'The cluster has no metrics yet: its metrics-server says what nodes use.' : 'The cluster doesn’t let you see what its nodes use.'}</p>`}
+    ${opened && last.current && html`<${NodeDetails} key=${opened} cluster=${found.summary} rights=${rights} node=${last.current} gone=${Boolean(nodes.items) && !there} close=${close} />`}`;
 }
 
 /** Nodes of node groups, as the operator reports them. */

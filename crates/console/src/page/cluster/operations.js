@@ -173,3 +173,18 @@ function linesOf(before, after) {
   }
   return lines;
 }
+
+/** Lines that are shown around each that changes. */
+const CONTEXT = 3;
+
+/** Those that change with what is around them; in the place of the others, how many are `left` out. */
+function nearChanges(lines) {
+  const shown = new Set(lines.flatMap(({ sign }, at) => (sign === ' ' ? [] : Array.from({ length: 2 * CONTEXT + 1 }, (_, step) => at + step - CONTEXT))));
+  return lines.reduce((/** @type {any[]} */ kept, line, at) => {
+    const last = kept.at(-1);
+    if (shown.has(at)) kept.push(line);
+    else if (last?.left) last.left += 1;
+    else kept.push({ ...line, left: 1 });
+    return kept;
+  }, []);
+}

@@ -40,6 +40,12 @@ function Health({ cluster, stopped, recorded, insights: { data, error }, awake }
       none=${`There are no insights yet: ${data.why || 'the operator looks for them now.'}`} />`}`;
 }
 
+/** Whether no node takes pods without a toleration: as soon as there is a node group, servers take none. */
+function allTainted({ summary: { groups, imported }, spec }) {
+  const some = groups.filter(({ scaling }) => scaling.desiredSize);
+  return !imported && !spec.controlPlane?.schedulable && some.length > 0 && some.every(({ taints }) => keepsAway(taints));
+}
+
 function Overview({ found }) {
   const { summary, spec, status, conditions } = found;
   const { cluster, error, insights, awake } = useDescribed(found);
@@ -55,6 +61,7 @@ function Overview({ found }) {
     ['Sleeps', spec.hibernateAfter && (status?.hibernated ? 'now: Wake brings it back' : `when nobody used it for ${spec.hibernateAfter}`)],
     ['Conditions', (conditions || []).map(conditionWords).join(', ')],
   ]} />
+  ${allTainted(found) && html`<p class="wrong" role="status">Every node is tainted: pods without a toleration stay Pending. Add a node group without taints, or remove the taints of one.</p>`}
   ${error && html`<p class="wrong">${error.message}</p>`}
   <${Health} cluster=${cluster} stopped=${summary.phase === 'Stopped'} recorded=${status?.applied?.provider === 'metadata'} insights=${insights} awake=${awake} />
   ${cluster && html`

@@ -55,3 +55,38 @@ function Facts({ pairs }) {
 
 /** The state of a resource that belongs to the cluster. */
 const stateOf = (member) => html`<${Phase} name=${member.status?.state || member.status?.phase} />`;
+
+/**
+ * Which thing of a list has its details open, with what opens and closes them: the focus comes back to what opened them, or to the tab.
+ * @param {string} tab
+ */
+function useDetails(tab) {
+  const [opened, set] = useState('');
+  const from = useRef();
+  const close = () => {
+    set('');
+    if (from.current?.isConnected) from.current.focus();
+    else byId(`tab-${tab}`).focus();
+  };
+  const opener = (id, name = id) => html`<button class="name" aria-expanded=${String(opened === id)} onClick=${({ currentTarget }) => {
+    from.current = currentTarget;
+    if (opened === id) close();
+    else set(id);
+  }}>${name}</button>`;
+  return { opened, close, opener };
+}
+
+/** What is told of one thing of a list, below it. It may stand below a table that is long: it is brought into sight. */
+function Details({ title, close, children }) {
+  const [heading, section] = [useRef(), useRef()];
+  useEffect(() => {
+    heading.current.focus({ preventScroll: true });
+    section.current.scrollIntoView({ block: 'start' });
+  }, []);
+  return html`<section class="details" ref=${section} aria-label=${title}>
+    <div class="row"><h3 tabindex="-1" ref=${heading}>${title}</h3><button onClick=${close}>Close the details</button></div>${children}</section>`;
+}
+
+/** Texts below each other, or that there are none. */
+const Lines = ({ items }) => (items?.length ? items.map((text) => html`<div class="mono" key=${text}>${text}</div>`) : 'none');
+const pairLines = (map) => html`<${Lines} items=${Object.entries(map || {}).map((pair) => pair.join('='))} />`;

@@ -15,6 +15,9 @@ function podState({ metadata, status = {} }) {
   return waiting || status.reason || status.phase || 'Unknown';
 }
 
+/** How that word looks. */
+const podLook = (state) => ({ Running: 'Active', Succeeded: 'Stopped', Pending: 'Creating', ContainerCreating: 'Creating', Terminating: 'Deleting' }[state] || 'Failed');
+
 /** Why a pod doesn't run: what its containers wait for, that no node takes it, or the last that an Event warned of.
  * @param {any} pod */
 function podTrouble({ metadata, status = {} }, events = []) {
@@ -56,7 +59,7 @@ function Pods({ found, rights, namespace, open }) {
     const trouble = podTrouble(pod, events.items);
     const [cpu, memory] = [sum(pod, 'cpu'), sum(pod, 'memory')];
     return [html`<${Clipped} text=${pod.metadata.namespace} />`, html`<${Clipped} text=${name} look="mono" />`,
-      html`<span class=${`phase ${{ Running: 'Active', Succeeded: 'Stopped', Pending: 'Creating', ContainerCreating: 'Creating', Terminating: 'Deleting' }[state] || 'Failed'}`}>${state}</span>${trouble && html`<div class="says"><${Clipped} text=${trouble} /></div>`}`,
+      html`<span class=${`phase ${podLook(state)}`}>${state}</span>${trouble && html`<div class="says"><${Clipped} text=${trouble} /></div>`}`,
       `${containers.filter(({ ready }) => ready).length}/${pod.spec?.containers?.length || 0}`, containers.reduce((total, { restartCount }) => total + (restartCount || 0), 0),
       cpu === undefined ? '–' : cpuText(cpu), memory === undefined ? '–' : memoryText(memory),
       html`<${Clipped} text=${pod.spec?.nodeName || '–'} look="mono" />`, html`<${Ago} time=${pod.metadata.creationTimestamp} />`,
@@ -68,10 +71,11 @@ function Pods({ found, rights, namespace, open }) {
       items=${pods.items} id=${idOf} cells=${cells} none="There are no pods here." />`}`;
 }
 
-/** Whether all pods are of the newest template. */
-function rolledOut(spec, status) {
+/** Whether all pods that are to be are of the newest template: a StatefulSet leaves those below its partition, and OnDelete replaces none by itself. */
+function rolledOut({ replicas, updateStrategy: { type, rollingUpdate } = /** @type {any} */ ({}) }, status) {
+  if (type === 'OnDelete') return true;
   const updated = status.updatedReplicas ?? status.updatedNumberScheduled ?? 0;
-  return updated >= (spec.replicas ?? status.desiredNumberScheduled ?? 0);
+  return updated >= (replicas ?? status.desiredNumberScheduled ?? 0) - (rollingUpdate?.partition || 0);
 }
 
 function Controllers({ found, rights, namespace }) {

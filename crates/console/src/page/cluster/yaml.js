@@ -18,7 +18,11 @@ function YamlView({ found }) {
 
 function Diff({ before, after }) {
   const look = { '-': 'del', '+': 'ins' };
-  return html`<pre class="diff" tabindex="0" role="region" aria-label="Differences">${linesOf(before, after).map(({ sign, text }) => (look[sign] ? html`<${look[sign]}>${sign} ${text}<//>` : `  ${text}\n`))}</pre>`;
+  const line = ({ sign, text, left }) => {
+    if (left > 1) return html`<span class="says">⋯ ${left} lines as before${'\n'}</span>`;
+    return look[sign] ? html`<${look[sign]}>${sign} ${text}<//>` : `  ${text}\n`;
+  };
+  return html`<pre class="diff" tabindex="0" role="region" aria-label="Differences">${nearChanges(linesOf(before, after)).map(line)}</pre>`;
 }
 
 /** The editor: first the text, then what would change, and what is asked for that. */
