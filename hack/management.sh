@@ -7,6 +7,8 @@ source "$(dirname "$0")/lib.sh"
 verb=${1:-} name=${2:-}
 # The EKS API on the host, and the port of its Service on the node.
 api_port=${K3EKS_API_PORT:-4566} node_port=30456
+# The same of the container registry.
+registry_port=${K3EKS_REGISTRY_PORT:-4567} registry_node_port=30460
 [ -n "$name" ] || die "usage: management.sh up|bare|down NAME"
 kubeconfig=$ROOT/.k3eks/$name.kubeconfig
 export KUBECONFIG=$kubeconfig
@@ -46,11 +48,25 @@ cluster() { # K3D-ARGUMENT...
   until_ready 60 kubectl get --raw /readyz
 }
 
-published() { # the port on the host, unless the cluster has it already
+published() { # the ports on the host, unless the cluster has them already
   k3d cluster list "$name" >/dev/null 2>&1 && return
-  if (exec 3<>"/dev/tcp/127.0.0.1/$api_port") 2>/dev/null; then
-    die "port $api_port, for the EKS API, is taken: end what listens there, or set K3EKS_API_PORT to another port"
+  free "$api_port" "the EKS API" K3EKS_API_PORT
+  free "$registry_port" "the container registry" K3EKS_REGISTRY_PORT
+}
+
+free() { # PORT WHAT VARIABLE
+  if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+    die "port $1, for $2, is taken: end what listens there, or set $3 to another port"
   fi
+}
+
+# The registry's port on the host; nothing where the cluster was made without it.
+registry_published() {
+  docker port "k3d-$name-server-0" "$registry_node_port/tcp" 2>/dev/null | head -1
+}
+
+registry_image() {
+  "$ROOT/hack/registry-image.sh" >"$ROOT/.k3eks/$name.registry"
 }
 
 image() { # its name goes to a file: what it says while it is built is a step's output
@@ -103,20 +119,24 @@ key_of_its_own() {
     <<<"$own" | private "$ROOT/.k3eks/$name.env"
 }
 
-operator() { # IMAGE
-  local sources network=k3d-$name host=
+operator() { # IMAGE [REGISTRY-IMAGE]
+  local sources network=k3d-$name host='' images=(--set registry.enabled=false)
   key_of_its_own
   if docker network inspect "$children_network" >/dev/null 2>&1; then
     network=$children_network
     host=$(docker inspect "k3d-$name-server-0" -f "{{(index .NetworkSettings.Networks \"$network\").IPAddress}}")
   fi
   sources=$(sources)
+  [ -z "${2:-}" ] || images=(
+    --set "registry.enabled=true,registry.service.type=NodePort,registry.service.nodePort=$registry_node_port"
+    --set "registry.address=$(registry_published),registry.image.repository=${2%:*}" --set-string "registry.image.tag=${2##*:}"
+  )
   helm upgrade --install k3eks "$ROOT/charts/k3eks" -n k3eks-system --reset-then-reuse-values --wait --timeout 120s \
     --set "api.service.type=NodePort,api.service.nodePort=$node_port" --set-json "api.sources=$sources" \
     --set "api.keysSecret=k3eks-make-up,identity.wellKnownKeys=${K3EKS_WELL_KNOWN_KEYS:-false}" \
     --set "docker.group=$(stat -c %g /var/run/docker.sock)" \
     --set "image.repository=${1%%:*},image.tag=${1##*:},image.pullPolicy=IfNotPresent" \
-    --set "operator.network=$network,identity.host=$host"
+    --set "operator.network=$network,identity.host=$host" "${images[@]}"
 }
 
 # Child clusters carry the uid of this cluster's kube-system namespace.
@@ -132,12 +152,21 @@ children() { # INSTANCE
 case $verb in
   up)
     published
-    step "Creating management cluster $name" cluster -p "127.0.0.1:$api_port:$node_port@server:0:direct"
+    step "Creating management cluster $name" cluster -p "127.0.0.1:$api_port:$node_port@server:0:direct" \
+      -p "127.0.0.1:$registry_port:$registry_node_port@server:0:direct"
     step "Installing the definitions with Helm" definitions
     step "Building the operator's image" image
     image=$(cat "$ROOT/.k3eks/$name.image")
     step "Loading the operator's image" load "$image"
-    step "Installing the operator with Helm" operator "$image"
+    registry=''
+    if [ -n "$(registry_published)" ]; then
+      step "Building the container registry's image" registry_image
+      registry=$(cat "$ROOT/.k3eks/$name.registry")
+      step "Loading the container registry's image" load "$registry"
+    else
+      echo "note: $name was made without a port for the container registry, so there is none: make down and make up give it one"
+    fi
+    step "Installing the operator with Helm" operator "$image" "$registry"
     ;;
   bare)
     step "Creating management cluster $name" cluster
@@ -150,7 +179,7 @@ case $verb in
     k3d cluster list "$name" >/dev/null 2>&1 && step "Deleting management cluster $name" k3d cluster delete "$name"
     for child in $(children "$instance"); do step "Deleting child cluster $child" k3d cluster delete "$child"; done
     docker network rm "$children_network" >/dev/null 2>&1 || true
-    rm -f "$kubeconfig" "$ROOT/.k3eks/$name".{instance,image,env}
+    rm -f "$kubeconfig" "$ROOT/.k3eks/$name".{instance,image,registry,env}
     ;;
   *) die "usage: management.sh up|bare|down NAME" ;;
 esac

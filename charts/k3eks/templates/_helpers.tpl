@@ -54,6 +54,22 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 
+{{- /* Labels of the registry's pods. */ -}}
+{{- define "k3eks.registrySelectorLabels" -}}
+app.kubernetes.io/name: {{ include "k3eks.name" . }}-registry
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- /* Labels of the registry's own objects. */ -}}
+{{- define "k3eks.registryLabels" -}}
+{{ mergeOverwrite (include "k3eks.labels" . | fromYaml) (include "k3eks.registrySelectorLabels" . | fromYaml) (dict "app.kubernetes.io/component" "registry") | toYaml }}
+{{- end }}
+
+{{- /* Name of the registry's objects. */ -}}
+{{- define "k3eks.registryName" -}}
+{{- printf "%s-registry" (include "k3eks.fullname" . | trunc 47 | trimSuffix "-") }}
+{{- end }}
+
 {{- /* "true" where the API server has validating admission policies. */ -}}
 {{- define "k3eks.policies" -}}
 {{- if and .Values.admissionPolicies.enabled (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) }}true{{ end }}

@@ -21,9 +21,9 @@ use super::identity_service::{self, IdentityService};
 use super::import_secret;
 use super::wake::Wake;
 use crd::identity_service::POD_ADDRESS;
-use crd::keys;
+use crd::{keys, names};
 use limits::bounded;
-use provider::{Access, ClusterProvider, DesiredCluster};
+use provider::{Access, ClusterProvider, DesiredCluster, NodeRegistry};
 
 /// Between two questions to an API server that isn't ready yet.
 pub const SOON: Duration = Duration::from_millis(100);
@@ -202,7 +202,7 @@ impl ChildWatcher {
         client.request_text(request).await.map(Some)
     }
 
-    /// Redirects the credentials address of the cluster's nodes to the identity service.
+    /// Redirects the credentials address of the cluster's nodes to the identity service, and tells them of the registry.
     async fn lead_pods(&self) {
         let (Some(identity), AccessSource::Provider(provider), None) =
             (&self.identity, &self.way_in, &self.plan.import)
@@ -211,8 +211,13 @@ impl ChildWatcher {
         };
         for _ in 0..TRIES {
             let to = (identity.host.as_str(), identity.pods_port);
-            let Err(error) = provider.lead_pods(&self.plan.id, POD_ADDRESS, to).await else { return };
-            tracing::warn!(cluster = %self.plan.id, %error, "pods find no credentials by EKS Pod Identity yet");
+            let registry = identity.registry_port.map(|port| NodeRegistry {
+                address: format!("{}:{port}", identity.host),
+                name: names::registry(&self.plan.account, &self.plan.region),
+            });
+            let led = provider.lead_pods(&self.plan.id, POD_ADDRESS, to, registry.as_ref()).await;
+            let Err(error) = led else { return };
+            tracing::warn!(cluster = %self.plan.id, %error, "pods find no credentials by EKS Pod Identity, and nodes no images of ECR's, yet");
             tokio::time::sleep(LATER).await;
         }
     }

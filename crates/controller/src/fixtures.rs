@@ -60,6 +60,7 @@ pub fn cluster_plan() -> DesiredCluster {
     DesiredCluster {
         id: id(),
         eks_name: "demo".into(),
+        account: "000000000000".into(),
         region: "us-east-1".into(),
         version: "1.35".into(),
         image: "image:1.35".into(),

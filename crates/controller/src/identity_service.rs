@@ -16,6 +16,8 @@ pub struct IdentityService {
     pub webhook_port: u16,
     /// Port for pods, HTTP.
     pub pods_port: u16,
+    /// Port of the container registry for nodes, HTTP; `None`: there is none.
+    pub registry_port: Option<u16>,
     /// Its certificate authority, PEM.
     pub ca_pem: String,
 }
@@ -95,7 +97,13 @@ mod tests {
     use crate::fixtures;
 
     fn service() -> IdentityService {
-        IdentityService { host: "172.18.0.2".into(), webhook_port: 9443, pods_port: 9080, ca_pem: "CA".into() }
+        IdentityService {
+            host: "172.18.0.2".into(),
+            webhook_port: 9443,
+            pods_port: 9080,
+            registry_port: None,
+            ca_pem: "CA".into(),
+        }
     }
 
     #[test]

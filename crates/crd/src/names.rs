@@ -128,6 +128,11 @@ pub fn partition(region: &str) -> &'static str {
     PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }
 
+/// Name of the private container registry of an account in a region, as ECR has it.
+pub fn registry(account: &str, region: &str) -> String {
+    format!("{account}.dkr.ecr.{region}.{}", dns_suffix(region))
+}
+
 /// DNS suffix of a region's endpoints.
 pub fn dns_suffix(region: &str) -> &'static str {
     if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }

@@ -42,6 +42,8 @@ pub struct AppState {
     pub answers: Bodies,
     /// Names that requests may be sent to.
     pub names: Names,
+    /// Whether the ECR API is among what is served.
+    pub ecr: bool,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +57,7 @@ struct Which {
 
 /// Adds the routes, and `more`, to those of the API, which answers nothing before the resources have been read.
 pub fn routes(eks: Router, more: Router, app: Arc<AppState>) -> Router {
-    let names = app.names.clone();
+    let (names, ecr) = (app.names.clone(), app.ecr);
     let gated = eks.layer(middleware::from_fn_with_state(Arc::clone(&app), gate));
     let own = Router::new()
         .route("/metrics", get(metrics))
@@ -64,7 +66,7 @@ pub fn routes(eks: Router, more: Router, app: Arc<AppState>) -> Router {
         .route("/_k3eks/clusters/{name}/kubeconfig", get(kubeconfig))
         .route("/_localemu_eks/{name}/kubeconfig", get(kubeconfig))
         .with_state(app);
-    let all = own.merge(more).merge(gated).layer(middleware::from_fn(other_services::refuse));
+    let all = own.merge(more).merge(gated).layer(middleware::from_fn_with_state(ecr, other_services::refuse));
     all.layer(middleware::from_fn_with_state(names, site::guard))
 }
 

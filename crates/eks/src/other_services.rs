@@ -3,7 +3,7 @@
 //! `AWS_ENDPOINT_URL` leads every service of a client here. Without this, `aws ec2 describe-vpcs` would show whatever its
 //! parser makes of an answer of EKS's.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,7 +14,7 @@ use super::error::ERROR_TYPE;
 use super::service::REQUEST_ID;
 use super::sigv4::{self, SignedRequest};
 
-/// Services by the names that requests are signed for.
+/// Services by the names that requests are signed for, besides `ecr` where there is a registry.
 const SERVED: [&str; 3] = ["eks", "eks-auth", "sts"];
 /// What the refusal is called.
 const CODE: &str = "UnsupportedOperation";
@@ -33,8 +33,8 @@ const NAMES: [(&str, &str); 10] = [
     ("states", "SFN"),
 ];
 
-/// Refuses what is signed for another service, whatever its path.
-pub async fn refuse(request: Request, next: Next) -> Response {
+/// Refuses what is signed for another service, whatever its path. `ecr`: that one is served as well.
+pub async fn refuse(State(ecr): State<bool>, request: Request, next: Next) -> Response {
     let uri = request.uri();
     let signed = SignedRequest {
         method: request.method().as_str(),
@@ -43,24 +43,26 @@ pub async fn refuse(request: Request, next: Next) -> Response {
         headers: request.headers(),
         body: b"",
     };
-    match sigv4::service(&signed).filter(|service| !SERVED.contains(&service.as_str())) {
-        Some(service) => Protocol::of(&service, request.headers()).refusal(&message(&service)),
+    let served = |service: &str| SERVED.contains(&service) || ecr && service == "ecr";
+    match sigv4::service(&signed).filter(|service| !served(service)) {
+        Some(service) => Protocol::of(&service, request.headers()).refusal(&message(&service, ecr)),
         None => next.run(request).await,
     }
 }
 
-fn message(service: &str) -> String {
-    const HERE: &str = "k3eks serves eks, eks-auth and sts at this address";
+fn message(service: &str, ecr: bool) -> String {
+    let here = if ecr { "eks, eks-auth, sts and ecr" } else { "eks, eks-auth and sts" };
+    let here = format!("k3eks serves {here} at this address");
     // Whatever else stands there was never a service's name.
     if service.is_empty()
         || service.len() > 40
         || !service.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     {
-        return format!("{HERE}; for another service set its own AWS_ENDPOINT_URL_<SERVICE>");
+        return format!("{here}; for another service set its own AWS_ENDPOINT_URL_<SERVICE>");
     }
     let known = NAMES.iter().find(|(signed, _)| *signed == service).map(|(_, name)| (*name).to_owned());
     let name = known.unwrap_or_else(|| service.to_uppercase().replace('-', "_"));
-    format!("{HERE}; for {service} set AWS_ENDPOINT_URL_{name} to where that is served")
+    format!("{here}; for {service} set AWS_ENDPOINT_URL_{name} to where that is served")
 }
 
 /// How a service says that something is wrong.
@@ -148,7 +150,7 @@ mod tests {
     use super::*;
 
     async fn asked(service: &str, headers: &[(&str, &str)]) -> (StatusCode, String) {
-        let router = Router::new().fallback(|| async { "ours" }).layer(middleware::from_fn(refuse));
+        let router = Router::new().fallback(|| async { "ours" }).layer(middleware::from_fn_with_state(false, refuse));
         let signature = format!(
             "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
         );
@@ -167,7 +169,7 @@ mod tests {
         for service in SERVED {
             assert_eq!(asked(service, &[]).await, (StatusCode::OK, "ours".into()));
         }
-        let router = Router::new().fallback(|| async { "ours" }).layer(middleware::from_fn(refuse));
+        let router = Router::new().fallback(|| async { "ours" }).layer(middleware::from_fn_with_state(false, refuse));
         let unsigned = router.oneshot(Request::get("/clusters").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(unsigned.status(), StatusCode::OK);
     }
@@ -206,6 +208,16 @@ mod tests {
             let body = body.trim_start_matches("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
             assert!(body.starts_with(begins) && body.contains(names), "{service}: {body}");
         }
+    }
+
+    #[tokio::test]
+    async fn ecr_passes_where_there_is_a_registry() {
+        let router = Router::new().fallback(|| async { "ours" }).layer(middleware::from_fn_with_state(true, refuse));
+        let signature =
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/ecr/aws4_request, SignedHeaders=host, Signature=0";
+        let request = Request::post("/").header(header::AUTHORIZATION, signature).body(Body::empty()).unwrap();
+        assert_eq!(router.oneshot(request).await.unwrap().status(), StatusCode::OK);
+        assert!(message("s3", true).contains("sts and ecr at this address"));
     }
 
     #[tokio::test]

@@ -40,6 +40,8 @@ enum Command {
     Operator(Box<Operator>),
     /// Serve the EKS API over the resources of the management cluster.
     Api(Box<cli::api::Options>),
+    /// Serve the container registry to clients and nodes, by the names that ECR has.
+    Registry(cli::registry::Options),
     /// Show clusters, their node groups and their progress.
     #[command(after_help = "Example: k3eks status --watch")]
     Status(cli::status::Options),
@@ -178,6 +180,7 @@ fn main() -> ExitCode {
         Command::Crds { dir } => crds(dir.as_deref()),
         Command::Operator(options) => operator(*options),
         Command::Api(options) => api(*options),
+        Command::Registry(options) => registry(options),
         Command::Status(options) => ask(cli::status::run(options)),
         Command::Kubeconfig(options) => ask(cli::kubeconfig::run(options)),
         Command::Logs(options) => ask(cli::logs::run(options)),
@@ -227,6 +230,13 @@ async fn api(options: cli::api::Options) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
     cli::api::run(options, shutdown).await
+}
+
+#[tokio::main]
+async fn registry(options: cli::registry::Options) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    stop_on_signals(shutdown.clone())?;
+    cli::registry::run(options, shutdown).await
 }
 
 #[tokio::main]

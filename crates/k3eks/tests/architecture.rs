@@ -19,7 +19,7 @@ const FUNCTION: usize = 60;
 const MEDIAN: usize = 150;
 
 /// What each crate may depend on, of ours; from the lowest up.
-const DIRECTION: [(&str, &[&str]); 13] = [
+const DIRECTION: [(&str, &[&str]); 14] = [
     ("text", &[]),
     ("yaml", &[]),
     ("limits", &[]),
@@ -30,6 +30,7 @@ const DIRECTION: [(&str, &[&str]); 13] = [
     ("provider-k3d", &["kubernetes-versions", "provider", "yaml"]),
     ("controller", &["crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
     ("eks", &["crd", "kubernetes-versions", "telemetry", "text", "yaml"]),
+    ("ecr", &["crd", "eks"]),
     ("identity", &["crd", "eks", "limits", "text"]),
     ("console", &["crd", "eks", "identity", "text", "yaml"]),
     (
@@ -38,6 +39,7 @@ const DIRECTION: [(&str, &[&str]); 13] = [
             "console",
             "controller",
             "crd",
+            "ecr",
             "eks",
             "identity",
             "kubernetes-versions",

@@ -95,6 +95,7 @@ users:
         DesiredCluster {
             id: ClusterId { namespace: "default".into(), name: "dev-1".into() },
             eks_name: "Dev_1".into(),
+            account: "000000000000".into(),
             region: String::new(),
             version: String::new(),
             image: String::new(),

@@ -91,6 +91,7 @@ mod tests {
         DesiredCluster {
             id: ClusterId { namespace: "default".into(), name: "dev".into() },
             eks_name: "Dev".into(),
+            account: "000000000000".into(),
             region: "us-east-1".into(),
             version: "1.35".into(),
             image: "rancher/k3s:v1.35.7-k3s1".into(),

@@ -43,7 +43,7 @@ pub use k3d::K3d;
 use containers::{Container, Role, servers};
 use provider::{
     Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, DesiredNodegroup,
-    Error, Import, NodeObservation, Progress, ServerObservation, ServerSettings,
+    Error, Import, NodeObservation, NodeRegistry, Progress, ServerObservation, ServerSettings,
 };
 
 /// What is known of a node, if the container is one of a group that is asked for.
@@ -127,8 +127,14 @@ impl ClusterProvider for K3d {
         cluster::configure(self, id, settings).await
     }
 
-    async fn lead_pods(&self, id: &ClusterId, address: &str, to: (&str, u16)) -> Result<(), Error> {
-        pods::lead(self, id, address, to.0, to.1).await
+    async fn lead_pods(
+        &self,
+        id: &ClusterId,
+        address: &str,
+        to: (&str, u16),
+        registry: Option<&NodeRegistry>,
+    ) -> Result<(), Error> {
+        pods::lead(self, id, address, to, registry).await
     }
 
     async fn authority(&self, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {

@@ -12,8 +12,8 @@ pub use authority::{Authorities, Authority, KeyPair, Trusted, fingerprints, is_s
 pub use error::{Error, Retry};
 pub use types::{
     Access, ClusterId, ClusterObservation, ContainerState, DesiredCluster, DesiredNodegroup, FileKind, Import,
-    NodeObservation, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation, ServerSettings,
-    Step, Zone,
+    NodeObservation, NodeRegistry, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation,
+    ServerSettings, Step, Zone,
 };
 
 use async_trait::async_trait;
@@ -102,12 +102,18 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Ok(false)
     }
 
-    /// Redirects requests of pods to `address`, port 80, to the address and port `to`, also on later nodes. A no-op if
-    /// nothing runs.
+    /// Redirects requests of pods to `address`, port 80, to the address and port `to`, and has nodes ask `registry` for
+    /// images first, also on later nodes. A no-op if nothing runs.
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn lead_pods(&self, _id: &ClusterId, _address: &str, _to: (&str, u16)) -> Result<(), Error> {
+    async fn lead_pods(
+        &self,
+        _id: &ClusterId,
+        _address: &str,
+        _to: (&str, u16),
+        _registry: Option<&NodeRegistry>,
+    ) -> Result<(), Error> {
         Ok(())
     }
 

@@ -36,6 +36,8 @@ pub struct DesiredCluster {
     pub id: ClusterId,
     /// The cluster's name in EKS.
     pub eks_name: String,
+    /// AWS account, 12 digits.
+    pub account: String,
     /// AWS region.
     pub region: String,
     /// Kubernetes minor version, such as `1.35`.
@@ -94,6 +96,15 @@ impl PublicEndpoint {
     pub fn has_rules(&self) -> bool {
         self.counted || !self.is_open()
     }
+}
+
+/// A container registry that nodes ask before the one that an image names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRegistry {
+    /// Host and port, HTTP.
+    pub address: String,
+    /// The registry whose images are nowhere else.
+    pub name: String,
 }
 
 /// A file in the servers' containers.

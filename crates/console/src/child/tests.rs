@@ -163,6 +163,7 @@ impl Environment {
             ready: Arc::new(AtomicBool::new(true)),
             bodies: Bodies::new(1024),
             answers: Bodies::new(1024),
+            ecr: false,
             names: Names::all(),
         });
         Self { routes: routes(Arc::new(Looking { app, visits: Visits::new(false) })), asked }

@@ -212,7 +212,13 @@ mod tests {
     use crate::fixtures;
 
     fn service() -> IdentityService {
-        IdentityService { host: "172.18.0.2".into(), webhook_port: 9443, pods_port: 9080, ca_pem: "CA".into() }
+        IdentityService {
+            host: "172.18.0.2".into(),
+            webhook_port: 9443,
+            pods_port: 9080,
+            registry_port: None,
+            ca_pem: "CA".into(),
+        }
     }
 
     #[test]

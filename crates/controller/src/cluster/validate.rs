@@ -122,6 +122,7 @@ fn known(cluster: &EKSClusterConfig) -> DesiredCluster {
     DesiredCluster {
         id: id(cluster),
         eks_name: identity.name.clone(),
+        account: identity.account.clone(),
         region: identity.region.clone(),
         version: String::new(),
         image: String::new(),

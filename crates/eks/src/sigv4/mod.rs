@@ -78,9 +78,22 @@ impl Authenticator {
 
     /// Says who sent the request, or why that can't be believed. `now` is a parameter for the sake of tests.
     pub fn authenticate(&self, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
+        self.authenticate_for("eks", request, now)
+    }
+
+    /// The same for another service than EKS.
+    ///
+    /// # Errors
+    /// As those of [`prove`](Self::prove).
+    pub fn authenticate_for(
+        &self,
+        service: &str,
+        request: &SignedRequest<'_>,
+        now: SystemTime,
+    ) -> Result<Caller, ApiError> {
         match self.mode {
             Mode::Permissive => Ok(self.believe(Presented::find(request).ok().as_ref())),
-            Mode::Strict => self.prove(request, now),
+            Mode::Strict => self.prove_for(service, request, now),
         }
     }
 
@@ -89,8 +102,12 @@ impl Authenticator {
     /// # Errors
     /// AWS's answer to credentials that are missing, malformed, unknown, expired or wrong.
     pub fn prove(&self, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
+        self.prove_for("eks", request, now)
+    }
+
+    fn prove_for(&self, service: &str, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
         let presented = Presented::find(request)?;
-        let purpose = Purpose { service: "eks", presigned: None };
+        let purpose = Purpose { service, presigned: None };
         let key = verify::verify(request, &presented, self.keys.as_ref(), purpose, now)?;
         Ok(Caller {
             account: key.account().to_owned(),

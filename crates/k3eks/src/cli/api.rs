@@ -128,6 +128,8 @@ pub struct Options {
     metrics_listen: Option<SocketAddr>,
     #[command(flatten, next_help_heading = "Identity service")]
     identity: super::identity::Serving,
+    #[command(flatten, next_help_heading = "Container registry")]
+    registry: super::registry::Reach,
     /// Format of the log.
     #[arg(long, env = "K3EKS_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
@@ -221,6 +223,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         Store::start(client, &options.namespace, watched, shutdown.clone()).with_room_for(options.quota_mebibytes);
     let api = Arc::new(Api::new(store, options.settings()));
     let authenticator = Authenticator::new(mode, prepared.keys.clone(), account, region);
+    let ecr = options.registry.ecr(&authenticator)?;
     let state = options.identity.state(&prepared, Arc::clone(&api), mode)?;
     let mut metrics = Registry::with_prefix("k3eks");
     let events = Arc::new(EventLog::new(options.events));
@@ -239,8 +242,9 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         // Of four at once.
         answers: Bodies::new(4 * BUDGET),
         names: options.names(),
+        ecr: ecr.is_some(),
     });
-    let eks = identity::serve::beside(&state, service.into_router());
+    let eks = ecr::service::before(identity::serve::beside(&state, service.into_router()), ecr);
     let counters = extra_routes::scraped(Arc::clone(&app));
     let visits = Visits::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some());
     let routes = extra_routes::routes(eks, console::routes(Arc::clone(&app), visits), app);

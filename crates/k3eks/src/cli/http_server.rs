@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::{Router, middleware};
 use axum_server::tls_rustls::RustlsConfig;
-use limits::port;
+use limits::port::{self, Limits};
 use tokio_util::sync::CancellationToken;
 
 /// A port: where, what for, and the argument that chooses another.
@@ -30,11 +30,22 @@ pub async fn serve(
     app: Router,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    serve_within(Limits::default(), port, tls, app, shutdown).await
+}
+
+/// The same within other limits.
+pub async fn serve_within(
+    limits: Limits,
+    port: Port,
+    tls: Option<RustlsConfig>,
+    app: Router,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let Port { address, what, argument, known } = port;
     let scheme = if tls.is_some() { "HTTPS" } else { "HTTP" };
     tracing::info!(%address, "serving {what} over {scheme}");
     let serving = async {
-        let port = port::Port { tls, ..port::Port::bind(address, known)? };
+        let port = port::Port { tls, limits, ..port::Port::bind(address, known)? };
         port.serve(as_said(app), shutdown).await
     };
     serving.await.with_context(|| format!("serving {address}; take another {argument} if it is in use"))

@@ -40,6 +40,10 @@ pub struct Reach {
     /// Port of the identity service for pods.
     #[arg(long, env = "K3EKS_PODS_PORT", default_value_t = 4568)]
     pods_port: u16,
+    /// Port of the container registry for nodes, at the identity service's address. Default: none; nodes pull as they do
+    /// by themselves.
+    #[arg(long, env = "K3EKS_REGISTRY_NODE_PORT")]
+    registry_node_port: Option<u16>,
 }
 
 impl Reach {
@@ -56,7 +60,8 @@ impl Reach {
         }
         let Secrets { ca_pem, .. } = secrets::ensure(client, namespace).await?;
         let Some(host) = host else { return Ok(None) };
-        Ok(Some(IdentityService { host, webhook_port: self.identity_port, pods_port: self.pods_port, ca_pem }))
+        let Self { identity_port: webhook_port, pods_port, registry_node_port: registry_port, .. } = *self;
+        Ok(Some(IdentityService { host, webhook_port, pods_port, registry_port, ca_pem }))
     }
 }
 

@@ -40,6 +40,7 @@ impl Environment {
         DesiredCluster {
             id: ClusterId { namespace: "default".into(), name: name.into() },
             eks_name: name.to_uppercase(),
+            account: "000000000000".into(),
             region: "us-east-1".into(),
             version: "1.35".into(),
             image: self.k3d.image("1.35").expect("1.35 is known"),

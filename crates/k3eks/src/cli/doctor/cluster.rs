@@ -54,6 +54,7 @@ pub async fn management(place: &Place) -> Vec<Finding> {
         missing => found.push(installed(missing)),
     }
     found.push(operator(&client).await);
+    found.extend(registry(&client).await);
     found.push(clusters(&client, place).await);
     found
 }
@@ -97,15 +98,26 @@ async fn operator(client: &Client) -> Finding {
         let mend = "helm upgrade --install k3eks charts/k3eks -n k3eks-system, or k3eks operator on this host";
         return Finding::note(WHAT, "isn't installed in the cluster; run it elsewhere", mend);
     };
+    ready(WHAT, deployment)
+}
+
+/// The container registry. Nothing is said where there is none.
+async fn registry(client: &Client) -> Option<Finding> {
+    let ours = ListParams::default().labels("app.kubernetes.io/name=k3eks-registry");
+    let found = Api::<Deployment>::all(client.clone()).list(&ours).await.ok()?;
+    Some(ready("container registry", found.items.first()?))
+}
+
+fn ready(what: &'static str, deployment: &Deployment) -> Finding {
     let (namespace, name) = (deployment.namespace().unwrap_or_default(), deployment.name_any());
     let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default();
     if ready > 0 {
-        return Finding::well(WHAT, format!("{ready} of {namespace}/{name} ready"));
+        return Finding::well(what, format!("{ready} of {namespace}/{name} ready"));
     }
     let mend = format!(
         "kubectl -n {namespace} describe deploy/{name}; kubectl -n {namespace} logs deploy/{name} --all-containers"
     );
-    Finding::problem(WHAT, format!("no pod of {namespace}/{name} is ready"), mend)
+    Finding::problem(what, format!("no pod of {namespace}/{name} is ready"), mend)
 }
 
 async fn clusters(client: &Client, place: &Place) -> Finding {

@@ -1,0 +1,173 @@
+//! What stands before the registry: who may do what, and which name means which repository.
+//!
+//! On the port for clients the registry's own names hold: `<ECR name>/<repository>`. Nodes ask on a port of their own,
+//! which only reads: containerd asks its mirror for `<repository>` and says by `ns` whose it is.
+
+mod refusal;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderValue, Method, header};
+use k8s_openapi::jiff::Timestamp;
+
+use super::engine::{DIGEST, Engine};
+use super::names::{Registry, split};
+use super::record::{self, Record};
+use refusal::Refusal;
+
+/// The health check of the port for clients.
+pub const HEALTH: &str = "/_k3eks/health";
+/// How HTTP writes a time.
+const HTTP_TIME: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
+/// The registry behind, and the folder that it keeps everything in.
+pub struct Front {
+    /// The registry behind.
+    pub engine: Engine,
+    /// The folder, to tell when an image was pushed. Without it nobody is told.
+    pub storage: Option<PathBuf>,
+}
+
+/// Part of a repository that a path is about.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked<'a> {
+    name: &'a str,
+    kind: &'a str,
+    reference: &'a str,
+}
+
+/// Routes for clients: push, pull and delete.
+pub fn clients(front: Arc<Front>) -> Router {
+    Router::new().route(HEALTH, get(health)).fallback(client).with_state(front)
+}
+
+/// Routes for nodes: pull.
+pub fn nodes(front: Arc<Front>) -> Router {
+    Router::new().fallback(node).with_state(front)
+}
+
+async fn health(State(front): State<Arc<Front>>) -> Result<&'static str, Refusal> {
+    front.engine.ready().await?;
+    Ok("ok")
+}
+
+async fn client(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Refusal> {
+    let path = request.uri().path().to_owned();
+    if reads(request.method()) && matches!(path.as_str(), "/v2/" | "/v2" | "/v2/_catalog") {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        return front.pass(request, &format!("{path}{query}"), "").await;
+    }
+    let asked = asked(&path).ok_or_else(|| Refusal::not_found("there is no such path"))?;
+    let (registry, name) = split(asked.name).ok_or_else(|| Refusal::unnamed(asked.name))?;
+    let is_record = asked.kind == "manifests" && asked.reference == record::TAG;
+    if !(is_record && request.method() == Method::PUT) {
+        let found = front.record(asked.name, &registry, name).await?;
+        if request.method() == Method::PUT && asked.kind == "manifests" && found.is_immutable() {
+            let taken = front.engine.manifest(asked.name, asked.reference).await?.is_some();
+            if taken && !asked.reference.contains(':') {
+                return Err(Refusal::immutable(name, asked.reference));
+            }
+        }
+    }
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    front.pass(request, &format!("{path}{query}"), asked.name).await
+}
+
+async fn node(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Refusal> {
+    if !reads(request.method()) {
+        return Err(Refusal::read_only());
+    }
+    let path = request.uri().path();
+    if matches!(path, "/v2/" | "/v2") {
+        return front.pass(request, "/v2/", "").await;
+    }
+    let asked = asked(path).filter(|asked| matches!(asked.kind, "manifests" | "blobs"));
+    let asked = asked.ok_or_else(|| Refusal::not_found("there is no such path"))?;
+    // Every pull of a node comes by here: what isn't ECR's is let go on at once.
+    let full = place(asked.name, request.uri().query().unwrap_or_default());
+    let full = full.ok_or_else(|| Refusal::not_found("this is no repository of ECR's"))?;
+    let (registry, name) = split(&full).ok_or_else(|| Refusal::not_found("this is no repository of ECR's"))?;
+    front.record(&full, &registry, name).await?;
+    let inside = format!("/v2/{full}/{}/{}", asked.kind, asked.reference);
+    front.pass(request, &inside, &full).await
+}
+
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// The parts of a path of the distribution API.
+fn asked(path: &str) -> Option<Asked<'_>> {
+    let path = path.strip_prefix("/v2/")?;
+    ["manifests", "blobs", "tags", "referrers"].into_iter().find_map(|kind| {
+        let (name, reference) = path.rsplit_once(&format!("/{kind}/"))?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b":._-/=+".contains(&b);
+        let fits = !reference.contains("..") && reference.bytes().all(plain);
+        // Only uploads have a path of their own below.
+        let flat = !reference.contains('/') || kind == "blobs" && reference.starts_with("uploads/");
+        (fits && flat).then_some(Asked { name, kind, reference })
+    })
+}
+
+/// The name in the registry behind of what a node asks for: it may have the registry's name in it already.
+fn place(name: &str, query: &str) -> Option<String> {
+    if split(name).is_some() {
+        return Some(name.to_owned());
+    }
+    let namespace = query.split('&').find_map(|pair| pair.strip_prefix("ns="))?;
+    Some(Registry::named(namespace)?.repository(name))
+}
+
+impl Front {
+    async fn record(&self, full: &str, registry: &Registry, name: &str) -> Result<Record, Refusal> {
+        record::read(&self.engine, full).await?.ok_or_else(|| Refusal::unknown(registry, name))
+    }
+
+    async fn pass(&self, mut request: Request, path: &str, repository: &str) -> Result<Response, Refusal> {
+        for own in [header::AUTHORIZATION, header::CONNECTION, header::TRANSFER_ENCODING] {
+            request.headers_mut().remove(own);
+        }
+        let mut answer: http::Response<Body> = self.engine.pass(request, path).await?;
+        for own in [header::CONNECTION, header::TRANSFER_ENCODING] {
+            answer.headers_mut().remove(own);
+        }
+        let digest = answer.headers().get(DIGEST).and_then(|value| value.to_str().ok());
+        let pushed = match digest {
+            Some(digest) if path.contains("/manifests/") => self.pushed(repository, digest).await,
+            _ => None,
+        };
+        if let Some(pushed) = pushed {
+            answer.headers_mut().insert(header::LAST_MODIFIED, pushed);
+        }
+        Ok(answer.into_response())
+    }
+
+    /// When a manifest was pushed last: the registry then writes a file.
+    async fn pushed(&self, repository: &str, digest: &str) -> Option<HeaderValue> {
+        let hex = digest.strip_prefix("sha256:").filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let below = format!("docker/registry/v2/repositories/{repository}/_manifests/revisions/sha256/{hex}/link");
+        let time = tokio::fs::metadata(self.storage.as_ref()?.join(below)).await.ok()?.modified().ok()?;
+        http_time(time)
+    }
+}
+
+fn http_time(time: SystemTime) -> Option<HeaderValue> {
+    let time = Timestamp::try_from(time).ok()?;
+    HeaderValue::from_str(&time.strftime(HTTP_TIME).to_string()).ok()
+}
+
+/// Seconds since 1970 of a time as HTTP writes it.
+pub fn seconds(text: &str) -> Option<i64> {
+    let time = k8s_openapi::jiff::civil::DateTime::strptime(HTTP_TIME, text).ok()?;
+    Some(time.to_zoned(k8s_openapi::jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+use tower::ServiceExt;
+
+use super::*;
+
+const ECR: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
+
+async fn status(router: Router, method: &str, path: &str) -> u16 {
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    router.oneshot(request).await.unwrap().status().as_u16()
+}
+
+/// Nothing is behind it: what is asked for there is told by 503.
+fn front() -> Arc<Front> {
+    Arc::new(Front { engine: Engine::new("http://127.0.0.1:1").unwrap(), storage: None })
+}
+
+#[test]
+fn a_path_has_parts() {
+    let found = asked("/v2/a/manifests/b/manifests/v1").unwrap();
+    assert_eq!(found, Asked { name: "a/manifests/b", kind: "manifests", reference: "v1" });
+    assert_eq!(asked("/v2/a/blobs/uploads/1-2").unwrap().kind, "blobs");
+    assert_eq!(asked("/v2/a/tags/list").unwrap().kind, "tags");
+    for none in
+        ["/v1/a/manifests/b", "/v2/a", "/v2/a/manifests/b/c", "/v2/a/blobs/uploads/../../x", "/v2/a/manifests/%2e"]
+    {
+        assert_eq!(asked(none), None, "{none}");
+    }
+}
+
+#[test]
+fn a_node_says_whose_repository_it_means() {
+    assert_eq!(place("app", &format!("ns={ECR}")), Some(format!("{ECR}/app")));
+    let full = format!("{ECR}/app");
+    assert_eq!(place(&full, "ns=127.0.0.1:4567"), Some(full));
+    assert_eq!(place("library/busybox", "ns=docker.io"), None);
+    assert_eq!(place("app", ""), None);
+}
+
+#[tokio::test]
+async fn nodes_read_and_get_nothing_but_ecrs() {
+    let ours = format!("/v2/app/manifests/v1?ns={ECR}");
+    assert_eq!(status(nodes(front()), "GET", &ours).await, 503, "it is looked for");
+    for method in ["PUT", "POST", "PATCH", "DELETE"] {
+        assert_eq!(status(nodes(front()), method, &ours).await, 405, "{method}");
+    }
+    for other in ["/v2/library/busybox/manifests/1?ns=docker.io", "/v2/_catalog", "/v2/app/tags/list?ns=docker.io", "/"]
+    {
+        assert_eq!(status(nodes(front()), "GET", other).await, 404, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn clients_name_the_registry() {
+    assert_eq!(status(clients(front()), "PUT", &format!("/v2/{ECR}/app/manifests/v1")).await, 503, "it is looked for");
+    assert_eq!(status(clients(front()), "PUT", "/v2/app/manifests/v1").await, 404);
+    assert_eq!(status(clients(front()), "POST", "/v2/_catalog").await, 404);
+    assert_eq!(status(clients(front()), "GET", HEALTH).await, 503);
+}
+
+#[test]
+fn times_are_read_as_they_are_written() {
+    let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
+    assert_eq!(seconds(http_time(time).unwrap().to_str().unwrap()), Some(1_800_000_000));
+}

@@ -1,0 +1,17 @@
+//! The ECR API, and the way to the container registry behind it.
+//!
+//! The registry is CNCF distribution. [`front`] stands before it: clients push to `<registry>/<ECR name>/<repository>`, and
+//! nodes pull `<ECR name>/<repository>` by way of it. [`service`] answers the ECR API with what the registry has. A
+//! repository exists while it has a [`record`], which is a manifest in the registry itself: nothing else is kept.
+
+mod call;
+pub mod engine;
+pub mod error;
+pub mod front;
+mod input;
+pub mod names;
+mod operations;
+pub mod record;
+pub mod service;
+
+pub use call::Ecr;

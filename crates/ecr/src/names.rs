@@ -1,0 +1,84 @@
+//! Names of registries and repositories, as ECR and the registry behind it have them.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use crd::names::{dns_suffix, is_account, registry};
+use regex::Regex;
+
+/// A repository's name, as ECR's model has it.
+pub const REPOSITORY: &str = "(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
+
+#[expect(clippy::expect_used, reason = "the pattern is part of the program, and a test uses it")]
+static WHOLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(&format!("^{REPOSITORY}$")).expect("the pattern of repositories' names"));
+
+/// Whether ECR takes this as a repository's name.
+pub fn is_repository(name: &str) -> bool {
+    (2..=256).contains(&name.len()) && WHOLE.is_match(name)
+}
+
+/// The private registry of an account in a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// Twelve digits.
+    pub account: String,
+    /// AWS region.
+    pub region: String,
+}
+
+impl Registry {
+    /// The registry with this name, such as `000000000000.dkr.ecr.us-east-1.amazonaws.com`.
+    pub fn named(name: &str) -> Option<Self> {
+        let (account, rest) = name.split_once(".dkr.ecr.")?;
+        let (region, suffix) = rest.split_once('.')?;
+        let fits = is_account(account)
+            && !region.is_empty()
+            && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && suffix == dns_suffix(region);
+        fits.then(|| Self { account: account.to_owned(), region: region.to_owned() })
+    }
+
+    /// The repository's name in the registry behind.
+    pub fn repository(&self, name: &str) -> String {
+        format!("{self}/{name}")
+    }
+}
+
+impl fmt::Display for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&registry(&self.account, &self.region))
+    }
+}
+
+/// The registry and the repository that a name in the registry behind is made of.
+pub fn split(full: &str) -> Option<(Registry, &str)> {
+    let (registry, name) = full.split_once('/')?;
+    Some((Registry::named(registry)?, name)).filter(|_| WHOLE.is_match(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_has_one_name() {
+        let ours = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
+        assert_eq!(Registry::named(ours).unwrap().to_string(), ours);
+        assert_eq!(Registry::named("000000000000.dkr.ecr.cn-north-1.amazonaws.com.cn").unwrap().region, "cn-north-1");
+        for other in ["", "docker.io", "1.dkr.ecr.us-east-1.amazonaws.com", "000000000000.dkr.ecr.us-east-1.evil.com"] {
+            assert_eq!(Registry::named(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_full_name_is_a_registry_and_a_repository() {
+        let full = "000000000000.dkr.ecr.us-east-1.amazonaws.com/team/app";
+        let (registry, name) = split(full).unwrap();
+        assert_eq!((registry.repository(name).as_str(), name), (full, "team/app"));
+        for other in ["app", "library/busybox", "000000000000.dkr.ecr.us-east-1.amazonaws.com/../x"] {
+            assert_eq!(split(other), None, "{other}");
+        }
+        assert!(is_repository("a-b/c.d") && !is_repository("a") && !is_repository("A/b") && !is_repository("a--b"));
+    }
+}

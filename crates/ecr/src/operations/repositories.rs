@@ -1,0 +1,128 @@
+//! Repositories, and the way to sign in.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use crd::names::partition;
+use futures::StreamExt;
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::images;
+use crate::call::Call;
+use crate::error::EcrError;
+use crate::names::is_repository;
+use crate::record::{self, Record};
+
+/// Seconds that a token is good for.
+const TOKEN: i64 = 12 * 60 * 60;
+/// Records that are read at once.
+const AT_ONCE: usize = 16;
+
+/// `CreateRepository`
+pub async fn create(call: &Call<'_>) -> Result<Value, EcrError> {
+    let name = call.input.repository()?;
+    let full = call.registry.repository(name);
+    let record = Record {
+        created_at: Timestamp::now().as_second(),
+        image_tag_mutability: call.input.mutability()?.unwrap_or_else(|| "MUTABLE".to_owned()),
+        image_scanning_configuration: or(
+            call.input.image_scanning_configuration.as_ref(),
+            json!({"scanOnPush": false}),
+        ),
+        encryption_configuration: or(call.input.encryption_configuration.as_ref(), json!({"encryptionType": "AES256"})),
+    };
+    let _changes = call.ecr.changes.lock().await;
+    if record::read(&call.ecr.engine, &full).await?.is_some() {
+        return Err(EcrError::repository_exists(&call.registry, name));
+    }
+    record::write(&call.ecr.engine, &full, &record).await?;
+    Ok(json!({"repository": shown(call, name, &record)}))
+}
+
+/// `DescribeRepositories`
+pub async fn describe(call: &Call<'_>) -> Result<Value, EcrError> {
+    let engine = &call.ecr.engine;
+    if let Some(names) = &call.input.repository_names {
+        let mut all = Vec::new();
+        for name in names {
+            if !is_repository(name) {
+                return Err(EcrError::invalid_name());
+            }
+            all.push(shown(call, name, &call.record(name).await?));
+        }
+        return Ok(json!({"repositories": all}));
+    }
+    let prefix = format!("{}/", call.registry);
+    let names = engine.repositories(&prefix).await?;
+    let read = |full: String| async move { record::read(engine, &full).await.map(|record| (full, record)) };
+    let read: Vec<_> = futures::stream::iter(names).map(read).buffered(AT_ONCE).collect().await;
+    let mut all = Vec::new();
+    for found in read {
+        let (full, record) = found?;
+        let name = full.strip_prefix(&prefix).unwrap_or(&full);
+        all.extend(record.map(|record| shown(call, name, &record)));
+    }
+    let (page, next) = call.input.page(all, 100)?;
+    Ok(json!({"repositories": page, "nextToken": next}))
+}
+
+/// `DeleteRepository`
+pub async fn delete(call: &Call<'_>) -> Result<Value, EcrError> {
+    let name = call.input.repository()?;
+    let (engine, full) = (&call.ecr.engine, call.registry.repository(name));
+    let _changes = call.ecr.changes.lock().await;
+    let record = call.record(name).await?;
+    let images = images::all(call, name).await?;
+    if !images.is_empty() && !call.input.force {
+        return Err(EcrError::not_empty(&call.registry, name));
+    }
+    for image in images {
+        engine.delete(&full, &image.digest).await?;
+    }
+    // Last: whoever is killed before finds the repository still there.
+    let own = engine.manifest(&full, record::TAG).await?;
+    if let Some(own) = own {
+        engine.delete(&full, &own.digest).await?;
+    }
+    Ok(json!({"repository": shown(call, name, &record)}))
+}
+
+/// `PutImageTagMutability`
+pub async fn put_mutability(call: &Call<'_>) -> Result<Value, EcrError> {
+    let name = call.input.repository()?;
+    let wanted = call.input.mutability()?;
+    let wanted = wanted.ok_or_else(|| EcrError::invalid("imageTagMutability", "must not be null"))?;
+    let _changes = call.ecr.changes.lock().await;
+    let record = Record { image_tag_mutability: wanted.clone(), ..call.record(name).await? };
+    record::write(&call.ecr.engine, &call.registry.repository(name), &record).await?;
+    Ok(json!({"registryId": call.registry.account, "repositoryName": name, "imageTagMutability": wanted}))
+}
+
+/// `GetAuthorizationToken`
+pub fn token(call: &Call<'_>) -> Value {
+    // The registry asks for none: whoever reaches its port may push.
+    let token = BASE64_STANDARD.encode(format!("AWS:{}", Uuid::new_v4()));
+    let expires = Timestamp::now().as_second() + TOKEN;
+    let proxy = format!("http://{}", call.ecr.address);
+    json!({"authorizationData": [{"authorizationToken": token, "expiresAt": expires, "proxyEndpoint": proxy}]})
+}
+
+fn or(given: Option<&Value>, default: Value) -> Value {
+    given.cloned().unwrap_or(default)
+}
+
+fn shown(call: &Call<'_>, name: &str, record: &Record) -> Value {
+    let registry = &call.registry;
+    let (region, account) = (&registry.region, &registry.account);
+    json!({
+        "repositoryArn": format!("arn:{}:ecr:{region}:{account}:repository/{name}", partition(region)),
+        "registryId": account,
+        "repositoryName": name,
+        "repositoryUri": format!("{}/{}", call.ecr.address, registry.repository(name)),
+        "createdAt": record.created_at,
+        "imageTagMutability": record.image_tag_mutability,
+        "imageScanningConfiguration": record.image_scanning_configuration,
+        "encryptionConfiguration": record.encryption_configuration,
+    })
+}

@@ -1,0 +1,61 @@
+//! What is known of a repository besides its images: a manifest without images, under a tag of its own.
+//!
+//! It is in the registry itself, so that it lasts as long as the images do, and is written at once or not at all.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::engine::{Engine, Error};
+
+/// The tag of the record. No image can have it.
+pub const TAG: &str = "k3eks.repository";
+const MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+const ANNOTATION: &str = "io.k3eks.repository";
+
+/// A repository, as it was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Seconds since 1970.
+    pub created_at: i64,
+    /// `MUTABLE` or `IMMUTABLE`.
+    pub image_tag_mutability: String,
+    /// As it was asked for.
+    pub image_scanning_configuration: Value,
+    /// As it was asked for.
+    pub encryption_configuration: Value,
+}
+
+impl Record {
+    /// Whether a tag may not be moved.
+    pub fn is_immutable(&self) -> bool {
+        self.image_tag_mutability == "IMMUTABLE"
+    }
+}
+
+/// The record of a repository; none where there is no such repository.
+///
+/// # Errors
+/// [`Error`]
+pub async fn read(engine: &Engine, repository: &str) -> Result<Option<Record>, Error> {
+    let found = engine.manifest(repository, TAG).await?;
+    Ok(found.and_then(|manifest| {
+        let manifest: Value = serde_json::from_slice(&manifest.bytes).ok()?;
+        serde_json::from_str(manifest["annotations"][ANNOTATION].as_str()?).ok()
+    }))
+}
+
+/// Writes the record of a repository.
+///
+/// # Errors
+/// [`Error`]
+pub async fn write(engine: &Engine, repository: &str, record: &Record) -> Result<(), Error> {
+    let text = json!(record).to_string();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MEDIA_TYPE,
+        "manifests": [],
+        "annotations": {ANNOTATION: text},
+    });
+    engine.put(repository, TAG, MEDIA_TYPE, manifest.to_string()).await
+}

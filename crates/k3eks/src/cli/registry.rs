@@ -1,0 +1,94 @@
+//! `k3eks registry`: what stands before the container registry; and what the ECR API is told of it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::middleware;
+use axum::response::Response;
+use clap::Args;
+use ecr::Ecr;
+use ecr::engine::Engine;
+use ecr::front::{self, Front};
+use eks::sigv4::Authenticator;
+use eks::site::{self, Names};
+use limits::port::Limits;
+use telemetry::logs::{self, LogFormat};
+use tokio_util::sync::CancellationToken;
+
+use super::http_server::{self, Port};
+use super::sources::{self, Source};
+
+/// For a layer to arrive.
+const LAYER: Duration = Duration::from_secs(60 * 60);
+
+/// The arguments of `k3eks registry`.
+#[derive(Args)]
+pub struct Options {
+    /// The container registry behind.
+    #[arg(long, env = "K3EKS_REGISTRY_ENGINE", default_value = "http://127.0.0.1:5000")]
+    engine: String,
+    /// Folder of the registry's images, to tell when they were pushed. Default: none; nobody is told.
+    #[arg(long, env = "K3EKS_REGISTRY_STORAGE")]
+    storage: Option<PathBuf>,
+    /// Address for clients, who push and pull.
+    #[arg(long, env = "K3EKS_REGISTRY_LISTEN", default_value = "127.0.0.1:4567")]
+    listen: SocketAddr,
+    /// Address for nodes, which pull. Default: none, not served.
+    #[arg(long, env = "K3EKS_REGISTRY_NODES_LISTEN")]
+    nodes_listen: Option<SocketAddr>,
+    /// Address or network that may use the port for clients, besides this host; a leading `!` forbids one. Repeatable.
+    /// Default: all.
+    #[arg(long, env = "K3EKS_API_ALLOW_FROM", value_delimiter = ',')]
+    allow_from: Vec<Source>,
+    /// Format of the log.
+    #[arg(long, env = "K3EKS_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// Log level or filter, such as `info` or `info,k3eks=debug`.
+    #[arg(long, env = "K3EKS_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+/// Serves until `shutdown`.
+pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
+    logs::start(options.log_format, &options.log_level).map_err(anyhow::Error::msg)?;
+    let engine = Engine::new(&options.engine).map_err(anyhow::Error::msg).context("--engine")?;
+    let front = Arc::new(Front { engine, storage: options.storage });
+    // No page of another site is to push here.
+    let clients = front::clients(Arc::clone(&front));
+    let clients = clients.layer(middleware::from_fn_with_state(Names::only(&[]), site::guard));
+    let clients = sources::guard(clients, &options.allow_from);
+    let limits = Limits { request_time: LAYER, ..Limits::default() };
+    let known = |response: &Response| response.status().is_success();
+    let for_nodes = async {
+        let Some(address) = options.nodes_listen else { return Ok(()) };
+        let port = Port { address, what: "images to nodes", argument: "--nodes-listen", known };
+        http_server::serve_within(limits, port, None, front::nodes(Arc::clone(&front)), shutdown.clone()).await
+    };
+    let port = Port { address: options.listen, what: "the container registry", argument: "--listen", known };
+    let for_clients = http_server::serve_within(limits, port, None, clients, shutdown.clone());
+    tokio::try_join!(for_clients, for_nodes).map(|_| ())
+}
+
+/// What the ECR API is told of the registry: arguments of `k3eks api`.
+#[derive(Args)]
+pub struct Reach {
+    /// The container registry's port for clients, such as `http://k3eks-registry:4567`. Default: none; the ECR API isn't
+    /// served.
+    #[arg(long, env = "K3EKS_REGISTRY_URL")]
+    registry_url: Option<String>,
+    /// Host and port by which clients reach that port: part of `repositoryUri` and `proxyEndpoint`.
+    #[arg(long, env = "K3EKS_REGISTRY_ADDRESS", default_value = "127.0.0.1:4567")]
+    registry_address: String,
+}
+
+impl Reach {
+    /// The ECR API, where there is a registry.
+    pub fn ecr(&self, authenticator: &Authenticator) -> anyhow::Result<Option<Arc<Ecr>>> {
+        let Some(url) = self.registry_url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+        let engine = Engine::new(url).map_err(anyhow::Error::msg).context("--registry-url")?;
+        Ok(Some(Arc::new(Ecr::new(engine, self.registry_address.clone(), authenticator.clone()))))
+    }
+}
