@@ -17,7 +17,7 @@ if ! have "$image"; then
     echo registry:3
     exit
   fi
-  tool registry github.com/distribution/distribution/v3/cmd/registry >&2
+  tool registry . >&2
   root=$(mktemp -d)
   trap 'rm -rf "$root"' EXIT
   cp "$K3EKS_BIN_DIR/registry" "$root/registry"
