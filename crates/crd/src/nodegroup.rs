@@ -6,6 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::given::or_empty;
+
 /// A node group: nodes of one EKS cluster that are alike and scale together.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -323,5 +325,4 @@ pub struct WarmPoolConfig {
     pub reuse_on_scale_in: Option<bool>,
 }
 
-pub use super::given::or_empty;
-use super::nodegroup_status::{Issue, NodeMarks, NodeStatus, NodegroupStatus};
+pub use super::nodegroup_status::{Issue, NodeMarks, NodeStatus, NodegroupStatus};
