@@ -6,7 +6,7 @@ setup() {
 
 # script LINE...: runs them in a shell of their own that has hack/lib.sh.
 script() {
-  run timeout 30 bash -c "source '$BATS_TEST_DIRNAME/../../hack/lib.sh'
+  run timeout 120 bash -c "source '$BATS_TEST_DIRNAME/../../hack/lib.sh'
 $1"
 }
 
