@@ -219,7 +219,9 @@ async fn a_cluster_that_nobody_uses_sleeps_until_something_of_it_is_changed() {
         env.merge("EKSClusterConfig", "demo", change).await;
         env.phase("EKSClusterConfig", "demo", "Active").await;
         env.phase("Nodegroup", "own", "Active").await;
-        assert_eq!((env.world.count("stop_cluster"), env.world.count("start_cluster")), (2, 2));
+        // A slow machine may see it fall asleep once more.
+        let (stopped, started) = (env.world.count("stop_cluster"), env.world.count("start_cluster"));
+        assert!(stopped == started && stopped >= 2, "{stopped} {started}");
         assert_eq!(env.world.nodes_of(&env.id("demo"), "own").len(), 2);
     })
     .await;
