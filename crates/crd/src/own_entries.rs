@@ -137,6 +137,7 @@ mod tests {
             group(json!({"nodeRole": ROLE})),
             group(json!({"amiType": "WINDOWS_CORE_2022_x86_64"})),
             group(json!({"nodeRole": "plain"})),
+            group(json!({"nodeRole": "arn:aws:s3:::nonsense"})),
             Arc::new(going),
         ];
         let entries = of_nodes(&cluster("API_AND_CONFIG_MAP", None), &groups);
