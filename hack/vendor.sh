@@ -15,7 +15,8 @@ vendored() { # PACKAGE VERSION SHA256 FILE NAME WORDS
   tar -xzf "$folder/$1-$2.tgz" -C "$folder"
   {
     echo "/* Third party, unchanged: $4 of $1 $2 $6. Fetched by hack/vendor.sh. */"
-    cat "$folder/package/$4"
+    # Its own heading has an address, and the page has none of elsewhere.
+    sed '1{/^\/\*\*$/!b;:more;N;/\*\/$/!b more;d}' "$folder/package/$4"
     echo
   } >"$folder/$5"
   if [[ $mode == --check ]]; then

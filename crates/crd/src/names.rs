@@ -70,6 +70,15 @@ impl Identity {
         format!("arn:{}:iam::{}:role/{}-{suffix}", partition(&self.region), self.account, self.name)
     }
 
+    /// ARN of a role that is given by ARN or by name, else of the one that was made up for this cluster.
+    pub fn role(&self, given: Option<&str>, suffix: &str) -> String {
+        match given.filter(|role| !role.is_empty()) {
+            Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
+            Some(name) => format!("arn:{}:iam::{}:role/{name}", partition(&self.region), self.account),
+            None => self.generated_role(suffix),
+        }
+    }
+
     /// Endpoint in the form of EKS's, for a cluster that is a record only: nothing answers there.
     pub fn endpoint(&self) -> String {
         format!("https://{}.gr7.{}.eks.{}", self.id(), self.region, dns_suffix(&self.region))

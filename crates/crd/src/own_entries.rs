@@ -66,8 +66,7 @@ pub fn staying(groups: &[Arc<Nodegroup>]) -> impl Iterator<Item = &Arc<Nodegroup
 
 /// The ARN of the role that a node group has.
 pub fn node_role(cluster: &EKSClusterConfig, group: &Nodegroup) -> String {
-    let given = group.spec.node_role.clone().filter(|role| !role.is_empty());
-    given.unwrap_or_else(|| Identity::of(cluster).generated_role("node-role"))
+    Identity::of(cluster).role(group.spec.node_role.as_deref(), "node-role")
 }
 
 /// Whether the cluster knows access entries.
@@ -137,12 +136,15 @@ mod tests {
             group(json!({"nodeRole": ROLE})),
             group(json!({"nodeRole": ROLE})),
             group(json!({"amiType": "WINDOWS_CORE_2022_x86_64"})),
-            group(json!({"nodeRole": "nonsense"})),
+            group(json!({"nodeRole": "plain"})),
+            group(json!({"nodeRole": "arn:aws:s3:::nonsense"})),
             Arc::new(going),
         ];
         let entries = of_nodes(&cluster("API_AND_CONFIG_MAP", None), &groups);
         let types: Vec<_> = entries.iter().map(|(role, entry)| (role.as_str(), entry.type_.as_str())).collect();
-        assert_eq!(types, [("arn:aws:iam::000000000000:role/demo-node-role", "EC2_WINDOWS"), (ROLE, "EC2_LINUX")]);
+        let made_up = "arn:aws:iam::000000000000:role/demo-node-role";
+        let by_name = "arn:aws:iam::000000000000:role/plain";
+        assert_eq!(types, [(made_up, "EC2_WINDOWS"), (ROLE, "EC2_LINUX"), (by_name, "EC2_LINUX")]);
         assert!(entries.values().all(|entry| entry.access_policies.is_empty() && entry.cluster_name == "demo"));
         assert!(of_nodes(&cluster("CONFIG_MAP", None), &groups).is_empty());
     }

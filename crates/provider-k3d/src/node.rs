@@ -159,13 +159,18 @@ fn reserved(size: Resources, machine: Machine) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(","))
 }
 
-/// Zones for `count` new nodes beside those in `existing`: always where there are fewest.
-pub fn zones<'a>(zones: &'a [Zone], existing: &[&str], count: usize) -> Vec<Option<&'a Zone>> {
-    let mut filled: Vec<(usize, &Zone)> =
-        zones.iter().map(|zone| (existing.iter().filter(|other| **other == zone.name).count(), zone)).collect();
+/// Zones for `count` new nodes beside those in `existing`, of which each says whether it stays: always where the fewest
+/// stay, and of these where there are fewest. Nodes that are replaced one by one would else all come into one zone.
+pub fn zones<'a>(zones: &'a [Zone], existing: &[(&str, bool)], count: usize) -> Vec<Option<&'a Zone>> {
+    let within = |zone: &Zone, stays: bool| {
+        existing.iter().filter(|(other, stay)| *other == zone.name && (*stay || !stays)).count()
+    };
+    let mut filled: Vec<((usize, usize), &Zone)> =
+        zones.iter().map(|zone| ((within(zone, true), within(zone, false)), zone)).collect();
     let mut next = || {
-        let (nodes, zone) = filled.iter_mut().min_by_key(|(nodes, _)| *nodes)?;
-        *nodes += 1;
+        let ((staying, all), zone) = filled.iter_mut().min_by_key(|(nodes, _)| *nodes)?;
+        *staying += 1;
+        *all += 1;
         Some(*zone)
     };
     (0..count).map(|_| next()).collect()
@@ -268,12 +273,15 @@ mod tests {
     #[test]
     fn zones_fill_evenly() {
         let three = ["a", "b", "c"].map(zone);
-        let chosen = |existing: &[&str], count| -> Vec<&str> {
+        let chosen = |existing: &[(&str, bool)], count| -> Vec<&str> {
             zones(&three, existing, count).into_iter().flatten().map(|zone| zone.name.as_str()).collect()
         };
         assert_eq!(chosen(&[], 4), ["a", "b", "c", "a"]);
-        assert_eq!(chosen(&["a", "b"], 2), ["c", "a"]);
-        assert_eq!(chosen(&["elsewhere"], 1), ["a"]);
+        assert_eq!(chosen(&[("a", true), ("b", true)], 2), ["c", "a"]);
+        assert_eq!(chosen(&[("elsewhere", true)], 1), ["a"]);
+        // Two nodes are replaced, one after the other.
+        assert_eq!(chosen(&[("b", false), ("c", false)], 1), ["a"]);
+        assert_eq!(chosen(&[("c", false), ("a", true)], 1), ["b"]);
         assert_eq!(zones(&[], &[], 2), [None, None]);
     }
 

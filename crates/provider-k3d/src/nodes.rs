@@ -42,14 +42,17 @@ pub async fn create(k3d: &K3d, plan: &DesiredNodegroup, count: usize, progress: 
         let (pattern, machine) =
             futures::try_join!(Box::pin(pattern(k3d, &docker, plan, &doing)), machine(&docker, &doing))?;
         let containers = k3d.world.of(&plan.cluster)?;
-        let zones: Vec<&str> = containers
+        let signer = plan.authorities.first();
+        let existing: Vec<(&str, bool)> = containers
             .iter()
             .filter_map(|c| match &c.role {
-                Role::Node { group, zone, .. } if *group == plan.name => zone.as_deref(),
+                Role::Node { group, zone, certified_by } if *group == plan.name => {
+                    Some((zone.as_deref()?, c.image == plan.image && certified_by.as_ref() == signer))
+                }
                 _ => None,
             })
             .collect();
-        let zones = node::zones(&plan.zones, &zones, count);
+        let zones = node::zones(&plan.zones, &existing, count);
         let names = names::nodes(&k3d.settings.instance, &plan.cluster, &plan.name, count);
         let added = names.into_iter().zip(zones).map(|(name, zone)| {
             let body = node::container(&k3d.settings.instance, plan, &pattern, machine, &name, zone);

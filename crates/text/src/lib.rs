@@ -29,6 +29,11 @@ pub fn fit(text: &str, most: usize) -> String {
     fit
 }
 
+/// A number of things, such as `1 node` and `2 nodes`.
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// `text` with its lines and tabs as they are, and everything else as [`fit`] has it.
 pub fn fit_lines(text: &str) -> String {
     let mut fit = String::with_capacity(text.len());

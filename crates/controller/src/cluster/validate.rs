@@ -11,6 +11,9 @@ use crd::names::{self, Identity, minor};
 use crd::{EKSClusterConfig, Nodegroup, keys};
 use provider::{ClusterId, ClusterProvider, DesiredCluster, Import, ServerSettings};
 
+/// The longest name of a Service.
+const LONGEST_SERVICE: usize = 63;
+
 /// The resource as providers know it.
 pub fn id(cluster: &EKSClusterConfig) -> ClusterId {
     ClusterId { namespace: cluster.namespace().unwrap_or_default(), name: cluster.name_any() }
@@ -67,12 +70,26 @@ pub fn groups_first(
     Err(Problem::stalled(Reason::InvalidSpec, text))
 }
 
+/// Refuses the name of a resource whose Service couldn't have one, before anything is made.
+fn short_enough(cluster: &EKSClusterConfig) -> Result<(), Problem> {
+    let (name, most) = (cluster.name_any(), LONGEST_SERVICE - keys::SERVICE_SUFFIX.len());
+    if name.len() <= most || cluster.status.as_ref().is_some_and(|status| status.applied.is_some()) {
+        return Ok(());
+    }
+    let text = format!(
+        "metadata.name has {} characters, and at most {most} are possible; make a new resource with a shorter name, and put a longer name for EKS into spec.displayName",
+        name.len()
+    );
+    Err(Problem::stalled(Reason::InvalidSpec, text))
+}
+
 /// The desired cluster. An existing cluster keeps its version and image.
 pub fn validate(
     cluster: &EKSClusterConfig,
     default_version: &str,
     provider: Option<&Arc<dyn ClusterProvider>>,
 ) -> Result<DesiredCluster, Problem> {
+    short_enough(cluster)?;
     if let Some(import) = import::source(cluster)? {
         if let Import::Named(name) = &import
             && provider.is_none_or(|provider| !provider.has_api_server())
@@ -162,6 +179,18 @@ mod tests {
         let (reason, message) = stalled(&problem);
         assert_eq!(reason, Reason::InvalidSpec);
         assert!(message.contains("9.99") && message.contains("1.35") && message.contains("1.24"), "{message}");
+    }
+
+    #[test]
+    fn a_name_that_no_service_can_have_is_refused_before_anything_is_made() {
+        let named = |length: usize, status| {
+            let mut cluster = cluster(json!({}), status);
+            cluster.metadata.name = Some("x".repeat(length));
+            of(&cluster)
+        };
+        let problem = named(60, json!(null)).unwrap_err();
+        assert!(stalled(&problem).1.contains("60 characters, and at most 59"), "{problem:?}");
+        assert!(named(59, json!(null)).is_ok() && named(60, active()).is_ok());
     }
 
     #[test]

@@ -245,7 +245,7 @@ fn mark(group: &Nodegroup, seen: &Observed, spec: &DesiredNodegroup, decision: P
     if changes.is_empty() {
         return decision;
     }
-    let message = format!("changing labels and taints of {} nodes", changes.len());
+    let message = format!("changing labels and taints of {}", text::counted(changes.len(), "node"));
     let health = Health::Progressing(Reason::Updating, message);
     Decision::new(NodegroupAction::MarkNodes(changes), Phase::Updating, health).after(SOON)
 }

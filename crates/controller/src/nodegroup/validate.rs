@@ -1,6 +1,6 @@
 //! From a node group's spec to a plan, or to what is wrong with it. Synchronous, no client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -48,7 +48,7 @@ pub fn validate(
             scaling.min_size, scaling.desired_size, scaling.max_size
         )));
     }
-    if let Some(wrong) = unusable(group) {
+    if let Some(wrong) = unusable(group).or_else(|| doubled(group)) {
         return Err(invalid(wrong));
     }
     let (running, version) = (cluster.status.as_ref().and_then(|s| s.version.clone()), version(group, cluster));
@@ -107,6 +107,17 @@ fn unusable(group: &Nodegroup) -> Option<String> {
             None
         }
     })
+}
+
+/// Two taints of one key and effect, with which a kubelet doesn't start.
+fn doubled(group: &Nodegroup) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let again = group.spec.taints.iter().find(|taint| !seen.insert((&taint.key, taint.effect.kubernetes())))?;
+    Some(format!(
+        "taints: {}:{} is there twice; taints must be unique by key and effect",
+        again.key,
+        again.effect.kubernetes()
+    ))
 }
 
 /// A plan with the group's name alone: enough to find its containers.
@@ -222,6 +233,10 @@ mod tests {
             (json!({"labels": {"team": "x y"}}), "labels: value \"x y\" of team"),
             (json!({"labels": {"team": "x".repeat(64)}}), "at most 63"),
             (json!({"taints": [{"key": "-k", "effect": "NO_SCHEDULE"}]}), "taints: key \"-k\""),
+            (
+                json!({"taints": [{"key": "k", "value": "1", "effect": "NO_SCHEDULE"}, {"key": "k", "value": "2", "effect": "NO_SCHEDULE"}]}),
+                "taints: k:NoSchedule is there twice",
+            ),
         ] {
             let said = of(spec.clone()).unwrap_err();
             assert!(said.contains(why), "{spec}: {said}");
@@ -236,7 +251,8 @@ mod tests {
             assert!(said.contains(why), "{spec}: {said}");
         }
         let fine = json!({"example.com/team": "A_1.b", "empty": "", "node.kubernetes.io/pool": "a"});
-        let taint = json!([{"key": "node-role.kubernetes.io/worker", "effect": "NO_SCHEDULE"}]);
+        let key = "node-role.kubernetes.io/worker";
+        let taint = json!([{"key": key, "effect": "NO_SCHEDULE"}, {"key": key, "effect": "NO_EXECUTE"}]);
         assert!(of(json!({"labels": fine, "taints": taint})).is_ok());
     }
 

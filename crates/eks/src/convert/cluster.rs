@@ -11,7 +11,7 @@ pub use super::cluster_request::{
 use crd::cluster::{CertificateAuthority as Certified, IpFamily, KubernetesNetworkConfig, LoggingType};
 use crd::cluster_settings::DEFAULT_SERVICE_CIDR;
 use crd::cluster_settings::ElasticLoadBalancing;
-use crd::names::{Identity, partition};
+use crd::names::Identity;
 use crd::phase::Phase;
 use crd::{CertificateAuthority, EKSClusterConfig, EKSClusterConfigSpec, EKSClusterConfigStatus, keys};
 
@@ -157,7 +157,7 @@ pub fn describe(cluster: &EKSClusterConfig, updating: bool, default_version: &st
         "createdAt": cluster.creation_timestamp().map(|time| time.0.to_string()),
         "version": (!connected).then(|| version(cluster, default_version)),
         "endpoint": status.endpoint,
-        "roleArn": role_arn(spec.service_role.as_deref(), &identity, "cluster-role"),
+        "roleArn": identity.role(spec.service_role.as_deref(), "cluster-role"),
         "status": wire_status(cluster, updating),
         "identity": {"oidc": {"issuer": identity.oidc_issuer()}},
         "certificateAuthority": status.certificate_authority.as_ref().map_or_else(|| json!({}), |ca| authority(cluster, ca)),
@@ -183,15 +183,6 @@ pub fn describe(cluster: &EKSClusterConfig, updating: bool, default_version: &st
         members.extend(settings);
     }
     answer
-}
-
-/// A role's ARN; Rancher's users may give its name alone, or none.
-pub fn role_arn(role: Option<&str>, identity: &Identity, suffix: &str) -> String {
-    match role {
-        Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
-        Some(name) => format!("arn:{}:iam::{}:role/{name}", partition(&identity.region), identity.account),
-        None => identity.generated_role(suffix),
-    }
 }
 
 /// The version that the cluster runs, or else the one that it is to run.

@@ -4,7 +4,6 @@ use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::cluster::role_arn;
 use crate::rules::instances::{System, ami, default_ami};
 use crd::names::{self, Identity};
 use crd::nodegroup::{LaunchTemplate, UpdateConfig};
@@ -94,7 +93,7 @@ pub fn describe(group: &Nodegroup, cluster: &EKSClusterConfig, updating: bool, c
         "subnets": subnets(spec, cluster),
         "remoteAccess": spec.remote_access,
         "amiType": ami_type,
-        "nodeRole": role_arn(spec.node_role.as_deref(), &identity, "node-role"),
+        "nodeRole": identity.role(spec.node_role.as_deref(), "node-role"),
         "labels": spec.labels,
         "taints": (!spec.taints.is_empty()).then_some(&spec.taints),
         "resources": resources(spec, &name, id),

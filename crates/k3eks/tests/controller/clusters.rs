@@ -209,7 +209,8 @@ async fn a_cluster_stops_with_its_groups_and_starts_as_it_was() {
 #[tokio::test]
 async fn a_cluster_that_nobody_uses_sleeps_until_something_of_it_is_changed() {
     run("sleep", async |env| {
-        env.cluster("demo", json!({"hibernateAfter": "1s"})).await;
+        // Long enough for the group to change before the cluster sleeps again.
+        env.cluster("demo", json!({"hibernateAfter": "3s"})).await;
         env.nodegroup("own", "demo", 1).await;
         env.phase("EKSClusterConfig", "demo", "Stopped").await;
         env.merge("Nodegroup", "own", json!({"spec": {"scalingConfig": {"desiredSize": 2}}})).await;

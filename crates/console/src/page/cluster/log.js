@@ -86,6 +86,8 @@ function PodLog({ cluster, pod, close }) {
   const [previous, before] = useState(false);
   const [attempt, again] = useState(0);
   const where = new URLSearchParams({ namespace, pod: name, container, previous: String(previous), follow: String(!previous) });
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status || {};
+  const restarted = [...containerStatuses, ...initContainerStatuses].some((one) => one.name === container && one.restartCount);
   const { text, error, over } = useStream(cluster, `log?${where}`, attempt);
   const waits = previous || text ? '' : unstarted(pod, container);
   // When the log ends, its container may have ended, or only the connection.
@@ -106,7 +108,7 @@ function PodLog({ cluster, pod, close }) {
   return html`<section class="pod-log" ref=${section} aria-label=${`Log of ${name}`}>
     <div class="row"><h3 tabindex="-1" ref=${heading}>Log of ${namespace}/${name}</h3>
       <label>Container <select value=${container} onChange=${(event) => choose(event.target.value)}>${containers.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label>
-      <label><input type="checkbox" checked=${previous} onChange=${(event) => before(event.target.checked)} /> Previous run</label>
+      ${(restarted || previous) && html`<label><input type="checkbox" checked=${previous} onChange=${(event) => before(event.target.checked)} /> Previous run</label>`}
       ${(error || goesOn) && !previous && html`<button onClick=${() => { again(attempt + 1); heading.current.focus(); }}>Follow again</button>`}
       <button onClick=${close}>Close the log</button></div>
     ${waits ? html`<p role="status">${waits}</p>` : error && html`<p class="wrong" role="alert">${error.message}</p>`}

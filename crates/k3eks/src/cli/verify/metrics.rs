@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use serde::Deserialize;
-use text::sentence;
+use text::{counted, sentence};
 
 use super::environment::{COMING, Environment};
 use super::finding::Outcome;
@@ -35,7 +35,7 @@ pub async fn check(env: &Environment) -> Outcome {
                 let missing: Vec<&str> =
                     wanted.iter().filter(|node| !known.contains(node)).map(String::as_str).collect();
                 if missing.is_empty() {
-                    return Outcome::ok(format!("metrics.k8s.io has figures of all {} nodes", wanted.len()));
+                    return Outcome::ok(format!("metrics.k8s.io has figures of {}", counted(wanted.len(), "node")));
                 }
                 format!("no figures of {}", missing.join(", "))
             }

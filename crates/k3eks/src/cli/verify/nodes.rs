@@ -8,7 +8,7 @@ use crd::{Phase, keys};
 use k8s_openapi::api::core::v1::Node;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
-use text::sentence;
+use text::{counted, sentence};
 
 use super::environment::Environment;
 use super::finding::Outcome;
@@ -36,8 +36,12 @@ pub async fn check(env: &Environment) -> Outcome {
     let region = Identity::of(&env.cluster).region;
     let wrong: Vec<String> = groups.iter().flat_map(|group| differences(group, &env.nodes, &region)).collect();
     if wrong.is_empty() {
-        let nodes: i32 = groups.iter().map(|group| group.spec.scaling_config.desired_size).sum();
-        return Outcome::ok(format!("{nodes} nodes in {} groups have their labels, taints and zones", groups.len()));
+        let nodes = groups
+            .iter()
+            .map(|group| usize::try_from(group.spec.scaling_config.desired_size).unwrap_or_default())
+            .sum();
+        let (nodes, groups) = (counted(nodes, "node"), counted(groups.len(), "group"));
+        return Outcome::ok(format!("labels, taints and zones are right: {nodes} in {groups}"));
     }
     Outcome::fails(
         wrong.join("; "),
