@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::{endpoint_access, import};
+use super::{endpoint_access, import_source};
 use crate::decision::Problem;
 use crd::conditions::Reason;
 use crd::names::{self, Identity, minor};
@@ -90,7 +90,7 @@ pub fn validate(
     provider: Option<&Arc<dyn ClusterProvider>>,
 ) -> Result<DesiredCluster, Problem> {
     short_enough(cluster)?;
-    if let Some(import) = import::source(cluster)? {
+    if let Some(import) = import_source::source(cluster)? {
         if let Import::Named(name) = &import
             && provider.is_none_or(|provider| !provider.has_api_server())
         {
