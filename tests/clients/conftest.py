@@ -92,6 +92,14 @@ class Endpoint(str):
     log = None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Two lanes that run side by side: one has the installation with real clusters to itself, the other needs records only."""
+    for item in items:
+        lane = "real" if {"real", "management"} & set(item.fixturenames) else "records"
+        item.add_marker(pytest.mark.xdist_group(lane))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
