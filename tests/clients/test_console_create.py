@@ -137,14 +137,37 @@ def test_what_eks_refuses_of_a_label_is_said_at_its_field(form, open_page):
     second.get_by_text("Labels, taints and tags").click()
     labels = second.get_by_role("group", name="Labels of the nodes")
     add_pair(labels, "label", "team", "not so")
-    form.get_by_role("button", name="Create cluster").click()
     value = labels.get_by_label("Value")
+    # What the page checks itself is left to the server.
+    value.evaluate("input => input.removeAttribute('pattern')")
+    form.get_by_role("button", name="Create cluster").click()
     expect(value).to_be_focused()
     expect(value).to_have_accessible_description(re.compile("^Invalid value: not so"))
     assert "400" in open_page.complaints.pop()
     value.fill("so")
     form.get_by_role("button", name="Create cluster").click()
     expect(form.page.get_by_role("heading", name="worded")).to_be_visible()
+
+
+@pytest.mark.parametrize("what,legend", [("label", "Labels of the nodes"), ("taint", "Taints of the nodes")])
+def test_labels_and_taints_that_kubernetes_refuses_are_told_before_anything_is_made(form, nothing, what, legend):
+    form.get_by_label("Name", exact=True).fill("unmade")
+    rows = add_group(form).get_by_role("group", name=legend)
+    key = add_pair(rows, what, "Example.com/team", "web")
+    value = rows.get_by_label("Value")
+    words = re.compile("^Letters, digits, -, _ and ., the first and the last one a letter or digit; at most 63.")
+    for field, wrong, right in [(key, ["Example.com/team", "a b", "example.com/", "x" * 64], "example.com/team"), (value, ["not so", "-", "x" * 64], "web-1")]:
+        for text in wrong:
+            field.fill(text)
+            form.get_by_role("button", name="Create cluster").click()
+            expect(field).to_be_focused()
+            expect(field).to_have_accessible_description(words)
+        assert violations(form.page) == []
+        field.fill(right)
+        expect(field).not_to_have_attribute("aria-invalid", "true")
+    assert boto(nothing).list_clusters()["clusters"] == []
+    form.get_by_role("button", name="Create cluster").click()
+    expect(form.page.get_by_role("heading", name="unmade")).to_be_visible()
 
 
 def test_taints_are_given_and_checked(form, nothing):

@@ -58,7 +58,7 @@ function groupItem(number) {
     field({ label: 'Desired size', name: 'desired', members: 'desiredSize|desired capacity', type: 'number', min: 0, max: 450, value: '1' }),
     field({ label: 'Max size', name: 'max', members: 'maxSize', type: 'number', min: 1, max: 450, value: '2' })),
   h('details', {}, h('summary', {}, 'Labels, taints and tags'),
-    pairsOf('labels', 'Labels of the nodes', 'label'), taintFields([], 'Taints of the nodes'),
+    labelFields({}, 'Labels of the nodes'), taintFields([], 'Taints of the nodes'),
     pairsOf('groupTags', 'Tags of the node group', 'group tag', {}, groupNote)), drop(`node group ${number}`, `Remove node group ${number}`));
 }
 

@@ -25,8 +25,8 @@ const taintText = ({ key, value, effect }) => `${key}${value ? `=${value}` : ''}
 /** Whether taints keep away pods that don't tolerate them; a preference keeps nobody away. */
 const keepsAway = (taints) => (taints || []).some(({ effect }) => effect !== 'PREFER_NO_SCHEDULE');
 
-const labelFields = (labels) => pairsOf('labels', 'Labels', 'label', labels);
-const taintFields = (taints = [], title = 'Taints') => rowsOf('taints', title, 'taint', [...pairColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
+const labelFields = (labels, title = 'Labels') => pairsOf('labels', title, 'label', labels, '', labelColumns);
+const taintFields = (taints = [], title = 'Taints') => rowsOf('taints', title, 'taint', [...labelColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
 const taintsOf = (form) => rowValues(form, 'taints').map(({ key, value, effect }) => ({ key, ...(value && { value }), effect }));
 
 /** The versions that a node group of a cluster can go to, newest first. */
