@@ -264,6 +264,33 @@ def test_a_cluster_that_was_made_in_part_says_which_and_leads_there(form, nothin
     expect(page.get_by_label("Name", exact=True)).to_have_value("")
 
 
+def test_a_refusal_is_scrolled_into_sight_and_heard(form, open_page):
+    page = form.page
+    page.set_viewport_size({"width": 1280, "height": 500})
+    name, alert = form.get_by_label("Name", exact=True), form.get_by_role("alert")
+    name.fill("refused")
+    for _ in range(3):
+        form.get_by_role("button", name="Add node group").click()
+    # What is about no field stands at the end of the form.
+    page.route(re.compile("/clusters$"), lambda route: route.fulfill(status=503, json={"message": "The store can't be written now."}))
+    for _ in range(2):
+        name.press("Enter")
+        expect(alert).to_have_text("The store can't be written now.")
+        expect(alert).to_be_in_viewport(ratio=1)
+        assert "503" in open_page.complaints.pop()
+    # What is said below a field is in sight with it, also where the focus was there already; then it is heard by other ways.
+    page.unroute_all()
+    page.route(re.compile("/clusters$"), lambda route: route.fulfill(status=409, json={"message": "Cluster already exists with name: refused"}))
+    heard = form.locator("[aria-live=assertive]")
+    for place, said in [(form.get_by_role("button", name="Create cluster"), ""), (name, "Cluster already exists with name: refused")]:
+        place.press("Enter")
+        expect(name).to_be_focused()
+        expect(form.get_by_text("Cluster already exists").first).to_be_in_viewport(ratio=1)
+        expect(heard).to_have_text(said)
+        assert "409" in open_page.complaints.pop()
+        assert violations(page) == []
+
+
 def test_names_that_differ_in_little_are_those_of_different_resources(form, nothing):
     form.get_by_label("Name", exact=True).fill("Apart_1")
     for number, name in enumerate(["web-a", "web_a", "Web-a", "x" * 63], 1):

@@ -75,7 +75,7 @@ function tellAll(form, check) {
   check?.(form);
   const wrong = controlsOf(form).filter((control) => wrongWith(control));
   for (const control of wrong) tell(control, wrongWith(control));
-  wrong[0]?.focus();
+  if (wrong.length) goTo(form, wrong[0]);
   return wrong.length > 0;
 }
 
