@@ -317,6 +317,26 @@ def test_every_view_has_an_address(nothing, open_page):
     forgive(open_page, "404")
 
 
+def test_the_focus_goes_along_with_who_moves_and_stays_at_a_reload(nothing, open_page):
+    eks = boto(nothing)
+    eks.create_cluster(name="shown", roleArn=ROLE, resourcesVpcConfig={})
+    page = open_page(nothing, path="#/clusters/000000000000/us-east-1/shown")
+    heading = page.locator("#detail").get_by_role("heading", name="shown")
+    for _ in range(2):
+        expect(page.get_by_role("tabpanel")).to_contain_text("Authentication mode")
+        assert page.evaluate("document.activeElement === document.body")
+        page.reload()
+    expect(heading).to_be_visible()
+    page.get_by_role("link", name="All clusters").click()
+    page.get_by_role("link", name="shown").click()
+    expect(heading).to_be_focused()
+    # Also to where there is nothing yet.
+    page.goto(f"{nothing}/_k3eks/#/clusters/000000000000/us-east-1/later")
+    expect(page.locator("#cluster")).to_be_focused()
+    eks.create_cluster(name="later", roleArn=ROLE, resourcesVpcConfig={})
+    expect(page.locator("#detail").get_by_role("heading", name="later")).to_be_focused()
+
+
 def test_a_wrong_address_says_so_and_goes(nothing, open_page):
     boto(nothing).create_cluster(name="linked", roleArn=ROLE, resourcesVpcConfig={})
     place = "#/clusters/000000000000/us-east-1/linked"

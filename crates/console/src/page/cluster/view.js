@@ -23,7 +23,7 @@ function showCluster(element, key, route = {}) {
   if (!other) return drawCluster();
   Object.assign(clusterView, { found: null, error: null });
   drawCluster();
-  return refresh().then(() => { if (clusterView.key === key) element.querySelector('h2')?.focus(); });
+  return refresh();
 }
 
 /** Looks at the cluster again. */
