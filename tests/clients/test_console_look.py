@@ -190,6 +190,31 @@ def test_a_protected_cluster_says_how_it_can_be_deleted(unattended, open_page):
     expect(dialog(page).get_by_label("Name")).to_be_visible()
 
 
+def test_a_record_is_told_from_a_cluster_that_runs(unattended, open_page):
+    unattended.cluster("runs", "Active", endpoint="https://127.0.0.1:1", provider="k3d")
+    unattended.cluster("kept", "Active", endpoint="https://127.0.0.1:1", provider="metadata")
+    unattended.cluster("begun", spec={"provider": "metadata"})
+    page = open_page(unattended.endpoint)
+    expect(page.locator("#rows tr").filter(has_text="record only").locator(".name")).to_have_text(["begun", "kept"])
+    assert violations(page) == []
+    page.locator("#search").fill("record only")
+    expect(page.locator("#count")).to_have_text("2 of 3 clusters")
+    shot(page, "list-records")
+    page.get_by_role("link", name="kept").click()
+    detail = page.locator("#detail")
+    expect(detail.locator(".says").first).to_contain_text("record only: nothing runs.")
+    why = "The cluster is a record only: nothing runs, so it has no kubeconfig."
+    for name in ["Copy kubeconfig", "Download kubeconfig"]:
+        expect(detail.get_by_role("button", name=name)).to_have_attribute("aria-disabled", "true")
+        expect(detail.get_by_role("button", name=name)).to_have_attribute("title", why)
+    assert violations(page) == []
+    page.get_by_role("link", name="All clusters").click()
+    page.locator("#search").fill("")
+    page.get_by_role("link", name="runs").click()
+    expect(detail.get_by_role("button", name="Copy kubeconfig")).not_to_have_attribute("aria-disabled", "true")
+    expect(detail).not_to_contain_text("record only:")
+
+
 def test_the_head_of_the_list_is_one_line(unattended, open_page):
     unattended.cluster("works", "Active")
     page = open_page(unattended.endpoint, viewport={"width": 1280, "height": 800})

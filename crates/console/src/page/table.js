@@ -45,6 +45,9 @@ function phase(name) {
  * @param {Cluster} cluster */
 const saysNow = ({ phase: is, asleep, says }) => (is === 'Stopped' && !asleep ? 'stopped, with all data kept; Start brings it back' : says || '');
 
+/** What is said of clusters that only the EKS API and Kubernetes know of. */
+const RECORD = 'record only';
+
 /** The columns behind the one that picks: by what they sort, and what they say.
  * @type {Column[]} */
 const COLUMNS = [
@@ -64,7 +67,7 @@ const sorting = { column: COLUMNS[0], down: false };
 const FORM = h('tr', { role: 'row' },
   h('td', { role: 'cell', class: 'pick' }, h('input', { type: 'checkbox' })),
   COLUMNS.map(({ title, look }) => h('td', { role: 'cell', class: look, 'data-title': title })));
-FORM.children[1].append(h('a', { class: 'name' }), h('span', { class: 'mono' }));
+FORM.children[1].append(h('a', { class: 'name' }), h('small', { class: 'record' }), h('span', { class: 'mono' }));
 
 /** Brings a row to what is known of its cluster. Its link and its box stay what they are: the focus may be on them. */
 function paint(row, cluster) {
@@ -72,12 +75,13 @@ function paint(row, cluster) {
   if (row.dataset.key !== cluster.key) {
     row.dataset.key = cluster.key;
     pick.firstChild.setAttribute('aria-label', `Select ${cluster.name}`);
-    const [link, resource] = name.children;
+    const [link, , resource] = name.children;
     link.textContent = cluster.name;
     link.href = address(cluster);
     resource.textContent = cluster.name === cluster.resource ? '' : cluster.resource;
   }
   pick.firstChild.checked = picked.has(cluster.key);
+  name.children[1].textContent = cluster.recorded ? RECORD : '';
   phaseCell.className = `phase ${cluster.phase || ''}`;
   phaseCell.textContent = cluster.asleep ? 'Asleep' : cluster.phase || 'accepted';
   nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired, cluster.phase));
@@ -93,7 +97,7 @@ function paint(row, cluster) {
 function wanted(cluster, only, words) {
   if (only && cluster.phase !== only) return false;
   if (!words.length) return true;
-  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.asleep && 'asleep', saysNow(cluster), ...cluster.groups].join(' ').toLowerCase();
+  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.asleep && 'asleep', cluster.recorded && RECORD, saysNow(cluster), ...cluster.groups].join(' ').toLowerCase();
   return words.every((word) => text.includes(word));
 }
 

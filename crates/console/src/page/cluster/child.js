@@ -79,7 +79,7 @@ function childWords(cluster, status, said) {
 
 /** Why a cluster can't be asked at all; nothing where it can. */
 function unasked({ summary, status, spec }) {
-  if (status?.applied?.provider === 'metadata') return 'This cluster is recorded only: nothing runs.';
+  if (summary.recorded) return 'The cluster is a record only: nothing runs.';
   if (status?.hibernated) return 'The cluster sleeps. Wake it first.';
   if (summary.phase === 'Stopped') return spec.state === 'Stopped' ? 'The cluster is stopped. Start it first.' : 'The cluster is starting. It is looked into as soon as it is up.';
   if (summary.phase === 'Creating') return 'The cluster is being created. It is looked into as soon as it is up.';

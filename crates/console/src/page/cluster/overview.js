@@ -21,7 +21,7 @@ async function askInsights(summary) {
 function useDescribed({ summary, status, spec }) {
   const now = `${summary.key} ${summary.phase} ${status?.observedGeneration} ${JSON.stringify(spec)}`;
   const described = usePolled(now, async () => (await request('GET', eks(summary), { world: summary })).cluster, 60_000);
-  const awake = summary.phase === 'Active' && status?.applied?.provider !== 'metadata';
+  const awake = summary.phase === 'Active' && !summary.recorded;
   const insights = usePolled(awake ? summary.key : null, () => askInsights(summary), ({ items }) => (items.length ? 60_000 : 5000));
   const [last, keep] = useState(null);
   useEffect(() => { if (described.data) keep(described.data); }, [described.data]);
@@ -63,7 +63,7 @@ function Overview({ found }) {
   ]} />
   ${allTainted(found) && html`<p class="wrong" role="status">Every node is tainted: pods without a toleration stay Pending. Add a node group without taints, or remove the taints of one.</p>`}
   ${error && html`<p class="wrong">${error.message}</p>`}
-  <${Health} cluster=${cluster} stopped=${summary.phase === 'Stopped'} recorded=${status?.applied?.provider === 'metadata'} insights=${insights} awake=${awake} />
+  <${Health} cluster=${cluster} stopped=${summary.phase === 'Stopped'} recorded=${summary.recorded} insights=${insights} awake=${awake} />
   ${cluster && html`
     <h3>Endpoint and network</h3>
     <${Facts} pairs=${[
