@@ -482,10 +482,38 @@ def test_a_cluster_that_starts_says_so_on_every_tab_and_is_asked_again(unattende
 
 
 def test_a_cluster_that_sleeps_is_woken(unattended, open_page):
-    unattended.cluster("sleepy", "Stopped", hibernated="0123")
+    says = "asleep since 2026-01-01T00:00:00Z: nobody used it for 8h; wake it with: k3eks wake sleepy"
+    ready = {"type": "Ready", "status": "True", "reason": "Sleeping", "message": says, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    unattended.cluster("sleepy", "Stopped", nodes=(0, 2), spec={"hibernateAfter": "8h"}, hibernated="0123", conditions=[ready])
+    unattended.cluster("rests", "Stopped", spec={"state": "Stopped"})
     page = open_page(unattended.endpoint)
-    expect(row_of(page, "sleepy").locator(".phase")).to_have_text("Asleep")
+    row = row_of(page, "sleepy")
+    expect(row.locator(".phase")).to_have_text("Asleep")
+    for said in ["2 asleep", "nobody used it for 8h; Wake brings it back"]:
+        expect(row).to_contain_text(said)
+    page.locator("#phase").select_option("Asleep")
+    expect(page.locator("#rows .name")).to_have_text(["sleepy"])
+    page.locator("#phase").select_option("Stopped")
+    expect(page.locator("#rows .name")).to_have_text(["rests"])
+    page.locator("#phase").select_option("")
+    # Its own page and all its tabs say the same.
     page.get_by_role("link", name="sleepy").click()
+    detail = page.locator("#detail")
+    expect(detail.locator(".phase").first).to_have_text("Asleep")
+    expect(detail).to_contain_text("It is asleep, so nothing is looked at.")
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        panel = page.get_by_role("tabpanel")
+        if tab.text_content() != "YAML":
+            expect(detail).not_to_contain_text("k3eks wake")
+        if tab.text_content() in ["Nodes", "Workloads"]:
+            expect(panel).to_contain_text("The cluster is asleep. Wake it first.")
+            panel.get_by_role("button", name="Wake").click()
+            dialog(page).get_by_role("button", name="Cancel").click()
+    assert violations(page) == []
+    shot(page, "cluster-asleep")
+    page.get_by_role("tab", name="Overview").click()
     page.locator("#detail").get_by_role("button", name="Wake").click()
     expect(dialog(page)).to_contain_text("so it sleeps")
     answer(page, "Wake")

@@ -31,19 +31,22 @@ function fullness(ready, wanted, done) {
 const readyWords = (ready, wanted, what = '') => (ready > wanted ? `${ready}${what} are ready, and ${wanted} wanted` : `${ready} of ${wanted}${what} are ready`);
 
 /** What is ready of what is wanted. Of nothing there is no part, and of what rests none is missing. */
-function bar(ready, desired, is) {
-  if (is === 'Stopped' && desired) return [`${desired} stopped`];
+function bar(ready, desired, is, asleep) {
+  if (is === 'Stopped' && desired) return [`${desired} ${asleep ? 'asleep' : 'stopped'}`];
   const text = `${ready}/${desired}`;
   return desired ? [h('progress', { max: 1, value: fullness(ready, desired, is === 'Active'), 'aria-label': readyWords(ready, desired, ' nodes') }), ` ${text}`] : [text];
 }
 
-function phase(name) {
-  return h('span', { class: `phase ${name || ''}` }, name || 'accepted');
-}
-
-/** What a cluster says of itself; of one that is stopped, in the words of the page's buttons.
+/** The phase of a cluster, of one that sleeps in a word of its own.
  * @param {Cluster} cluster */
-const saysNow = ({ phase: is, asleep, says }) => (is === 'Stopped' && !asleep ? 'stopped, with all data kept; Start brings it back' : says || '');
+const phaseOf = ({ phase: is, asleep }) => (asleep ? 'Asleep' : is || '');
+
+/** What a cluster says of itself; of one that rests, in the words of the page's buttons.
+ * @param {Cluster} cluster */
+const saysNow = ({ phase: is, asleep, says }) => {
+  if (asleep) return wakeWords(says || 'asleep, as nobody used it; Wake brings it back');
+  return is === 'Stopped' ? 'stopped, with all data kept; Start brings it back' : says || '';
+};
 
 /** What is said of clusters that only the EKS API and Kubernetes know of. */
 const RECORD = 'record only';
@@ -52,7 +55,7 @@ const RECORD = 'record only';
  * @type {Column[]} */
 const COLUMNS = [
   { title: 'Cluster', by: (cluster) => cluster.name },
-  { title: 'Phase', by: (cluster) => cluster.phase || '' },
+  { title: 'Phase', by: phaseOf },
   { title: 'Version', by: (cluster) => cluster.version || '', look: 'mono' },
   { title: 'Nodes', by: (cluster) => cluster.nodes.ready },
   { title: 'Namespace', by: (cluster) => cluster.namespace, look: 'mono' },
@@ -83,8 +86,8 @@ function paint(row, cluster) {
   pick.firstChild.checked = picked.has(cluster.key);
   name.children[1].textContent = cluster.recorded ? RECORD : '';
   phaseCell.className = `phase ${cluster.phase || ''}`;
-  phaseCell.textContent = cluster.asleep ? 'Asleep' : cluster.phase || 'accepted';
-  nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired, cluster.phase));
+  phaseCell.textContent = phaseOf(cluster) || 'accepted';
+  nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired, cluster.phase, cluster.asleep));
   for (const at of [2, 4, 5, 6, 7, 8]) {
     const text = COLUMNS[at].by(cluster) || '–';
     const cell = row.children[at + 1];
@@ -95,9 +98,9 @@ function paint(row, cluster) {
 
 /** Whether the chosen phase and the searched words let a cluster be shown. */
 function wanted(cluster, only, words) {
-  if (only && cluster.phase !== only) return false;
+  if (only && phaseOf(cluster) !== only) return false;
   if (!words.length) return true;
-  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.asleep && 'asleep', cluster.recorded && RECORD, saysNow(cluster), ...cluster.groups].join(' ').toLowerCase();
+  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, phaseOf(cluster), cluster.recorded && RECORD, saysNow(cluster), ...cluster.groups].join(' ').toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
@@ -210,7 +213,7 @@ function tellMore(all) {
 /** Offers the phases that occur. Whether the chosen one is none of them any more. */
 function phases() {
   const select = byId('phase');
-  const occur = [...new Set([...clusters.values()].map((cluster) => cluster.phase).filter(Boolean))].sort();
+  const occur = [...new Set([...clusters.values()].map(phaseOf).filter(Boolean))].sort();
   const now = [...select.options].slice(1).map((option) => option.value);
   if (occur.join() === now.join()) return false;
   const { value } = select;

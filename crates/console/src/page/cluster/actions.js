@@ -2,10 +2,10 @@
 
 /** The buttons beside the cluster's name. */
 function Actions({ found }) {
-  const { summary, spec, status } = found;
+  const { summary, spec } = found;
   const [known, know] = useState(/** @type {string[]} */ ([]));
   useEffect(() => { versions().then(know, () => {}); }, []);
-  const sleeps = Boolean(status?.hibernated);
+  const sleeps = Boolean(summary.asleep);
   const stopped = sleeps || summary.phase === 'Stopped' || spec.state === 'Stopped';
   const going = summary.phase === 'Deleting' && 'The cluster is being deleted.';
   const guarded = spec.deletionProtection && 'Deletion protection is on. Turn it off on the Overview, then delete the cluster.';

@@ -22,7 +22,7 @@ function TimeLine({ found }) {
   const items = timeline(found).filter((item) => !of || item.of === of);
   return html`<p><label>Show <select value=${of} onChange=${(event) => choose(event.target.value)}><option value="">everything</option>${EVENT_SOURCES.map((one) => html`<option key=${one} value=${one}>${one}s</option>`)}</select></label></p>
     <${List} label="Time line" columns=${['When', 'From', 'What', 'In words']} items=${items}
-      cells=${({ time, of: from, what, bad, note }) => [html`<${Ago} time=${time} />`, from, html`<span class=${bad ? 'phase Failed' : ''}>${what}</span>`, note]} none="Nothing of this kind is known." />`;
+      cells=${({ time, of: from, what, bad, note }) => [html`<${Ago} time=${time} />`, from, html`<span class=${bad ? 'phase Failed' : ''}>${what}</span>`, wakeWords(note || '')]} none="Nothing of this kind is known." />`;
 }
 
 const eventTime = (event) => event.series?.lastObservedTime || event.lastTimestamp || event.eventTime || event.metadata.creationTimestamp;

@@ -28,10 +28,10 @@ function useDescribed({ summary, status, spec }) {
   return { cluster: described.data || last, error: described.error, insights, awake };
 }
 
-function Health({ cluster, stopped, recorded, insights: { data, error }, awake }) {
+function Health({ cluster, rests, recorded, insights: { data, error }, awake }) {
   const issues = cluster?.health?.issues || [];
   return html`<h3>Health</h3>
-    ${stopped ? html`<p>It is stopped, so nothing is looked at.</p>` : issues.length ? html`<ul>${issues.map(({ code, message }) => html`<li key=${code}><strong class="phase Failed">${code}</strong> ${message}</li>`)}</ul>` : html`<p>${cluster ? 'No issues are known.' : 'asking…'}</p>`}
+    ${rests ? html`<p>It is ${rests}, so nothing is looked at.</p>` : issues.length ? html`<ul>${issues.map(({ code, message }) => html`<li key=${code}><strong class="phase Failed">${code}</strong> ${message}</li>`)}</ul>` : html`<p>${cluster ? 'No issues are known.' : 'asking…'}</p>`}
     <h3>Insights</h3>
     ${!awake && html`<p>${recorded ? 'It is a record only: there is nothing to look at.' : 'Insights are looked for while the cluster runs.'}</p>`}
     ${awake && error && html`<p class="wrong">${error.message}</p>`}
@@ -58,12 +58,12 @@ function Overview({ found }) {
     ['Version', cluster ? `${cluster.version || summary.version}, platform ${cluster.platformVersion || '–'}` : summary.version],
     ['Account, region', `${summary.account}, ${summary.region}`], ['ARN', code(cluster?.arn || status?.arn)], ['Role', code(cluster?.roleArn)],
     ['Resource', code(`${summary.namespace}/${summary.resource}`)], ['Created', html`<${Ago} time=${summary.created} />`],
-    ['Sleeps', spec.hibernateAfter && (status?.hibernated ? 'now: Wake brings it back' : `when nobody used it for ${spec.hibernateAfter}`)],
+    ['Sleeps', spec.hibernateAfter && (summary.asleep ? 'now: Wake brings it back' : `when nobody used it for ${spec.hibernateAfter}`)],
     ['Conditions', (conditions || []).map(conditionWords).join(', ')],
   ]} />
   ${allTainted(found) && html`<p class="wrong" role="status">Every node is tainted: pods without a toleration stay Pending. Add a node group without taints, or remove the taints of one.</p>`}
   ${error && html`<p class="wrong">${error.message}</p>`}
-  <${Health} cluster=${cluster} stopped=${summary.phase === 'Stopped'} recorded=${summary.recorded} insights=${insights} awake=${awake} />
+  <${Health} cluster=${cluster} rests=${summary.asleep ? 'asleep' : summary.phase === 'Stopped' && 'stopped'} recorded=${summary.recorded} insights=${insights} awake=${awake} />
   ${cluster && html`
     <h3>Endpoint and network</h3>
     <${Facts} pairs=${[

@@ -45,7 +45,7 @@ function stepsOf(update, { updates }, events = []) {
 function Steps({ update, found, events }) {
   const steps = stepsOf(update, found, events);
   const errors = update.status?.errors || [];
-  const step = ({ time, note }) => html`<li key=${`${time} ${note}`}>${note} <span class="says"><${Ago} time=${time} /></span></li>`;
+  const step = ({ time, note }) => html`<li key=${`${time} ${note}`}>${wakeWords(note || '')} <span class="says"><${Ago} time=${time} /></span></li>`;
   return html`${errors.map(({ code, message }) => html`<div class="wrong">${message || code}</div>`)}
     ${steps.length ? html`<ol class="steps">${steps.map(step)}</ol>` : !errors.length && (stateOfUpdate(update) === 'InProgress' ? 'under way' : 'done')}`;
 }

@@ -75,7 +75,7 @@ function Cluster({ tab, found, error }) {
   const open = clusterTabs.find(({ id }) => id === tab);
   return html`
     <div class="bar"><h2 tabindex="-1">${summary.name}</h2><${Actions} found=${found} /></div>
-    <p class="says"><${Phase} name=${summary.phase} /> ${summary.recorded && html`<strong class="record">${RECORD}</strong>: nothing runs. `}${saysNow(summary)}</p>
+    <p class="says"><${Phase} name=${summary.phase} asleep=${summary.asleep} /> ${summary.recorded && html`<strong class="record">${RECORD}</strong>: nothing runs. `}${saysNow(summary)}</p>
     ${error && html`<p class="wrong" role="alert">What is shown may be old: ${error.message}</p>`}
     <${Tabs} open=${tab} />
     <div role="tabpanel" id="panel" aria-labelledby=${`tab-${tab}`}><${Panel} key=${tab} tab=${open} found=${found} /></div>`;
