@@ -104,6 +104,7 @@ const PATTERNS = {
     pattern: '[\\s,]*(subnet-[0-9a-z]+([\\s,]+|$))*',
     allowed: 'Ids of subnets, with commas between them. Example: subnet-0123, subnet-4567.',
   },
+  role: { pattern: 'arn:aws[a-z\\-]*:iam::[0-9]{12}:role\\/[^\\s]*[^\\s\\/]', allowed: 'The ARN of a role. Example: arn:aws:iam::111122223333:role/my-role.' },
   labelKey: {
     pattern: '\\s*((?=[^\\/]{1,253}\\/)[a-z0-9]([a-z0-9\\-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9\\-]{0,61}[a-z0-9])?)*\\/)?[A-Za-z0-9]([A-Za-z0-9_.\\-]{0,61}[A-Za-z0-9])?\\s*',
     allowed: `${LABEL_WORDS} A domain may stand before it, with / between them. Example: example.com/team.`,

@@ -6,6 +6,8 @@
 
 /** Statuses of refusals that are about what was asked; others are about who asked, or about the server. */
 const ABOUT_THE_REQUEST = [400, 409];
+/** A role that belongs to another account is refused as if it were about who asked. */
+const OTHERS_ROLE = /^Cross-account pass role /;
 
 /** An error about one field of a form, by its path in what is asked for.
  * @returns {Refusal} */
@@ -132,7 +134,7 @@ function showRefusal(form, rest, error) {
     else left.push(text);
   };
   if (error.at) told(atPath(form, partsOfPath(error.at)), error.message);
-  else if (ABOUT_THE_REQUEST.includes(error.status || 0)) for (const text of faultsIn(error.message)) told(fieldOf(form, text), text);
+  else if (ABOUT_THE_REQUEST.includes(error.status || 0) || OTHERS_ROLE.test(error.message)) for (const text of faultsIn(error.message)) told(fieldOf(form, text), text);
   else told(null, error.message);
   // Shown before it is filled: then it is heard for sure.
   rest.hidden = !left.length;
