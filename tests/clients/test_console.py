@@ -651,14 +651,27 @@ def test_the_list_is_sorted_and_many_are_stopped_started_and_deleted_at_once(not
     page.locator("#search").fill("c-")
     expect(page.locator("#picked")).to_have_text("4 selected, 1 of them not shown")
     page.get_by_role("button", name="Delete").click()
-    expect(dialog(page)).to_contain_text("kept")
+    # What is protected is named, and not asked to go.
+    expect(dialog(page)).to_contain_text("Delete 3 clusters?")
+    expect(dialog(page)).to_contain_text("kept has deletion protection, and stays.")
+    assert violations(page) == []
+    shot(page, "delete-some")
+    refuse = lambda route: route.fulfill(status=400, json={"message": "The cluster can't go now"}) if route.request.method == "DELETE" else route.fallback()
+    page.route(re.compile("/console/clusters/[^/]+/c-2[^/]*$"), refuse)
     answer(page, "Delete", Confirmation="delete")
     # What one refuses keeps none of the others.
-    expect(dialog(page)).to_contain_text("Done for 3 of 4, not for:\nkept: The cluster has deletion protection")
+    expect(dialog(page)).to_contain_text("Done for 2 of 3, not for:\nc-2: The cluster can't go now")
     assert re.search("400", open_page.complaints.pop())
     dialog(page).get_by_role("button", name="Cancel").click()
     page.locator("#search").fill("")
+    expect(names).to_have_text(["kept", "c-2"], timeout=60_000)
+    page.unroute_all()
+    page.get_by_role("button", name="Delete").click()
+    answer(page, "Delete", Name="c-2")
     expect(names).to_have_text(["kept"], timeout=60_000)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator("#said")).to_have_text("kept has deletion protection, and stays. Turn it off on the Overview, then delete.")
+    expect(dialog(page)).to_be_hidden()
     boto(nothing).update_cluster_config(name="kept", deletionProtection=False)
 
 

@@ -242,9 +242,11 @@ function tellPicked(shown) {
 
 /** Acts on those picked that the act is for; says so where there is none. */
 function withPicked(what, act) {
-  const some = pickedClusters().filter(may[what]);
-  if (some.length) act(some);
-  else say({ Running: 'None of them is stopped or asleep.', Stopped: 'None of them can be stopped.', delete: 'All of them are being deleted.' }[what]);
+  const all = pickedClusters();
+  const some = all.filter(may[what]);
+  const stays = what === 'delete' ? staying(all) : '';
+  if (some.length) act(some, stays);
+  else say({ Running: 'None of them is stopped or asleep.', Stopped: 'None of them can be stopped.', delete: stays ? `${stays}Turn it off on the Overview, then delete.` : 'All of them are being deleted.' }[what]);
 }
 
 function pick(keysOf, on) {
