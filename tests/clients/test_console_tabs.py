@@ -927,6 +927,30 @@ def test_tabs_are_one_row_that_scrolls_sideways_on_a_phone(tab):
     wait_for("the first tab", lambda: inside(first))
 
 
+@pytest.mark.parametrize("width", [1280, 1024, 700])
+def test_no_tab_is_cut_off(tab, width):
+    page = tab("overview", viewport={"width": width, "height": 800})
+    tabs = page.get_by_role("tablist")
+    all_of_it = tabs.get_by_role("tab")
+    expect(all_of_it).to_have_count(14)
+    assert tabs.evaluate("list => list.scrollWidth <= list.clientWidth")
+    for one in all_of_it.all():
+        box, row = one.bounding_box(), tabs.bounding_box()
+        assert row["x"] <= box["x"] and box["x"] + box["width"] <= row["x"] + row["width"], one.text_content()
+        # The pointer reaches it, and so do the arrows.
+        one.click()
+        expect(one).to_have_attribute("aria-selected", "true")
+    assert violations(page) == []
+    page.screenshot(path=SHOTS / f"tabs-{width}.png")
+    all_of_it.last.press("Home")
+    for number in range(1, 14):
+        page.keyboard.press("ArrowRight")
+        expect(all_of_it.nth(number)).to_be_focused()
+        expect(all_of_it.nth(number)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowRight")
+    expect(all_of_it.first).to_be_focused()
+
+
 def test_where_the_api_is_strict_changes_are_the_signed_in_user_s(strict, eks, cluster, open_page):
     endpoint, key, secret = strict
     page = open_page(endpoint)

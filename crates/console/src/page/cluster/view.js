@@ -83,7 +83,7 @@ function Cluster({ tab, found, error }) {
 
 function Tabs({ open }) {
   const list = useRef();
-  // The tabs are one row. The open one is brought into sight, sideways only: the page stays where it is.
+  // On a phone the tabs are one row. The open one is brought into sight, sideways only: the page stays where it is.
   useLayoutEffect(() => {
     const tab = byId(`tab-${open}`);
     list.current.scrollLeft = tab.offsetLeft - (list.current.clientWidth - tab.offsetWidth) / 2;
