@@ -215,6 +215,43 @@ def test_a_record_is_told_from_a_cluster_that_runs(unattended, open_page):
     expect(detail).not_to_contain_text("record only:")
 
 
+def test_insights_are_in_order_and_are_read_again_after_an_upgrade(unattended, open_page):
+    unattended.cluster("shop", "Active", endpoint="https://127.0.0.1:1", version="1.35")
+    page = open_page(unattended.endpoint)
+    told = {"next": "1.36", "reason": "first", "asked": 0}
+    statuses = {"alpha": "PASSING", "beta": "ERROR", "gamma": "UNKNOWN", "delta": "WARNING"}
+
+    def insights(route):
+        route.fulfill(json={"insights": [{"id": name, "name": name, "kubernetesVersion": told["next"], "lastRefreshTime": 1767225600,
+                                          "insightStatus": {"status": status, "reason": told["reason"]}} for name, status in statuses.items()]})
+
+    def refresh(route):
+        if route.request.method == "POST":
+            told.update(asked=told["asked"] + 1, reason=f"look {told['asked'] + 2}", next=f"1.{int(unattended.spec('shop')['status']['version'][2:]) + 1}")
+        route.fulfill(json={"status": "COMPLETED", "message": "The refresh is complete"})
+    page.route(re.compile("/clusters/shop/insights$"), insights)
+    page.route(re.compile("/clusters/shop/insights-refresh$"), refresh)
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop")
+    table = page.get_by_role("table", name="Insights")
+    expect(table.locator("tbody tr td:first-child")).to_have_text(["beta", "delta", "gamma", "alpha"])
+    expect(table).to_contain_text("first")
+    assert violations(page) == []
+    button = page.get_by_role("button", name="Refresh the insights")
+    button.press("Enter")
+    expect(table).to_contain_text("look 2")
+    expect(button).to_be_focused()
+    assert told["asked"] == 1
+    # Those of before an upgrade are about the version that runs now: the operator is asked to look again, once.
+    unattended.tell("shop", version="1.36")
+    expect(table).to_contain_text("1.37")
+    expect(table).to_contain_text("look 3")
+    expect(table).not_to_contain_text("1.36")
+    assert told["asked"] == 2
+    shot(page, "insights")
+    unattended.tell("shop", phase="Stopped")
+    expect(button).to_have_attribute("title", "Insights are looked for while the cluster runs.")
+
+
 def test_the_head_of_the_list_is_one_line(unattended, open_page):
     unattended.cluster("works", "Active")
     page = open_page(unattended.endpoint, viewport={"width": 1280, "height": 800})
