@@ -585,6 +585,28 @@ def test_a_cluster_without_access_entries_says_so_and_can_have_them(records, eks
     done(page, "Use them")
     expect(add).not_to_have_attribute("aria-disabled", "true")
     assert eks.describe_cluster(name="mapped")["cluster"]["accessConfig"]["authenticationMode"] == "API_AND_CONFIG_MAP"
+    # One step at a time, and with a warning: aws-auth lets nobody in then.
+    expect(row(page, "AmazonEKSClusterAdminPolicy")).to_have_count(1)
+    press(page, "Use access entries alone")
+    expect(dialog(page)).to_contain_text("whoever has no access entry is shut out. Its authentication mode becomes API. There is no way back to API_AND_CONFIG_MAP.")
+    expect(dialog(page)).not_to_contain_text("nobody would be its administrator")
+    assert violations(page) == []
+    shot(page, "tabs-mode")
+    dialog(page).get_by_role("button", name="Cancel").click()
+
+    def none_left():
+        for entry in eks.list_access_entries(clusterName="mapped")["accessEntries"]:
+            eks.delete_access_entry(clusterName="mapped", principalArn=entry)
+        return not eks.list_access_entries(clusterName="mapped")["accessEntries"]
+    wait_for("no entries", none_left)
+    expect(page.get_by_role("tabpanel")).to_contain_text("There are no access entries.")
+    page.get_by_role("tab", name="Overview").click()
+    press(page, "Use access entries alone")
+    expect(dialog(page)).to_contain_text("nobody would be its administrator. Add one first.")
+    done(page, "Use them alone")
+    expect(page.get_by_role("tabpanel").get_by_text("API", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Use access entries alone")).to_have_count(0)
+    assert eks.describe_cluster(name="mapped")["cluster"]["accessConfig"]["authenticationMode"] == "API"
     # Or it would ask for the cluster while that goes.
     page.close()
     eks.delete_cluster(name="mapped")

@@ -65,6 +65,7 @@ function Overview({ found }) {
     ['OIDC issuer', code(cluster.identity?.oidc?.issuer || status?.oidcIssuer)], ['Authentication mode', cluster.accessConfig?.authenticationMode],
     ['Certificate authority', status?.certificateAuthority?.id && code(status.certificateAuthority.id)],
   ]} />
+    ${NEXT_MODES[modeOf(found)] && html`<p><${ModeButton} found=${found} /></p>`}
     <h3>Protection, encryption, logging</h3>
     <${Facts} pairs=${[
     ['Deletion protection', onOff(cluster.deletionProtection)],
