@@ -2,9 +2,9 @@
 import json
 import re
 
-from conftest import wait_for
+from conftest import VERSION, wait_for
 from playwright.sync_api import expect
-from test_console import SHOTS, answered, chromium, dialog, open_page, pod, shot, unattended, violations  # noqa: F401
+from test_console import SHOTS, answered, chromium, dialog, kubectl, open_page, pod, shot, unattended, violations  # noqa: F401
 
 
 def test_pods_stand_in_short_rows_and_a_log_opens_in_sight(unattended, open_page):
@@ -250,6 +250,31 @@ def test_insights_are_in_order_and_are_read_again_after_an_upgrade(unattended, o
     shot(page, "insights")
     unattended.tell("shop", phase="Stopped")
     expect(button).to_have_attribute("title", "Insights are looked for while the cluster runs.")
+
+
+def test_a_failure_that_was_mended_is_told_as_one_of_the_past(unattended, open_page):
+    ready = lambda status: [{"type": "Ready", "status": status, "reason": "Told", "message": "ready", "lastTransitionTime": "2026-01-01T00:00:00Z"}]
+    unattended.cluster("shop", "Failed", conditions=ready("False"))
+    for name, more in [("of-cluster", {}), ("of-group", {"nodegroupName": "gone"})]:
+        update = {"apiVersion": "k3eks.io/v1alpha1", "kind": "Update", "metadata": {"name": name, "namespace": unattended.namespace},
+                  "spec": {"clusterName": "shop", "type": "VersionUpdate", "params": [{"type": "Version", "value": VERSION}], "generation": 1, **more}}
+        kubectl("apply", "-f", "-", stdin=json.dumps(update))
+        failed = {"status": {"state": "Failed", "errors": [{"code": "OperationNotPermitted", "message": "no such image"}]}}
+        kubectl("patch", "updates.k3eks.io", name, "-n", unattended.namespace, "--subresource=status", "--type=merge", "-p", json.dumps(failed))
+    page = open_page(unattended.endpoint, path="#/clusters/000000000000/us-east-1/shop/updates")
+    row = lambda name: page.get_by_role("table", name="Updates").get_by_role("row").filter(has_text=name)
+    expect(row("of-group")).to_contain_text("The failure is past: node group gone is gone.")
+    expect(row("of-cluster").locator(".wrong")).to_have_text("no such image")
+    expect(row("of-cluster").locator(".phase.Failed")).to_have_count(1)
+    expect(row("of-cluster")).not_to_contain_text("past")
+    unattended.tell("shop", phase="Active", conditions=ready("True"))
+    expect(row("of-cluster")).to_contain_text("The failure is past: the cluster is ready now.")
+    # What happened stays told.
+    for said in ["Failed", "no such image"]:
+        expect(row("of-cluster")).to_contain_text(said)
+    expect(row("of-cluster").locator(".wrong, .phase.Failed")).to_have_count(0)
+    assert violations(page) == []
+    shot(page, "updates-past")
 
 
 def test_the_head_of_the_list_is_one_line(unattended, open_page):
