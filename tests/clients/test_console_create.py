@@ -238,6 +238,21 @@ def test_the_button_makes_what_the_yaml_and_the_commands_make(form, nothing, ope
     assert by_yaml == by_commands == by_button
 
 
+def test_what_the_form_makes_is_among_the_calls(form, nothing):
+    page = form.page
+    form.get_by_label("Name", exact=True).fill("called")
+    add_group(form)
+    form.get_by_label("coredns").check()
+    form.get_by_role("button", name="Create cluster").click()
+    expect(page.get_by_role("heading", name="called")).to_be_visible()
+    page.get_by_role("tab", name="EKS API calls").click()
+    calls = page.get_by_role("table", name="EKS API calls").get_by_role("row")
+    for name in ["CreateCluster", "CreateNodegroup", "CreateAddon"]:
+        expect(calls.filter(has_text=name)).to_have_count(1)
+        expect(calls.filter(has_text=name)).to_contain_text("done")
+        expect(calls.filter(has_text=name)).to_contain_text("arn:aws:iam::000000000000:root")
+
+
 def test_a_cluster_that_was_made_in_part_says_which_and_leads_there(form, nothing, open_page):
     page, eks = form.page, boto(nothing)
     form.get_by_label("Name", exact=True).fill("partly")
