@@ -39,13 +39,13 @@ function bar(ready, desired, is, asleep) {
 
 /** The phase of a cluster, of one that sleeps in a word of its own.
  * @param {Cluster} cluster */
-const phaseOf = ({ phase: is, asleep }) => (asleep ? 'Asleep' : is || '');
+const phaseOf = ({ phase: is, asleep }) => (asleep && is === 'Stopped' ? 'Asleep' : is || '');
 
 /** What a cluster says of itself; of one that rests, in the words of the page's buttons.
  * @param {Cluster} cluster */
 const saysNow = ({ phase: is, asleep, says }) => {
-  if (asleep) return wakeWords(says || 'asleep, as nobody used it; Wake brings it back');
-  return is === 'Stopped' ? 'stopped, with all data kept; Start brings it back' : says || '';
+  if (is !== 'Stopped') return says || '';
+  return asleep ? wakeWords(says || 'asleep, as nobody used it; Wake brings it back') : 'stopped, with all data kept; Start brings it back';
 };
 
 /** What is said of clusters that only the EKS API and Kubernetes know of. */
