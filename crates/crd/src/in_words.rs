@@ -5,7 +5,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
 };
 
-/// What each pattern means.
+use super::forms;
+
+/// What each pattern means that only definitions have; the others are in [`forms`].
 const WORDS: [(&str, &str); 9] = [
     (r"^[0-9]{12}$", "must be the 12 digits of an account, such as 000000000000"),
     (r"^[a-z]{2}(-[a-z]+)+-[0-9]+$", "must be a region, such as us-east-1"),
@@ -38,14 +40,21 @@ pub fn in_words(schema: &mut JSONSchemaProps) {
     }
 }
 
+/// The words for a pattern, and the longest text that it is asked of.
+fn meaning(pattern: &str) -> Option<(&'static str, i64)> {
+    let form = forms::ALL.into_iter().find(|form| form.pattern == pattern);
+    let form = form.map(|form| (form.words, i64::try_from(form.most).unwrap_or(LONGEST)));
+    form.or_else(|| WORDS.iter().find(|(known, _)| *known == pattern).map(|(_, words)| (*words, LONGEST)))
+}
+
 fn rule(text: &mut JSONSchemaProps) {
     let Some(pattern) = &text.pattern else { return };
     let plain = pattern.strip_prefix("^$|").unwrap_or(pattern);
-    let Some((_, words)) = WORDS.iter().find(|(known, _)| *known == plain) else { return };
+    let Some((words, most)) = meaning(plain) else { return };
     let rule = format!("self.matches(r'{plain}')");
     let rule = if plain.len() < pattern.len() { format!("self == '' || {rule}") } else { rule };
-    let rule = ValidationRule { rule, message: Some((*words).to_owned()), ..ValidationRule::default() };
+    let rule = ValidationRule { rule, message: Some(words.to_owned()), ..ValidationRule::default() };
     text.x_kubernetes_validations.get_or_insert_default().push(rule);
-    text.max_length.get_or_insert(LONGEST);
+    text.max_length.get_or_insert(most);
     text.pattern = None;
 }

@@ -6,11 +6,18 @@ use super::super::instances::{self, System};
 use super::super::{Verdict, invalid};
 use super::facts::Facts;
 use crd::NodegroupSpec;
+use crd::forms;
+use crd::most::{DISK, INSTANCE_TYPES};
 use crd::names::minor;
 use crd::nodegroup::{CapacityType, LaunchTemplate};
 
-/// Instance types of a node group.
-const INSTANCE_TYPES: usize = 20;
+/// A disk has 1 GiB or more, and no more than the largest volume.
+pub(super) fn disk(spec: &NodegroupSpec, _: &Facts) -> Verdict {
+    if spec.disk_size.is_some_and(|gib| !DISK.contains(&gib)) {
+        return invalid(format!("diskSize must be between {} and {}", DISK.start(), DISK.end()));
+    }
+    Ok(())
+}
 
 /// With a launch template, `diskSize` stands in it.
 pub(super) fn disk_of_template(spec: &NodegroupSpec, _: &Facts) -> Verdict {
@@ -42,9 +49,7 @@ pub fn template_form(template: &LaunchTemplate) -> Verdict {
     if given(&template.id) == given(&template.name) {
         return invalid("Either provide launch template ID or launch template name in the request.");
     }
-    let version = template.version.as_deref().unwrap_or_default();
-    let number = || version.parse::<u64>().is_ok_and(|number| number > 0);
-    if !matches!(version, "" | "$Latest" | "$Default") && !number() {
+    if !forms::TEMPLATE_VERSION.fits(template.version.as_deref().unwrap_or_default()) {
         return invalid(
             "Invalid launch template version: either '$Default', '$Latest', or a numeric version are allowed.",
         );
@@ -174,7 +179,7 @@ pub(super) fn instance_types(spec: &NodegroupSpec, _: &Facts) -> Verdict {
     if types.len() > INSTANCE_TYPES {
         return invalid(format!("A node group can have at most {INSTANCE_TYPES} instance types"));
     }
-    let unknown: Vec<&str> = types.iter().map(String::as_str).filter(|name| !instances::is_type(name)).collect();
+    let unknown: Vec<&str> = types.iter().map(String::as_str).filter(|name| !forms::INSTANCE_TYPE.fits(name)).collect();
     if unknown.is_empty() {
         return Ok(());
     }

@@ -3,14 +3,12 @@
 //! EC2 has hundreds of types, and new ones each month; what decides is in their names: a family is letters, a generation and
 //! attributes, and `g` among the attributes says Graviton.
 
-use crd::names::minor;
+use super::names::minor;
 
 /// The newest Kubernetes minor version that Amazon Linux 2 is there for.
 const LAST_OF_AL2: u32 = 32;
 /// The first one whose node groups get Amazon Linux 2023 if they ask for nothing.
 const FIRST_WITH_AL2023: u32 = 30;
-/// Sizes that no number stands before.
-const SIZES: [&str; 6] = ["nano", "micro", "small", "medium", "large", "metal"];
 
 /// What a processor or an AMI is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,19 +82,6 @@ pub fn default_ami(kubernetes: &str) -> &'static str {
 /// The last Kubernetes version that the AMI type is there for, if there is one.
 pub fn last_version(type_: &str) -> Option<u32> {
     ami(type_).filter(|ami| ami.system == System::Al2).map(|_| LAST_OF_AL2)
-}
-
-/// Whether text has the form of an instance type.
-pub fn is_type(name: &str) -> bool {
-    let Some((family, size)) = name.split_once('.') else { return false };
-    let family_ok = family.starts_with(|c: char| c.is_ascii_lowercase())
-        && family.contains(|c: char| c.is_ascii_digit())
-        && family.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let size_ok = SIZES.contains(&size)
-        || size.strip_suffix("xlarge").is_some_and(|n| n.is_empty() || number(n))
-        || size.strip_prefix("metal-").and_then(|n| n.strip_suffix("xl")).is_some_and(number);
-    family_ok && size_ok
 }
 
 /// Whether an AMI of this kind runs on an instance type.
