@@ -130,15 +130,15 @@ fn no_image(group: &Nodegroup, version: &str) -> Option<String> {
         return None;
     }
     let usual = instances::default_ami(version);
-    let type_ = group.spec.ami_type.as_deref().unwrap_or(usual);
-    if let Some(last) = instances::last_version(type_)
+    let image = group.spec.ami_type.as_deref().unwrap_or(usual);
+    if let Some(last) = instances::last_version(image)
         && names::minor(version) > Some(last)
     {
         return Some(format!(
-            "amiType {type_} is there up to Kubernetes 1.{last} alone, and the nodes are to run {version}; make a new node group with another amiType, such as {usual}"
+            "amiType {image} is there up to Kubernetes 1.{last} alone, and the nodes are to run {version}; make a new node group with another amiType, such as {usual}"
         ));
     }
-    let ami = instances::ami(type_)?;
+    let ami = instances::ami(image)?;
     let implied = [instance_types::DEFAULT.to_owned()];
     let types = if group.spec.instance_types.is_empty() && group.spec.launch_template.is_none() {
         implied.as_slice()
@@ -148,7 +148,7 @@ fn no_image(group: &Nodegroup, version: &str) -> Option<String> {
     let wrong: Vec<&str> = types.iter().map(String::as_str).filter(|name| !instances::runs_on(ami, name)).collect();
     (!wrong.is_empty()).then(|| {
         format!(
-            "amiType {type_} doesn't run on the instance type {}; make a new node group with an amiType and instance types that fit each other, such as {usual} and {}",
+            "amiType {image} doesn't run on the instance type {}; make a new node group with an amiType and instance types that fit each other, such as {usual} and {}",
             wrong.join(", "),
             instance_types::DEFAULT
         )
