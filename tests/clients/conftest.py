@@ -104,7 +104,8 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_makereport(item, call):
     report = yield
     records = getattr(item, "funcargs", {}).get("records")
-    if report.failed and getattr(records, "log", None):
+    # After the last test it is gone.
+    if report.failed and records and os.path.exists(records.log):
         with open(records.log) as log:
             report.sections.append(("operator and API", log.read()[-8000:]))
     return report

@@ -861,7 +861,7 @@ def test_what_the_definition_refuses_is_said_at_its_field(nothing, open_page):
     expect(second.get_by_label("Min size")).to_be_focused()
     expect(second.get_by_label("Min size")).to_have_accessible_description(re.compile("greater than or equal to 0"))
     expect(first.get_by_label("Min size")).not_to_have_attribute("aria-invalid", "true")
-    said = "Cluster partly is being created. Not made: node group workers, node group others. Mend it here and try again, or go on at the cluster’s page."
+    said = "Cluster partly is being created, with node group workers. Not made: node group others. Mend it here and try again, or go on at the cluster’s page."
     expect(form.get_by_role("alert")).to_contain_text(said)
     expect(form.get_by_role("alert").get_by_role("link", name="Open partly")).to_be_visible()
     assert violations(page) == []
