@@ -212,10 +212,11 @@ def test_the_button_makes_what_the_yaml_and_the_commands_make(form, nothing, ope
 
     def told():
         """What the EKS API says of the cluster, which then goes."""
-        active = lambda: eks.list_nodegroups(clusterName="same")["nodegroups"] and eks.describe_cluster(name="same")["cluster"]["status"] == "ACTIVE"
-        wait_for("the cluster", active)
+        described = lambda: eks.describe_nodegroup(clusterName="same", nodegroupName="workers")["nodegroup"]
+        wait_for("the node group", lambda: eks.list_nodegroups(clusterName="same")["nodegroups"])
+        wait_for("both to be Active", lambda: [eks.describe_cluster(name="same")["cluster"]["status"], described()["status"]] == ["ACTIVE", "ACTIVE"])
         wait_for("the addon", lambda: eks.list_addons(clusterName="same")["addons"])
-        group = eks.describe_nodegroup(clusterName="same", nodegroupName="workers")["nodegroup"]
+        group = described()
         addon = eks.describe_addon(clusterName="same", addonName="coredns")["addon"]
         cluster = eks.describe_cluster(name="same")["cluster"]
         kubectl("delete", "eks", "-n", nothing.namespace, "--all", "--timeout=60s")
