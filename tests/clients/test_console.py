@@ -111,7 +111,9 @@ def answer(page, verb, **fields):
 
 def kubectl(*arguments, stdin=None):
     env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"]}
-    return subprocess.run(["kubectl", *arguments], input=stdin, env=env, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(["kubectl", *arguments], input=stdin, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, (arguments, done.stderr)
+    return done.stdout
 
 
 class Unattended:
