@@ -508,6 +508,7 @@ def test_a_cluster_that_sleeps_is_woken(unattended, open_page):
         expect(tab).to_have_attribute("aria-selected", "true")
         panel = page.get_by_role("tabpanel")
         if tab.text_content() != "YAML":
+            expect(panel.locator("> *").first).to_be_visible()
             expect(detail).not_to_contain_text("k3eks wake")
         if tab.text_content() in ["Nodes", "Workloads"]:
             expect(panel).to_contain_text("The cluster is asleep. Wake it first.")

@@ -124,9 +124,9 @@ fn doubled(group: &Nodegroup) -> Option<String> {
 }
 
 /// What is wrong with the AMI type of a group that was never Active: there is none for its version, or it doesn't run on
-/// its instance types.
+/// its instance types. Entries of a cluster's `nodeGroups` name no AMI type, and their image may be one of their own.
 fn no_image(group: &Nodegroup, version: &str) -> Option<String> {
-    if made_with(group).is_some() {
+    if made_with(group).is_some() || group.labels().contains_key(keys::LABEL_INLINE) {
         return None;
     }
     let usual = instances::default_ami(version);
@@ -148,7 +148,7 @@ fn no_image(group: &Nodegroup, version: &str) -> Option<String> {
     let wrong: Vec<&str> = types.iter().map(String::as_str).filter(|name| !instances::runs_on(ami, name)).collect();
     (!wrong.is_empty()).then(|| {
         format!(
-            "amiType {image} doesn't run on the instance type {}; make a new node group with an amiType and instance types that fit each other, such as {usual} and {}",
+            "amiType {image} doesn't run on the instance type {}; make a new node group with an amiType and instance types that fit each other, such as {usual} and {}, or AL2023_ARM_64_STANDARD and t4g.medium",
             wrong.join(", "),
             instance_types::DEFAULT
         )
@@ -322,6 +322,11 @@ mod tests {
         let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
         let there = nodegroup(json!({"instanceTypes": ["t4g.small"]}), active());
         assert!(validate(&there, &cluster(json!({}), active()), &provider).is_ok(), "nodes that run go on");
+        let mut inline =
+            nodegroup(json!({"instanceTypes": ["t4g.small"], "amiType": "AL2023_x86_64_STANDARD"}), json!(null));
+        inline.metadata.labels = Some([(keys::LABEL_INLINE.to_owned(), "true".to_owned())].into());
+        let taken = validate(&inline, &cluster(json!({}), active()), &provider);
+        assert!(taken.is_ok(), "an entry of a cluster may have an image of its own");
     }
 
     #[test]

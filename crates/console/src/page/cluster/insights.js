@@ -22,7 +22,8 @@ async function askInsights(cluster) {
   const upgrade = `${cluster.key} ${cluster.version}`;
   if (old && !refreshed.has(upgrade)) {
     refreshed.add(upgrade);
-    await startRefresh(cluster);
+    // What is known is shown in any case, and the next look asks again.
+    await startRefresh(cluster).catch(() => refreshed.delete(upgrade));
   }
   const refresh = items.length && !old ? {} : await askEks(cluster, 'GET', '/insights-refresh');
   return { items, under: old, why: refresh.status === 'FAILED' ? refresh.message : '' };
@@ -66,6 +67,7 @@ function Insights({ found: { summary } }) {
       <${Do} does=${refresh} why=${why || (busy ? 'They are looked for now.' : null)} label="Refresh the insights">Refresh<//>
       <span class="says" role="status">${looking ? 'The operator looks at the cluster again…' : ''}</span></div>
     ${why && html`<p>${why}</p>`}
+    ${awake && known?.items.length > 0 && known.why && html`<p class="wrong" role="alert">${known.why}</p>`}
     ${awake && (wrong || error) && html`<p class="wrong" role="alert">${wrong || error?.message}</p>`}
     ${awake && known && html`<${List} label="Insights" columns=${['Insight', 'For version', 'State', 'Why', 'Looked at']} items=${known.items} id=${({ id }) => id}
       cells=${(one) => [one.name, one.kubernetesVersion || '–', html`<span class=${`phase ${INSIGHT_LOOKS[statusOf(one)] || ''}`}>${statusOf(one)}</span>`, one.insightStatus?.reason || one.description, html`<${Ago} time=${one.lastRefreshTime} />`]}
