@@ -1,11 +1,9 @@
 //! Patterns of texts in words: whoever is refused at `kubectl apply` reads what is meant, with an example, instead of a
 //! regular expression.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
-};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSchemaProps, ValidationRule};
 
-use super::forms;
+use super::{forms, nested};
 
 /// What each pattern means that only definitions have; the others are in [`forms`].
 const WORDS: [(&str, &str); 9] = [
@@ -32,12 +30,7 @@ const LONGEST: i64 = 64;
 /// Makes rules with a message of all patterns, at any depth.
 pub fn in_words(schema: &mut JSONSchemaProps) {
     rule(schema);
-    schema.properties.iter_mut().flatten().for_each(|(_, property)| in_words(property));
-    match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(items)) => in_words(items),
-        Some(JSONSchemaPropsOrArray::Schemas(all)) => all.iter_mut().for_each(in_words),
-        None => {}
-    }
+    nested::each(schema, in_words);
 }
 
 /// The words for a pattern, and the longest text that it is asked of.

@@ -26,6 +26,7 @@ pub mod kubeconfig;
 pub mod member;
 pub mod most;
 pub mod names;
+mod nested;
 pub mod nodegroup;
 mod nodegroup_status;
 pub mod own_entries;

@@ -1,10 +1,10 @@
 //! Tags of everything that has an ARN: how many there may be, and of what form.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool, ValidationRule,
+    JSONSchemaProps, JSONSchemaPropsOrBool, ValidationRule,
 };
 
-use super::most;
+use super::{most, nested};
 
 /// Most characters of a key.
 const KEY: usize = 128;
@@ -26,13 +26,8 @@ pub(crate) fn bound(schema: &mut JSONSchemaProps) {
         if FIELDS.contains(&name.as_str()) && property.additional_properties.is_some() {
             bound_tags(property);
         }
-        bound(property);
     }
-    match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(items)) => bound(items),
-        Some(JSONSchemaPropsOrArray::Schemas(all)) => all.iter_mut().for_each(bound),
-        None => {}
-    }
+    nested::each(schema, bound);
 }
 
 fn bound_tags(tags: &mut JSONSchemaProps) {
