@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::header;
 use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -20,7 +19,7 @@ use eks::convert::nodegroup::{CreateNodegroup, spec};
 use eks::error::ApiError;
 use eks::events::EventLog;
 use eks::extra_routes::AppState;
-use eks::metrics::{Exchange, Observer};
+use eks::metrics::{Exchange, Observer, user_agent};
 use eks::operations::Quotas;
 use eks::rules::check;
 use eks::rules::nodegroup::{CREATE, FORM, Facts};
@@ -63,8 +62,8 @@ impl Calls<'_> {
             return;
         }
         input.insert("clusterName".into(), self.cluster.into());
-        let (agent, refused) = (self.agent.as_deref(), made.as_ref().err());
-        let call = Exchange::on_behalf(operation, self.caller, agent, Value::Object(input), refused);
+        let refused = made.as_ref().err();
+        let call = Exchange::on_behalf(operation, self.caller, self.agent.clone(), Value::Object(input), refused);
         self.events.observe(&call);
     }
 }
@@ -75,7 +74,7 @@ pub async fn add(
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let agent = user_agent(request.headers());
     let (caller, body) = app.caller_with(request, LARGEST).await?;
     let store = &app.api.store;
     let cluster = store.cluster(&caller, &name)?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::USER_AGENT;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -45,7 +47,7 @@ impl Exchange {
     pub fn on_behalf(
         operation: &str,
         caller: &Caller,
-        user_agent: Option<&str>,
+        user_agent: Option<String>,
         input: Value,
         refused: Option<&ApiError>,
     ) -> Self {
@@ -54,7 +56,7 @@ impl Exchange {
             operation: model::eks().operation(operation),
             resource: String::new(),
             caller: Some(caller.clone()),
-            user_agent: user_agent.map(str::to_owned),
+            user_agent,
             status: refused.map_or(200, |error| error.code().status().as_u16()),
             error: refused.map(ApiError::code),
             elapsed: Duration::ZERO,
@@ -62,6 +64,11 @@ impl Exchange {
             output: refused.map(ApiError::body),
         }
     }
+}
+
+/// What a client says that it is.
+pub fn user_agent(headers: &HeaderMap) -> Option<String> {
+    headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 /// Is told of every exchange, after the answer was made and before it is sent. Must not block.
