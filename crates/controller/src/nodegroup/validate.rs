@@ -131,21 +131,12 @@ fn no_image(group: &Nodegroup, version: &str) -> Option<String> {
     }
     let usual = instances::default_ami(version);
     let image = group.spec.ami_type.as_deref().unwrap_or(usual);
-    if let Some(last) = instances::last_version(image)
-        && names::minor(version) > Some(last)
-    {
+    if let Some(last) = instances::ended(image, version) {
         return Some(format!(
             "amiType {image} is there up to Kubernetes 1.{last} alone, and the nodes are to run {version}; make a new node group with another amiType, such as {usual}"
         ));
     }
-    let ami = instances::ami(image)?;
-    let implied = [instance_types::DEFAULT.to_owned()];
-    let types = if group.spec.instance_types.is_empty() && group.spec.launch_template.is_none() {
-        implied.as_slice()
-    } else {
-        group.spec.instance_types.as_slice()
-    };
-    let wrong: Vec<&str> = types.iter().map(String::as_str).filter(|name| !instances::runs_on(ami, name)).collect();
+    let wrong = instances::unfit(&group.spec, image);
     (!wrong.is_empty()).then(|| {
         format!(
             "amiType {image} doesn't run on the instance type {}; make a new node group with an amiType and instance types that fit each other, such as {usual} and {}, or AL2023_ARM_64_STANDARD and t4g.medium",

@@ -122,9 +122,7 @@ fn unequal(cluster_version: &str) -> String {
 pub(super) fn ami_for_version(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
     let version = spec.version.as_ref().unwrap_or(&facts.cluster_version);
     let type_ = spec.ami_type.as_deref().unwrap_or_default();
-    if let Some(last) = instances::last_version(type_)
-        && minor(version) > Some(last)
-    {
+    if let Some(last) = instances::ended(type_, version) {
         return invalid(format!("AMI Type {type_} is only supported for kubernetes versions 1.{last} or earlier"));
     }
     Ok(())
@@ -189,11 +187,7 @@ pub(super) fn instance_types(spec: &NodegroupSpec, _: &Facts) -> Verdict {
 /// The AMI runs on the instance types, `t3.medium` where neither the request nor a launch template names any.
 pub(super) fn instances_of_ami(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
     let requested = ami_type(spec, &facts.cluster_version);
-    let Some(ami) = instances::ami(requested) else { return Ok(()) };
-    let default = ["t3.medium".to_owned()];
-    let implied = spec.instance_types.is_empty() && spec.launch_template.is_none();
-    let types: &[String] = if implied { &default } else { &spec.instance_types };
-    let wrong: Vec<&str> = types.iter().map(String::as_str).filter(|name| !instances::runs_on(ami, name)).collect();
+    let wrong = instances::unfit(spec, requested);
     if wrong.is_empty() {
         return Ok(());
     }
