@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crd::cluster::{NodeCount, PowerState, ProviderName};
-use crd::keys::ANNOTATION_CREATOR;
+use crd::keys::{ANNOTATION_CREATOR, METADATA};
 use crd::names::{Identity, nodegroup_name};
 use crd::{
     AccessEntry, Addon, EKSClusterConfig, EKSClusterConfigStatus, FargateProfile, IdentityProviderConfig, Nodegroup,
@@ -21,8 +21,6 @@ use eks::extra_routes::AppState;
 use eks::sigv4::Caller;
 use eks::store::{Kind, Store};
 
-/// The provider that keeps records only.
-const RECORDS: &str = "metadata";
 /// Updates that are shown of a cluster: the newest.
 const UPDATES: usize = 50;
 
@@ -96,7 +94,7 @@ pub fn line<'a, G>(
 /// Whether a cluster is a record only, as its status says, or before there is one its spec. One that is imported runs elsewhere.
 fn recorded(cluster: &EKSClusterConfig) -> bool {
     let (spec, status) = (&cluster.spec, cluster.status.as_ref().and_then(|status| status.provider.as_deref()));
-    !spec.imported && status.map_or(spec.provider == Some(ProviderName::Metadata), |provider| provider == RECORDS)
+    !spec.imported && status.map_or(spec.provider == Some(ProviderName::Metadata), |provider| provider == METADATA)
 }
 
 /// The line with its node groups in full.
