@@ -6,8 +6,11 @@ source "$(dirname "$0")/lib.sh"
 
 cd "$ROOT"
 profile=${K3EKS_PROFILE:-quick}
+# For the tests, as they are built: nothing is compiled twice.
+build=(-p k3eks --profile "$profile")
+[ "$profile" != dev ] || build=(--bins --tests)
 # With cargo's own count of how far it is, also where that goes to a file.
-CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=100 cargo build -p k3eks --profile "$profile" >&2
+CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=100 cargo build "${build[@]}" >&2
 binary=$K3EKS_BIN_DIR/k3eks
 strip -o "$binary.new" "$CARGO_TARGET_DIR/${profile/#dev/debug}/k3eks"
 mv "$binary.new" "$binary"

@@ -11,7 +11,7 @@ trap '"$ROOT/hack/management.sh" down $name || true' EXIT
 export K3EKS_E2E_BARE_KUBECONFIG=$ROOT/.k3eks/$name.kubeconfig K3EKS_CONTROLLER_KUBECONFIG=$ROOT/.k3eks/$name.kubeconfig
 export K3EKS_CHAOS_SEED=${K3EKS_CHAOS_SEED:-$(date +%s)}
 chaos() { # SECONDS TEST
-  K3EKS_CHAOS_SECONDS=${K3EKS_CHAOS_SECONDS:-$1} cargo test --quiet -p k3eks --test chaos -- "$2" --nocapture
+  K3EKS_CHAOS_SECONDS=${K3EKS_CHAOS_SECONDS:-$1} cargo test --quiet --test chaos -- "$2" --nocapture
 }
 chaos 60 in_memory::
 chaos 420 real::

@@ -47,13 +47,13 @@ export K3EKS_E2E_KUBECONFIG=$ROOT/.k3eks/k3eks-test.kubeconfig K3EKS_E2E_BARE_KU
 export K3EKS_E2E_REGISTRY=127.0.0.1:$K3EKS_REGISTRY_PORT
 export K3EKS_E2E_ENDPOINT=http://127.0.0.1:$K3EKS_API_PORT K3EKS_BINARY=$CARGO_TARGET_DIR/debug/k3eks
 export K3EKS_CONTROLLER_KUBECONFIG=$K3EKS_E2E_BARE_KUBECONFIG
-suite cargo test -p k3eks --test controller
+suite cargo test --test controller
 # The same stories in every run; `make chaos` tells new ones.
-K3EKS_CHAOS_SEED=1 K3EKS_CHAOS_SECONDS=20 suite cargo test -p k3eks --test chaos -- in_memory::
-suite cargo test -p k3eks --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
+K3EKS_CHAOS_SEED=1 K3EKS_CHAOS_SECONDS=20 suite cargo test --test chaos -- in_memory::
+suite cargo test --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
 # The operators that tests killed had the machine to themselves for minutes; the one in the cluster may have to catch up.
 until_ready 120 curl -fsS "$K3EKS_E2E_ENDPOINT/_k3eks/health" || { echo "error: the EKS API at $K3EKS_E2E_ENDPOINT doesn't answer" >>"$said"; exit 1; }
-suite "$clients/bin/python" -m pytest -q -p no:cacheprovider --durations 12 tests/clients
+suite "$clients/bin/python" -m pytest -q -p no:cacheprovider -n 2 --dist loadgroup --durations 12 tests/clients
 # Where the node images were pulled, all of this was a test of that; and such an image has nothing in it for a node without a network.
 if [ -n "$(docker image inspect -f '{{index .Config.Labels "k3eks.io/content"}}' "rancher/k3s:${NODE_RELEASES[0]}")" ]; then
   suite hack/registry.sh "$(cat "$ROOT/.k3eks/k3eks-test.image")"

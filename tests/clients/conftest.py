@@ -92,11 +92,20 @@ class Endpoint(str):
     log = None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Two lanes that run side by side: one has the installation with real clusters to itself, the other needs records only."""
+    for item in items:
+        lane = "real" if {"real", "management"} & set(item.fixturenames) else "records"
+        item.add_marker(pytest.mark.xdist_group(lane))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
     records = getattr(item, "funcargs", {}).get("records")
-    if report.failed and getattr(records, "log", None):
+    # After the last test it is gone.
+    if report.failed and records and os.path.exists(records.log):
         with open(records.log) as log:
             report.sections.append(("operator and API", log.read()[-8000:]))
     return report

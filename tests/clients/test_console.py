@@ -111,7 +111,9 @@ def answer(page, verb, **fields):
 
 def kubectl(*arguments, stdin=None):
     env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"]}
-    return subprocess.run(["kubectl", *arguments], input=stdin, env=env, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(["kubectl", *arguments], input=stdin, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, (arguments, done.stderr)
+    return done.stdout
 
 
 class Unattended:
@@ -317,6 +319,26 @@ def test_every_view_has_an_address(nothing, open_page):
     forgive(open_page, "404")
 
 
+def test_the_focus_goes_along_with_who_moves_and_stays_at_a_reload(nothing, open_page):
+    eks = boto(nothing)
+    eks.create_cluster(name="shown", roleArn=ROLE, resourcesVpcConfig={})
+    page = open_page(nothing, path="#/clusters/000000000000/us-east-1/shown")
+    heading = page.locator("#detail").get_by_role("heading", name="shown")
+    for _ in range(2):
+        expect(page.get_by_role("tabpanel")).to_contain_text("Authentication mode")
+        assert page.evaluate("document.activeElement === document.body")
+        page.reload()
+    expect(heading).to_be_visible()
+    page.get_by_role("link", name="All clusters").click()
+    page.get_by_role("link", name="shown").click()
+    expect(heading).to_be_focused()
+    # Also to where there is nothing yet.
+    page.goto(f"{nothing}/_k3eks/#/clusters/000000000000/us-east-1/later")
+    expect(page.locator("#cluster")).to_be_focused()
+    eks.create_cluster(name="later", roleArn=ROLE, resourcesVpcConfig={})
+    expect(page.locator("#detail").get_by_role("heading", name="later")).to_be_focused()
+
+
 def test_a_wrong_address_says_so_and_goes(nothing, open_page):
     boto(nothing).create_cluster(name="linked", roleArn=ROLE, resourcesVpcConfig={})
     place = "#/clusters/000000000000/us-east-1/linked"
@@ -462,10 +484,39 @@ def test_a_cluster_that_starts_says_so_on_every_tab_and_is_asked_again(unattende
 
 
 def test_a_cluster_that_sleeps_is_woken(unattended, open_page):
-    unattended.cluster("sleepy", "Stopped", hibernated="0123")
+    says = "asleep since 2026-01-01T00:00:00Z: nobody used it for 8h; wake it with: k3eks wake sleepy"
+    ready = {"type": "Ready", "status": "True", "reason": "Sleeping", "message": says, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    unattended.cluster("sleepy", "Stopped", nodes=(0, 2), spec={"hibernateAfter": "8h"}, hibernated="0123", conditions=[ready])
+    unattended.cluster("rests", "Stopped", spec={"state": "Stopped"})
     page = open_page(unattended.endpoint)
-    expect(row_of(page, "sleepy").locator(".phase")).to_have_text("Asleep")
+    row = row_of(page, "sleepy")
+    expect(row.locator(".phase")).to_have_text("Asleep")
+    for said in ["2 asleep", "nobody used it for 8h; Wake brings it back"]:
+        expect(row).to_contain_text(said)
+    page.locator("#phase").select_option("Asleep")
+    expect(page.locator("#rows .name")).to_have_text(["sleepy"])
+    page.locator("#phase").select_option("Stopped")
+    expect(page.locator("#rows .name")).to_have_text(["rests"])
+    page.locator("#phase").select_option("")
+    # Its own page and all its tabs say the same.
     page.get_by_role("link", name="sleepy").click()
+    detail = page.locator("#detail")
+    expect(detail.locator(".phase").first).to_have_text("Asleep")
+    expect(detail).to_contain_text("It is asleep, so nothing is looked at.")
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        panel = page.get_by_role("tabpanel")
+        if tab.text_content() != "YAML":
+            expect(panel.locator("> *").first).to_be_visible()
+            expect(detail).not_to_contain_text("k3eks wake")
+        if tab.text_content() in ["Nodes", "Workloads"]:
+            expect(panel).to_contain_text("The cluster is asleep. Wake it first.")
+            panel.get_by_role("button", name="Wake").click()
+            dialog(page).get_by_role("button", name="Cancel").click()
+    assert violations(page) == []
+    shot(page, "cluster-asleep")
+    page.get_by_role("tab", name="Overview").click()
     page.locator("#detail").get_by_role("button", name="Wake").click()
     expect(dialog(page)).to_contain_text("so it sleeps")
     answer(page, "Wake")
@@ -603,14 +654,27 @@ def test_the_list_is_sorted_and_many_are_stopped_started_and_deleted_at_once(not
     page.locator("#search").fill("c-")
     expect(page.locator("#picked")).to_have_text("4 selected, 1 of them not shown")
     page.get_by_role("button", name="Delete").click()
-    expect(dialog(page)).to_contain_text("kept")
+    # What is protected is named, and not asked to go.
+    expect(dialog(page)).to_contain_text("Delete 3 clusters?")
+    expect(dialog(page)).to_contain_text("kept has deletion protection, and stays.")
+    assert violations(page) == []
+    shot(page, "delete-some")
+    refuse = lambda route: route.fulfill(status=400, json={"message": "The cluster can't go now"}) if route.request.method == "DELETE" else route.fallback()
+    page.route(re.compile("/console/clusters/[^/]+/c-2[^/]*$"), refuse)
     answer(page, "Delete", Confirmation="delete")
     # What one refuses keeps none of the others.
-    expect(dialog(page)).to_contain_text("Done for 3 of 4, not for:\nkept: The cluster has deletion protection")
+    expect(dialog(page)).to_contain_text("Done for 2 of 3, not for:\nc-2: The cluster can't go now")
     assert re.search("400", open_page.complaints.pop())
     dialog(page).get_by_role("button", name="Cancel").click()
     page.locator("#search").fill("")
+    expect(names).to_have_text(["kept", "c-2"], timeout=60_000)
+    page.unroute_all()
+    page.get_by_role("button", name="Delete").click()
+    answer(page, "Delete", Name="c-2")
     expect(names).to_have_text(["kept"], timeout=60_000)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator("#said")).to_have_text("kept has deletion protection, and stays. Turn it off on the Overview, then delete.")
+    expect(dialog(page)).to_be_hidden()
     boto(nothing).update_cluster_config(name="kept", deletionProtection=False)
 
 
@@ -800,7 +864,7 @@ def test_what_the_definition_refuses_is_said_at_its_field(nothing, open_page):
     expect(second.get_by_label("Min size")).to_be_focused()
     expect(second.get_by_label("Min size")).to_have_accessible_description(re.compile("greater than or equal to 0"))
     expect(first.get_by_label("Min size")).not_to_have_attribute("aria-invalid", "true")
-    said = "Cluster partly is being created. Not made: node group workers, node group others. Mend it here and try again, or go on at the cluster’s page."
+    said = "Cluster partly is being created, with node group workers. Not made: node group others. Mend it here and try again, or go on at the cluster’s page."
     expect(form.get_by_role("alert")).to_contain_text(said)
     expect(form.get_by_role("alert").get_by_role("link", name="Open partly")).to_be_visible()
     assert violations(page) == []

@@ -137,14 +137,37 @@ def test_what_eks_refuses_of_a_label_is_said_at_its_field(form, open_page):
     second.get_by_text("Labels, taints and tags").click()
     labels = second.get_by_role("group", name="Labels of the nodes")
     add_pair(labels, "label", "team", "not so")
-    form.get_by_role("button", name="Create cluster").click()
     value = labels.get_by_label("Value")
+    # What the page checks itself is left to the server.
+    value.evaluate("input => input.removeAttribute('pattern')")
+    form.get_by_role("button", name="Create cluster").click()
     expect(value).to_be_focused()
     expect(value).to_have_accessible_description(re.compile("^Invalid value: not so"))
     assert "400" in open_page.complaints.pop()
     value.fill("so")
     form.get_by_role("button", name="Create cluster").click()
     expect(form.page.get_by_role("heading", name="worded")).to_be_visible()
+
+
+@pytest.mark.parametrize("what,legend", [("label", "Labels of the nodes"), ("taint", "Taints of the nodes")])
+def test_labels_and_taints_that_kubernetes_refuses_are_told_before_anything_is_made(form, nothing, what, legend):
+    form.get_by_label("Name", exact=True).fill("unmade")
+    rows = add_group(form).get_by_role("group", name=legend)
+    key = add_pair(rows, what, "Example.com/team", "web")
+    value = rows.get_by_label("Value")
+    words = re.compile("^Letters, digits, -, _ and ., the first and the last one a letter or digit; at most 63.")
+    for field, wrong, right in [(key, ["Example.com/team", "a b", "example.com/", "x" * 64], "example.com/team"), (value, ["not so", "-", "x" * 64], "web-1")]:
+        for text in wrong:
+            field.fill(text)
+            form.get_by_role("button", name="Create cluster").click()
+            expect(field).to_be_focused()
+            expect(field).to_have_accessible_description(words)
+        assert violations(form.page) == []
+        field.fill(right)
+        expect(field).not_to_have_attribute("aria-invalid", "true")
+    assert boto(nothing).list_clusters()["clusters"] == []
+    form.get_by_role("button", name="Create cluster").click()
+    expect(form.page.get_by_role("heading", name="unmade")).to_be_visible()
 
 
 def test_taints_are_given_and_checked(form, nothing):
@@ -189,10 +212,11 @@ def test_the_button_makes_what_the_yaml_and_the_commands_make(form, nothing, ope
 
     def told():
         """What the EKS API says of the cluster, which then goes."""
-        active = lambda: eks.list_nodegroups(clusterName="same")["nodegroups"] and eks.describe_cluster(name="same")["cluster"]["status"] == "ACTIVE"
-        wait_for("the cluster", active)
+        described = lambda: eks.describe_nodegroup(clusterName="same", nodegroupName="workers")["nodegroup"]
+        wait_for("the node group", lambda: eks.list_nodegroups(clusterName="same")["nodegroups"])
+        wait_for("both to be Active", lambda: [eks.describe_cluster(name="same")["cluster"]["status"], described()["status"]] == ["ACTIVE", "ACTIVE"])
         wait_for("the addon", lambda: eks.list_addons(clusterName="same")["addons"])
-        group = eks.describe_nodegroup(clusterName="same", nodegroupName="workers")["nodegroup"]
+        group = described()
         addon = eks.describe_addon(clusterName="same", addonName="coredns")["addon"]
         cluster = eks.describe_cluster(name="same")["cluster"]
         kubectl("delete", "eks", "-n", nothing.namespace, "--all", "--timeout=60s")
@@ -213,6 +237,21 @@ def test_the_button_makes_what_the_yaml_and_the_commands_make(form, nothing, ope
     # The page looked at it while it went.
     forgive(open_page, 404)
     assert by_yaml == by_commands == by_button
+
+
+def test_what_the_form_makes_is_among_the_calls(form, nothing):
+    page = form.page
+    form.get_by_label("Name", exact=True).fill("called")
+    add_group(form)
+    form.get_by_label("coredns").check()
+    form.get_by_role("button", name="Create cluster").click()
+    expect(page.get_by_role("heading", name="called")).to_be_visible()
+    page.get_by_role("tab", name="EKS API calls").click()
+    calls = page.get_by_role("table", name="EKS API calls").get_by_role("row")
+    for name in ["CreateCluster", "CreateNodegroup", "CreateAddon"]:
+        expect(calls.filter(has_text=name)).to_have_count(1)
+        expect(calls.filter(has_text=name)).to_contain_text("done")
+        expect(calls.filter(has_text=name)).to_contain_text("arn:aws:iam::000000000000:root")
 
 
 def test_a_cluster_that_was_made_in_part_says_which_and_leads_there(form, nothing, open_page):
@@ -239,6 +278,33 @@ def test_a_cluster_that_was_made_in_part_says_which_and_leads_there(form, nothin
     # The form is done with.
     page.goto(f"{nothing}/_k3eks/#/create")
     expect(page.get_by_label("Name", exact=True)).to_have_value("")
+
+
+def test_a_refusal_is_scrolled_into_sight_and_heard(form, open_page):
+    page = form.page
+    page.set_viewport_size({"width": 1280, "height": 500})
+    name, alert = form.get_by_label("Name", exact=True), form.get_by_role("alert")
+    name.fill("refused")
+    for _ in range(3):
+        form.get_by_role("button", name="Add node group").click()
+    # What is about no field stands at the end of the form.
+    page.route(re.compile("/clusters$"), lambda route: route.fulfill(status=503, json={"message": "The store can't be written now."}))
+    for _ in range(2):
+        name.press("Enter")
+        expect(alert).to_have_text("The store can't be written now.")
+        expect(alert).to_be_in_viewport(ratio=1)
+        assert "503" in open_page.complaints.pop()
+    # What is said below a field is in sight with it, also where the focus was there already; then it is heard by other ways.
+    page.unroute_all()
+    page.route(re.compile("/clusters$"), lambda route: route.fulfill(status=409, json={"message": "Cluster already exists with name: refused"}))
+    heard = form.locator("[aria-live=assertive]")
+    for place, said in [(form.get_by_role("button", name="Create cluster"), ""), (name, "Cluster already exists with name: refused")]:
+        place.press("Enter")
+        expect(name).to_be_focused()
+        expect(form.get_by_text("Cluster already exists").first).to_be_in_viewport(ratio=1)
+        expect(heard).to_have_text(said)
+        assert "409" in open_page.complaints.pop()
+        assert violations(page) == []
 
 
 def test_names_that_differ_in_little_are_those_of_different_resources(form, nothing):

@@ -2,9 +2,9 @@
 import json
 import re
 
-from conftest import wait_for
+from conftest import VERSION, wait_for
 from playwright.sync_api import expect
-from test_console import SHOTS, answered, chromium, dialog, open_page, pod, shot, unattended, violations  # noqa: F401
+from test_console import SHOTS, answered, chromium, dialog, kubectl, open_page, pod, shot, unattended, violations  # noqa: F401
 
 
 def test_pods_stand_in_short_rows_and_a_log_opens_in_sight(unattended, open_page):
@@ -188,6 +188,93 @@ def test_a_protected_cluster_says_how_it_can_be_deleted(unattended, open_page):
     expect(button).not_to_have_attribute("aria-disabled", "true")
     button.click()
     expect(dialog(page).get_by_label("Name")).to_be_visible()
+
+
+def test_a_record_is_told_from_a_cluster_that_runs(unattended, open_page):
+    unattended.cluster("runs", "Active", endpoint="https://127.0.0.1:1", provider="k3d")
+    unattended.cluster("kept", "Active", endpoint="https://127.0.0.1:1", provider="metadata")
+    unattended.cluster("begun", spec={"provider": "metadata"})
+    page = open_page(unattended.endpoint)
+    expect(page.locator("#rows tr").filter(has_text="record only").locator(".name")).to_have_text(["begun", "kept"])
+    assert violations(page) == []
+    page.locator("#search").fill("record only")
+    expect(page.locator("#count")).to_have_text("2 of 3 clusters")
+    shot(page, "list-records")
+    page.get_by_role("link", name="kept").click()
+    detail = page.locator("#detail")
+    expect(detail.locator(".says").first).to_contain_text("record only: nothing runs.")
+    why = "The cluster is a record only: nothing runs, so it has no kubeconfig."
+    for name in ["Copy kubeconfig", "Download kubeconfig"]:
+        expect(detail.get_by_role("button", name=name)).to_have_attribute("aria-disabled", "true")
+        expect(detail.get_by_role("button", name=name)).to_have_attribute("title", why)
+    assert violations(page) == []
+    page.get_by_role("link", name="All clusters").click()
+    page.locator("#search").fill("")
+    page.get_by_role("link", name="runs").click()
+    expect(detail.get_by_role("button", name="Copy kubeconfig")).not_to_have_attribute("aria-disabled", "true")
+    expect(detail).not_to_contain_text("record only:")
+
+
+def test_insights_are_in_order_and_are_read_again_after_an_upgrade(unattended, open_page):
+    unattended.cluster("shop", "Active", endpoint="https://127.0.0.1:1", version="1.35")
+    page = open_page(unattended.endpoint)
+    told = {"next": "1.36", "reason": "first", "asked": 0}
+    statuses = {"alpha": "PASSING", "beta": "ERROR", "gamma": "UNKNOWN", "delta": "WARNING"}
+
+    def insights(route):
+        route.fulfill(json={"insights": [{"id": name, "name": name, "kubernetesVersion": told["next"], "lastRefreshTime": 1767225600,
+                                          "insightStatus": {"status": status, "reason": told["reason"]}} for name, status in statuses.items()]})
+
+    def refresh(route):
+        if route.request.method == "POST":
+            told.update(asked=told["asked"] + 1, reason=f"look {told['asked'] + 2}", next=f"1.{int(unattended.spec('shop')['status']['version'][2:]) + 1}")
+        route.fulfill(json={"status": "COMPLETED", "message": "The refresh is complete"})
+    page.route(re.compile("/clusters/shop/insights$"), insights)
+    page.route(re.compile("/clusters/shop/insights-refresh$"), refresh)
+    page.goto(f"{unattended.endpoint}/_k3eks/#/clusters/000000000000/us-east-1/shop")
+    table = page.get_by_role("table", name="Insights")
+    expect(table.locator("tbody tr td:first-child")).to_have_text(["beta", "delta", "gamma", "alpha"])
+    expect(table).to_contain_text("first")
+    assert violations(page) == []
+    button = page.get_by_role("button", name="Refresh the insights")
+    button.press("Enter")
+    expect(table).to_contain_text("look 2")
+    expect(button).to_be_focused()
+    assert told["asked"] == 1
+    # Those of before an upgrade are about the version that runs now: the operator is asked to look again, once.
+    unattended.tell("shop", version="1.36")
+    expect(table).to_contain_text("1.37")
+    expect(table).to_contain_text("look 3")
+    expect(table).not_to_contain_text("1.36")
+    assert told["asked"] == 2
+    shot(page, "insights")
+    unattended.tell("shop", phase="Stopped")
+    expect(button).to_have_attribute("title", "Insights are looked for while the cluster runs.")
+
+
+def test_a_failure_that_was_mended_is_told_as_one_of_the_past(unattended, open_page):
+    ready = lambda status: [{"type": "Ready", "status": status, "reason": "Told", "message": "ready", "lastTransitionTime": "2026-01-01T00:00:00Z"}]
+    unattended.cluster("shop", "Failed", conditions=ready("False"))
+    for name, more in [("of-cluster", {}), ("of-group", {"nodegroupName": "gone"})]:
+        update = {"apiVersion": "k3eks.io/v1alpha1", "kind": "Update", "metadata": {"name": name, "namespace": unattended.namespace},
+                  "spec": {"clusterName": "shop", "type": "VersionUpdate", "params": [{"type": "Version", "value": VERSION}], "generation": 1, **more}}
+        kubectl("apply", "-f", "-", stdin=json.dumps(update))
+        failed = {"status": {"state": "Failed", "errors": [{"code": "OperationNotPermitted", "message": "no such image"}]}}
+        kubectl("patch", "updates.k3eks.io", name, "-n", unattended.namespace, "--subresource=status", "--type=merge", "-p", json.dumps(failed))
+    page = open_page(unattended.endpoint, path="#/clusters/000000000000/us-east-1/shop/updates")
+    row = lambda name: page.get_by_role("table", name="Updates").get_by_role("row").filter(has_text=name)
+    expect(row("of-group")).to_contain_text("The failure is past: node group gone is gone.")
+    expect(row("of-cluster").locator(".wrong")).to_have_text("no such image")
+    expect(row("of-cluster").locator(".phase.Failed")).to_have_count(1)
+    expect(row("of-cluster")).not_to_contain_text("past")
+    unattended.tell("shop", phase="Active", conditions=ready("True"))
+    expect(row("of-cluster")).to_contain_text("The failure is past: the cluster is ready now.")
+    # What happened stays told.
+    for said in ["Failed", "no such image"]:
+        expect(row("of-cluster")).to_contain_text(said)
+    expect(row("of-cluster").locator(".wrong, .phase.Failed")).to_have_count(0)
+    assert violations(page) == []
+    shot(page, "updates-past")
 
 
 def test_the_head_of_the_list_is_one_line(unattended, open_page):

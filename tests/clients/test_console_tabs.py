@@ -153,6 +153,8 @@ def test_each_fault_is_said_at_its_field_and_the_rest_at_the_form(tab, eks, clus
         labels.get_by_role("button", name="Add label").click()
         labels.get_by_label("Key").nth(number).fill(key)
         labels.get_by_label("Value").nth(number).fill(value)
+        # What the page checks itself is left to the server.
+        labels.get_by_label("Value").nth(number).evaluate("input => input.removeAttribute('pattern')")
     # What is folded away is opened.
     form.get_by_text("More settings").click()
     tags.get_by_role("button", name="Add tag").click()
@@ -415,6 +417,20 @@ def test_an_addon_is_installed_configured_updated_and_removed(tab, eks, cluster)
     refused(page, tab, "replicas", form.get_by_label("Configuration", exact=True))
     expect(form.get_by_label("Configuration", exact=True)).to_have_value('{"replicas": "many"}')
     form.get_by_label("Configuration", exact=True).fill("replicaCount: 3")
+    # What is no role is told as soon as the field is left, and somebody else's by the API.
+    role = form.get_by_label("Role of its service account")
+    for text in ["admin", "arn:aws:iam::000000000000:user/ann"]:
+        role.fill(text)
+        role.press("Tab")
+        expect(role).to_have_accessible_description(re.compile("The ARN of a role. Example: arn:aws:iam::111122223333:role/my-role."))
+        form.get_by_role("button", name="Add", exact=True).click()
+        expect(role).to_be_focused()
+    for text, words, status in [("arn:aws:iam::999999999999:role/r", "isn't a role of account 000000000000", 403), ("admin", "Invalid Role Arn: 'admin'", 400)]:
+        role.evaluate("input => input.removeAttribute('pattern')")
+        role.fill(text)
+        form.get_by_role("button", name="Add", exact=True).click()
+        refused(page, tab, words, role, status)
+    role.fill("")
     done(page, "Add")
     addon = row(page, "coredns")
     expect(addon).to_contain_text(versions[-1])
@@ -569,6 +585,28 @@ def test_a_cluster_without_access_entries_says_so_and_can_have_them(records, eks
     done(page, "Use them")
     expect(add).not_to_have_attribute("aria-disabled", "true")
     assert eks.describe_cluster(name="mapped")["cluster"]["accessConfig"]["authenticationMode"] == "API_AND_CONFIG_MAP"
+    # One step at a time, and with a warning: aws-auth lets nobody in then.
+    expect(row(page, "AmazonEKSClusterAdminPolicy")).to_have_count(1)
+    press(page, "Use access entries alone")
+    expect(dialog(page)).to_contain_text("whoever has no access entry is shut out. Its authentication mode becomes API. There is no way back to API_AND_CONFIG_MAP.")
+    expect(dialog(page)).not_to_contain_text("nobody would be its administrator")
+    assert violations(page) == []
+    shot(page, "tabs-mode")
+    dialog(page).get_by_role("button", name="Cancel").click()
+
+    def none_left():
+        for entry in eks.list_access_entries(clusterName="mapped")["accessEntries"]:
+            eks.delete_access_entry(clusterName="mapped", principalArn=entry)
+        return not eks.list_access_entries(clusterName="mapped")["accessEntries"]
+    wait_for("no entries", none_left)
+    expect(page.get_by_role("tabpanel")).to_contain_text("There are no access entries.")
+    page.get_by_role("tab", name="Overview").click()
+    press(page, "Use access entries alone")
+    expect(dialog(page)).to_contain_text("nobody would be its administrator. Add one first.")
+    done(page, "Use them alone")
+    expect(page.get_by_role("tabpanel").get_by_text("API", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Use access entries alone")).to_have_count(0)
+    assert eks.describe_cluster(name="mapped")["cluster"]["accessConfig"]["authenticationMode"] == "API"
     # Or it would ask for the cluster while that goes.
     page.close()
     eks.delete_cluster(name="mapped")
@@ -909,6 +947,30 @@ def test_tabs_are_one_row_that_scrolls_sideways_on_a_phone(tab):
     last.press("ArrowRight")
     expect(first).to_be_focused()
     wait_for("the first tab", lambda: inside(first))
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 700])
+def test_no_tab_is_cut_off(tab, width):
+    page = tab("overview", viewport={"width": width, "height": 800})
+    tabs = page.get_by_role("tablist")
+    all_of_it = tabs.get_by_role("tab")
+    expect(all_of_it).to_have_count(14)
+    assert tabs.evaluate("list => list.scrollWidth <= list.clientWidth")
+    for one in all_of_it.all():
+        box, row = one.bounding_box(), tabs.bounding_box()
+        assert row["x"] <= box["x"] and box["x"] + box["width"] <= row["x"] + row["width"], one.text_content()
+        # The pointer reaches it, and so do the arrows.
+        one.click()
+        expect(one).to_have_attribute("aria-selected", "true")
+    assert violations(page) == []
+    page.screenshot(path=SHOTS / f"tabs-{width}.png")
+    all_of_it.last.press("Home")
+    for number in range(1, 14):
+        page.keyboard.press("ArrowRight")
+        expect(all_of_it.nth(number)).to_be_focused()
+        expect(all_of_it.nth(number)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowRight")
+    expect(all_of_it.first).to_be_focused()
 
 
 def test_where_the_api_is_strict_changes_are_the_signed_in_user_s(strict, eks, cluster, open_page):

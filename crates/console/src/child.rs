@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use super::view;
 use crd::names::Identity;
 use crd::names::is_account;
-use crd::{EKSClusterConfig, Phase};
+use crd::{EKSClusterConfig, Phase, keys};
 use eks::error::ApiError;
 use eks::extra_routes::AppState;
 use eks::sigv4::Caller;
@@ -128,7 +128,7 @@ fn there(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     let name = Identity::of(cluster).name;
     let status = cluster.status.as_ref();
     let refused = |why: &str| Err(ApiError::invalid_state(format!("Cluster {name} {why}")).cluster(&name));
-    if status.and_then(|status| status.applied.as_ref()).is_some_and(|applied| applied.provider == "metadata") {
+    if status.and_then(|status| status.applied.as_ref()).is_some_and(|applied| applied.provider == keys::METADATA) {
         return refused("is recorded only: nothing runs.");
     }
     if status.is_some_and(|status| status.hibernated.is_some()) {

@@ -40,6 +40,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/cluster/settings.js"),
     include_str!("page/cluster/actions.js"),
     include_str!("page/cluster/child.js"),
+    include_str!("page/cluster/insights.js"),
     include_str!("page/cluster/overview.js"),
     include_str!("page/cluster/groupforms.js"),
     include_str!("page/cluster/groupdetails.js"),

@@ -17,10 +17,13 @@ use crd::{Addon, EKSClusterConfig, Nodegroup, member};
 use eks::convert::cluster::version;
 use eks::convert::nodegroup::{CreateNodegroup, spec};
 use eks::error::ApiError;
+use eks::events::EventLog;
 use eks::extra_routes::AppState;
+use eks::metrics::{Exchange, Observer, user_agent};
 use eks::operations::Quotas;
 use eks::rules::check;
 use eks::rules::nodegroup::{CREATE, FORM, Facts};
+use eks::sigv4::Caller;
 use eks::store::StoreError;
 
 /// The largest body that is read.
@@ -43,12 +46,35 @@ struct Wanted {
     addon_version: Option<String>,
 }
 
+/// Tells of what is made as of the calls that would have made it, for whoever asks later who made what.
+struct Calls<'a> {
+    events: &'a EventLog,
+    caller: &'a Caller,
+    agent: Option<String>,
+    /// Name of the cluster in EKS.
+    cluster: &'a str,
+}
+
+impl Calls<'_> {
+    /// `made` says whether it was made, was there already, or why it wasn't made.
+    fn tell(&self, operation: &str, mut input: Map<String, Value>, made: &Result<bool, ApiError>) {
+        if matches!(made, Ok(false)) {
+            return;
+        }
+        input.insert("clusterName".into(), self.cluster.into());
+        let refused = made.as_ref().err();
+        let call = Exchange::on_behalf(operation, self.caller, self.agent.clone(), Value::Object(input), refused);
+        self.events.observe(&call);
+    }
+}
+
 /// Adds node groups and addons to a cluster of the caller's account and region. What is there already under the same name stays.
 pub async fn add(
     State(app): State<Arc<AppState>>,
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
+    let agent = user_agent(request.headers());
     let (caller, body) = app.caller_with(request, LARGEST).await?;
     let store = &app.api.store;
     let cluster = store.cluster(&caller, &name)?;
@@ -64,6 +90,7 @@ pub async fn add(
         cluster_version: version(&cluster, &app.api.settings.default_version).to_owned(),
         quotas: app.api.settings.quotas,
     };
+    let asked = parts.node_groups.clone();
     // All are looked at before the first one is made.
     let groups: Vec<CreateNodegroup> = parts
         .node_groups
@@ -73,15 +100,29 @@ pub async fn add(
         .collect::<Result<_, _>>()?;
     let there: BTreeSet<String> = store.members::<Nodegroup>(&cluster).iter().map(|one| nodegroup_name(one)).collect();
     check_quota(&facts.quotas, there.clone(), &groups).map_err(|error| error.cluster(&name))?;
-    for (at, wanted) in groups.iter().enumerate().filter(|(_, wanted)| !there.contains(name_of(wanted))) {
-        add_group(&app, &cluster, wanted, &facts)
-            .await
-            .map_err(|error| located(&format!("nodeGroups[{at}]."), error))?;
+    let calls = Calls { events: &app.events, caller: &caller, agent, cluster: &name };
+    for (at, (wanted, input)) in groups.iter().zip(asked).enumerate() {
+        if there.contains(name_of(wanted)) {
+            continue;
+        }
+        let made = add_group(&app, &cluster, wanted, &facts).await;
+        calls.tell("CreateNodegroup", input, &made);
+        made.map_err(|error| located(&format!("nodeGroups[{at}]."), error))?;
     }
     for wanted in &parts.addons {
-        add_addon(&app, &cluster, wanted).await?;
+        let made = add_addon(&app, &cluster, wanted).await;
+        calls.tell("CreateAddon", wanted.input(), &made);
+        made?;
     }
     Ok(Json(json!({"changed": view::key(&cluster)})))
+}
+
+impl Wanted {
+    /// As CreateAddon has it.
+    fn input(&self) -> Map<String, Value> {
+        let version = self.addon_version.as_ref().map(|version| ("addonVersion".to_owned(), json!(version)));
+        [("addonName".to_owned(), json!(self.addon_name))].into_iter().chain(version).collect()
+    }
 }
 
 /// A node group that may be: what EKS checks of one holds here as well. A refusal says which group it is about.
@@ -119,25 +160,26 @@ fn check_quota(quotas: &Quotas, there: BTreeSet<String>, wanted: &[CreateNodegro
     Ok(())
 }
 
-/// Makes the resource that CreateNodegroup would make.
+/// Makes the resource that CreateNodegroup would make. Whether it wasn't there.
 async fn add_group(
     app: &AppState,
     cluster: &EKSClusterConfig,
     wanted: &CreateNodegroup,
     facts: &Facts,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     let name = name_of(wanted);
     let resource = nodegroup_resource(&cluster.name_any(), name);
     let mut group = Nodegroup::new(&resource, spec(wanted, cluster, &facts.cluster_version, 1));
     group.metadata.namespace = cluster.namespace();
     let other = member::other_name(cluster, "nodegroup", &[name]);
     match app.api.store.create_member(cluster, group, other, |found| nodegroup_name(found) == name).await {
-        Ok(_) | Err(StoreError::Exists) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(StoreError::Exists) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn add_addon(app: &AppState, cluster: &EKSClusterConfig, wanted: &Wanted) -> Result<(), ApiError> {
+async fn add_addon(app: &AppState, cluster: &EKSClusterConfig, wanted: &Wanted) -> Result<bool, ApiError> {
     let name = &wanted.addon_name;
     let mut addon = Addon::new(
         "",
@@ -151,7 +193,8 @@ async fn add_addon(app: &AppState, cluster: &EKSClusterConfig, wanted: &Wanted) 
     addon.metadata = member::metadata(cluster, "addon", name);
     let other = member::other_name(cluster, "addon", &[name]);
     match app.api.store.create_member(cluster, addon, other, |found| found.spec.addon_name == *name).await {
-        Ok(_) | Err(StoreError::Exists) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(StoreError::Exists) => Ok(false),
         Err(error) => Err(ApiError::from(error).addon(name)),
     }
 }
@@ -212,6 +255,30 @@ mod tests {
         assert_eq!(add(&[]), Ok(()));
         assert_eq!(add(&[group("b"), group("c")]), Ok(()));
         assert_eq!(add(&[group("c"), group("d")]), Err(ErrorCode::ResourceLimitExceeded));
+    }
+
+    #[test]
+    fn what_is_made_is_told_as_a_call_and_what_was_there_is_not() {
+        let events = EventLog::new(10);
+        let caller = Caller {
+            account: "000000000000".into(),
+            region: "us-east-1".into(),
+            access_key_id: None,
+            principal_arn: "arn:aws:iam::000000000000:root".into(),
+            identity_arn: "arn:aws:iam::000000000000:root".into(),
+            verified: false,
+        };
+        let calls = Calls { events: &events, caller: &caller, agent: Some("browser".into()), cluster: "Shop" };
+        let addon = |name: &str| Wanted { addon_name: name.into(), addon_version: Some("v1".into()) }.input();
+        calls.tell("CreateAddon", addon("coredns"), &Ok(true));
+        calls.tell("CreateAddon", addon("vpc-cni"), &Ok(false));
+        calls.tell("CreateNodegroup", Map::new(), &Err(ApiError::invalid_request("not so")));
+        let told = events.about("000000000000", "Shop");
+        let told = told.iter().map(|call| (&call["eventName"], &call["requestParameters"], &call["errorMessage"]));
+        let made = json!({"clusterName": "Shop", "addonName": "coredns", "addonVersion": "v1"});
+        let refused = json!({"clusterName": "Shop"});
+        let (addon, group, why) = (json!("CreateAddon"), json!("CreateNodegroup"), json!("not so"));
+        assert_eq!(told.collect::<Vec<_>>(), [(&addon, &made, &Value::Null), (&group, &refused, &why)]);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use kube::ResourceExt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crd::cluster::{NodeCount, PowerState};
-use crd::keys::ANNOTATION_CREATOR;
+use crd::cluster::{NodeCount, PowerState, ProviderName};
+use crd::keys::{ANNOTATION_CREATOR, METADATA};
 use crd::names::{Identity, nodegroup_name};
 use crd::{
     AccessEntry, Addon, EKSClusterConfig, EKSClusterConfigStatus, FargateProfile, IdentityProviderConfig, Nodegroup,
@@ -47,6 +47,12 @@ pub struct Line<'a, G> {
     /// It is stopped only because nobody used it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     asleep: bool,
+    /// Nothing runs: it is kept as a record.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    recorded: bool,
+    /// It has deletion protection.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    protected: bool,
     created: Option<String>,
     nodes: NodeCount,
     groups: Vec<G>,
@@ -77,10 +83,18 @@ pub fn line<'a, G>(
         imported: spec.imported,
         stopped: spec.state == Some(PowerState::Stopped),
         asleep: status.is_some_and(|status| status.phase == Some(Phase::Stopped) && status.hibernated.is_some()),
+        recorded: recorded(cluster),
+        protected: spec.deletion_protection == Some(true),
         created: cluster.creation_timestamp().map(|time| time.0.to_string()),
         nodes: status.and_then(|status| status.nodes.clone()).unwrap_or_default(),
         groups: groups.iter().map(|group| of_group(group)).collect(),
     }
+}
+
+/// Whether a cluster is a record only, as its status says, or before there is one its spec. One that is imported runs elsewhere.
+fn recorded(cluster: &EKSClusterConfig) -> bool {
+    let (spec, status) = (&cluster.spec, cluster.status.as_ref().and_then(|status| status.provider.as_deref()));
+    !spec.imported && status.map_or(spec.provider == Some(ProviderName::Metadata), |provider| provider == METADATA)
 }
 
 /// The line with its node groups in full.
@@ -206,5 +220,19 @@ mod tests {
         assert_eq!(told(json!({"state": "Stopped"}), json!({"phase": "Active"})), (true, false));
         assert_eq!(told(json!({"state": "Stopped"}), json!({"phase": "Stopped"})), (true, false));
         assert_eq!(told(json!({}), json!({"phase": "Stopped", "hibernated": "0123"})), (false, true));
+    }
+
+    #[test]
+    fn a_line_says_what_is_a_record_only_and_what_is_protected() {
+        let told = |spec: Value, status: Value| {
+            let mut cluster = EKSClusterConfig::new("c", serde_json::from_value(spec).unwrap());
+            cluster.status = serde_json::from_value(status).unwrap();
+            let summary = summary(&cluster, &[]);
+            (summary["recorded"] == true, summary["protected"] == true)
+        };
+        assert_eq!(told(json!({}), json!({"provider": "k3d"})), (false, false));
+        assert_eq!(told(json!({}), json!({"provider": "metadata"})), (true, false));
+        assert_eq!(told(json!({"provider": "metadata"}), Value::Null), (true, false));
+        assert_eq!(told(json!({"deletionProtection": true}), Value::Null), (false, true));
     }
 }

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::child_clusters::Children;
 use super::cluster::accounts::Accounts;
-use super::cluster::grant::Account;
 use super::identity_service::IdentityService;
 use super::owned_objects::Owned;
 use super::report::Reports;
+use super::service_account::ServiceAccount;
 use super::tasks::{Tasks, Work};
 use super::wake::{Wake, belongs};
 use crd::cluster::ProviderName;
@@ -46,7 +46,7 @@ pub struct Settings {
     /// Whether child API servers are reached by their address on the Docker network instead of the host's port.
     pub children_by_network: bool,
     /// The service account of the EKS API, which may read the clusters' kubeconfigs; `None` for nobody.
-    pub reader: Option<Account>,
+    pub reader: Option<ServiceAccount>,
     /// Where child clusters reach the identity service; `None` leaves them with certificates only.
     pub identity: Option<IdentityService>,
 }
@@ -105,9 +105,9 @@ pub struct Context {
     /// The phases of clusters, by uid, that their node groups were last woken for.
     pub told: Mutex<HashMap<String, Option<Phase>>>,
     /// The roles of nodes in the clusters' ConfigMaps `aws-auth`.
-    pub aws_auth: super::cluster::aws_auth::Written,
+    pub aws_auth: super::cluster::seen_roles::SeenRoles,
     /// How long clusters haven't been used.
-    pub idle: super::cluster::hibernation::Idle,
+    pub idle: super::cluster::idle::Idle,
     /// Back-off by uid.
     pub backoff: Backoff,
     /// Log, Event and metric of each outcome.

@@ -76,7 +76,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cluster::import::since;
+    use crate::cluster::import_source::since;
     use crate::fixtures::cluster;
 
     fn kubeconfig(cluster: Value, user: Value) -> Result<Access, String> {

@@ -21,6 +21,7 @@ pub mod nodegroup;
 mod orphans;
 mod owned_objects;
 mod report;
+mod service_account;
 pub mod status;
 mod tasks;
 mod update;
@@ -28,10 +29,10 @@ mod wake;
 mod watch;
 
 pub use cluster::accounts::{Accounts, Grant};
-pub use cluster::grant::Account;
 pub use context::{Providers, Settings};
 pub use error::Error;
 pub use identity_service::IdentityService;
+pub use service_account::ServiceAccount;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -108,8 +109,8 @@ pub async fn run(
         specs: update::changes::Specs::default(),
         reports: report::Reports::new(client.clone(), pod),
         told: parking_lot::Mutex::default(),
-        aws_auth: cluster::aws_auth::Written::default(),
-        idle: cluster::hibernation::Idle::default(),
+        aws_auth: cluster::seen_roles::SeenRoles::default(),
+        idle: cluster::idle::Idle::default(),
         backoff: backoff::Backoff::default(),
         client,
         settings,

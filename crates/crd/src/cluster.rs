@@ -11,7 +11,9 @@ use super::cluster_settings::{
     ElasticLoadBalancing, Enabled, KubeApiServerConfig, KubeControllerManagerConfig, KubeSchedulerConfig,
     OutpostConfig, RemoteNetworkConfig, StorageConfig, UpgradePolicy,
 };
+use super::forms;
 use super::given::{account, default_account, default_region, given, or_empty, region};
+use super::most;
 
 /// An EKS cluster: a Kubernetes control plane of its own, with its node groups.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,8 @@ use super::given::{account, default_account, default_region, given, or_empty, re
     validation = Rule::new("(has(self.kubernetesNetworkConfig) && has(self.kubernetesNetworkConfig.serviceIpv4Cidr) ? self.kubernetesNetworkConfig.serviceIpv4Cidr : '') == (has(oldSelf.kubernetesNetworkConfig) && has(oldSelf.kubernetesNetworkConfig.serviceIpv4Cidr) ? oldSelf.kubernetesNetworkConfig.serviceIpv4Cidr : '')").message("serviceIpv4Cidr can't be changed after creation").field_path(".kubernetesNetworkConfig"),
     validation = Rule::new("(has(self.controlPlane) ? self.controlPlane.servers : 1) == (has(oldSelf.controlPlane) ? oldSelf.controlPlane.servers : 1)").message("controlPlane.servers can't be changed after creation").field_path(".controlPlane"),
     validation = Rule::new("!has(self.controlPlane) || self.controlPlane.servers == 1 || (!has(self.hibernateAfter) && (!has(self.publicAccess) || self.publicAccess) && (!has(self.publicAccessSources) || self.publicAccessSources.all(s, s == '0.0.0.0/0')))").message("with several servers, clients come by a balancer that hides who they are: hibernateAfter, publicAccess: false and publicAccessSources need controlPlane.servers: 1").field_path(".controlPlane"),
+    validation = Rule::new("!(has(self.publicAccess) && dyn(self.publicAccess) == false && has(self.privateAccess) && dyn(self.privateAccess) == false)").message("publicAccess and privateAccess can't both be false: nobody would reach the cluster; set one of them to true").field_path(".publicAccess"),
+    validation = Rule::new("!has(self.subnets) || dyn(self.subnets) == null || size(self.subnets) != 1 || (has(self.outpostConfig) && dyn(self.outpostConfig) != null) || (has(self.imported) && self.imported)").message("one subnet is too few: name at least two, which are in two zones, or none; only on an Outpost one will do").field_path(".subnets"),
     validation = Rule::new("!has(oldSelf.kmsKey) || oldSelf.kmsKey == '' || (has(self.kmsKey) && self.kmsKey == oldSelf.kmsKey)").message("kmsKey can't be changed once it is set").field_path(".kmsKey"),
     validation = Rule::new("!(has(oldSelf.secretsEncryption) && oldSelf.secretsEncryption) || (has(self.secretsEncryption) && self.secretsEncryption)").message("secretsEncryption can't be turned off").field_path(".secretsEncryption")
 )]
@@ -101,7 +105,7 @@ pub struct EKSClusterConfigSpec {
 
     /// Tags of the cluster, at most 50. Recorded only. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("nullable" = true, "maxProperties" = 50))]
+    #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
 
     /// Encrypts Secrets at rest, with a key of the cluster's own. Default: false. Can be turned on, never off.
@@ -111,6 +115,7 @@ pub struct EKSClusterConfigSpec {
     /// ARN of the KMS key for `secretsEncryption`. Recorded only: the cluster's own key encrypts. Default: none. Can be
     /// set once.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::KMS_KEY.pattern))]
     pub kms_key: Option<String>,
 
     /// Opens the API server to clients outside the cluster's Docker network. `publicAccessSources` says which. Default:
@@ -135,8 +140,9 @@ pub struct EKSClusterConfigSpec {
     /// CIDR blocks that may use the public endpoint, at most 40. This host counts as 127.0.0.1. Default: 0.0.0.0/0.
     /// Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 40), inner(length(max = 43)), extend("nullable" = true))]
+    #[schemars(length(max = most::PUBLIC_SOURCES), inner(length(max = 43)), extend("nullable" = true))]
     #[x_kube(validation = Rule::new("self.all(s, s.matches('^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])[.]){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/(3[0-2]|[12]?[0-9])$') || s.matches('^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$'))").message("every one of publicAccessSources must be a CIDR block, an address and a length, such as 203.0.113.0/24"))]
+    #[x_kube(validation = Rule::new("self.all(s, self.exists_one(other, other == s))").message("publicAccessSources has a CIDR block twice: write each one once"))]
     pub public_access_sources: Vec<String>,
 
     /// Control-plane logs: `api`, `audit`, `authenticator`, `controllerManager`, `scheduler`. `audit` turns the audit
@@ -147,16 +153,17 @@ pub struct EKSClusterConfigSpec {
 
     /// Ids of the subnets. Recorded; each is in one zone. Default: generated ids. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(length(max = most::SUBNETS), inner(regex(pattern = forms::SUBNET.pattern)), extend("nullable" = true))]
     pub subnets: Vec<String>,
 
-    /// Ids of additional security groups. Recorded only. Default: none. Mutable.
+    /// Ids of additional security groups, at most 4. Recorded only. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(length(max = most::SECURITY_GROUPS), inner(regex(pattern = forms::SECURITY_GROUP.pattern)), extend("nullable" = true))]
     pub security_groups: Vec<String>,
 
     /// Name or ARN of the cluster's role. Recorded only. Default: a generated ARN. Immutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::ROLE.pattern))]
     pub service_role: Option<String>,
 
     /// Node groups of the cluster. The operator makes each into a Nodegroup resource that the cluster owns. Default:
@@ -238,6 +245,7 @@ pub struct EKSClusterConfigSpec {
     /// Outbound path of the control plane: `AWS_MANAGED`, `CUSTOMER_ROUTED` or `CUSTOMER_ISOLATED`. Recorded only.
     /// Default: `AWS_MANAGED`. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::EGRESS_MODE.pattern))]
     pub control_plane_egress_mode: Option<String>,
 
     /// Settings of the API server. Recorded only. Default: Kubernetes's. Mutable.

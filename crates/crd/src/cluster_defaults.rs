@@ -15,6 +15,11 @@ impl EKSClusterConfigSpec {
         config.and_then(|config| config.bootstrap_cluster_creator_admin_permissions).unwrap_or(true)
     }
 
+    /// Whether the cluster is to be registered with Argo CD.
+    pub fn registers_with_argocd(&self) -> bool {
+        self.argocd.as_ref().is_some_and(|argocd| argocd.register)
+    }
+
     /// How many servers run the control plane.
     pub fn servers(&self) -> usize {
         self.control_plane.as_ref().map_or_else(one_server, |plane| plane.servers)

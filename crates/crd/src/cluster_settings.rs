@@ -6,7 +6,9 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::forms;
 use super::given::{given, or_empty};
+use super::most;
 
 /// Network of a cluster's Services where the spec names none, as on EKS.
 pub const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
@@ -14,6 +16,7 @@ pub const DEFAULT_SERVICE_CIDR: &str = "10.100.0.0/16";
 /// Who may sign in to the cluster, and how (EKS: `accessConfig`).
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.bootstrapClusterCreatorAdminPermissions) || dyn(self.bootstrapClusterCreatorAdminPermissions) != false || (has(self.authenticationMode) && (dyn(self.authenticationMode) == 'API' || dyn(self.authenticationMode) == 'API_AND_CONFIG_MAP'))").message("bootstrapClusterCreatorAdminPermissions can be false only with authenticationMode API or API_AND_CONFIG_MAP: with CONFIG_MAP nobody could sign in").field_path(".bootstrapClusterCreatorAdminPermissions"))]
 pub struct AccessConfig {
     /// Makes the cluster's creator its administrator. Default: true. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,9 +91,11 @@ pub struct Enabled {
 pub struct RemoteNetworkConfig {
     /// Networks of the nodes, at most one entry. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1))]
     pub remote_node_networks: Option<Vec<RemoteNetwork>>,
     /// Networks of the pods, at most one entry. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1))]
     pub remote_pod_networks: Option<Vec<RemoteNetwork>>,
 }
 
@@ -98,9 +103,9 @@ pub struct RemoteNetworkConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteNetwork {
-    /// The CIDR blocks. Default: none. Mutable.
+    /// The CIDR blocks, at most 15. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(length(max = most::REMOTE_CIDRS), extend("nullable" = true))]
     pub cidrs: Vec<String>,
 }
 
@@ -111,11 +116,13 @@ pub struct ComputeConfig {
     /// Turns it on. Default: false. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Node pools. Default: none. Mutable.
+    /// Node pools: `general-purpose`, `system`. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20), inner(regex(pattern = forms::NODE_POOL.pattern)))]
     pub node_pools: Option<Vec<String>>,
     /// ARN of the nodes' role. Default: none. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::ROLE_ARN.pattern))]
     pub node_role_arn: Option<String>,
 }
 
@@ -162,7 +169,8 @@ pub struct GatewayApiCrds {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutpostConfig {
-    /// ARNs of the Outposts. Required. Immutable through the EKS API.
+    /// ARN of the Outpost, exactly one. Required. Immutable through the EKS API.
+    #[schemars(length(min = 1, max = 1))]
     pub outpost_arns: Vec<String>,
     /// Instance type of the control plane. Required. Immutable through the EKS API.
     pub control_plane_instance_type: String,
@@ -186,6 +194,7 @@ pub struct Placement {
     pub group_name: Option<String>,
     /// `host` or `rack`. Default: none. Immutable through the EKS API.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::SPREAD.pattern))]
     pub spread_level: Option<String>,
 }
 
@@ -227,6 +236,7 @@ pub struct InlineLaunchTemplate {
 pub struct ControlPlaneScalingConfig {
     /// `standard`, `tier-xl`, `tier-2xl`, `tier-4xl` or `tier-8xl`. Default: `standard`. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::TIER.pattern))]
     pub tier: Option<String>,
 }
 
@@ -234,8 +244,9 @@ pub struct ControlPlaneScalingConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KubeApiServerConfig {
-    /// Time after which Events expire, such as `60m`. Default: Kubernetes's. Mutable.
+    /// Time after which Events expire, from `10m` to `60m`. Default: Kubernetes's. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::EVENT_TTL.pattern))]
     pub event_ttl: Option<String>,
     /// Ports of NodePort Services. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,11 +257,13 @@ pub struct KubeApiServerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PortRange {
-    /// First port. Default: Kubernetes's. Mutable.
+    /// First port, 10260 to 32767. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = *most::NODE_PORTS.start(), max = *most::NODE_PORTS.end()))]
     pub min_port: Option<i32>,
-    /// Last port. Default: Kubernetes's. Mutable.
+    /// Last port, 10260 to 32767. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = *most::NODE_PORTS.start(), max = *most::NODE_PORTS.end()))]
     pub max_port: Option<i32>,
 }
 
@@ -278,9 +291,11 @@ pub struct NodeResourcesFit {
 pub struct ScoringStrategy {
     /// `LeastAllocated` or `MostAllocated`. Default: Kubernetes's. Mutable.
     #[serde(default, rename = "type", deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::SCORING.pattern))]
     pub type_: Option<String>,
     /// Weights of the resources. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100))]
     pub resources: Option<Vec<ResourceWeight>>,
 }
 
@@ -290,9 +305,11 @@ pub struct ScoringStrategy {
 pub struct ResourceWeight {
     /// Name of the resource, such as `cpu`. Default: none. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::SCORED.pattern))]
     pub name: Option<String>,
     /// Weight, 1 to 100. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = *most::WEIGHTS.start(), max = *most::WEIGHTS.end()))]
     pub weight: Option<i32>,
 }
 
@@ -321,8 +338,9 @@ pub struct PodGcControllerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HorizontalPodAutoscalerConfig {
-    /// Time between two checks, such as `15s`. Default: Kubernetes's. Mutable.
+    /// Time between two checks, from `10s` to `15s`. Default: Kubernetes's. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::SYNC_PERIOD.pattern))]
     pub horizontal_pod_autoscaler_sync_period: Option<String>,
 }
 
@@ -331,8 +349,10 @@ pub struct HorizontalPodAutoscalerConfig {
 #[serde(rename_all = "camelCase")]
 pub struct ConnectorConfig {
     /// ARN of the connector's role. Required. Immutable through the EKS API.
+    #[schemars(regex(pattern = forms::ROLE_ARN.pattern))]
     pub role_arn: String,
     /// Provider of the cluster, such as `GKE`. Required. Immutable through the EKS API.
+    #[schemars(regex(pattern = forms::CONNECTED.pattern))]
     pub provider: String,
     /// Id of the activation. Default: none. Immutable through the EKS API.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]

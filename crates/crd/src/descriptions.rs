@@ -1,8 +1,8 @@
 //! Descriptions in one line each, as tools that break lines themselves expect them.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
-};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSchemaProps, JSONSchemaPropsOrBool};
+
+use super::nested;
 
 /// Joins the lines of every description, at any depth. Blank lines between paragraphs stay.
 pub fn unwrap(schema: &mut JSONSchemaProps) {
@@ -10,13 +10,8 @@ pub fn unwrap(schema: &mut JSONSchemaProps) {
         let paragraphs: Vec<String> = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
         *text = paragraphs.join("\n\n");
     }
-    schema.properties.iter_mut().flatten().for_each(|(_, property)| unwrap(property));
     if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut schema.additional_properties {
         unwrap(value);
     }
-    match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(items)) => unwrap(items),
-        Some(JSONSchemaPropsOrArray::Schemas(all)) => all.iter_mut().for_each(unwrap),
-        None => {}
-    }
+    nested::each(schema, unwrap);
 }

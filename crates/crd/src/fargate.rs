@@ -6,8 +6,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::forms;
 use super::given::or_empty;
 use super::member::{Member, MemberStatus};
+use super::most;
 
 /// A Fargate profile of an EKS cluster. Recorded only: its pods run on the cluster's nodes, and the status says so.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,7 +40,7 @@ pub struct FargateProfileSpec {
     pub pod_execution_role_arn: String,
     /// Ids of the subnets. Default: the cluster's. Mutable; immutable through the EKS API.
     #[serde(default, deserialize_with = "or_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(length(max = most::SUBNETS), inner(regex(pattern = forms::SUBNET.pattern)), extend("nullable" = true))]
     pub subnets: Vec<String>,
     /// Selectors of the pods; one match is enough. Default: none. Mutable; immutable through the EKS API.
     #[serde(default, deserialize_with = "or_empty")]

@@ -5,11 +5,11 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
-};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSON, JSONSchemaProps};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
+
+use super::nested;
 
 /// Reads an optional text or word; the empty one is none.
 pub fn given<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
@@ -49,13 +49,8 @@ pub fn blank(schema: &mut JSONSchemaProps) {
         if property.type_.as_deref() == Some("string") && !required.contains(name) {
             blank_text(property);
         }
-        blank(property);
     }
-    match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(items)) => blank(items),
-        Some(JSONSchemaPropsOrArray::Schemas(all)) => all.iter_mut().for_each(blank),
-        None => {}
-    }
+    nested::each(schema, blank);
 }
 
 fn blank_text(text: &mut JSONSchemaProps) {

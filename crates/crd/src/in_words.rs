@@ -1,11 +1,11 @@
 //! Patterns of texts in words: whoever is refused at `kubectl apply` reads what is meant, with an example, instead of a
 //! regular expression.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
-};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSchemaProps, ValidationRule};
 
-/// What each pattern means.
+use super::{forms, nested};
+
+/// What each pattern means that only definitions have; the others are in [`forms`].
 const WORDS: [(&str, &str); 9] = [
     (r"^[0-9]{12}$", "must be the 12 digits of an account, such as 000000000000"),
     (r"^[a-z]{2}(-[a-z]+)+-[0-9]+$", "must be a region, such as us-east-1"),
@@ -30,22 +30,24 @@ const LONGEST: i64 = 64;
 /// Makes rules with a message of all patterns, at any depth.
 pub fn in_words(schema: &mut JSONSchemaProps) {
     rule(schema);
-    schema.properties.iter_mut().flatten().for_each(|(_, property)| in_words(property));
-    match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(items)) => in_words(items),
-        Some(JSONSchemaPropsOrArray::Schemas(all)) => all.iter_mut().for_each(in_words),
-        None => {}
-    }
+    nested::each(schema, in_words);
+}
+
+/// The words for a pattern, and the longest text that it is asked of.
+fn meaning(pattern: &str) -> Option<(&'static str, i64)> {
+    let form = forms::ALL.into_iter().find(|form| form.pattern == pattern);
+    let form = form.map(|form| (form.words, i64::try_from(form.most).unwrap_or(LONGEST)));
+    form.or_else(|| WORDS.iter().find(|(known, _)| *known == pattern).map(|(_, words)| (*words, LONGEST)))
 }
 
 fn rule(text: &mut JSONSchemaProps) {
     let Some(pattern) = &text.pattern else { return };
     let plain = pattern.strip_prefix("^$|").unwrap_or(pattern);
-    let Some((_, words)) = WORDS.iter().find(|(known, _)| *known == plain) else { return };
+    let Some((words, most)) = meaning(plain) else { return };
     let rule = format!("self.matches(r'{plain}')");
     let rule = if plain.len() < pattern.len() { format!("self == '' || {rule}") } else { rule };
-    let rule = ValidationRule { rule, message: Some((*words).to_owned()), ..ValidationRule::default() };
+    let rule = ValidationRule { rule, message: Some(words.to_owned()), ..ValidationRule::default() };
     text.x_kubernetes_validations.get_or_insert_default().push(rule);
-    text.max_length.get_or_insert(LONGEST);
+    text.max_length.get_or_insert(most);
     text.pattern = None;
 }

@@ -6,7 +6,10 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cluster_settings::InlineLaunchTemplate;
+use super::forms;
 use super::given::{given, or_empty};
+use super::most;
+use super::nodegroup::{OWN_LABELS, RESERVED};
 
 /// A node group inside a cluster's spec, in Rancher's format.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,15 +32,18 @@ pub struct InlineNodegroup {
     /// Id of a custom AMI. Recorded only. Default: none. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub image_id: Option<String>,
-    /// Disk size of a node in GiB. Recorded only: nodes share the host's disk. Default: 20. Immutable.
+    /// Disk size of a node in GiB, 1 to 16384. Recorded only: nodes share the host's disk. Default: 20. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = *most::DISK.start(), max = *most::DISK.end()))]
     pub disk_size: Option<i32>,
     /// Instance type. It sets a node's CPU and memory. Default: t3.medium. Immutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::INSTANCE_TYPE.pattern))]
     pub instance_type: Option<String>,
-    /// Labels of the nodes. Default: none. Mutable.
+    /// Labels of the nodes, at most 50. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(extend("nullable" = true, "maxProperties" = most::LABELS))]
+    #[x_kube(validation = Rule::new(OWN_LABELS).message(RESERVED))]
     pub labels: BTreeMap<String, String>,
     /// Name of the EC2 key pair for SSH. Recorded only: nodes have no SSH server. Default: none. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -57,13 +63,13 @@ pub struct InlineNodegroup {
     pub min_size: Option<i32>,
     /// Ids of the node group's subnets. Nodes are in their zones. Default: the cluster's. Immutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(length(max = most::SUBNETS), inner(regex(pattern = forms::SUBNET.pattern)), extend("nullable" = true))]
     pub subnets: Vec<String>,
-    /// Tags of the node group. Recorded only. Default: none. Mutable.
+    /// Tags of the node group, at most 50. Recorded only. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
-    /// Tags of the instances. Recorded only. Default: none. Mutable.
+    /// Tags of the instances, at most 50. Recorded only. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub resource_tags: BTreeMap<String, String>,
@@ -83,9 +89,10 @@ pub struct InlineNodegroup {
     pub request_spot_instances: Option<bool>,
     /// Instance types for spot instances. The first sets a node's CPU and memory. Default: `instanceType`. Immutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(length(max = most::INSTANCE_TYPES), inner(regex(pattern = forms::INSTANCE_TYPE.pattern)), extend("nullable" = true))]
     pub spot_instance_types: Vec<String>,
     /// Name or ARN of the nodes' role. Recorded only. Default: a generated ARN. Immutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::ROLE.pattern))]
     pub node_role: Option<String>,
 }

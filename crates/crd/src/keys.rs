@@ -91,5 +91,7 @@ pub const CONNECTOR_SUFFIX: &str = "-connector";
 pub const TLS_SUFFIX: &str = "-tls";
 /// Suffix of the Service that leads pods of the management cluster to the child's API server.
 pub const SERVICE_SUFFIX: &str = "-api";
+/// Name of the provider that keeps records only.
+pub const METADATA: &str = "metadata";
 /// What `status.platformVersion` says of every cluster.
 pub const PLATFORM_VERSION: &str = "eks.local";

@@ -13,16 +13,20 @@ mod cluster_status;
 pub mod conditions;
 mod descriptions;
 pub mod fargate;
+pub mod forms;
 mod given;
 pub mod identity_service;
 pub mod idp;
 mod in_words;
 mod inline_nodegroup;
 pub mod insights;
+pub mod instances;
 pub mod keys;
 pub mod kubeconfig;
 pub mod member;
+pub mod most;
 pub mod names;
+mod nested;
 pub mod nodegroup;
 mod nodegroup_status;
 pub mod own_entries;
@@ -30,6 +34,7 @@ pub mod phase;
 pub mod plain_yaml;
 pub mod pod_identity;
 pub mod subscription;
+pub mod tags;
 pub mod update;
 
 pub use access_entry::AccessEntry;
@@ -72,6 +77,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     // The only kind that people wrote for another operator before.
     let cluster = all.iter_mut().find(|definition| definition.spec.names.kind == EKSClusterConfig::kind(&()));
     cluster.into_iter().flat_map(|definition| &mut definition.spec.versions).for_each(blank_spec);
+    all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(bounded_tags);
     all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(told_in_words);
     all.iter_mut().flat_map(|definition| &mut definition.spec.versions).for_each(unwrapped);
     all
@@ -83,6 +89,13 @@ fn blank_spec(version: &mut CustomResourceDefinitionVersion) {
     if let Some(spec) = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("spec")) {
         given::blank(spec);
     }
+}
+
+/// Lets a spec have tags as EKS takes them.
+fn bounded_tags(version: &mut CustomResourceDefinitionVersion) {
+    let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+    let spec = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("spec"));
+    spec.into_iter().for_each(tags::bound);
 }
 
 /// Lets nobody read a regular expression.

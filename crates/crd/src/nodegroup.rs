@@ -6,7 +6,14 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::forms;
 use super::given::or_empty;
+use super::most;
+
+/// Holds of labels without the prefixes that are reserved.
+pub(crate) const OWN_LABELS: &str = "self.all(key, !key.startsWith('kubernetes.io/') && !key.startsWith('k8s.io/') && !key.startsWith('eks.amazonaws.com/'))";
+/// What is said of labels with one of them.
+pub(crate) const RESERVED: &str = "the prefixes kubernetes.io/, k8s.io/ and eks.amazonaws.com/ are reserved: give labels a prefix of your own, or none";
 
 /// A node group: nodes of one EKS cluster that are alike and scale together.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +45,8 @@ use super::given::or_empty;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.updateConfig) || !has(self.updateConfig.maxUnavailable) || !has(self.scalingConfig) || self.updateConfig.maxUnavailable <= self.scalingConfig.maxSize").message("updateConfig.maxUnavailable must not be greater than scalingConfig.maxSize").field_path(".updateConfig.maxUnavailable"),
+    validation = Rule::new("!has(self.amiType) || dyn(self.amiType) != 'CUSTOM' || (has(self.launchTemplate) && dyn(self.launchTemplate) != null)").message("amiType CUSTOM means the image of a launch template: name one in launchTemplate, or choose another amiType").field_path(".amiType"),
+    validation = Rule::new("!has(self.capacityType) || dyn(self.capacityType) != 'CAPACITY_BLOCK' || (has(self.launchTemplate) && dyn(self.launchTemplate) != null)").message("capacityType CAPACITY_BLOCK needs a launch template, which names the reservation: name one in launchTemplate, or choose ON_DEMAND or SPOT").field_path(".capacityType"),
     validation = Rule::new("has(self.nodegroupName) == has(oldSelf.nodegroupName) && (!has(self.nodegroupName) || self.nodegroupName == oldSelf.nodegroupName)").message("nodegroupName can't be changed: make a new resource instead").field_path(".nodegroupName"),
     validation = Rule::new("has(self.instanceTypes) == has(oldSelf.instanceTypes) && (!has(self.instanceTypes) || self.instanceTypes == oldSelf.instanceTypes)").message("instanceTypes can't be changed: make a new node group instead").field_path(".instanceTypes"),
     validation = Rule::new("has(self.capacityType) == has(oldSelf.capacityType) && (!has(self.capacityType) || self.capacityType == oldSelf.capacityType)").message("capacityType can't be changed: make a new node group instead").field_path(".capacityType"),
@@ -58,37 +67,41 @@ pub struct NodegroupSpec {
     /// Number of nodes: smallest, largest and desired. Default: 1, 2 and 2. Mutable.
     #[serde(default)]
     pub scaling_config: ScalingConfig,
-    /// Disk size of a node in GiB. Recorded only: nodes share the host's disk. Default: 20; 50 for Windows. Immutable.
+    /// Disk size of a node in GiB, 1 to 16384. Recorded only: nodes share the host's disk. Default: 20; 50 for Windows. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = *most::DISK.start(), max = *most::DISK.end()))]
     pub disk_size: Option<i32>,
     /// Ids of the subnets. Nodes are in their zones. Default: the cluster's. Immutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = most::SUBNETS), inner(regex(pattern = forms::SUBNET.pattern)))]
     pub subnets: Vec<String>,
-    /// Instance types. The first sets a node's CPU and memory. Default: t3.medium. Immutable.
+    /// Instance types, at most 20. The first sets a node's CPU and memory. Default: t3.medium. Immutable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = most::INSTANCE_TYPES), inner(regex(pattern = forms::INSTANCE_TYPE.pattern)))]
     pub instance_types: Vec<String>,
     /// AMI type. Recorded only. Default: `AL2023_x86_64_STANDARD`; `AL2_x86_64` up to Kubernetes 1.29. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::AMI_TYPE.pattern))]
     pub ami_type: Option<String>,
     /// SSH access. Recorded only: nodes have no SSH server. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_access: Option<RemoteAccess>,
-    /// ARN of the nodes' role. Recorded only. Default: a generated ARN. Immutable.
+    /// Name or ARN of the nodes' role. Recorded only. Default: a generated ARN. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::ROLE.pattern))]
     pub node_role: Option<String>,
     /// Labels of the nodes. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("nullable" = true, "maxProperties" = 50))]
-    #[x_kube(validation = Rule::new("self.all(key, !key.startsWith('kubernetes.io/') && !key.startsWith('k8s.io/') && !key.startsWith('eks.amazonaws.com/'))").message("the prefixes kubernetes.io/, k8s.io/ and eks.amazonaws.com/ are reserved: give labels a prefix of your own, or none"))]
+    #[schemars(extend("nullable" = true, "maxProperties" = most::LABELS))]
+    #[x_kube(validation = Rule::new(OWN_LABELS).message(RESERVED))]
     pub labels: BTreeMap<String, String>,
     /// Taints of the nodes, at most 50. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), extend("nullable" = true))]
+    #[schemars(length(max = most::TAINTS), extend("nullable" = true))]
     pub taints: Vec<Taint>,
     /// Tags of the node group, at most 50. Recorded only. Default: none. Mutable.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("nullable" = true, "maxProperties" = 50))]
+    #[schemars(extend("nullable" = true))]
     pub tags: BTreeMap<String, String>,
     /// Launch template. Recorded only. Default: none. Mutable; through the EKS API only its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -222,20 +235,24 @@ pub struct RemoteAccess {
     pub ec2_ssh_key: Option<String>,
     /// Security groups that may connect. Default: none. Immutable through the EKS API.
     #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(length(max = most::SSH_GROUPS), inner(regex(pattern = forms::SECURITY_GROUP.pattern)), extend("nullable" = true))]
     pub source_security_groups: Vec<String>,
 }
 
 /// A launch template, by name or by id.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!(has(self.name) && has(self.id))").message("give the launch template's name or its id, not both"))]
+#[x_kube(
+    validation = Rule::new("!(has(self.name) && has(self.id))").message("give the launch template's name or its id, not both"),
+    validation = Rule::new("has(self.name) || has(self.id)").message("give the launch template's name or its id")
+)]
 pub struct LaunchTemplate {
     /// Name of the template. Default: found by id. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Version of the template: a number, `$Latest` or `$Default`. Reported as a number. Default: 1. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::TEMPLATE_VERSION.pattern))]
     pub version: Option<String>,
     /// Id of the template. Default: found by name. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -258,12 +275,17 @@ pub struct UpdateConfig {
     /// Update strategy: `DEFAULT` or `MINIMAL`. Recorded only: a new node always starts before an old one stops.
     /// Default: `DEFAULT`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::UPDATE_STRATEGY.pattern))]
     pub update_strategy: Option<String>,
 }
 
 /// Node repair. Recorded only.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!(has(self.maxUnhealthyNodeThresholdCount) && has(self.maxUnhealthyNodeThresholdPercentage))").message("give either maxUnhealthyNodeThresholdCount or maxUnhealthyNodeThresholdPercentage"),
+    validation = Rule::new("!(has(self.maxParallelNodesRepairedCount) && has(self.maxParallelNodesRepairedPercentage))").message("give either maxParallelNodesRepairedCount or maxParallelNodesRepairedPercentage")
+)]
 pub struct NodeRepairConfig {
     /// Turns repair on. Recorded only: dead nodes are always replaced, as an Auto Scaling group does. Default: none.
     /// Mutable.
@@ -271,24 +293,30 @@ pub struct NodeRepairConfig {
     pub enabled: Option<bool>,
     /// Number of unhealthy nodes above which repair stops. Recorded only. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_unhealthy_node_threshold_count: Option<i32>,
     /// Percentage of unhealthy nodes above which repair stops. Recorded only. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
     pub max_unhealthy_node_threshold_percentage: Option<i32>,
     /// Number of nodes repaired at once. Recorded only. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_parallel_nodes_repaired_count: Option<i32>,
     /// Percentage of the unhealthy nodes repaired at once. Recorded only. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
     pub max_parallel_nodes_repaired_percentage: Option<i32>,
     /// Repair actions for single causes. Recorded only. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = most::REPAIR_OVERRIDES))]
     pub node_repair_config_overrides: Option<Vec<NodeRepairOverride>>,
 }
 
 /// Repair action for one cause. Recorded only.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.nodeMonitoringCondition) && has(self.nodeUnhealthyReason) && has(self.minRepairWaitTimeMins) && has(self.repairAction)").message("each of nodeRepairConfigOverrides needs nodeMonitoringCondition, nodeUnhealthyReason, minRepairWaitTimeMins and repairAction"))]
 pub struct NodeRepairOverride {
     /// Condition of the node. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -298,27 +326,33 @@ pub struct NodeRepairOverride {
     pub node_unhealthy_reason: Option<String>,
     /// Minutes to wait before the repair. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub min_repair_wait_time_mins: Option<i32>,
     /// `Replace`, `Reboot` or `NoAction`. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::REPAIR_ACTION.pattern))]
     pub repair_action: Option<String>,
 }
 
 /// Warm pool of standby nodes. Recorded only.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.minSize) || !has(self.maxGroupPreparedCapacity) || self.maxGroupPreparedCapacity < 0 || self.minSize <= self.maxGroupPreparedCapacity").message("minSize must not be greater than maxGroupPreparedCapacity"))]
 pub struct WarmPoolConfig {
     /// Turns the warm pool on. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// Smallest number of standby nodes. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub min_size: Option<i32>,
     /// Largest number of nodes, working ones included. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1))]
     pub max_group_prepared_capacity: Option<i32>,
     /// State of standby nodes: `STOPPED`, `RUNNING` or `HIBERNATED`. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = forms::POOL_STATE.pattern))]
     pub pool_state: Option<String>,
     /// Returns nodes to the pool when the node group shrinks. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::USER_AGENT;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use uuid::Uuid;
 
-use super::error::ErrorCode;
-use super::model::Operation;
+use super::error::{ApiError, ErrorCode};
+use super::model::{self, Operation};
 use super::sigv4::Caller;
 
 /// A request and what became of it.
@@ -36,6 +39,36 @@ pub struct Exchange {
     pub input: Option<Value>,
     /// The answer, kept for operations that change something.
     pub output: Option<Value>,
+}
+
+impl Exchange {
+    /// An operation that was done for a caller by another way than a request for it; `refused` says why it wasn't.
+    #[must_use]
+    pub fn on_behalf(
+        operation: &str,
+        caller: &Caller,
+        user_agent: Option<String>,
+        input: Value,
+        refused: Option<&ApiError>,
+    ) -> Self {
+        Self {
+            request_id: Uuid::new_v4().to_string(),
+            operation: model::eks().operation(operation),
+            resource: String::new(),
+            caller: Some(caller.clone()),
+            user_agent,
+            status: refused.map_or(200, |error| error.code().status().as_u16()),
+            error: refused.map(ApiError::code),
+            elapsed: Duration::ZERO,
+            input: Some(input),
+            output: refused.map(ApiError::body),
+        }
+    }
+}
+
+/// What a client says that it is.
+pub fn user_agent(headers: &HeaderMap) -> Option<String> {
+    headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 /// Is told of every exchange, after the answer was made and before it is sent. Must not block.
@@ -91,7 +124,6 @@ impl Observer for ApiMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model;
 
     #[test]
     fn exchanges_are_counted_by_operation_and_outcome() {

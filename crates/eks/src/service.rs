@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::body::{Bodies, Held};
 use super::error::{ApiError, ErrorCode};
-use super::metrics::{Exchange, Observer};
+use super::metrics::{self, Exchange, Observer};
 use super::model::{self, Model};
 use super::registry::{Context, Registry};
 use super::router::Router;
@@ -104,13 +104,12 @@ impl<S: Send + Sync + 'static> Service<S> {
     /// Answers one request. The answer has the [`Caller`](super::sigv4::Caller) among its extensions, where there is one.
     pub async fn handle(&self, request: Request) -> Response {
         let started = Instant::now();
-        let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let mut exchange = Exchange {
             request_id: Uuid::new_v4().to_string(),
             operation: None,
             resource: String::new(),
             caller: None,
-            user_agent: agent.map(str::to_owned),
+            user_agent: metrics::user_agent(request.headers()),
             status: 0,
             error: None,
             elapsed: std::time::Duration::ZERO,

@@ -19,7 +19,7 @@ use tower::ServiceExt;
 
 use super::token::AuthError;
 use super::{IdentityState, admission, issuer, login, pods, sts};
-use crd::EKSClusterConfig;
+use crd::{EKSClusterConfig, keys};
 use eks::body::{Bodies, Held};
 use eks::error::ApiError;
 
@@ -135,14 +135,11 @@ fn asks(state: &IdentityState, namespace: &str, name: &str, headers: &HeaderMap)
     asks
 }
 
-/// The provider of clusters without servers.
-const METADATA: &str = "metadata";
-
 /// Whether the cluster's servers may be older than such tokens, so that they have none to show. One that was imported, has no servers or
 /// was never made doesn't ask at all.
 fn is_older(cluster: &EKSClusterConfig) -> bool {
     let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
-    !cluster.spec.imported && applied.is_some_and(|applied| applied.provider != METADATA)
+    !cluster.spec.imported && applied.is_some_and(|applied| applied.provider != keys::METADATA)
 }
 
 /// Whether the headers show one of the tokens of these digests.

@@ -119,7 +119,7 @@ struct Operator {
     /// Service account of the EKS API, as NAMESPACE/NAME. The operator lets it read the kubeconfig of each cluster.
     /// Default: none.
     #[arg(long, env = "K3EKS_API_SERVICE_ACCOUNT")]
-    api_service_account: Option<controller::Account>,
+    api_service_account: Option<controller::ServiceAccount>,
     /// Namespace of Argo CD, for clusters with `argocd.register`. Default: none, which refuses registration.
     #[arg(long, env = "K3EKS_ARGOCD_NAMESPACE")]
     argocd_namespace: Option<String>,

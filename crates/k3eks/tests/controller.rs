@@ -7,6 +7,8 @@
 
 #[path = "controller/authorities.rs"]
 mod authorities;
+#[path = "controller/bad_values.rs"]
+mod bad_values;
 #[path = "controller/clusters.rs"]
 mod clusters;
 #[path = "controller/deletion.rs"]

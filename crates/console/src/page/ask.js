@@ -98,7 +98,7 @@ const names = (items) => (items.length > 1 ? h('span', { class: 'names' }, items
 const may = {
   Running: (cluster) => !cluster.imported && cluster.phase !== 'Deleting' && Boolean(cluster.stopped || cluster.asleep),
   Stopped: (cluster) => !cluster.imported && cluster.phase !== 'Deleting' && !cluster.stopped && !cluster.asleep,
-  delete: (cluster) => cluster.phase !== 'Deleting',
+  delete: (cluster) => cluster.phase !== 'Deleting' && !cluster.protected,
 };
 
 /** Stops (`Stopped`), or starts and wakes (`Running`), one cluster or several. */
@@ -110,8 +110,14 @@ function power(some, to) {
     { text: [texts[verb], names(items)].filter(Boolean) });
 }
 
-/** Deletes one cluster or several, with all that belongs to them. */
-function remove(some) {
+/** Which of some clusters stay where all are to be deleted, in a sentence. */
+function staying(some) {
+  const kept = some.filter((one) => one.protected && one.phase !== 'Deleting').map((one) => one.name);
+  return kept.length ? `${kept.join(', ')} ${kept.length > 1 ? 'have' : 'has'} deletion protection, and ${kept.length > 1 ? 'stay' : 'stays'}. ` : '';
+}
+
+/** Deletes one cluster or several, with all that belongs to them; `stays` says which of those that were picked aren't among them. */
+function remove(some, stays = '') {
   const items = [some].flat();
   const real = items.filter((one) => !one.imported);
   const word = items.length > 1 ? 'delete' : items[0].name;
@@ -120,7 +126,7 @@ function remove(some) {
   ask(`Delete ${named(items)}?`, confirm, 'Delete', async ({ name }) => {
     if (real.length && name !== word) throw fault('name', `That isn't ${word}.`);
     await each(items, (one) => request('DELETE', own(one)));
-  }, { danger: true, text: [text, names(items)].filter(Boolean) });
+  }, { danger: true, text: [stays, text, names(items)].filter(Boolean) });
 }
 
 /** Whose rights a cluster's kubeconfig carries. */

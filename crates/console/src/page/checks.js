@@ -75,7 +75,7 @@ function tellAll(form, check) {
   check?.(form);
   const wrong = controlsOf(form).filter((control) => wrongWith(control));
   for (const control of wrong) tell(control, wrongWith(control));
-  wrong[0]?.focus();
+  if (wrong.length) goTo(form, wrong[0]);
   return wrong.length > 0;
 }
 
@@ -92,6 +92,8 @@ for (const end of ['pointerup', 'pointercancel']) {
 const released = (act) => (held ? waiting.push(act) : act());
 
 const NAME_WORDS = (most) => `Letters, digits, - and _, the first one a letter or digit; at most ${most}.`;
+/** What Kubernetes takes for the name of a label or taint, and for its value. */
+const LABEL_WORDS = 'Letters, digits, -, _ and ., the first and the last one a letter or digit; at most 63.';
 /** The patterns of fields, with what is said where they don't fit. */
 const PATTERNS = {
   cluster: { pattern: '[0-9A-Za-z][A-Za-z0-9_\\-]{0,99}', allowed: `${NAME_WORDS(100)} Example: my-cluster.` },
@@ -101,6 +103,15 @@ const PATTERNS = {
   subnets: {
     pattern: '[\\s,]*(subnet-[0-9a-z]+([\\s,]+|$))*',
     allowed: 'Ids of subnets, with commas between them. Example: subnet-0123, subnet-4567.',
+  },
+  role: { pattern: 'arn:aws[a-z\\-]*:iam::[0-9]{12}:role\\/[^\\s]*[^\\s\\/]', allowed: 'The ARN of a role. Example: arn:aws:iam::111122223333:role/my-role.' },
+  labelKey: {
+    pattern: '\\s*((?=[^\\/]{1,253}\\/)[a-z0-9]([a-z0-9\\-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9\\-]{0,61}[a-z0-9])?)*\\/)?[A-Za-z0-9]([A-Za-z0-9_.\\-]{0,61}[A-Za-z0-9])?\\s*',
+    allowed: `${LABEL_WORDS} A domain may stand before it, with / between them. Example: example.com/team.`,
+  },
+  labelValue: {
+    pattern: '\\s*([A-Za-z0-9]([A-Za-z0-9_.\\-]{0,61}[A-Za-z0-9])?)?\\s*',
+    allowed: `${LABEL_WORDS} Example: web-1.`,
   },
   namespace: {
     pattern: '[a-z0-9]([a-z0-9\\-]*[a-z0-9])?',

@@ -58,7 +58,7 @@ function groupItem(number) {
     field({ label: 'Desired size', name: 'desired', members: 'desiredSize|desired capacity', type: 'number', min: 0, max: 450, value: '1' }),
     field({ label: 'Max size', name: 'max', members: 'maxSize', type: 'number', min: 1, max: 450, value: '2' })),
   h('details', {}, h('summary', {}, 'Labels, taints and tags'),
-    pairsOf('labels', 'Labels of the nodes', 'label'), taintFields([], 'Taints of the nodes'),
+    labelFields({}, 'Labels of the nodes'), taintFields([], 'Taints of the nodes'),
     pairsOf('groupTags', 'Tags of the node group', 'group tag', {}, groupNote)), drop(`node group ${number}`, `Remove node group ${number}`));
 }
 
@@ -184,7 +184,7 @@ function createForm(known, checked, account) {
     field({ label: 'Kubernetes version', name: 'version', members: 'version|kubernetesVersion|Kubernetes version', required: false, value: '', options: clusterVersionOptions(known) }),
     field({ label: 'Region', name: 'region', value: 'us-east-1', list: REGIONS, ...PATTERNS.region }),
     field({ label: 'Account', name: 'account', members: 'accountID', value: account, ...PATTERNS.account, readonly: checked, hint: checked ? 'That of your key.' : undefined }),
-    field({ label: 'Role', name: 'role', members: 'roleArn|serviceRole|Role Arn', value: role(account, 'k3eks-console'), hint: 'Need not exist.' }),
+    field({ label: 'Role', name: 'role', members: 'roleArn|serviceRole|Role Arn|pass role', value: role(account, 'k3eks-console'), hint: 'Need not exist.' }),
     field({ label: 'Authentication mode', name: 'authentication', members: 'authenticationMode|authentication mode', value: AUTHENTICATION, options: [
       { value: 'API', text: 'EKS API' }, { value: 'API_AND_CONFIG_MAP', text: 'EKS API and ConfigMap' }, { value: 'CONFIG_MAP', text: 'ConfigMap' },
     ], hint: 'Access entries need the EKS API.' }),

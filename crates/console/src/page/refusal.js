@@ -6,6 +6,8 @@
 
 /** Statuses of refusals that are about what was asked; others are about who asked, or about the server. */
 const ABOUT_THE_REQUEST = [400, 409];
+/** A role that belongs to another account is refused as if it were about who asked. */
+const OTHERS_ROLE = /^Cross-account pass role /;
 
 /** An error about one field of a form, by its path in what is asked for.
  * @returns {Refusal} */
@@ -110,6 +112,15 @@ const forget = (form) => invalidIn(form).forEach((control) => {
   delete control.dataset.told;
 });
 
+/** Goes to a field, with what is said of it in sight. Whoever is there already hears it all the same. */
+function goTo(form, control) {
+  const there = document.activeElement === control;
+  control.focus();
+  const words = byId(`${control.id}-wrong`);
+  words?.scrollIntoView({ block: 'nearest' });
+  form.querySelector('.heard')?.replaceChildren(...(there && words ? [h('span', {}, words.textContent)] : []));
+}
+
 /**
  * Says why what a form asked for was refused; the focus goes to the first field that it is about.
  * @param {HTMLFormElement} form
@@ -123,13 +134,14 @@ function showRefusal(form, rest, error) {
     else left.push(text);
   };
   if (error.at) told(atPath(form, partsOfPath(error.at)), error.message);
-  else if (ABOUT_THE_REQUEST.includes(error.status || 0)) for (const text of faultsIn(error.message)) told(fieldOf(form, text), text);
+  else if (ABOUT_THE_REQUEST.includes(error.status || 0) || OTHERS_ROLE.test(error.message)) for (const text of faultsIn(error.message)) told(fieldOf(form, text), text);
   else told(null, error.message);
-  rest.replaceChildren(left.join('\n'), ...(error.link ? ['\n', error.link] : []));
+  // Shown before it is filled: then it is heard for sure.
   rest.hidden = !left.length;
+  rest.replaceChildren(left.join('\n'), ...(error.link ? ['\n', error.link] : []));
+  rest.scrollIntoView({ block: 'nearest' });
   const [first] = invalidIn(form);
-  if (first) first.focus();
-  else rest.scrollIntoView({ block: 'nearest' });
+  if (first) goTo(form, first);
 }
 
 /**
@@ -161,7 +173,7 @@ function asking(submit, act, look, ...children) {
     submit.removeAttribute('aria-disabled');
     busy = false;
   } }, ...children);
-  form.lastElementChild?.before(rest);
+  form.lastElementChild?.before(rest, h('p', { class: 'hidden heard', 'aria-live': 'assertive' }));
   form.addEventListener('input', (event) => {
     const control = /** @type {HTMLElement} */ (event.target);
     if (control.getAttribute('aria-invalid') && !control.dataset.told) unmark(control);

@@ -49,6 +49,9 @@ const unreached = (error) => {
   throw new Error(`The server of this page (${location.host}) doesn't answer. The page asks it again.`);
 };
 
+/** What is said of a cluster that sleeps, with the page's button in place of a command. */
+const wakeWords = (text) => text.replace(/wake it with: k3eks wake \S+/, 'Wake brings it back');
+
 /**
  * Asks the server. `world` is the account and region that an operation of the EKS API is meant for; `as` are keys other than those that
  * this tab is signed in with.
@@ -81,7 +84,7 @@ async function request(method, path, { body, world = {}, stream, as = keys.get()
   }
   const said = await answer.json().catch(() => ({}));
   const { status } = answer;
-  throw Object.assign(new Error(said.message || said.Message || `${status} ${answer.statusText}`), { status, denied: status === 403 || status === 401 });
+  throw Object.assign(new Error(wakeWords(said.message || said.Message || `${status} ${answer.statusText}`)), { status, denied: status === 403 || status === 401 });
 }
 
 /** Paths of one cluster: here, and in the EKS API. */

@@ -91,7 +91,10 @@ async function turn(moved) {
   if (view === 'clusters') draw();
   if (view === 'create') enterCreate();
   if (view === 'cluster') await enterCluster(tab);
-  if (!moved || same || here.view !== view) return;
+  if (here.view !== view) return;
+  // Whoever came before there was a heading waits at the section for it.
+  if (document.activeElement === byId(view)) heading().focus();
+  if (!moved || same) return;
   const left = view === 'clusters' && before.key && rows.get(before.key)?.querySelector('.name');
   (left || heading()).focus();
 }

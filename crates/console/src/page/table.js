@@ -31,25 +31,31 @@ function fullness(ready, wanted, done) {
 const readyWords = (ready, wanted, what = '') => (ready > wanted ? `${ready}${what} are ready, and ${wanted} wanted` : `${ready} of ${wanted}${what} are ready`);
 
 /** What is ready of what is wanted. Of nothing there is no part, and of what rests none is missing. */
-function bar(ready, desired, is) {
-  if (is === 'Stopped' && desired) return [`${desired} stopped`];
+function bar(ready, desired, is, asleep) {
+  if (is === 'Stopped' && desired) return [`${desired} ${asleep ? 'asleep' : 'stopped'}`];
   const text = `${ready}/${desired}`;
   return desired ? [h('progress', { max: 1, value: fullness(ready, desired, is === 'Active'), 'aria-label': readyWords(ready, desired, ' nodes') }), ` ${text}`] : [text];
 }
 
-function phase(name) {
-  return h('span', { class: `phase ${name || ''}` }, name || 'accepted');
-}
-
-/** What a cluster says of itself; of one that is stopped, in the words of the page's buttons.
+/** The phase of a cluster, of one that sleeps in a word of its own.
  * @param {Cluster} cluster */
-const saysNow = ({ phase: is, asleep, says }) => (is === 'Stopped' && !asleep ? 'stopped, with all data kept; Start brings it back' : says || '');
+const phaseOf = ({ phase: is, asleep }) => (asleep && is === 'Stopped' ? 'Asleep' : is || '');
+
+/** What a cluster says of itself; of one that rests, in the words of the page's buttons.
+ * @param {Cluster} cluster */
+const saysNow = ({ phase: is, asleep, says }) => {
+  if (is !== 'Stopped') return says || '';
+  return asleep ? wakeWords(says || 'asleep, as nobody used it; Wake brings it back') : 'stopped, with all data kept; Start brings it back';
+};
+
+/** What is said of clusters that only the EKS API and Kubernetes know of. */
+const RECORD = 'record only';
 
 /** The columns behind the one that picks: by what they sort, and what they say.
  * @type {Column[]} */
 const COLUMNS = [
   { title: 'Cluster', by: (cluster) => cluster.name },
-  { title: 'Phase', by: (cluster) => cluster.phase || '' },
+  { title: 'Phase', by: phaseOf },
   { title: 'Version', by: (cluster) => cluster.version || '', look: 'mono' },
   { title: 'Nodes', by: (cluster) => cluster.nodes.ready },
   { title: 'Namespace', by: (cluster) => cluster.namespace, look: 'mono' },
@@ -64,7 +70,7 @@ const sorting = { column: COLUMNS[0], down: false };
 const FORM = h('tr', { role: 'row' },
   h('td', { role: 'cell', class: 'pick' }, h('input', { type: 'checkbox' })),
   COLUMNS.map(({ title, look }) => h('td', { role: 'cell', class: look, 'data-title': title })));
-FORM.children[1].append(h('a', { class: 'name' }), h('span', { class: 'mono' }));
+FORM.children[1].append(h('a', { class: 'name' }), h('small', { class: 'record' }), h('span', { class: 'mono' }));
 
 /** Brings a row to what is known of its cluster. Its link and its box stay what they are: the focus may be on them. */
 function paint(row, cluster) {
@@ -72,15 +78,16 @@ function paint(row, cluster) {
   if (row.dataset.key !== cluster.key) {
     row.dataset.key = cluster.key;
     pick.firstChild.setAttribute('aria-label', `Select ${cluster.name}`);
-    const [link, resource] = name.children;
+    const [link, , resource] = name.children;
     link.textContent = cluster.name;
     link.href = address(cluster);
     resource.textContent = cluster.name === cluster.resource ? '' : cluster.resource;
   }
   pick.firstChild.checked = picked.has(cluster.key);
+  name.children[1].textContent = cluster.recorded ? RECORD : '';
   phaseCell.className = `phase ${cluster.phase || ''}`;
-  phaseCell.textContent = cluster.asleep ? 'Asleep' : cluster.phase || 'accepted';
-  nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired, cluster.phase));
+  phaseCell.textContent = phaseOf(cluster) || 'accepted';
+  nodes.replaceChildren(...bar(cluster.nodes.ready, cluster.nodes.desired, cluster.phase, cluster.asleep));
   for (const at of [2, 4, 5, 6, 7, 8]) {
     const text = COLUMNS[at].by(cluster) || '–';
     const cell = row.children[at + 1];
@@ -91,9 +98,9 @@ function paint(row, cluster) {
 
 /** Whether the chosen phase and the searched words let a cluster be shown. */
 function wanted(cluster, only, words) {
-  if (only && cluster.phase !== only) return false;
+  if (only && phaseOf(cluster) !== only) return false;
   if (!words.length) return true;
-  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, cluster.phase, cluster.asleep && 'asleep', saysNow(cluster), ...cluster.groups].join(' ').toLowerCase();
+  const text = [cluster.name, cluster.resource, cluster.namespace, cluster.version, cluster.region, cluster.account, phaseOf(cluster), cluster.recorded && RECORD, saysNow(cluster), ...cluster.groups].join(' ').toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
@@ -206,7 +213,7 @@ function tellMore(all) {
 /** Offers the phases that occur. Whether the chosen one is none of them any more. */
 function phases() {
   const select = byId('phase');
-  const occur = [...new Set([...clusters.values()].map((cluster) => cluster.phase).filter(Boolean))].sort();
+  const occur = [...new Set([...clusters.values()].map(phaseOf).filter(Boolean))].sort();
   const now = [...select.options].slice(1).map((option) => option.value);
   if (occur.join() === now.join()) return false;
   const { value } = select;
@@ -235,9 +242,11 @@ function tellPicked(shown) {
 
 /** Acts on those picked that the act is for; says so where there is none. */
 function withPicked(what, act) {
-  const some = pickedClusters().filter(may[what]);
-  if (some.length) act(some);
-  else say({ Running: 'None of them is stopped or asleep.', Stopped: 'None of them can be stopped.', delete: 'All of them are being deleted.' }[what]);
+  const all = pickedClusters();
+  const some = all.filter(may[what]);
+  const stays = what === 'delete' ? staying(all) : '';
+  if (some.length) act(some, stays);
+  else say({ Running: 'None of them is stopped or asleep.', Stopped: 'None of them can be stopped.', delete: stays ? `${stays}Turn it off on the Overview, then delete.` : 'All of them are being deleted.' }[what]);
 }
 
 function pick(keysOf, on) {

@@ -16,6 +16,10 @@ interface Cluster {
   imported: boolean;
   stopped?: boolean;
   asleep?: boolean;
+  /** It is a record only: nothing runs. */
+  recorded?: boolean;
+  /** It has deletion protection. */
+  protected?: boolean;
   created: string | null;
   nodes: { ready: number; desired: number };
   groups: any[];

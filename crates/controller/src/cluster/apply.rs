@@ -8,7 +8,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::inline_nodegroups::Change;
 use super::next::{ClusterAction, was_active};
-use super::{access, argocd, authority, control_plane, control_plane_config, import, server_keys, validate};
+use super::{access, argocd, authority, control_plane, control_plane_config, import_source, server_keys, validate};
 use crate::child_clusters::AccessSource;
 use crate::context::Context;
 use crate::error::Error;
@@ -199,7 +199,7 @@ async fn configure(
 /// Follows the API server of a cluster that has one.
 pub fn follow(cluster: &EKSClusterConfig, plan: &DesiredCluster, ctx: &Context) {
     if let Some(Import::Secret(secret)) = &plan.import {
-        let since = import::since(cluster);
+        let since = import_source::since(cluster);
         return ctx.children.follow(plan, || AccessSource::Secret(ctx.client.clone(), secret.clone(), since));
     }
     if let Some(provider) = ctx.providers.of(cluster)

@@ -5,8 +5,8 @@ use kube::api::{DeleteParams, ListParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use super::access::{apply, digest};
 use super::inline_nodegroups::label_value;
+use super::owned_access::{apply, digest};
 use crate::context::{Context, Settings};
 use crate::decision::Problem;
 use crate::error::Error;
@@ -21,18 +21,13 @@ const OWN_SERVER: &str = "https://kubernetes.default.svc";
 /// Label of the Secrets by which Argo CD knows clusters.
 const TYPE: &str = "argocd.argoproj.io/secret-type";
 
-/// Whether the cluster is to be registered.
-pub fn wanted(cluster: &EKSClusterConfig) -> bool {
-    cluster.spec.argocd.as_ref().is_some_and(|argocd| argocd.register)
-}
-
 /// Why a requested registration is impossible.
 pub fn check(cluster: &EKSClusterConfig, settings: &Settings) -> Result<(), Problem> {
-    if wanted(cluster) && settings.argocd_namespace.is_none() {
+    if cluster.spec.registers_with_argocd() && settings.argocd_namespace.is_none() {
         let text = "argocd.register needs Argo CD's namespace; start the operator with --argocd-namespace (chart: operator.argocdNamespace), or set argocd.register to false";
         return Err(Problem::stalled(Reason::InvalidSpec, text));
     }
-    if wanted(cluster) && known_name(cluster, usual(settings)) == ITSELF {
+    if cluster.spec.registers_with_argocd() && known_name(cluster, usual(settings)) == ITSELF {
         let text = format!(
             "argocd.register: {ITSELF} is Argo CD's name for its own cluster; give this cluster another name, or set argocd.register to false"
         );
@@ -55,7 +50,7 @@ fn known_name(cluster: &EKSClusterConfig, usual: &str) -> String {
 /// Whether the Secret exists and was written from this `access`. In namespaces that aren't watched, one write counts.
 pub fn written(cluster: &EKSClusterConfig, access: &Access, settings: &Settings, owned: &Owned) -> bool {
     match &settings.argocd_namespace {
-        Some(namespace) if wanted(cluster) && settings.watch_namespace.is_none() => {
+        Some(namespace) if cluster.spec.registers_with_argocd() && settings.watch_namespace.is_none() => {
             owned.secret(namespace, &name(cluster), &digest(cluster, access))
         }
         _ => true,
@@ -64,7 +59,8 @@ pub fn written(cluster: &EKSClusterConfig, access: &Access, settings: &Settings,
 
 /// Writes the Secret from the kubeconfig for pods, or removes an unwanted Secret.
 pub async fn write(cluster: &EKSClusterConfig, access: &Access, kubeconfig: &str, ctx: &Context) -> Result<(), Error> {
-    let Some(namespace) = ctx.settings.argocd_namespace.as_ref().filter(|_| wanted(cluster)) else {
+    let Some(namespace) = ctx.settings.argocd_namespace.as_ref().filter(|_| cluster.spec.registers_with_argocd())
+    else {
         return remove(cluster, ctx).await;
     };
     let unusable = |e: yaml::Error| Error::Kubeconfig { cluster: access.endpoint.clone(), why: e.to_string() };
@@ -209,7 +205,7 @@ mod tests {
             serde_json::from_value(object).unwrap()
         };
         let (one, other) = (cluster("b", json!({"argocd": {"register": true}})), cluster("c", json!({})));
-        assert!(wanted(&one) && !wanted(&other) && name(&one) != name(&other));
+        assert!(one.spec.registers_with_argocd() && !other.spec.registers_with_argocd() && name(&one) != name(&other));
         assert_eq!((known_name(&one, "b"), known_name(&other, "b")), ("a".into(), "c/a".into()));
     }
 }

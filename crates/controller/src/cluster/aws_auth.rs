@@ -1,13 +1,12 @@
 //! Writes the roles of node groups into the ConfigMap `aws-auth`, as EKS does.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::node_roles::{self, Edited};
@@ -23,31 +22,10 @@ const NAMESPACE: &str = "kube-system";
 const ROLES: &str = "mapRoles";
 /// Annotation of the ConfigMap: the roles that k3eks wrote, as JSON.
 const OURS: &str = "k3eks.io/node-roles";
-/// How long the last read of the ConfigMap is trusted.
-const FRESH: Duration = Duration::from_secs(60);
 /// The longest wait for an answer of the cluster.
 const ANSWER: Duration = Duration::from_secs(5);
 /// Pause before the next attempt.
 pub const AGAIN: Duration = Duration::from_secs(10);
-
-/// Roles last seen in the ConfigMaps, by the uid of the cluster.
-#[derive(Debug, Default)]
-pub struct Written(Mutex<HashMap<String, (BTreeSet<String>, Instant)>>);
-
-impl Written {
-    fn is_fresh(&self, uid: &str, roles: &BTreeSet<String>) -> bool {
-        let all = self.0.lock();
-        all.get(uid).is_some_and(|(written, at)| written == roles && at.elapsed() < FRESH)
-    }
-
-    fn note(&self, uid: &str, roles: BTreeSet<String>) {
-        self.0.lock().insert(uid.to_owned(), (roles, Instant::now()));
-    }
-
-    fn forget(&self, uid: &str) {
-        self.0.lock().remove(uid);
-    }
-}
 
 /// Adds missing roles and removes those that no group has any more. Returns whether the ConfigMap is up to date.
 pub async fn keep(cluster: &EKSClusterConfig, seen: &Observed, ctx: &Context) -> bool {
@@ -175,15 +153,5 @@ mod tests {
         assert_eq!(roles(&demo, &groups), BTreeSet::from(expected));
         let asked = |mode: &str| is_asked(&cluster(json!({"accessConfig": {"authenticationMode": mode}}), Value::Null));
         assert!(is_asked(&demo) && asked("API_AND_CONFIG_MAP") && !asked("API"));
-    }
-
-    #[test]
-    fn it_is_looked_at_again_when_the_roles_change() {
-        let (written, roles) = (Written::default(), BTreeSet::from([ROLE.to_owned()]));
-        assert!(!written.is_fresh("u", &roles));
-        written.note("u", roles.clone());
-        assert!(written.is_fresh("u", &roles) && !written.is_fresh("u", &BTreeSet::new()));
-        written.forget("u");
-        assert!(!written.is_fresh("u", &roles));
     }
 }

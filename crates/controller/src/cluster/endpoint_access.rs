@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::hibernation;
+use super::idle;
 use crate::decision::Problem;
 use crd::EKSClusterConfig;
 use crd::conditions::Reason;
@@ -24,7 +24,7 @@ pub fn check(cluster: &EKSClusterConfig) -> Result<(), Problem> {
 /// Who may use the endpoint, and whether its use is measured.
 pub fn endpoint(cluster: &EKSClusterConfig) -> PublicEndpoint {
     let spec = &cluster.spec;
-    let counted = hibernation::after(cluster).is_some();
+    let counted = idle::after(cluster).is_some();
     let everybody = PublicEndpoint { counted, ..PublicEndpoint::default() };
     if spec.public_access == Some(false) {
         return PublicEndpoint { sources: Vec::new(), ..everybody };

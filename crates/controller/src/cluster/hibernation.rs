@@ -2,63 +2,22 @@
 //!
 //! Traffic on the public endpoint is use. Workloads, nodes and this operator don't count.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::SignedDuration;
 use kube::ResourceExt;
-use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::validate;
+use super::{idle, validate};
 use crate::context::Context;
 use crd::cluster::PowerState;
 use crd::conditions::{Health, READY, Reason};
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, Nodegroup, keys, names};
-use provider::ClusterId;
 
 /// Interval of measuring use.
 const TICK: Duration = Duration::from_secs(5);
-
-/// How long each cluster hasn't been used.
-#[derive(Default)]
-pub struct Idle(Mutex<HashMap<ClusterId, Use>>);
-
-struct Use {
-    packets: u64,
-    /// Digest that a change of the cluster changes.
-    mark: String,
-    since: Instant,
-}
-
-impl Idle {
-    /// Idle time of the cluster; `None` if unknown, and right after a change.
-    pub fn of(&self, id: &ClusterId, mark: &str, now: Instant) -> Option<Duration> {
-        let all = self.0.lock();
-        all.get(id).filter(|seen| seen.mark == mark).map(|seen| now.duration_since(seen.since))
-    }
-
-    /// Forgets the cluster's idle time.
-    pub fn forget(&self, id: &ClusterId) {
-        self.0.lock().remove(id);
-    }
-
-    fn note(&self, id: &ClusterId, packets: u64, mark: String, now: Instant) {
-        let mut seen = self.0.lock();
-        if seen.get(id).is_none_or(|last| last.packets != packets || last.mark != mark) {
-            seen.insert(id.clone(), Use { packets, mark, since: now });
-        }
-    }
-}
-
-/// Idle time that the spec allows.
-pub fn after(cluster: &EKSClusterConfig) -> Option<Duration> {
-    let text = cluster.spec.hibernate_after.as_deref().filter(|_| !cluster.spec.imported)?;
-    text.parse::<SignedDuration>().ok()?.try_into().ok()
-}
 
 /// Digest that changes with everything that wakes a cluster: its spec, its node groups, the annotation.
 pub fn mark(cluster: &EKSClusterConfig, nodegroups: &[Arc<Nodegroup>]) -> String {
@@ -100,7 +59,7 @@ pub fn sleeps(
     idle: Option<Duration>,
     is_busy: bool,
 ) -> bool {
-    let Some(limit) = after(cluster) else { return false };
+    let Some(limit) = idle::after(cluster) else { return false };
     let slept = cluster.status.as_ref().and_then(|status| status.hibernated.as_deref());
     slept == Some(mark(cluster, nodegroups).as_str()) || (!is_busy && idle.is_some_and(|idle| idle >= limit))
 }
@@ -125,7 +84,7 @@ async fn watch(ctx: Arc<Context>) {
         tick.tick().await;
         for cluster in ctx.clusters.state() {
             let id = validate::id(&cluster);
-            let Some(limit) = after(&cluster) else {
+            let Some(limit) = idle::after(&cluster) else {
                 ctx.idle.forget(&id);
                 continue;
             };
@@ -167,13 +126,6 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_seconds_minutes_or_hours() {
-        for (text, seconds) in [("30s", Some(30)), ("45m", Some(2700)), ("2h", Some(7200)), ("", None), ("h", None)] {
-            assert_eq!(after(&cluster(text, None)), seconds.map(Duration::from_secs), "{text}");
-        }
-    }
-
-    #[test]
     fn it_falls_asleep_when_it_was_idle_long_enough_and_nothing_is_under_way() {
         let idle = |seconds| Some(Duration::from_secs(seconds));
         let cluster = cluster("60s", None);
@@ -211,24 +163,5 @@ mod tests {
         assert!(!sleeps(&woken, &[], None, false));
         let group = json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "Nodegroup", "metadata": {"name": "g", "generation": 1}, "spec": {"clusterName": "a"}});
         assert!(!sleeps(&asleep, &[Arc::new(serde_json::from_value(group).unwrap())], None, false));
-    }
-
-    #[test]
-    fn the_clock_runs_from_the_last_use() {
-        let (idle, id) = (Idle::default(), ClusterId { namespace: "a".into(), name: "b".into() });
-        let begun = Instant::now();
-        let after = |seconds| begun + Duration::from_secs(seconds);
-        let (of, note) = (|at| idle.of(&id, "m", at), |packets, at| idle.note(&id, packets, "m".into(), at));
-        assert_eq!(of(begun), None);
-        note(7, begun);
-        note(7, after(5));
-        assert_eq!(of(after(9)), Some(Duration::from_secs(9)));
-        note(8, after(10));
-        assert_eq!(of(after(12)), Some(Duration::from_secs(2)));
-        assert_eq!(idle.of(&id, "changed", after(12)), None, "a change is as good as use");
-        idle.note(&id, 8, "changed".into(), after(13));
-        assert_eq!(idle.of(&id, "changed", after(14)), Some(Duration::from_secs(1)));
-        idle.forget(&id);
-        assert_eq!(of(after(12)), None);
     }
 }

@@ -97,7 +97,7 @@ fn object(
         "version": entry.version,
         "remoteAccess": entry.ec2_ssh_key.as_ref().map(|key| json!({"ec2SshKey": key})),
         "launchTemplate": entry.launch_template.as_ref().filter(|t| t.id.is_some() || t.name.is_some()).map(|t| json!({
-            "id": t.id, "name": t.name.as_ref().filter(|_| t.id.is_none()), "version": t.version.map(|v| v.to_string()),
+            "id": t.id, "name": t.name.as_ref().filter(|_| t.id.is_none()), "version": t.version.filter(|version| *version > 0).map(|version| version.to_string()),
         })),
     });
     prune(&mut spec);
@@ -207,6 +207,8 @@ mod tests {
         assert_eq!(spot["amiType"], "AL2023_ARM_64_STANDARD");
         assert_eq!(spot["remoteAccess"], json!({"ec2SshKey": "key"}));
         assert_eq!(spot["launchTemplate"], json!({"id": "lt", "version": "2"}), "the id or the name, not both");
+        let zero = spec(json!({"nodegroupName": "a", "launchTemplate": {"id": "lt", "version": 0}}));
+        assert_eq!(zero["launchTemplate"], json!({"id": "lt"}), "Rancher's 0 is the template's own default");
         let plain = spec(json!({"nodegroupName": "a", "instanceType": "t3.small", "gpu": true}));
         assert_eq!(plain["instanceTypes"], json!(["t3.small"]));
         assert_eq!(plain["amiType"], "AL2023_x86_64_NVIDIA");

@@ -7,7 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-use super::{access, argocd, authority, control_plane_config, hibernation, inline_nodegroups, server_keys, validate};
+use super::{
+    access, argocd, authority, control_plane_config, hibernation, idle, inline_nodegroups, server_keys, validate,
+};
 use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::decision::Problem;
@@ -114,8 +116,8 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let at_work = |task: &TaskView| !matches!(task, TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..));
     let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::is_idle(group));
     // Of most clusters nobody asks for the mark.
-    let idle = hibernation::after(cluster)
-        .and_then(|_| ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
+    let idle =
+        idle::after(cluster).and_then(|_| ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
     let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
     Observed {
         now: Time(Timestamp::now()),

@@ -208,7 +208,7 @@ fn plan_running(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return configuring;
     }
     let ready = || Decision::new(ClusterAction::Nothing, Phase::Active, Health::Ready).after(ROUTINE);
-    let certifying = authority::plan(cluster, seen).unwrap_or_else(ready);
+    let certifying = authority::plan::plan(cluster, seen).unwrap_or_else(ready);
     let sync = (!seen.inline.is_empty()).then(|| ClusterAction::SyncNodegroups(seen.inline.clone()));
     let rest = around(cluster, seen, certifying.phase, certifying.next.clone());
     // An entry that was refused mustn't hold up the rest.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::{endpoint_access, import};
+use super::{endpoint_access, import_source};
 use crate::decision::Problem;
+use crd::cluster::IpFamily;
 use crd::conditions::Reason;
 use crd::names::{self, Identity, minor};
 use crd::{EKSClusterConfig, Nodegroup, keys};
@@ -83,6 +84,25 @@ fn short_enough(cluster: &EKSClusterConfig) -> Result<(), Problem> {
     Err(Problem::stalled(Reason::InvalidSpec, text))
 }
 
+/// Refuses what EKS takes of no new cluster and what can't be changed later.
+fn new_settings(cluster: &EKSClusterConfig) -> Result<(), Problem> {
+    if cluster.status.as_ref().is_some_and(|status| status.applied.is_some()) {
+        return Ok(());
+    }
+    let (spec, region) = (&cluster.spec, &cluster.spec.region);
+    let wrong = |text: String| Err(Problem::stalled(Reason::InvalidSpec, text));
+    if let Some(key) = spec.kms_key.as_deref().filter(|key| key.split(':').nth(3) != Some(region.as_str())) {
+        return wrong(format!(
+            "kmsKey {key} isn't in the cluster's region {region}; make a new resource with a key of that region"
+        ));
+    }
+    let network = spec.kubernetes_network_config.as_ref().and_then(|network| network.service_ipv4_cidr.as_ref());
+    if network.is_some() && spec.ip_family == Some(IpFamily::Ipv6) {
+        return wrong("serviceIpv4Cidr can't be given with ipFamily ipv6; make a new resource with one of them".into());
+    }
+    Ok(())
+}
+
 /// The desired cluster. An existing cluster keeps its version and image.
 pub fn validate(
     cluster: &EKSClusterConfig,
@@ -90,7 +110,7 @@ pub fn validate(
     provider: Option<&Arc<dyn ClusterProvider>>,
 ) -> Result<DesiredCluster, Problem> {
     short_enough(cluster)?;
-    if let Some(import) = import::source(cluster)? {
+    if let Some(import) = import_source::source(cluster)? {
         if let Import::Named(name) = &import
             && provider.is_none_or(|provider| !provider.has_api_server())
         {
@@ -108,6 +128,7 @@ pub fn validate(
         )
     })?;
     endpoint_access::check(cluster)?;
+    new_settings(cluster)?;
     let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
     let (version, image) = if let Some(applied) = applied {
         (applied.version.clone(), applied.image.clone())
@@ -240,6 +261,23 @@ mod tests {
         assert!(reason == Reason::InvalidSpec && message.contains("workers must run 1.35 first"), "{message}");
         assert!(to_next(crate::fixtures::deleted(group("1.34"))).is_ok(), "it is going");
         assert!(to_next(crate::fixtures::nodegroup(json!({}), json!(null))).is_ok(), "it isn't there yet");
+    }
+
+    #[test]
+    fn what_can_not_be_changed_later_is_looked_at_before_anything_is_made() {
+        let key = |region: &str| json!({"kmsKey": format!("arn:aws:kms:{region}:000000000000:key/1")});
+        let family =
+            |family: &str| json!({"ipFamily": family, "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.1.0.0/16"}});
+        for (wrong, why, right) in [
+            (key("eu-west-1"), "isn't in the cluster's region us-east-1", key("us-east-1")),
+            (family("ipv6"), "serviceIpv4Cidr can't be given with ipFamily ipv6", family("ipv4")),
+        ] {
+            let problem = of(&cluster(wrong.clone(), json!(null))).unwrap_err();
+            let (reason, message) = stalled(&problem);
+            assert!(reason == Reason::InvalidSpec && message.contains(why), "{wrong}: {message}");
+            assert!(of(&cluster(right, json!(null))).is_ok());
+            assert!(of(&cluster(wrong, active())).is_ok(), "one that runs goes on");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::health::{Kind, MemberHealth};
+use super::health::{self, Kind, MemberHealth};
 use crate::cluster::validate;
 use crate::context::Context;
 use crate::error::Error;
@@ -35,7 +35,7 @@ impl Kind for AccessEntry {
         let id = validate::id(cluster);
         let child = ctx.children.view(&id);
         let Some(client) = ctx.children.client(&id).filter(|_| child.ready) else {
-            return Ok(super::unreachable(&child));
+            return Ok(health::out_of_reach(&child));
         };
         let failed = |error: kube::Error| {
             Error::kubernetes(format!("writing what {} may do in cluster {id}", self.spec.principal_arn))(error)

@@ -9,7 +9,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::health::{Kind, MemberHealth};
+use super::health::{self, Kind, MemberHealth};
 use crate::child_clusters::Child;
 use crate::cluster::validate;
 use crate::context::Context;
@@ -55,7 +55,7 @@ impl Kind for Addon {
         let id = validate::id(cluster);
         let child = ctx.children.view(&id);
         let Some(client) = ctx.children.client(&id).filter(|_| child.ready) else {
-            return Ok(super::unreachable(&child));
+            return Ok(health::out_of_reach(&child));
         };
         // In an imported cluster nothing is changed.
         let replicas = replicas(stand_in, &configuration).filter(|_| !cluster.spec.imported);
@@ -111,22 +111,9 @@ fn replicas(stand_in: &StandIn, configuration: &Value) -> Option<i32> {
 async fn answer(question: impl Future<Output = Result<MemberHealth, kube::Error>>) -> MemberHealth {
     match tokio::time::timeout(ANSWER, question).await {
         Ok(Ok(verdict)) => verdict,
-        Ok(Err(error)) => unreachable(&text::sentence(&error)),
-        Err(_) => unreachable("its API server takes too long to answer"),
+        Ok(Err(error)) => health::unreachable(&text::sentence(&error)),
+        Err(_) => health::unreachable("its API server takes too long to answer"),
     }
-}
-
-/// The cluster can't be asked.
-pub fn unreachable(why: &str) -> MemberHealth {
-    impaired("ClusterUnreachable", format!("The cluster can't be reached: {why}"), Vec::new())
-}
-
-fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> MemberHealth {
-    MemberHealth::Impaired(vec![MemberIssue {
-        code: code.into(),
-        message: text::fit(&message, text::MESSAGE),
-        resource_ids,
-    }])
 }
 
 /// Sets the Deployment's replicas and checks whether all are available.
@@ -134,7 +121,7 @@ async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> Resul
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     let Some(mut found) = api.get_opt(name).await? else {
         let text = format!("The cluster has no Deployment {NAMESPACE}/{name}; its node image doesn't include it");
-        return Ok(impaired("K8sResourceNotFound", text, vec![format!("{NAMESPACE}/{name}")]));
+        return Ok(health::impaired("K8sResourceNotFound", text, vec![format!("{NAMESPACE}/{name}")]));
     };
     let present = found.spec.as_ref().and_then(|s| s.replicas);
     if let Some(wanted) = replicas.filter(|wanted| present != Some(*wanted)) {
@@ -153,7 +140,7 @@ fn availability(found: &Deployment, name: &str) -> MemberHealth {
         return MemberHealth::Working;
     }
     let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
-    impaired(
+    health::impaired(
         "InsufficientNumberOfReplicas",
         format!("{text}: {available} of {wanted} are available"),
         vec![format!("{NAMESPACE}/{name}")],
@@ -162,14 +149,14 @@ fn availability(found: &Deployment, name: &str) -> MemberHealth {
 
 /// Components inside k3s work on every Ready node.
 fn every_node(child: &Child) -> MemberHealth {
-    let Some(nodes) = &child.nodes else { return unreachable("its nodes haven't been listed yet") };
+    let Some(nodes) = &child.nodes else { return health::unreachable("its nodes haven't been listed yet") };
     let idle: Vec<String> = nodes.iter().filter(|(_, node)| !node.ready).map(|(name, _)| name.clone()).collect();
     if idle.is_empty() {
         return MemberHealth::Working;
     }
     let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
     let text = format!("{text}: {} of {} nodes aren't Ready", idle.len(), nodes.len());
-    impaired("InsufficientNumberOfReplicas", text, idle)
+    health::impaired("InsufficientNumberOfReplicas", text, idle)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::future::Future;
 
 use serde::de::DeserializeOwned;
 
+use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::error::Error;
 use crd::names::{Identity, role_account};
@@ -78,6 +79,25 @@ fn of_own_account(role: &str, account: &str) -> MemberHealth {
 }
 
 impl Kind for Capability {}
+
+/// The cluster's API server doesn't answer.
+pub fn out_of_reach(child: &Child) -> MemberHealth {
+    unreachable(if child.problem.is_empty() { "it hasn't been asked yet" } else { child.problem.as_str() })
+}
+
+/// The cluster can't be asked.
+pub fn unreachable(why: &str) -> MemberHealth {
+    impaired("ClusterUnreachable", format!("The cluster can't be reached: {why}"), Vec::new())
+}
+
+/// Something of it doesn't work, with EKS's code of the issue.
+pub fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> MemberHealth {
+    MemberHealth::Impaired(vec![MemberIssue {
+        code: code.into(),
+        message: text::fit(&message, text::MESSAGE),
+        resource_ids,
+    }])
+}
 
 #[cfg(test)]
 mod tests {

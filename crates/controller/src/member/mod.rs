@@ -23,7 +23,6 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tracing::Instrument;
 
-use super::child_clusters::Child;
 use super::context::Context;
 use super::error::Error;
 use super::watch::{self, Source};
@@ -35,7 +34,6 @@ use crd::{
 use provider::ClusterId;
 
 pub use health::Kind;
-use health::MemberHealth;
 pub use registry::Members;
 
 /// Runs the controllers of all these kinds until the process is told to stop.
@@ -134,10 +132,4 @@ fn on_error<K: Kind>(member: Arc<K>, error: &Error, ctx: Arc<Context>) -> Action
     let wait = super::failed(&ctx, "member", &member.uid().unwrap_or_default(), member.meta().generation, error);
     tracing::warn!(kind = %K::kind(&()), resource = %member.name_any(), %error, retry_in = ?wait, "reconcile failed");
     Action::requeue(wait.max(Duration::from_millis(100)))
-}
-
-/// The cluster's API server doesn't answer.
-fn unreachable(child: &Child) -> MemberHealth {
-    let why = if child.problem.is_empty() { "it hasn't been asked yet" } else { child.problem.as_str() };
-    addon::unreachable(why)
 }

@@ -9,8 +9,8 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use parking_lot::Mutex;
 
-use super::Kind;
 use crate::update::plan::Target;
+use crd::Member;
 use provider::ClusterId;
 
 type Find = Box<dyn Fn(&ClusterId, &str, Option<&Time>) -> Option<Target> + Send + Sync>;
@@ -24,7 +24,7 @@ pub struct Members {
 
 impl Members {
     /// Adds a kind.
-    pub fn add<K: Kind>(&self, store: Store<K>) {
+    pub fn add<K: Member + Clone + Send + Sync + 'static>(&self, store: Store<K>) {
         self.stores.lock().insert(TypeId::of::<K>(), Box::new(store.clone()));
         let find: Find = Box::new(move |cluster, name, by| {
             let belongs = |m: &&std::sync::Arc<K>| {
@@ -47,7 +47,7 @@ impl Members {
     }
 
     /// All members of a kind that the cluster has, without those that are being deleted.
-    pub fn of<K: Kind>(&self, cluster: &ClusterId) -> Vec<Arc<K>> {
+    pub fn of<K: Member + Clone + Send + Sync + 'static>(&self, cluster: &ClusterId) -> Vec<Arc<K>> {
         let stores = self.stores.lock();
         let Some(store) = stores.get(&TypeId::of::<K>()).and_then(|store| store.downcast_ref::<Store<K>>()) else {
             return Vec::new();

@@ -1,9 +1,7 @@
 //! CPU and memory of the instance types that people use most, as AWS publishes them.
 
+pub use crd::instances::DEFAULT_TYPE as DEFAULT;
 use provider::Resources;
-
-/// Default instance type.
-pub const DEFAULT: &str = "t3.medium";
 
 /// Sizes within a family: vCPUs, and GiB of memory for each vCPU follow from the family.
 const SIZES: [(&str, u32); 12] = [

@@ -9,7 +9,7 @@ use super::{instance_types, zones};
 use crate::cluster::authority;
 use crate::decision::Problem;
 use crd::conditions::Reason;
-use crd::{EKSClusterConfig, Nodegroup, keys, names};
+use crd::{EKSClusterConfig, Nodegroup, instances, keys, names};
 use provider::{ClusterId, ClusterProvider, DesiredNodegroup, Resources};
 
 /// The cluster resource that the group belongs to.
@@ -66,6 +66,9 @@ pub fn validate(
             "version {version} is older than the nodes' {made_with}, and nodes never go back; make a new node group instead"
         )));
     }
+    if let Some(wrong) = no_image(group, &version) {
+        return Err(invalid(wrong));
+    }
     let image = match &cluster.status.as_ref().and_then(|s| s.applied.as_ref()) {
         Some(applied) if applied.version == version => applied.image.clone(),
         _ => provider.image(&version).map_err(|e| Problem::of(&e))?,
@@ -118,6 +121,29 @@ fn doubled(group: &Nodegroup) -> Option<String> {
         again.key,
         again.effect.kubernetes()
     ))
+}
+
+/// What is wrong with the AMI type of a group that was never Active: there is none for its version, or it doesn't run on
+/// its instance types. Entries of a cluster's `nodeGroups` name no AMI type, and their image may be one of their own.
+fn no_image(group: &Nodegroup, version: &str) -> Option<String> {
+    if made_with(group).is_some() || group.labels().contains_key(keys::LABEL_INLINE) {
+        return None;
+    }
+    let usual = instances::default_ami(version);
+    let image = group.spec.ami_type.as_deref().unwrap_or(usual);
+    if let Some(last) = instances::ended(image, version) {
+        return Some(format!(
+            "amiType {image} is there up to Kubernetes 1.{last} alone, and the nodes are to run {version}; make a new node group with another amiType, such as {usual}"
+        ));
+    }
+    let wrong = instances::unfit(&group.spec, image);
+    (!wrong.is_empty()).then(|| {
+        format!(
+            "amiType {image} doesn't run on the instance type {}; make a new node group with an amiType and instance types that fit each other, such as {usual} and {}, or AL2023_ARM_64_STANDARD and t4g.medium",
+            wrong.join(", "),
+            instance_types::DEFAULT
+        )
+    })
 }
 
 /// A plan with the group's name alone: enough to find its containers.
@@ -254,6 +280,44 @@ mod tests {
         let key = "node-role.kubernetes.io/worker";
         let taint = json!([{"key": key, "effect": "NO_SCHEDULE"}, {"key": key, "effect": "NO_EXECUTE"}]);
         assert!(of(json!({"labels": fine, "taints": taint})).is_ok());
+    }
+
+    #[test]
+    fn an_image_that_nodes_could_not_run_is_refused_before_they_are_made() {
+        for (wrong, why, right) in [
+            (
+                json!({"amiType": "AL2_x86_64"}),
+                "amiType AL2_x86_64 is there up to Kubernetes 1.32 alone",
+                json!({"amiType": "AL2_x86_64", "version": "1.32"}),
+            ),
+            (
+                json!({"instanceTypes": ["m5.large", "t4g.small"]}),
+                "AL2023_x86_64_STANDARD doesn't run on the instance type t4g.small;",
+                json!({"instanceTypes": ["m5.large"]}),
+            ),
+            (
+                json!({"amiType": "AL2023_ARM_64_STANDARD"}),
+                "doesn't run on the instance type t3.medium;",
+                json!({"amiType": "AL2023_ARM_64_STANDARD", "instanceTypes": ["t4g.small"]}),
+            ),
+            (
+                json!({"amiType": "BOTTLEROCKET_x86_64_NVIDIA", "instanceTypes": ["t3.small"]}),
+                "doesn't run on",
+                json!({"amiType": "CUSTOM", "launchTemplate": {"id": "lt-1"}, "instanceTypes": ["t4g.small"]}),
+            ),
+        ] {
+            let said = of(wrong.clone()).unwrap_err();
+            assert!(said.contains(why), "{wrong}: {said}");
+            assert!(of(right.clone()).is_ok(), "{right}");
+        }
+        let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+        let there = nodegroup(json!({"instanceTypes": ["t4g.small"]}), active());
+        assert!(validate(&there, &cluster(json!({}), active()), &provider).is_ok(), "nodes that run go on");
+        let mut inline =
+            nodegroup(json!({"instanceTypes": ["t4g.small"], "amiType": "AL2023_x86_64_STANDARD"}), json!(null));
+        inline.metadata.labels = Some([(keys::LABEL_INLINE.to_owned(), "true".to_owned())].into());
+        let taken = validate(&inline, &cluster(json!({}), active()), &provider);
+        assert!(taken.is_ok(), "an entry of a cluster may have an image of its own");
     }
 
     #[test]

@@ -12,14 +12,12 @@ use crate::error::ApiError;
 use crate::registry::Registry;
 use crate::rules::values;
 use crate::store::{Kind, Store};
+use crd::most::TAGS;
 use crd::names::{self, Identity};
 use crd::{
     AccessEntry, Addon, Capability, EKSClusterConfig, EksAnywhereSubscription, FargateProfile, IdentityProviderConfig,
     Nodegroup, PodIdentityAssociation,
 };
-
-/// Tags of one resource.
-const LIMIT: usize = 50;
 
 type Tags = BTreeMap<String, String>;
 
@@ -67,8 +65,8 @@ async fn tag(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
     values::tags(&input.tags).map_err(|error| ApiError::bad_request(error.message()))?;
     let more = |tags: &mut Tags| {
         tags.extend(input.tags.clone());
-        if tags.len() > LIMIT {
-            return Err(ApiError::bad_request(format!("A resource can have at most {LIMIT} tags")));
+        if tags.len() > TAGS {
+            return Err(ApiError::bad_request(format!("A resource can have at most {TAGS} tags")));
         }
         Ok(())
     };

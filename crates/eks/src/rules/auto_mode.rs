@@ -2,10 +2,9 @@
 
 use super::{Verdict, invalid, values};
 use crd::cluster_settings::{AuthenticationMode, ComputeConfig, ElasticLoadBalancing, StorageConfig};
+use crd::forms;
 use crd::names::minor;
 
-/// The node pools that EKS has.
-const NODE_POOLS: [&str; 2] = ["general-purpose", "system"];
 /// The first minor version with Auto Mode.
 const FIRST: u32 = 29;
 
@@ -65,8 +64,8 @@ fn nodes(compute: &ComputeConfig, on: bool) -> Verdict {
     if !on && (role.is_some() || !pools.is_empty()) {
         return invalid("When Compute Config is disabled, nodeRoleArn and nodePools can not be specified.");
     }
-    if let Some(pool) = pools.iter().find(|pool| !NODE_POOLS.contains(&pool.as_str())) {
-        return invalid(format!("Invalid node pool {pool}: it must be one of {}", NODE_POOLS.join(", ")));
+    if let Some(pool) = pools.iter().find(|pool| !forms::NODE_POOL.fits(pool)) {
+        return invalid(format!("Invalid node pool {pool}: it {}", forms::NODE_POOL.words));
     }
     match role {
         None if !pools.is_empty() => {

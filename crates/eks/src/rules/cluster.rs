@@ -5,6 +5,7 @@ use k8s_openapi::jiff::civil::Date;
 use super::{Verdict, auto_mode, check, cluster_version, control_plane, invalid, network, roles, values};
 use crate::convert::cluster::{CreateCluster, EncryptionConfig};
 use crd::cluster_settings::{AuthenticationMode, SupportType};
+use crd::forms;
 use kubernetes_versions::{self, Support};
 
 /// What is known when a cluster is to be made.
@@ -145,13 +146,12 @@ pub fn encryption_config(configs: &[EncryptionConfig], region: &str) -> Verdict 
     let Some(key) = &config.provider.key_arn else {
         return invalid("encryptionConfig needs the ARN of a key in provider.keyArn");
     };
+    if !forms::KMS_KEY.fits(key) {
+        return invalid(format!("keyArn {key} is not the ARN of a KMS key"));
+    }
     match key.parse::<crate::arn::Arn>() {
-        Ok(arn) if arn.service != "kms" => invalid(format!("keyArn {key} is not the ARN of a KMS key")),
-        Ok(arn) if arn.region != region => {
-            invalid(format!("The KMS key {key} is not in the cluster's region {region}"))
-        }
-        Ok(_) => Ok(()),
-        Err(_) => invalid(format!("keyArn {key} is not the ARN of a KMS key")),
+        Ok(arn) if arn.region == region => Ok(()),
+        _ => invalid(format!("The KMS key {key} is not in the cluster's region {region}")),
     }
 }
 

@@ -47,8 +47,12 @@ fn security_groups(request: &UpdateClusterConfig, _: &Facts<'_>) -> Verdict {
     network::security_groups(request.resources_vpc_config.security_group_ids.as_deref())
 }
 
-/// A cluster that nobody reaches is of no use.
-fn endpoints(_: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
+/// A cluster that nobody reaches is of no use. Requests about something else don't mend one that was made so in YAML.
+fn endpoints(request: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
+    let vpc = &request.resources_vpc_config;
+    if vpc.endpoint_public_access.is_none() && vpc.endpoint_private_access.is_none() {
+        return Ok(());
+    }
     network::endpoints(facts.after.public_access, facts.after.private_access)
 }
 
@@ -155,6 +159,17 @@ mod tests {
         let mode = |mode: &str| json!({"resourcesVpcConfig": {"controlPlaneEgressMode": mode}});
         assert_eq!(refusal(&mut cluster, &mode("CUSTOMER_ROUTED")), None);
         assert!(refusal(&mut cluster, &mode("AWS_MANAGED")).unwrap().contains("changed back to AWS_MANAGED"));
+    }
+
+    #[test]
+    fn an_endpoint_that_is_closed_already_is_in_the_way_of_nothing_else() {
+        let closed = EKSClusterConfigSpec { public_access: Some(false), ..EKSClusterConfigSpec::default() };
+        let mut cluster = crd::EKSClusterConfig::new("c", closed);
+        assert_eq!(refusal(&mut cluster, &json!({"deletionProtection": true})), None);
+        let access = |member: &str, is: bool| json!({"resourcesVpcConfig": {member: is}});
+        let mut open = crd::EKSClusterConfig::new("o", EKSClusterConfigSpec::default());
+        assert!(refusal(&mut open, &access("endpointPublicAccess", false)).unwrap().contains("cannot be false"));
+        assert_eq!(refusal(&mut cluster, &access("endpointPrivateAccess", true)), None);
     }
 
     #[test]

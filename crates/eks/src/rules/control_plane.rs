@@ -3,33 +3,24 @@
 // Rules of every list have the same form; these need to know nothing beside the request.
 #![allow(clippy::trivially_copy_pass_by_ref)]
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
 use super::{Verdict, invalid};
 use crate::convert::cluster::Settings;
 use crd::EKSClusterConfigSpec;
 use crd::cluster_settings::{
     ControlPlaneScalingConfig, KubeApiServerConfig, KubeControllerManagerConfig, KubeSchedulerConfig, PortRange,
 };
+use crd::forms::{self, Form};
+use crd::most::{NODE_PORTS, WEIGHTS};
 use crd::names::minor;
 
 /// The first minor version whose settings can be chosen.
 const FIRST: u32 = 31;
 /// The tier of a control plane that isn't provisioned.
 const STANDARD: &str = "standard";
-/// How long Events can be kept.
-const EVENTS: (Duration, Duration) = (Duration::from_secs(10 * 60), Duration::from_secs(60 * 60));
-/// How often autoscalers can look.
-const SYNC: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(15));
-/// Ports that Services can have on nodes.
-const PORTS: RangeInclusive<i32> = 10_260..=32_767;
+/// How often autoscalers look where nobody says it.
+const USUAL_SYNC: &str = "15s";
 /// What Kubernetes has of them.
 const USUAL_PORTS: (i32, i32) = (30_000, 32_767);
-/// What nodes can be scored by.
-const RESOURCES: [&str; 5] = ["cpu", "memory", "nvidia.com/gpu", "aws.amazon.com/neuron", "aws.amazon.com/neuroncore"];
-/// How much a resource can weigh.
-const WEIGHTS: RangeInclusive<i32> = 1..=100;
 
 /// What a cluster is to have, with what it has already.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +83,7 @@ fn version(asked: &Asked<'_>, (): &()) -> Verdict {
 
 /// Events are kept for ten minutes to an hour.
 fn events(asked: &Asked<'_>, (): &()) -> Verdict {
-    between("eventTtl", asked.api_server.and_then(|config| config.event_ttl.as_deref()), EVENTS, "10m to 60m")
+    formed("eventTtl", asked.api_server.and_then(|config| config.event_ttl.as_deref()), &forms::EVENT_TTL)
 }
 
 /// Ports of Services lie where neither Kubernetes itself nor outgoing connections have theirs, and the first isn't after the last.
@@ -102,8 +93,8 @@ fn ports(asked: &Asked<'_>, (): &()) -> Verdict {
     };
     let PortRange { min_port, max_port } = range;
     let (min, max) = (min_port.unwrap_or(USUAL_PORTS.0), max_port.unwrap_or(USUAL_PORTS.1));
-    if !PORTS.contains(&min) || !PORTS.contains(&max) {
-        let (first, last) = (PORTS.start(), PORTS.end());
+    if !NODE_PORTS.contains(&min) || !NODE_PORTS.contains(&max) {
+        let (first, last) = (NODE_PORTS.start(), NODE_PORTS.end());
         return invalid(format!("minPort and maxPort of serviceNodePortRange must be between {first} and {last}"));
     }
     if min > max {
@@ -118,9 +109,9 @@ fn scores(asked: &Asked<'_>, (): &()) -> Verdict {
     let strategy = fit.and_then(|fit| fit.scoring_strategy.as_ref());
     for resource in strategy.and_then(|strategy| strategy.resources.as_deref()).unwrap_or_default() {
         let name = resource.name.as_deref().unwrap_or_default();
-        if !RESOURCES.contains(&name) {
-            let known = RESOURCES.join(", ");
-            return invalid(format!("Resource '{name}' of scoringStrategy is not supported, must be one of: {known}"));
+        if !forms::SCORED.fits(name) {
+            let words = forms::SCORED.words;
+            return invalid(format!("Resource '{name}' of scoringStrategy is not supported: it {words}"));
         }
         if resource.weight.is_some_and(|weight| !WEIGHTS.contains(&weight)) {
             let (least, most) = (WEIGHTS.start(), WEIGHTS.end());
@@ -132,13 +123,13 @@ fn scores(asked: &Asked<'_>, (): &()) -> Verdict {
 
 /// Autoscalers look every ten to fifteen seconds.
 fn sync_period(asked: &Asked<'_>, (): &()) -> Verdict {
-    between("horizontalPodAutoscalerSyncPeriod", asked.sync_period(), SYNC, "10s to 15s")
+    formed("horizontalPodAutoscalerSyncPeriod", asked.sync_period(), &forms::SYNC_PERIOD)
 }
 
 /// Only a provisioned control plane has autoscalers look more often, and it stays provisioned for as long as they do.
 fn provisioned(asked: &Asked<'_>, (): &()) -> Verdict {
     let tier = asked.tier.and_then(|config| config.tier.as_deref()).unwrap_or(STANDARD);
-    let often = asked.sync_period().and_then(duration).is_some_and(|period| period != SYNC.1);
+    let often = asked.sync_period().is_some_and(|period| period.trim_start_matches('0') != USUAL_SYNC);
     if tier == STANDARD && often {
         return invalid(
             "horizontalPodAutoscalerSyncPeriod can be other than 15s only with a Provisioned Control Plane scaling tier",
@@ -147,25 +138,11 @@ fn provisioned(asked: &Asked<'_>, (): &()) -> Verdict {
     Ok(())
 }
 
-fn between(member: &str, value: Option<&str>, (least, most): (Duration, Duration), words: &str) -> Verdict {
-    match value.map(duration) {
-        None => Ok(()),
-        Some(Some(value)) if (least..=most).contains(&value) => Ok(()),
-        Some(_) => invalid(format!("{member} must be a duration of a single unit from {words}")),
+fn formed(member: &str, value: Option<&str>, form: &Form) -> Verdict {
+    match value {
+        Some(value) if !form.fits(value) => invalid(format!("{member} {}", form.words)),
+        _ => Ok(()),
     }
-}
-
-/// A duration of a single unit, such as `30m`.
-fn duration(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        _ => return None,
-    };
-    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    Some(Duration::from_secs(number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(seconds)?))
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Verdict, invalid};
+use crd::most::TAINTS;
 use crd::names::{RESERVED_LABEL_PREFIXES, is_label_value, is_reserved_label_key};
 use crd::nodegroup::Taint;
 
-/// Taints of a node group.
-const TAINTS: usize = 50;
 /// Longest DNS label.
 const NAME: usize = 63;
 /// Longest prefix of a key.

@@ -12,7 +12,8 @@
 //! 3. Its name in the lists of the operations that it holds for, creation and updates alike.
 //! 4. A line in the tests of that file: a request that is refused, beside one that must be taken.
 //!
-//! What a resource's definition can say as well, it says: YAML is refused by `kubectl apply`. What the model says is checked
+//! What a resource's definition can say as well, it says: YAML is refused by `kubectl apply`. Forms of texts and limits that
+//! both ask for are in the crate of the resources, in `forms`, `most` and `tags`. What the model says is checked
 //! before any handler runs.
 
 pub mod access_entry;
@@ -27,7 +28,6 @@ pub mod cluster_version;
 pub mod control_plane;
 pub mod fargate_profile;
 pub mod idp_config;
-pub mod instances;
 pub mod labels_taints;
 mod network;
 pub mod nodegroup;
@@ -37,6 +37,7 @@ pub mod subscription;
 pub mod values;
 
 use super::error::ApiError;
+pub use crd::instances;
 
 /// What a rule says of a request.
 pub type Verdict = Result<(), ApiError>;

@@ -1,17 +1,14 @@
 //! Networks of clusters: `resourcesVpcConfig`, `kubernetesNetworkConfig` and `remoteNetworkConfig`.
 
+use std::collections::BTreeSet;
+
 use ipnet::Ipv4Net;
 
 use super::{Verdict, invalid, values};
 use crd::cluster::IpFamily;
 use crd::cluster_settings::{AuthenticationMode, DEFAULT_SERVICE_CIDR, RemoteNetwork, RemoteNetworkConfig};
+use crd::most::{PUBLIC_SOURCES, REMOTE_CIDRS, SECURITY_GROUPS};
 
-/// Security groups of a control plane.
-const SECURITY_GROUPS: usize = 4;
-/// CIDR blocks of the public endpoint.
-const PUBLIC_CIDRS: usize = 40;
-/// CIDR blocks of the nodes, and of the pods, of hybrid nodes.
-const REMOTE_CIDRS: usize = 15;
 /// Shortest and longest prefix of the network of Services.
 const SERVICE_PREFIX: std::ops::RangeInclusive<u8> = 12..=24;
 
@@ -41,15 +38,19 @@ pub fn endpoints(public: Option<bool>, private: Option<bool>) -> Verdict {
     Ok(())
 }
 
-/// Who may use the public endpoint is told in CIDR blocks, not too many.
+/// Who may use the public endpoint is told in CIDR blocks, not too many and each of them once.
 pub fn public_cidrs(blocks: Option<&[String]>) -> Verdict {
     let blocks = blocks.unwrap_or_default();
     let wrong: Vec<&str> = blocks.iter().map(String::as_str).filter(|block| !values::is_block(block)).collect();
     if !wrong.is_empty() {
         return invalid(format!("The following CIDRs are invalid in publicAccessCidrs: [{}]", wrong.join(", ")));
     }
-    if blocks.len() > PUBLIC_CIDRS {
-        return invalid(format!("At most {PUBLIC_CIDRS} public access CIDRs can be specified"));
+    if blocks.len() > PUBLIC_SOURCES {
+        return invalid(format!("At most {PUBLIC_SOURCES} public access CIDRs can be specified"));
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(again) = blocks.iter().find(|block| !seen.insert(*block)) {
+        return invalid(format!("The CIDR {again} is there twice in publicAccessCidrs"));
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::instances::{self, System};
 use super::{Verdict, invalid, labels_taints, roles, values};
 use crate::error::ApiError;
 use crd::NodegroupSpec;
+use crd::forms;
 use crd::nodegroup::{NodeRepairConfig, NodeRepairOverride};
 
 /// Longest name of a node group.
@@ -33,6 +34,7 @@ pub const CREATE: &[Rule] = &[
     new_sizes,
     nodes,
     machines::disk_of_template,
+    machines::disk,
     machines::access_of_template,
     machines::template,
     machines::custom_without_template,
@@ -124,7 +126,7 @@ fn nodes(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
 /// `remoteAccess.sourceSecurityGroups` are ids of security groups.
 fn remote_access(spec: &NodegroupSpec, _: &Facts) -> Verdict {
     let groups = spec.remote_access.iter().flat_map(|access| &access.source_security_groups);
-    if groups.into_iter().any(|group| !values::is_id(group, "sg-")) {
+    if groups.into_iter().any(|group| !forms::SECURITY_GROUP.fits(group)) {
         return invalid("One or more security groups in remote-access is not valid!");
     }
     Ok(())

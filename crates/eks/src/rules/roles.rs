@@ -8,6 +8,7 @@
 
 use super::{Verdict, invalid};
 use crate::error::ApiError;
+use crd::forms;
 use crd::names::role_account;
 
 /// A role is named by its ARN.
@@ -15,7 +16,7 @@ use crd::names::role_account;
 /// # Errors
 /// `InvalidParameterException`.
 pub fn named(text: &str) -> Verdict {
-    if role_account(text).is_none() {
+    if !forms::ROLE_ARN.fits(text) {
         return invalid(format!("Invalid Role Arn: '{text}'"));
     }
     Ok(())

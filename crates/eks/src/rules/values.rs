@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{Verdict, invalid};
-use crate::arn::Arn;
+use crd::forms;
+use crd::most::SUBNETS;
+use crd::tags::is_reserved;
 
 /// The private networks of RFC 1918.
 const PRIVATE: [Ipv4Net; 3] = [
@@ -39,22 +41,17 @@ pub fn is_block(text: &str) -> bool {
 
 /// Whether text is the ARN of an IAM role.
 pub fn is_role(text: &str) -> bool {
-    text.parse::<Arn>().is_ok_and(|arn| arn.is_role())
+    forms::ROLE_ARN.fits(text)
 }
 
-/// Whether text has the form of an id of EC2's, such as `subnet-0a1b2c3d` for `subnet-`.
-pub fn is_id(text: &str, prefix: &str) -> bool {
-    let rest = text.strip_prefix(prefix).unwrap_or_default();
-    !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-}
-
-/// What can't be the id of a subnet isn't there.
+/// What can't be the id of a subnet isn't there, and neither are more than a VPC has.
 ///
 /// # Errors
 /// `InvalidParameterException`.
-pub fn subnet_ids<'a>(ids: impl IntoIterator<Item = &'a String>) -> Verdict {
-    match ids.into_iter().find(|id| !is_id(id, "subnet-")) {
+pub fn subnet_ids(ids: &[String]) -> Verdict {
+    match ids.iter().find(|id| !forms::SUBNET.fits(id)) {
         Some(id) => invalid(format!("The subnet ID '{id}' does not exist")),
+        None if ids.len() > SUBNETS => invalid(format!("At most {SUBNETS} subnets can be specified")),
         None => Ok(()),
     }
 }
@@ -64,7 +61,7 @@ pub fn subnet_ids<'a>(ids: impl IntoIterator<Item = &'a String>) -> Verdict {
 /// # Errors
 /// `InvalidParameterException`.
 pub fn security_group_ids<'a>(ids: impl IntoIterator<Item = &'a String>) -> Verdict {
-    match ids.into_iter().find(|id| !is_id(id, "sg-")) {
+    match ids.into_iter().find(|id| !forms::SECURITY_GROUP.fits(id)) {
         Some(id) => invalid(format!("The security group '{id}' does not exist")),
         None => Ok(()),
     }
@@ -75,8 +72,51 @@ pub fn security_group_ids<'a>(ids: impl IntoIterator<Item = &'a String>) -> Verd
 /// # Errors
 /// `InvalidParameterException`.
 pub fn tags(tags: &BTreeMap<String, String>) -> Verdict {
-    if tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+    if tags.keys().any(|key| is_reserved(key)) {
         return invalid("Tag keys must not begin with aws:");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crd::forms::Form;
+
+    /// What the model says in words of its own, definitions say in a pattern.
+    #[test]
+    fn definitions_take_every_word_that_the_model_has() {
+        let model: Value = serde_json::from_str(include_str!("../model/eks.json")).unwrap();
+        let forms: [(&str, &Form); 9] = [
+            ("AMITypes", &forms::AMI_TYPE),
+            ("NodegroupUpdateStrategies", &forms::UPDATE_STRATEGY),
+            ("RepairAction", &forms::REPAIR_ACTION),
+            ("WarmPoolState", &forms::POOL_STATE),
+            ("ProvisionedControlPlaneTier", &forms::TIER),
+            ("ControlPlaneEgressModeType", &forms::EGRESS_MODE),
+            ("ScoringStrategyType", &forms::SCORING),
+            ("SpreadLevel", &forms::SPREAD),
+            ("ConnectorConfigProvider", &forms::CONNECTED),
+        ];
+        for (shape, form) in forms {
+            let words = model["shapes"][shape]["enum"].as_array().unwrap_or_else(|| panic!("{shape} has words"));
+            for word in words {
+                let word = word.as_str().unwrap();
+                assert!(form.fits(word), "{shape}: {word}");
+                assert!(!form.fits(&format!("{word}_")), "{shape}: {word}_");
+            }
+        }
+        for none in ["", "AL2", "AL2023", "AL2023_x86_64", "BOTTLEROCKET", "WINDOWS_CORE_2016_x86_64", "al2_x86_64"] {
+            assert!(!forms::AMI_TYPE.fits(none), "{none}");
+        }
+    }
+
+    #[test]
+    fn subnets_are_no_more_than_a_vpc_has() {
+        let many = |count: usize| (0..count).map(|at| format!("subnet-{at}")).collect::<Vec<_>>();
+        assert!(subnet_ids(&many(SUBNETS)).is_ok());
+        assert!(subnet_ids(&many(SUBNETS + 1)).is_err());
+    }
 }

@@ -2,11 +2,13 @@
 //! to it, one account with a good key would take it from all others.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use kube::ResourceExt;
 use parking_lot::Mutex;
+use serde::Serialize;
 
-use super::{Kind, Store, StoreError};
+use super::error::StoreError;
 use crd::EKSClusterConfig;
 
 /// What an account's records may have unless told otherwise, in MiB of JSON.
@@ -22,6 +24,12 @@ pub enum Holder<'a> {
     Account(&'a str),
     /// That of the cluster resource of this name in the same namespace.
     Cluster(&'a str),
+}
+
+/// What counts for an account.
+pub trait Held {
+    /// Whose it is.
+    fn holder(&self) -> Holder<'_>;
 }
 
 /// The limits, and how large the records are that were looked at last.
@@ -44,6 +52,33 @@ impl Budget {
     pub fn of_mebibytes(account: usize) -> Self {
         Self::new(account.saturating_mul(MEBIBYTE))
     }
+
+    /// Whether the object's account may have `more` bytes. `add` counts the records of all kinds.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]
+    pub(super) fn check<K: Held + ResourceExt>(
+        &self,
+        object: &K,
+        more: usize,
+        clusters: &[Arc<EKSClusterConfig>],
+        add: impl FnOnce(&mut Count<'_>),
+    ) -> Result<(), StoreError> {
+        let place = |c: &EKSClusterConfig| (c.namespace().unwrap_or_default(), c.name_any());
+        let accounts = clusters.iter().map(|c| (place(c), c.spec.account_id.clone())).collect();
+        // What belongs to nobody, nobody can ask for.
+        let Some(account) = account(object, &accounts).map(str::to_owned) else { return Ok(()) };
+        let mut sizes = self.sizes.lock();
+        let before = std::mem::take(&mut *sizes);
+        let mut count = Count { accounts, account: &account, before, after: HashMap::new(), own: 0, all: 0 };
+        add(&mut count);
+        let (own, all) = (count.own + more, count.all + more);
+        *sizes = count.after;
+        if own > self.account || all > self.all {
+            return Err(StoreError::Full(self.account / MEBIBYTE));
+        }
+        Ok(())
+    }
 }
 
 /// Adds up what is there.
@@ -60,57 +95,29 @@ pub(super) struct Count<'a> {
 
 impl Count<'_> {
     /// Takes account of the records of one kind.
-    pub(super) fn add<K: Kind>(&mut self, store: &Store) {
-        for object in store.list::<K>() {
+    pub(super) fn add<K: Held + ResourceExt + Serialize>(&mut self, objects: &[Arc<K>]) {
+        for object in objects {
             let (uid, version) = (object.uid().unwrap_or_default(), object.resource_version().unwrap_or_default());
             let known = self.before.remove(&uid).filter(|(of, _)| *of == version);
-            let bytes = known.map_or_else(|| size(&*object), |(_, bytes)| bytes);
+            let bytes = known.map_or_else(|| size(&**object), |(_, bytes)| bytes);
             self.after.insert(uid, (version, bytes));
             self.all += bytes;
-            if account(&*object, &self.accounts) == Some(self.account) {
+            if account(&**object, &self.accounts) == Some(self.account) {
                 self.own += bytes;
             }
         }
     }
 }
 
-impl Store {
-    /// Sets how many MiB the records of an account may have.
-    #[must_use]
-    pub fn with_room_for(mut self, mebibytes: usize) -> Self {
-        self.budget = Budget::of_mebibytes(mebibytes);
-        self
-    }
-
-    /// Whether the object's account may have `more` bytes.
-    ///
-    /// # Errors
-    /// [`StoreError::Full`]
-    pub(super) fn has_room<K: Kind>(&self, object: &K, more: usize) -> Result<(), StoreError> {
-        let place = |c: &EKSClusterConfig| (c.namespace().unwrap_or_default(), c.name_any());
-        let clusters = self.list::<EKSClusterConfig>();
-        let accounts = clusters.iter().map(|c| (place(c), c.spec.account_id.clone())).collect();
-        // What belongs to nobody, nobody can ask for.
-        let Some(account) = account(object, &accounts).map(str::to_owned) else { return Ok(()) };
-        let mut sizes = self.budget.sizes.lock();
-        let before = std::mem::take(&mut *sizes);
-        let mut count = Count { accounts, account: &account, before, after: HashMap::new(), own: 0, all: 0 };
-        self.count(&mut count);
-        let (own, all) = (count.own + more, count.all + more);
-        *sizes = count.after;
-        if own > self.budget.account || all > self.budget.all {
-            return Err(StoreError::Full(self.budget.account / MEBIBYTE));
-        }
-        Ok(())
-    }
-}
-
 /// Bytes of JSON.
-pub(super) fn size<K: Kind>(object: &K) -> usize {
+pub(super) fn size<K: Serialize>(object: &K) -> usize {
     serde_json::to_vec(object).map_or(0, |text| text.len())
 }
 
-fn account<'a, K: Kind>(object: &'a K, accounts: &'a HashMap<(String, String), String>) -> Option<&'a str> {
+fn account<'a, K: Held + ResourceExt>(
+    object: &'a K,
+    accounts: &'a HashMap<(String, String), String>,
+) -> Option<&'a str> {
     match object.holder() {
         Holder::Account(account) => Some(account),
         Holder::Cluster(name) => {

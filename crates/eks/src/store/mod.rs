@@ -3,111 +3,40 @@
 //! Reads come from a watch cache per kind, and see at once what this process wrote ([`Cache`]). Writes go to the API
 //! server, under one field manager; a change is made on the newest version of the object and tried again if somebody
 //! else was faster.
-//!
-//! # Adding a kind
-//! One line in the `kinds!` below makes it readable and writable, and says for whose account it counts. A kind whose objects belong to a cluster also says so
-//! with [`Member`](crd::Member), and is then found by [`Store::member`] and [`Store::members`].
 
 mod budget;
 mod cache;
 mod error;
 mod find;
+mod kinds;
 mod watch;
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, PostParams};
-use kube::{Api, Client, Resource, ResourceExt};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 pub use budget::ACCOUNT as ROOM;
-use budget::{Budget, Holder};
+use budget::Budget;
 pub use cache::Cache;
 pub use error::StoreError;
 pub use find::identity;
+pub use kinds::Kind;
+
+use kinds::Caches;
 
 use crate::error::ApiError;
+use crd::EKSClusterConfig;
 use crd::keys::API_MANAGER;
 use crd::member::is_owned_by;
-use crd::{
-    AccessEntry, Addon, Capability, CertificateAuthority, ClusterInsights, EKSClusterConfig, EksAnywhereSubscription,
-    FargateProfile, IdentityProviderConfig, Nodegroup, PodIdentityAssociation, Update,
-};
 
 /// The largest object that is written, in bytes of JSON.
 const LARGEST: usize = 128 * 1024;
 /// How often a change is tried again when somebody else was faster.
 const TRIES: usize = 8;
-
-/// A kind that the store knows.
-pub trait Kind:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + Clone
-    + Debug
-    + PartialEq
-    + Serialize
-    + DeserializeOwned
-    + Send
-    + Sync
-    + 'static
-{
-    /// The cache of this kind.
-    fn cache(caches: &Caches) -> &Arc<Cache<Self>>;
-    /// Whose it is.
-    fn holder(&self) -> Holder<'_>;
-}
-
-macro_rules! kinds {
-    ($($field:ident: $kind:ty, of $holder:ident $owner:ident);* $(;)?) => {
-        /// The caches, one for each kind.
-        pub struct Caches { $($field: Arc<Cache<$kind>>),* }
-
-        impl Caches {
-            /// Starts a watch for each kind.
-            fn start(watch: &watch::Watch) -> Self {
-                Self { $($field: watch.start::<$kind>()),* }
-            }
-
-            /// Waits until every cache has been filled once.
-            async fn filled(&self) {
-                $(watch::filled(&self.$field).await;)*
-            }
-        }
-
-        impl Store {
-            /// Counts the records of every kind.
-            fn count(&self, count: &mut budget::Count<'_>) {
-                $(count.add::<$kind>(self);)*
-            }
-        }
-
-        $(impl Kind for $kind {
-            fn cache(caches: &Caches) -> &Arc<Cache<Self>> { &caches.$field }
-            fn holder(&self) -> Holder<'_> { Holder::$holder(&self.spec.$owner) }
-        })*
-    };
-}
-
-kinds! {
-    clusters: EKSClusterConfig, of Account account_id;
-    nodegroups: Nodegroup, of Cluster cluster_name;
-    updates: Update, of Cluster cluster_name;
-    fargate_profiles: FargateProfile, of Cluster cluster_name;
-    pod_identity_associations: PodIdentityAssociation, of Cluster cluster_name;
-    access_entries: AccessEntry, of Cluster cluster_name;
-    idp_configs: IdentityProviderConfig, of Cluster cluster_name;
-    subscriptions: EksAnywhereSubscription, of Account account_id;
-    addons: Addon, of Cluster cluster_name;
-    capabilities: Capability, of Cluster cluster_name;
-    certificate_authorities: CertificateAuthority, of Cluster cluster_name;
-    insights: ClusterInsights, of Cluster cluster_name;
-}
 
 /// The resources of the management cluster.
 pub struct Store {
@@ -131,6 +60,18 @@ impl Store {
         let watch = watch::Watch { client: client.clone(), namespace: watched, shutdown, changed: changed.clone() };
         let budget = Budget::of_mebibytes(ROOM);
         Self { client, namespace: namespace.to_owned(), caches: Caches::start(&watch), budget, changed }
+    }
+
+    /// Sets how many MiB the records of an account may have.
+    #[must_use]
+    pub fn with_room_for(mut self, mebibytes: usize) -> Self {
+        self.budget = Budget::of_mebibytes(mebibytes);
+        self
+    }
+
+    /// Whether the object's account may have `more` bytes.
+    fn has_room<K: Kind>(&self, object: &K, more: usize) -> Result<(), StoreError> {
+        self.budget.check(object, more, &self.list::<EKSClusterConfig>(), |count| self.caches.count(count))
     }
 
     /// Waits until every kind has been listed once.

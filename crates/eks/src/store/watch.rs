@@ -1,17 +1,37 @@
 //! The watches that keep the caches full.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Cache, Kind};
+use super::cache::Cache;
 use crd::Nodegroup;
+
+/// What can be watched.
+pub trait Watched:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+impl<K> Watched for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static
+{
+}
 
 /// What is watched, and until when.
 pub struct Watch {
@@ -27,7 +47,7 @@ pub struct Watch {
 
 impl Watch {
     /// Starts the watch of one kind. It is tried again for ever, with growing pauses.
-    pub fn start<K: Kind>(&self) -> Arc<Cache<K>> {
+    pub fn start<K: Watched>(&self) -> Arc<Cache<K>> {
         let api: Api<K> = match &self.namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
@@ -55,7 +75,7 @@ impl Watch {
 
 /// Takes away what nobody here reads: who has set which field. Of a node group, whose status doesn't say it, the time of the
 /// last write stays.
-pub fn strip_metadata<K: Kind>(object: &mut K) {
+pub fn strip_metadata<K: Watched>(object: &mut K) {
     let fields = object.meta_mut().managed_fields.take();
     if K::kind(&()) == Nodegroup::kind(&()) {
         let own = fields.into_iter().flatten().filter(|entry| entry.subresource.as_deref() != Some("status"));
@@ -66,7 +86,7 @@ pub fn strip_metadata<K: Kind>(object: &mut K) {
 }
 
 /// Waits until the cache has been filled once.
-pub async fn filled<K: Kind>(cache: &Cache<K>) {
+pub async fn filled<K: Watched>(cache: &Cache<K>) {
     // The only error is that the watch has ended, which happens when the process ends.
     let _ = cache.reader().wait_until_ready().await;
 }
@@ -78,7 +98,7 @@ mod tests {
     use super::*;
     use crd::Addon;
 
-    fn lean_fields<K: Kind>(kind: &str, spec: Value) -> Vec<Value> {
+    fn lean_fields<K: Watched>(kind: &str, spec: Value) -> Vec<Value> {
         let entry = |manager: &str, subresource: Option<&str>, second: u8| {
             json!({"manager": manager, "operation": "Update", "subresource": subresource, "fieldsV1": {"f:spec": {}},
                 "time": format!("2026-01-01T00:00:0{second}Z")})

@@ -14,7 +14,7 @@ async fn what_cannot_be_changed_is_refused_with_a_sentence() {
         env.stop().await;
         let before = json!({"displayName": "a", "region": "us-east-1", "accountID": "000000000000", "ipFamily": "ipv4",
             "serviceRole": "r", "provider": "metadata",
-            "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.0.0.0/16"}, "kmsKey": "k", "secretsEncryption": true});
+            "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.0.0.0/16"}, "kmsKey": "arn:aws:kms:us-east-1:000000000000:key/1", "secretsEncryption": true});
         env.cluster("demo", before.clone()).await;
         for (field, value) in [
             ("displayName", json!("b")),
@@ -25,7 +25,7 @@ async fn what_cannot_be_changed_is_refused_with_a_sentence() {
             ("serviceRole", json!("other")),
             ("provider", json!("k3d")),
             ("kubernetesNetworkConfig", json!({"serviceIpv4Cidr": "10.1.0.0/16"})),
-            ("kmsKey", json!("other")),
+            ("kmsKey", json!("arn:aws:kms:us-east-1:000000000000:key/2")),
             ("secretsEncryption", json!(false)),
         ] {
             let mut after = before.clone();
@@ -47,7 +47,7 @@ async fn what_cannot_be_changed_of_a_node_group_is_refused_with_a_sentence() {
     run("fixed", async |env| {
         env.stop().await;
         let before = json!({"clusterName": "demo", "nodegroupName": "a", "instanceTypes": ["t3.medium"],
-            "capacityType": "SPOT", "diskSize": 20, "subnets": ["s"], "nodeRole": "r",
+            "capacityType": "SPOT", "diskSize": 20, "subnets": ["subnet-1"], "nodeRole": "r",
             "amiType": "AL2023_x86_64_STANDARD"});
         env.try_apply("Nodegroup", "own", before.clone()).await.unwrap();
         for (field, value) in [
@@ -56,7 +56,7 @@ async fn what_cannot_be_changed_of_a_node_group_is_refused_with_a_sentence() {
             ("instanceTypes", json!(["m5.large"])),
             ("capacityType", json!("ON_DEMAND")),
             ("diskSize", json!(30)),
-            ("subnets", json!(["t"])),
+            ("subnets", json!(["subnet-2"])),
             ("nodeRole", json!("other")),
             ("amiType", json!("AL2023_ARM_64_STANDARD")),
         ] {

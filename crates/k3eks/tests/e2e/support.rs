@@ -1,9 +1,9 @@
 //! A namespace of its own in the management cluster, and what to show when a test fails.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
-use std::thread::sleep;
+use std::sync::{LazyLock, mpsc};
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -143,19 +143,54 @@ impl Environment {
     /// Waits until a field of a resource is as it should be.
     pub fn wait(&self, resource: &str, path: &str, wanted: &str, limit: Duration) {
         let what = format!("{path} of {resource} to be {wanted}");
-        self.until(&what, limit, || {
-            let seen = self.kubectl(&["get", resource, "-o", &format!("jsonpath={path}")]).ok()?;
-            (seen == wanted).then_some(())
-        });
+        self.watch(&what, limit, resource, path, |seen| seen == wanted);
+    }
+
+    /// Watches what `path` gives of a resource until it is `right`. A resource that isn't there is waited for.
+    fn watch(&self, what: &str, limit: Duration, resource: &str, path: &str, right: impl Fn(&str) -> bool) {
+        /// Ends each value: messages may have lines.
+        const END: char = '\u{1e}';
+        let deadline = Instant::now() + limit;
+        let mut last = String::from("nothing");
+        loop {
+            let format = format!("jsonpath={path}{END}");
+            let mut command = Command::new("kubectl");
+            command.args(["--kubeconfig", &self.kubeconfig, "-n", &self.namespace]);
+            command.args(["get", resource, "--watch", "-o", &format]).stdout(Stdio::piped()).stderr(Stdio::null());
+            let mut watching = command.spawn().expect("kubectl is on the path");
+            let values = BufReader::new(watching.stdout.take().unwrap()).split(END as u8);
+            let (say, said) = mpsc::channel();
+            let reading = spawn(move || {
+                for value in values.map_while(Result::ok) {
+                    if say.send(String::from_utf8_lossy(&value).trim().to_owned()).is_err() {
+                        break;
+                    }
+                }
+            });
+            let mut found = false;
+            while let Ok(seen) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                found = right(&seen);
+                last = seen;
+                if found {
+                    break;
+                }
+            }
+            let _ = watching.kill();
+            let _ = watching.wait();
+            let _ = reading.join();
+            if found {
+                return;
+            }
+            assert!(Instant::now() < deadline, "waited {limit:?} for {what}, and it was {last}");
+            sleep(POLL);
+        }
     }
 
     /// Waits until the Ready condition of a resource has this reason and says these words: at the same moment, for both may pass.
     pub fn wait_words(&self, resource: &str, reason: &str, words: &str, limit: Duration) {
-        const READY: &str = "jsonpath={.status.conditions[?(@.type==\"Ready\")]['reason','message']}";
-        self.until(&format!("{resource} to say {reason}: {words}"), limit, || {
-            let seen = self.kubectl(&["get", resource, "-o", READY]).ok()?;
-            (seen.starts_with(reason) && seen.contains(words)).then_some(())
-        });
+        const READY: &str = "{.status.conditions[?(@.type==\"Ready\")]['reason','message']}";
+        let what = format!("{resource} to say {reason}: {words}");
+        self.watch(&what, limit, resource, READY, |seen| seen.starts_with(reason) && seen.contains(words));
     }
 
     /// The containers of this namespace's clusters, dead ones too.

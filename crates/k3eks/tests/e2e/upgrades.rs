@@ -7,7 +7,6 @@ use crate::support::{Environment, next_version, version};
 use crate::{CLUSTER, SOON, cluster, hosts, server};
 
 const MESSAGE: &str = "{.status.conditions[?(@.type==\"Ready\")].message}";
-const REASON: &str = "{.status.conditions[?(@.type==\"Ready\")].reason}";
 
 /// A change that the API server refuses with these words.
 fn refused(env: &Environment, what: &str, spec: &serde_json::Value, words: &str) {

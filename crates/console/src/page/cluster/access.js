@@ -127,26 +127,46 @@ function editEntry(found, entry) {
   });
 }
 
-const useEntries = (cluster) => ask(`Use access entries in ${cluster.name}?`, [], 'Use them', () => askEks(cluster, 'POST', '/update-config', { accessConfig: { authenticationMode: 'API_AND_CONFIG_MAP' } }),
-  { text: 'Its authentication mode becomes API_AND_CONFIG_MAP. There is no way back to CONFIG_MAP alone.' });
+const modeOf = ({ spec }) => spec.accessConfig?.authenticationMode || 'CONFIG_MAP';
+/** Authentication modes that another one follows: one step at a time, and never back. */
+const NEXT_MODES = {
+  CONFIG_MAP: { mode: 'API_AND_CONFIG_MAP', name: 'Use access entries too', title: 'Use access entries in', verb: 'Use them' },
+  API_AND_CONFIG_MAP: { mode: 'API', name: 'Use access entries alone', title: 'Use access entries alone in', verb: 'Use them alone' },
+};
+
+/** Asks whether a cluster is to have the next authentication mode, and warns of who is shut out by it. */
+function changeMode(found) {
+  const { summary, access } = found;
+  const now = modeOf(found);
+  const { mode, title, verb } = NEXT_MODES[now];
+  const alone = mode === 'API';
+  const nobody = alone && !access.some(administers) ? [h('p', { class: 'wrong' }, `No access entry has ${ADMINISTRATOR} in the whole cluster: nobody would be its administrator. Add one first.`)] : [];
+  ask(`${title} ${summary.name}?`, nobody, verb, () => changeConfig(summary, { accessConfig: { authenticationMode: mode } }), { danger: alone, text:
+    `${alone ? 'The ConfigMap aws-auth lets nobody in any more: whoever has no access entry is shut out. ' : ''}Its authentication mode becomes ${mode}. There is no way back to ${now}${alone ? '' : ' alone'}.` });
+}
+
+/** The button that leads to the next authentication mode; none where there is no next one. */
+function ModeButton({ found }) {
+  const next = NEXT_MODES[modeOf(found)];
+  return next && !found.summary.imported && html`<${Do} does=${() => changeMode(found)} why=${settingsFixed(found)}>${next.name}<//>`;
+}
 
 const inScope = ({ policyArn, accessScope }) => html`<div>${policyName(policyArn)} in ${accessScope.type === 'namespace' ? (accessScope.namespaces || []).join(', ') : 'the whole cluster'}</div>`;
 
 function Access({ found }) {
-  const { summary, spec, access } = found;
+  const { summary, access } = found;
   const creator = found.creator || `arn:aws:iam::${summary.account}:root`;
-  const byMap = (spec.accessConfig?.authenticationMode || 'CONFIG_MAP') === 'CONFIG_MAP';
+  const byMap = modeOf(found) === 'CONFIG_MAP';
   const why = summary.phase === 'Deleting' ? 'The cluster is being deleted.' : byMap ? 'The cluster’s authentication mode is CONFIG_MAP: it knows no access entries.' : null;
   const fixed = ({ type }) => why || (['STANDARD', 'EC2'].includes(type) ? null : 'An entry of this type has its rights by its type.');
   const cells = ({ spec: entry }) => [html`<code>${entry.principalArn}</code>`, entry.type, entry.username || 'from the ARN', (entry.kubernetesGroups || []).join(', '),
     (entry.accessPolicies || []).map(inScope), html`<span class="row">
       <${Do} does=${() => editEntry(found, entry)} why=${fixed(entry)} label=${`Edit ${entry.principalArn}`}>Edit<//>
       <${Do} look="bad" does=${() => removeEntry(found, entry)} why=${why} label=${`Remove ${entry.principalArn}`}>Remove<//></span>`];
-  return html`${byMap && html`<p class="says">${why} Who made it is its administrator: <code>${creator}</code>. Others come in by the ConfigMap aws-auth inside it.</p>
-      <p><${Do} does=${() => useEntries(summary)} why=${unchangeable(found) || (updating(found) && 'The cluster is being updated.')}>Use access entries too<//></p>`}
+  return html`${byMap && html`<p class="says">${why} Who made it is its administrator: <code>${creator}</code>. Others come in by the ConfigMap aws-auth inside it.</p>`}
     <${List} label="Access entries" columns=${['Principal', 'Type', 'User name', 'Groups', 'Policies', '']} items=${access} id=${(entry) => entry.spec.principalArn} cells=${cells}
       none="There are no access entries." />
-    <p><${Do} does=${() => addEntry(summary)} why=${why}>Add access entry<//></p>`;
+    <p class="row"><${Do} does=${() => addEntry(summary)} why=${why}>Add access entry<//><${ModeButton} found=${found} /></p>`;
 }
 
 addTab({ id: 'access', title: 'Access', order: 60, view: Access });

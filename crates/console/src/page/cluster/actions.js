@@ -2,14 +2,14 @@
 
 /** The buttons beside the cluster's name. */
 function Actions({ found }) {
-  const { summary, spec, status } = found;
+  const { summary, spec } = found;
   const [known, know] = useState(/** @type {string[]} */ ([]));
   useEffect(() => { versions().then(know, () => {}); }, []);
-  const sleeps = Boolean(status?.hibernated);
+  const sleeps = Boolean(summary.asleep);
   const stopped = sleeps || summary.phase === 'Stopped' || spec.state === 'Stopped';
   const going = summary.phase === 'Deleting' && 'The cluster is being deleted.';
   const guarded = spec.deletionProtection && 'Deletion protection is on. Turn it off on the Overview, then delete the cluster.';
-  const unreached = !summary.endpoint && 'The cluster has no endpoint yet.';
+  const unreached = summary.recorded ? 'The cluster is a record only: nothing runs, so it has no kubeconfig.' : !summary.endpoint && 'The cluster has no endpoint yet.';
   return html`
     <${Do} does=${() => kubeconfig(summary)} why=${unreached} hint=${kubeconfigWords(summary)}>Copy kubeconfig<//>
     <${Do} does=${() => kubeconfig(summary, true)} why=${unreached} hint=${kubeconfigWords(summary)}>Download kubeconfig<//>

@@ -49,7 +49,7 @@ async function askChild(cluster, rest, { method = 'GET', signal } = {}) {
   const answer = await fetch(path, { method, headers, signal }).catch(unreached);
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  const words = childWords(cluster, answer.status, said.message || `${answer.status} ${answer.statusText}`);
+  const words = wakeWords(childWords(cluster, answer.status, said.message || `${answer.status} ${answer.statusText}`));
   throw Object.assign(new Error(words), { status: answer.status, soon: words.endsWith(AGAIN) });
 }
 
@@ -78,9 +78,9 @@ function childWords(cluster, status, said) {
 }
 
 /** Why a cluster can't be asked at all; nothing where it can. */
-function unasked({ summary, status, spec }) {
-  if (status?.applied?.provider === 'metadata') return 'This cluster is recorded only: nothing runs.';
-  if (status?.hibernated) return 'The cluster sleeps. Wake it first.';
+function unasked({ summary, spec }) {
+  if (summary.recorded) return 'The cluster is a record only: nothing runs.';
+  if (summary.asleep) return 'The cluster is asleep. Wake it first.';
   if (summary.phase === 'Stopped') return spec.state === 'Stopped' ? 'The cluster is stopped. Start it first.' : 'The cluster is starting. It is looked into as soon as it is up.';
   if (summary.phase === 'Creating') return 'The cluster is being created. It is looked into as soon as it is up.';
   if (!summary.endpoint || summary.phase === 'Deleting') return 'The cluster isn’t up, so there is nothing to look at.';
@@ -158,7 +158,7 @@ function Inside({ found, namespace = '', view, beside = null, ...rest }) {
   const { data, error } = useChild(found.summary, question, starts ? 5000 : 30_000);
   const last = useRef();
   if (data) last.current = data;
-  if (why) return html`<p class="empty">${why}</p>${beside}`;
+  if (why) return html`<div class="empty"><p>${why}</p>${found.summary.asleep && html`<p><button onClick=${() => power(found.summary, 'Running')}>Wake</button></p>`}</div>${beside}`;
   // While another namespace is asked about, what was shown stays, and offers nothing.
   const before = last.current?.user && { ...last.current, may: { namespaces: last.current.may.namespaces }, waits: true };
   const rights = data || (error ? null : before);

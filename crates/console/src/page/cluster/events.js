@@ -1,13 +1,16 @@
 /* What happened, as a time line: Events of Kubernetes, updates, and calls to the EKS API that changed something. */
 
 /** All that is known to have happened with the cluster, newest first. Events go after an hour; the others stay. */
-function timeline({ events, updates, calls, summary, conditions }) {
+function timeline(found) {
+  const { events, updates, calls, summary, conditions } = found;
   const all = [
     ...events.map(({ time, type, reason, note }) => ({ time, bad: type === 'Warning', of: 'Event', what: reason, note })),
-    ...updates.map(({ metadata, spec, status }) => ({
-      time: metadata.creationTimestamp, of: 'Update', what: spec.type, bad: status?.state === 'Failed',
-      note: [spec.nodegroupName || spec.addonName || 'the cluster', status?.state || 'InProgress', ...(status?.errors || []).map((error) => error.errorMessage || error.message || error.errorCode)].join(': '),
-    })),
+    ...updates.map((update) => {
+      const { metadata, spec, status } = update;
+      const past = pastWords(update, found);
+      const note = [spec.nodegroupName || spec.addonName || 'the cluster', stateOfUpdate(update), ...(status?.errors || []).map(({ message, code }) => message || code), past].filter(Boolean).join(': ');
+      return { time: metadata.creationTimestamp, of: 'Update', what: spec.type, bad: stateOfUpdate(update) === 'Failed' && !past, note };
+    }),
     ...calls.map((call) => ({ time: call.eventTime, of: 'EKS API call', what: call.eventName, bad: Boolean(call.errorCode), note: `${call.userIdentity?.arn || 'somebody'}: ${call.errorMessage || call.errorCode || 'done'}` })),
     ...(conditions || []).map(({ type, status, reason, message, lastTransitionTime }) => ({ time: lastTransitionTime, of: 'Condition', what: `${type}=${status}`, bad: type === 'Stalled' && status === 'True', note: message || reason })),
     { time: summary.created, of: 'Cluster', what: 'Created', note: `as ${summary.namespace}/${summary.resource}` },
@@ -22,7 +25,7 @@ function TimeLine({ found }) {
   const items = timeline(found).filter((item) => !of || item.of === of);
   return html`<p><label>Show <select value=${of} onChange=${(event) => choose(event.target.value)}><option value="">everything</option>${EVENT_SOURCES.map((one) => html`<option key=${one} value=${one}>${one}s</option>`)}</select></label></p>
     <${List} label="Time line" columns=${['When', 'From', 'What', 'In words']} items=${items}
-      cells=${({ time, of: from, what, bad, note }) => [html`<${Ago} time=${time} />`, from, html`<span class=${bad ? 'phase Failed' : ''}>${what}</span>`, note]} none="Nothing of this kind is known." />`;
+      cells=${({ time, of: from, what, bad, note }) => [html`<${Ago} time=${time} />`, from, html`<span class=${bad ? 'phase Failed' : ''}>${what}</span>`, wakeWords(note || '')]} none="Nothing of this kind is known." />`;
 }
 
 const eventTime = (event) => event.series?.lastObservedTime || event.lastTimestamp || event.eventTime || event.metadata.creationTimestamp;

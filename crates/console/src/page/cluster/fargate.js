@@ -13,7 +13,7 @@ function labelsIn(text, index) {
 
 function addProfile(cluster) {
   ask(`Add a Fargate profile to ${cluster.name}`, [h('div', { class: 'fields' },
-    field({ label: 'Name', name: 'name', members: 'fargateProfileName|Fargate profile name|fargate profile name|with this name' }), field({ label: 'Pod execution role', name: 'role', members: 'podExecutionRoleArn|Role Arn', value: role(cluster.account, 'k3eks-console-fargate'), hint: 'Need not exist.' }),
+    field({ label: 'Name', name: 'name', members: 'fargateProfileName|Fargate profile name|fargate profile name|with this name' }), field({ label: 'Pod execution role', name: 'role', members: 'podExecutionRoleArn|Role Arn|pass role', value: role(cluster.account, 'k3eks-console-fargate'), hint: 'Need not exist.' }),
     field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, ...PATTERNS.subnets, hint: 'With commas. Empty: the cluster’s.' })),
   rowsOf('selectors', 'Pods', 'selector', [{ label: 'In namespace', name: 'namespace', members: 'namespace|namespace in selector|namespace value' }, { label: 'With labels', name: 'labels', members: 'labels|label in selector|Label pairs', required: false, placeholder: 'app=web, tier=front', hint: 'key=value, with commas.' }], [{ namespace: 'default' }]),
   pairsOf('tags', 'Tags', 'tag'),

@@ -65,7 +65,9 @@ function rowValues(form, name) {
 }
 
 const pairColumns = [{ label: 'Key', name: 'key', members: 'key|Tag keys' }, { label: 'Value', name: 'value', required: false }];
-const pairsOf = (name, title, one, map = {}, hint) => rowsOf(name, title, one, pairColumns, Object.entries(map).map(([key, value]) => ({ key, value })), hint);
+/** The same of labels and taints, as Kubernetes takes them. */
+const labelColumns = [{ ...pairColumns[0], ...PATTERNS.labelKey }, { ...pairColumns[1], ...PATTERNS.labelValue }];
+const pairsOf = (name, title, one, map = {}, hint = '', columns = pairColumns) => rowsOf(name, title, one, columns, Object.entries(map).map(([key, value]) => ({ key, value })), hint);
 function pairValues(form, name) {
   const rows = rowValues(form, name);
   const twice = rows.findIndex(({ key }, at) => rows.findIndex((row) => row.key === key) < at);

@@ -25,8 +25,8 @@ const taintText = ({ key, value, effect }) => `${key}${value ? `=${value}` : ''}
 /** Whether taints keep away pods that don't tolerate them; a preference keeps nobody away. */
 const keepsAway = (taints) => (taints || []).some(({ effect }) => effect !== 'PREFER_NO_SCHEDULE');
 
-const labelFields = (labels) => pairsOf('labels', 'Labels', 'label', labels);
-const taintFields = (taints = [], title = 'Taints') => rowsOf('taints', title, 'taint', [...pairColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
+const labelFields = (labels, title = 'Labels') => pairsOf('labels', title, 'label', labels, '', labelColumns);
+const taintFields = (taints = [], title = 'Taints') => rowsOf('taints', title, 'taint', [...labelColumns, { label: 'Effect', name: 'effect', options: TAINT_EFFECTS }], taints || []);
 const taintsOf = (form) => rowValues(form, 'taints').map(({ key, value, effect }) => ({ key, ...(value && { value }), effect }));
 
 /** The versions that a node group of a cluster can go to, newest first. */
@@ -45,7 +45,7 @@ function addGroup(cluster) {
       field({ label: 'Capacity', name: 'capacity', members: 'capacityType', options: ['ON_DEMAND', 'SPOT'], hint: 'Sets the nodes’ label only: nothing is ever taken away.' }),
       field({ label: 'Disk in GiB', name: 'disk', members: 'diskSize|Disk size', type: 'number', min: 1, required: false, hint: groupNote }),
       field({ label: 'Subnets', name: 'subnets', members: 'subnets|Subnets specified', required: false, ...PATTERNS.subnets, hint: `With commas. Empty: the cluster’s. ${groupNote}` }),
-      field({ label: 'Role', name: 'role', members: 'nodeRole|Role Arn', value: role(cluster.account, 'k3eks-console-node'), hint: `Need not exist. ${groupNote}` })),
+      field({ label: 'Role', name: 'role', members: 'nodeRole|Role Arn|pass role', value: role(cluster.account, 'k3eks-console-node'), hint: `Need not exist. ${groupNote}` })),
     pairsOf('tags', 'Tags', 'tag', {}, groupNote)),
   ], 'Add', async (values, form) => {
     const { name, types, capacity, disk, subnets } = values;

@@ -40,12 +40,12 @@ function turnOnAudit({ summary, spec }) {
 }
 
 function Logs({ found }) {
-  const { summary, spec, status } = found;
+  const { summary, spec } = found;
   const types = spec.loggingTypes || [];
   const command = `k3eks logs ${summary.resource} -n ${summary.namespace} --follow`;
   return html`<p class="says">Logs of pods are on the tab <a href=${address(summary, 'workloads')}>Workloads</a>.</p>
     <h3>Control plane</h3>
-    ${status?.applied?.provider === 'metadata' ? html`<p>${unasked(found)}</p>` : html`<p>API server, scheduler and controller manager write into the log of the server’s container. Whoever may use Docker on the host can read it:</p>
+    ${summary.recorded ? html`<p>${unasked(found)}</p>` : html`<p>API server, scheduler and controller manager write into the log of the server’s container. Whoever may use Docker on the host can read it:</p>
     <p class="row"><code>${command}</code><button onClick=${() => copy(command, 'The command')}>Copy</button></p>`}
     <h3>Kubernetes audit log</h3>
     ${types.includes('audit') ? html`<${Inside} found=${found} view=${LiveAudit} />`

@@ -23,12 +23,13 @@ function GroupActions({ found, group }) {
 function NodeGroups({ found }) {
   const { summary } = found;
   const { opened, close, opener } = useDetails('nodegroups');
-  const rest = summary.phase === 'Stopped' && !summary.asleep && 'stopped with the cluster';
+  const rests = summary.asleep ? 'asleep' : 'stopped';
+  const rest = summary.phase === 'Stopped' && `${rests} with the cluster`;
   const behind = (group) => group.version && minorOf(group.version) < minorOf(summary.version);
   const cells = (group) => [
-    opener(group.name), html`<${Phase} name=${group.phase} />`,
+    opener(group.name), html`<${Phase} name=${group.phase} asleep=${summary.asleep} />`,
     html`${group.version || '–'}${behind(group) && html`<div class="says">behind the cluster’s ${summary.version}</div>`}`,
-    html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} rests=${group.phase === 'Stopped'} done=${group.phase === 'Active'} />`, `${group.scaling.minSize}–${group.scaling.maxSize}`,
+    html`<${Ready} ready=${group.ready} wanted=${group.scaling.desiredSize} rests=${group.phase === 'Stopped' ? rests : ''} done=${group.phase === 'Active'} />`, `${group.scaling.minSize}–${group.scaling.maxSize}`,
     (group.instanceTypes || []).join(', ') || 't3.medium',
     html`${Object.entries(group.labels || {}).map((pair) => html`<div class="mono">${pair.join('=')}</div>`)}
       ${(group.taints || []).map((taint) => html`<div class="mono">${taintText(taint)}</div>`)}`,

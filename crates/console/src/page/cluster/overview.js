@@ -10,34 +10,20 @@ function conditionWords({ type, status, reason }) {
   return `${type}=${status}${why ? ` (${why})` : ''}`;
 }
 
-/** The insights into a cluster, or why there are none yet. */
-async function askInsights(summary) {
-  const { insights: items } = await request('POST', eks(summary, '/insights'), { body: {}, world: summary });
-  const refresh = items.length ? {} : await request('GET', eks(summary, '/insights-refresh'), { world: summary });
-  return { items, why: refresh.status === 'FAILED' ? refresh.message : '' };
-}
 
-/** What the EKS API says of the cluster, and how fit it is for the next version. Asked again when the resource changed. */
+/** What the EKS API says of the cluster. Asked again when the resource changed. */
 function useDescribed({ summary, status, spec }) {
   const now = `${summary.key} ${summary.phase} ${status?.observedGeneration} ${JSON.stringify(spec)}`;
   const described = usePolled(now, async () => (await request('GET', eks(summary), { world: summary })).cluster, 60_000);
-  const awake = summary.phase === 'Active' && status?.applied?.provider !== 'metadata';
-  const insights = usePolled(awake ? summary.key : null, () => askInsights(summary), ({ items }) => (items.length ? 60_000 : 5000));
   const [last, keep] = useState(null);
   useEffect(() => { if (described.data) keep(described.data); }, [described.data]);
-  return { cluster: described.data || last, error: described.error, insights, awake };
+  return { cluster: described.data || last, error: described.error };
 }
 
-function Health({ cluster, stopped, recorded, insights: { data, error }, awake }) {
+function Health({ cluster, rests }) {
   const issues = cluster?.health?.issues || [];
   return html`<h3>Health</h3>
-    ${stopped ? html`<p>It is stopped, so nothing is looked at.</p>` : issues.length ? html`<ul>${issues.map(({ code, message }) => html`<li key=${code}><strong class="phase Failed">${code}</strong> ${message}</li>`)}</ul>` : html`<p>${cluster ? 'No issues are known.' : 'asking…'}</p>`}
-    <h3>Insights</h3>
-    ${!awake && html`<p>${recorded ? 'It is a record only: there is nothing to look at.' : 'Insights are looked for while the cluster runs.'}</p>`}
-    ${awake && error && html`<p class="wrong">${error.message}</p>`}
-    ${awake && data && html`<${List} label="Insights" columns=${['Insight', 'For version', 'State', 'Why', 'Looked at']} items=${data.items} id=${({ id }) => id}
-      cells=${(one) => [one.name, one.kubernetesVersion || '–', html`<span class=${`phase ${{ PASSING: 'Active', WARNING: 'Updating', ERROR: 'Failed' }[one.insightStatus?.status] || ''}`}>${one.insightStatus?.status}</span>`, one.insightStatus?.reason || one.description, html`<${Ago} time=${one.lastRefreshTime} />`]}
-      none=${`There are no insights yet: ${data.why || 'the operator looks for them now.'}`} />`}`;
+    ${rests ? html`<p>It is ${rests}, so nothing is looked at.</p>` : issues.length ? html`<ul>${issues.map(({ code, message }) => html`<li key=${code}><strong class="phase Failed">${code}</strong> ${message}</li>`)}</ul>` : html`<p>${cluster ? 'No issues are known.' : 'asking…'}</p>`}`;
 }
 
 /** Whether no node takes pods without a toleration: as soon as there is a node group, servers take none. */
@@ -48,7 +34,7 @@ function allTainted({ summary: { groups, imported }, spec }) {
 
 function Overview({ found }) {
   const { summary, spec, status, conditions } = found;
-  const { cluster, error, insights, awake } = useDescribed(found);
+  const { cluster, error } = useDescribed(found);
   const vpc = cluster?.resourcesVpcConfig;
   const why = settingsFixed(found);
   const code = (text) => text && html`<code>${text}</code>`;
@@ -58,12 +44,13 @@ function Overview({ found }) {
     ['Version', cluster ? `${cluster.version || summary.version}, platform ${cluster.platformVersion || '–'}` : summary.version],
     ['Account, region', `${summary.account}, ${summary.region}`], ['ARN', code(cluster?.arn || status?.arn)], ['Role', code(cluster?.roleArn)],
     ['Resource', code(`${summary.namespace}/${summary.resource}`)], ['Created', html`<${Ago} time=${summary.created} />`],
-    ['Sleeps', spec.hibernateAfter && (status?.hibernated ? 'now: Wake brings it back' : `when nobody used it for ${spec.hibernateAfter}`)],
+    ['Sleeps', spec.hibernateAfter && (summary.asleep ? 'now: Wake brings it back' : `when nobody used it for ${spec.hibernateAfter}`)],
     ['Conditions', (conditions || []).map(conditionWords).join(', ')],
   ]} />
   ${allTainted(found) && html`<p class="wrong" role="status">Every node is tainted: pods without a toleration stay Pending. Add a node group without taints, or remove the taints of one.</p>`}
   ${error && html`<p class="wrong">${error.message}</p>`}
-  <${Health} cluster=${cluster} stopped=${summary.phase === 'Stopped'} recorded=${status?.applied?.provider === 'metadata'} insights=${insights} awake=${awake} />
+  <${Health} cluster=${cluster} rests=${summary.asleep ? 'asleep' : summary.phase === 'Stopped' && 'stopped'} />
+  <${Insights} found=${found} />
   ${cluster && html`
     <h3>Endpoint and network</h3>
     <${Facts} pairs=${[
@@ -78,6 +65,7 @@ function Overview({ found }) {
     ['OIDC issuer', code(cluster.identity?.oidc?.issuer || status?.oidcIssuer)], ['Authentication mode', cluster.accessConfig?.authenticationMode],
     ['Certificate authority', status?.certificateAuthority?.id && code(status.certificateAuthority.id)],
   ]} />
+    ${NEXT_MODES[modeOf(found)] && html`<p><${ModeButton} found=${found} /></p>`}
     <h3>Protection, encryption, logging</h3>
     <${Facts} pairs=${[
     ['Deletion protection', onOff(cluster.deletionProtection)],

@@ -13,14 +13,14 @@ function addTab(tab) {
   clusterTabs.sort((a, b) => a.order - b.order);
 }
 
-/** One word for a state. */
-function Phase({ name }) {
-  return html`<span class=${`phase ${name || ''}`}>${name || 'accepted'}</span>`;
+/** One word for a state; what is stopped only because its cluster sleeps is asleep. */
+function Phase({ name, asleep = false }) {
+  return html`<span class=${`phase ${name || ''}`}>${asleep && name === 'Stopped' ? 'Asleep' : name || 'accepted'}</span>`;
 }
 
-/** How many of those that are wanted are ready, and whether the work on them is done. Of what rests none is missing. */
-function Ready({ ready = 0, wanted = 0, rests = false, done = true }) {
-  if (rests && wanted) return html`<span>${wanted} stopped</span>`;
+/** How many of those that are wanted are ready, and whether the work on them is done. Of what `rests`, in this word, none is missing. */
+function Ready({ ready = 0, wanted = 0, rests = '', done = true }) {
+  if (rests && wanted) return html`<span>${wanted} ${rests}</span>`;
   if (!wanted) return html`<span>${ready}/${wanted}</span>`;
   return html`<span class="ready"><progress max="1" value=${fullness(ready, wanted, done)} aria-label=${readyWords(ready, wanted)}></progress> ${ready}/${wanted}</span>`;
 }

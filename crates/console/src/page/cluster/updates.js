@@ -30,6 +30,19 @@ const paramWords = ({ type, value }) => (type === 'ClusterLogging' ? loggingWord
 const targetOf = ({ nodegroupName, addonName, capabilityName }) => (nodegroupName && `node group ${nodegroupName}`) || (addonName && `addon ${addonName}`) || (capabilityName && `capability ${capabilityName}`) || 'the cluster';
 const stateOfUpdate = ({ status }) => status?.state || 'InProgress';
 
+const isReady = (conditions) => (conditions || []).some(({ type, status }) => type === 'Ready' && status === 'True');
+
+/** That a failure is past, in a sentence, where what the update was of works now or is gone; nothing where it may last. A record of it stays. */
+function pastWords(update, { summary, conditions, nodegroups, addons }) {
+  const { nodegroupName, addonName, capabilityName, certificateAuthorityId } = update.spec;
+  if (stateOfUpdate(update) !== 'Failed' || capabilityName || certificateAuthorityId) return '';
+  const what = targetOf(update.spec);
+  if (!nodegroupName && !addonName) return summary.phase === 'Active' && isReady(conditions) ? `The failure is past: ${what} is ready now.` : '';
+  const one = nodegroupName ? nodegroups.find(({ spec, metadata }) => (spec.nodegroupName || metadata.name) === nodegroupName) : addons.find(({ spec }) => spec.addonName === addonName);
+  if (!one) return `The failure is past: ${what} is gone.`;
+  return isReady(one.status?.conditions) ? `The failure is past: ${what} is ready now.` : '';
+}
+
 const madeAt = ({ metadata }) => Date.parse(metadata.creationTimestamp) - 1000;
 
 /** The Events of what is updated, from the beginning of an update to the next one's, in their order: its steps. Events go after an hour. */
@@ -43,10 +56,12 @@ function stepsOf(update, { updates }, events = []) {
 }
 
 function Steps({ update, found, events }) {
+  const past = pastWords(update, found);
   const steps = stepsOf(update, found, events);
   const errors = update.status?.errors || [];
-  const step = ({ time, note }) => html`<li key=${`${time} ${note}`}>${note} <span class="says"><${Ago} time=${time} /></span></li>`;
-  return html`${errors.map(({ code, message }) => html`<div class="wrong">${message || code}</div>`)}
+  const step = ({ time, note }) => html`<li key=${`${time} ${note}`}>${wakeWords(note || '')} <span class="says"><${Ago} time=${time} /></span></li>`;
+  return html`${past && html`<div>${past}</div>`}
+    ${errors.map(({ code, message }) => html`<div class=${past ? 'says' : 'wrong'}>${message || code}</div>`)}
     ${steps.length ? html`<ol class="steps">${steps.map(step)}</ol>` : !errors.length && (stateOfUpdate(update) === 'InProgress' ? 'under way' : 'done')}`;
 }
 
@@ -71,7 +86,7 @@ function Updates({ found }) {
   id=${(update) => update.metadata.name} cells=${(update) => [
     html`<${Ago} time=${update.metadata.creationTimestamp} />`,
     html`<strong>${UPDATE_WORDS[update.spec.type] || wordsOf(update.spec.type)}</strong>${(update.spec.params || []).map((param) => html`<div>${paramWords(param)}</div>`)}<code class="says">${update.metadata.name}</code>`,
-    targetOf(update.spec), html`<${Phase} name=${stateOfUpdate(update)} />`, html`<${Steps} update=${update} found=${found} events=${events(update)} />`,
+    targetOf(update.spec), pastWords(update, found) ? html`<span class="phase Stopped">Failed</span>` : html`<${Phase} name=${stateOfUpdate(update)} />`, html`<${Steps} update=${update} found=${found} events=${events(update)} />`,
   ]} none="The cluster wasn’t changed yet." />`;
 }
 

@@ -23,7 +23,7 @@ function showCluster(element, key, route = {}) {
   if (!other) return drawCluster();
   Object.assign(clusterView, { found: null, error: null });
   drawCluster();
-  return refresh().then(() => { if (clusterView.key === key) element.querySelector('h2')?.focus(); });
+  return refresh();
 }
 
 /** Looks at the cluster again. */
@@ -75,7 +75,7 @@ function Cluster({ tab, found, error }) {
   const open = clusterTabs.find(({ id }) => id === tab);
   return html`
     <div class="bar"><h2 tabindex="-1">${summary.name}</h2><${Actions} found=${found} /></div>
-    <p class="says"><${Phase} name=${summary.phase} /> ${saysNow(summary)}</p>
+    <p class="says"><${Phase} name=${summary.phase} asleep=${summary.asleep} /> ${summary.recorded && html`<strong class="record">${RECORD}</strong>: nothing runs. `}${saysNow(summary)}</p>
     ${error && html`<p class="wrong" role="alert">What is shown may be old: ${error.message}</p>`}
     <${Tabs} open=${tab} />
     <div role="tabpanel" id="panel" aria-labelledby=${`tab-${tab}`}><${Panel} key=${tab} tab=${open} found=${found} /></div>`;
@@ -83,7 +83,7 @@ function Cluster({ tab, found, error }) {
 
 function Tabs({ open }) {
   const list = useRef();
-  // The tabs are one row. The open one is brought into sight, sideways only: the page stays where it is.
+  // On a phone the tabs are one row. The open one is brought into sight, sideways only: the page stays where it is.
   useLayoutEffect(() => {
     const tab = byId(`tab-${open}`);
     list.current.scrollLeft = tab.offsetLeft - (list.current.clientWidth - tab.offsetWidth) / 2;

@@ -32,6 +32,7 @@ function YamlEditor({ found, close }) {
   const [{ operations, doing, error }, tell] = useState(/** @type {{ operations?: any[], doing?: string, error?: string }} */ ({}));
   const [area, heading] = [useRef(), useRef()];
   useEffect(() => area.current.focus(), []);
+  useEffect(() => { if (error) byId('yaml-wrong').scrollIntoView({ block: 'nearest' }); }, [error]);
   useEffect(() => { if (operations) heading.current.focus(); }, [operations]);
   const fail = (why) => tell({ error: why.message });
   const show = async () => {

@@ -45,6 +45,7 @@ fn what_is_wrong_is_told_and_what_is_right_is_taken() {
         ),
         (json!({"roleArn": "admin"}), "Invalid Role Arn", json!({"roleArn": "arn:aws:iam::000000000000:role/path/r"})),
         (json!({"roleArn": "arn:aws:iam::1:user/u"}), "Invalid Role Arn", json!({})),
+        (json!({"roleArn": "arn:aws:iam::000000000000:role/foo bar"}), "Invalid Role Arn", json!({})),
         (json!({"roleArn": "arn:aws:iam::111111111111:role/r"}), "pass role", json!({})),
         (
             vpc(json!({"subnetIds": ["subnet-a"]})),
@@ -96,6 +97,8 @@ fn who_may_use_the_endpoint_is_told_in_blocks() {
         assert!(refusal(&[wrong]).is_some(), "{wrong}");
     }
     assert_eq!(refusal(&["203.0.113.5/32", "0.0.0.0/0", "2001:db8::/32"]), None);
+    let twice = "The CIDR 203.0.113.5/32 is there twice in publicAccessCidrs";
+    assert_eq!(refusal(&["203.0.113.5/32", "0.0.0.0/0", "203.0.113.5/32"]).unwrap(), twice);
     let many: Vec<String> = (0..41).map(|n| format!("203.0.113.{n}/32")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert!(refusal(&many).is_some() && refusal(&many[..40]).is_none());

@@ -6,11 +6,18 @@ use super::super::instances::{self, System};
 use super::super::{Verdict, invalid};
 use super::facts::Facts;
 use crd::NodegroupSpec;
+use crd::forms;
+use crd::most::{DISK, INSTANCE_TYPES};
 use crd::names::minor;
 use crd::nodegroup::{CapacityType, LaunchTemplate};
 
-/// Instance types of a node group.
-const INSTANCE_TYPES: usize = 20;
+/// A disk has 1 GiB or more, and no more than the largest volume.
+pub(super) fn disk(spec: &NodegroupSpec, _: &Facts) -> Verdict {
+    if spec.disk_size.is_some_and(|gib| !DISK.contains(&gib)) {
+        return invalid(format!("diskSize must be between {} and {}", DISK.start(), DISK.end()));
+    }
+    Ok(())
+}
 
 /// With a launch template, `diskSize` stands in it.
 pub(super) fn disk_of_template(spec: &NodegroupSpec, _: &Facts) -> Verdict {
@@ -42,9 +49,7 @@ pub fn template_form(template: &LaunchTemplate) -> Verdict {
     if given(&template.id) == given(&template.name) {
         return invalid("Either provide launch template ID or launch template name in the request.");
     }
-    let version = template.version.as_deref().unwrap_or_default();
-    let number = || version.parse::<u64>().is_ok_and(|number| number > 0);
-    if !matches!(version, "" | "$Latest" | "$Default") && !number() {
+    if !forms::TEMPLATE_VERSION.fits(template.version.as_deref().unwrap_or_default()) {
         return invalid(
             "Invalid launch template version: either '$Default', '$Latest', or a numeric version are allowed.",
         );
@@ -117,9 +122,7 @@ fn unequal(cluster_version: &str) -> String {
 pub(super) fn ami_for_version(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
     let version = spec.version.as_ref().unwrap_or(&facts.cluster_version);
     let type_ = spec.ami_type.as_deref().unwrap_or_default();
-    if let Some(last) = instances::last_version(type_)
-        && minor(version) > Some(last)
-    {
+    if let Some(last) = instances::ended(type_, version) {
         return invalid(format!("AMI Type {type_} is only supported for kubernetes versions 1.{last} or earlier"));
     }
     Ok(())
@@ -174,7 +177,7 @@ pub(super) fn instance_types(spec: &NodegroupSpec, _: &Facts) -> Verdict {
     if types.len() > INSTANCE_TYPES {
         return invalid(format!("A node group can have at most {INSTANCE_TYPES} instance types"));
     }
-    let unknown: Vec<&str> = types.iter().map(String::as_str).filter(|name| !instances::is_type(name)).collect();
+    let unknown: Vec<&str> = types.iter().map(String::as_str).filter(|name| !forms::INSTANCE_TYPE.fits(name)).collect();
     if unknown.is_empty() {
         return Ok(());
     }
@@ -184,11 +187,7 @@ pub(super) fn instance_types(spec: &NodegroupSpec, _: &Facts) -> Verdict {
 /// The AMI runs on the instance types, `t3.medium` where neither the request nor a launch template names any.
 pub(super) fn instances_of_ami(spec: &NodegroupSpec, facts: &Facts) -> Verdict {
     let requested = ami_type(spec, &facts.cluster_version);
-    let Some(ami) = instances::ami(requested) else { return Ok(()) };
-    let default = ["t3.medium".to_owned()];
-    let implied = spec.instance_types.is_empty() && spec.launch_template.is_none();
-    let types: &[String] = if implied { &default } else { &spec.instance_types };
-    let wrong: Vec<&str> = types.iter().map(String::as_str).filter(|name| !instances::runs_on(ami, name)).collect();
+    let wrong = instances::unfit(spec, requested);
     if wrong.is_empty() {
         return Ok(());
     }

@@ -22,6 +22,16 @@ fn created(change: Value) -> String {
 }
 
 #[test]
+fn a_disk_is_no_larger_than_a_volume() {
+    for gib in [1, 20, 16_384] {
+        assert_eq!(created(json!({"diskSize": gib})), "", "{gib}");
+    }
+    for gib in [0, -1, 16_385] {
+        assert_eq!(created(json!({"diskSize": gib})), "diskSize must be between 1 and 16384", "{gib}");
+    }
+}
+
+#[test]
 fn sizes_agree_and_stay_within_the_quota() {
     let of = |rules, min, max, desired| {
         let sizes = json!({"scalingConfig": {"minSize": min, "maxSize": max, "desiredSize": desired}});

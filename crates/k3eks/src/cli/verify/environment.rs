@@ -67,7 +67,7 @@ impl Environment {
         until: Instant,
     ) -> anyhow::Result<Self> {
         let name = cluster.name_any();
-        if cluster.status.as_ref().and_then(|s| s.applied.as_ref()).is_some_and(|a| a.provider == "metadata") {
+        if cluster.status.as_ref().and_then(|s| s.applied.as_ref()).is_some_and(|a| a.provider == keys::METADATA) {
             bail!("cluster {name} is recorded only (provider metadata): nothing runs");
         }
         let text = kubeconfig::read(&management, &cluster, false).await?;

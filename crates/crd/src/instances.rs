@@ -3,14 +3,16 @@
 //! EC2 has hundreds of types, and new ones each month; what decides is in their names: a family is letters, a generation and
 //! attributes, and `g` among the attributes says Graviton.
 
-use crd::names::minor;
+use super::NodegroupSpec;
+use super::names::minor;
+
+/// Instance type of nodes that ask for none.
+pub const DEFAULT_TYPE: &str = "t3.medium";
 
 /// The newest Kubernetes minor version that Amazon Linux 2 is there for.
 const LAST_OF_AL2: u32 = 32;
 /// The first one whose node groups get Amazon Linux 2023 if they ask for nothing.
 const FIRST_WITH_AL2023: u32 = 30;
-/// Sizes that no number stands before.
-const SIZES: [&str; 6] = ["nano", "micro", "small", "medium", "large", "metal"];
 
 /// What a processor or an AMI is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,25 +84,26 @@ pub fn default_ami(kubernetes: &str) -> &'static str {
 }
 
 /// The last Kubernetes version that the AMI type is there for, if there is one.
-pub fn last_version(type_: &str) -> Option<u32> {
+fn last_version(type_: &str) -> Option<u32> {
     ami(type_).filter(|ami| ami.system == System::Al2).map(|_| LAST_OF_AL2)
 }
 
-/// Whether text has the form of an instance type.
-pub fn is_type(name: &str) -> bool {
-    let Some((family, size)) = name.split_once('.') else { return false };
-    let family_ok = family.starts_with(|c: char| c.is_ascii_lowercase())
-        && family.contains(|c: char| c.is_ascii_digit())
-        && family.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let size_ok = SIZES.contains(&size)
-        || size.strip_suffix("xlarge").is_some_and(|n| n.is_empty() || number(n))
-        || size.strip_prefix("metal-").and_then(|n| n.strip_suffix("xl")).is_some_and(number);
-    family_ok && size_ok
+/// That version where `kubernetes` is a later one: for it there is no AMI of the type.
+pub fn ended(type_: &str, kubernetes: &str) -> Option<u32> {
+    last_version(type_).filter(|last| minor(kubernetes) > Some(*last))
+}
+
+/// The instance types of a node group that its AMI type doesn't run on. Where neither the group nor a launch template
+/// names any, it has [`DEFAULT_TYPE`].
+pub fn unfit<'s>(spec: &'s NodegroupSpec, ami_type: &str) -> Vec<&'s str> {
+    let Some(ami) = ami(ami_type) else { return Vec::new() };
+    let implied = spec.instance_types.is_empty() && spec.launch_template.is_none();
+    let types = spec.instance_types.iter().map(String::as_str).chain(implied.then_some(DEFAULT_TYPE));
+    types.filter(|name| !runs_on(ami, name)).collect()
 }
 
 /// Whether an AMI of this kind runs on an instance type.
-pub fn runs_on(ami: Ami, instance_type: &str) -> bool {
+fn runs_on(ami: Ami, instance_type: &str) -> bool {
     let family = instance_type.split('.').next().unwrap_or_default();
     architecture(family) == ami.architecture && ami.accelerator.is_none_or(|needed| accelerator(family) == Some(needed))
 }
