@@ -108,7 +108,33 @@ def pytest_runtest_makereport(item, call):
     if report.failed and records and os.path.exists(records.log):
         with open(records.log) as log:
             report.sections.append(("operator and API", log.read()[-8000:]))
+    if report.failed and {"real", "management"} & set(item.fixturenames):
+        report.sections += [(" ".join(command), said(command)) for command in installation()]
     return report
+
+
+def installation():
+    """What tells of the installation with real clusters."""
+    kubeconfig = os.environ.get("K3EKS_E2E_KUBECONFIG", "none")
+    node = f"k3d-{os.path.basename(kubeconfig).removesuffix('.kubeconfig')}-server-0"
+    kubectl = ["kubectl", "--kubeconfig", kubeconfig, "-n", "k3eks-system"]
+    return [
+        [*kubectl, "get", "eksclusterconfigs,nodegroups", "-A"],
+        [*kubectl, "get", "pods,endpointslices", "-o", "wide"],
+        [*kubectl, "get", "events", "--sort-by=.lastTimestamp"],
+        [*kubectl, "logs", "deploy/k3eks", "--all-containers", "--tail=80"],
+        ["docker", "ps", "-a"],
+        ["docker", "exec", node, "sh", "-c", "iptables-save | grep k3eks-system"],
+        ["docker", "logs", "--tail", "60", node],
+    ]
+
+
+def said(command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (done.stdout + done.stderr)[-8000:]
 
 
 def healthy(endpoint):
