@@ -21,7 +21,7 @@ use super::identity_service::{self, IdentityService};
 use super::import_secret;
 use super::wake::Wake;
 use crd::identity_service::POD_ADDRESS;
-use crd::{keys, names};
+use crd::keys;
 use limits::bounded;
 use provider::{Access, ClusterProvider, DesiredCluster, NodeRegistry};
 
@@ -213,7 +213,7 @@ impl ChildWatcher {
             let to = (identity.host.as_str(), identity.pods_port);
             let registry = identity.registry_port.map(|port| NodeRegistry {
                 address: format!("{}:{port}", identity.host),
-                name: names::registry(&self.plan.account, &self.plan.region),
+                name: arn::registry(&self.plan.account, &self.plan.region),
             });
             let led = provider.lead_pods(&self.plan.id, POD_ADDRESS, to, registry.as_ref()).await;
             let Err(error) = led else { return };

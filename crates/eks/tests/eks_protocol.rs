@@ -10,11 +10,11 @@ mod signed;
 #[path = "eks_protocol/support.rs"]
 mod support;
 
+use aws::error::ApiError;
+use aws::metrics::{Exchange, Observer};
+use aws::registry::{Context, Registry};
+use aws::sigv4::Mode;
 use http::Method;
-use k3eks_eks::error::ApiError;
-use k3eks_eks::metrics::{Exchange, Observer};
-use k3eks_eks::registry::{Context, Registry};
-use k3eks_eks::sigv4::Mode;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use aws::registry::Registry;
+use aws::service::Service;
+use aws::sigv4::{Authenticator, Caller, Key, Mode};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use axum::response::Response;
-use k3eks_eks::registry::Registry;
-use k3eks_eks::service::Service;
-use k3eks_eks::sigv4::{Authenticator, Caller, Key, Mode};
 use k8s_openapi::jiff::Timestamp;
 use limits::port::{Limits, Port};
 use serde_json::{Value, json};

@@ -19,23 +19,28 @@ const FUNCTION: usize = 60;
 const MEDIAN: usize = 150;
 
 /// What each crate may depend on, of ours; from the lowest up.
-const DIRECTION: [(&str, &[&str]); 14] = [
+const DIRECTION: [(&str, &[&str]); 17] = [
+    ("arn", &[]),
     ("text", &[]),
     ("yaml", &[]),
     ("limits", &[]),
     ("kubernetes-versions", &["yaml"]),
     ("telemetry", &["text", "limits"]),
-    ("crd", &["kubernetes-versions", "text", "yaml"]),
+    ("crd", &["arn", "kubernetes-versions", "text", "yaml"]),
     ("provider", &["kubernetes-versions"]),
     ("provider-k3d", &["kubernetes-versions", "provider", "yaml"]),
-    ("controller", &["crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
-    ("eks", &["crd", "kubernetes-versions", "telemetry", "text", "yaml"]),
-    ("ecr", &["crd", "eks"]),
-    ("identity", &["crd", "eks", "limits", "text"]),
-    ("console", &["crd", "eks", "identity", "text", "yaml"]),
+    ("controller", &["arn", "crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
+    ("aws", &["arn", "text"]),
+    ("store", &["aws", "crd", "text"]),
+    ("eks", &["arn", "aws", "crd", "kubernetes-versions", "store", "text", "yaml"]),
+    ("ecr", &["arn", "aws"]),
+    ("identity", &["arn", "aws", "crd", "eks", "limits", "store", "text"]),
+    ("console", &["arn", "aws", "crd", "eks", "identity", "store", "text", "yaml"]),
     (
         "k3eks",
         &[
+            "arn",
+            "aws",
             "console",
             "controller",
             "crd",
@@ -46,6 +51,7 @@ const DIRECTION: [(&str, &[&str]); 14] = [
             "limits",
             "provider",
             "provider-k3d",
+            "store",
             "telemetry",
             "text",
             "yaml",

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use kube::ResourceExt;
 
 use crate::decision::Problem;
+use arn::is_account;
 use crd::EKSClusterConfig;
 use crd::conditions::Reason;
-use crd::names::is_account;
 
 /// Stands for all accounts.
 const ANY: &str = "*";

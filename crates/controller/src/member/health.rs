@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::error::Error;
-use crd::names::{Identity, role_account};
+use arn::role_account;
+use crd::names::Identity;
 use crd::{Capability, EKSClusterConfig, FargateProfile, Member, MemberIssue, PodIdentityAssociation};
 
 /// What a look at a cluster says of a member.

@@ -40,7 +40,7 @@ impl<'a> Presented<'a> {
         if request.query.contains("X-Amz-") {
             return Self::from_query(request.query);
         }
-        Err(ApiError::new(ErrorCode::MissingAuthenticationToken, "Missing Authentication Token"))
+        Err(ApiError::new(ErrorCode::MISSING_AUTHENTICATION_TOKEN, "Missing Authentication Token"))
     }
 
     fn from_header(request: &SignedRequest<'a>, authorization: &'a str) -> Result<Self, ApiError> {
@@ -93,7 +93,7 @@ pub fn unsigned_query(query: &str) -> String {
 }
 
 fn incomplete(message: &str) -> ApiError {
-    ApiError::new(ErrorCode::IncompleteSignature, message)
+    ApiError::new(ErrorCode::INCOMPLETE_SIGNATURE, message)
 }
 
 /// Access key id, day, region and service of a credential; an access key id may have slashes itself.

@@ -2,7 +2,7 @@
 
 use kube::core::Status;
 
-use crate::error::ApiError;
+use aws::error::ApiError;
 
 /// Why the management cluster didn't do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ mod tests {
     use kube::core::response::{StatusCause, StatusDetails};
 
     use super::*;
-    use crate::error::ErrorCode;
+    use aws::error::ErrorCode;
 
     fn refused(code: u16, reason: &str) -> StoreError {
         let status = Status { code, reason: reason.into(), message: "m".into(), ..Status::default() };
@@ -89,11 +89,11 @@ mod tests {
     #[test]
     fn each_refusal_has_its_answer() {
         let code = |code, reason| ApiError::from(refused(code, reason)).code();
-        assert_eq!(code(409, "AlreadyExists"), ErrorCode::ResourceInUse);
-        assert_eq!(code(409, "Conflict"), ErrorCode::ServiceUnavailable);
-        assert_eq!(code(422, "Invalid"), ErrorCode::InvalidParameter);
-        assert_eq!(code(403, "Forbidden"), ErrorCode::Server);
-        assert_eq!(code(503, ""), ErrorCode::ServiceUnavailable);
+        assert_eq!(code(409, "AlreadyExists"), ErrorCode::RESOURCE_IN_USE);
+        assert_eq!(code(409, "Conflict"), ErrorCode::SERVICE_UNAVAILABLE);
+        assert_eq!(code(422, "Invalid"), ErrorCode::INVALID_PARAMETER);
+        assert_eq!(code(403, "Forbidden"), ErrorCode::SERVER);
+        assert_eq!(code(503, ""), ErrorCode::SERVICE_UNAVAILABLE);
     }
 
     #[test]

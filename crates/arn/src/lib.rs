@@ -1,9 +1,10 @@
-//! Amazon Resource Names: what EKS calls its resources, and those of others that requests carry.
+//! Amazon Resource Names, and the accounts, partitions and regions that stand in them.
+//!
+//! In goes text of a request or a resource, or the parts of a name; out comes the other. Nothing here reads a clock, a
+//! file or the network. [`Arn`] is an ARN of any service in its parts, [`EksArn`] what an ARN of EKS names.
 
 use std::fmt;
 use std::str::FromStr;
-
-use crd::names::partition;
 
 /// Why text is not an ARN, or not one that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -199,6 +200,43 @@ impl EksArn {
             EksResource::Subscription(_) => None,
         }
     }
+}
+
+/// Whether this is the number of an AWS account: twelve digits.
+pub fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Account of the IAM role that an ARN names; `None` where it names no role.
+pub fn role_account(arn: &str) -> Option<&str> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts[..] else { return None };
+    let partition = partition == "aws" || partition.starts_with("aws-");
+    let name = resource.strip_prefix("role/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'));
+    (partition && is_account(account) && name).then_some(account)
+}
+
+/// AWS partition of a region.
+pub fn partition(region: &str) -> &'static str {
+    const PREFIXES: [(&str, &str); 6] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("eu-isoe-", "aws-iso-e"),
+    ];
+    PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+}
+
+/// Name of the private container registry of an account in a region, as ECR has it.
+pub fn registry(account: &str, region: &str) -> String {
+    format!("{account}.dkr.ecr.{region}.{}", dns_suffix(region))
+}
+
+/// DNS suffix of a region's endpoints.
+pub fn dns_suffix(region: &str) -> &'static str {
+    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
 
 /// The ARN of a cluster access policy that AWS manages.

@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use super::*;
 use crate::error::ErrorCode;
-use crate::model;
+use crate::fixtures::model;
 
 fn exchange(operation: &str, input: Option<Value>) -> Exchange {
     Exchange {
         request_id: "r".into(),
-        operation: model::eks().operation(operation),
+        operation: model().operation(operation),
         resource: "c".into(),
         caller: None,
         user_agent: None,
@@ -64,7 +64,7 @@ fn the_last_changes_are_kept_and_reads_are_not() {
 fn a_refusal_has_its_code_and_message() {
     let log = EventLog::new(2);
     let mut refused = exchange("DeleteCluster", Some(json!({"name": "a"})));
-    refused.error = Some(ErrorCode::ResourceNotFound);
+    refused.error = Some(ErrorCode::RESOURCE_NOT_FOUND);
     refused.output = Some(json!({"message": "none"}));
     log.observe(&refused);
     let record = &records(&log)[0];

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
-use super::model::{self, Operation};
+use super::model::{Model, Operation};
 use super::paging::{Page, PageRequest};
 use super::sigv4::Caller;
 
@@ -83,14 +83,14 @@ impl<S: Send + Sync + 'static> Registry<S> {
     }
 
     /// The operations of the model that have no handler.
-    pub fn missing(&self) -> Vec<&'static str> {
-        let names = model::eks().operations().iter().map(|operation| operation.name.as_str());
+    pub fn missing<'m>(&self, model: &'m Model) -> Vec<&'m str> {
+        let names = model.operations().iter().map(|operation| operation.name.as_str());
         names.filter(|name| !self.handlers.contains_key(name)).collect()
     }
 
     /// Names that were added but that the model doesn't have.
-    pub fn unknown(&self) -> Vec<&'static str> {
-        self.handlers.keys().copied().filter(|name| model::eks().operation(name).is_none()).collect()
+    pub fn unknown(&self, model: &Model) -> Vec<&'static str> {
+        self.handlers.keys().copied().filter(|name| model.operation(name).is_none()).collect()
     }
 
     /// Runs the handler of the context's operation.

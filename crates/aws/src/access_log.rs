@@ -41,7 +41,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::model;
+    use crate::fixtures::model;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -61,7 +61,7 @@ mod tests {
     fn said(level: tracing::Level, operation: &str, error: Option<ErrorCode>) -> String {
         let exchange = Exchange {
             request_id: "one".into(),
-            operation: model::eks().operation(operation),
+            operation: model().operation(operation),
             resource: "demo".into(),
             caller: None,
             user_agent: None,
@@ -87,7 +87,7 @@ mod tests {
     fn what_changes_something_or_fails_is_told_and_a_read_is_at_debug() {
         let (info, debug) = (tracing::Level::INFO, tracing::Level::DEBUG);
         assert!(said(info, "CreateCluster", None).contains("operation=\"CreateCluster\""));
-        assert!(said(info, "DescribeCluster", Some(ErrorCode::ResourceNotFound)).contains("status=404"));
+        assert!(said(info, "DescribeCluster", Some(ErrorCode::RESOURCE_NOT_FOUND)).contains("status=404"));
         assert!(said(info, "NoSuchOperation", None).contains("operation=\"-\""));
         assert_eq!(said(info, "DescribeCluster", None), "");
         assert!(said(debug, "DescribeCluster", None).contains("operation=\"DescribeCluster\""));

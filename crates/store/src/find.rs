@@ -7,8 +7,8 @@ use std::sync::Arc;
 use kube::{Resource, ResourceExt};
 
 use super::{Kind, Store, StoreError};
-use crate::error::ApiError;
-use crate::sigv4::Caller;
+use aws::error::ApiError;
+use aws::sigv4::Caller;
 use crd::member::is_left_behind;
 use crd::names::{Identity, precedence};
 use crd::{EKSClusterConfig, Member};
@@ -19,7 +19,7 @@ impl Store {
     /// # Errors
     /// EKS's answer where there is none.
     pub fn cluster(&self, caller: &Caller, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
-        self.find_cluster(&identity(caller, name)).ok_or_else(|| ApiError::no_cluster(name).cluster(name))
+        self.find_cluster(&identity(caller, name)).ok_or_else(|| no_cluster(name))
     }
 
     /// The cluster with this identity; the first by precedence where several have it.
@@ -110,6 +110,11 @@ fn belongs<K: Member>(member: &K, cluster: &EKSClusterConfig) -> bool {
     Some(member.cluster()) == cluster.metadata.name.as_deref()
         && member.meta().namespace == cluster.metadata.namespace
         && !is_left_behind(member, cluster)
+}
+
+/// EKS's answer for a cluster that isn't there.
+pub fn no_cluster(name: &str) -> ApiError {
+    ApiError::resource_not_found(format!("No cluster found for name: {name}.")).with("clusterName", name.into())
 }
 
 /// What `name` is to this caller.

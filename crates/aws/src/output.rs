@@ -77,10 +77,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model;
+    use crate::fixtures::model;
 
     fn shaped(operation: &str, value: Value) -> (Value, Vec<String>) {
-        let model = model::eks();
+        let model = model();
         shape(model, model.operation(operation).unwrap().output, value)
     }
 

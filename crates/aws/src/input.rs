@@ -10,9 +10,6 @@ use super::model::{Kind, Location, Member, Model, Operation};
 use super::router::Route;
 use super::validate::Validator;
 
-/// The members that name a resource, in requests as in exceptions.
-const RESOURCE_MEMBERS: [&str; 4] = ["clusterName", "nodegroupName", "fargateProfileName", "addonName"];
-
 /// Builds the input of an operation and checks it.
 ///
 /// What comes out has exactly the members of the operation's input shape that were sent: unknown ones and nulls are
@@ -45,13 +42,11 @@ pub fn build(model: &Model, route: &Route<'_>, query: &str, body: &[u8]) -> Resu
 
 /// The exception for broken constraints; the tag operations have one of their own.
 fn rejection(operation: &Operation, input: &Map<String, Value>, message: String) -> ApiError {
-    if operation.errors.iter().any(|name| name == ErrorCode::BadRequest.name()) {
+    if operation.errors.iter().any(|name| name == ErrorCode::BAD_REQUEST.name()) {
         return ApiError::bad_request(message);
     }
-    RESOURCE_MEMBERS
-        .iter()
-        .filter_map(|name| input.get(*name).map(|value| (name, value.clone())))
-        .fold(ApiError::invalid_parameter(message), |error, (name, value)| error.with(name, value))
+    // What names a resource has one name in requests and in exceptions.
+    input.iter().fold(ApiError::invalid_parameter(message), |error, (name, value)| error.with(name, value.clone()))
 }
 
 fn parse_body(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
@@ -109,14 +104,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model;
+    use crate::fixtures::model;
     use crate::router::Router;
 
     fn input(method: &Method, target: &str, body: &str) -> Result<Value, ApiError> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let router = Router::new(model::eks());
+        let router = Router::new(model());
         let route = router.route(method, path)?;
-        build(model::eks(), &route, query, body.as_bytes()).map(Value::Object)
+        build(model(), &route, query, body.as_bytes()).map(Value::Object)
     }
 
     fn refused(method: &Method, target: &str, body: &str) -> (&'static str, String) {

@@ -1,4 +1,7 @@
-//! The only access of the EKS API to the management cluster.
+//! The resources of the management cluster as the EKS API sees them: its only access to them.
+//!
+//! In go names that EKS has for things, and changes; out come resources, or the [`StoreError`] that kept a change from
+//! being made.
 //!
 //! Reads come from a watch cache per kind, and see at once what this process wrote ([`Cache`]). Writes go to the API
 //! server, under one field manager; a change is made on the newest version of the object and tried again if somebody
@@ -23,12 +26,12 @@ pub use budget::ACCOUNT as ROOM;
 use budget::Budget;
 pub use cache::Cache;
 pub use error::StoreError;
-pub use find::identity;
+pub use find::{identity, no_cluster};
 pub use kinds::Kind;
 
 use kinds::Caches;
 
-use crate::error::ApiError;
+use aws::error::ApiError;
 use crd::EKSClusterConfig;
 use crd::keys::API_MANAGER;
 use crd::member::is_owned_by;
@@ -178,7 +181,6 @@ impl Store {
     }
 
     /// Says that something changed, as a watch does.
-    #[cfg(test)]
     pub fn notice(&self) {
         self.changed.send_modify(|number| *number += 1);
     }

@@ -67,7 +67,7 @@ impl<'m> Router<'m> {
 
     /// Finds the operation for a method and a raw path. An unknown route gets the answer that AWS gives.
     pub fn route(&self, method: &Method, path: &str) -> Result<Route<'m>, ApiError> {
-        let unknown = || ApiError::new(ErrorCode::MissingAuthenticationToken, "Missing Authentication Token");
+        let unknown = || ApiError::new(ErrorCode::MISSING_AUTHENTICATION_TOKEN, "Missing Authentication Token");
         let path = path.strip_prefix('/').ok_or_else(unknown)?;
         let path = path.strip_suffix('/').unwrap_or(path);
         let segments: Vec<&str> = path.split('/').take(MAX_SEGMENTS + 1).collect();
@@ -142,12 +142,12 @@ pub(super) fn decode(raw: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model;
+    use crate::fixtures::model;
 
     type Found = Option<(String, Vec<String>)>;
 
     fn route(method: &Method, path: &str) -> Found {
-        let router = Router::new(model::eks());
+        let router = Router::new(model());
         let route = router.route(method, path).ok()?;
         Some((route.operation.name.clone(), route.labels.into_iter().map(|(_, value)| value).collect()))
     }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn every_operation_is_reached_by_its_own_template() {
-        for operation in model::eks().operations() {
+        for operation in model().operations() {
             let path = operation.uri.replace('{', "x-").replace('}', "");
             assert_eq!(route(&operation.method, &path).map(|(name, _)| name), Some(operation.name.clone()));
         }
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn unknown_routes_get_the_gateways_answer() {
         for (method, path) in [(Method::GET, "/nope"), (Method::PUT, "/clusters"), (Method::GET, "*")] {
-            let error = Router::new(model::eks()).route(&method, path).unwrap_err();
+            let error = Router::new(model()).route(&method, path).unwrap_err();
             assert_eq!((error.code().status().as_u16(), error.message()), (403, "Missing Authentication Token"));
         }
         assert!(route(&Method::GET, &"/x".repeat(5000)).is_none());

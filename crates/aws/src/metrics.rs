@@ -13,7 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
-use super::model::{self, Operation};
+use super::model::Operation;
 use super::sigv4::Caller;
 
 /// A request and what became of it.
@@ -45,7 +45,7 @@ impl Exchange {
     /// An operation that was done for a caller by another way than a request for it; `refused` says why it wasn't.
     #[must_use]
     pub fn on_behalf(
-        operation: &str,
+        operation: Option<&'static Operation>,
         caller: &Caller,
         user_agent: Option<String>,
         input: Value,
@@ -53,7 +53,7 @@ impl Exchange {
     ) -> Self {
         Self {
             request_id: Uuid::new_v4().to_string(),
-            operation: model::eks().operation(operation),
+            operation,
             resource: String::new(),
             caller: Some(caller.clone()),
             user_agent,
@@ -124,6 +124,7 @@ impl Observer for ApiMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::model;
 
     #[test]
     fn exchanges_are_counted_by_operation_and_outcome() {
@@ -131,12 +132,12 @@ mod tests {
         let metrics = ApiMetrics::register(&mut registry);
         metrics.observe(&Exchange {
             request_id: String::new(),
-            operation: model::eks().operation("DescribeCluster"),
+            operation: model().operation("DescribeCluster"),
             resource: String::new(),
             caller: None,
             user_agent: None,
             status: 404,
-            error: Some(ErrorCode::ResourceNotFound),
+            error: Some(ErrorCode::RESOURCE_NOT_FOUND),
             elapsed: Duration::from_millis(1),
             input: None,
             output: None,

@@ -49,7 +49,7 @@ pub fn verify(
         // Only who has the secret is told.
         known.check(request.body)?;
         let message = "The security token included in the request is expired";
-        return Err(ApiError::new(ErrorCode::ExpiredToken, message));
+        return Err(ApiError::new(ErrorCode::EXPIRED_TOKEN, message));
     }
     known.check(request.body)?;
     Ok(known.key)
@@ -104,7 +104,7 @@ fn check_head<'a>(
     check_clock(presented, time, expires.map(|told| purpose.presigned.unwrap_or(told)), now)?;
     let unknown = || {
         let message = "The security token included in the request is invalid.";
-        ApiError::new(ErrorCode::UnrecognizedClient, message)
+        ApiError::new(ErrorCode::UNRECOGNIZED_CLIENT, message)
     };
     let key = keys.lookup(&presented.access_key_id, presented.session_token.as_deref()).ok_or_else(unknown)?;
     if !key.takes_token(presented.session_token.as_deref()) {
@@ -116,18 +116,18 @@ fn check_head<'a>(
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new(ErrorCode::InvalidSignature, message)
+    ApiError::new(ErrorCode::INVALID_SIGNATURE, message)
 }
 
 fn signing_time(presented: &Presented<'_>) -> Result<SystemTime, ApiError> {
     let date = &presented.date;
     if date.is_empty() {
         let message = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.";
-        return Err(ApiError::new(ErrorCode::IncompleteSignature, message));
+        return Err(ApiError::new(ErrorCode::INCOMPLETE_SIGNATURE, message));
     }
     let parsed = basic_time(date).and_then(|parsed| u64::try_from(parsed.as_second()).ok()).ok_or_else(|| {
         let message = format!("Date must be in ISO-8601 'basic format'. Got '{date}'.");
-        ApiError::new(ErrorCode::IncompleteSignature, message)
+        ApiError::new(ErrorCode::INCOMPLETE_SIGNATURE, message)
     })?;
     let day = &date[..8];
     if presented.day != day {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::body::{Bodies, Held};
 use super::error::{ApiError, ErrorCode};
 use super::metrics::{self, Exchange, Observer};
-use super::model::{self, Model};
+use super::model::Model;
 use super::registry::{Context, Registry};
 use super::router::Router;
 use super::sigv4::{Authenticator, Proven, SignedRequest};
@@ -41,7 +41,7 @@ pub enum ServiceError {
     UnknownOperations(Vec<&'static str>),
 }
 
-/// The EKS API over handlers that share a state `S`.
+/// The API of a service over handlers that share a state `S`.
 pub struct Service<S> {
     model: &'static Model,
     router: Router<'static>,
@@ -58,12 +58,19 @@ pub struct Service<S> {
 
 impl<S: Send + Sync + 'static> Service<S> {
     /// A service with these handlers.
-    pub fn new(registry: Registry<S>, state: Arc<S>, authenticator: Authenticator) -> Result<Self, ServiceError> {
-        let unknown = registry.unknown();
+    ///
+    /// # Errors
+    /// [`ServiceError::UnknownOperations`]
+    pub fn new(
+        model: &'static Model,
+        registry: Registry<S>,
+        state: Arc<S>,
+        authenticator: Authenticator,
+    ) -> Result<Self, ServiceError> {
+        let unknown = registry.unknown(model);
         if !unknown.is_empty() {
             return Err(ServiceError::UnknownOperations(unknown));
         }
-        let model = model::eks();
         let router = Router::new(model);
         Ok(Self {
             model,
@@ -120,7 +127,7 @@ impl<S: Send + Sync + 'static> Service<S> {
             Ok(result) => result,
             Err(_) => Err(ApiError::internal("the handler panicked")),
         };
-        let mut response = result.unwrap_or_else(|error| refuse(error, &mut exchange));
+        let mut response = result.unwrap_or_else(|error| refuse(error.shaped(self.model), &mut exchange));
         if let Ok(id) = HeaderValue::from_str(&exchange.request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
@@ -138,7 +145,7 @@ impl<S: Send + Sync + 'static> Service<S> {
         let (head, body) = request.into_parts();
         let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
         if path.len() + query.len() > URI_LIMIT {
-            return Err(ApiError::new(ErrorCode::RequestTooLarge, "Request URI Too Long"));
+            return Err(ApiError::new(ErrorCode::REQUEST_TOO_LARGE, "Request URI Too Long"));
         }
         let route = self.router.route(&head.method, path)?;
         exchange.operation = Some(route.operation);

@@ -14,9 +14,9 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::arn::account_root;
 use super::error::ApiError;
-use crd::names::is_account;
+use arn::account_root;
+use arn::is_account;
 use credentials::Presented;
 pub use keys::{Key, KeyStore};
 use request::is_region;

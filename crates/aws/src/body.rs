@@ -113,7 +113,7 @@ impl Bodies {
 impl From<Unread> for ApiError {
     fn from(unread: Unread) -> Self {
         match unread {
-            Unread::TooLarge => Self::new(ErrorCode::RequestTooLarge, "Request Too Long"),
+            Unread::TooLarge => Self::new(ErrorCode::REQUEST_TOO_LARGE, "Request Too Long"),
             Unread::Busy => Self::unavailable("Too many requests with a body are under way. Please try again."),
             Unread::Broken => Self::serialization("The body didn't come, or not in time"),
         }

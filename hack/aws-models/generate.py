@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Write crates/eks/src/model/eks.json: the facts of the EKS API that the protocol layer needs.
+"""Write the facts of AWS's services that the protocol layer needs: crates/<service>/src/model.json.
 
-Names, shapes, constraints and locations are taken from the service model of the
-botocore release pinned in requirements.txt; its prose is left out. With --check
-nothing is written and the exit code is 1 if the file differs from what would be.
+Names, shapes, constraints and locations are taken from the service models of the
+botocore release pinned in requirements.txt; their prose is left out. Of a service
+that isn't served whole, only the operations in SERVED are there. With --check
+nothing is written and the exit code is 1 if a file differs from what would be.
 """
 
 import argparse
@@ -16,23 +17,29 @@ import tempfile
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-TARGET = HERE.parent.parent / "crates" / "eks" / "src" / "model" / "eks.json"
+CRATES = HERE.parent.parent / "crates"
 PIN = (HERE / "requirements.txt").read_text().strip()
-SERVICE = "eks/2017-11-01"
+# The model of each crate that serves one, and the operations that are served; None: all of them.
+SERVED = {
+    "eks": ("eks/2017-11-01", None),
+}
 CONSTRAINTS = ("pattern", "min", "max", "enum")
 
 
-def load():
-    """Return the service model and the paginators of the pinned release."""
+def load(models):
+    """Return the service models, each with its paginators, of the pinned release."""
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", directory, PIN]
         subprocess.run(command, check=True)
         wheel = next(pathlib.Path(directory).glob("*.whl"))
         with zipfile.ZipFile(wheel) as archive:
-            base = f"botocore/data/{SERVICE}"
-            service = json.loads(gzip.decompress(archive.read(f"{base}/service-2.json.gz")))
-            pages = json.loads(archive.read(f"{base}/paginators-1.json"))
-    return service, pages["pagination"]
+            return [read(archive, f"botocore/data/{model}") for model in models]
+
+
+def read(archive, base):
+    """Return a service model and its paginators."""
+    service = json.loads(gzip.decompress(archive.read(f"{base}/service-2.json.gz")))
+    return service, json.loads(archive.read(f"{base}/paginators-1.json"))["pagination"]
 
 
 def member(owner, name, facts, route):
@@ -86,10 +93,19 @@ def operation(facts, pages, inputs):
     return out
 
 
-def build(service, pages):
+def protocol(metadata):
+    """How the service speaks on the wire."""
+    out = {"service": metadata.get("signingName", metadata["endpointPrefix"]), "protocol": metadata["protocol"]}
+    if "targetPrefix" in metadata:
+        out["target"] = metadata["targetPrefix"]
+    return out
+
+
+def build(service, pages, served):
     """The whole file as text: one line per operation, shape and error, so that a diff can be read."""
     raw = service["shapes"]
-    operations = {n: operation(o, pages, raw) for n, o in sorted(service["operations"].items())}
+    chosen = {n: o for n, o in sorted(service["operations"].items()) if served is None or n in served}
+    operations = {n: operation(o, pages, raw) for n, o in chosen.items()}
     shapes, queue = {}, []
     for entry in operations.values():
         for key in ("input", "output"):
@@ -101,12 +117,18 @@ def build(service, pages):
             continue
         shapes[name] = shape(raw[name], route)
         queue.extend((inner, "") for inner in references(shapes[name]))
+    declared = {name for entry in operations.values() for name in entry["errors"]}
     errors = {
-        name: {"status": facts["error"]["httpStatusCode"], "members": sorted(facts["members"])}
+        name: {"status": facts.get("error", {}).get("httpStatusCode", 400), "members": sorted(facts["members"])}
         for name, facts in sorted(raw.items())
-        if facts.get("exception")
+        if facts.get("exception") and (served is None or name in declared)
     }
-    sections = (("operations", operations), ("shapes", dict(sorted(shapes.items()))), ("errors", errors))
+    sections = (
+        ("metadata", protocol(service["metadata"])),
+        ("operations", operations),
+        ("shapes", dict(sorted(shapes.items()))),
+        ("errors", errors),
+    )
     return "{\n" + ",\n".join(section(name, entries) for name, entries in sections) + "\n}\n"
 
 
@@ -122,18 +144,19 @@ def main():
     parser.add_argument("--check", action="store_true", help="only compare; skipped if the model can't be fetched")
     check = parser.parse_args().check
     try:
-        text = build(*load())
+        models = load([model for model, _ in SERVED.values()])
     except subprocess.CalledProcessError:
         print(f"could not fetch {PIN}", file=sys.stderr)
         return 0 if check else 1
-    if not check:
-        TARGET.parent.mkdir(parents=True, exist_ok=True)
-        TARGET.write_text(text)
-        return 0
-    if TARGET.read_text() == text:
-        return 0
-    print(f"{TARGET} is not what {PIN} says: run hack/eks-model/generate.py", file=sys.stderr)
-    return 1
+    drifted = False
+    for (crate, (_, served)), (service, pages) in zip(SERVED.items(), models):
+        target, text = CRATES / crate / "src" / "model.json", build(service, pages, served)
+        if not check:
+            target.write_text(text)
+        elif target.read_text() != text:
+            print(f"{target} is not what {PIN} says: run hack/aws-models/generate.py", file=sys.stderr)
+            drifted = True
+    return 1 if drifted else 0
 
 
 if __name__ == "__main__":
