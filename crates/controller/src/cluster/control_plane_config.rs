@@ -207,24 +207,4 @@ fn admission_webhooks() -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures;
-
-    fn service() -> IdentityService {
-        IdentityService {
-            host: "172.18.0.2".into(),
-            webhook_port: 9443,
-            pods_port: 9080,
-            registry_port: None,
-            ca_pem: "CA".into(),
-        }
-    }
-
-    #[test]
-    fn nobody_is_let_in_without_a_name() {
-        let settings =
-            settings(&fixtures::cluster_plan(), &fixtures::cluster(json!({}), json!({})), Some(&service()), &[]);
-        assert!(settings.arguments.contains(&"--kube-apiserver-arg=anonymous-auth=false".to_owned()));
-    }
-}
+mod tests;

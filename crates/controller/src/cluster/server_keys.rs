@@ -96,7 +96,7 @@ pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Resu
 }
 
 /// The API server signs with the first key and accepts signatures of all.
-fn written(cluster: &EKSClusterConfig, secret: &Secret) -> Result<Vec<ServerFile>, Error> {
+pub(super) fn written(cluster: &EKSClusterConfig, secret: &Secret) -> Result<Vec<ServerFile>, Error> {
     let (signers, encryption) = (text(secret, SIGNERS), text(secret, ENCRYPTION));
     let mut public = String::new();
     for key in signers.split_inclusive(END) {
