@@ -87,6 +87,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         now: now(),
         plan: Ok(cluster_plan()),
         provider: "k3d",
+        turn_on: "start the operator with --provider k3d",
         provider_name: "demo".into(),
         has_api_server: true,
         target: None,

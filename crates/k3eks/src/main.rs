@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use controller::{self, Providers, Settings, leader::Leadership};
-use crd::{self, cluster::ProviderName};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::client::ClientBuilder;
 use kube::{Api, Client, Config, ResourceExt};
@@ -318,7 +317,7 @@ async fn lead(
         }
     }
     metrics.leader.set(1);
-    tracing::info!(instance, provider = ?providers.default, "working");
+    tracing::info!(instance, provider = providers.default_name(), "working");
     let run = controller::run(client, settings, providers, metrics.clone(), options.pod_name, shutdown.clone());
     match leadership {
         None => run.await?,
@@ -349,11 +348,20 @@ fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What a user does to have clusters run.
+const K3D_ON: &str = "start the operator with --provider k3d";
+/// What a user does to have records.
+const RECORDS_ON: &str = "start the operator with --provider metadata";
+
 /// The providers that the options ask for. Auto means k3d where Docker answers.
 async fn providers(options: &Operator, instance: &str) -> anyhow::Result<Providers> {
     let metadata: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
     if options.provider == ProviderChoice::Metadata {
-        return Ok(Providers { k3d: None, metadata, default: ProviderName::Metadata });
+        return Ok(Providers::new(metadata.name()).with(metadata, RECORDS_ON).without(
+            provider_k3d::NAME,
+            provider_k3d::CAPABILITIES,
+            K3D_ON,
+        ));
     }
     let k3d = K3dProvider::start(k3d_settings(&options.k3d, instance)?);
     // Also where it is k3d in any case: before the first answer, clusters that run would be reported as out of reach.
@@ -363,11 +371,11 @@ async fn providers(options: &Operator, instance: &str) -> anyhow::Result<Provide
             tracing::warn!(
                 "Docker doesn't answer: clusters that name no provider are records only (--provider k3d waits for Docker instead)"
             );
-            ProviderName::Metadata
+            metadata.name()
         }
-        _ => ProviderName::K3d,
+        _ => k3d.name(),
     };
-    Ok(Providers { k3d: Some(k3d), metadata, default })
+    Ok(Providers::new(default).with(metadata, RECORDS_ON).with(k3d, K3D_ON))
 }
 
 /// Whether Docker answers within a few seconds of the start.

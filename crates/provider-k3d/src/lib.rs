@@ -42,8 +42,8 @@ pub use k3d::K3d;
 
 use containers::{Container, Role, servers};
 use provider::{
-    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, DesiredNodegroup,
-    Error, Import, NodeObservation, NodeRegistry, Progress, ServerObservation, ServerSettings,
+    Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster,
+    DesiredNodegroup, Error, Import, NodeObservation, NodeRegistry, Progress, ServerObservation, ServerSettings,
 };
 
 /// What is known of a node, if the container is one of a group that is asked for.
@@ -59,14 +59,19 @@ fn node(container: &Container, asked: impl Fn(&str) -> bool) -> Option<NodeObser
     }
 }
 
+/// The name that resources have for this provider.
+pub const NAME: &str = "k3d";
+/// What it can do.
+pub const CAPABILITIES: Capabilities = Capabilities::ALL;
+
 #[async_trait]
 impl ClusterProvider for K3d {
     fn name(&self) -> &'static str {
-        "k3d"
+        NAME
     }
 
-    fn has_api_server(&self) -> bool {
-        true
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
     }
 
     fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {

@@ -82,6 +82,14 @@ pub enum Error {
         /// Their namespaces and names, joined.
         pods: String,
     },
+    /// The provider can't do that with any cluster. Whoever asks for its capabilities first never sees this.
+    #[error("provider {provider} can't {what}; create a new resource with another provider")]
+    Unsupported {
+        /// The provider.
+        provider: &'static str,
+        /// What was asked for.
+        what: &'static str,
+    },
     /// A tool is missing.
     #[error("{tool} can't be run while {doing}: {why}; install it or give its path")]
     ToolMissing {
@@ -98,7 +106,7 @@ impl Error {
     /// Whether and when to retry.
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::UnknownVersion { .. } => Retry::Terminal,
+            Self::UnknownVersion { .. } | Self::Unsupported { .. } => Retry::Terminal,
             Self::Unavailable { .. } => Retry::Waiting,
             Self::ImageUnavailable { .. }
             | Self::PortsExhausted { .. }

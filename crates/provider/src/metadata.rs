@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 
 use super::{
-    Access, ClusterId, ClusterObservation, ClusterProvider, ContainerState, DesiredCluster, DesiredNodegroup, Error,
-    NodeObservation, Progress, ServerObservation,
+    Access, Capabilities, ClusterId, ClusterObservation, ClusterProvider, ContainerState, DesiredCluster,
+    DesiredNodegroup, Error, NodeObservation, Progress, ServerObservation,
 };
 
 /// Records only.
@@ -26,8 +26,8 @@ impl ClusterProvider for Metadata {
         "metadata"
     }
 
-    fn has_api_server(&self) -> bool {
-        false
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::RECORDS
     }
 
     fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {

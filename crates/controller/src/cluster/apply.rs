@@ -107,6 +107,7 @@ fn stop(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
 /// Releases an imported cluster.
 async fn release(cluster: &EKSClusterConfig, plan: Option<DesiredCluster>, ctx: &Context) -> Result<(), Error> {
     if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster))
+        && provider.capabilities().import
         && let Err(error) = provider.release_cluster(&plan).await
     {
         // It isn't ours: that something of it can't be put back must not hold the resource.
@@ -203,7 +204,7 @@ pub fn follow(cluster: &EKSClusterConfig, plan: &DesiredCluster, ctx: &Context) 
         return ctx.children.follow(plan, || AccessSource::Secret(ctx.client.clone(), secret.clone(), since));
     }
     if let Some(provider) = ctx.providers.of(cluster)
-        && provider.has_api_server()
+        && provider.capabilities().api_server
     {
         ctx.children.follow(plan, || AccessSource::Provider(provider.clone()));
     }

@@ -13,8 +13,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use provider::{
-    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterProvider, ContainerState, DesiredCluster,
-    DesiredNodegroup, Error, NodeObservation, Progress, ServerObservation,
+    Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, ContainerState,
+    DesiredCluster, DesiredNodegroup, Error, NodeObservation, NodeRegistry, Progress, ServerObservation,
+    ServerSettings,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
@@ -266,8 +267,8 @@ impl ClusterProvider for InMemory {
         "k3d"
     }
 
-    fn has_api_server(&self) -> bool {
-        true
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { several_servers: false, ..Capabilities::ALL }
     }
 
     fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {
@@ -336,6 +337,22 @@ impl ClusterProvider for InMemory {
         self.0.call("stop_cluster", &id.name).await?;
         self.0.change(id, |cluster| cluster.stopped = true)?;
         self.0.done(id).await
+    }
+
+    async fn restart_cluster(&self, _: &DesiredCluster, _: &Progress) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn configure_cluster(&self, _: &ClusterId, _: &ServerSettings) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    async fn lead_pods(&self, _: &ClusterId, _: &str, _: (&str, u16), _: Option<&NodeRegistry>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn release_cluster(&self, _: &DesiredCluster) -> Result<(), Error> {
+        Ok(())
     }
 
     async fn authority(&self, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {
