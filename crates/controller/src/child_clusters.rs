@@ -73,7 +73,7 @@ impl Children {
             tokio::spawn(async move { stop.run_until_cancelled(watcher.forever()).await });
             follower
         });
-        follower.guarded.store(plan.server.endpoint.has_rules(), Ordering::Relaxed);
+        follower.guarded.store(plan.public_endpoint.has_rules(), Ordering::Relaxed);
     }
 
     /// What is known of the cluster's API server.

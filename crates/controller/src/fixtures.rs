@@ -68,7 +68,8 @@ pub fn cluster_plan() -> DesiredCluster {
         service_cidr: "10.100.0.0/16".into(),
         api_port: None,
         tls_names: Vec::new(),
-        server: provider::ServerSettings::default(),
+        public_endpoint: provider::PublicEndpoint::default(),
+        control_plane: None,
         endpoint_id: String::new(),
         import: None,
     }

@@ -19,7 +19,7 @@ const FUNCTION: usize = 60;
 const MEDIAN: usize = 150;
 
 /// What each crate may depend on, of ours; from the lowest up.
-const DIRECTION: [(&str, &[&str]); 14] = [
+const DIRECTION: [(&str, &[&str]); 15] = [
     ("text", &[]),
     ("yaml", &[]),
     ("limits", &[]),
@@ -27,7 +27,8 @@ const DIRECTION: [(&str, &[&str]); 14] = [
     ("telemetry", &["text", "limits"]),
     ("crd", &["kubernetes-versions", "text", "yaml"]),
     ("provider", &["kubernetes-versions"]),
-    ("provider-k3d", &["kubernetes-versions", "provider", "yaml"]),
+    ("k3s", &["provider"]),
+    ("provider-k3d", &["k3s", "kubernetes-versions", "provider", "yaml"]),
     ("controller", &["crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
     ("eks", &["crd", "kubernetes-versions", "telemetry", "text", "yaml"]),
     ("ecr", &["crd", "eks"]),
@@ -54,8 +55,9 @@ const DIRECTION: [(&str, &[&str]); 14] = [
 ];
 
 /// What a crate has no business with: what runs clusters knows no Kubernetes, and only the engine knows Docker.
-const FOREIGN: [(&str, &[&str]); 5] = [
+const FOREIGN: [(&str, &[&str]); 6] = [
     ("provider", &["kube", "k8s-openapi", "axum", "bollard"]),
+    ("k3s", &["kube", "k8s-openapi", "axum", "bollard", "tokio"]),
     ("provider-k3d", &["kube", "k8s-openapi", "axum"]),
     ("controller", &["axum", "bollard"]),
     ("eks", &["bollard"]),

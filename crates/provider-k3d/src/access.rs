@@ -103,7 +103,8 @@ users:
             service_cidr: String::new(),
             api_port: None,
             tls_names: vec![],
-            server: provider::ServerSettings::default(),
+            public_endpoint: provider::PublicEndpoint::default(),
+            control_plane: None,
             endpoint_id: String::new(),
             import: None,
         }

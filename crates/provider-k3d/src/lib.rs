@@ -43,7 +43,7 @@ pub use k3d::K3d;
 use containers::{Container, Role, servers};
 use provider::{
     Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster,
-    DesiredNodegroup, Error, Import, NodeObservation, NodeRegistry, Progress, ServerObservation, ServerSettings,
+    DesiredNodegroup, Error, Import, NodeObservation, NodeRegistry, Progress, ServerObservation,
 };
 
 /// What is known of a node, if the container is one of a group that is asked for.
@@ -128,8 +128,8 @@ impl ClusterProvider for K3d {
         upgrade::restart(self, plan, progress).await
     }
 
-    async fn configure_cluster(&self, id: &ClusterId, settings: &ServerSettings) -> Result<bool, Error> {
-        cluster::configure(self, id, settings).await
+    async fn configure_cluster(&self, plan: &DesiredCluster) -> Result<bool, Error> {
+        cluster::configure(self, plan).await
     }
 
     async fn lead_pods(

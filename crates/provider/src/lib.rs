@@ -5,17 +5,18 @@
 
 mod authority;
 mod capabilities;
+mod control_plane;
 mod error;
 pub mod metadata;
 mod types;
 
 pub use authority::{Authorities, Authority, KeyPair, Trusted, fingerprints, is_self_signed};
 pub use capabilities::Capabilities;
+pub use control_plane::{Claim, ControlPlane, IdentityWebhooks, OidcProvider, ServerKeys};
 pub use error::{Error, Retry};
 pub use types::{
-    Access, ClusterId, ClusterObservation, ContainerState, DesiredCluster, DesiredNodegroup, FileKind, Import,
-    NodeObservation, NodeRegistry, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation,
-    ServerSettings, Step, Zone,
+    Access, ClusterId, ClusterObservation, ContainerState, DesiredCluster, DesiredNodegroup, Import, NodeObservation,
+    NodeRegistry, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerObservation, Step, Zone,
 };
 
 use async_trait::async_trait;
@@ -86,7 +87,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; the servers run on their former image again, or will after [`Self::start_cluster`].
     async fn upgrade_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error>;
 
-    /// Restarts the servers, so that they read their files again. Nodes and pods keep running. Does the restart that
+    /// Restarts the servers, so that they take what they take at their start alone. Nodes and pods keep running. Does the restart that
     /// [`Self::configure_cluster`] reported as pending. Needs [`Capabilities::configure`].
     ///
     /// # Errors
@@ -95,12 +96,12 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Err(self.unsupported("restart the servers of a cluster"))
     }
 
-    /// Writes missing files into the servers and sets the rules for the endpoint. Returns whether a restart is pending,
-    /// from now or from an earlier call. Needs [`Capabilities::configure`].
+    /// Gives the servers the plan's control plane and sets the rules for the endpoint. Returns whether a restart is
+    /// pending, from now or from an earlier call. Needs [`Capabilities::configure`].
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn configure_cluster(&self, _id: &ClusterId, _settings: &ServerSettings) -> Result<bool, Error> {
+    async fn configure_cluster(&self, _plan: &DesiredCluster) -> Result<bool, Error> {
         Err(self.unsupported("change the settings of servers that run"))
     }
 

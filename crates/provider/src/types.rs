@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use ipnet::Ipv4Net;
 use tokio::sync::watch;
 
+use crate::ControlPlane;
+
 /// The cluster resource that a plan or an observation belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClusterId {
@@ -52,23 +54,14 @@ pub struct DesiredCluster {
     pub api_port: Option<u16>,
     /// Additional names for the API server's certificate.
     pub tls_names: Vec<String>,
-    /// Settings of the servers.
-    pub server: ServerSettings,
+    /// Who may use the public endpoint.
+    pub public_endpoint: PublicEndpoint,
+    /// What its control plane is to do; `None` for a cluster that isn't made here, and for records.
+    pub control_plane: Option<ControlPlane>,
     /// Made-up endpoint of a cluster without servers (metadata): 32 hexadecimal digits.
     pub endpoint_id: String,
     /// Where it is found, if it isn't made here.
     pub import: Option<Import>,
-}
-
-/// Settings that the servers of a cluster start with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServerSettings {
-    /// Arguments of `k3s server`.
-    pub arguments: Vec<String>,
-    /// Files that the arguments name.
-    pub files: Vec<ServerFile>,
-    /// Who may use the public endpoint.
-    pub endpoint: PublicEndpoint,
 }
 
 /// Who may use a cluster's public endpoint. Default: everybody.
@@ -105,26 +98,6 @@ pub struct NodeRegistry {
     pub address: String,
     /// The registry whose images are nowhere else.
     pub name: String,
-}
-
-/// A file in the servers' containers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerFile {
-    /// Full path.
-    pub path: String,
-    /// What is in it.
-    pub content: String,
-    /// How the servers notice a change.
-    pub kind: FileKind,
-}
-
-/// How servers notice a change of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// They read it when they start.
-    Read,
-    /// They notice by themselves when it changes.
-    Watched,
 }
 
 /// Port of a server's container for the operator: leads to the API server, past the packet filter.

@@ -137,10 +137,10 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
     finalizer(&ctx.client, cluster, false).await
 }
 
-/// Adds the key files to the servers' files, if the cluster has keys. Servers without data may get `new` keys.
+/// Adds the servers' keys to the plan, if the cluster has keys. Servers without data may get `new` keys.
 async fn sign(cluster: &EKSClusterConfig, plan: &mut DesiredCluster, new: bool, ctx: &Context) -> Result<(), Error> {
-    if !plan.server.files.is_empty() {
-        plan.server.files.extend(server_keys::files(cluster, new, ctx).await?);
+    if let Some(control_plane) = &mut plan.control_plane {
+        control_plane.keys = Some(server_keys::keys(cluster, new, ctx).await?);
     }
     Ok(())
 }
@@ -160,7 +160,7 @@ fn upgrade(cluster: &EKSClusterConfig, plan: DesiredCluster, ctx: &Arc<Context>)
     });
 }
 
-/// Writes the servers' files, and starts a restart if k3s wouldn't notice the change.
+/// Gives the servers what they are to do, and starts a restart if they wouldn't notice the change.
 async fn configure(
     cluster: &EKSClusterConfig,
     mut plan: DesiredCluster,
@@ -168,7 +168,7 @@ async fn configure(
     ctx: &Arc<Context>,
 ) -> Result<(), Error> {
     let Some(provider) = ctx.providers.of(cluster) else { return Ok(()) };
-    let digest = control_plane_config::digest(&plan, cluster);
+    let digest = control_plane_config::digest(&plan);
     if let Some(wish) = &wish {
         server_keys::renew(cluster, wish, ctx).await?;
     }
@@ -183,7 +183,7 @@ async fn configure(
         }
         ctx.wake.all_of(id);
     };
-    if !provider.configure_cluster(&plan.id, &plan.server).await? {
+    if !provider.configure_cluster(&plan).await? {
         configured(ctx, cluster, &plan.id).await;
         return Ok(());
     }

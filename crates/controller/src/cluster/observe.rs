@@ -8,7 +8,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::{
-    access, argocd, authority, control_plane_config, hibernation, idle, inline_nodegroups, server_keys, validate,
+    access, argocd, authority, control_plane_config, endpoint_access, hibernation, idle, inline_nodegroups,
+    server_keys, validate,
 };
 use crate::child_clusters::Child;
 use crate::context::Context;
@@ -16,7 +17,7 @@ use crate::decision::Problem;
 use crate::tasks::{TaskView, Work};
 use crd::names::{Identity, minor, precedence};
 use crd::{EKSClusterConfig, Nodegroup};
-use provider::{ClusterObservation, ClusterProvider, DesiredCluster, Error};
+use provider::{ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, Error};
 
 /// State of a cluster at the moment of a reconcile.
 #[derive(Clone, Debug)]
@@ -93,18 +94,9 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let chosen = ctx.providers.choose(cluster);
     let provider = chosen.provider;
     let can = provider.map(|provider| provider.capabilities());
-    let mut plan = ctx
-        .settings
-        .accounts
-        .check(cluster)
-        .and_then(|()| argocd::check(cluster, &ctx.settings))
-        .and_then(|()| validate::validate(cluster, &ctx.settings.default_version, &ctx.providers));
     let imported = cluster.spec.imported;
     let has_api_server = imported || can.is_some_and(|can| can.api_server);
-    if let Some(plan) = plan.as_mut().ok().filter(|_| has_api_server && !imported) {
-        let providers = ctx.members.of(&id);
-        plan.server = control_plane_config::settings(plan, cluster, ctx.settings.identity.as_ref(), &providers);
-    }
+    let mut plan = desired(cluster, &id, has_api_server && !imported, ctx);
     let world = match (&plan, provider) {
         (Ok(plan), Some(provider)) if !imported => provider.observe_cluster(plan),
         _ => Ok(ClusterObservation::default()),
@@ -140,11 +132,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
         webhook_tokens: server_keys::shown(cluster, &ctx.owned),
         rotation: server_keys::wish(cluster, &ctx.owned).filter(|_| takes_settings),
-        configured: match (&plan, &child.configured) {
-            (Ok(plan), _) if plan.server.files.is_empty() || !takes_settings => Some(true),
-            (Ok(plan), Some(given)) => Some(*given == control_plane_config::digest(plan, cluster)),
-            _ => None,
-        },
+        configured: configured(&plan, &child, takes_settings),
         authorities: authority::Seen::of(cluster, ctx, ca_pem),
         child,
         inline: inline_nodegroups::changes(cluster, &nodegroups),
@@ -153,6 +141,33 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         access_written,
         plan,
     }
+}
+
+/// The desired cluster; of one that is `made_here`, also what its control plane is to do.
+fn desired(
+    cluster: &EKSClusterConfig,
+    id: &ClusterId,
+    made_here: bool,
+    ctx: &Context,
+) -> Result<DesiredCluster, Problem> {
+    ctx.settings.accounts.check(cluster)?;
+    argocd::check(cluster, &ctx.settings)?;
+    let mut plan = validate::validate(cluster, &ctx.settings.default_version, &ctx.providers)?;
+    if made_here {
+        let (identity, providers) = (ctx.settings.identity.as_ref(), ctx.members.of(id));
+        plan.public_endpoint = endpoint_access::endpoint(cluster);
+        plan.control_plane = Some(control_plane_config::control_plane(&plan, cluster, identity, &providers));
+    }
+    Ok(plan)
+}
+
+/// Whether the servers have what the plan asks for; `None` before the first check of this process.
+fn configured(plan: &Result<DesiredCluster, Problem>, child: &Child, takes_settings: bool) -> Option<bool> {
+    let plan = plan.as_ref().ok()?;
+    if plan.control_plane.is_none() || !takes_settings {
+        return Some(true);
+    }
+    child.configured.as_ref().map(|given| *given == control_plane_config::digest(plan))
 }
 
 /// Target of a version change, or why it is impossible. A started upgrade continues.

@@ -11,7 +11,7 @@ use crd::cluster::IpFamily;
 use crd::conditions::Reason;
 use crd::names::{self, Identity, minor};
 use crd::{EKSClusterConfig, Nodegroup, keys};
-use provider::{ClusterId, ClusterProvider, DesiredCluster, Import, ServerSettings};
+use provider::{ClusterId, ClusterProvider, DesiredCluster, Import, PublicEndpoint};
 
 /// The longest name of a Service.
 const LONGEST_SERVICE: usize = 63;
@@ -187,7 +187,8 @@ fn known(cluster: &EKSClusterConfig) -> DesiredCluster {
         service_cidr: cluster.spec.service_cidr().to_owned(),
         api_port: None,
         tls_names: Vec::new(),
-        server: ServerSettings::default(),
+        public_endpoint: PublicEndpoint::default(),
+        control_plane: None,
         endpoint_id: identity.id(),
         import: None,
     }

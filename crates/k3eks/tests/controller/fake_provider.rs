@@ -15,7 +15,6 @@ use parking_lot::{Mutex, MutexGuard};
 use provider::{
     Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, ContainerState,
     DesiredCluster, DesiredNodegroup, Error, NodeObservation, NodeRegistry, Progress, ServerObservation,
-    ServerSettings,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
@@ -343,7 +342,7 @@ impl ClusterProvider for InMemory {
         Ok(())
     }
 
-    async fn configure_cluster(&self, _: &ClusterId, _: &ServerSettings) -> Result<bool, Error> {
+    async fn configure_cluster(&self, _: &DesiredCluster) -> Result<bool, Error> {
         Ok(false)
     }
 

@@ -48,7 +48,8 @@ impl Environment {
             service_cidr: "10.100.0.0/16".into(),
             api_port: None,
             tls_names: vec![format!("{name}.default.svc")],
-            server: provider::ServerSettings::default(),
+            public_endpoint: provider::PublicEndpoint::default(),
+            control_plane: None,
             endpoint_id: String::new(),
             import: None,
         }

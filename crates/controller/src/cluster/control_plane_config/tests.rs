@@ -2,9 +2,10 @@
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::cluster::server_keys;
+use crate::cluster::{endpoint_access, server_keys};
 use crate::fixtures::{self, active};
 
 fn service() -> IdentityService {
@@ -52,14 +53,14 @@ fn started_with(
     let (private, public) = (key.serialize_pem().replace("\r\n", "\n"), key.public_key_pem().replace("\r\n", "\n"));
     let data = [("service-account.pem", private.as_str()), ("encryption.key", "a2V5"), ("webhook.tokens", "t1\nt2")];
     let data = data.map(|(name, value)| (name.to_owned(), ByteString(value.as_bytes().to_vec()))).into();
-    let keys = server_keys::written(cluster, &Secret { data: Some(data), ..Secret::default() }).unwrap();
-    plan.server = settings(&plan, cluster, identity, providers);
-    let mut all = format!("endpoint {:?}\n", plan.server.endpoint);
-    let first = ["--disable=traefik".to_owned(), format!("--service-cidr={}", plan.service_cidr)];
-    for argument in first.iter().chain(&plan.server.arguments) {
+    let keys = server_keys::kept(cluster, &Secret { data: Some(data), ..Secret::default() }).unwrap();
+    let bare = control_plane(&plan, cluster, identity, providers);
+    plan.control_plane = Some(ControlPlane { keys: Some(keys), ..bare });
+    let mut all = format!("endpoint {:?}\n", endpoint_access::endpoint(cluster));
+    for argument in k3s::server::arguments(&plan, &[]) {
         all.push_str(&format!("{argument}\n"));
     }
-    for file in plan.server.files.iter().chain(&keys) {
+    for file in k3s::server::files(&plan) {
         let content = file.content.replace(&private, "(private key)\n").replace(&public, "(public key)\n");
         all.push_str(&format!("--- {:?} {}\n{content}", file.kind, file.path));
     }
@@ -98,6 +99,38 @@ fn what_servers_start_with_stays_as_it_is() {
 
 #[test]
 fn nobody_is_let_in_without_a_name() {
-    let settings = settings(&fixtures::cluster_plan(), &fixtures::cluster(json!({}), json!({})), Some(&service()), &[]);
-    assert!(settings.arguments.contains(&"--kube-apiserver-arg=anonymous-auth=false".to_owned()));
+    let (mut plan, cluster) = (fixtures::cluster_plan(), fixtures::cluster(json!({}), json!({})));
+    plan.control_plane = Some(control_plane(&plan, &cluster, Some(&service()), &[]));
+    let arguments = k3s::server::arguments(&plan, &[]);
+    assert!(arguments.contains(&"--kube-apiserver-arg=anonymous-auth=false".to_owned()));
+}
+
+#[test]
+fn other_settings_have_another_digest_and_keys_have_none() {
+    let of = |spec: Value, identity: Option<&IdentityService>, providers: &[Arc<IdentityProviderConfig>]| {
+        let (mut plan, cluster) = (fixtures::cluster_plan(), fixtures::cluster(spec, active()));
+        plan.public_endpoint = endpoint_access::endpoint(&cluster);
+        plan.control_plane = Some(control_plane(&plan, &cluster, identity, providers));
+        plan
+    };
+    let service = service();
+    let all = [
+        of(json!({}), None, &[]),
+        of(json!({"loggingTypes": ["audit"]}), None, &[]),
+        of(json!({"secretsEncryption": true}), None, &[]),
+        of(json!({"publicAccess": false}), None, &[]),
+        of(json!({}), Some(&service), &[]),
+        of(json!({}), Some(&service), &providers()),
+    ];
+    let digests: std::collections::BTreeSet<String> = all.iter().map(digest).collect();
+    assert_eq!(digests.len(), all.len());
+    let mut signed = all[0].clone();
+    let keys = provider::ServerKeys {
+        signing: "s".into(),
+        checking: "c".into(),
+        webhook_token: "t".into(),
+        encryption: "e".into(),
+    };
+    signed.control_plane.as_mut().unwrap().keys = Some(keys);
+    assert_eq!(digest(&signed), digest(&all[0]));
 }
