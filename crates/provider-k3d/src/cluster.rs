@@ -326,7 +326,7 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &DesiredCluster, progress: &Prog
     loop {
         attempt += 1;
         let place = addresses::choose(k3d, docker, plan).await?;
-        let lease = k3d.ports.lease(&plan.id, plan.api_port, &used);
+        let lease = k3d.ports.lease(&plan.id, plan.placement, &used);
         let lease =
             lease.ok_or_else(|| Error::PortsExhausted { what: plan.id.to_string(), range: k3d.ports.range() })?;
         progress.tell(3, 4, format!("starting the server, its API on port {}", lease.port));

@@ -95,7 +95,7 @@ mod tests {
             image: "rancher/k3s:v1.35.7-k3s1".into(),
             servers: 1,
             service_cidr: "10.100.0.0/16".into(),
-            api_port: None,
+            placement: None,
             tls_names: vec!["dev.default.svc".into(), "127.0.0.1".into()],
             public_endpoint: PublicEndpoint::default(),
             control_plane: None,

@@ -75,7 +75,7 @@ impl ClusterProvider for K3d {
     }
 
     fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {
-        if let Some(port) = plan.api_port {
+        if let Some(port) = plan.placement {
             self.ports.remember(&plan.id, port);
         }
         let all = self.world.of(&plan.id)?;

@@ -14,7 +14,7 @@ pub enum Retry {
 /// An error of a provider. Each message names the operation, its object, and what to do.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// The engine (Docker) can't be reached.
+    /// The engine can't be reached.
     #[error("{engine} can't be reached while {doing}: {why}; start it, and k3eks continues when it answers")]
     Unavailable {
         /// Which engine.
@@ -46,7 +46,7 @@ pub enum Error {
         /// The engine's own words.
         why: String,
     },
-    /// No free port is left in the range.
+    /// The provider has no place left for another API server: no port of its range is free.
     #[error("no free API port is left for {what} in {range}; widen the operator's --api-ports or delete a cluster")]
     PortsExhausted {
         /// The cluster.

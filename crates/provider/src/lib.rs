@@ -1,7 +1,12 @@
 //! The port between the controllers and the providers that run clusters.
 //!
-//! A provider gets plain plans and returns plain observations. It knows no custom resource. Every call that does work
-//! may take long and can be repeated after a crash: it first looks at what exists.
+//! In go plain plans ([`DesiredCluster`] with its [`ControlPlane`], [`DesiredNodegroup`]), out come plain observations
+//! ([`ClusterObservation`], [`NodeObservation`]) and the way to an API server ([`Access`]). They say what is meant, never how
+//! an engine is told: a server or a node is a machine, whatever that is to the provider. A provider knows no custom resource.
+//!
+//! Every call that does work may take long and can be repeated after a crash: it first looks at what exists. What a
+//! provider can't do it says in its [`Capabilities`]. [`conformance`] has the suite that every provider passes;
+//! [`metadata`] is the one that keeps records alone.
 
 mod authority;
 mod capabilities;
@@ -15,8 +20,8 @@ pub use capabilities::Capabilities;
 pub use control_plane::{Claim, ControlPlane, IdentityWebhooks, OidcProvider, ServerKeys};
 pub use error::{Error, Retry};
 pub use types::{
-    Access, ClusterId, ClusterObservation, ContainerState, DesiredCluster, DesiredNodegroup, Import, NodeObservation,
-    NodeRegistry, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerObservation, Step, Zone,
+    Access, ClusterId, ClusterObservation, DesiredCluster, DesiredNodegroup, Import, MachineState, NodeObservation,
+    NodeRegistry, Progress, PublicEndpoint, Resources, ServerObservation, Step, Zone,
 };
 
 use async_trait::async_trait;
@@ -180,7 +185,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; nodes that came into being stay and are seen by [`Self::observe_nodes`].
     async fn create_nodes(&self, plan: &DesiredNodegroup, count: usize, progress: &Progress) -> Result<(), Error>;
 
-    /// Removes nodes by name, with containers and volumes. Succeeds if nothing is there.
+    /// Removes nodes by name, with their machines and data. Succeeds if nothing is there.
     ///
     /// # Errors
     /// Any; safe to repeat.

@@ -146,7 +146,7 @@ pub fn validate(
     Ok(DesiredCluster {
         version,
         image,
-        api_port: applied.and_then(|a| a.api_port).and_then(|p| u16::try_from(p).ok()),
+        placement: applied.and_then(|a| a.api_port).and_then(|p| u16::try_from(p).ok()),
         tls_names: vec![format!("{service}.svc"), format!("{service}.svc.cluster.local")],
         ..known(cluster)
     })
@@ -185,7 +185,7 @@ fn known(cluster: &EKSClusterConfig) -> DesiredCluster {
         image: String::new(),
         servers: cluster.spec.servers(),
         service_cidr: cluster.spec.service_cidr().to_owned(),
-        api_port: None,
+        placement: None,
         tls_names: Vec::new(),
         public_endpoint: PublicEndpoint::default(),
         control_plane: None,
@@ -244,7 +244,7 @@ mod tests {
     fn what_the_spec_leaves_out_is_filled_in() {
         let plan = of(&cluster(json!({}), json!(null))).unwrap();
         assert_eq!((plan.version.as_str(), plan.eks_name.as_str()), ("1.35", "demo"));
-        assert_eq!((plan.service_cidr.as_str(), plan.api_port), (DEFAULT_SERVICE_CIDR, None));
+        assert_eq!((plan.service_cidr.as_str(), plan.placement), (DEFAULT_SERVICE_CIDR, None));
         assert!(plan.tls_names.contains(&"demo-api.default.svc".to_owned()));
     }
 
@@ -253,7 +253,7 @@ mod tests {
         let mut status = active();
         status["applied"]["apiPort"] = 16500.into();
         let plan = of(&cluster(json!({"kubernetesVersion": "9.99"}), status)).unwrap();
-        assert_eq!((plan.version.as_str(), plan.image.as_str(), plan.api_port), ("1.35", "image:1.35", Some(16500)));
+        assert_eq!((plan.version.as_str(), plan.image.as_str(), plan.placement), ("1.35", "image:1.35", Some(16500)));
     }
 
     #[test]

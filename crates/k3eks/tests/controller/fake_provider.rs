@@ -13,8 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use provider::{
-    Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, ContainerState,
-    DesiredCluster, DesiredNodegroup, Error, NodeObservation, NodeRegistry, Progress, ServerObservation,
+    Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster,
+    DesiredNodegroup, Error, MachineState, NodeObservation, NodeRegistry, Progress, ServerObservation,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
@@ -45,7 +45,7 @@ impl Cluster {
         NodeObservation {
             image: self.images.get(name).cloned().unwrap_or_default(),
             name: name.to_owned(),
-            state: if ended { ContainerState::Exited } else { ContainerState::Running },
+            state: if ended { MachineState::Exited } else { MachineState::Running },
             certified_by: self.certified.of(name),
         }
     }
@@ -275,7 +275,7 @@ impl ClusterProvider for InMemory {
         let inner = self.0.lock();
         let server = |c: &Cluster| ServerObservation {
             name: self.cluster_name(&plan.id),
-            state: if c.stopped { ContainerState::Exited } else { ContainerState::Running },
+            state: if c.stopped { MachineState::Exited } else { MachineState::Running },
             image: c.image.clone(),
         };
         let cluster = inner.clusters.get(&plan.id);
@@ -392,7 +392,8 @@ impl ClusterProvider for InMemory {
             kubeconfig: kubeconfig.unwrap(),
             endpoint,
             internal: Some(("10.0.0.2".into(), 6443)),
-            api_port: Some(16443),
+            direct: None,
+            placement: Some(16443),
             ca_pem,
         }))
     }

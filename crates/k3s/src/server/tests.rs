@@ -11,7 +11,7 @@ fn plan(control_plane: Option<ControlPlane>) -> DesiredCluster {
         image: "image:1.35".into(),
         servers: 1,
         service_cidr: "10.100.0.0/16".into(),
-        api_port: None,
+        placement: None,
         tls_names: Vec::new(),
         public_endpoint: PublicEndpoint::default(),
         control_plane,
