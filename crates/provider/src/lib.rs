@@ -10,6 +10,7 @@
 
 mod authority;
 mod capabilities;
+pub mod conformance;
 mod control_plane;
 mod error;
 pub mod metadata;
