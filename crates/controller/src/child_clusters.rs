@@ -70,7 +70,7 @@ impl Children {
                 again: follower.again.clone(),
             };
             let stop = follower.stop.clone();
-            tokio::spawn(async move { stop.run_until_cancelled(watcher.forever()).await });
+            tokio::spawn(async move { stop.run_until_cancelled(Box::pin(watcher.forever())).await });
             follower
         });
         follower.guarded.store(plan.public_endpoint.has_rules(), Ordering::Relaxed);

@@ -206,7 +206,7 @@ mod tests {
     use provider::metadata::Metadata;
 
     fn of(cluster: &EKSClusterConfig) -> Result<DesiredCluster, Problem> {
-        validate(cluster, "1.35", &providers("metadata"))
+        validate(cluster, "1.35", &Providers::new("metadata").with(Arc::new(Metadata::default()), ""))
     }
 
     /// Records alone; what is real is off.
@@ -315,7 +315,8 @@ mod tests {
 
     #[test]
     fn a_cluster_is_imported_by_name_only_where_a_provider_knows_the_name() {
-        let refused = of(&cluster(json!({"imported": true, "displayName": "dev"}), json!(null))).unwrap_err();
+        let named = cluster(json!({"imported": true, "displayName": "dev"}), json!(null));
+        let refused = validate(&named, "1.35", &providers("metadata")).unwrap_err();
         let text = "importing k3d's cluster dev needs the provider k3d; start the operator with --provider k3d, or name a Secret with a kubeconfig in kubeconfigSecret";
         assert_eq!(stalled(&refused), (Reason::ProviderUnavailable, text));
         assert!(of(&cluster(json!({"imported": true, "kubeconfigSecret": "s"}), json!(null))).is_ok());
