@@ -1,8 +1,9 @@
 //! The port between the controllers and the providers that run clusters.
 //!
 //! In go plain plans ([`DesiredCluster`] with its [`ControlPlane`], [`DesiredNodegroup`]), out come plain observations
-//! ([`ClusterObservation`], [`NodeObservation`]) and the way to an API server ([`Access`]). They say what is meant, never how
-//! an engine is told: a server or a node is a machine, whatever that is to the provider. A provider knows no custom resource.
+//! ([`ClusterObservation`], [`NodeObservation`]) and the way to an API server ([`Access`]). They say what is meant, never
+//! how an engine is told: a server or a node is a machine, whatever that is to the provider. A provider knows no custom
+//! resource.
 //!
 //! Every call that does work may take long and can be repeated after a crash: it first looks at what exists. What a
 //! provider can't do it says in its [`Capabilities`]. [`conformance`] has the suite that every provider passes;
@@ -93,8 +94,8 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; the servers run on their former image again, or will after [`Self::start_cluster`].
     async fn upgrade_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error>;
 
-    /// Restarts the servers, so that they take what they take at their start alone. Nodes and pods keep running. Does the restart that
-    /// [`Self::configure_cluster`] reported as pending. Needs [`Capabilities::configure`].
+    /// Restarts the servers, so that they take what they take at their start alone. Nodes and pods keep running. Does
+    /// the restart that [`Self::configure_cluster`] reported as pending. Needs [`Capabilities::configure`].
     ///
     /// # Errors
     /// Any; safe to repeat.
