@@ -209,6 +209,9 @@ impl ChildWatcher {
         else {
             return;
         };
+        if !provider.capabilities().pod_credentials {
+            return;
+        }
         for _ in 0..TRIES {
             let to = (identity.host.as_str(), identity.pods_port);
             let registry = identity.registry_port.map(|port| NodeRegistry {

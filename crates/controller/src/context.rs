@@ -16,14 +16,14 @@ use super::child_clusters::Children;
 use super::cluster::accounts::Accounts;
 use super::identity_service::IdentityService;
 use super::owned_objects::Owned;
+use super::providers::Providers;
 use super::report::Reports;
 use super::service_account::ServiceAccount;
 use super::tasks::{Tasks, Work};
 use super::wake::{Wake, belongs};
-use crd::cluster::ProviderName;
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, Nodegroup};
-use provider::{ClusterId, ClusterProvider, Progress};
+use provider::{ClusterId, Progress};
 use telemetry::metrics::Metrics;
 
 /// Settings of the controllers.
@@ -49,31 +49,6 @@ pub struct Settings {
     pub reader: Option<ServiceAccount>,
     /// Where child clusters reach the identity service; `None` leaves them with certificates only.
     pub identity: Option<IdentityService>,
-}
-
-/// The providers that this process was started with.
-#[derive(Clone)]
-pub struct Providers {
-    /// Real clusters; `None` where it was turned off.
-    pub k3d: Option<Arc<dyn ClusterProvider>>,
-    /// Records only.
-    pub metadata: Arc<dyn ClusterProvider>,
-    /// The one for resources that name none.
-    pub default: ProviderName,
-}
-
-impl Providers {
-    /// The provider that a cluster asks for, or the default. An existing cluster keeps its provider. `None` if that is
-    /// off.
-    pub fn of(&self, cluster: &EKSClusterConfig) -> Option<&Arc<dyn ClusterProvider>> {
-        let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
-        // Records may become clusters.
-        let has = applied.filter(|applied| applied.provider == "k3d").map(|_| ProviderName::K3d);
-        match cluster.spec.provider.or(has).unwrap_or(self.default) {
-            ProviderName::K3d => self.k3d.as_ref(),
-            ProviderName::Metadata => Some(&self.metadata),
-        }
-    }
 }
 
 /// What every reconcile has at hand.

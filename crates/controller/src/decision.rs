@@ -61,7 +61,7 @@ impl Problem {
 pub fn failing(error: &Error) -> Health {
     let reason = match error {
         Error::Unavailable { .. } | Error::ToolMissing { .. } => Reason::ProviderUnavailable,
-        Error::UnknownVersion { .. } => Reason::InvalidSpec,
+        Error::UnknownVersion { .. } | Error::Unsupported { .. } => Reason::InvalidSpec,
         Error::ImageUnavailable { .. } => Reason::ImageUnavailable,
         Error::EvictionTimeout { .. } => Reason::PodEvictionFailure,
         Error::PortsExhausted { .. } | Error::Timeout { .. } | Error::Engine { .. } => Reason::ProvisionFailed,
@@ -110,6 +110,7 @@ mod tests {
                 Reason::PodEvictionFailure,
                 Retry::Transient,
             ),
+            (Error::Unsupported { provider: "p", what: "x" }, Reason::InvalidSpec, Retry::Terminal),
         ]
     }
 
@@ -123,6 +124,7 @@ mod tests {
             Error::Engine { .. } => 5,
             Error::ToolMissing { .. } => 6,
             Error::EvictionTimeout { .. } => 7,
+            Error::Unsupported { .. } => 8,
         }
     }
 

@@ -20,6 +20,7 @@ mod member;
 pub mod nodegroup;
 mod orphans;
 mod owned_objects;
+mod providers;
 mod report;
 mod service_account;
 pub mod status;
@@ -29,9 +30,10 @@ mod wake;
 mod watch;
 
 pub use cluster::accounts::{Accounts, Grant};
-pub use context::{Providers, Settings};
+pub use context::Settings;
 pub use error::Error;
 pub use identity_service::IdentityService;
+pub use providers::Providers;
 pub use service_account::ServiceAccount;
 
 use std::fmt::Debug;

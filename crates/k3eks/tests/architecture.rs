@@ -19,7 +19,7 @@ const FUNCTION: usize = 60;
 const MEDIAN: usize = 150;
 
 /// What each crate may depend on, of ours; from the lowest up.
-const DIRECTION: [(&str, &[&str]); 17] = [
+const DIRECTION: [(&str, &[&str]); 18] = [
     ("arn", &[]),
     ("text", &[]),
     ("yaml", &[]),
@@ -28,7 +28,8 @@ const DIRECTION: [(&str, &[&str]); 17] = [
     ("telemetry", &["text", "limits"]),
     ("crd", &["arn", "kubernetes-versions", "text", "yaml"]),
     ("provider", &["kubernetes-versions"]),
-    ("provider-k3d", &["kubernetes-versions", "provider", "yaml"]),
+    ("k3s", &["provider"]),
+    ("provider-k3d", &["k3s", "kubernetes-versions", "provider", "yaml"]),
     ("controller", &["arn", "crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
     ("aws", &["arn", "text"]),
     ("store", &["aws", "crd", "text"]),
@@ -60,8 +61,9 @@ const DIRECTION: [(&str, &[&str]); 17] = [
 ];
 
 /// What a crate has no business with: what runs clusters knows no Kubernetes, and only the engine knows Docker.
-const FOREIGN: [(&str, &[&str]); 5] = [
+const FOREIGN: [(&str, &[&str]); 6] = [
     ("provider", &["kube", "k8s-openapi", "axum", "bollard"]),
+    ("k3s", &["kube", "k8s-openapi", "axum", "bollard", "tokio"]),
     ("provider-k3d", &["kube", "k8s-openapi", "axum"]),
     ("controller", &["axum", "bollard"]),
     ("eks", &["bollard"]),

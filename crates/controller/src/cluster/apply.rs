@@ -107,6 +107,7 @@ fn stop(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
 /// Releases an imported cluster.
 async fn release(cluster: &EKSClusterConfig, plan: Option<DesiredCluster>, ctx: &Context) -> Result<(), Error> {
     if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster))
+        && provider.capabilities().import
         && let Err(error) = provider.release_cluster(&plan).await
     {
         // It isn't ours: that something of it can't be put back must not hold the resource.
@@ -136,10 +137,10 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
     finalizer(&ctx.client, cluster, false).await
 }
 
-/// Adds the key files to the servers' files, if the cluster has keys. Servers without data may get `new` keys.
+/// Adds the servers' keys to the plan, if the cluster has keys. Servers without data may get `new` keys.
 async fn sign(cluster: &EKSClusterConfig, plan: &mut DesiredCluster, new: bool, ctx: &Context) -> Result<(), Error> {
-    if !plan.server.files.is_empty() {
-        plan.server.files.extend(server_keys::files(cluster, new, ctx).await?);
+    if let Some(control_plane) = &mut plan.control_plane {
+        control_plane.keys = Some(server_keys::keys(cluster, new, ctx).await?);
     }
     Ok(())
 }
@@ -159,7 +160,7 @@ fn upgrade(cluster: &EKSClusterConfig, plan: DesiredCluster, ctx: &Arc<Context>)
     });
 }
 
-/// Writes the servers' files, and starts a restart if k3s wouldn't notice the change.
+/// Gives the servers what they are to do, and starts a restart if they wouldn't notice the change.
 async fn configure(
     cluster: &EKSClusterConfig,
     mut plan: DesiredCluster,
@@ -167,7 +168,7 @@ async fn configure(
     ctx: &Arc<Context>,
 ) -> Result<(), Error> {
     let Some(provider) = ctx.providers.of(cluster) else { return Ok(()) };
-    let digest = control_plane_config::digest(&plan, cluster);
+    let digest = control_plane_config::digest(&plan);
     if let Some(wish) = &wish {
         server_keys::renew(cluster, wish, ctx).await?;
     }
@@ -182,7 +183,7 @@ async fn configure(
         }
         ctx.wake.all_of(id);
     };
-    if !provider.configure_cluster(&plan.id, &plan.server).await? {
+    if !provider.configure_cluster(&plan).await? {
         configured(ctx, cluster, &plan.id).await;
         return Ok(());
     }
@@ -203,7 +204,7 @@ pub fn follow(cluster: &EKSClusterConfig, plan: &DesiredCluster, ctx: &Context) 
         return ctx.children.follow(plan, || AccessSource::Secret(ctx.client.clone(), secret.clone(), since));
     }
     if let Some(provider) = ctx.providers.of(cluster)
-        && provider.has_api_server()
+        && provider.capabilities().api_server
     {
         ctx.children.follow(plan, || AccessSource::Provider(provider.clone()));
     }

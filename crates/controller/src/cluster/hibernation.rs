@@ -89,7 +89,7 @@ async fn watch(ctx: Arc<Context>) {
                 continue;
             };
             let active = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Active);
-            let provider = ctx.providers.of(&cluster).filter(|_| active);
+            let provider = ctx.providers.of(&cluster).filter(|p| active && p.capabilities().use_counter);
             let used = match provider {
                 Some(provider) => provider.used(&id).await,
                 None => Ok(None),

@@ -6,6 +6,7 @@ pub mod apply;
 pub mod argocd;
 pub mod authority;
 pub mod aws_auth;
+mod capabilities;
 pub mod control_plane;
 pub mod control_plane_config;
 pub mod endpoint_access;

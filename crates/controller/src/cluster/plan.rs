@@ -299,8 +299,8 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return Decision::new(ClusterAction::Finish, phase, deleting(""));
     }
     if seen.provider_name.is_empty() {
-        let message = "the cluster's provider is off; start the operator with --provider k3d to continue the deletion";
-        return held(phase, Health::Stalled(Reason::ProviderUnavailable, message.into()));
+        let message = format!("the cluster's provider is off; {} to continue the deletion", seen.turn_on);
+        return held(phase, Health::Stalled(Reason::ProviderUnavailable, message));
     }
     Decision::new(ClusterAction::StartDelete, phase, deleting("removing servers and nodes"))
 }

@@ -86,7 +86,7 @@ fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterC
             status.kubeconfig_secret = Some(format!("{}{}", cluster.name_any(), keys::KUBECONFIG_SUFFIX));
         }
         status.service = access.internal.as_ref().map(|_| format!("{}{}", cluster.name_any(), keys::SERVICE_SUFFIX));
-        api_port = access.api_port.map(i32::from).or(api_port);
+        api_port = access.placement.map(i32::from).or(api_port);
     }
     if !seen.has_api_server {
         status.endpoint = Some(Identity::of(cluster).endpoint());
@@ -183,7 +183,8 @@ mod tests {
             kubeconfig: String::new(),
             endpoint: "https://host:16443".into(),
             internal: Some(("10.0.0.2".into(), 6443)),
-            api_port: Some(16443),
+            direct: None,
+            placement: Some(16443),
             ca_pem: "pem".into(),
         };
         let seen =

@@ -28,7 +28,7 @@ impl Kind for AccessEntry {
     async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         if ctx.settings.identity.is_none()
             || cluster.spec.imported
-            || ctx.providers.of(cluster).is_none_or(|p| !p.has_api_server())
+            || ctx.providers.of(cluster).is_none_or(|p| !p.capabilities().api_server)
         {
             return Ok(MemberHealth::Record);
         }

@@ -47,7 +47,7 @@ impl Kind for Addon {
             Ok(value) => value.unwrap_or_default(),
             Err(why) => return Ok(MemberHealth::Refused(format!("{why}; correct spec.configurationValues"))),
         };
-        let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
+        let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.capabilities().api_server);
         if !has_api_server {
             return Ok(MemberHealth::Record);
         }

@@ -27,12 +27,22 @@ impl Kind for CertificateAuthority {
         if let Some(refused) = keyed(self, ctx).await? {
             return Ok(refused);
         }
-        let runs = ctx.providers.of(cluster).is_some_and(|provider| provider.has_api_server());
+        let chosen = ctx.providers.choose(cluster);
+        let can = chosen.provider.map(|provider| provider.capabilities());
+        let runs = can.is_some_and(|can| can.api_server);
         if cluster.spec.imported || !runs {
             let why = if cluster.spec.imported { "is imported" } else { "is recorded only" };
             let (secret, cluster) = (self.secret_name(), cluster.name_any());
             let message = format!(
                 "its key and certificate are in Secret {secret}, but cluster {cluster} {why}: no server can trust it; delete this resource"
+            );
+            return Ok(MemberHealth::Refused(message));
+        }
+        if !can.is_some_and(|can| can.authorities) {
+            let message = format!(
+                "cluster {} can't trust it: provider {} can't change certificate authorities; delete this resource",
+                cluster.name_any(),
+                chosen.name
             );
             return Ok(MemberHealth::Refused(message));
         }

@@ -129,7 +129,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         nodes,
         marks,
         api,
-        has_api_server: provider.is_some_and(|p| p.has_api_server()),
+        has_api_server: provider.is_some_and(|p| p.capabilities().api_server),
         task: ctx.tasks.view(&key),
         wait: ctx.backoff.wait(&key, group.metadata.generation.unwrap_or_default(), Instant::now()),
         conflict: find_conflict(group, ctx),

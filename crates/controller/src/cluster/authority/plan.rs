@@ -121,7 +121,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Clus
 #[cfg(test)]
 mod tests {
     use super::*;
-    use provider::{ContainerState, NodeObservation};
+    use provider::{MachineState, NodeObservation};
 
     fn seen(known: &[(&str, &str)], now: &[&str]) -> Seen {
         let known = known.iter().map(|(name, print)| Known {
@@ -137,7 +137,7 @@ mod tests {
     fn nodes(signers: &[&str]) -> ClusterObservation {
         let one = |signer: &&str| NodeObservation {
             name: "n".into(),
-            state: ContainerState::Running,
+            state: MachineState::Running,
             image: String::new(),
             certified_by: Some((*signer).into()),
         };

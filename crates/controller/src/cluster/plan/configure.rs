@@ -21,7 +21,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     let wanted = seen.rotation.is_some()
         || seen.configured == Some(false)
         || (unknown && was_active && !seen_before)
-        || (unknown && plan.server.endpoint.has_rules());
+        || (unknown && plan.public_endpoint.has_rules());
     match &seen.task {
         TaskView::Running(Work::Configure, step) => {
             progressing(ClusterAction::Nothing, step_message("Configuring", step))

@@ -62,7 +62,7 @@ mod tests {
     use crate::cluster::plan::plan;
     use crate::fixtures::{active, cluster, now, seen_cluster, server};
     use crd::nodegroup::NodeMarks;
-    use provider::ContainerState;
+    use provider::MachineState;
 
     /// A cluster of two servers, `s` with a Ready node, and `t` with a node that has been in this state for so many seconds.
     fn seen(ready: bool, seconds: i64) -> Observed {
@@ -70,7 +70,7 @@ mod tests {
         let since = now().0.checked_sub(k8s_openapi::jiff::SignedDuration::from_secs(seconds)).ok();
         let nodes = [("s".to_owned(), node(true, None)), ("t".to_owned(), node(ready, since))];
         let mut seen = Observed {
-            world: Ok(server(ContainerState::Running)),
+            world: Ok(server(MachineState::Running)),
             child: Child { ready: true, nodes: Some(nodes.into()), ..Child::default() },
             now: now(),
             ..seen_cluster()
@@ -80,7 +80,7 @@ mod tests {
         let mut other = world.servers[0].clone();
         other.name = "t".into();
         world.servers.push(other);
-        world.balancer = Some(ContainerState::Running);
+        world.balancer = Some(MachineState::Running);
         seen
     }
 

@@ -8,7 +8,7 @@ use crate::tasks::{TaskView, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
-use provider::{ClusterObservation, ContainerState, DesiredCluster, NodeObservation, ServerObservation};
+use provider::{ClusterObservation, DesiredCluster, MachineState, NodeObservation, ServerObservation};
 
 /// The next action towards a stopped cluster; `None` if no stop is wanted or nothing runs.
 pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
@@ -34,7 +34,7 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
     }
     // A server that died leaves its nodes running.
     let nodes = seen.world.as_ref().is_ok_and(|world| world.nodes.iter().any(NodeObservation::runs));
-    let runs = nodes || servers.iter().any(|server| server.state == ContainerState::Running);
+    let runs = nodes || servers.iter().any(|server| server.state == MachineState::Running);
     if runs && seen.has_api_server {
         return progressing(ClusterAction::StartStop, "Stopping");
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::child_clusters::Child;
 use crate::decision::Problem;
 use crate::fixtures::{active, cluster, cluster_plan, machines, seen_cluster, server};
-use provider::{ContainerState, Error};
+use provider::{Error, MachineState};
 
 pub fn reason(plan: &Plan) -> Option<Reason> {
     match &plan.health {
@@ -31,7 +31,7 @@ fn our_finalizer_comes_before_anything_is_made() {
 
 #[test]
 fn a_server_that_was_made_for_another_version_isn_t_used() {
-    let mut other = server(ContainerState::Running);
+    let mut other = server(MachineState::Running);
     other.servers[0].image = "image:1.34".into();
     let seen = Observed { world: Ok(other), task: TaskView::Finished(Work::Create), child: ready(), ..seen_cluster() };
     assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen).next, ClusterAction::StartCreate(_)));
@@ -43,8 +43,8 @@ fn a_server_that_was_made_for_another_version_isn_t_used() {
 
 #[test]
 fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
-    use ContainerState::{Exited, Running};
-    let world = |states: &[ContainerState]| {
+    use MachineState::{Exited, Running};
+    let world = |states: &[MachineState]| {
         let servers = states.iter().flat_map(|state| server(*state).servers).collect();
         ClusterObservation { servers, balancer: Some(Running), ..ClusterObservation::default() }
     };
@@ -77,7 +77,7 @@ fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
 
 #[test]
 fn whom_an_upgrade_replaced_goes_although_its_last_step_was_interrupted() {
-    let world = ClusterObservation { aside: true, ..server(ContainerState::Running) };
+    let world = ClusterObservation { aside: true, ..server(MachineState::Running) };
     let seen = Observed { world: Ok(world), child: ready(), ..seen_cluster() };
     let next = |task| plan(&cluster(json!({}), active()), &Observed { task, ..seen.clone() }).next;
     assert!(matches!(next(TaskView::Idle), ClusterAction::StartUpgrade(_)));
@@ -87,7 +87,7 @@ fn whom_an_upgrade_replaced_goes_although_its_last_step_was_interrupted() {
 
 #[test]
 fn nodes_that_were_stopped_with_their_cluster_are_started_and_not_taken_for_dead_ones() {
-    use ContainerState::{Exited, Running};
+    use MachineState::{Exited, Running};
     let world = ClusterObservation { nodes: machines(&[("a", Running), ("b", Exited)]), ..server(Running) };
     let seen = Observed { world: Ok(world.clone()), child: ready(), ..seen_cluster() };
     let at = |phase: &str, seen: &Observed| {
@@ -174,7 +174,7 @@ fn an_engine_that_is_away_begins_nothing() {
 #[test]
 fn a_cluster_is_active_when_its_api_server_answers_and_not_before() {
     let seen = |child| Observed {
-        world: Ok(server(ContainerState::Running)),
+        world: Ok(server(MachineState::Running)),
         child,
         task: TaskView::Finished(Work::Create),
         ..seen_cluster()
@@ -188,7 +188,7 @@ fn a_cluster_is_active_when_its_api_server_answers_and_not_before() {
 #[test]
 fn after_a_start_nothing_is_said_before_the_api_server_was_asked() {
     let seen = |problem: &str| Observed {
-        world: Ok(server(ContainerState::Running)),
+        world: Ok(server(MachineState::Running)),
         child: Child { asked: !problem.is_empty(), problem: problem.into(), ..Child::default() },
         ..seen_cluster()
     };
@@ -200,7 +200,7 @@ fn after_a_start_nothing_is_said_before_the_api_server_was_asked() {
 #[test]
 fn a_stopped_server_is_started_and_a_lost_one_made_anew() {
     let running = cluster(json!({}), active());
-    let stopped = Observed { world: Ok(server(ContainerState::Exited)), ..seen_cluster() };
+    let stopped = Observed { world: Ok(server(MachineState::Exited)), ..seen_cluster() };
     assert!(matches!(plan(&running, &stopped).next, ClusterAction::StartStart(_)));
     let lost = plan(&running, &seen_cluster());
     assert!(matches!(lost.next, ClusterAction::StartCreate(_)));
@@ -224,26 +224,26 @@ fn a_failure_is_said_until_its_pause_is_over_and_then_tried_again() {
 fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
     let off = cluster(json!({"state": "Stopped"}), active());
     let with = |state, task| Observed { world: Ok(server(state)), child: ready(), task, ..seen_cluster() };
-    let running = || with(ContainerState::Running, TaskView::Idle);
+    let running = || with(MachineState::Running, TaskView::Idle);
     assert_eq!(
         (plan(&off, &running()).next, plan(&off, &running()).phase),
         (ClusterAction::StartStop, Phase::Updating)
     );
-    let busy = with(ContainerState::Running, TaskView::Running(Work::Create, Step::default()));
+    let busy = with(MachineState::Running, TaskView::Running(Work::Create, Step::default()));
     assert_eq!(plan(&off, &busy).next, ClusterAction::Nothing, "what is under way ends first");
-    let halted = plan(&off, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
+    let halted = plan(&off, &with(MachineState::Exited, TaskView::Finished(Work::Stop)));
     assert_eq!((halted.next.clone(), halted.phase), (ClusterAction::Nothing, Phase::Stopped));
     assert!(matches!(halted.health, Health::Noted(Reason::Stopped, _)), "{halted:?}");
-    let mut left = with(ContainerState::Exited, TaskView::Idle);
-    left.world.as_mut().unwrap().nodes = machines(&[("n", ContainerState::Running)]);
+    let mut left = with(MachineState::Exited, TaskView::Idle);
+    left.world.as_mut().unwrap().nodes = machines(&[("n", MachineState::Running)]);
     assert_eq!(plan(&off, &left).next, ClusterAction::StartStop, "a server that died leaves its nodes running");
     let record = Observed { has_api_server: false, ..answering() };
     assert_eq!(plan(&off, &record).phase, Phase::Stopped, "nothing runs that could be stopped");
 
     let on = cluster(json!({"state": "Running"}), active());
-    let starts = plan(&on, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
+    let starts = plan(&on, &with(MachineState::Exited, TaskView::Finished(Work::Stop)));
     assert!(matches!(starts.next, ClusterAction::StartStart(_)), "{starts:?}");
-    let half = plan(&on, &with(ContainerState::Running, TaskView::Running(Work::Start, Step::default())));
+    let half = plan(&on, &with(MachineState::Running, TaskView::Running(Work::Start, Step::default())));
     assert_eq!((half.next, half.phase), (ClusterAction::Nothing, Phase::Updating), "its nodes are still being started");
     let fresh = plan(&cluster(json!({"state": "Stopped"}), json!(null)), &seen_cluster());
     assert!(matches!(fresh.next, ClusterAction::StartCreate(_)), "only what was made can be stopped");
@@ -252,7 +252,7 @@ fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
 fn asked_for_1_34(task: TaskView) -> Observed {
     let target = DesiredCluster { version: "1.36".into(), image: "image:1.36".into(), ..cluster_plan() };
     Observed {
-        world: Ok(server(ContainerState::Running)),
+        world: Ok(server(MachineState::Running)),
         child: Child { version: Some("v1.35.7+k3s1".into()), ..ready() },
         target: Some(Ok(target)),
         task,
@@ -288,7 +288,7 @@ fn the_next_version_is_an_upgrade_and_reached_when_the_api_server_says_so() {
 
 /// A cluster that runs as it should.
 fn answering() -> Observed {
-    Observed { world: Ok(server(ContainerState::Running)), child: ready(), ..seen_cluster() }
+    Observed { world: Ok(server(MachineState::Running)), child: ready(), ..seen_cluster() }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::decision::Problem;
 use crate::fixtures::{deleted, machines, nodegroup, seen_group};
 use crd::nodegroup::NodeMarks;
 
-use provider::ContainerState::{Exited, Running};
+use provider::MachineState::{Exited, Running};
 
 fn group() -> Nodegroup {
     nodegroup(json!({}), json!(null))
