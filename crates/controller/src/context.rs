@@ -1,19 +1,18 @@
 //! What every reconcile has at hand.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::runtime::reflector::Store;
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::Accounts;
 use super::backoff::Backoff;
+use super::caches::Caches;
 use super::child_clusters::Children;
-use super::cluster::accounts::Accounts;
 use super::identity_service::IdentityService;
 use super::owned_objects::Owned;
 use super::report::Reports;
@@ -21,7 +20,6 @@ use super::service_account::ServiceAccount;
 use super::tasks::{Tasks, Work};
 use super::wake::{Wake, belongs};
 use crd::cluster::ProviderName;
-use crd::phase::Phase;
 use crd::{EKSClusterConfig, Nodegroup};
 use provider::{ClusterId, ClusterProvider, Progress};
 use telemetry::metrics::Metrics;
@@ -94,20 +92,14 @@ pub struct Context {
     pub updates: Store<crd::Update>,
     /// Other resources that belong to clusters.
     pub members: super::member::Members,
-    /// Last seen specs, to detect changes.
-    pub specs: super::update::changes::Specs,
     /// Objects that we wrote, from the watch.
     pub owned: Owned,
     /// Long work.
     pub tasks: Tasks,
     /// Child API servers.
     pub children: Children,
-    /// The phases of clusters, by uid, that their node groups were last woken for.
-    pub told: Mutex<HashMap<String, Option<Phase>>>,
-    /// The roles of nodes in the clusters' ConfigMaps `aws-auth`.
-    pub aws_auth: super::cluster::seen_roles::SeenRoles,
-    /// How long clusters haven't been used.
-    pub idle: super::cluster::idle::Idle,
+    /// What may be forgotten at any time.
+    pub caches: Caches,
     /// Back-off by uid.
     pub backoff: Backoff,
     /// Log, Event and metric of each outcome.

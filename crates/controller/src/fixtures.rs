@@ -102,6 +102,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         authorities: cluster::authority::Seen::default(),
         configured: Some(true),
         access_written: true,
+        mapped_roles: crate::caches::MappedRoles::NotKept,
     }
 }
 

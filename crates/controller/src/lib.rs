@@ -1,6 +1,8 @@
 //! The controllers: one per kind, level-triggered. Observe, compare, do one thing, say so.
 
+mod accounts;
 mod backoff;
+mod caches;
 mod child_client;
 mod child_clusters;
 mod child_nodes;
@@ -24,11 +26,12 @@ mod report;
 mod service_account;
 pub mod status;
 mod tasks;
+mod triggers;
 mod update;
 mod wake;
 mod watch;
 
-pub use cluster::accounts::{Accounts, Grant};
+pub use accounts::{Accounts, Grant};
 pub use context::{Providers, Settings};
 pub use error::Error;
 pub use identity_service::IdentityService;
@@ -106,11 +109,8 @@ pub async fn run(
         nodegroups_now: late::NodegroupsNow::default(),
         updates: updates.store.clone(),
         members: member::Members::default(),
-        specs: update::changes::Specs::default(),
         reports: report::Reports::new(client.clone(), pod),
-        told: parking_lot::Mutex::default(),
-        aws_auth: cluster::seen_roles::SeenRoles::default(),
-        idle: cluster::idle::Idle::default(),
+        caches: caches::Caches::default(),
         backoff: backoff::Backoff::default(),
         client,
         settings,

@@ -10,6 +10,7 @@ use kube::{Resource, ResourceExt};
 use super::{
     access, argocd, authority, control_plane_config, hibernation, idle, inline_nodegroups, server_keys, validate,
 };
+use crate::caches::MappedRoles;
 use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::decision::Problem;
@@ -59,6 +60,8 @@ pub struct Observed {
     pub configured: Option<bool>,
     /// Whether the Secrets and the Service are up to date.
     pub access_written: bool,
+    /// The roles of nodes in the ConfigMap `aws-auth`.
+    pub mapped_roles: MappedRoles,
 }
 
 impl Observed {
@@ -116,8 +119,8 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let at_work = |task: &TaskView| !matches!(task, TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..));
     let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::is_idle(group));
     // Of most clusters nobody asks for the mark.
-    let idle =
-        idle::after(cluster).and_then(|_| ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
+    let idle = idle::after(cluster)
+        .and_then(|_| ctx.caches.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
     let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
     Observed {
         now: Time(Timestamp::now()),
@@ -142,6 +145,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         nodegroups,
         conflict: find_conflict(cluster, ctx),
         access_written,
+        mapped_roles: ctx.settings.identity.as_ref().map_or(MappedRoles::NotKept, |_| ctx.caches.roles.view(&key)),
         plan,
     }
 }

@@ -1,4 +1,4 @@
-//! The next action for a cluster, from what was observed. Synchronous, no client.
+//! The actions for a cluster, from what was observed. Synchronous, no client.
 
 use std::time::Duration;
 
@@ -17,8 +17,13 @@ use crd::phase::Phase;
 use crd::{EKSClusterConfig, keys};
 use provider::{ClusterObservation, DesiredCluster, NodeObservation, Step};
 
-/// The next action for `cluster`.
+/// What is to be done for `cluster`.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
+    Plan { upkeep: upkeep::plan(cluster, seen), ..next(cluster, seen) }
+}
+
+/// The next action for `cluster`.
+fn next(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let ours = cluster.finalizers().iter().any(|f| f == keys::FINALIZER);
     if cluster.metadata.deletion_timestamp.is_some() {
         return if ours {
@@ -287,7 +292,7 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
             return Decision::new(ClusterAction::Finish, phase, deleting(""));
         }
         TaskView::Failed(Work::Delete, error) if seen.wait.is_some() => {
-            return Decision { next: ClusterAction::Nothing, phase, health: failing(error), again: seen.wait };
+            return Decision { again: seen.wait, ..Decision::new(ClusterAction::Nothing, phase, failing(error)) };
         }
         _ => {}
     }
@@ -313,3 +318,4 @@ mod start_stop;
 #[cfg(test)]
 mod tests;
 mod upgrade;
+mod upkeep;

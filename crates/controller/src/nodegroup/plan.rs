@@ -56,7 +56,15 @@ pub enum NodegroupAction {
     LookAgain,
 }
 
-type Plan = Decision<NodegroupAction>;
+impl NodegroupAction {
+    /// Whether the status stays as it is: nothing is left to report on, or the state isn't known yet.
+    pub const fn is_silent(&self) -> bool {
+        matches!(self, Self::Finish | Self::LookAgain)
+    }
+}
+
+/// What is decided for a node group.
+pub type Plan = Decision<NodegroupAction>;
 
 /// The next action for `group`.
 pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
@@ -323,12 +331,8 @@ fn delete(seen: &Observed) -> Plan {
             return deleting(NodegroupAction::Nothing).after(QUICK);
         }
         TaskView::Failed(Work::RemoveNodes | Work::Drain, error) if seen.wait.is_some() => {
-            return Decision {
-                next: NodegroupAction::Nothing,
-                phase: Phase::Deleting,
-                health: failing(error),
-                again: seen.wait,
-            };
+            let waiting = Decision::new(NodegroupAction::Nothing, Phase::Deleting, failing(error));
+            return Decision { again: seen.wait, ..waiting };
         }
         TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..) => {}
     }
@@ -343,12 +347,7 @@ fn delete(seen: &Observed) -> Plan {
             Some(stale) => deleting(NodegroupAction::DeleteNodeObjects(stale)),
             None => deleting(NodegroupAction::Finish),
         },
-        Err(error) => Decision {
-            next: NodegroupAction::Nothing,
-            phase: Phase::Deleting,
-            health: failing(error),
-            again: Some(SOON),
-        },
+        Err(error) => Decision::new(NodegroupAction::Nothing, Phase::Deleting, failing(error)).after(SOON),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The update controller: reports the outcome of a change, from the status of its target, and keeps
 //! the newest ones.
 
-pub mod changes;
+mod changes;
 pub mod plan;
 mod prune;
-mod record;
+pub mod record;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,6 @@ use crd::update::{Update, UpdateState, UpdateStatus};
 use crd::{EKSClusterConfig, Phase, keys, names};
 use plan::Target;
 use provider::ClusterId;
-
-pub use record::record;
 
 /// Interval of looking at a target; all of it is cached.
 const SOON: Duration = Duration::from_millis(300);

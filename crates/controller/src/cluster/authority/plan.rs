@@ -89,12 +89,8 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Clus
             return progressing(Phase::Updating, ClusterAction::Nothing, step_message("Certifying", step));
         }
         TaskView::Failed(Work::Certify, error) if seen.wait.is_some() => {
-            return Some(Decision {
-                next: ClusterAction::Nothing,
-                phase: Phase::Active,
-                health: failing(error),
-                again: seen.wait,
-            });
+            let waiting = Decision::new(ClusterAction::Nothing, Phase::Active, failing(error));
+            return Some(Decision { again: seen.wait, ..waiting });
         }
         _ => {}
     }

@@ -30,12 +30,10 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
             progressing(ClusterAction::Nothing, "Configuring: waiting for a free slot".into())
         }
         _ if !wanted => None,
-        TaskView::Failed(Work::Configure, error) if seen.wait.is_some() => Some(Decision {
-            next: ClusterAction::Nothing,
-            phase: Phase::Active,
-            health: failing(error),
-            again: seen.wait,
-        }),
+        TaskView::Failed(Work::Configure, error) if seen.wait.is_some() => {
+            let waiting = Decision::new(ClusterAction::Nothing, Phase::Active, failing(error));
+            Some(Decision { again: seen.wait, ..waiting })
+        }
         TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
             progressing(ClusterAction::Nothing, "Configuring: waiting for work in progress".into())
         }

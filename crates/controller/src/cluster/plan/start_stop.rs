@@ -23,12 +23,8 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
             return progressing(ClusterAction::Nothing, "Stopping").map(|plan| plan.after(SOON));
         }
         TaskView::Failed(Work::Stop, error) if seen.wait.is_some() => {
-            return Some(Decision {
-                next: ClusterAction::Nothing,
-                phase: Phase::Updating,
-                health: failing(error),
-                again: seen.wait,
-            });
+            let waiting = Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error));
+            return Some(Decision { again: seen.wait, ..waiting });
         }
         _ => {}
     }
