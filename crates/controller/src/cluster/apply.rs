@@ -16,8 +16,8 @@ use crate::child_clusters::AccessSource;
 use crate::context::Context;
 use crate::decision::Applied;
 use crate::error::Error;
+use crate::jobs::Work;
 use crate::status::finalizer;
-use crate::tasks::Work;
 use crd::{EKSClusterConfig, Nodegroup, keys};
 use provider::{self, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, Import, Progress};
 
@@ -38,7 +38,7 @@ async fn act(cluster: &EKSClusterConfig, action: ClusterAction, ctx: &Arc<Contex
         ClusterAction::Finish => finish(cluster, ctx).await?,
         ClusterAction::Release(plan) => release(cluster, plan, ctx).await?,
         ClusterAction::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await?,
-        ClusterAction::Cancel => ctx.tasks.cancel(&cluster.uid().unwrap_or_default()),
+        ClusterAction::Cancel => ctx.jobs.cancel(&cluster.uid().unwrap_or_default()),
         ClusterAction::StartDelete => delete(cluster, ctx),
         ClusterAction::StartCreate(mut plan) => {
             sign(cluster, &mut plan, true, ctx).await?;
@@ -136,8 +136,7 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
     ctx.caches.roles.forget(&key);
     ctx.caches.idle.forget(&id);
     ctx.children.forget(&id);
-    ctx.tasks.forget(&key);
-    ctx.backoff.worked(&key);
+    ctx.jobs.forget(&key);
     finalizer(&ctx.client, cluster, false).await
 }
 
@@ -222,14 +221,14 @@ where
 {
     let Some(provider) = ctx.providers.of(cluster).cloned() else { return };
     let (id, wake) = (validate::id(cluster), ctx.wake.clone());
-    ctx.start(&cluster.metadata, work, move || wake.cluster(&id), move |progress| job(provider, progress));
+    ctx.jobs.start(&cluster.metadata, work, move || wake.cluster(&id), move |progress| job(provider, progress));
 }
 
 /// Node groups so new that the watch hasn't reported them. They would wait for a cluster that is gone.
 async fn late_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Vec<String>, Error> {
     let id = validate::id(cluster);
     let doing = format!("looking for node groups of cluster {id}");
-    ctx.nodegroups_now.of(&ctx.client, &id).await.map_err(Error::kubernetes(doing))
+    ctx.stores.nodegroups_now.of(&ctx.client, &id).await.map_err(Error::kubernetes(doing))
 }
 
 async fn delete_nodegroups(cluster: &EKSClusterConfig, names: &[String], ctx: &Context) -> Result<(), Error> {

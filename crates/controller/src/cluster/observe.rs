@@ -14,7 +14,7 @@ use crate::caches::MappedRoles;
 use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::decision::Problem;
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Work};
 use crd::names::{Identity, minor, precedence};
 use crd::{EKSClusterConfig, Nodegroup};
 use provider::{ClusterObservation, ClusterProvider, DesiredCluster, Error};
@@ -37,7 +37,7 @@ pub struct Observed {
     /// What the provider found, or why it can't tell.
     pub world: Result<ClusterObservation, Error>,
     /// Long work.
-    pub task: TaskView,
+    pub task: JobView,
     /// How long a failed cluster still has to wait for its next try.
     pub wait: Option<Duration>,
     /// The API server.
@@ -101,7 +101,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let imported = cluster.spec.imported;
     let has_api_server = imported || provider.is_some_and(|p| p.has_api_server());
     if let Some(plan) = plan.as_mut().ok().filter(|_| has_api_server && !imported) {
-        let providers = ctx.members.of(&id);
+        let providers = ctx.stores.members.of(&id);
         plan.server = control_plane_config::settings(plan, cluster, ctx.settings.identity.as_ref(), &providers);
     }
     let world = match (&plan, provider) {
@@ -115,13 +115,14 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         plan.version = format!("1.{minor}");
     }
     let nodegroups = ctx.nodegroups_of(&id);
-    let task = ctx.tasks.view(&key);
-    let at_work = |task: &TaskView| !matches!(task, TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..));
+    let task = ctx.jobs.view(&key);
+    let at_work = |task: &JobView| !matches!(task, JobView::Idle | JobView::Finished(_) | JobView::Failed(..));
     let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::is_idle(group));
     // Of most clusters nobody asks for the mark.
     let idle = idle::after(cluster)
         .and_then(|_| ctx.caches.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
-    let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
+    let access_written =
+        child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.stores.owned));
     Observed {
         now: Time(Timestamp::now()),
         provider: provider.map_or("k3d", |p| p.name()),
@@ -131,9 +132,9 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         world,
         task,
         sleeps: hibernation::sleeps(cluster, &nodegroups, idle, is_busy),
-        wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
-        webhook_tokens: server_keys::shown(cluster, &ctx.owned),
-        rotation: server_keys::wish(cluster, &ctx.owned),
+        wait: ctx.jobs.wait(&key, cluster.meta().generation.unwrap_or_default()),
+        webhook_tokens: server_keys::shown(cluster, &ctx.stores.owned),
+        rotation: server_keys::wish(cluster, &ctx.stores.owned),
         configured: match (&plan, &child.configured) {
             (Ok(plan), _) if plan.server.files.is_empty() => Some(true),
             (Ok(plan), Some(given)) => Some(*given == control_plane_config::digest(plan, cluster)),
@@ -156,11 +157,11 @@ fn target(
     provider: Option<&Arc<dyn ClusterProvider>>,
     plan: &DesiredCluster,
     world: &Result<ClusterObservation, Error>,
-    task: &TaskView,
+    task: &JobView,
     groups: &[Arc<Nodegroup>],
 ) -> Option<Result<DesiredCluster, Problem>> {
     let target = validate::target(cluster, provider, plan)?;
-    let at_work = matches!(task, TaskView::Queued(Work::Upgrade) | TaskView::Running(Work::Upgrade, _));
+    let at_work = matches!(task, JobView::Queued(Work::Upgrade) | JobView::Running(Work::Upgrade, _));
     let begun = world.as_ref().is_ok_and(|world| world.servers.iter().any(|server| server.image != plan.image));
     Some(if at_work || begun { target } else { validate::groups_first(target, plan, groups) })
 }

@@ -11,7 +11,7 @@ use super::next::{ClusterAction, Plan, ROUTINE, SOON, held, runs, was_active};
 use super::observe::Observed;
 use super::orphaned_nodes;
 use crate::decision::{Decision, failing, step_message};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Work};
 use crd::conditions::{Health, Reason, STALLED};
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, keys};
@@ -82,13 +82,13 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
     let running = runs(seen, spec, world);
     let whole = world.nodes.iter().all(NodeObservation::runs);
     // Nodes that are still being started would be taken for dead ones.
-    let starting = was_active && matches!(seen.task, TaskView::Running(Work::Start, _));
+    let starting = was_active && matches!(seen.task, JobView::Running(Work::Start, _));
     // The version was changed before the cluster was ever Active: what was begun for the other one isn't used.
     let outdated = !was_active && seen.has_api_server && servers.iter().any(|server| server.image != spec.image);
     if running && !starting && !outdated && (seen.child.ready || !seen.has_api_server) {
         return plan_running(cluster, seen);
     }
-    if running && was_active && seen.task == TaskView::Idle && !seen.child.is_known() {
+    if running && was_active && seen.task == JobView::Idle && !seen.child.is_known() {
         return Decision::new(ClusterAction::LookAgain, Phase::Active, Health::Ready).after(SOON);
     }
     // Of several servers one may die: the others answer, and nothing of the cluster changes.
@@ -98,7 +98,7 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
         if answers
             && matches!(
                 seen.task,
-                TaskView::Queued(Work::Start) | TaskView::Running(Work::Start, _) | TaskView::Failed(..)
+                JobView::Queued(Work::Start) | JobView::Running(Work::Start, _) | JobView::Failed(..)
             )
         {
             waiting.phase = Phase::Active;
@@ -110,7 +110,7 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
         true => Phase::Updating,
         false => Phase::Creating,
     };
-    if servers.is_empty() || outdated || (!was_active && seen.task != TaskView::Finished(Work::Create)) {
+    if servers.is_empty() || outdated || (!was_active && seen.task != JobView::Finished(Work::Create)) {
         let what = if was_active {
             "the cluster's server is gone; recreating it"
         } else {
@@ -170,14 +170,14 @@ fn at_work(cluster: &EKSClusterConfig, seen: &Observed, was_active: bool) -> Opt
         Some(Decision::new(next, phase, Health::Progressing(reason, message)))
     };
     match &seen.task {
-        TaskView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", verb(*work))),
-        TaskView::Running(work, step) => progressing(reason(*work), step_message(verb(*work), step)),
-        TaskView::Stopping(work) => progressing(reason(*work), step_message(verb(*work), &Step::default())),
-        TaskView::Failed(_, error) => seen.wait.map(|wait| {
+        JobView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", verb(*work))),
+        JobView::Running(work, step) => progressing(reason(*work), step_message(verb(*work), step)),
+        JobView::Stopping(work) => progressing(reason(*work), step_message(verb(*work), &Step::default())),
+        JobView::Failed(_, error) => seen.wait.map(|wait| {
             let phase = if matches!(error, provider::Error::Unavailable { .. }) { phase } else { Phase::Failed };
             Decision::new(ClusterAction::Nothing, phase, failing(error)).after(wait)
         }),
-        TaskView::Idle | TaskView::Finished(_) => None,
+        JobView::Idle | JobView::Finished(_) => None,
     }
 }
 
@@ -279,19 +279,19 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         };
     }
     match &seen.task {
-        TaskView::Queued(w) | TaskView::Running(w, _) if *w != Work::Delete => {
+        JobView::Queued(w) | JobView::Running(w, _) if *w != Work::Delete => {
             return Decision::new(ClusterAction::Cancel, phase, deleting("stopping work in progress"));
         }
-        TaskView::Stopping(_) => {
+        JobView::Stopping(_) => {
             return Decision::new(ClusterAction::Nothing, phase, deleting("stopping work in progress")).after(SOON);
         }
-        TaskView::Queued(_) | TaskView::Running(..) => {
+        JobView::Queued(_) | JobView::Running(..) => {
             return Decision::new(ClusterAction::Nothing, phase, deleting("removing servers and nodes"));
         }
-        TaskView::Finished(Work::Delete) if seen.nodegroups.is_empty() => {
+        JobView::Finished(Work::Delete) if seen.nodegroups.is_empty() => {
             return Decision::new(ClusterAction::Finish, phase, deleting(""));
         }
-        TaskView::Failed(Work::Delete, error) if seen.wait.is_some() => {
+        JobView::Failed(Work::Delete, error) if seen.wait.is_some() => {
             return Decision { again: seen.wait, ..Decision::new(ClusterAction::Nothing, phase, failing(error)) };
         }
         _ => {}

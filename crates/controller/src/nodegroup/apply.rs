@@ -12,8 +12,8 @@ use super::{drain, labels_taints, validate};
 use crate::context::Context;
 use crate::decision::Applied;
 use crate::error::Error;
+use crate::jobs::Work;
 use crate::status::finalizer;
-use crate::tasks::Work;
 use crd::Nodegroup;
 use provider::{self, ClusterProvider, Progress};
 
@@ -28,12 +28,11 @@ async fn act(group: &Nodegroup, seen: &Observed, action: NodegroupAction, ctx: &
         NodegroupAction::Nothing | NodegroupAction::LookAgain => Ok(()),
         NodegroupAction::AddFinalizer => finalizer(&ctx.client, group, true).await,
         NodegroupAction::Finish => {
-            ctx.tasks.forget(&key);
-            ctx.backoff.worked(&key);
+            ctx.jobs.forget(&key);
             finalizer(&ctx.client, group, false).await
         }
         NodegroupAction::Cancel => {
-            ctx.tasks.cancel(&key);
+            ctx.jobs.cancel(&key);
             Ok(())
         }
         NodegroupAction::AddNodes(plan, count) => {
@@ -104,5 +103,5 @@ where
     let (me, wake) = (ObjectRef::from_obj(group), ctx.wake.nodegroups.clone());
     // After shutdown nobody listens, which is fine.
     let wake = move || drop(wake.send(me.clone()));
-    ctx.start(&group.metadata, work, wake, move |progress| job(provider, progress));
+    ctx.jobs.start(&group.metadata, work, wake, move |progress| job(provider, progress));
 }

@@ -88,13 +88,14 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
         return Some(target.with_version(group.spec.version.clone()));
     }
     if let Some(name) = &spec.addon_name {
-        return ctx.members.find("Addon", &id, name, made);
+        return ctx.stores.members.find("Addon", &id, name, made).as_ref().map(Target::from_member);
     }
     if let Some(name) = &spec.capability_name {
-        return ctx.members.find("Capability", &id, name, made);
+        return ctx.stores.members.find("Capability", &id, name, made).as_ref().map(Target::from_member);
     }
     if let Some(authority) = &spec.certificate_authority_id {
-        let found = ctx.members.find("CertificateAuthority", &id, authority, made);
+        let found = ctx.stores.members.find("CertificateAuthority", &id, authority, made);
+        let found = found.as_ref().map(Target::from_member);
         // It never has more than its first generation; the next one is its deletion.
         return found.or_else(|| if spec.generation > 1 { deleted(&id, ctx) } else { coming(update) });
     }

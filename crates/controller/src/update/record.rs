@@ -40,7 +40,7 @@ pub fn nodegroups(ctx: Arc<Context>) -> impl FnMut(&watcher::Result<Nodegroup>) 
     let mut specs = Specs::default();
     move |event| {
         let Ok(group) = event else { return };
-        let change = advanced(&mut specs, group, &ctx.nodegroups, &group.spec, changes::of_nodegroup);
+        let change = advanced(&mut specs, group, &ctx.stores.nodegroups, &group.spec, changes::of_nodegroup);
         let was_active = group.status.as_ref().is_some_and(|status| status.active_since.is_some());
         let Some(change) = change.filter(|_| was_active) else { return };
         let cluster = ObjectRef::new(&group.spec.cluster_name).within(&group.namespace().unwrap_or_default());
@@ -91,7 +91,7 @@ where
         let ctx = worker;
         tokio::time::sleep(GRACE).await;
         let namespace = update.namespace().unwrap_or_default();
-        if ctx.updates.get(&ObjectRef::new(&update.name_any()).within(&namespace)).is_some() {
+        if ctx.stores.updates.get(&ObjectRef::new(&update.name_any()).within(&namespace)).is_some() {
             return;
         }
         let params = PostParams { field_manager: Some(keys::UPDATE_MANAGER.into()), ..PostParams::default() };

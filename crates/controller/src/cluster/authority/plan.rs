@@ -4,7 +4,7 @@ use super::{Known, Seen, Wanted};
 use crate::cluster::next::{self, ClusterAction};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing, step_message};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
@@ -85,10 +85,10 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Clus
         Some(Decision::new(next, phase, Health::Progressing(Reason::Updating, message)).after(next::SOON))
     };
     match &seen.task {
-        TaskView::Running(Work::Certify, step) => {
+        JobView::Running(Work::Certify, step) => {
             return progressing(Phase::Updating, ClusterAction::Nothing, step_message("Certifying", step));
         }
-        TaskView::Failed(Work::Certify, error) if seen.wait.is_some() => {
+        JobView::Failed(Work::Certify, error) if seen.wait.is_some() => {
             let waiting = Decision::new(ClusterAction::Nothing, Phase::Active, failing(error));
             return Some(Decision { again: seen.wait, ..waiting });
         }
@@ -103,7 +103,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Clus
                 .after(next::ROUTINE),
         ),
         Step::Certify(wanted) => match &seen.task {
-            TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+            JobView::Queued(_) | JobView::Running(..) | JobView::Stopping(_) => {
                 progressing(Phase::Updating, ClusterAction::Nothing, "Certifying: waiting for work in progress".into())
             }
             _ => {

@@ -3,7 +3,7 @@
 use crate::cluster::next::{ClusterAction, Plan, SOON, was_active};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing, step_message};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
@@ -23,18 +23,18 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
         || (unknown && was_active && !seen_before)
         || (unknown && plan.server.endpoint.has_rules());
     match &seen.task {
-        TaskView::Running(Work::Configure, step) => {
+        JobView::Running(Work::Configure, step) => {
             progressing(ClusterAction::Nothing, step_message("Configuring", step))
         }
-        TaskView::Queued(Work::Configure) => {
+        JobView::Queued(Work::Configure) => {
             progressing(ClusterAction::Nothing, "Configuring: waiting for a free slot".into())
         }
         _ if !wanted => None,
-        TaskView::Failed(Work::Configure, error) if seen.wait.is_some() => {
+        JobView::Failed(Work::Configure, error) if seen.wait.is_some() => {
             let waiting = Decision::new(ClusterAction::Nothing, Phase::Active, failing(error));
             Some(Decision { again: seen.wait, ..waiting })
         }
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+        JobView::Queued(_) | JobView::Running(..) | JobView::Stopping(_) => {
             progressing(ClusterAction::Nothing, "Configuring: waiting for work in progress".into())
         }
         _ => progressing(ClusterAction::Configure(plan.clone(), seen.rotation.clone()), "Configuring".into()),

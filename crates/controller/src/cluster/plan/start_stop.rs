@@ -4,7 +4,7 @@ use crate::cluster::hibernation;
 use crate::cluster::next::{ClusterAction, Plan, SOON, held, must_stop, runs, was_active};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
@@ -19,10 +19,10 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
         Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into())))
     };
     match &seen.task {
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+        JobView::Queued(_) | JobView::Running(..) | JobView::Stopping(_) => {
             return progressing(ClusterAction::Nothing, "Stopping").map(|plan| plan.after(SOON));
         }
-        TaskView::Failed(Work::Stop, error) if seen.wait.is_some() => {
+        JobView::Failed(Work::Stop, error) if seen.wait.is_some() => {
             let waiting = Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error));
             return Some(Decision { again: seen.wait, ..waiting });
         }
@@ -48,12 +48,12 @@ pub fn interrupted(
         Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into()))
     };
     match &seen.task {
-        TaskView::Queued(Work::Stop) | TaskView::Running(Work::Stop, _) | TaskView::Stopping(Work::Stop) => {
+        JobView::Queued(Work::Stop) | JobView::Running(Work::Stop, _) | JobView::Stopping(Work::Stop) => {
             return Some(
                 starting(ClusterAction::Nothing, "Starting: waiting until the cluster has stopped").after(SOON),
             );
         }
-        TaskView::Idle | TaskView::Failed(..) => {}
+        JobView::Idle | JobView::Failed(..) => {}
         _ => return None,
     }
     // Only of a cluster that is Active a node that doesn't run has died: of any other it hasn't been started yet.
@@ -62,7 +62,7 @@ pub fn interrupted(
         was_active(cluster) && !active && runs(seen, spec, world) && !world.nodes.iter().all(NodeObservation::runs);
     match (&seen.task, seen.wait) {
         _ if !halfway => None,
-        (TaskView::Failed(_, error), Some(wait)) => {
+        (JobView::Failed(_, error), Some(wait)) => {
             Some(Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error)).after(wait))
         }
         _ => Some(starting(ClusterAction::StartStart(spec.clone()), "Starting")),

@@ -3,7 +3,7 @@
 use crate::cluster::next::{ClusterAction, Plan, SOON, held};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, step_message};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
@@ -21,12 +21,12 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     };
     let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
     match &seen.task {
-        TaskView::Queued(_) => progressing(ClusterAction::Nothing, "Upgrading: waiting for a free slot".into()),
-        TaskView::Running(Work::Upgrade, step) => progressing(ClusterAction::Nothing, step_message("Upgrading", step)),
-        TaskView::Running(..) | TaskView::Stopping(_) => {
+        JobView::Queued(_) => progressing(ClusterAction::Nothing, "Upgrading: waiting for a free slot".into()),
+        JobView::Running(Work::Upgrade, step) => progressing(ClusterAction::Nothing, step_message("Upgrading", step)),
+        JobView::Running(..) | JobView::Stopping(_) => {
             progressing(ClusterAction::Nothing, "Upgrading: waiting for the provider to finish other work".into())
         }
-        TaskView::Failed(Work::Upgrade, error) if seen_before && error.retry() != Retry::Waiting => {
+        JobView::Failed(Work::Upgrade, error) if seen_before && error.retry() != Retry::Waiting => {
             let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
             let text = format!(
                 "the upgrade to {} failed and the cluster still runs {running}: {error}; to retry, set kubernetesVersion back to {running} and then to {}",
@@ -34,7 +34,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
             );
             Some(held(Phase::Active, Health::Stalled(Reason::UpgradeFailed, text)))
         }
-        TaskView::Finished(Work::Upgrade) if seen.on_image(target) => {
+        JobView::Finished(Work::Upgrade) if seen.on_image(target) => {
             progressing(ClusterAction::Nothing, "Upgrading: waiting for the API server to report its version".into())
         }
         _ => progressing(ClusterAction::StartUpgrade(target.clone()), format!("Upgrading to {}", target.version)),
@@ -45,10 +45,10 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
 fn replaced(seen: &Observed) -> Option<Plan> {
     let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.aside) && seen.wait.is_none();
     let idle = match &seen.task {
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => false,
+        JobView::Queued(_) | JobView::Running(..) | JobView::Stopping(_) => false,
         // What became of it will be seen in a moment.
-        TaskView::Finished(work) => *work != Work::Upgrade,
-        TaskView::Idle | TaskView::Failed(..) => true,
+        JobView::Finished(work) => *work != Work::Upgrade,
+        JobView::Idle | JobView::Failed(..) => true,
     };
     let plan = seen.running().filter(|_| left && idle)?;
     let health = Health::Progressing(Reason::Updating, "removing the server that an upgrade has replaced".into());
