@@ -15,70 +15,9 @@ use super::backoff::Backoff;
 use provider::{self, Progress, Step};
 use telemetry::metrics::Metrics;
 
-/// The kinds of long work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Work {
-    /// Making a cluster.
-    Create,
-    /// Starting a cluster that is there but doesn't run.
-    Start,
-    /// Stopping a cluster.
-    Stop,
-    /// Bringing a cluster to another version.
-    Upgrade,
-    /// Restarting a cluster's servers, which were configured differently.
-    Configure,
-    /// Giving a cluster's servers other certificate authorities.
-    Certify,
-    /// Removing a cluster.
-    Delete,
-    /// Adding nodes.
-    AddNodes,
-    /// Removing nodes.
-    RemoveNodes,
-    /// Taking the pods off nodes, and removing them.
-    Drain,
-}
+pub use work::{JobView, Stage, Turn, Work};
 
-impl Work {
-    /// The word for it in metrics and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Upgrade => "upgrade",
-            Self::Configure => "configure",
-            Self::Certify => "certify",
-            Self::Delete => "delete",
-            Self::AddNodes => "add-nodes",
-            Self::RemoveNodes => "remove-nodes",
-            Self::Drain => "drain",
-        }
-    }
-
-    /// Whether it takes one of the bounded slots. Removing never waits: it frees what others need.
-    const fn bounded(self) -> bool {
-        matches!(self, Self::Create | Self::Start | Self::Upgrade | Self::AddNodes)
-    }
-}
-
-/// What a reconcile sees of an object's long work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JobView {
-    /// None.
-    Idle,
-    /// It waits for a slot.
-    Queued(Work),
-    /// It runs.
-    Running(Work, Step),
-    /// It was told to stop and hasn't yet.
-    Stopping(Work),
-    /// It is done; seen until [`Jobs::forget`].
-    Finished(Work),
-    /// It failed; seen until [`Jobs::forget`].
-    Failed(Work, provider::Error),
-}
+mod work;
 
 #[derive(Clone, Debug)]
 enum State {

@@ -14,7 +14,7 @@ use crate::caches::MappedRoles;
 use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::decision::Problem;
-use crate::jobs::{JobView, Work};
+use crate::jobs::{JobView, Stage, Turn, Work};
 use crd::names::{Identity, minor, precedence};
 use crd::{EKSClusterConfig, Nodegroup};
 use provider::{ClusterObservation, ClusterProvider, DesiredCluster, Error};
@@ -116,8 +116,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     }
     let nodegroups = ctx.nodegroups_of(&id);
     let task = ctx.jobs.view(&key);
-    let at_work = |task: &JobView| !matches!(task, JobView::Idle | JobView::Finished(_) | JobView::Failed(..));
-    let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::is_idle(group));
+    let is_busy = task.is_under_way() || nodegroups.iter().any(|group| !hibernation::is_idle(group));
     // Of most clusters nobody asks for the mark.
     let idle = idle::after(cluster)
         .and_then(|_| ctx.caches.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
@@ -161,7 +160,7 @@ fn target(
     groups: &[Arc<Nodegroup>],
 ) -> Option<Result<DesiredCluster, Problem>> {
     let target = validate::target(cluster, provider, plan)?;
-    let at_work = matches!(task, JobView::Queued(Work::Upgrade) | JobView::Running(Work::Upgrade, _));
+    let at_work = matches!(task.turn(Work::Upgrade), Turn::Mine(Stage::Queued | Stage::Running(_)));
     let begun = world.as_ref().is_ok_and(|world| world.servers.iter().any(|server| server.image != plan.image));
     Some(if at_work || begun { target } else { validate::groups_first(target, plan, groups) })
 }

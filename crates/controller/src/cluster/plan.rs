@@ -11,7 +11,7 @@ use super::next::{ClusterAction, Plan, ROUTINE, SOON, held, runs, was_active};
 use super::observe::Observed;
 use super::orphaned_nodes;
 use crate::decision::{Decision, failing, step_message};
-use crate::jobs::{JobView, Work};
+use crate::jobs::{JobView, Stage, Turn, Work};
 use crd::conditions::{Health, Reason, STALLED};
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, keys};
@@ -170,26 +170,14 @@ fn at_work(cluster: &EKSClusterConfig, seen: &Observed, was_active: bool) -> Opt
         Some(Decision::new(next, phase, Health::Progressing(reason, message)))
     };
     match &seen.task {
-        JobView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", verb(*work))),
-        JobView::Running(work, step) => progressing(reason(*work), step_message(verb(*work), step)),
-        JobView::Stopping(work) => progressing(reason(*work), step_message(verb(*work), &Step::default())),
+        JobView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", work.verb())),
+        JobView::Running(work, step) => progressing(reason(*work), step_message(work.verb(), step)),
+        JobView::Stopping(work) => progressing(reason(*work), step_message(work.verb(), &Step::default())),
         JobView::Failed(_, error) => seen.wait.map(|wait| {
             let phase = if matches!(error, provider::Error::Unavailable { .. }) { phase } else { Phase::Failed };
             Decision::new(ClusterAction::Nothing, phase, failing(error)).after(wait)
         }),
         JobView::Idle | JobView::Finished(_) => None,
-    }
-}
-
-const fn verb(work: Work) -> &'static str {
-    match work {
-        Work::Start => "Starting",
-        Work::Stop => "Stopping",
-        Work::Upgrade => "Upgrading",
-        Work::Configure => "Configuring",
-        Work::Certify => "Certifying",
-        Work::Delete => "Deleting",
-        Work::Create | Work::AddNodes | Work::RemoveNodes | Work::Drain => "Creating",
     }
 }
 
@@ -278,23 +266,23 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
             Decision::new(ClusterAction::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON)
         };
     }
-    match &seen.task {
-        JobView::Queued(w) | JobView::Running(w, _) if *w != Work::Delete => {
-            return Decision::new(ClusterAction::Cancel, phase, deleting("stopping work in progress"));
-        }
-        JobView::Stopping(_) => {
+    match seen.task.turn(Work::Delete) {
+        Turn::Mine(Stage::Stopping) | Turn::Other(Stage::Stopping) => {
             return Decision::new(ClusterAction::Nothing, phase, deleting("stopping work in progress")).after(SOON);
         }
-        JobView::Queued(_) | JobView::Running(..) => {
+        Turn::Other(_) => {
+            return Decision::new(ClusterAction::Cancel, phase, deleting("stopping work in progress"));
+        }
+        Turn::Mine(_) => {
             return Decision::new(ClusterAction::Nothing, phase, deleting("removing servers and nodes"));
         }
-        JobView::Finished(Work::Delete) if seen.nodegroups.is_empty() => {
+        Turn::Finished if seen.nodegroups.is_empty() => {
             return Decision::new(ClusterAction::Finish, phase, deleting(""));
         }
-        JobView::Failed(Work::Delete, error) if seen.wait.is_some() => {
+        Turn::Failed(error) if seen.wait.is_some() => {
             return Decision { again: seen.wait, ..Decision::new(ClusterAction::Nothing, phase, failing(error)) };
         }
-        _ => {}
+        Turn::Free | Turn::Finished | Turn::Failed(_) => {}
     }
     if !seen.nodegroups.is_empty() {
         return Decision::new(ClusterAction::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON);

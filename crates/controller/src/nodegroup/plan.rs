@@ -182,7 +182,7 @@ fn at_work(seen: &Observed, phase: Phase, was_active: bool) -> Option<Plan> {
         JobView::Queued(_) => working(Reason::Queued, "waiting for a free slot".into()),
         JobView::Running(work, step) => {
             let reason = if was_active { Reason::Updating } else { Reason::Creating };
-            working(reason, step_message(verb(*work), step))
+            working(reason, step_message(work.verb(), step))
         }
         JobView::Stopping(_) => working(Reason::Updating, "stopping work in progress".into()),
         JobView::Failed(_, error @ Error::EvictionTimeout { .. })
@@ -311,14 +311,6 @@ fn victims(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Vec<Str
     let mut names: Vec<&str> = alive.iter().map(|m| m.name.as_str()).collect();
     names.sort_by_key(|name| (is_ready(seen, name), std::cmp::Reverse(*name)));
     names.into_iter().take(count).map(str::to_owned).collect()
-}
-
-const fn verb(work: Work) -> &'static str {
-    match work {
-        Work::RemoveNodes | Work::Delete => "Removing nodes",
-        Work::Drain => "Draining nodes",
-        _ => "Adding nodes",
-    }
 }
 
 /// Deletion: machines, Node objects, then our finalizer. A deleted cluster takes all of it along.

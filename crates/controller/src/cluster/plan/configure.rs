@@ -3,7 +3,7 @@
 use crate::cluster::next::{ClusterAction, Plan, SOON, was_active};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing, step_message};
-use crate::jobs::{JobView, Work};
+use crate::jobs::{Stage, Turn, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
@@ -22,19 +22,15 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
         || seen.configured == Some(false)
         || (unknown && was_active && !seen_before)
         || (unknown && plan.server.endpoint.has_rules());
-    match &seen.task {
-        JobView::Running(Work::Configure, step) => {
-            progressing(ClusterAction::Nothing, step_message("Configuring", step))
-        }
-        JobView::Queued(Work::Configure) => {
-            progressing(ClusterAction::Nothing, "Configuring: waiting for a free slot".into())
-        }
+    match seen.task.turn(Work::Configure) {
+        Turn::Mine(Stage::Running(step)) => progressing(ClusterAction::Nothing, step_message("Configuring", step)),
+        Turn::Mine(Stage::Queued) => progressing(ClusterAction::Nothing, "Configuring: waiting for a free slot".into()),
         _ if !wanted => None,
-        JobView::Failed(Work::Configure, error) if seen.wait.is_some() => {
+        Turn::Failed(error) if seen.wait.is_some() => {
             let waiting = Decision::new(ClusterAction::Nothing, Phase::Active, failing(error));
             Some(Decision { again: seen.wait, ..waiting })
         }
-        JobView::Queued(_) | JobView::Running(..) | JobView::Stopping(_) => {
+        Turn::Mine(_) | Turn::Other(_) => {
             progressing(ClusterAction::Nothing, "Configuring: waiting for work in progress".into())
         }
         _ => progressing(ClusterAction::Configure(plan.clone(), seen.rotation.clone()), "Configuring".into()),
