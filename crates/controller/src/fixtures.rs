@@ -5,7 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::child_clusters::Child;
-use super::tasks::TaskView;
+use super::jobs::JobView;
 use super::{cluster, nodegroup};
 use crd::{EKSClusterConfig, Nodegroup, keys};
 use provider::{
@@ -93,7 +93,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         has_api_server: true,
         target: None,
         world: Ok(ClusterObservation::default()),
-        task: TaskView::Idle,
+        task: JobView::Idle,
         wait: None,
         child: Child::default(),
         nodegroups: Vec::new(),
@@ -104,6 +104,7 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         authorities: cluster::authority::Seen::default(),
         configured: Some(true),
         access_written: true,
+        mapped_roles: crate::caches::MappedRoles::NotKept,
     }
 }
 
@@ -141,7 +142,7 @@ pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
         marks: std::collections::BTreeMap::new(),
         api: nodegroup::observe::Api::Answers,
         has_api_server: true,
-        task: TaskView::Idle,
+        task: JobView::Idle,
         wait: None,
         reported: true,
         rolling: None,

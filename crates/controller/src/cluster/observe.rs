@@ -11,10 +11,11 @@ use super::{
     access, argocd, authority, control_plane_config, endpoint_access, hibernation, idle, inline_nodegroups,
     server_keys, validate,
 };
+use crate::caches::MappedRoles;
 use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::decision::Problem;
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Stage, Turn, Work};
 use crd::names::{Identity, minor, precedence};
 use crd::{EKSClusterConfig, Nodegroup};
 use provider::{ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, Error};
@@ -39,7 +40,7 @@ pub struct Observed {
     /// What the provider found, or why it can't tell.
     pub world: Result<ClusterObservation, Error>,
     /// Long work.
-    pub task: TaskView,
+    pub task: JobView,
     /// How long a failed cluster still has to wait for its next try.
     pub wait: Option<Duration>,
     /// The API server.
@@ -62,6 +63,8 @@ pub struct Observed {
     pub configured: Option<bool>,
     /// Whether the Secrets and the Service are up to date.
     pub access_written: bool,
+    /// The roles of nodes in the ConfigMap `aws-auth`.
+    pub mapped_roles: MappedRoles,
 }
 
 impl Observed {
@@ -108,13 +111,13 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         plan.version = format!("1.{minor}");
     }
     let nodegroups = ctx.nodegroups_of(&id);
-    let task = ctx.tasks.view(&key);
-    let at_work = |task: &TaskView| !matches!(task, TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..));
-    let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::is_idle(group));
+    let task = ctx.jobs.view(&key);
+    let is_busy = task.is_under_way() || nodegroups.iter().any(|group| !hibernation::is_idle(group));
     // Of most clusters nobody asks for the mark.
-    let idle =
-        idle::after(cluster).and_then(|_| ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
-    let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
+    let idle = idle::after(cluster)
+        .and_then(|_| ctx.caches.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
+    let access_written =
+        child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.stores.owned));
     let takes_settings = can.is_none_or(|can| can.configure);
     // What can't be changed is nobody's resource.
     let certified = can.is_none_or(|can| can.authorities || !can.api_server);
@@ -129,9 +132,9 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         world,
         task,
         sleeps: hibernation::sleeps(cluster, &nodegroups, idle, is_busy),
-        wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
-        webhook_tokens: server_keys::shown(cluster, &ctx.owned),
-        rotation: server_keys::wish(cluster, &ctx.owned).filter(|_| takes_settings),
+        wait: ctx.jobs.wait(&key, cluster.meta().generation.unwrap_or_default()),
+        webhook_tokens: server_keys::shown(cluster, &ctx.stores.owned),
+        rotation: server_keys::wish(cluster, &ctx.stores.owned).filter(|_| takes_settings),
         configured: configured(&plan, &child, takes_settings),
         authorities: authority::Seen::of(cluster, ctx, ca_pem),
         child,
@@ -139,6 +142,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         nodegroups,
         conflict: find_conflict(cluster, ctx),
         access_written,
+        mapped_roles: ctx.settings.identity.as_ref().map_or(MappedRoles::NotKept, |_| ctx.caches.roles.view(&key)),
         plan,
     }
 }
@@ -154,7 +158,7 @@ fn desired(
     argocd::check(cluster, &ctx.settings)?;
     let mut plan = validate::validate(cluster, &ctx.settings.default_version, &ctx.providers)?;
     if made_here {
-        let (identity, providers) = (ctx.settings.identity.as_ref(), ctx.members.of(id));
+        let (identity, providers) = (ctx.settings.identity.as_ref(), ctx.stores.members.of(id));
         plan.public_endpoint = endpoint_access::endpoint(cluster);
         plan.control_plane = Some(control_plane_config::control_plane(&plan, cluster, identity, &providers));
     }
@@ -176,11 +180,11 @@ fn target(
     provider: Option<&Arc<dyn ClusterProvider>>,
     plan: &DesiredCluster,
     world: &Result<ClusterObservation, Error>,
-    task: &TaskView,
+    task: &JobView,
     groups: &[Arc<Nodegroup>],
 ) -> Option<Result<DesiredCluster, Problem>> {
     let target = validate::target(cluster, provider, plan)?;
-    let at_work = matches!(task, TaskView::Queued(Work::Upgrade) | TaskView::Running(Work::Upgrade, _));
+    let at_work = matches!(task.turn(Work::Upgrade), Turn::Mine(Stage::Queued | Stage::Running(_)));
     let begun = world.as_ref().is_ok_and(|world| world.servers.iter().any(|server| server.image != plan.image));
     Some(if at_work || begun { target } else { validate::groups_first(target, plan, groups) })
 }

@@ -40,7 +40,8 @@ impl Kind for AccessEntry {
         let failed = |error: kube::Error| {
             Error::kubernetes(format!("writing what {} may do in cluster {id}", self.spec.principal_arn))(error)
         };
-        let known = ctx.members.of::<Self>(&id).iter().map(|entry| entry_id(&entry.spec.principal_arn)).collect();
+        let known =
+            ctx.stores.members.of::<Self>(&id).iter().map(|entry| entry_id(&entry.spec.principal_arn)).collect();
         grant(&client, self, &known).await.map_err(failed)?;
         Ok(if is_scoped(self) { MemberHealth::Followed } else { MemberHealth::Working })
     }

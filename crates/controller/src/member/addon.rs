@@ -61,7 +61,7 @@ impl Kind for Addon {
         let replicas = replicas(stand_in, &configuration).filter(|_| !cluster.spec.imported);
         let Some(name) = &stand_in.deployment else { return Ok(every_node(&child)) };
         let found = answer(deployment(&client, name, replicas)).await;
-        let profiles = ctx.members.of::<FargateProfile>(&id);
+        let profiles = ctx.stores.members.of::<FargateProfile>(&id);
         let serves = ctx.nodegroups_of(&id).is_empty();
         Ok(if has_place(cluster, &child, &profiles) { found } else { homeless(name, serves) })
     }

@@ -70,7 +70,7 @@ impl Kind for CertificateAuthority {
 /// Ensures that the authority has a key; else says why not.
 async fn keyed(authority: &CertificateAuthority, ctx: &Context) -> Result<Option<MemberHealth>, Error> {
     let (namespace, secret) = (authority.namespace().unwrap_or_default(), authority.secret_name());
-    let known = ctx.owned.secret_annotations(&namespace, &secret);
+    let known = ctx.stores.owned.secret_annotations(&namespace, &secret);
     let has_key = known.is_some_and(|known| known.contains_key(FINGERPRINT));
     if has_key && !authority.annotations().contains_key(keys::ANNOTATION_CERTIFICATE) {
         apply::publish(authority, ctx).await?;

@@ -3,78 +3,21 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::backoff::Backoff;
 use provider::{self, Progress, Step};
+use telemetry::metrics::Metrics;
 
-/// The kinds of long work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Work {
-    /// Making a cluster.
-    Create,
-    /// Starting a cluster that is there but doesn't run.
-    Start,
-    /// Stopping a cluster.
-    Stop,
-    /// Bringing a cluster to another version.
-    Upgrade,
-    /// Restarting a cluster's servers, which were configured differently.
-    Configure,
-    /// Giving a cluster's servers other certificate authorities.
-    Certify,
-    /// Removing a cluster.
-    Delete,
-    /// Adding nodes.
-    AddNodes,
-    /// Removing nodes.
-    RemoveNodes,
-    /// Taking the pods off nodes, and removing them.
-    Drain,
-}
+pub use work::{JobView, Stage, Turn, Work};
 
-impl Work {
-    /// The word for it in metrics and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Upgrade => "upgrade",
-            Self::Configure => "configure",
-            Self::Certify => "certify",
-            Self::Delete => "delete",
-            Self::AddNodes => "add-nodes",
-            Self::RemoveNodes => "remove-nodes",
-            Self::Drain => "drain",
-        }
-    }
-
-    /// Whether it takes one of the bounded slots. Removing never waits: it frees what others need.
-    const fn bounded(self) -> bool {
-        matches!(self, Self::Create | Self::Start | Self::Upgrade | Self::AddNodes)
-    }
-}
-
-/// What a reconcile sees of an object's long work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TaskView {
-    /// None.
-    Idle,
-    /// It waits for a slot.
-    Queued(Work),
-    /// It runs.
-    Running(Work, Step),
-    /// It was told to stop and hasn't yet.
-    Stopping(Work),
-    /// It is done; seen until [`Tasks::forget`].
-    Finished(Work),
-    /// It failed; seen until [`Tasks::forget`].
-    Failed(Work, provider::Error),
-}
+mod work;
 
 #[derive(Clone, Debug)]
 enum State {
@@ -90,9 +33,79 @@ struct Entry {
     state: Arc<Mutex<State>>,
 }
 
-/// The long work of all objects, by uid.
+/// The long work of all objects, by uid. How it ends feeds the metrics and the back-off.
+///
+/// May be lost at any time, as at a restart. What was begun is then begun again, and a failure tried again at once:
+/// providers finish what they find half done, and leave alone what is done.
+pub struct Jobs {
+    tasks: Tasks,
+    backoff: Arc<Backoff>,
+    metrics: Arc<Metrics>,
+}
+
+impl Jobs {
+    /// At most `slots` bounded jobs run at once.
+    pub fn new(slots: usize, metrics: Arc<Metrics>, shutdown: CancellationToken) -> Self {
+        Self { tasks: Tasks::new(slots, shutdown), backoff: Arc::default(), metrics }
+    }
+
+    /// State of the work for an object.
+    pub fn view(&self, uid: &str) -> JobView {
+        self.tasks.view(uid)
+    }
+
+    /// How long work for an object that failed still has to wait for its next try; `None` where it may be tried now.
+    pub fn wait(&self, uid: &str, generation: i64) -> Option<Duration> {
+        self.backoff.wait(uid, generation, Instant::now())
+    }
+
+    /// Starts work for an object unless some of it is under way. `wake` is called at every step and at the end.
+    pub fn start<F, Fut>(&self, object: &ObjectMeta, work: Work, wake: impl Fn() + Send + Sync + 'static, job: F)
+    where
+        F: FnOnce(Progress) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
+    {
+        let (uid, generation) = (object.uid.clone().unwrap_or_default(), object.generation.unwrap_or_default());
+        let (backoff, metrics, key) = (self.backoff.clone(), self.metrics.clone(), uid.clone());
+        self.tasks.start(&key, work, wake, move |progress| async move {
+            let begun = Instant::now();
+            let ended = job(progress).await;
+            metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
+            match &ended {
+                Ok(()) => backoff.worked(&uid),
+                Err(_) => {
+                    backoff.failed(&uid, generation, Instant::now());
+                }
+            }
+            ended
+        });
+    }
+
+    /// Tells the work for an object to stop, if there is some.
+    pub fn cancel(&self, uid: &str) {
+        self.tasks.cancel(uid);
+    }
+
+    /// Forgets how the work for an object ended.
+    pub fn forget(&self, uid: &str) {
+        self.tasks.forget(uid);
+        self.backoff.worked(uid);
+    }
+
+    /// Number of jobs that wait or run.
+    pub fn under_way(&self) -> usize {
+        self.tasks.under_way()
+    }
+
+    /// Waits until all jobs have ended; shutdown has told them to.
+    pub async fn drained(&self) {
+        self.tasks.drained().await;
+    }
+}
+
+/// One task per key.
 #[derive(Debug)]
-pub struct Tasks {
+struct Tasks {
     entries: Mutex<HashMap<String, Entry>>,
     slots: Arc<Semaphore>,
     shutdown: CancellationToken,
@@ -101,7 +114,7 @@ pub struct Tasks {
 
 impl Tasks {
     /// At most `slots` bounded tasks run at once.
-    pub fn new(slots: usize, shutdown: CancellationToken) -> Self {
+    fn new(slots: usize, shutdown: CancellationToken) -> Self {
         Self {
             entries: Mutex::default(),
             slots: Arc::new(Semaphore::new(slots.max(1))),
@@ -111,22 +124,22 @@ impl Tasks {
     }
 
     /// State of the task of `key`.
-    pub fn view(&self, key: &str) -> TaskView {
+    fn view(&self, key: &str) -> JobView {
         let entries = self.entries.lock();
-        let Some(entry) = entries.get(key) else { return TaskView::Idle };
+        let Some(entry) = entries.get(key) else { return JobView::Idle };
         let state = entry.state.lock().clone();
         match state {
-            State::Ended(None) => TaskView::Idle,
-            State::Ended(Some(Ok(()))) => TaskView::Finished(entry.work),
-            State::Ended(Some(Err(error))) => TaskView::Failed(entry.work, error),
-            State::Queued | State::Running(_) if entry.cancel.is_cancelled() => TaskView::Stopping(entry.work),
-            State::Queued => TaskView::Queued(entry.work),
-            State::Running(step) => TaskView::Running(entry.work, step),
+            State::Ended(None) => JobView::Idle,
+            State::Ended(Some(Ok(()))) => JobView::Finished(entry.work),
+            State::Ended(Some(Err(error))) => JobView::Failed(entry.work, error),
+            State::Queued | State::Running(_) if entry.cancel.is_cancelled() => JobView::Stopping(entry.work),
+            State::Queued => JobView::Queued(entry.work),
+            State::Running(step) => JobView::Running(entry.work, step),
         }
     }
 
     /// Starts `work` for `key` unless a task of it is still running. Calls `wake` at every step and at the end.
-    pub fn start<F, Fut>(&self, key: &str, work: Work, wake: impl Fn() + Send + Sync + 'static, job: F) -> bool
+    fn start<F, Fut>(&self, key: &str, work: Work, wake: impl Fn() + Send + Sync + 'static, job: F) -> bool
     where
         F: FnOnce(Progress) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
@@ -150,14 +163,14 @@ impl Tasks {
     }
 
     /// Tells the task of `key` to stop, if there is one.
-    pub fn cancel(&self, key: &str) {
+    fn cancel(&self, key: &str) {
         if let Some(entry) = self.entries.lock().get(key) {
             entry.cancel.cancel();
         }
     }
 
     /// Forgets how the task of `key` ended.
-    pub fn forget(&self, key: &str) {
+    fn forget(&self, key: &str) {
         let mut entries = self.entries.lock();
         let ended = entries.get(key).is_some_and(|e| matches!(*e.state.lock(), State::Ended(_)));
         if ended {
@@ -166,12 +179,12 @@ impl Tasks {
     }
 
     /// Number of tasks that wait or run.
-    pub fn under_way(&self) -> usize {
+    fn under_way(&self) -> usize {
         self.tracker.len()
     }
 
     /// Waits until all tasks have ended; shutdown has told them to.
-    pub async fn drained(&self) {
+    async fn drained(&self) {
         self.tracker.close();
         self.tracker.wait().await;
     }
@@ -234,16 +247,16 @@ mod tests {
         }
         assert!(!tasks.start("a", Work::Create, || (), |_| async { Ok(()) }), "one at a time for a key");
         tokio::task::yield_now().await;
-        assert_eq!(tasks.view("a"), TaskView::Running(Work::Create, Step::default()));
-        assert_eq!(tasks.view("b"), TaskView::Queued(Work::Create));
+        assert_eq!(tasks.view("a"), JobView::Running(Work::Create, Step::default()));
+        assert_eq!(tasks.view("b"), JobView::Queued(Work::Create));
         for _ in 0..50 {
             gate.notify_one();
             tokio::task::yield_now().await;
         }
-        assert_eq!(tasks.view("b"), TaskView::Finished(Work::Create));
+        assert_eq!(tasks.view("b"), JobView::Finished(Work::Create));
         assert_eq!(woken.load(Ordering::SeqCst), 2);
         tasks.forget("b");
-        assert_eq!(tasks.view("b"), TaskView::Idle);
+        assert_eq!(tasks.view("b"), JobView::Idle);
     }
 
     #[tokio::test]
@@ -252,9 +265,9 @@ mod tests {
         tasks.start("a", Work::Create, || (), |_| std::future::pending());
         tokio::task::yield_now().await;
         tasks.cancel("a");
-        assert_eq!(tasks.view("a"), TaskView::Stopping(Work::Create));
+        assert_eq!(tasks.view("a"), JobView::Stopping(Work::Create));
         tasks.drained().await;
-        assert_eq!(tasks.view("a"), TaskView::Idle);
+        assert_eq!(tasks.view("a"), JobView::Idle);
     }
 
     #[tokio::test]
@@ -266,10 +279,10 @@ mod tests {
         while tasks.under_way() > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(tasks.view("a"), TaskView::Failed(Work::Create, error));
+        assert_eq!(tasks.view("a"), JobView::Failed(Work::Create, error));
         assert!(tasks.start("a", Work::Create, || (), |_| std::future::pending()), "it may be tried again");
         tasks.forget("a");
-        assert_ne!(tasks.view("a"), TaskView::Idle, "what goes on isn't forgotten");
+        assert_ne!(tasks.view("a"), JobView::Idle, "what goes on isn't forgotten");
     }
 
     #[tokio::test]
@@ -288,7 +301,7 @@ mod tests {
         for _ in 0..5 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(tasks.view("b"), TaskView::Running(Work::Delete, Step::default()));
-        assert_eq!(tasks.view("a"), TaskView::Running(Work::Create, Step { number: 2, of: 3, what: "half".into() }));
+        assert_eq!(tasks.view("b"), JobView::Running(Work::Delete, Step::default()));
+        assert_eq!(tasks.view("a"), JobView::Running(Work::Create, Step { number: 2, of: 3, what: "half".into() }));
     }
 }

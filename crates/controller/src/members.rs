@@ -9,11 +9,10 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use parking_lot::Mutex;
 
-use crate::update::plan::Target;
-use crd::Member;
+use crd::{Member, MemberStatus};
 use provider::ClusterId;
 
-type Find = Box<dyn Fn(&ClusterId, &str, Option<&Time>) -> Option<Target> + Send + Sync>;
+type Find = Box<dyn Fn(&ClusterId, &str, Option<&Time>) -> Option<MemberStatus> + Send + Sync>;
 
 /// The members known.
 #[derive(Default)]
@@ -34,15 +33,13 @@ impl Members {
                     && m.meta().creation_timestamp.as_ref() <= by
             };
             let all = store.state();
-            let status = all.iter().find(belongs)?.member_status();
-            let observed = status.and_then(|s| s.observed_generation);
-            Some(Target::new(observed, status.map_or(&[], |s| s.conditions.as_slice())))
+            Some(all.iter().find(belongs)?.member_status().cloned().unwrap_or_default())
         });
         self.find.lock().insert(K::kind(&()).into_owned(), find);
     }
 
-    /// How the member `name` of `cluster` stands, if it was there by then: one of the same name that came later is another.
-    pub fn find(&self, kind: &str, cluster: &ClusterId, name: &str, by: Option<&Time>) -> Option<Target> {
+    /// Status of the member `name` of `cluster`, if it was there by then: one of the same name that came later is another.
+    pub fn find(&self, kind: &str, cluster: &ClusterId, name: &str, by: Option<&Time>) -> Option<MemberStatus> {
         self.find.lock().get(kind)?(cluster, name, by)
     }
 
