@@ -25,7 +25,8 @@ pub struct Context<S> {
     pub request_id: String,
     /// The operation.
     pub operation: &'static Operation,
-    pub(super) page: PageRequest,
+    /// Which page of a list is asked for.
+    pub page: PageRequest,
 }
 
 impl<S> Context<S> {
@@ -94,7 +95,10 @@ impl<S: Send + Sync + 'static> Registry<S> {
     }
 
     /// Runs the handler of the context's operation.
-    pub(super) async fn call(&self, context: Context<S>, input: Map<String, Value>) -> Result<Value, ApiError> {
+    ///
+    /// # Errors
+    /// The handler's, or that there is none.
+    pub async fn call(&self, context: Context<S>, input: Map<String, Value>) -> Result<Value, ApiError> {
         let name = context.operation.name.as_str();
         match self.handlers.get(name) {
             Some(handler) => handler(context, input).await,

@@ -64,7 +64,13 @@ impl Calls<'_> {
         }
         input.insert("clusterName".into(), self.cluster.into());
         let refused = made.as_ref().err();
-        let call = Exchange::on_behalf(operation, self.caller, self.agent.clone(), Value::Object(input), refused);
+        let call = Exchange::on_behalf(
+            eks::model::eks().operation(operation),
+            self.caller,
+            self.agent.clone(),
+            Value::Object(input),
+            refused,
+        );
         self.events.observe(&call);
     }
 }

@@ -36,7 +36,7 @@ fn service() -> Service<()> {
     let key = Key::new(KEY, SECRET, "111111111111", "arn:aws:iam::111111111111:user/u");
     let keys = HashMap::from([(KEY.to_owned(), Arc::new(key))]);
     let authenticator = Authenticator::new(Mode::Strict, Arc::new(keys), "000000000000", "us-east-1");
-    Service::new(registry, Arc::new(()), authenticator).unwrap()
+    Service::new(k3eks_eks::model::eks(), registry, Arc::new(()), authenticator).unwrap()
 }
 
 fn start() -> SocketAddr {

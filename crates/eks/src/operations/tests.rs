@@ -7,7 +7,6 @@ use fake::{MAKER, World};
 use serde_json::{Value, json};
 
 use super::registry;
-use crate::error::EksError;
 use aws::error::{ApiError, ErrorCode};
 use crd::{Addon, ClusterInsights, EKSClusterConfig, Nodegroup};
 
@@ -29,7 +28,7 @@ fn association(namespace: &str, account: &str) -> Value {
 
 #[test]
 fn every_handler_is_of_an_operation_that_the_api_has() {
-    assert!(registry().unknown().is_empty());
+    assert!(registry().unknown(crate::model::eks()).is_empty());
 }
 
 #[tokio::test]

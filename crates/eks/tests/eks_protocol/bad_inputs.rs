@@ -4,6 +4,7 @@ use aws::model::{Bounds, Kind, Location, Member, Operation, ShapeId, TextRules};
 use aws::sigv4::Mode;
 use axum::body::Body;
 use http::Request;
+use k3eks_eks::model;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 

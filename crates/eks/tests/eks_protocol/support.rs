@@ -44,7 +44,7 @@ pub fn keys() -> HashMap<String, Arc<Key>> {
 
 pub fn with(registry: Registry<()>, mode: Mode) -> Service<()> {
     let authenticator = Authenticator::new(mode, Arc::new(keys()), "000000000000", "us-east-1");
-    Service::new(registry, Arc::new(()), authenticator).unwrap()
+    Service::new(model::eks(), registry, Arc::new(()), authenticator).unwrap()
 }
 
 pub fn service(mode: Mode) -> Service<()> {
