@@ -148,7 +148,14 @@ def test_everything_is_there_after_a_restart_of_the_registry(ecr, app, managemen
     kubectl("rollout", "status", "deploy/k3eks-registry", "--timeout=60s")
     wait_for("the registry", lambda: "container registry   1 of k3eks-system/k3eks-registry ready" in subprocess.run(
         [os.environ["K3EKS_BINARY"], "doctor", "--cluster-only"], env={**os.environ, "KUBECONFIG": management}, capture_output=True, text=True).stdout)
-    assert ecr().describe_images(repositoryName="team/app")["imageDetails"] == before
+
+    def images():
+        """What the registry has, once the way to its new pod is there."""
+        try:
+            return ecr().describe_images(repositoryName="team/app")["imageDetails"]
+        except botocore.exceptions.ClientError as error:
+            assert error.response["Error"]["Code"] == "ServerException", error
+    assert wait_for("the way to the registry", images, 60) == before
 
 
 def test_children_only_pull_and_nobody_else_is_let_in(app, child, management):
