@@ -55,7 +55,7 @@ pub struct Child {
     pub version: Option<String>,
     /// Public keys of its service accounts, as JSON; `None` without an identity service.
     pub jwks: Option<String>,
-    /// Digest of the files that the servers were last given by this process. Where it is lost the servers' files are
+    /// Digest of the control plane and the endpoint's rules that this process last gave. Where it is lost the servers' files are
     /// compared once more, and nothing is restarted that has them.
     pub configured: Option<String>,
     /// Whether this process has moved the pods off servers that take none. Where it is lost it is looked once more: the

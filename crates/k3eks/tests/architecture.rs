@@ -31,9 +31,9 @@ const DIRECTION: [(&str, &[&str]); 18] = [
     ("k3s", &["provider"]),
     ("provider-k3d", &["k3s", "kubernetes-versions", "provider", "yaml"]),
     ("controller", &["arn", "crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
-    ("aws", &["arn", "text"]),
+    ("aws", &["arn"]),
     ("store", &["aws", "crd", "text"]),
-    ("eks", &["arn", "aws", "crd", "kubernetes-versions", "store", "text", "yaml"]),
+    ("eks", &["arn", "aws", "crd", "kubernetes-versions", "store", "yaml"]),
     ("ecr", &["arn", "aws"]),
     ("identity", &["arn", "aws", "crd", "eks", "limits", "store", "text"]),
     ("console", &["arn", "aws", "crd", "eks", "identity", "store", "text", "yaml"]),
@@ -61,7 +61,10 @@ const DIRECTION: [(&str, &[&str]); 18] = [
 ];
 
 /// What a crate has no business with: what runs clusters knows no Kubernetes, and only the engine knows Docker.
-const FOREIGN: [(&str, &[&str]); 6] = [
+const FOREIGN: [(&str, &[&str]); 9] = [
+    ("arn", &["kube", "k8s-openapi", "axum", "bollard", "tokio"]),
+    ("aws", &["kube", "bollard"]),
+    ("store", &["axum", "bollard"]),
     ("provider", &["kube", "k8s-openapi", "axum", "bollard"]),
     ("k3s", &["kube", "k8s-openapi", "axum", "bollard", "tokio"]),
     ("provider-k3d", &["kube", "k8s-openapi", "axum"]),

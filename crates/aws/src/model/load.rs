@@ -92,7 +92,7 @@ impl Names {
 }
 
 impl Model {
-    /// Reads the form that `hack/eks-model/generate.py` writes.
+    /// Reads the form that `hack/aws-models/generate.py` writes.
     pub fn parse(json: &str) -> Result<Self, ModelError> {
         let raw: RawModel = serde_json::from_str(json)?;
         let names = Names(raw.shapes.keys().enumerate().map(|(index, name)| (name.clone(), index)).collect());

@@ -54,10 +54,11 @@ pub fn start(cluster: &EKSClusterConfig, wanted: BTreeSet<String>, ctx: &Arc<Con
     let worker = ctx.clone();
     let work = async move {
         let kept = keep(&id, client, &wanted).await;
-        worker.caches.roles.end(&uid, kept.then_some(wanted));
+        // Until its end nobody begins another attempt.
         if !kept {
             tokio::time::sleep(AGAIN).await;
         }
+        worker.caches.roles.end(&uid, kept.then_some(wanted));
         worker.wake.cluster(&id);
     };
     tokio::spawn(ctx.shutdown.clone().run_until_cancelled_owned(work.in_current_span()));

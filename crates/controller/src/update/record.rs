@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::changes::{self, Change, Specs};
 use crate::context::Context;
 use crate::triggers::is_gone;
-use crd::update::{Update, UpdateSpec};
+use crd::update::{self, Update, UpdateSpec};
 use crd::{EKSClusterConfig, Nodegroup, keys, names};
 
 /// The EKS API makes the Update of its own change a moment after the change.
@@ -30,7 +30,7 @@ pub fn clusters(ctx: Arc<Context>) -> impl FnMut(&watcher::Result<EKSClusterConf
         let change = advanced(&mut specs, cluster, &ctx.clusters, &cluster.spec, changes::of_cluster);
         let was_active = cluster.status.as_ref().is_some_and(|status| status.active_since.is_some());
         if let Some(change) = change.filter(|_| was_active) {
-            record(&ctx, cluster, cluster, None, change);
+            record(&ctx, cluster, cluster, ctx.clusters.clone(), None, change);
         }
     }
 }
@@ -45,7 +45,8 @@ pub fn nodegroups(ctx: Arc<Context>) -> impl FnMut(&watcher::Result<Nodegroup>) 
         let Some(change) = change.filter(|_| was_active) else { return };
         let cluster = ObjectRef::new(&group.spec.cluster_name).within(&group.namespace().unwrap_or_default());
         if let Some(cluster) = ctx.clusters.get(&cluster) {
-            record(&ctx, &cluster, group, Some(names::nodegroup_name(group)), change);
+            let all = ctx.stores.nodegroups.clone();
+            record(&ctx, &cluster, group, all, Some(names::nodegroup_name(group)), change);
         }
     }
 }
@@ -73,9 +74,15 @@ where
 
 /// Makes the Update for the change that brought `object` to its present generation, unless the EKS API makes it. Returns
 /// at once.
-fn record<K>(ctx: &Arc<Context>, cluster: &EKSClusterConfig, object: &K, nodegroup: Option<String>, change: Change)
-where
-    K: Resource<DynamicType = ()> + Serialize,
+fn record<K>(
+    ctx: &Arc<Context>,
+    cluster: &EKSClusterConfig,
+    object: &K,
+    all: Store<K>,
+    nodegroup: Option<String>,
+    change: Change,
+) where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
 {
     let (type_, params) = change;
     let spec = UpdateSpec {
@@ -86,12 +93,15 @@ where
         ..UpdateSpec::default()
     };
     let update = Update::of(object, cluster, spec);
-    let worker = Arc::clone(ctx);
+    let (worker, object) = (Arc::clone(ctx), ObjectRef::from_obj(object));
     let make = async move {
         let ctx = worker;
         tokio::time::sleep(GRACE).await;
         let namespace = update.namespace().unwrap_or_default();
-        if ctx.stores.updates.get(&ObjectRef::new(&update.name_any()).within(&namespace)).is_some() {
+        let is_there = |name: &str| ctx.stores.updates.get(&ObjectRef::new(name).within(&namespace)).is_some();
+        // The EKS API takes back what failed and asks for it again in two steps, and makes the Update of the second.
+        let newest = all.get(&object).map(|newest| update::id_of(newest.meta()));
+        if is_there(&update.name_any()) || newest.is_some_and(|newest| is_there(&newest)) {
             return;
         }
         let params = PostParams { field_manager: Some(keys::UPDATE_MANAGER.into()), ..PostParams::default() };

@@ -63,7 +63,9 @@ async fn accept(cx: &RequestContext, request: &CreateCluster) -> Result<Arc<EKSC
     let (store, settings) = (&cx.state.store, &cx.state.settings);
     let stamp = Stamp::new("CreateCluster", &cx.caller, request.client_request_token.as_deref(), request)?;
     let identity = identity(&cx.caller, &request.name);
-    let _lock = cx.state.lock_account(&cx.caller).await;
+    let _counted = cx.state.lock_account(&cx.caller).await;
+    // Its creator's access entry comes before anybody else's.
+    let _made = cx.state.lock_cluster(identity.clone()).await;
     if let Some(found) = store.find_cluster(&identity) {
         if !stamp.made(&*found) {
             return Err(ApiError::cluster_exists(&request.name));

@@ -14,13 +14,13 @@
 //! 5. *write*: `store.create`, `store.create_member`, `store.change` or `store.delete`, which the next request sees at once.
 //! 6. *answer*: `describe` of [`convert`](super::convert) on what was written.
 //!
-//! A create holds `Api::lock_cluster` or `Api::lock_account` from step 1 on, so that quotas count right. An update is a `Request` of the file `updates`:
-//! its `begin` does steps 2, 5 and 6 and everything about what is under way already; the handler gives it a closure that
+//! A create holds `Api::lock_cluster` or `Api::lock_account` from step 1 on, so that quotas count right. An update is a
+//! `Request` of the file `updates`: its `begin` does steps 2, 5 and 6 and everything about what is under way already; the handler gives it a closure that
 //! checks, changes the object and says in EKS's words what changed. Pure functions in [`convert`](super::convert) do that.
-//! What nothing runs behind is waited for between steps 5 and 6, when the turn is over: the file `settle`.
+//! What nothing runs behind is waited for between steps 5 and 6, when the lock is released: the file `settle`.
 //!
 //! # Adding a kind
-//! A line in `kinds!` of the [store](super::store) (and [`Member`](crd::Member), if it belongs to a cluster); a file in
+//! A line in `kinds!` of the crate [`store`] (and [`Member`](crd::Member), if it belongs to a cluster); a file in
 //! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers and a
 //! function `register`, which [`registry`] calls; a line in the `tags` file, if its ARN can carry tags.
 
