@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(K3EKS_CACHE)/target
 
 export PATH := $(K3EKS_CACHE)/bin:$(PATH)
 
-.PHONY: help up down setup clean test lint unit e2e chaos bench docs generate check-generated eks-model advisories \
+.PHONY: help up down setup clean test lint unit e2e chaos bench docs generate check-generated aws-models advisories \
 	release-binary release-charts release-image release-index release-sbom release-notes release-checksums release-publish
 
 help: ## List the commands
@@ -69,8 +69,8 @@ check-generated: ## Fail where generated files differ from what the code says
 	diff -ru charts/k3eks-crd/files "$(K3EKS_CACHE)/drift/charts/k3eks-crd/files"
 	for file in docs/reference/yaml.md docs/reference/eks-api.md docs/reference/kubernetes-versions.md config/operator/operator.yaml; do diff -u "$$file" "$(K3EKS_CACHE)/drift/$$file"; done
 
-eks-model: ## Write the EKS API's model anew from its published form
-	hack/eks-model/generate.py
+aws-models: ## Write the models of AWS's services anew from their published form
+	hack/aws-models/generate.py
 
 # The operator's image in a registry, which is where a released chart says that it is.
 IMAGE ?=

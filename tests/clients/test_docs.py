@@ -85,7 +85,7 @@ INLINE_NOT_RUN = {
     "kubectl delete eks --all": "it deletes the clusters of the other tests",
     "make advisories": "it needs a database of the Internet", "make bench": "it takes an hour", "make chaos": "it restarts Docker", "make clean": "it deletes the caches", "make down": "it ends the management cluster",
     "make check-generated": "`make test` runs it", "make lint": "`make test` runs it", "make unit": "`make test` runs it", "make e2e": "it runs these tests",
-    "make docs": "it takes minutes to build mdBook", "make generate": "it writes files of the repository", "make eks-model": "it needs the Internet",
+    "make docs": "it takes minutes to build mdBook", "make generate": "it writes files of the repository", "make aws-models": "it needs the Internet",
     "make release-binary": "the workflow release.yml runs it", "make setup": "it made the machine ready for these tests", "make test": "it runs these tests",
     "make up": "it made the management cluster that these tests run in", "make up SAMPLE=no": "in the workflow of docs/guides/github-actions.md",
     "sysctl fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=524288": "it changes the kernel of the machine",

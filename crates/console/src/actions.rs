@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::view;
+use aws::error::ApiError;
 use crd::cluster::PowerState;
 use crd::{EKSClusterConfig, keys};
-use eks::error::ApiError;
 use eks::extra_routes::AppState;
 
 /// The largest body that is read.

@@ -22,12 +22,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::view;
+use arn::is_account;
+use aws::error::ApiError;
+use aws::sigv4::Caller;
 use crd::names::Identity;
-use crd::names::is_account;
 use crd::{EKSClusterConfig, Phase, keys};
-use eks::error::ApiError;
+use eks::error::EksError;
 use eks::extra_routes::AppState;
-use eks::sigv4::Caller;
 use identity::visits::Visits;
 
 /// The header with the token.

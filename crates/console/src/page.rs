@@ -12,8 +12,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use aws::sigv4::Mode;
 use eks::extra_routes::AppState;
-use eks::sigv4::Mode;
 
 const FRAME: &str = include_str!("page/page.html");
 /// Where the page says how the API was started.

@@ -11,20 +11,21 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::view;
+use aws::error::ApiError;
+use aws::events::EventLog;
+use aws::metrics::{Exchange, Observer, user_agent};
+use aws::sigv4::Caller;
 use crd::addon::AddonSpec;
 use crd::names::{Identity, nodegroup_name, nodegroup_resource};
 use crd::{Addon, EKSClusterConfig, Nodegroup, member};
 use eks::convert::cluster::version;
 use eks::convert::nodegroup::{CreateNodegroup, spec};
-use eks::error::ApiError;
-use eks::events::EventLog;
+use eks::error::EksError;
 use eks::extra_routes::AppState;
-use eks::metrics::{Exchange, Observer, user_agent};
 use eks::operations::Quotas;
 use eks::rules::check;
 use eks::rules::nodegroup::{CREATE, FORM, Facts};
-use eks::sigv4::Caller;
-use eks::store::StoreError;
+use store::StoreError;
 
 /// The largest body that is read.
 const LARGEST: usize = 64 * 1024;
@@ -63,7 +64,13 @@ impl Calls<'_> {
         }
         input.insert("clusterName".into(), self.cluster.into());
         let refused = made.as_ref().err();
-        let call = Exchange::on_behalf(operation, self.caller, self.agent.clone(), Value::Object(input), refused);
+        let call = Exchange::on_behalf(
+            eks::model::eks().operation(operation),
+            self.caller,
+            self.agent.clone(),
+            Value::Object(input),
+            refused,
+        );
         self.events.observe(&call);
     }
 }
@@ -84,7 +91,7 @@ pub async fn add(
     }
     let parts: Parts = serde_json::from_slice(&body.bytes)
         .map_err(|why| ApiError::invalid_parameter(format!("The body must have nodeGroups and addons: {why}")))?;
-    let _lock = app.api.create_lock().await;
+    let _lock = app.api.lock_cluster(Identity::of(&cluster)).await;
     let facts = Facts {
         account: Identity::of(&cluster).account,
         cluster_version: version(&cluster, &app.api.settings.default_version).to_owned(),
@@ -202,7 +209,7 @@ async fn add_addon(app: &AppState, cluster: &EKSClusterConfig, wanted: &Wanted) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eks::error::ErrorCode;
+    use aws::error::ErrorCode;
 
     fn facts() -> Facts {
         Facts {
@@ -254,7 +261,7 @@ mod tests {
         };
         assert_eq!(add(&[]), Ok(()));
         assert_eq!(add(&[group("b"), group("c")]), Ok(()));
-        assert_eq!(add(&[group("c"), group("d")]), Err(ErrorCode::ResourceLimitExceeded));
+        assert_eq!(add(&[group("c"), group("d")]), Err(ErrorCode::RESOURCE_LIMIT_EXCEEDED));
     }
 
     #[test]

@@ -14,11 +14,11 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use super::view::{self, Line};
+use aws::error::ApiError;
+use aws::sigv4::{Caller, Standing};
 use crd::names::{Identity, nodegroup_name};
 use crd::{EKSClusterConfig, Nodegroup};
-use eks::error::ApiError;
 use eks::extra_routes::AppState;
-use eks::sigv4::{Caller, Standing};
 
 /// One is told at once, those within this time of the last news together.
 const TOGETHER: Duration = Duration::from_millis(100);

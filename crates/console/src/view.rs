@@ -9,6 +9,8 @@ use kube::ResourceExt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use aws::error::ApiError;
+use aws::sigv4::Caller;
 use crd::cluster::{NodeCount, PowerState, ProviderName};
 use crd::keys::{ANNOTATION_CREATOR, METADATA};
 use crd::names::{Identity, nodegroup_name};
@@ -16,10 +18,8 @@ use crd::{
     AccessEntry, Addon, EKSClusterConfig, EKSClusterConfigStatus, FargateProfile, IdentityProviderConfig, Nodegroup,
     Phase, PodIdentityAssociation, Update,
 };
-use eks::error::ApiError;
 use eks::extra_routes::AppState;
-use eks::sigv4::Caller;
-use eks::store::{Kind, Store};
+use store::{Kind, Store, no_cluster};
 
 /// Updates that are shown of a cluster: the newest.
 const UPDATES: usize = 50;
@@ -137,7 +137,7 @@ fn ready(conditions: &[Condition]) -> bool {
 /// There is none, or it is another account's.
 pub fn find(app: &AppState, caller: &Caller, namespace: &str, name: &str) -> Result<Arc<EKSClusterConfig>, ApiError> {
     let found = app.api.store.get::<EKSClusterConfig>(namespace, name);
-    found.filter(|cluster| may_see(caller, cluster)).ok_or_else(|| ApiError::no_cluster(name).cluster(name))
+    found.filter(|cluster| may_see(caller, cluster)).ok_or_else(|| no_cluster(name))
 }
 
 /// Whose signature was checked sees the account's own; where nothing is checked there is nothing to keep apart.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use serde::Serialize;
 
-use eks::error::ApiError;
+use aws::error::ApiError;
 use eks::extra_routes::AppState;
 
 /// The owner of the keys that a request is signed with.

@@ -7,8 +7,8 @@ use axum::extract::{Request, State};
 use serde::Deserialize;
 use serde_json::Value;
 
+use aws::error::ApiError;
 use crd::plain_yaml;
-use eks::error::ApiError;
 use eks::extra_routes::AppState;
 
 /// The largest body that is read.

@@ -8,7 +8,7 @@ use kube::{Client, Config};
 use super::error::Error;
 use crd::kubeconfig;
 use limits::bounded;
-use provider::{Access, OPERATOR_PORT};
+use provider::Access;
 
 /// The largest answer here is a page of nodes. Parsed, it takes many times its size, and many clusters may be hostile.
 /// A page has some 20,000 values, and few pages exceed the share that each answer has for itself.
@@ -23,9 +23,9 @@ pub const ANSWER: Duration = Duration::from_secs(5);
 pub enum Way {
     /// The public endpoint.
     Published,
-    /// The address on the Docker network.
+    /// The address on the clusters' network.
     Network,
-    /// The same, through the operator's own port, which bypasses the packet filter.
+    /// The operator's own way, which no rule for the public endpoint closes.
     Aside,
 }
 
@@ -57,17 +57,19 @@ pub fn why(error: &kube::Error) -> String {
     bounded::too_much(error).map_or_else(|| text::sentence(error), |why| why.to_string())
 }
 
-/// A client for `access`; on the Docker network the certificate is checked against a name that every API server has.
+/// A client for `access`; on the clusters' network the certificate is checked against a name that every API server has.
 async fn client(access: &Access, way: Way) -> Result<Client, Error> {
     let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
     let kubeconfig = kubeconfig::read(&access.kubeconfig).map_err(unusable)?;
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .map_err(|e| unusable(e.to_string()))?;
-    if way != Way::Published
-        && let Some((address, port)) = &access.internal
-    {
-        let port = if way == Way::Aside { OPERATOR_PORT } else { *port };
+    let route = match way {
+        Way::Published => None,
+        Way::Network => access.internal.as_ref(),
+        Way::Aside => access.direct.as_ref(),
+    };
+    if let Some((address, port)) = route {
         let url = format!("https://{address}:{port}");
         config.cluster_url = url.parse().map_err(|e| unusable(format!("{url}: {e}")))?;
         config.tls_server_name = Some("kubernetes".into());

@@ -70,10 +70,10 @@ impl Children {
                 again: follower.again.clone(),
             };
             let stop = follower.stop.clone();
-            tokio::spawn(async move { stop.run_until_cancelled(watcher.forever()).await });
+            tokio::spawn(async move { stop.run_until_cancelled(Box::pin(watcher.forever())).await });
             follower
         });
-        follower.guarded.store(plan.server.endpoint.has_rules(), Ordering::Relaxed);
+        follower.guarded.store(plan.public_endpoint.has_rules(), Ordering::Relaxed);
     }
 
     /// What is known of the cluster's API server.

@@ -21,7 +21,7 @@ use super::identity_service::{self, IdentityService};
 use super::import_secret;
 use super::wake::Wake;
 use crd::identity_service::POD_ADDRESS;
-use crd::{keys, names};
+use crd::keys;
 use limits::bounded;
 use provider::{Access, ClusterProvider, DesiredCluster, NodeRegistry};
 
@@ -55,9 +55,11 @@ pub struct Child {
     pub version: Option<String>,
     /// Public keys of its service accounts, as JSON; `None` without an identity service.
     pub jwks: Option<String>,
-    /// Digest of the files that the servers were last given by this process.
+    /// Digest of the control plane and the endpoint's rules that this process last gave. Where it is lost the servers' files are
+    /// compared once more, and nothing is restarted that has them.
     pub configured: Option<String>,
-    /// Whether this process has moved the pods off servers that take none.
+    /// Whether this process has moved the pods off servers that take none. Where it is lost it is looked once more: the
+    /// taint has let no other pods in.
     pub cleared: bool,
     /// Why the API server isn't ready.
     pub problem: String,
@@ -209,11 +211,14 @@ impl ChildWatcher {
         else {
             return;
         };
+        if !provider.capabilities().pod_credentials {
+            return;
+        }
         for _ in 0..TRIES {
             let to = (identity.host.as_str(), identity.pods_port);
             let registry = identity.registry_port.map(|port| NodeRegistry {
                 address: format!("{}:{port}", identity.host),
-                name: names::registry(&self.plan.account, &self.plan.region),
+                name: arn::registry(&self.plan.account, &self.plan.region),
             });
             let led = provider.lead_pods(&self.plan.id, POD_ADDRESS, to, registry.as_ref()).await;
             let Err(error) = led else { return };

@@ -1,29 +1,27 @@
 //! What every reconcile has at hand.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::runtime::reflector::Store;
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::Accounts;
 use super::backoff::Backoff;
+use super::caches::Caches;
 use super::child_clusters::Children;
-use super::cluster::accounts::Accounts;
 use super::identity_service::IdentityService;
+use super::jobs::Jobs;
+use super::late::NodegroupsNow;
+use super::members::Members;
 use super::owned_objects::Owned;
+use super::providers::Providers;
 use super::report::Reports;
 use super::service_account::ServiceAccount;
-use super::tasks::{Tasks, Work};
 use super::wake::{Wake, belongs};
-use crd::cluster::ProviderName;
-use crd::phase::Phase;
 use crd::{EKSClusterConfig, Nodegroup};
-use provider::{ClusterId, ClusterProvider, Progress};
+use provider::ClusterId;
 use telemetry::metrics::Metrics;
 
 /// Settings of the controllers.
@@ -51,29 +49,20 @@ pub struct Settings {
     pub identity: Option<IdentityService>,
 }
 
-/// The providers that this process was started with.
-#[derive(Clone)]
-pub struct Providers {
-    /// Real clusters; `None` where it was turned off.
-    pub k3d: Option<Arc<dyn ClusterProvider>>,
-    /// Records only.
-    pub metadata: Arc<dyn ClusterProvider>,
-    /// The one for resources that name none.
-    pub default: ProviderName,
-}
-
-impl Providers {
-    /// The provider that a cluster asks for, or the default. An existing cluster keeps its provider. `None` if that is
-    /// off.
-    pub fn of(&self, cluster: &EKSClusterConfig) -> Option<&Arc<dyn ClusterProvider>> {
-        let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
-        // Records may become clusters.
-        let has = applied.filter(|applied| applied.provider == "k3d").map(|_| ProviderName::K3d);
-        match cluster.spec.provider.or(has).unwrap_or(self.default) {
-            ProviderName::K3d => self.k3d.as_ref(),
-            ProviderName::Metadata => Some(&self.metadata),
-        }
-    }
+/// What the watches have of the resources and of the objects that we wrote.
+pub struct Stores {
+    /// All node groups.
+    pub nodegroups: Store<Nodegroup>,
+    /// The node groups as the API server has them at this moment.
+    pub nodegroups_now: NodegroupsNow,
+    /// All updates.
+    pub updates: Store<crd::Update>,
+    /// Other resources that belong to clusters.
+    pub members: Members,
+    /// Objects that we wrote.
+    pub owned: Owned,
+    /// For each watch, whether its store was filled once. A store's own `wait_until_ready` wakes only one waiter.
+    pub listed: Vec<watch::Receiver<bool>>,
 }
 
 /// What every reconcile has at hand.
@@ -86,29 +75,15 @@ pub struct Context {
     pub providers: Providers,
     /// All clusters, from the watch.
     pub clusters: Store<EKSClusterConfig>,
-    /// All node groups, from the watch.
-    pub nodegroups: Store<Nodegroup>,
-    /// The node groups as the API server has them at this moment.
-    pub nodegroups_now: super::late::NodegroupsNow,
-    /// All updates, from the watch.
-    pub updates: Store<crd::Update>,
-    /// Other resources that belong to clusters.
-    pub members: super::member::Members,
-    /// Last seen specs, to detect changes.
-    pub specs: super::update::changes::Specs,
-    /// Objects that we wrote, from the watch.
-    pub owned: Owned,
-    /// Long work.
-    pub tasks: Tasks,
+    /// What else the watches have.
+    pub stores: Stores,
     /// Child API servers.
     pub children: Children,
-    /// The phases of clusters, by uid, that their node groups were last woken for.
-    pub told: Mutex<HashMap<String, Option<Phase>>>,
-    /// The roles of nodes in the clusters' ConfigMaps `aws-auth`.
-    pub aws_auth: super::cluster::seen_roles::SeenRoles,
-    /// How long clusters haven't been used.
-    pub idle: super::cluster::idle::Idle,
-    /// Back-off by uid.
+    /// Long work.
+    pub jobs: Jobs,
+    /// What may be forgotten at any time.
+    pub caches: Caches,
+    /// Back-off of reconciles, by uid.
     pub backoff: Backoff,
     /// Log, Event and metric of each outcome.
     pub reports: Reports,
@@ -116,8 +91,6 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Wakes other reconciles.
     pub wake: Wake,
-    /// For each watch, whether its store was filled once. A store's own `wait_until_ready` wakes only one waiter.
-    pub listed: Vec<watch::Receiver<bool>>,
     /// Shutdown of the process.
     pub shutdown: CancellationToken,
 }
@@ -125,7 +98,7 @@ pub struct Context {
 impl Context {
     /// Waits until every watch has its first full list. Before that, unknown objects look like missing ones.
     pub async fn all_listed(&self) {
-        for listed in &self.listed {
+        for listed in &self.stores.listed {
             // An error means that the watch has ended, as it does at shutdown.
             let _ = listed.clone().wait_for(|listed| *listed).await;
         }
@@ -133,33 +106,6 @@ impl Context {
 
     /// The node groups of a cluster resource.
     pub fn nodegroups_of(&self, id: &ClusterId) -> Vec<Arc<Nodegroup>> {
-        self.nodegroups.state().into_iter().filter(|g| belongs(g, id)).collect()
-    }
-
-    /// Starts long work for an object. Its outcome feeds the metrics and the back-off; `wake` is called at every step and at the end.
-    pub fn start<F, Fut>(
-        self: &Arc<Self>,
-        object: &ObjectMeta,
-        work: Work,
-        wake: impl Fn() + Send + Sync + 'static,
-        job: F,
-    ) where
-        F: FnOnce(Progress) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<(), provider::Error>> + Send + 'static,
-    {
-        let (uid, generation) = (object.uid.clone().unwrap_or_default(), object.generation.unwrap_or_default());
-        let (ctx, key) = (self.clone(), uid.clone());
-        self.tasks.start(&key, work, wake, move |progress| async move {
-            let begun = Instant::now();
-            let ended = job(progress).await;
-            ctx.metrics.step(work.as_str(), ended.is_ok(), begun.elapsed());
-            match &ended {
-                Ok(()) => ctx.backoff.worked(&uid),
-                Err(_) => {
-                    ctx.backoff.failed(&uid, generation, Instant::now());
-                }
-            }
-            ended
-        });
+        self.stores.nodegroups.state().into_iter().filter(|g| belongs(g, id)).collect()
     }
 }

@@ -1,16 +1,19 @@
-//! What a plan function returns: the next action, and what the status says meanwhile.
+//! What a plan function returns: the actions, and what the status says meanwhile; and what became of the actions.
 
 use std::time::Duration;
 
+use super::error::Error as Failure;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
 use provider::{Error, Retry, Step};
 
-/// The next action for a resource and what its status says meanwhile.
+/// The actions for a resource and what its status says meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision<N> {
     /// The one next action.
     pub next: N,
+    /// Small actions that are due whatever comes next. They are done first, and none of them keeps `next` from being done.
+    pub upkeep: Vec<N>,
     /// The phase to report.
     pub phase: Phase,
     /// The health to report.
@@ -22,7 +25,7 @@ pub struct Decision<N> {
 impl<N> Decision<N> {
     /// Does `next` and reports `phase` and `health`; an event of some kind wakes the resource again.
     pub const fn new(next: N, phase: Phase, health: Health) -> Self {
-        Self { next, phase, health, again: None }
+        Self { next, upkeep: Vec::new(), phase, health, again: None }
     }
 
     /// The same, but looks again after `wait` in any case.
@@ -30,6 +33,26 @@ impl<N> Decision<N> {
     pub const fn after(mut self, wait: Duration) -> Self {
         self.again = Some(wait);
         self
+    }
+}
+
+/// What became of a plan's actions.
+#[must_use]
+#[derive(Debug)]
+pub struct Applied {
+    /// Whether the upkeep was done; the first error.
+    pub upkeep: Result<(), Failure>,
+    /// Whether the next action was done, or begun where it is long work.
+    pub next: Result<(), Failure>,
+}
+
+impl Applied {
+    /// The error to try again after: that of the next action before that of the upkeep.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn result(self) -> Result<(), Failure> {
+        self.next.and(self.upkeep)
     }
 }
 
@@ -61,7 +84,7 @@ impl Problem {
 pub fn failing(error: &Error) -> Health {
     let reason = match error {
         Error::Unavailable { .. } | Error::ToolMissing { .. } => Reason::ProviderUnavailable,
-        Error::UnknownVersion { .. } => Reason::InvalidSpec,
+        Error::UnknownVersion { .. } | Error::Unsupported { .. } => Reason::InvalidSpec,
         Error::ImageUnavailable { .. } => Reason::ImageUnavailable,
         Error::EvictionTimeout { .. } => Reason::PodEvictionFailure,
         Error::PortsExhausted { .. } | Error::Timeout { .. } | Error::Engine { .. } => Reason::ProvisionFailed,
@@ -110,6 +133,7 @@ mod tests {
                 Reason::PodEvictionFailure,
                 Retry::Transient,
             ),
+            (Error::Unsupported { provider: "p", what: "x" }, Reason::InvalidSpec, Retry::Terminal),
         ]
     }
 
@@ -123,6 +147,7 @@ mod tests {
             Error::Engine { .. } => 5,
             Error::ToolMissing { .. } => 6,
             Error::EvictionTimeout { .. } => 7,
+            Error::Unsupported { .. } => 8,
         }
     }
 

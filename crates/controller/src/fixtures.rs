@@ -5,11 +5,11 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::child_clusters::Child;
-use super::tasks::TaskView;
+use super::jobs::JobView;
 use super::{cluster, nodegroup};
 use crd::{EKSClusterConfig, Nodegroup, keys};
 use provider::{
-    ClusterId, ClusterObservation, ContainerState, DesiredCluster, DesiredNodegroup, NodeObservation, Resources,
+    ClusterId, ClusterObservation, DesiredCluster, DesiredNodegroup, MachineState, NodeObservation, Resources,
     ServerObservation,
 };
 
@@ -66,16 +66,17 @@ pub fn cluster_plan() -> DesiredCluster {
         image: "image:1.35".into(),
         servers: 1,
         service_cidr: "10.100.0.0/16".into(),
-        api_port: None,
+        placement: None,
         tls_names: Vec::new(),
-        server: provider::ServerSettings::default(),
+        public_endpoint: provider::PublicEndpoint::default(),
+        control_plane: None,
         endpoint_id: String::new(),
         import: None,
     }
 }
 
 /// A server in this state.
-pub fn server(state: ContainerState) -> ClusterObservation {
+pub fn server(state: MachineState) -> ClusterObservation {
     let server = ServerObservation { name: "s".into(), state, image: "image:1.35".into() };
     ClusterObservation { servers: vec![server], ..ClusterObservation::default() }
 }
@@ -87,11 +88,12 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         now: now(),
         plan: Ok(cluster_plan()),
         provider: "k3d",
+        turn_on: "start the operator with --provider k3d",
         provider_name: "demo".into(),
         has_api_server: true,
         target: None,
         world: Ok(ClusterObservation::default()),
-        task: TaskView::Idle,
+        task: JobView::Idle,
         wait: None,
         child: Child::default(),
         nodegroups: Vec::new(),
@@ -102,12 +104,13 @@ pub fn seen_cluster() -> cluster::observe::Observed {
         authorities: cluster::authority::Seen::default(),
         configured: Some(true),
         access_written: true,
+        mapped_roles: crate::caches::MappedRoles::NotKept,
     }
 }
 
 /// Machines of these names and states.
-pub fn machines(all: &[(&str, ContainerState)]) -> Vec<NodeObservation> {
-    let one = |(name, state): &(&str, ContainerState)| NodeObservation {
+pub fn machines(all: &[(&str, MachineState)]) -> Vec<NodeObservation> {
+    let one = |(name, state): &(&str, MachineState)| NodeObservation {
         name: (*name).into(),
         state: *state,
         image: "image:1.35".into(),
@@ -139,7 +142,7 @@ pub fn seen_group(desired: usize) -> nodegroup::observe::Observed {
         marks: std::collections::BTreeMap::new(),
         api: nodegroup::observe::Api::Answers,
         has_api_server: true,
-        task: TaskView::Idle,
+        task: JobView::Idle,
         wait: None,
         reported: true,
         rolling: None,

@@ -66,7 +66,8 @@ fn of(text: &str) -> Result<Access, String> {
         kubeconfig: yaml::write(&own).map_err(|e| e.to_string())?,
         endpoint,
         internal: None,
-        api_port: None,
+        direct: None,
+        placement: None,
         ca_pem: ca.ok_or("its certificate-authority-data isn't a certificate in base64")?,
     })
 }

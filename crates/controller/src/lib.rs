@@ -1,6 +1,8 @@
 //! The controllers: one per kind, level-triggered. Observe, compare, do one thing, say so.
 
+mod accounts;
 mod backoff;
+mod caches;
 mod child_client;
 mod child_clusters;
 mod child_nodes;
@@ -14,24 +16,28 @@ mod fixtures;
 mod identity_service;
 mod import_secret;
 mod insights;
+mod jobs;
 mod late;
 pub mod leader;
 mod member;
+mod members;
 pub mod nodegroup;
 mod orphans;
 mod owned_objects;
+mod providers;
 mod report;
 mod service_account;
 pub mod status;
-mod tasks;
+mod triggers;
 mod update;
 mod wake;
 mod watch;
 
-pub use cluster::accounts::{Accounts, Grant};
-pub use context::{Providers, Settings};
+pub use accounts::{Accounts, Grant};
+pub use context::Settings;
 pub use error::Error;
 pub use identity_service::IdentityService;
+pub use providers::Providers;
 pub use service_account::ServiceAccount;
 
 use std::fmt::Debug;
@@ -99,26 +105,25 @@ pub async fn run(
     let children = child_clusters::Children::new(by_network, identity, wake.clone(), shutdown.clone());
     let listed = vec![clusters.listed, nodegroups.listed, updates.listed, authorities.listed.clone()];
     let ctx = Arc::new(Context {
-        tasks: tasks::Tasks::new(settings.max_concurrent_provisions, shutdown.clone()),
+        jobs: jobs::Jobs::new(settings.max_concurrent_provisions, metrics.clone(), shutdown.clone()),
         children,
         clusters: clusters.store.clone(),
-        nodegroups: nodegroups.store.clone(),
-        nodegroups_now: late::NodegroupsNow::default(),
-        updates: updates.store.clone(),
-        members: member::Members::default(),
-        specs: update::changes::Specs::default(),
+        stores: context::Stores {
+            nodegroups: nodegroups.store.clone(),
+            nodegroups_now: late::NodegroupsNow::default(),
+            updates: updates.store.clone(),
+            members: members::Members::default(),
+            owned,
+            listed: [listed, owned_listed].concat(),
+        },
         reports: report::Reports::new(client.clone(), pod),
-        told: parking_lot::Mutex::default(),
-        aws_auth: cluster::seen_roles::SeenRoles::default(),
-        idle: cluster::idle::Idle::default(),
+        caches: caches::Caches::default(),
         backoff: backoff::Backoff::default(),
         client,
         settings,
         providers,
-        owned,
         metrics,
         wake,
-        listed: [listed, owned_listed].concat(),
         shutdown: shutdown.clone(),
     });
     watch::world(&ctx, shutdown.clone());
@@ -132,7 +137,7 @@ pub async fn run(
         _ = async { tokio::join!(of_clusters, of_nodegroups, of_updates, member::all(&ctx, authorities), insights::run(ctx.clone())) } => {}
         () = stopped_early(&ctx) => {}
     }
-    ctx.tasks.drained().await;
+    ctx.jobs.drained().await;
     counting.abort();
     Ok(())
 }
@@ -187,13 +192,13 @@ async fn count(ctx: Arc<Context>) {
             let n = i64::try_from(n).unwrap_or(i64::MAX);
             ctx.metrics.clusters.get_or_create(&ByPhase { phase: phase.as_str() }).set(n);
         }
-        let statuses = ctx.nodegroups.state();
+        let statuses = ctx.stores.nodegroups.state();
         let (all, ready) = statuses
             .iter()
             .filter_map(|g| g.status.as_ref())
             .fold((0, 0), |(all, ready), s| (all + i64::from(s.replicas), ready + i64::from(s.ready_replicas)));
         ctx.metrics.nodes.get_or_create(&ByReadiness { state: "ready" }).set(ready);
         ctx.metrics.nodes.get_or_create(&ByReadiness { state: "not-ready" }).set(all - ready);
-        ctx.metrics.queue_depth.set(i64::try_from(ctx.tasks.under_way()).unwrap_or(i64::MAX));
+        ctx.metrics.queue_depth.set(i64::try_from(ctx.jobs.under_way()).unwrap_or(i64::MAX));
     }
 }

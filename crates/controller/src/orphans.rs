@@ -16,33 +16,54 @@ use provider::{ClusterId, ClusterProvider};
 /// Between two looks.
 const TICK: Duration = Duration::from_secs(5);
 
-/// Looks for orphans until `shutdown`, if a provider runs real clusters.
+/// What one provider has of clusters without a resource.
+struct Orphans {
+    provider: Arc<dyn ClusterProvider>,
+    since: HashMap<ClusterId, Instant>,
+}
+
+/// Looks for orphans until `shutdown`, where providers run real clusters.
 pub fn start(ctx: &Arc<Context>, shutdown: CancellationToken) {
-    if let Some(provider) = ctx.providers.k3d.clone() {
-        tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone(), provider)));
+    let real = ctx.providers.on().filter(|provider| provider.capabilities().api_server);
+    let all: Vec<Orphans> =
+        real.map(|provider| Orphans { provider: provider.clone(), since: HashMap::new() }).collect();
+    if !all.is_empty() {
+        tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone(), all)));
     }
 }
 
 /// Looks for orphans in the watched namespaces.
-async fn watch(ctx: Arc<Context>, provider: Arc<dyn ClusterProvider>) {
-    let mut since = HashMap::new();
+async fn watch(ctx: Arc<Context>, mut all: Vec<Orphans>) {
     let mut tick = tokio::time::interval(TICK);
     // Without the list of resources everything would look like an orphan.
     ctx.all_listed().await;
     loop {
         tick.tick().await;
-        let Ok(known) = provider.clusters() else {
-            since.clear();
-            continue;
-        };
-        let orphans: Vec<ClusterId> = known.into_iter().filter(|id| is_orphan(&ctx, id)).collect();
-        ctx.metrics.orphans.set(i64::try_from(orphans.len()).unwrap_or(i64::MAX));
-        for id in due(&mut since, orphans, Instant::now(), ctx.settings.orphan_grace) {
-            // One may have come back a moment ago, or be there and not be readable by this version.
-            if is_orphan(&ctx, &id) && is_gone(&ctx, &id).await {
-                remove(provider.as_ref(), &id).await;
+        let found: Vec<Option<Vec<ClusterId>>> = all.iter_mut().map(|one| one.look(&ctx)).collect();
+        let count = found.iter().map(|found| found.as_ref().map(Vec::len)).sum::<Option<usize>>();
+        // Nobody knows how many there are while an engine is away.
+        if let Some(count) = count {
+            ctx.metrics.orphans.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        for (one, orphans) in all.iter_mut().zip(found) {
+            for id in due(&mut one.since, orphans.unwrap_or_default(), Instant::now(), ctx.settings.orphan_grace) {
+                // One may have come back a moment ago, or be there and not be readable by this version.
+                if is_orphan(&ctx, &id) && is_gone(&ctx, &id).await {
+                    remove(one.provider.as_ref(), &id).await;
+                }
             }
         }
+    }
+}
+
+impl Orphans {
+    /// Looks for them; `None` while that isn't known. Then each has its whole grace time again.
+    fn look(&mut self, ctx: &Context) -> Option<Vec<ClusterId>> {
+        let Ok(known) = self.provider.clusters() else {
+            self.since.clear();
+            return None;
+        };
+        Some(known.into_iter().filter(|id| is_orphan(ctx, id)).collect())
     }
 }
 

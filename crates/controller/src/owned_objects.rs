@@ -9,13 +9,17 @@ use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 
-use super::cluster::inline_nodegroups::label_value;
-use crd::keys;
+use crd::{keys, names};
 
 /// Labels of what we write for the cluster resource of this name.
 pub fn labels(cluster: &str) -> BTreeMap<String, String> {
     let labels = [(keys::LABEL_CLUSTER, label_value(cluster)), ("app.kubernetes.io/managed-by", "k3eks".to_owned())];
     labels.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// A resource name as a label's value, which is at most 63 characters long.
+pub fn label_value(name: &str) -> String {
+    if name.len() <= 63 { name.to_owned() } else { names::hashed(name, 63, &[name]) }
 }
 
 /// Annotation with a digest of what the object was written from.

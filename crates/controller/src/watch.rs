@@ -191,8 +191,7 @@ where
 
 /// Wakes a cluster and its node groups when something of theirs changed in a provider's world.
 pub fn world(ctx: &Arc<Context>, shutdown: CancellationToken) {
-    let providers = [ctx.providers.k3d.clone(), Some(ctx.providers.metadata.clone())];
-    for provider in providers.into_iter().flatten() {
+    for provider in ctx.providers.on() {
         let (mut changes, ctx) = (provider.changes(), ctx.clone());
         let work = async move {
             loop {

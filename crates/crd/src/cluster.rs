@@ -287,6 +287,16 @@ pub enum ProviderName {
     Metadata,
 }
 
+impl ProviderName {
+    /// The name, as in resources.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::K3d => "k3d",
+            Self::Metadata => crate::keys::METADATA,
+        }
+    }
+}
+
 /// Whether the cluster runs: `Running` or `Stopped`. A stopped cluster keeps its data and uses no memory. Default:
 /// `Running`. Mutable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,5 +1,6 @@
 //! Names: a cluster's identity in EKS, its ARN, and how an EKS name becomes the name of a resource or a container.
 
+use arn::{dns_suffix, partition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
@@ -108,43 +109,6 @@ fn rank(meta: &ObjectMeta, conditions: Option<&[Condition]>) -> impl Ord + use<>
 /// Whether work on the resource was begun, and not given up for another with the same name.
 fn owns_name(conditions: &[Condition]) -> bool {
     conditions.iter().any(|c| c.type_ == READY && c.reason != Reason::Conflict.as_str())
-}
-
-/// Whether this is the number of an AWS account: twelve digits.
-pub fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Account of the IAM role that an ARN names; `None` where it names no role.
-pub fn role_account(arn: &str) -> Option<&str> {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let ["arn", partition, "iam", "", account, resource] = parts[..] else { return None };
-    let partition = partition == "aws" || partition.starts_with("aws-");
-    let name = resource.strip_prefix("role/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'));
-    (partition && is_account(account) && name).then_some(account)
-}
-
-/// AWS partition of a region.
-pub fn partition(region: &str) -> &'static str {
-    const PREFIXES: [(&str, &str); 6] = [
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-        ("us-isof-", "aws-iso-f"),
-        ("eu-isoe-", "aws-iso-e"),
-    ];
-    PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
-}
-
-/// Name of the private container registry of an account in a region, as ECR has it.
-pub fn registry(account: &str, region: &str) -> String {
-    format!("{account}.dkr.ecr.{region}.{}", dns_suffix(region))
-}
-
-/// DNS suffix of a region's endpoints.
-pub fn dns_suffix(region: &str) -> &'static str {
-    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
 
 /// Id of an availability zone: `use1-az1` of `us-east-1a`. AWS deals a region's ids to its zones anew in each account;

@@ -7,8 +7,9 @@ use kube::ResourceExt;
 
 use super::access_entry::{AccessEntrySpec, AccessScope, AssociatedPolicy, STANDARD};
 use super::cluster_settings::AuthenticationMode;
-use super::names::{Identity, partition};
+use super::names::Identity;
 use super::{EKSClusterConfig, Nodegroup, keys};
+use arn::partition;
 
 /// Who made the cluster; a cluster that wasn't made through the EKS API is its account's root user's.
 pub fn creator(cluster: &EKSClusterConfig) -> String {

@@ -1,6 +1,6 @@
 //! `Update`: one change of a cluster, or of something that belongs to it, under way or done.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{CustomResource, KubeSchema, Resource, ResourceExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -115,8 +115,7 @@ impl Update {
     /// name, so that it is there once.
     pub fn of<K: Resource>(object: &K, cluster: &EKSClusterConfig, spec: UpdateSpec) -> Self {
         let generation = object.meta().generation.unwrap_or_default();
-        let uid = object.meta().uid.clone().unwrap_or_default();
-        let mut update = Self::new(&id(&uid, generation), UpdateSpec { generation, ..spec });
+        let mut update = Self::new(&id_of(object.meta()), UpdateSpec { generation, ..spec });
         update.metadata.namespace = cluster.namespace();
         // It goes with the cluster.
         update.metadata.owner_references = cluster
@@ -129,6 +128,11 @@ impl Update {
     pub fn state(&self) -> UpdateState {
         self.status.as_ref().map(|status| status.state).unwrap_or_default()
     }
+}
+
+/// Id of the change that brought an object to its present generation.
+pub fn id_of(meta: &ObjectMeta) -> String {
+    id(meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default())
 }
 
 /// Id of the change that brought the object with this uid to this generation.

@@ -1,7 +1,7 @@
 //! The ECR API's own state, and one call of it.
 
-use eks::body::Bodies;
-use eks::sigv4::Authenticator;
+use aws::body::Bodies;
+use aws::sigv4::Authenticator;
 use tokio::sync::Mutex;
 
 use super::engine::Engine;

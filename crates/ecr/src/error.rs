@@ -1,7 +1,7 @@
 //! Errors in ECR's own codes and words.
 
+use aws::error::{ApiError, ERROR_TYPE, ErrorCode};
 use axum::response::{IntoResponse, Response};
-use eks::error::{ApiError, ERROR_TYPE, ErrorCode};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
@@ -97,7 +97,7 @@ impl From<ApiError> for EcrError {
     fn from(error: ApiError) -> Self {
         let code = match error.code() {
             // What the JSON protocol's services say.
-            ErrorCode::RequestTooLarge => "RequestEntityTooLargeException",
+            ErrorCode::REQUEST_TOO_LARGE => "RequestEntityTooLargeException",
             code => code.name(),
         };
         Self { code, message: error.message().to_owned(), status: error.code().status() }

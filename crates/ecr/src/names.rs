@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use crd::names::{dns_suffix, is_account, registry};
+use arn::{dns_suffix, is_account, registry};
 use regex::Regex;
 
 /// A repository's name, as ECR's model has it.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use aws::service::REQUEST_ID;
+use aws::sigv4::{Caller, SignedRequest};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use eks::service::REQUEST_ID;
-use eks::sigv4::{Caller, SignedRequest};
 use http::{HeaderValue, header};
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ async fn answer(ecr: &Ecr, operation: &str, request: Request) -> Response {
 
 async fn serve(ecr: &Ecr, operation: &str, request: Request) -> Result<(Caller, serde_json::Value), EcrError> {
     let (head, body) = request.into_parts();
-    let body = ecr.bodies.read(body, LARGEST).await.map_err(eks::error::ApiError::from)?;
+    let body = ecr.bodies.read(body, LARGEST).await.map_err(aws::error::ApiError::from)?;
     let signed = SignedRequest {
         method: head.method.as_str(),
         path: head.uri.path(),

@@ -15,13 +15,14 @@ use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::body::{Bodies, Held};
-use super::error::ApiError;
-use super::events::{self, EventLog};
 use super::operations::Api;
-use super::other_services;
-use super::sigv4::{Authenticator, Caller, Mode, SignedRequest, Standing};
-use super::site::{self, Names};
+use crate::error::EksError;
+use aws::body::{Bodies, Held};
+use aws::error::ApiError;
+use aws::events::{self, EventLog};
+use aws::other_services;
+use aws::sigv4::{Authenticator, Caller, Mode, SignedRequest, Standing};
+use aws::site::{self, Names};
 use crd::{keys, kubeconfig as kubeconfigs};
 
 /// What these routes need.

@@ -1,17 +1,17 @@
-//! The EKS API: its wire protocol, made from the facts of the service model, and the operations on top of it.
+//! The EKS API: what its operations mean, between requests and resources.
 //!
-//! A request passes through [`service`]: [`router`] finds the operation, [`sigv4`] the caller, [`input`] makes one
-//! JSON object of labels, query string and body and checks it against the [`model`]. Then the operation's handler runs,
-//! and [`output`] or [`error`] make the answer.
+//! The [`model`] says what is on the wire, [`rules`] what is refused beside that, [`convert`] how requests become
+//! resources and resources answers, and [`operations`] what each operation does. In goes a request that fits the model
+//! and a [`Store`](store::Store); out comes an answer of EKS's. The wire itself is the crate `aws`'s.
 //!
 //! # Adding an operation
-//! A handler is an async function from a [`Context`](registry::Context) and an input to an output or an
-//! [`ApiError`](error::ApiError); input and output are whatever serde can read and write: a struct, or
+//! A handler is an async function from a [`Context`](aws::registry::Context) and an input to an output or an
+//! [`ApiError`](aws::error::ApiError); input and output are whatever serde can read and write: a struct, or
 //! `serde_json::Value`. It sees only inputs that satisfy the model.
 //! ```
-//! use k3eks_eks::arn::EksArn;
-//! use k3eks_eks::error::ApiError;
-//! use k3eks_eks::registry::{Context, Registry};
+//! use arn::EksArn;
+//! use aws::error::ApiError;
+//! use aws::registry::{Context, Registry};
 //! use serde::Deserialize;
 //! use serde_json::{Value, json};
 //!
@@ -24,7 +24,7 @@
 //!
 //! async fn describe_cluster(context: Context<Store>, input: DescribeCluster) -> Result<Value, ApiError> {
 //!     let name = context.state.0.iter().find(|name| **name == input.name);
-//!     let name = name.ok_or_else(|| ApiError::no_cluster(&input.name))?;
+//!     let name = name.ok_or_else(|| store::no_cluster(&input.name))?;
 //!     let arn = EksArn::cluster(&context.caller.region, &context.caller.account, name).to_string();
 //!     Ok(json!({"cluster": {"name": name, "arn": arn, "createdAt": "2026-01-02T03:04:05Z"}}))
 //! }
@@ -35,32 +35,15 @@
 //! }
 //!
 //! let registry = Registry::new().on("DescribeCluster", describe_cluster).on("ListClusters", list_clusters);
-//! assert!(registry.missing().contains(&"CreateCluster"));
+//! assert!(registry.missing(k3eks_eks::model::eks()).contains(&"CreateCluster"));
 //! ```
-//! The registry, a shared state and an [`Authenticator`](sigv4::Authenticator) make a
-//! [`Service`](service::Service), whose `into_router` gives an axum router.
+//! The registry, a shared state and an [`Authenticator`](aws::sigv4::Authenticator) make a
+//! [`Service`](aws::service::Service), whose `into_router` gives an axum router.
 
-mod access_log;
-pub mod arn;
-pub mod body;
 pub mod convert;
 pub mod error;
-pub mod events;
 pub mod extra_routes;
-pub mod input;
-pub mod metrics;
 pub mod model;
 pub mod operations;
-mod other_services;
-pub mod output;
-pub mod paging;
-pub mod registry;
-pub mod router;
 pub mod rules;
-pub mod service;
 pub mod settings;
-pub mod sigv4;
-pub mod site;
-pub mod store;
-pub mod times;
-pub mod validate;

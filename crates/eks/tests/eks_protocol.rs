@@ -10,11 +10,11 @@ mod signed;
 #[path = "eks_protocol/support.rs"]
 mod support;
 
+use aws::error::ApiError;
+use aws::metrics::{Exchange, Observer};
+use aws::registry::{Context, Registry};
+use aws::sigv4::Mode;
 use http::Method;
-use k3eks_eks::error::ApiError;
-use k3eks_eks::metrics::{Exchange, Observer};
-use k3eks_eks::registry::{Context, Registry};
-use k3eks_eks::sigv4::Mode;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -92,8 +92,8 @@ async fn observers_are_told_of_every_exchange_once() {
 #[tokio::test]
 async fn operations_without_a_handler_are_listed_and_refused() {
     let empty = Registry::<()>::new();
-    assert_eq!(empty.missing().len(), 70);
-    assert!(support::registry().missing().is_empty());
+    assert_eq!(empty.missing(k3eks_eks::model::eks()).len(), 70);
+    assert!(support::registry().missing(k3eks_eks::model::eks()).is_empty());
     let service = support::with(empty, Mode::Permissive);
     let refused = answer(&service, request(&Method::GET, "/clusters", b"")).await;
     assert_eq!((refused.status, refused.error()), (400, "InvalidRequestException"));

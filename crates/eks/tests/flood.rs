@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use aws::registry::Registry;
+use aws::service::Service;
+use aws::sigv4::{Authenticator, Caller, Key, Mode};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use axum::response::Response;
-use k3eks_eks::registry::Registry;
-use k3eks_eks::service::Service;
-use k3eks_eks::sigv4::{Authenticator, Caller, Key, Mode};
 use k8s_openapi::jiff::Timestamp;
 use limits::port::{Limits, Port};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn service() -> Service<()> {
     let key = Key::new(KEY, SECRET, "111111111111", "arn:aws:iam::111111111111:user/u");
     let keys = HashMap::from([(KEY.to_owned(), Arc::new(key))]);
     let authenticator = Authenticator::new(Mode::Strict, Arc::new(keys), "000000000000", "us-east-1");
-    Service::new(registry, Arc::new(()), authenticator).unwrap()
+    Service::new(k3eks_eks::model::eks(), registry, Arc::new(()), authenticator).unwrap()
 }
 
 fn start() -> SocketAddr {

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use super::clients::{Clients, late};
 use super::token::AuthError;
 use crd::EKSClusterConfig;
-use eks::store::Store;
 use limits::bounded;
+use store::Store;
 
 /// Lifetime of a cached answer.
 const FRESH: Duration = Duration::from_secs(1);

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use super::token::AuthError;
 use crd::{EKSClusterConfig, keys, kubeconfig};
-use eks::store::Store;
 use limits::bounded::{self, Limits};
+use store::Store;
 
 /// The clients that are known.
 pub(super) struct Clients {

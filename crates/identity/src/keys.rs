@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::roles::RoleStore;
 use super::sessions::{Session, Sessions};
-use crd::names::is_account;
-use eks::arn::account_root;
-use eks::sigv4::{Key, KeyStore};
+use arn::account_root;
+use arn::is_account;
+use aws::sigv4::{Key, KeyStore};
 
 /// The secret of the well-known keys.
 const WELL_KNOWN: &str = "test";

@@ -28,9 +28,9 @@ pub mod visits;
 
 use std::sync::Arc;
 
-use eks::body::Bodies;
+use aws::body::Bodies;
+use aws::sigv4::{KeyStore, Mode};
 use eks::operations::Api;
-use eks::sigv4::{KeyStore, Mode};
 
 /// What the whole service shares.
 pub struct IdentityState {

@@ -14,10 +14,10 @@ use super::roles::Requester;
 use super::sessions::{Credentials, Origin};
 use super::sts::{self, time};
 use super::token::AuthError;
+use arn::Arn;
 use crd::identity_service::POD_IDENTITY_AUDIENCE;
 use crd::names::Identity;
 use crd::{EKSClusterConfig, Member, PodIdentityAssociation};
-use eks::arn::Arn;
 use eks::rules::roles::is_of;
 
 /// How long the credentials of a pod are good.

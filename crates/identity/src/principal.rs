@@ -1,7 +1,7 @@
 //! Who somebody is in IAM.
 
-use eks::arn::Arn;
-use eks::sigv4::Key;
+use arn::Arn;
+use aws::sigv4::Key;
 
 /// Stands for the name of the instance that asks. No instances of EC2 are here, and by a name that the asker chose, whoever may assume
 /// the role of a cluster's nodes would be any of them.

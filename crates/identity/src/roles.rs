@@ -8,8 +8,8 @@ use iam_rs::{
 use iam_rs::{Principal, PrincipalId};
 use serde_json::{Value, json};
 
-use eks::arn::Arn;
-use eks::sigv4::Mode;
+use arn::Arn;
+use aws::sigv4::Mode;
 
 /// Finds roles that somebody described.
 pub trait RoleStore: Send + Sync {

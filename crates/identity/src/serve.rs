@@ -19,9 +19,9 @@ use tower::ServiceExt;
 
 use super::token::AuthError;
 use super::{IdentityState, admission, issuer, login, pods, sts};
+use aws::body::{Bodies, Held};
+use aws::error::ApiError;
 use crd::{EKSClusterConfig, keys};
-use eks::body::{Bodies, Held};
-use eks::error::ApiError;
 
 /// Largest token review.
 const LARGEST_REVIEW: usize = 64 * 1024;

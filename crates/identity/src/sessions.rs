@@ -17,7 +17,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::principal::canonical;
-use eks::sigv4::{Key, Mode};
+use aws::sigv4::{Key, Mode};
 
 /// Where a session comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,12 +21,12 @@ use super::sessions::{Credentials, Origin, Session};
 use super::token::form;
 use super::{IdentityState, issuer};
 pub use answer::Error;
+use arn::Arn;
+use aws::body::Unread;
+use aws::error::ErrorCode;
+use aws::sigv4::{Key, Purpose, SignedRequest, verify};
+use aws::times;
 use crd::names::Identity;
-use eks::arn::Arn;
-use eks::body::Unread;
-use eks::error::ErrorCode;
-use eks::sigv4::{Key, Purpose, SignedRequest, verify};
-use eks::times;
 
 /// Largest body.
 pub const LARGEST: usize = 64 * 1024;
@@ -112,10 +112,10 @@ fn caller(state: &IdentityState, signed: &SignedRequest<'_>) -> Result<Arc<Key>,
     let purpose = Purpose { service: "sts", presigned: None };
     verify(signed, state.keys.as_ref(), purpose, SystemTime::now()).map(|(key, _)| key).map_err(|error| {
         let code = match error.code() {
-            ErrorCode::UnrecognizedClient => "InvalidClientTokenId",
-            ErrorCode::InvalidSignature => "SignatureDoesNotMatch",
-            ErrorCode::ExpiredToken => "ExpiredToken",
-            ErrorCode::MissingAuthenticationToken => "MissingAuthenticationToken",
+            ErrorCode::UNRECOGNIZED_CLIENT => "InvalidClientTokenId",
+            ErrorCode::INVALID_SIGNATURE => "SignatureDoesNotMatch",
+            ErrorCode::EXPIRED_TOKEN => "ExpiredToken",
+            ErrorCode::MISSING_AUTHENTICATION_TOKEN => "MissingAuthenticationToken",
             _ => "IncompleteSignature",
         };
         Error::forbidden(code, error.message())

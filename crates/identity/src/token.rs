@@ -13,7 +13,7 @@ use regex::Regex;
 use std::sync::LazyLock;
 
 use super::principal::Principal;
-use eks::sigv4::{KeyStore, Purpose, SignedRequest, basic_time, seconds, verify};
+use aws::sigv4::{KeyStore, Purpose, SignedRequest, basic_time, seconds, verify};
 
 /// Prefix of a token.
 pub const PREFIX: &str = "k8s-aws-v1.";
@@ -193,7 +193,7 @@ fn check_query(query: &str) -> Result<(), AuthError> {
 
 /// Names and values of a form.
 pub fn form(text: &str) -> Vec<(String, String)> {
-    eks::input::pairs(text).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    aws::input::pairs(text).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::clients::{Clients, away, late};
 use super::token::{AuthError, PREFIX};
+use aws::error::ApiError;
 use crd::EKSClusterConfig;
-use eks::error::ApiError;
-use eks::store::Store;
 use limits::bounded;
+use store::Store;
 
 /// What clusters write into their audit logs of who asked by the way of the page; the page knows its own requests by it.
 const AGENT: &str = "k3eks-console";

@@ -11,13 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use controller::{self, Providers, Settings, leader::Leadership};
-use crd::{self, cluster::ProviderName};
+use crd::keys::METADATA;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::client::ClientBuilder;
 use kube::{Api, Client, Config, ResourceExt};
-use provider::ClusterProvider;
 use provider::metadata::Metadata;
-use provider_k3d::{K3d as K3dProvider, K3dSettings, VersionImage};
+use provider_k3d::{CAPABILITIES, K3d as K3dProvider, K3dSettings, NAME, VersionImage};
 use telemetry::admin;
 use telemetry::logs::{self, LogFormat};
 use telemetry::metrics::Metrics;
@@ -318,7 +317,7 @@ async fn lead(
         }
     }
     metrics.leader.set(1);
-    tracing::info!(instance, provider = ?providers.default, "working");
+    tracing::info!(instance, provider = providers.default_name(), "working");
     let run = controller::run(client, settings, providers, metrics.clone(), options.pod_name, shutdown.clone());
     match leadership {
         None => run.await?,
@@ -351,9 +350,10 @@ fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
 
 /// The providers that the options ask for. Auto means k3d where Docker answers.
 async fn providers(options: &Operator, instance: &str) -> anyhow::Result<Providers> {
-    let metadata: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
+    let turn_on = "start the operator with --provider k3d";
+    let records = |default| Providers::new(default).with(Arc::new(Metadata::default()), "");
     if options.provider == ProviderChoice::Metadata {
-        return Ok(Providers { k3d: None, metadata, default: ProviderName::Metadata });
+        return Ok(records(METADATA).without(NAME, CAPABILITIES, turn_on));
     }
     let k3d = K3dProvider::start(k3d_settings(&options.k3d, instance)?);
     // Also where it is k3d in any case: before the first answer, clusters that run would be reported as out of reach.
@@ -363,11 +363,11 @@ async fn providers(options: &Operator, instance: &str) -> anyhow::Result<Provide
             tracing::warn!(
                 "Docker doesn't answer: clusters that name no provider are records only (--provider k3d waits for Docker instead)"
             );
-            ProviderName::Metadata
+            METADATA
         }
-        _ => ProviderName::K3d,
+        _ => NAME,
     };
-    Ok(Providers { k3d: Some(k3d), metadata, default })
+    Ok(records(default).with(k3d, turn_on))
 }
 
 /// Whether Docker answers within a few seconds of the start.

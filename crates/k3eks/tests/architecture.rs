@@ -19,23 +19,29 @@ const FUNCTION: usize = 60;
 const MEDIAN: usize = 150;
 
 /// What each crate may depend on, of ours; from the lowest up.
-const DIRECTION: [(&str, &[&str]); 14] = [
+const DIRECTION: [(&str, &[&str]); 18] = [
+    ("arn", &[]),
     ("text", &[]),
     ("yaml", &[]),
     ("limits", &[]),
     ("kubernetes-versions", &["yaml"]),
     ("telemetry", &["text", "limits"]),
-    ("crd", &["kubernetes-versions", "text", "yaml"]),
+    ("crd", &["arn", "kubernetes-versions", "text", "yaml"]),
     ("provider", &["kubernetes-versions"]),
-    ("provider-k3d", &["kubernetes-versions", "provider", "yaml"]),
-    ("controller", &["crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
-    ("eks", &["crd", "kubernetes-versions", "telemetry", "text", "yaml"]),
-    ("ecr", &["crd", "eks"]),
-    ("identity", &["crd", "eks", "limits", "text"]),
-    ("console", &["crd", "eks", "identity", "text", "yaml"]),
+    ("k3s", &["provider"]),
+    ("provider-k3d", &["k3s", "kubernetes-versions", "provider", "yaml"]),
+    ("controller", &["arn", "crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
+    ("aws", &["arn"]),
+    ("store", &["aws", "crd", "text"]),
+    ("eks", &["arn", "aws", "crd", "kubernetes-versions", "store", "yaml"]),
+    ("ecr", &["arn", "aws"]),
+    ("identity", &["arn", "aws", "crd", "eks", "limits", "store", "text"]),
+    ("console", &["arn", "aws", "crd", "eks", "identity", "store", "text", "yaml"]),
     (
         "k3eks",
         &[
+            "arn",
+            "aws",
             "console",
             "controller",
             "crd",
@@ -46,6 +52,7 @@ const DIRECTION: [(&str, &[&str]); 14] = [
             "limits",
             "provider",
             "provider-k3d",
+            "store",
             "telemetry",
             "text",
             "yaml",
@@ -54,8 +61,12 @@ const DIRECTION: [(&str, &[&str]); 14] = [
 ];
 
 /// What a crate has no business with: what runs clusters knows no Kubernetes, and only the engine knows Docker.
-const FOREIGN: [(&str, &[&str]); 5] = [
+const FOREIGN: [(&str, &[&str]); 9] = [
+    ("arn", &["kube", "k8s-openapi", "axum", "bollard", "tokio"]),
+    ("aws", &["kube", "bollard"]),
+    ("store", &["axum", "bollard"]),
     ("provider", &["kube", "k8s-openapi", "axum", "bollard"]),
+    ("k3s", &["kube", "k8s-openapi", "axum", "bollard", "tokio"]),
     ("provider-k3d", &["kube", "k8s-openapi", "axum"]),
     ("controller", &["axum", "bollard"]),
     ("eks", &["bollard"]),

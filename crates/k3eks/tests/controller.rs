@@ -11,6 +11,8 @@ mod authorities;
 mod bad_values;
 #[path = "controller/clusters.rs"]
 mod clusters;
+#[path = "controller/conformance.rs"]
+mod conformance;
 #[path = "controller/deletion.rs"]
 mod deletion;
 #[path = "controller/environment.rs"]

@@ -6,6 +6,7 @@ use bollard::models::ContainerInspectResponse;
 use serde_json::Value;
 
 use super::containers::address;
+use super::endpoint::OPERATOR_PORT;
 use provider::{Access, DesiredCluster};
 
 /// Port of an API server in its container.
@@ -58,7 +59,8 @@ pub fn access(plan: &DesiredCluster, host: &str, place: &Place, kubeconfig: &[u8
         kubeconfig: yaml::write(&config).ok()?,
         endpoint,
         internal: place.address.clone().map(|address| (address, API_PORT)),
-        api_port: Some(place.port),
+        direct: place.address.clone().map(|address| (address, OPERATOR_PORT)),
+        placement: Some(place.port),
         ca_pem,
     })
 }
@@ -101,9 +103,10 @@ users:
             image: String::new(),
             servers: 1,
             service_cidr: String::new(),
-            api_port: None,
+            placement: None,
             tls_names: vec![],
-            server: provider::ServerSettings::default(),
+            public_endpoint: provider::PublicEndpoint::default(),
+            control_plane: None,
             endpoint_id: String::new(),
             import: None,
         }
@@ -116,8 +119,10 @@ users:
     #[test]
     fn the_kubeconfig_leads_to_the_published_port_under_the_clusters_name() {
         let access = access(&plan(), "127.0.0.1", &place(), K3S.as_bytes()).unwrap();
+        let shown = format!("{access:?}");
         assert_eq!(access.endpoint, "https://127.0.0.1:16500");
         assert_eq!(access.internal, Some(("172.18.0.2".into(), 6443)));
+        assert_eq!((access.direct, access.placement), (Some(("172.18.0.2".into(), OPERATOR_PORT)), Some(16500)));
         assert_eq!(access.ca_pem, "---CA---");
         let config: Value = yaml::read(&access.kubeconfig).unwrap();
         assert_eq!(config["clusters"][0]["cluster"]["server"], "https://127.0.0.1:16500");
@@ -132,7 +137,7 @@ users:
             assert_eq!(name, "Dev_1");
         }
         assert_eq!(config["users"][0]["user"]["client-key-data"], "a2V5");
-        assert!(!format!("{access:?}").contains("a2V5"), "no keys in logs");
+        assert!(!shown.contains("a2V5"), "no keys in logs");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use bollard::{Docker, body_full};
 use futures::TryStreamExt;
 
 use super::engine::{failed, optional};
-use provider::{Error, ServerFile};
+use provider::Error;
 
 /// Largest file that is read; real ones are far smaller.
 const LARGEST: usize = 4 * 1024 * 1024;
@@ -37,9 +37,9 @@ impl File {
     }
 }
 
-impl From<&ServerFile> for File {
-    fn from(file: &ServerFile) -> Self {
-        Self::secret(file.path.clone(), file.content.clone())
+impl From<&k3s::server::File> for File {
+    fn from(file: &k3s::server::File) -> Self {
+        Self::secret(file.path, file.content.as_str())
     }
 }
 

@@ -16,10 +16,9 @@ use super::archive::File;
 use super::engine::within;
 use super::k3d::K3d;
 use super::{archive, balancer, engine, names, upgrade};
+use k3s::paths::{self, TLS};
 use provider::{Authorities, Authority, DesiredCluster, Error, KeyPair, Progress, fingerprints, is_self_signed};
 
-/// Where k3s keeps its certificate authorities.
-const TLS: &str = "/var/lib/rancher/k3s/server/tls";
 /// Folder that k3s reads new ones from.
 const STAGE: &str = "/etc/k3eks/rotate-ca";
 /// Marker: k3s read new ones but still has to restart.
@@ -95,8 +94,9 @@ async fn take(docker: &Docker, servers: &[String], to: &Authorities) -> Result<(
 }
 
 async fn pair(docker: &Docker, server: &str, of: &str) -> Result<Option<KeyPair>, Error> {
-    let certificate = archive::read(docker, server, &format!("{TLS}/{of}-ca.crt")).await?;
-    let key = archive::read(docker, server, &format!("{TLS}/{of}-ca.key")).await?;
+    let (certificate, key) = paths::authority(of);
+    let certificate = archive::read(docker, server, &format!("{TLS}/{certificate}")).await?;
+    let key = archive::read(docker, server, &format!("{TLS}/{key}")).await?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok(certificate.zip(key).map(|(certificate, key)| KeyPair { certificate: text(certificate), key: text(key) }))
 }
@@ -118,7 +118,8 @@ async fn files(docker: &Docker, server: &str, to: &Authorities) -> Result<(Vec<(
         all.push(("client", bundled, &to.signer.client.key));
     }
     let both = |(of, bundle, key): (&str, String, &String)| {
-        [(format!("{of}-ca.crt"), bundle), (format!("{of}-ca.key"), key.clone())]
+        let (certificate, private) = paths::authority(of);
+        [(certificate, bundle), (private, key.clone())]
     };
     Ok((all.into_iter().flat_map(both).collect(), changed))
 }

@@ -18,7 +18,8 @@ use super::ports::is_taken;
 use super::runner::Call;
 use super::upgrade::{self, OWED, image, recover};
 use super::{addresses, archive, balancer, dns, endpoint, images, logs, names, process, server_recovery};
-use provider::{Access, ClusterId, DesiredCluster, Error, FileKind, Progress, ServerFile, ServerSettings};
+use k3s::server::{File, FileKind};
+use provider::{Access, ClusterId, DesiredCluster, Error, Progress, PublicEndpoint};
 
 /// Ports to try per attempt.
 const PORTS: usize = 8;
@@ -142,31 +143,31 @@ pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
 
 /// Writes missing files into the servers. Returns whether one needs a restart, which a marker file remembers beyond
 /// this process.
-pub async fn configure(k3d: &K3d, id: &ClusterId, settings: &ServerSettings) -> Result<bool, Error> {
-    let docker = k3d.engine.docker(&format!("configuring cluster {id}")).await?;
+pub async fn configure(k3d: &K3d, plan: &DesiredCluster) -> Result<bool, Error> {
+    let docker = k3d.engine.docker(&format!("configuring cluster {}", plan.id)).await?;
+    let files = k3s::server::files(plan);
     let mut owed = false;
-    for server in k3d.servers_of(id)? {
-        set_rules(&docker, &server, settings).await?;
-        owed |= write_files(&docker, &server, &settings.files).await?;
+    for server in k3d.servers_of(&plan.id)? {
+        set_rules(&docker, &server, &plan.public_endpoint).await?;
+        owed |= write_files(&docker, &server, &files).await?;
     }
     Ok(owed)
 }
 
 /// Sets the rules for the endpoint. Again in any case: that may have failed.
-async fn set_rules(docker: &Docker, server: &str, settings: &ServerSettings) -> Result<(), Error> {
-    let wanted = endpoint::script(&settings.endpoint);
+async fn set_rules(docker: &Docker, server: &str, rules: &PublicEndpoint) -> Result<(), Error> {
+    let wanted = endpoint::script(rules);
     let found = archive::read(docker, server, &wanted.path).await?;
-    if !settings.endpoint.has_rules() && found.is_none_or(|found| found == wanted.content) {
+    if !rules.has_rules() && found.is_none_or(|found| found == wanted.content) {
         return Ok(());
     }
     archive::write(docker, server, std::slice::from_ref(&wanted)).await?;
     archive::run(docker, server, &[&wanted.path]).await.map(drop)
 }
 
-async fn write_files(docker: &Docker, server: &str, files: &[ServerFile]) -> Result<bool, Error> {
+async fn write_files(docker: &Docker, server: &str, files: &[File]) -> Result<bool, Error> {
     let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-    let folders: BTreeSet<String> =
-        files.iter().map(|file| file.path.as_str()).chain([OWED]).filter_map(folder).collect();
+    let folders: BTreeSet<String> = files.iter().map(|file| file.path).chain([OWED]).filter_map(folder).collect();
     let mut there = HashMap::new();
     for folder in folders {
         there.extend(archive::read_folder(docker, server, &folder).await?);
@@ -174,7 +175,7 @@ async fn write_files(docker: &Docker, server: &str, files: &[ServerFile]) -> Res
     let mut owed = there.get(OWED).is_some_and(|mark| !mark.is_empty());
     for file in files {
         let wanted = archive::File::from(file);
-        match there.get(&file.path) {
+        match there.get(file.path) {
             Some(found) if *found == wanted.content => {}
             Some(_) if file.kind == FileKind::Watched => archive::rewrite(docker, server, &wanted).await?,
             Some(_) => {
@@ -325,7 +326,7 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &DesiredCluster, progress: &Prog
     loop {
         attempt += 1;
         let place = addresses::choose(k3d, docker, plan).await?;
-        let lease = k3d.ports.lease(&plan.id, plan.api_port, &used);
+        let lease = k3d.ports.lease(&plan.id, plan.placement, &used);
         let lease =
             lease.ok_or_else(|| Error::PortsExhausted { what: plan.id.to_string(), range: k3d.ports.range() })?;
         progress.tell(3, 4, format!("starting the server, its API on port {}", lease.port));

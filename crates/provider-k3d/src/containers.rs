@@ -7,7 +7,7 @@ use bollard::models::{
 };
 
 use super::names::{self, LABEL_CERTIFIED_BY, LABEL_IMAGE, LABEL_NODEGROUP, LABEL_ZONE};
-use provider::{ClusterId, ContainerState};
+use provider::{ClusterId, MachineState};
 
 /// k3d's label for what a container is.
 const LABEL_ROLE: &str = "k3d.role";
@@ -24,7 +24,7 @@ pub struct Container {
     /// What it is.
     pub role: Role,
     /// Whether it runs.
-    pub state: ContainerState,
+    pub state: MachineState,
     /// Image it was made from.
     pub image: String,
     /// Address on the cluster's network.
@@ -57,11 +57,11 @@ impl Container {
         let name = summary.names.as_ref()?.first()?;
         let networks = summary.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
         let state = match summary.state? {
-            ContainerSummaryStateEnum::CREATED => ContainerState::Created,
-            ContainerSummaryStateEnum::EXITED => ContainerState::Exited,
-            ContainerSummaryStateEnum::REMOVING | ContainerSummaryStateEnum::DEAD => ContainerState::Removing,
+            ContainerSummaryStateEnum::CREATED => MachineState::Created,
+            ContainerSummaryStateEnum::EXITED => MachineState::Exited,
+            ContainerSummaryStateEnum::REMOVING | ContainerSummaryStateEnum::DEAD => MachineState::Removing,
             // Docker itself starts a restarting one again.
-            _ => ContainerState::Running,
+            _ => MachineState::Running,
         };
         Self::new(instance, name, summary.labels.as_ref()?, state, summary.image.as_deref(), networks)
     }
@@ -71,10 +71,10 @@ impl Container {
         let config = seen.config.as_ref()?;
         let networks = seen.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
         let state = match seen.state.as_ref()?.status? {
-            ContainerStateStatusEnum::CREATED => ContainerState::Created,
-            ContainerStateStatusEnum::EXITED => ContainerState::Exited,
-            ContainerStateStatusEnum::REMOVING | ContainerStateStatusEnum::DEAD => ContainerState::Removing,
-            _ => ContainerState::Running,
+            ContainerStateStatusEnum::CREATED => MachineState::Created,
+            ContainerStateStatusEnum::EXITED => MachineState::Exited,
+            ContainerStateStatusEnum::REMOVING | ContainerStateStatusEnum::DEAD => MachineState::Removing,
+            _ => MachineState::Running,
         };
         let name = seen.name.as_deref()?;
         Self::new(instance, name, config.labels.as_ref()?, state, config.image.as_deref(), networks)
@@ -84,7 +84,7 @@ impl Container {
         instance: &str,
         name: &str,
         labels: &HashMap<String, String>,
-        state: ContainerState,
+        state: MachineState,
         image: Option<&str>,
         networks: Option<&HashMap<String, EndpointSettings>>,
     ) -> Option<Self> {
@@ -202,20 +202,20 @@ mod tests {
     #[test]
     fn states_are_told_apart() {
         let state = |text| Container::from_summary("me", &summary(text)).unwrap().state;
-        assert_eq!(state("created"), ContainerState::Created);
-        assert_eq!(state("restarting"), ContainerState::Running);
-        assert_eq!(state("exited"), ContainerState::Exited);
-        assert_eq!(state("dead"), ContainerState::Removing);
+        assert_eq!(state("created"), MachineState::Created);
+        assert_eq!(state("restarting"), MachineState::Running);
+        assert_eq!(state("exited"), MachineState::Exited);
+        assert_eq!(state("dead"), MachineState::Removing);
     }
 
     #[test]
     fn only_a_change_is_told() {
         let node = Container::from_summary("me", &summary("running")).unwrap();
-        let dead = Container { state: ContainerState::Exited, ..node.clone() };
+        let dead = Container { state: MachineState::Exited, ..node.clone() };
         let mut world = Containers::new([("abc".to_owned(), node.clone())]);
         assert_eq!(world.update("abc", Some(node.clone())), None);
         assert_eq!(world.update("abc", Some(dead)), Some(node.cluster.clone()));
-        assert_eq!(world.of(&node.cluster)[0].state, ContainerState::Exited);
+        assert_eq!(world.of(&node.cluster)[0].state, MachineState::Exited);
         assert_eq!(world.update("abc", None), Some(node.cluster.clone()));
         assert_eq!(world.update("abc", None), None);
         assert_eq!(world.update("def", None), None);

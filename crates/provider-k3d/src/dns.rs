@@ -16,10 +16,9 @@ use tokio::time::timeout;
 use super::archive::{self, File};
 use super::engine::{self, failed};
 use super::logs::wait_for_log_since;
+use k3s::paths::DNS_MANIFEST;
 use provider::Error;
 
-/// The manifest, which k3s applies whenever it changes.
-const MANIFEST: &str = "/var/lib/rancher/k3s/server/manifests/coredns.yaml";
 /// Where a server keeps them beside the manifest.
 const KEPT: &str = "/etc/k3eks/hosts";
 /// The name of the machine that Docker runs on. k3d writes it into the server's own file, too, which Docker makes anew.
@@ -124,7 +123,7 @@ async fn known(docker: &Docker, server: &str) -> Result<Known, Error> {
         let found = archive::read(docker, server, path).await?.unwrap_or_default();
         Ok::<_, Error>(String::from_utf8_lossy(&found).into_owned())
     };
-    Ok(Known { manifest: text(MANIFEST).await?, kept: text(KEPT).await? })
+    Ok(Known { manifest: text(DNS_MANIFEST).await?, kept: text(KEPT).await? })
 }
 
 /// Writes the names wherever a running server wants them, with the addresses that they have now.
@@ -136,7 +135,7 @@ async fn mend(docker: &Docker, server: &str, hosts: Option<&str>) -> Result<(), 
         let append = format!("grep -q '{HOST}$' /etc/hosts || echo '{line}' >>/etc/hosts");
         archive::run(docker, server, &["sh", "-c", &append]).await?;
     }
-    let manifest = written(&known.manifest, &hosts).map(|text| File::secret(MANIFEST, text));
+    let manifest = written(&known.manifest, &hosts).map(|text| File::secret(DNS_MANIFEST, text));
     let kept = (known.kept != hosts).then(|| File::secret(KEPT, hosts));
     archive::write(docker, server, &manifest.into_iter().chain(kept).collect::<Vec<_>>()).await
 }

@@ -7,8 +7,10 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::archive::File;
-use provider::{OPERATOR_PORT, PublicEndpoint};
+use provider::PublicEndpoint;
 
+/// Port of a server for the operator: leads to the API server, past the packet filter.
+pub const OPERATOR_PORT: u16 = 6445;
 /// k3d runs every script of this kind whenever the container starts.
 pub const SCRIPT: &str = "/bin/k3d-entrypoint-k3eks-endpoint.sh";
 /// The chain of rules whose counters say how much the public endpoint is used.

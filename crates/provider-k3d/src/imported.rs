@@ -44,6 +44,10 @@ pub async fn access(k3d: &K3d, plan: &DesiredCluster, name: &str) -> Result<Opti
     let kubeconfig = archive::read(&docker, &server, access::KUBECONFIG).await?;
     let place = Place { port, address };
     let mut access = kubeconfig.and_then(|file| access::access(plan, &k3d.settings.endpoint_host, &place, &file));
+    if let Some(access) = &mut access {
+        // Its servers have no rules of ours.
+        access.direct = None;
+    }
     if let (Some(access), Some(network)) = (&mut access, k3d.joined())
         && !is_on(&seen, network)
     {

@@ -210,7 +210,7 @@ async fn check(docker: &Docker) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::containers::Role;
-    use provider::ContainerState;
+    use provider::MachineState;
 
     fn id(name: &str) -> ClusterId {
         ClusterId { namespace: "default".into(), name: name.into() }
@@ -221,7 +221,7 @@ mod tests {
             name: format!("k3d-{name}-server-0"),
             cluster: id(name),
             role: Role::Server,
-            state: ContainerState::Running,
+            state: MachineState::Running,
             image: String::new(),
             address: None,
         };

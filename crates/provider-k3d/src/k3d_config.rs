@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::config::K3dSettings;
 use super::{addresses, names};
-use provider::{DesiredCluster, ServerFile};
+use k3s::server::File;
+use provider::DesiredCluster;
 
 /// The configuration of `plan`'s cluster, its API server on host port `port`. Several servers have the network and addresses of `place`. JSON,
 /// which k3d reads as YAML.
@@ -56,9 +57,9 @@ pub fn document(
             "runtime": {"labels": labels},
         },
     });
-    let files = &plan.server.files;
+    let files = k3s::server::files(plan);
     if !files.is_empty() {
-        let file = |f: &ServerFile| json!({"source": f.content, "destination": f.path, "nodeFilters": ["server:*"]});
+        let file = |f: &File| json!({"source": f.content, "destination": f.path, "nodeFilters": ["server:*"]});
         document["files"] = files.iter().map(file).collect();
     }
     if let Some(network) = place.map(|(network, _)| network).or(settings.network.as_ref()) {
@@ -68,8 +69,6 @@ pub fn document(
 }
 
 fn server_arguments(settings: &K3dSettings, plan: &DesiredCluster, name: &str) -> Vec<String> {
-    let mut arguments = vec!["--disable=traefik".to_owned(), format!("--service-cidr={}", plan.service_cidr)];
-    arguments.extend(plan.server.arguments.iter().cloned());
     let mut names = vec![settings.endpoint_host.clone()];
     names.extend(names::servers(name, plan.servers));
     names.extend((plan.servers > 1).then(|| names::balancer(name)));
@@ -78,14 +77,13 @@ fn server_arguments(settings: &K3dSettings, plan: &DesiredCluster, name: &str) -
             names.push(name.clone());
         }
     }
-    arguments.extend(names.into_iter().map(|name| format!("--tls-san={name}")));
-    arguments
+    k3s::server::arguments(plan, &names)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use provider::{ClusterId, FileKind, ServerSettings};
+    use provider::{ClusterId, ControlPlane, PublicEndpoint};
 
     fn plan() -> DesiredCluster {
         DesiredCluster {
@@ -97,9 +95,10 @@ mod tests {
             image: "rancher/k3s:v1.35.7-k3s1".into(),
             servers: 1,
             service_cidr: "10.100.0.0/16".into(),
-            api_port: None,
+            placement: None,
             tls_names: vec!["dev.default.svc".into(), "127.0.0.1".into()],
-            server: ServerSettings { arguments: vec!["--cluster-dns=10.100.0.10".into()], ..ServerSettings::default() },
+            public_endpoint: PublicEndpoint::default(),
+            control_plane: None,
             endpoint_id: String::new(),
             import: None,
         }
@@ -122,7 +121,6 @@ mod tests {
             [
                 "--disable=traefik",
                 "--service-cidr=10.100.0.0/16",
-                "--cluster-dns=10.100.0.10",
                 "--tls-san=127.0.0.1",
                 &format!("--tls-san=k3d-{name}-server-0"),
                 "--tls-san=dev.default.svc",
@@ -163,12 +161,14 @@ mod tests {
     #[test]
     fn a_network_is_joined_and_files_go_along() {
         let settings = K3dSettings { network: Some("mgmt".into()), ..K3dSettings::new("me") };
-        let file =
-            ServerFile { path: "/etc/k3eks/a.yaml".into(), content: "a: 1\nb: 2\n".into(), kind: FileKind::Read };
-        let plan =
-            DesiredCluster { server: ServerSettings { files: vec![file], ..ServerSettings::default() }, ..plan() };
+        let control_plane = ControlPlane { dns: Some("10.100.0.10".into()), ..ControlPlane::default() };
+        let plan = DesiredCluster { control_plane: Some(control_plane), ..plan() };
         let document = document(&settings, &plan, 1, None);
         assert_eq!(document["network"], "mgmt");
-        assert_eq!(document["files"][0]["destination"], "/etc/k3eks/a.yaml");
+        let file = &document["files"][0];
+        assert_eq!(file["destination"], "/etc/k3eks/audit-policy.yaml");
+        assert!(file["source"].as_str().unwrap().lines().count() > 1, "k3d takes one line for a file's name");
+        assert_eq!(arguments(&document)[1..3], ["--service-cidr=10.100.0.0/16", "--cluster-dns=10.100.0.10"]);
+        assert_eq!(arguments(&document).last(), Some(&"--tls-san=dev.default.svc"), "names come last");
     }
 }

@@ -18,7 +18,7 @@ use super::containers::{Container, servers};
 use super::dns;
 use super::engine::{self, Engine};
 use super::inventory::Inventory;
-use provider::{ClusterId, ContainerState};
+use provider::{ClusterId, MachineState};
 
 /// A start of a server: which container, and when.
 type Start = (Option<String>, Option<String>);
@@ -107,7 +107,7 @@ pub async fn keep(world: Arc<Inventory>, engine: Arc<Engine>, mut changes: Recei
 /// The servers that run, and since when; `None` where that can't be asked.
 async fn starts(docker: &Docker, all: &[Container]) -> Option<BTreeMap<String, Start>> {
     let mut starts = BTreeMap::new();
-    for server in servers(all).filter(|server| server.state == ContainerState::Running) {
+    for server in servers(all).filter(|server| server.state == MachineState::Running) {
         if let Some(seen) = engine::inspect(docker, &server.name).await.ok()? {
             starts.insert(server.name.clone(), (seen.id, seen.state.and_then(|state| state.started_at)));
         }
@@ -130,7 +130,7 @@ mod tests {
             name: name.into(),
             cluster: ClusterId { namespace: "default".into(), name: "a".into() },
             role: Role::Server,
-            state: ContainerState::Running,
+            state: MachineState::Running,
             image: String::new(),
             address: address.map(str::to_owned),
         }

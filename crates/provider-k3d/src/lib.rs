@@ -42,8 +42,8 @@ pub use k3d::K3d;
 
 use containers::{Container, Role, servers};
 use provider::{
-    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, DesiredNodegroup,
-    Error, Import, NodeObservation, NodeRegistry, Progress, ServerObservation, ServerSettings,
+    Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster,
+    DesiredNodegroup, Error, Import, NodeObservation, NodeRegistry, Progress, ServerObservation,
 };
 
 /// What is known of a node, if the container is one of a group that is asked for.
@@ -59,18 +59,23 @@ fn node(container: &Container, asked: impl Fn(&str) -> bool) -> Option<NodeObser
     }
 }
 
+/// The name that resources have for this provider.
+pub const NAME: &str = "k3d";
+/// What it can do.
+pub const CAPABILITIES: Capabilities = Capabilities::ALL;
+
 #[async_trait]
 impl ClusterProvider for K3d {
     fn name(&self) -> &'static str {
-        "k3d"
+        NAME
     }
 
-    fn has_api_server(&self) -> bool {
-        true
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
     }
 
     fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {
-        if let Some(port) = plan.api_port {
+        if let Some(port) = plan.placement {
             self.ports.remember(&plan.id, port);
         }
         let all = self.world.of(&plan.id)?;
@@ -123,8 +128,8 @@ impl ClusterProvider for K3d {
         upgrade::restart(self, plan, progress).await
     }
 
-    async fn configure_cluster(&self, id: &ClusterId, settings: &ServerSettings) -> Result<bool, Error> {
-        cluster::configure(self, id, settings).await
+    async fn configure_cluster(&self, plan: &DesiredCluster) -> Result<bool, Error> {
+        cluster::configure(self, plan).await
     }
 
     async fn lead_pods(

@@ -4,7 +4,7 @@
 //! the labels and taints of that agent's group in its command line, and with its memory limit, for which it mounts files
 //! of its own file system, which Docker doesn't have when the operator runs in a pod. Here the server is the pattern.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HostConfig, NetworkingConfig, RestartPolicy,
@@ -13,6 +13,7 @@ use bollard::models::{
 
 use super::archive::File;
 use super::names::{self, LABEL_CERTIFIED_BY, LABEL_NODEGROUP, LABEL_ZONE};
+use k3s::agent::Agent;
 use provider::{DesiredNodegroup, Resources, Zone};
 
 /// Bytes in a MiB.
@@ -131,13 +132,13 @@ pub fn container(
 
 /// The command line of k3s's agent. A container keeps it, and with it the provider id, which can't change.
 fn arguments(plan: &DesiredNodegroup, machine: Machine, zone: Option<&Zone>, ec2_instance: &str) -> Vec<String> {
-    let mut labels: BTreeMap<&String, &String> = plan.labels.iter().collect();
-    labels.extend(zone.into_iter().flat_map(|zone| &zone.labels));
-    let labels = labels.into_iter().map(|(key, value)| format!("--node-label={key}={value}"));
-    let taints = plan.taints.iter().map(|taint| format!("--node-taint={taint}"));
-    let provider_id = zone.map(|zone| format!("--kubelet-arg=provider-id=aws:///{}/{ec2_instance}", zone.name));
-    let reserved = reserved(plan.resources, machine).map(|r| format!("--kubelet-arg=system-reserved={r}"));
-    std::iter::once("agent".to_owned()).chain(labels).chain(taints).chain(provider_id).chain(reserved).collect()
+    let labels = plan.labels.iter().chain(zone.into_iter().flat_map(|zone| &zone.labels));
+    k3s::agent::arguments(&Agent {
+        labels: labels.map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+        taints: &plan.taints,
+        provider_id: zone.map(|zone| format!("aws:///{}/{ec2_instance}", zone.name)),
+        reserved: reserved(plan.resources, machine),
+    })
 }
 
 /// At most the machine's CPUs: Docker refuses more.
@@ -178,6 +179,8 @@ pub fn zones<'a>(zones: &'a [Zone], existing: &[(&str, bool)], count: usize) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use provider::ClusterId;
     use serde_json::json;

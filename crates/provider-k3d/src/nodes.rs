@@ -14,7 +14,7 @@ use super::k3d::K3d;
 use super::logs::wait_for_log;
 use super::node::{self, Machine, Pattern};
 use super::{dns, images, names, pods};
-use provider::{ClusterId, ContainerState, DesiredNodegroup, Error, Progress};
+use provider::{ClusterId, DesiredNodegroup, Error, MachineState, Progress};
 
 /// Poll interval while a container is being removed.
 const LOOK: Duration = Duration::from_millis(100);
@@ -93,7 +93,7 @@ async fn removed(docker: &Docker, id: &str) -> Result<(), bollard::errors::Error
 async fn pattern(k3d: &K3d, docker: &Docker, plan: &DesiredNodegroup, doing: &str) -> Result<Pattern, Error> {
     let name = k3d.name_of(&plan.cluster);
     let containers = k3d.world.of(&plan.cluster)?;
-    let runs = |c: &&Container| c.state == ContainerState::Running;
+    let runs = |c: &&Container| c.state == MachineState::Running;
     let server = servers(&containers).find(runs).map_or_else(|| names::server(&name), |c| c.name.clone());
     let missing = || Error::Engine { doing: doing.to_owned(), why: format!("server {server} doesn't run") };
     let seen = engine::inspect(docker, &server).await.map_err(failed(doing))?;

@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 
 use super::archive::{self, File};
 use super::k3d::K3d;
-use provider::{ClusterId, ContainerState, Error, NodeRegistry};
+use provider::{ClusterId, Error, MachineState, NodeRegistry};
 
 /// k3d runs every script of this kind whenever the container starts. Nodes get it from their server.
 pub const SCRIPT: &str = "/bin/k3d-entrypoint-k3eks-pods.sh";
@@ -25,7 +25,7 @@ pub async fn lead(
     let docker = k3d.engine.docker(&format!("leading pods of cluster {id} to their credentials")).await?;
     let wanted = script(address, to, registry);
     let all = k3d.world.of(id)?;
-    let running = all.iter().filter(|c| c.state == ContainerState::Running && c.runs_k3s());
+    let running = all.iter().filter(|c| c.state == MachineState::Running && c.runs_k3s());
     try_join_all(running.map(|c| set(&docker, &c.name, &wanted))).await.map(drop)
 }
 

@@ -42,7 +42,7 @@ pub async fn copy_files(
         }
         let mut files: Vec<File> = addresses::script(own, number).into_iter().collect();
         if number == 0 {
-            files.extend(plan.server.files.iter().map(File::from));
+            files.extend(k3s::server::files(plan).iter().map(File::from));
         }
         archive::write(docker, server, &files).await?;
     }
@@ -168,7 +168,7 @@ async fn join(
     let unfit = || Error::Engine { doing: doing.clone(), why: format!("{other} isn't a k3d server") };
     let body = joining_container(seen, server, other).ok_or_else(unfit)?;
     let mut files = scripts(docker, other).await?;
-    files.extend(plan.server.files.iter().map(File::from));
+    files.extend(k3s::server::files(plan).iter().map(File::from));
     files.extend(addresses::script(&addresses::of(seen), names::number(server)));
     // Its node's name, its password and its place in etcd are free again with its Node object, which goes when the others have seen to that.
     archive::run(docker, other, &["kubectl", "delete", "node", server, "--ignore-not-found", "--timeout=60s"]).await?;

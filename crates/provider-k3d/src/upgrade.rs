@@ -13,14 +13,13 @@ use super::logs::{wait_for_log, wait_for_log_since};
 use super::names::{self, LABEL_IMAGE};
 use super::nodes::scripts;
 use super::{addresses, archive, balancer, dns, endpoint, images};
+use k3s::paths::NODE_PASSWORD;
 use provider::{DesiredCluster, Error, Progress};
 
 /// Marker file in the server: not empty while a restart is pending.
 pub const OWED: &str = "/etc/k3eks/restart-owed";
 /// What k3s says when its API server answers, in lower case.
 pub const UP: &str = "k3s is up and running";
-/// File with a node's password, by which it proves its identity. It isn't in a volume.
-const PASSWORD: &str = "/etc/rancher/node/password";
 
 /// Upgrades the servers to the plan's image, one after the other.
 pub async fn upgrade(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
@@ -174,11 +173,11 @@ async fn replace(
     let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a k3d server") };
     let body = successor(old, &plan.image).ok_or_else(unfit)?;
     let mut files = scripts(docker, &names::aside(server)).await?;
-    files.extend(plan.server.files.iter().map(archive::File::from));
-    let password = archive::read(docker, &names::aside(server), PASSWORD).await?;
-    files.extend(password.map(|password| archive::File::secret(PASSWORD, password)));
+    files.extend(k3s::server::files(plan).iter().map(archive::File::from));
+    let password = archive::read(docker, &names::aside(server), NODE_PASSWORD).await?;
+    files.extend(password.map(|password| archive::File::secret(NODE_PASSWORD, password)));
     files.extend(addresses::script(&addresses::of(old), names::number(server)));
-    files.extend(plan.server.endpoint.has_rules().then(|| endpoint::script(&plan.server.endpoint)));
+    files.extend(plan.public_endpoint.has_rules().then(|| endpoint::script(&plan.public_endpoint)));
     let options = CreateContainerOptions { name: Some(server.to_owned()), ..Default::default() };
     docker.create_container(Some(options), body).await.map_err(failed(doing))?;
     archive::write(docker, server, &files).await?;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "provider_k3d/conformance.rs"]
+mod conformance;
 #[path = "provider_k3d/faults.rs"]
 mod faults;
 #[path = "provider_k3d/life.rs"]

@@ -14,7 +14,7 @@ pub enum Retry {
 /// An error of a provider. Each message names the operation, its object, and what to do.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// The engine (Docker) can't be reached.
+    /// The engine can't be reached.
     #[error("{engine} can't be reached while {doing}: {why}; start it, and k3eks continues when it answers")]
     Unavailable {
         /// Which engine.
@@ -46,7 +46,7 @@ pub enum Error {
         /// The engine's own words.
         why: String,
     },
-    /// No free port is left in the range.
+    /// The provider has no place left for another API server: no port of its range is free.
     #[error("no free API port is left for {what} in {range}; widen the operator's --api-ports or delete a cluster")]
     PortsExhausted {
         /// The cluster.
@@ -82,6 +82,14 @@ pub enum Error {
         /// Their namespaces and names, joined.
         pods: String,
     },
+    /// The provider can't do that with any cluster. Whoever asks for its capabilities first never sees this.
+    #[error("provider {provider} can't {what}; create a new resource with another provider")]
+    Unsupported {
+        /// The provider.
+        provider: &'static str,
+        /// What was asked for.
+        what: &'static str,
+    },
     /// A tool is missing.
     #[error("{tool} can't be run while {doing}: {why}; install it or give its path")]
     ToolMissing {
@@ -98,7 +106,7 @@ impl Error {
     /// Whether and when to retry.
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::UnknownVersion { .. } => Retry::Terminal,
+            Self::UnknownVersion { .. } | Self::Unsupported { .. } => Retry::Terminal,
             Self::Unavailable { .. } => Retry::Waiting,
             Self::ImageUnavailable { .. }
             | Self::PortsExhausted { .. }

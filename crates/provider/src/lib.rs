@@ -1,19 +1,29 @@
 //! The port between the controllers and the providers that run clusters.
 //!
-//! A provider gets plain plans and returns plain observations. It knows no custom resource. Every call that does work
-//! may take long and can be repeated after a crash: it first looks at what exists.
+//! In go plain plans ([`DesiredCluster`] with its [`ControlPlane`], [`DesiredNodegroup`]), out come plain observations
+//! ([`ClusterObservation`], [`NodeObservation`]) and the way to an API server ([`Access`]). They say what is meant, never
+//! how an engine is told: a server or a node is a machine, whatever that is to the provider. A provider knows no custom
+//! resource.
+//!
+//! Every call that does work may take long and can be repeated after a crash: it first looks at what exists. What a
+//! provider can't do it says in its [`Capabilities`]. [`conformance`] has the suite that every provider passes;
+//! [`metadata`] is the one that keeps records alone.
 
 mod authority;
+mod capabilities;
+pub mod conformance;
+mod control_plane;
 mod error;
 pub mod metadata;
 mod types;
 
 pub use authority::{Authorities, Authority, KeyPair, Trusted, fingerprints, is_self_signed};
+pub use capabilities::Capabilities;
+pub use control_plane::{Claim, ControlPlane, IdentityWebhooks, OidcProvider, ServerKeys};
 pub use error::{Error, Retry};
 pub use types::{
-    Access, ClusterId, ClusterObservation, ContainerState, DesiredCluster, DesiredNodegroup, FileKind, Import,
-    NodeObservation, NodeRegistry, OPERATOR_PORT, Progress, PublicEndpoint, Resources, ServerFile, ServerObservation,
-    ServerSettings, Step, Zone,
+    Access, ClusterId, ClusterObservation, DesiredCluster, DesiredNodegroup, Import, MachineState, NodeObservation,
+    NodeRegistry, Progress, PublicEndpoint, Resources, ServerObservation, Step, Zone,
 };
 
 use async_trait::async_trait;
@@ -25,8 +35,8 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// The name that `spec.provider` and `status.applied.provider` use.
     fn name(&self) -> &'static str;
 
-    /// Whether clusters have an API server. If not, every plan counts as running.
-    fn has_api_server(&self) -> bool;
+    /// What it can do. The same at every call.
+    fn capabilities(&self) -> Capabilities;
 
     /// What exists of the cluster, as last seen. No I/O.
     ///
@@ -84,26 +94,26 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; the servers run on their former image again, or will after [`Self::start_cluster`].
     async fn upgrade_cluster(&self, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error>;
 
-    /// Restarts the servers, so that they read their files again. Nodes and pods keep running. Does the restart that
-    /// [`Self::configure_cluster`] reported as pending. A no-op if nothing runs.
+    /// Restarts the servers, so that they take what they take at their start alone. Nodes and pods keep running. Does
+    /// the restart that [`Self::configure_cluster`] reported as pending. Needs [`Capabilities::configure`].
     ///
     /// # Errors
     /// Any; safe to repeat.
     async fn restart_cluster(&self, _plan: &DesiredCluster, _progress: &Progress) -> Result<(), Error> {
-        Ok(())
+        Err(self.unsupported("restart the servers of a cluster"))
     }
 
-    /// Writes missing files into the servers and sets the rules for the endpoint. Returns whether a restart is pending,
-    /// from now or from an earlier call. A no-op if nothing runs.
+    /// Gives the servers the plan's control plane and sets the rules for the endpoint. Returns whether a restart is
+    /// pending, from now or from an earlier call. Needs [`Capabilities::configure`].
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn configure_cluster(&self, _id: &ClusterId, _settings: &ServerSettings) -> Result<bool, Error> {
-        Ok(false)
+    async fn configure_cluster(&self, _plan: &DesiredCluster) -> Result<bool, Error> {
+        Err(self.unsupported("change the settings of servers that run"))
     }
 
     /// Redirects requests of pods to `address`, port 80, to the address and port `to`, and has nodes ask `registry` for
-    /// images first, also on later nodes. A no-op if nothing runs.
+    /// images first, also on later nodes. Needs [`Capabilities::pod_credentials`].
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -114,19 +124,20 @@ pub trait ClusterProvider: Send + Sync + 'static {
         _to: (&str, u16),
         _registry: Option<&NodeRegistry>,
     ) -> Result<(), Error> {
-        Ok(())
+        Err(self.unsupported("lead pods to their credentials"))
     }
 
-    /// The certificate authority that signs for the cluster. `None` if nothing runs.
+    /// The certificate authority that signs for the cluster; `None` if the cluster doesn't exist. Needs
+    /// [`Capabilities::authorities`].
     ///
     /// # Errors
     /// Any.
     async fn authority(&self, _plan: &DesiredCluster) -> Result<Option<Authority>, Error> {
-        Ok(None)
+        Err(self.unsupported("read certificate authorities"))
     }
 
     /// Changes the certificate authorities and restarts the servers one by one. Clients that trust the previous signer
-    /// keep trusting the servers as long as it stays trusted. A no-op if nothing runs.
+    /// keep trusting the servers as long as it stays trusted. Needs [`Capabilities::authorities`].
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -136,15 +147,16 @@ pub trait ClusterProvider: Send + Sync + 'static {
         _to: &Authorities,
         _progress: &Progress,
     ) -> Result<(), Error> {
-        Ok(())
+        Err(self.unsupported("change certificate authorities"))
     }
 
-    /// A counter of the public endpoint's use, which grows with traffic. `None` if unknown.
+    /// A counter of the public endpoint's use, which grows with traffic; `None` if unknown. Needs
+    /// [`Capabilities::use_counter`], and an endpoint that is counted.
     ///
     /// # Errors
     /// Any.
     async fn used(&self, _id: &ClusterId) -> Result<Option<u64>, Error> {
-        Ok(None)
+        Err(self.unsupported("tell whether a cluster is used"))
     }
 
     /// How to reach the API server as administrator, also for an imported cluster. `None` while the cluster doesn't
@@ -154,12 +166,13 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// [`Error::Unavailable`] and [`Error::Engine`].
     async fn access(&self, plan: &DesiredCluster) -> Result<Option<Access>, Error>;
 
-    /// Releases an imported cluster, unchanged. A no-op if nothing runs.
+    /// Releases an imported cluster, unchanged; nothing is to be done for one that was made here. Needs
+    /// [`Capabilities::import`].
     ///
     /// # Errors
     /// Any; safe to repeat.
     async fn release_cluster(&self, _plan: &DesiredCluster) -> Result<(), Error> {
-        Ok(())
+        Err(self.unsupported("release an imported cluster"))
     }
 
     /// Removes the cluster with all its nodes, volumes and its own network. Succeeds if nothing is there.
@@ -174,7 +187,7 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; nodes that came into being stay and are seen by [`Self::observe_nodes`].
     async fn create_nodes(&self, plan: &DesiredNodegroup, count: usize, progress: &Progress) -> Result<(), Error>;
 
-    /// Removes nodes by name, with containers and volumes. Succeeds if nothing is there.
+    /// Removes nodes by name, with their machines and data. Succeeds if nothing is there.
     ///
     /// # Errors
     /// Any; safe to repeat.
@@ -182,4 +195,9 @@ pub trait ClusterProvider: Send + Sync + 'static {
 
     /// Reports which cluster changed. A receiver that lags must resync everything.
     fn changes(&self) -> broadcast::Receiver<ClusterId>;
+
+    /// The answer to what isn't among the capabilities.
+    fn unsupported(&self, what: &'static str) -> Error {
+        Error::Unsupported { provider: self.name(), what }
+    }
 }

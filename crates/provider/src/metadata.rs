@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 
 use super::{
-    Access, ClusterId, ClusterObservation, ClusterProvider, ContainerState, DesiredCluster, DesiredNodegroup, Error,
-    NodeObservation, Progress, ServerObservation,
+    Access, Capabilities, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, DesiredNodegroup, Error,
+    MachineState, NodeObservation, Progress, ServerObservation,
 };
 
 /// Records only.
@@ -26,14 +26,14 @@ impl ClusterProvider for Metadata {
         "metadata"
     }
 
-    fn has_api_server(&self) -> bool {
-        false
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::RECORDS
     }
 
     fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {
         let server = ServerObservation {
             name: self.cluster_name(&plan.id),
-            state: ContainerState::Running,
+            state: MachineState::Running,
             image: plan.image.clone(),
         };
         Ok(ClusterObservation { servers: vec![server], ..ClusterObservation::default() })
@@ -43,7 +43,7 @@ impl ClusterProvider for Metadata {
         Ok((0..plan.desired)
             .map(|n| NodeObservation {
                 name: format!("{}-{n}", plan.name.to_ascii_lowercase()),
-                state: ContainerState::Running,
+                state: MachineState::Running,
                 image: plan.image.clone(),
                 certified_by: None,
             })

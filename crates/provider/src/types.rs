@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use ipnet::Ipv4Net;
 use tokio::sync::watch;
 
+use crate::ControlPlane;
+
 /// The cluster resource that a plan or an observation belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClusterId {
@@ -48,27 +50,18 @@ pub struct DesiredCluster {
     pub servers: usize,
     /// CIDR of Service addresses.
     pub service_cidr: String,
-    /// Host port that the API server had before and should have again.
-    pub api_port: Option<u16>,
+    /// What the provider gave as [`Access::placement`] before, so that clients find the cluster where it was.
+    pub placement: Option<u16>,
     /// Additional names for the API server's certificate.
     pub tls_names: Vec<String>,
-    /// Settings of the servers.
-    pub server: ServerSettings,
+    /// Who may use the public endpoint.
+    pub public_endpoint: PublicEndpoint,
+    /// What its control plane is to do; `None` for a cluster that isn't made here, and for records.
+    pub control_plane: Option<ControlPlane>,
     /// Made-up endpoint of a cluster without servers (metadata): 32 hexadecimal digits.
     pub endpoint_id: String,
     /// Where it is found, if it isn't made here.
     pub import: Option<Import>,
-}
-
-/// Settings that the servers of a cluster start with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServerSettings {
-    /// Arguments of `k3s server`.
-    pub arguments: Vec<String>,
-    /// Files that the arguments name.
-    pub files: Vec<ServerFile>,
-    /// Who may use the public endpoint.
-    pub endpoint: PublicEndpoint,
 }
 
 /// Who may use a cluster's public endpoint. Default: everybody.
@@ -106,29 +99,6 @@ pub struct NodeRegistry {
     /// The registry whose images are nowhere else.
     pub name: String,
 }
-
-/// A file in the servers' containers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerFile {
-    /// Full path.
-    pub path: String,
-    /// What is in it.
-    pub content: String,
-    /// How the servers notice a change.
-    pub kind: FileKind,
-}
-
-/// How servers notice a change of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// They read it when they start.
-    Read,
-    /// They notice by themselves when it changes.
-    Watched,
-}
-
-/// Port of a server's container for the operator: leads to the API server, past the packet filter.
-pub const OPERATOR_PORT: u16 = 6445;
 
 /// The desired state of a node group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,9 +141,9 @@ pub struct Resources {
     pub memory_mib: u64,
 }
 
-/// State of a container.
+/// State of a machine: whatever the provider runs a server or a node on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContainerState {
+pub enum MachineState {
     /// Made, never started.
     Created,
     /// Running.
@@ -190,7 +160,7 @@ pub struct ClusterObservation {
     /// The servers; empty where nothing exists.
     pub servers: Vec<ServerObservation>,
     /// Whether the balancer before several servers runs; `None` where there is none.
-    pub balancer: Option<ContainerState>,
+    pub balancer: Option<MachineState>,
     /// Address on the cluster's network where the API is found.
     pub address: Option<String>,
     /// Whether the old server of an upgrade still exists.
@@ -202,7 +172,7 @@ pub struct ClusterObservation {
 impl ClusterObservation {
     /// Whether all `servers` and the load balancer run.
     pub fn runs(&self, servers: usize) -> bool {
-        let running = |state| state == ContainerState::Running;
+        let running = |state| state == MachineState::Running;
         self.servers.len() >= servers
             && self.servers.iter().all(|server| running(server.state))
             && self.balancer.map_or(servers <= 1, running)
@@ -210,18 +180,18 @@ impl ClusterObservation {
 
     /// Whether enough of `servers` run for the API to answer.
     pub fn has_quorum(&self, servers: usize) -> bool {
-        let running = self.servers.iter().filter(|server| server.state == ContainerState::Running).count();
-        running * 2 > servers && self.balancer.is_none_or(|state| state == ContainerState::Running)
+        let running = self.servers.iter().filter(|server| server.state == MachineState::Running).count();
+        running * 2 > servers && self.balancer.is_none_or(|state| state == MachineState::Running)
     }
 }
 
 /// What exists of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerObservation {
-    /// Name of the container.
+    /// Name of the machine.
     pub name: String,
     /// Whether it runs.
-    pub state: ContainerState,
+    pub state: MachineState,
     /// Image it runs.
     pub image: String,
 }
@@ -229,10 +199,10 @@ pub struct ServerObservation {
 /// What exists of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeObservation {
-    /// Name of the container, and of the Node object.
+    /// Name of the machine, and of the Node object.
     pub name: String,
     /// Whether it runs.
-    pub state: ContainerState,
+    pub state: MachineState,
     /// Image it runs.
     pub image: String,
     /// Fingerprint of the certificate authority that signed for the cluster when it was made; `None` where that isn't known.
@@ -242,7 +212,7 @@ pub struct NodeObservation {
 impl NodeObservation {
     /// Whether it runs.
     pub fn runs(&self) -> bool {
-        self.state == ContainerState::Running
+        self.state == MachineState::Running
     }
 
     /// Whether the node has the plan's image and a certificate of the current signer.
@@ -261,14 +231,18 @@ impl NodeObservation {
 /// How to reach an API server as administrator. `Debug` leaves the kubeconfig out: it holds a private key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Access {
-    /// Kubeconfig for the host, YAML.
+    /// Kubeconfig for users, YAML.
     pub kubeconfig: String,
-    /// URL for the host.
+    /// URL for users: the public endpoint.
     pub endpoint: String,
     /// Address and port on the cluster's network, for pods of the management cluster.
     pub internal: Option<(String, u16)>,
-    /// Host port of the API server.
-    pub api_port: Option<u16>,
+    /// Address and port that lead the operator to the API server whoever else may use the public endpoint; `None`:
+    /// there is no such way.
+    pub direct: Option<(String, u16)>,
+    /// Where the provider has put the API server. It means something to the provider alone, which gets it back as
+    /// [`DesiredCluster::placement`]; `None`: nothing is to be kept.
+    pub placement: Option<u16>,
     /// Certificate authority, PEM.
     pub ca_pem: String,
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::plain;
-use eks::error::ApiError;
+use aws::error::ApiError;
 
 /// Objects that are asked for at once. Who has more asks for one namespace.
 const PAGE: usize = 500;

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use serde::Deserialize;
 
 use super::{At, Looking, Visit, plain, question, unkept};
-use eks::error::ApiError;
+use aws::error::ApiError;
 use identity::visits::Answer;
 
 /// How long a log is followed: as long as the token is good.

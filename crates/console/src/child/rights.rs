@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::kinds::KINDS;
 use super::{At, Looking, Visit, Where, plain, unkept};
-use eks::error::ApiError;
+use aws::error::ApiError;
 
 /// What the page offers beside lists: its name there, verb, resource and subresource.
 static DEEDS: [(&str, &str, &str, &str); 3] =

@@ -17,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
-use eks::body::Bodies;
-use eks::events::EventLog;
+use aws::body::Bodies;
+use aws::events::EventLog;
+use aws::sigv4::{Authenticator, Key, Mode};
+use aws::site::Names;
 use eks::operations::{Api, Quotas, Settings};
-use eks::sigv4::{Authenticator, Key, Mode};
-use eks::site::Names;
-use eks::store::Store;
+use store::Store;
 
 const HOST: &str = "localhost:4566";
 const VIEWER: &str = "k8s-aws-v1.viewer";

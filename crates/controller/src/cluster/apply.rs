@@ -1,4 +1,4 @@
-//! Carries out the next action for a cluster.
+//! Carries out the actions of a cluster's plan.
 
 use std::sync::Arc;
 
@@ -7,71 +7,76 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 
 use super::inline_nodegroups::Change;
-use super::next::{ClusterAction, was_active};
-use super::{access, argocd, authority, control_plane, control_plane_config, import_source, server_keys, validate};
+use super::next::{ClusterAction, Plan, was_active};
+use super::{
+    access, argocd, authority, aws_auth, control_plane, control_plane_config, import_source, own_entries, server_keys,
+    validate,
+};
 use crate::child_clusters::AccessSource;
 use crate::context::Context;
+use crate::decision::Applied;
 use crate::error::Error;
+use crate::jobs::Work;
 use crate::status::finalizer;
-use crate::tasks::Work;
 use crd::{EKSClusterConfig, Nodegroup, keys};
 use provider::{self, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, Import, Progress};
 
-/// Carries out `next`. Long work is only started here.
-pub async fn apply(cluster: &EKSClusterConfig, next: ClusterAction, ctx: &Arc<Context>) -> Result<(), Error> {
-    let key = cluster.uid().unwrap_or_default();
-    match next {
-        ClusterAction::Nothing | ClusterAction::LookAgain => Ok(()),
-        ClusterAction::AddFinalizer => finalizer(&ctx.client, cluster, true).await,
-        ClusterAction::Finish => finish(cluster, ctx).await,
-        ClusterAction::Release(plan) => release(cluster, plan, ctx).await,
-        ClusterAction::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await,
-        ClusterAction::Cancel => {
-            ctx.tasks.cancel(&key);
-            Ok(())
-        }
-        ClusterAction::StartDelete => {
-            delete(cluster, ctx);
-            Ok(())
-        }
+/// Carries out the upkeep, then the next action. Long work is only started here.
+pub async fn apply(cluster: &EKSClusterConfig, plan: &Plan, ctx: &Arc<Context>) -> Applied {
+    let mut upkeep = Ok(());
+    for action in &plan.upkeep {
+        upkeep = upkeep.and(act(cluster, action.clone(), ctx).await);
+    }
+    Applied { upkeep, next: act(cluster, plan.next.clone(), ctx).await }
+}
+
+async fn act(cluster: &EKSClusterConfig, action: ClusterAction, ctx: &Arc<Context>) -> Result<(), Error> {
+    let id = validate::id(cluster);
+    match action {
+        ClusterAction::Nothing | ClusterAction::LookAgain => {}
+        ClusterAction::AddFinalizer => finalizer(&ctx.client, cluster, true).await?,
+        ClusterAction::Finish => finish(cluster, ctx).await?,
+        ClusterAction::Release(plan) => release(cluster, plan, ctx).await?,
+        ClusterAction::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await?,
+        ClusterAction::Cancel => ctx.jobs.cancel(&cluster.uid().unwrap_or_default()),
+        ClusterAction::StartDelete => delete(cluster, ctx),
         ClusterAction::StartCreate(mut plan) => {
             sign(cluster, &mut plan, true, ctx).await?;
-            // Another server will answer, with credentials of its own.
-            ctx.children.forget(&plan.id);
-            follow(cluster, &plan, ctx);
-            start(cluster, Work::Create, ctx, move |provider, progress| async move {
-                provider.create_cluster(&plan, &progress).await
-            });
-            Ok(())
+            create(cluster, plan, ctx);
         }
-        ClusterAction::StartStart(plan) => start_all(cluster, plan, ctx).await,
-        ClusterAction::StartStop => {
-            stop(cluster, ctx);
-            Ok(())
-        }
+        ClusterAction::StartStart(plan) => start_all(cluster, plan, ctx).await?,
+        ClusterAction::StartStop => stop(cluster, ctx),
         ClusterAction::StartUpgrade(mut plan) => {
             sign(cluster, &mut plan, !was_active(cluster), ctx).await?;
             upgrade(cluster, plan, ctx);
-            Ok(())
         }
-        ClusterAction::SyncNodegroups(changes) => sync(cluster, changes, ctx).await,
-        ClusterAction::Configure(plan, wish) => configure(cluster, plan, wish, ctx).await,
-        ClusterAction::DeleteNodeObjects(names) => ctx.children.delete_nodes(&validate::id(cluster), &names).await,
-        ClusterAction::TaintServers(changes) => {
-            control_plane::taint_servers(cluster, &changes, ctx).await;
-            Ok(())
+        ClusterAction::SyncNodegroups(changes) => sync(cluster, changes, ctx).await?,
+        ClusterAction::Configure(plan, wish) => configure(cluster, plan, wish, ctx).await?,
+        ClusterAction::DeleteNodeObjects(names) => ctx.children.delete_nodes(&id, &names).await?,
+        ClusterAction::TaintServers(changes) => control_plane::taint_servers(cluster, &changes, ctx).await,
+        ClusterAction::ClearServers(servers) => control_plane::clear_servers(cluster, &servers, ctx).await,
+        ClusterAction::AdoptAuthority(plan) => authority::apply::adopt(cluster, &plan, ctx).await?,
+        ClusterAction::Certify(plan, wanted) => authority::apply::certify(cluster, plan, &wanted, ctx).await?,
+        ClusterAction::Follow(plan) => follow(cluster, &plan, ctx),
+        ClusterAction::FindAgain(id) => ctx.children.changed(&id),
+        ClusterAction::KeepEntries(step) => own_entries::apply(cluster, step, ctx).await?,
+        ClusterAction::MapRoles(roles) => aws_auth::start(cluster, roles, ctx),
+        ClusterAction::WriteAccess => {
+            if let Some(access) = ctx.children.view(&id).access {
+                access::write(cluster, &access, ctx).await?;
+            }
         }
-        ClusterAction::ClearServers(servers) => {
-            control_plane::clear_servers(cluster, &servers, ctx).await;
-            Ok(())
-        }
-        ClusterAction::AdoptAuthority(plan) => authority::apply::adopt(cluster, &plan, ctx).await,
-        ClusterAction::Certify(plan, wanted) => authority::apply::certify(cluster, plan, &wanted, ctx).await,
-        ClusterAction::WriteAccess => match ctx.children.view(&validate::id(cluster)).access {
-            Some(access) => access::write(cluster, &access, ctx).await,
-            None => Ok(()),
-        },
     }
+    Ok(())
+}
+
+fn create(cluster: &EKSClusterConfig, plan: DesiredCluster, ctx: &Arc<Context>) {
+    // Another server will answer, with credentials of its own.
+    ctx.children.forget(&plan.id);
+    follow(cluster, &plan, ctx);
+    start(cluster, Work::Create, ctx, move |provider, progress| async move {
+        provider.create_cluster(&plan, &progress).await
+    });
 }
 
 async fn start_all(cluster: &EKSClusterConfig, mut plan: DesiredCluster, ctx: &Arc<Context>) -> Result<(), Error> {
@@ -100,13 +105,14 @@ fn delete(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
 fn stop(cluster: &EKSClusterConfig, ctx: &Arc<Context>) {
     let id = validate::id(cluster);
     ctx.children.forget(&id);
-    ctx.idle.forget(&id);
+    ctx.caches.idle.forget(&id);
     start(cluster, Work::Stop, ctx, move |provider, _| async move { provider.stop_cluster(&id).await });
 }
 
 /// Releases an imported cluster.
 async fn release(cluster: &EKSClusterConfig, plan: Option<DesiredCluster>, ctx: &Context) -> Result<(), Error> {
     if let (Some(plan), Some(provider)) = (plan, ctx.providers.of(cluster))
+        && provider.capabilities().import
         && let Err(error) = provider.release_cluster(&plan).await
     {
         // It isn't ours: that something of it can't be put back must not hold the resource.
@@ -128,18 +134,17 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
         // Argo CD may be gone: that must not hold the resource.
         tracing::warn!(cluster = %id, %error, "telling Argo CD that the cluster is gone");
     }
-    ctx.told.lock().remove(&key);
-    ctx.idle.forget(&id);
+    ctx.caches.roles.forget(&key);
+    ctx.caches.idle.forget(&id);
     ctx.children.forget(&id);
-    ctx.tasks.forget(&key);
-    ctx.backoff.worked(&key);
+    ctx.jobs.forget(&key);
     finalizer(&ctx.client, cluster, false).await
 }
 
-/// Adds the key files to the servers' files, if the cluster has keys. Servers without data may get `new` keys.
+/// Adds the servers' keys to the plan, if the cluster has keys. Servers without data may get `new` keys.
 async fn sign(cluster: &EKSClusterConfig, plan: &mut DesiredCluster, new: bool, ctx: &Context) -> Result<(), Error> {
-    if !plan.server.files.is_empty() {
-        plan.server.files.extend(server_keys::files(cluster, new, ctx).await?);
+    if let Some(control_plane) = &mut plan.control_plane {
+        control_plane.keys = Some(server_keys::keys(cluster, new, ctx).await?);
     }
     Ok(())
 }
@@ -159,7 +164,7 @@ fn upgrade(cluster: &EKSClusterConfig, plan: DesiredCluster, ctx: &Arc<Context>)
     });
 }
 
-/// Writes the servers' files, and starts a restart if k3s wouldn't notice the change.
+/// Gives the servers what they are to do, and starts a restart if they wouldn't notice the change.
 async fn configure(
     cluster: &EKSClusterConfig,
     mut plan: DesiredCluster,
@@ -167,7 +172,7 @@ async fn configure(
     ctx: &Arc<Context>,
 ) -> Result<(), Error> {
     let Some(provider) = ctx.providers.of(cluster) else { return Ok(()) };
-    let digest = control_plane_config::digest(&plan, cluster);
+    let digest = control_plane_config::digest(&plan);
     if let Some(wish) = &wish {
         server_keys::renew(cluster, wish, ctx).await?;
     }
@@ -182,7 +187,7 @@ async fn configure(
         }
         ctx.wake.all_of(id);
     };
-    if !provider.configure_cluster(&plan.id, &plan.server).await? {
+    if !provider.configure_cluster(&plan).await? {
         configured(ctx, cluster, &plan.id).await;
         return Ok(());
     }
@@ -197,13 +202,13 @@ async fn configure(
 }
 
 /// Follows the API server of a cluster that has one.
-pub fn follow(cluster: &EKSClusterConfig, plan: &DesiredCluster, ctx: &Context) {
+fn follow(cluster: &EKSClusterConfig, plan: &DesiredCluster, ctx: &Context) {
     if let Some(Import::Secret(secret)) = &plan.import {
         let since = import_source::since(cluster);
         return ctx.children.follow(plan, || AccessSource::Secret(ctx.client.clone(), secret.clone(), since));
     }
     if let Some(provider) = ctx.providers.of(cluster)
-        && provider.has_api_server()
+        && provider.capabilities().api_server
     {
         ctx.children.follow(plan, || AccessSource::Provider(provider.clone()));
     }
@@ -217,14 +222,14 @@ where
 {
     let Some(provider) = ctx.providers.of(cluster).cloned() else { return };
     let (id, wake) = (validate::id(cluster), ctx.wake.clone());
-    ctx.start(&cluster.metadata, work, move || wake.cluster(&id), move |progress| job(provider, progress));
+    ctx.jobs.start(&cluster.metadata, work, move || wake.cluster(&id), move |progress| job(provider, progress));
 }
 
 /// Node groups so new that the watch hasn't reported them. They would wait for a cluster that is gone.
 async fn late_nodegroups(cluster: &EKSClusterConfig, ctx: &Context) -> Result<Vec<String>, Error> {
     let id = validate::id(cluster);
     let doing = format!("looking for node groups of cluster {id}");
-    ctx.nodegroups_now.of(&ctx.client, &id).await.map_err(Error::kubernetes(doing))
+    ctx.stores.nodegroups_now.of(&ctx.client, &id).await.map_err(Error::kubernetes(doing))
 }
 
 async fn delete_nodegroups(cluster: &EKSClusterConfig, names: &[String], ctx: &Context) -> Result<(), Error> {

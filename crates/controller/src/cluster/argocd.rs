@@ -5,12 +5,11 @@ use kube::api::{DeleteParams, ListParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use super::inline_nodegroups::label_value;
 use super::owned_access::{apply, digest};
 use crate::context::{Context, Settings};
 use crate::decision::Problem;
 use crate::error::Error;
-use crate::owned_objects::{Owned, WRITTEN_FROM};
+use crate::owned_objects::{Owned, WRITTEN_FROM, label_value};
 use crd::conditions::Reason;
 use crd::{EKSClusterConfig, keys, names};
 use provider::Access;
@@ -130,7 +129,7 @@ pub async fn remove(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Err
     let name = name(cluster);
     // Where other namespaces aren't watched, only trying tells.
     let is_watched = ctx.settings.watch_namespace.is_none();
-    if is_watched && ctx.owned.secret_annotations(namespace, &name).is_none() {
+    if is_watched && ctx.stores.owned.secret_annotations(namespace, &name).is_none() {
         return Ok(());
     }
     match Api::<Secret>::namespaced(ctx.client.clone(), namespace).delete(&name, &DeleteParams::default()).await {

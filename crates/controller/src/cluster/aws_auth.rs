@@ -8,14 +8,17 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::node_roles::{self, Edited};
 use super::observe::Observed;
 use super::validate;
+use crate::caches::MappedRoles;
 use crate::context::Context;
 use crd::cluster_settings::AuthenticationMode;
 use crd::plain_yaml::Unread;
 use crd::{EKSClusterConfig, Nodegroup, own_entries};
+use provider::ClusterId;
 
 const NAME: &str = "aws-auth";
 const NAMESPACE: &str = "kube-system";
@@ -25,24 +28,45 @@ const OURS: &str = "k3eks.io/node-roles";
 /// The longest wait for an answer of the cluster.
 const ANSWER: Duration = Duration::from_secs(5);
 /// Pause before the next attempt.
-pub const AGAIN: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_secs(10);
 
-/// Adds missing roles and removes those that no group has any more. Returns whether the ConfigMap is up to date.
-pub async fn keep(cluster: &EKSClusterConfig, seen: &Observed, ctx: &Context) -> bool {
+/// The roles to be written, unless the ConfigMap is known to have them. Synchronous, no client.
+pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<BTreeSet<String>> {
+    if cluster.metadata.deletion_timestamp.is_some() || !is_asked(cluster) || !seen.child.ready {
+        return None;
+    }
+    let wanted = roles(cluster, &seen.nodegroups);
+    match &seen.mapped_roles {
+        MappedRoles::NotKept | MappedRoles::Writing => None,
+        MappedRoles::Known(known) if *known == wanted => None,
+        MappedRoles::Unknown | MappedRoles::Known(_) => Some(wanted),
+    }
+}
+
+/// Begins to add missing roles and to remove those that no group has any more. A child that is slow to answer must not
+/// keep the cluster's status waiting. The cluster is woken at the end, or where that failed, when it is time to try again.
+pub fn start(cluster: &EKSClusterConfig, wanted: BTreeSet<String>, ctx: &Arc<Context>) {
     let (id, uid) = (validate::id(cluster), cluster.uid().unwrap_or_default());
-    if cluster.metadata.deletion_timestamp.is_some() {
-        ctx.aws_auth.forget(&uid);
-        return true;
+    let Some(client) = ctx.children.client(&id) else { return };
+    if !ctx.caches.roles.begin(&uid) {
+        return;
     }
-    if ctx.settings.identity.is_none() || !is_asked(cluster) || !seen.child.ready {
-        return true;
-    }
-    let Some(client) = ctx.children.client(&id) else { return true };
-    let wanted = roles(cluster, &ctx.nodegroups_of(&id));
-    if ctx.aws_auth.is_fresh(&uid, &wanted) {
-        return true;
-    }
-    let said = match tokio::time::timeout(ANSWER, write(client, &wanted)).await {
+    let worker = ctx.clone();
+    let work = async move {
+        let kept = keep(&id, client, &wanted).await;
+        // Until its end nobody begins another attempt.
+        if !kept {
+            tokio::time::sleep(AGAIN).await;
+        }
+        worker.caches.roles.end(&uid, kept.then_some(wanted));
+        worker.wake.cluster(&id);
+    };
+    tokio::spawn(ctx.shutdown.clone().run_until_cancelled_owned(work.in_current_span()));
+}
+
+/// Brings the ConfigMap up to date, or says why not. Returns whether nothing more can be done.
+async fn keep(cluster: &ClusterId, client: Client, wanted: &BTreeSet<String>) -> bool {
+    let said = match tokio::time::timeout(ANSWER, write(client, wanted)).await {
         Ok(Ok(Ok(()))) => None,
         // Until somebody mends it.
         Ok(Ok(Err(unread))) => Some((true, format!("{ROLES} can't be read, so it stays unchanged: {unread}"))),
@@ -51,10 +75,7 @@ pub async fn keep(cluster: &EKSClusterConfig, seen: &Observed, ctx: &Context) ->
     };
     let over = said.as_ref().is_none_or(|(over, _)| *over);
     if let Some((_, why)) = said {
-        tracing::warn!(cluster = %id, why, "the roles of nodes aren't in aws-auth");
-    }
-    if over {
-        ctx.aws_auth.note(&uid, wanted);
+        tracing::warn!(%cluster, why, "the roles of nodes aren't in aws-auth");
     }
     over
 }
@@ -114,7 +135,8 @@ fn change(found: Option<&ConfigMap>, wanted: &BTreeSet<String>) -> Result<Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{cluster, deleted, nodegroup};
+    use crate::child_clusters::Child;
+    use crate::fixtures::{cluster, deleted, nodegroup, seen_cluster};
 
     const ROLE: &str = "arn:aws:iam::000000000000:role/nodes";
 
@@ -153,5 +175,27 @@ mod tests {
         assert_eq!(roles(&demo, &groups), BTreeSet::from(expected));
         let asked = |mode: &str| is_asked(&cluster(json!({"accessConfig": {"authenticationMode": mode}}), Value::Null));
         assert!(is_asked(&demo) && asked("API_AND_CONFIG_MAP") && !asked("API"));
+    }
+
+    #[test]
+    fn the_roles_are_written_where_they_are_not_known_to_be_there() {
+        let demo = cluster(json!({}), Value::Null);
+        let groups = vec![Arc::new(nodegroup(json!({"nodeRole": ROLE}), Value::Null))];
+        let roles = BTreeSet::from([ROLE.to_owned()]);
+        let child = Child { ready: true, ..Child::default() };
+        let seen = |mapped_roles| Observed {
+            mapped_roles,
+            nodegroups: groups.clone(),
+            child: child.clone(),
+            ..seen_cluster()
+        };
+        assert_eq!(plan(&demo, &seen(MappedRoles::Unknown)), Some(roles.clone()));
+        assert_eq!(plan(&demo, &seen(MappedRoles::Known(BTreeSet::new()))), Some(roles.clone()));
+        for settled in [MappedRoles::Known(roles), MappedRoles::Writing, MappedRoles::NotKept] {
+            assert_eq!(plan(&demo, &seen(settled.clone())), None, "{settled:?}");
+        }
+        assert_eq!(plan(&deleted(demo.clone()), &seen(MappedRoles::Unknown)), None);
+        let away = Observed { child: Child::default(), ..seen(MappedRoles::Unknown) };
+        assert_eq!(plan(&demo, &away), None, "nobody answers");
     }
 }

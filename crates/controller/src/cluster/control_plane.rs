@@ -118,7 +118,7 @@ mod tests {
     use crate::fixtures::{active, cluster, deleted, nodegroup, seen_cluster, server};
     use crd::Nodegroup;
     use crd::nodegroup::NodeMarks;
-    use provider::ContainerState;
+    use provider::MachineState;
 
     fn node(nodegroup: Option<&str>, ready: bool, taints: &[&str]) -> ChildNode {
         let taints = taints.iter().map(|taint| (*taint).to_owned()).collect();
@@ -134,7 +134,7 @@ mod tests {
     fn seen(groups: Vec<Nodegroup>, nodes: Vec<(&str, ChildNode)>) -> Observed {
         let nodes = nodes.into_iter().map(|(name, node)| (name.to_owned(), node)).collect();
         Observed {
-            world: Ok(server(ContainerState::Running)),
+            world: Ok(server(MachineState::Running)),
             child: Child { ready: true, nodes: Some(nodes), ..Child::default() },
             nodegroups: groups.into_iter().map(Arc::new).collect(),
             ..seen_cluster()

@@ -85,25 +85,25 @@ async fn watch(ctx: Arc<Context>) {
         for cluster in ctx.clusters.state() {
             let id = validate::id(&cluster);
             let Some(limit) = idle::after(&cluster) else {
-                ctx.idle.forget(&id);
+                ctx.caches.idle.forget(&id);
                 continue;
             };
             let active = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Active);
-            let provider = ctx.providers.of(&cluster).filter(|_| active);
+            let provider = ctx.providers.of(&cluster).filter(|p| active && p.capabilities().use_counter);
             let used = match provider {
                 Some(provider) => provider.used(&id).await,
                 None => Ok(None),
             };
             let mark = mark(&cluster, &ctx.nodegroups_of(&id));
             match used {
-                Ok(Some(packets)) => ctx.idle.note(&id, packets, mark.clone(), Instant::now()),
-                Ok(None) => ctx.idle.forget(&id),
+                Ok(Some(packets)) => ctx.caches.idle.note(&id, packets, mark.clone(), Instant::now()),
+                Ok(None) => ctx.caches.idle.forget(&id),
                 Err(error) => {
                     tracing::debug!(cluster = %id, %error, "looking at how much the cluster is used");
-                    ctx.idle.forget(&id);
+                    ctx.caches.idle.forget(&id);
                 }
             }
-            if ctx.idle.of(&id, &mark, Instant::now()).is_some_and(|idle| idle >= limit) {
+            if ctx.caches.idle.of(&id, &mark, Instant::now()).is_some_and(|idle| idle >= limit) {
                 tracing::info!(cluster = %id, after = cluster.spec.hibernate_after, "nobody uses the cluster; stopping it until the next change");
                 ctx.wake.cluster(&id);
             }

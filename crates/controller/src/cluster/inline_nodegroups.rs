@@ -9,6 +9,7 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
+use crate::owned_objects::label_value;
 use crd::cluster::InlineNodegroup;
 use crd::nodegroup::ScalingConfig;
 use crd::{EKSClusterConfig, Nodegroup, keys, names};
@@ -112,11 +113,6 @@ fn object(
         },
         "spec": spec,
     })
-}
-
-/// A resource name as a label's value, which is at most 63 characters long.
-pub fn label_value(name: &str) -> String {
-    if name.len() <= 63 { name.to_owned() } else { names::hashed(name, 63, &[name]) }
 }
 
 fn ami_type(entry: &InlineNodegroup) -> &'static str {

@@ -1,17 +1,19 @@
 //! The actions that a cluster's plan chooses among, and what its parts ask alike.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::authority::Wanted;
 use super::inline_nodegroups::Change;
 use super::observe::Observed;
+use super::own_entries;
 use crate::decision::Decision;
 use crate::nodegroup::labels_taints;
 use crd::EKSClusterConfig;
 use crd::cluster::PowerState;
 use crd::conditions::Health;
 use crd::phase::Phase;
-use provider::{ClusterObservation, DesiredCluster};
+use provider::{ClusterId, ClusterObservation, DesiredCluster};
 
 /// Requeue interval while waiting for something that sends no events.
 pub const SOON: Duration = Duration::from_millis(300);
@@ -58,10 +60,25 @@ pub enum ClusterAction {
     AdoptAuthority(DesiredCluster),
     /// Begin to give the servers other certificate authorities.
     Certify(DesiredCluster, Wanted),
+    /// Follow the cluster's API server, if it isn't followed already.
+    Follow(DesiredCluster),
+    /// Look the API server's address up again.
+    FindAgain(ClusterId),
+    /// Make and remove access entries that EKS makes by itself.
+    KeepEntries(own_entries::Step),
+    /// Begin to write these roles of nodes into the ConfigMap `aws-auth`.
+    MapRoles(BTreeSet<String>),
     /// Only report.
     Nothing,
     /// Keep the status and reconcile again in a moment: the state isn't known yet.
     LookAgain,
+}
+
+impl ClusterAction {
+    /// Whether the status stays as it is: nothing is left to report on, or the state isn't known yet.
+    pub const fn is_silent(&self) -> bool {
+        matches!(self, Self::Finish | Self::LookAgain)
+    }
 }
 
 /// What is decided for a cluster.

@@ -8,15 +8,17 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::{
-    access, argocd, authority, control_plane_config, hibernation, idle, inline_nodegroups, server_keys, validate,
+    access, argocd, authority, control_plane_config, endpoint_access, hibernation, idle, inline_nodegroups,
+    server_keys, validate,
 };
+use crate::caches::MappedRoles;
 use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::decision::Problem;
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Stage, Turn, Work};
 use crd::names::{Identity, minor, precedence};
 use crd::{EKSClusterConfig, Nodegroup};
-use provider::{ClusterObservation, ClusterProvider, DesiredCluster, Error};
+use provider::{ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, Error};
 
 /// State of a cluster at the moment of a reconcile.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct Observed {
     pub plan: Result<DesiredCluster, Problem>,
     /// Name of the provider.
     pub provider: &'static str,
+    /// What to do where the provider is off.
+    pub turn_on: &'static str,
     /// The provider's own name for the cluster.
     pub provider_name: String,
     /// Whether there is an API server to ask.
@@ -36,7 +40,7 @@ pub struct Observed {
     /// What the provider found, or why it can't tell.
     pub world: Result<ClusterObservation, Error>,
     /// Long work.
-    pub task: TaskView,
+    pub task: JobView,
     /// How long a failed cluster still has to wait for its next try.
     pub wait: Option<Duration>,
     /// The API server.
@@ -59,6 +63,8 @@ pub struct Observed {
     pub configured: Option<bool>,
     /// Whether the Secrets and the Service are up to date.
     pub access_written: bool,
+    /// The roles of nodes in the ConfigMap `aws-auth`.
+    pub mapped_roles: MappedRoles,
 }
 
 impl Observed {
@@ -88,19 +94,12 @@ impl Observed {
 /// Gathers everything. No I/O: watches keep the caches up to date.
 pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let id = validate::id(cluster);
-    let provider = ctx.providers.of(cluster);
-    let mut plan = ctx
-        .settings
-        .accounts
-        .check(cluster)
-        .and_then(|()| argocd::check(cluster, &ctx.settings))
-        .and_then(|()| validate::validate(cluster, &ctx.settings.default_version, provider));
+    let chosen = ctx.providers.choose(cluster);
+    let provider = chosen.provider;
+    let can = provider.map(|provider| provider.capabilities());
     let imported = cluster.spec.imported;
-    let has_api_server = imported || provider.is_some_and(|p| p.has_api_server());
-    if let Some(plan) = plan.as_mut().ok().filter(|_| has_api_server && !imported) {
-        let providers = ctx.members.of(&id);
-        plan.server = control_plane_config::settings(plan, cluster, ctx.settings.identity.as_ref(), &providers);
-    }
+    let has_api_server = imported || can.is_some_and(|can| can.api_server);
+    let mut plan = desired(cluster, &id, has_api_server && !imported, ctx);
     let world = match (&plan, provider) {
         (Ok(plan), Some(provider)) if !imported => provider.observe_cluster(plan),
         _ => Ok(ClusterObservation::default()),
@@ -112,38 +111,67 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         plan.version = format!("1.{minor}");
     }
     let nodegroups = ctx.nodegroups_of(&id);
-    let task = ctx.tasks.view(&key);
-    let at_work = |task: &TaskView| !matches!(task, TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..));
-    let is_busy = at_work(&task) || nodegroups.iter().any(|group| !hibernation::is_idle(group));
+    let task = ctx.jobs.view(&key);
+    let is_busy = task.is_under_way() || nodegroups.iter().any(|group| !hibernation::is_idle(group));
     // Of most clusters nobody asks for the mark.
-    let idle =
-        idle::after(cluster).and_then(|_| ctx.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
-    let access_written = child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.owned));
+    let idle = idle::after(cluster)
+        .and_then(|_| ctx.caches.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
+    let access_written =
+        child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.stores.owned));
+    let takes_settings = can.is_none_or(|can| can.configure);
+    // What can't be changed is nobody's resource.
+    let certified = can.is_none_or(|can| can.authorities || !can.api_server);
+    let ca_pem = child.access.as_ref().filter(|_| certified).map(|access| access.ca_pem.as_str());
     Observed {
         now: Time(Timestamp::now()),
-        provider: provider.map_or("k3d", |p| p.name()),
+        provider: chosen.name,
+        turn_on: chosen.turn_on,
         provider_name: provider.map(|p| p.cluster_name(&id)).unwrap_or_default(),
         has_api_server,
         target: plan.as_ref().ok().and_then(|plan| target(cluster, provider, plan, &world, &task, &nodegroups)),
         world,
         task,
         sleeps: hibernation::sleeps(cluster, &nodegroups, idle, is_busy),
-        wait: ctx.backoff.wait(&key, cluster.meta().generation.unwrap_or_default(), Instant::now()),
-        webhook_tokens: server_keys::shown(cluster, &ctx.owned),
-        rotation: server_keys::wish(cluster, &ctx.owned),
-        configured: match (&plan, &child.configured) {
-            (Ok(plan), _) if plan.server.files.is_empty() => Some(true),
-            (Ok(plan), Some(given)) => Some(*given == control_plane_config::digest(plan, cluster)),
-            _ => None,
-        },
-        authorities: authority::Seen::of(cluster, ctx, child.access.as_ref().map(|access| access.ca_pem.as_str())),
+        wait: ctx.jobs.wait(&key, cluster.meta().generation.unwrap_or_default()),
+        webhook_tokens: server_keys::shown(cluster, &ctx.stores.owned),
+        rotation: server_keys::wish(cluster, &ctx.stores.owned).filter(|_| takes_settings),
+        configured: configured(&plan, &child, takes_settings),
+        authorities: authority::Seen::of(cluster, ctx, ca_pem),
         child,
         inline: inline_nodegroups::changes(cluster, &nodegroups),
         nodegroups,
         conflict: find_conflict(cluster, ctx),
         access_written,
+        mapped_roles: ctx.settings.identity.as_ref().map_or(MappedRoles::NotKept, |_| ctx.caches.roles.view(&key)),
         plan,
     }
+}
+
+/// The desired cluster; of one that is `made_here`, also what its control plane is to do.
+fn desired(
+    cluster: &EKSClusterConfig,
+    id: &ClusterId,
+    made_here: bool,
+    ctx: &Context,
+) -> Result<DesiredCluster, Problem> {
+    ctx.settings.accounts.check(cluster)?;
+    argocd::check(cluster, &ctx.settings)?;
+    let mut plan = validate::validate(cluster, &ctx.settings.default_version, &ctx.providers)?;
+    if made_here {
+        let (identity, providers) = (ctx.settings.identity.as_ref(), ctx.stores.members.of(id));
+        plan.public_endpoint = endpoint_access::endpoint(cluster);
+        plan.control_plane = Some(control_plane_config::control_plane(&plan, cluster, identity, &providers));
+    }
+    Ok(plan)
+}
+
+/// Whether the servers have what the plan asks for; `None` before the first check of this process.
+fn configured(plan: &Result<DesiredCluster, Problem>, child: &Child, takes_settings: bool) -> Option<bool> {
+    let plan = plan.as_ref().ok()?;
+    if plan.control_plane.is_none() || !takes_settings {
+        return Some(true);
+    }
+    child.configured.as_ref().map(|given| *given == control_plane_config::digest(plan))
 }
 
 /// Target of a version change, or why it is impossible. A started upgrade continues.
@@ -152,11 +180,11 @@ fn target(
     provider: Option<&Arc<dyn ClusterProvider>>,
     plan: &DesiredCluster,
     world: &Result<ClusterObservation, Error>,
-    task: &TaskView,
+    task: &JobView,
     groups: &[Arc<Nodegroup>],
 ) -> Option<Result<DesiredCluster, Problem>> {
     let target = validate::target(cluster, provider, plan)?;
-    let at_work = matches!(task, TaskView::Queued(Work::Upgrade) | TaskView::Running(Work::Upgrade, _));
+    let at_work = matches!(task.turn(Work::Upgrade), Turn::Mine(Stage::Queued | Stage::Running(_)));
     let begun = world.as_ref().is_ok_and(|world| world.servers.iter().any(|server| server.image != plan.image));
     Some(if at_work || begun { target } else { validate::groups_first(target, plan, groups) })
 }

@@ -24,7 +24,7 @@ mod tests {
     use super::*;
     use crate::child_nodes::ChildNode;
     use crate::fixtures::{machines, seen_cluster};
-    use provider::ContainerState::Running;
+    use provider::MachineState::Running;
 
     #[test]
     fn a_node_goes_when_neither_a_machine_nor_a_group_is_left_of_it() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
@@ -18,7 +18,7 @@ use crd::{AccessEntry, EKSClusterConfig, Nodegroup, keys, own_entries};
 
 /// What is to be done.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Step {
+pub struct Step {
     /// Entries that were never made.
     make: Vec<AccessEntrySpec>,
     /// Principals whose entries go.
@@ -28,9 +28,8 @@ struct Step {
 }
 
 /// Makes missing entries and removes those without a group.
-pub async fn keep(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+pub async fn apply(cluster: &EKSClusterConfig, step: Step, ctx: &Context) -> Result<(), Error> {
     let id = validate::id(cluster);
-    let Some(step) = step(cluster, &ctx.nodegroups_of(&id), &Timestamp::now().to_string()) else { return Ok(()) };
     let failed = |error| Error::kubernetes(format!("making the access entries of cluster {id}"))(error);
     let api = Api::<AccessEntry>::namespaced(ctx.client.clone(), &id.namespace);
     let mut there = api.list(&ListParams::default()).await.map_err(failed)?.items;
@@ -79,8 +78,8 @@ async fn make(api: &Api<AccessEntry>, cluster: &EKSClusterConfig, spec: AccessEn
     Ok(())
 }
 
-/// What is to be done, if anything.
-fn step(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>], now: &str) -> Option<Step> {
+/// What is to be done, if anything. Synchronous, no client.
+pub fn plan(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>], now: &Time) -> Option<Step> {
     let elsewhere = cluster.spec.imported || cluster.spec.connector_config.is_some();
     if elsewhere || cluster.metadata.deletion_timestamp.is_some() || !own_entries::has_entries(cluster) {
         return None;
@@ -92,7 +91,8 @@ fn step(cluster: &EKSClusterConfig, groups: &[Arc<Nodegroup>], now: &str) -> Opt
         .unwrap_or_default();
     let mut wanted = own_entries::of_nodes(cluster, groups);
     // Who made the cluster may have the role of its nodes as well.
-    wanted.extend(own_entries::of_creator(cluster, now).map(|entry| (entry.principal_arn.clone(), entry)));
+    wanted
+        .extend(own_entries::of_creator(cluster, &now.0.to_string()).map(|entry| (entry.principal_arn.clone(), entry)));
     let made: BTreeSet<String> = wanted.keys().cloned().collect();
     let remove = known.difference(&made).cloned().collect();
     wanted.retain(|principal, _| !known.contains(principal));

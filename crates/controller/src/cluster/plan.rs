@@ -1,4 +1,4 @@
-//! The next action for a cluster, from what was observed. Synchronous, no client.
+//! The actions for a cluster, from what was observed. Synchronous, no client.
 
 use std::time::Duration;
 
@@ -11,14 +11,19 @@ use super::next::{ClusterAction, Plan, ROUTINE, SOON, held, runs, was_active};
 use super::observe::Observed;
 use super::orphaned_nodes;
 use crate::decision::{Decision, failing, step_message};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Stage, Turn, Work};
 use crd::conditions::{Health, Reason, STALLED};
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, keys};
 use provider::{ClusterObservation, DesiredCluster, NodeObservation, Step};
 
-/// The next action for `cluster`.
+/// What is to be done for `cluster`.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
+    Plan { upkeep: upkeep::plan(cluster, seen), ..next(cluster, seen) }
+}
+
+/// The next action for `cluster`.
+fn next(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
     let ours = cluster.finalizers().iter().any(|f| f == keys::FINALIZER);
     if cluster.metadata.deletion_timestamp.is_some() {
         return if ours {
@@ -77,13 +82,13 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
     let running = runs(seen, spec, world);
     let whole = world.nodes.iter().all(NodeObservation::runs);
     // Nodes that are still being started would be taken for dead ones.
-    let starting = was_active && matches!(seen.task, TaskView::Running(Work::Start, _));
+    let starting = was_active && matches!(seen.task, JobView::Running(Work::Start, _));
     // The version was changed before the cluster was ever Active: what was begun for the other one isn't used.
     let outdated = !was_active && seen.has_api_server && servers.iter().any(|server| server.image != spec.image);
     if running && !starting && !outdated && (seen.child.ready || !seen.has_api_server) {
         return plan_running(cluster, seen);
     }
-    if running && was_active && seen.task == TaskView::Idle && !seen.child.is_known() {
+    if running && was_active && seen.task == JobView::Idle && !seen.child.is_known() {
         return Decision::new(ClusterAction::LookAgain, Phase::Active, Health::Ready).after(SOON);
     }
     // Of several servers one may die: the others answer, and nothing of the cluster changes.
@@ -93,7 +98,7 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
         if answers
             && matches!(
                 seen.task,
-                TaskView::Queued(Work::Start) | TaskView::Running(Work::Start, _) | TaskView::Failed(..)
+                JobView::Queued(Work::Start) | JobView::Running(Work::Start, _) | JobView::Failed(..)
             )
         {
             waiting.phase = Phase::Active;
@@ -105,7 +110,7 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
         true => Phase::Updating,
         false => Phase::Creating,
     };
-    if servers.is_empty() || outdated || (!was_active && seen.task != TaskView::Finished(Work::Create)) {
+    if servers.is_empty() || outdated || (!was_active && seen.task != JobView::Finished(Work::Create)) {
         let what = if was_active {
             "the cluster's server is gone; recreating it"
         } else {
@@ -165,26 +170,14 @@ fn at_work(cluster: &EKSClusterConfig, seen: &Observed, was_active: bool) -> Opt
         Some(Decision::new(next, phase, Health::Progressing(reason, message)))
     };
     match &seen.task {
-        TaskView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", verb(*work))),
-        TaskView::Running(work, step) => progressing(reason(*work), step_message(verb(*work), step)),
-        TaskView::Stopping(work) => progressing(reason(*work), step_message(verb(*work), &Step::default())),
-        TaskView::Failed(_, error) => seen.wait.map(|wait| {
+        JobView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", work.verb())),
+        JobView::Running(work, step) => progressing(reason(*work), step_message(work.verb(), step)),
+        JobView::Stopping(work) => progressing(reason(*work), step_message(work.verb(), &Step::default())),
+        JobView::Failed(_, error) => seen.wait.map(|wait| {
             let phase = if matches!(error, provider::Error::Unavailable { .. }) { phase } else { Phase::Failed };
             Decision::new(ClusterAction::Nothing, phase, failing(error)).after(wait)
         }),
-        TaskView::Idle | TaskView::Finished(_) => None,
-    }
-}
-
-const fn verb(work: Work) -> &'static str {
-    match work {
-        Work::Start => "Starting",
-        Work::Stop => "Stopping",
-        Work::Upgrade => "Upgrading",
-        Work::Configure => "Configuring",
-        Work::Certify => "Certifying",
-        Work::Delete => "Deleting",
-        Work::Create | Work::AddNodes | Work::RemoveNodes | Work::Drain => "Creating",
+        JobView::Idle | JobView::Finished(_) => None,
     }
 }
 
@@ -273,23 +266,23 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
             Decision::new(ClusterAction::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON)
         };
     }
-    match &seen.task {
-        TaskView::Queued(w) | TaskView::Running(w, _) if *w != Work::Delete => {
-            return Decision::new(ClusterAction::Cancel, phase, deleting("stopping work in progress"));
-        }
-        TaskView::Stopping(_) => {
+    match seen.task.turn(Work::Delete) {
+        Turn::Mine(Stage::Stopping) | Turn::Other(Stage::Stopping) => {
             return Decision::new(ClusterAction::Nothing, phase, deleting("stopping work in progress")).after(SOON);
         }
-        TaskView::Queued(_) | TaskView::Running(..) => {
+        Turn::Other(_) => {
+            return Decision::new(ClusterAction::Cancel, phase, deleting("stopping work in progress"));
+        }
+        Turn::Mine(_) => {
             return Decision::new(ClusterAction::Nothing, phase, deleting("removing servers and nodes"));
         }
-        TaskView::Finished(Work::Delete) if seen.nodegroups.is_empty() => {
+        Turn::Finished if seen.nodegroups.is_empty() => {
             return Decision::new(ClusterAction::Finish, phase, deleting(""));
         }
-        TaskView::Failed(Work::Delete, error) if seen.wait.is_some() => {
-            return Decision { next: ClusterAction::Nothing, phase, health: failing(error), again: seen.wait };
+        Turn::Failed(error) if seen.wait.is_some() => {
+            return Decision { again: seen.wait, ..Decision::new(ClusterAction::Nothing, phase, failing(error)) };
         }
-        _ => {}
+        Turn::Free | Turn::Finished | Turn::Failed(_) => {}
     }
     if !seen.nodegroups.is_empty() {
         return Decision::new(ClusterAction::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON);
@@ -299,8 +292,8 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         return Decision::new(ClusterAction::Finish, phase, deleting(""));
     }
     if seen.provider_name.is_empty() {
-        let message = "the cluster's provider is off; start the operator with --provider k3d to continue the deletion";
-        return held(phase, Health::Stalled(Reason::ProviderUnavailable, message.into()));
+        let message = format!("the cluster's provider is off; {} to continue the deletion", seen.turn_on);
+        return held(phase, Health::Stalled(Reason::ProviderUnavailable, message));
     }
     Decision::new(ClusterAction::StartDelete, phase, deleting("removing servers and nodes"))
 }
@@ -313,3 +306,4 @@ mod start_stop;
 #[cfg(test)]
 mod tests;
 mod upgrade;
+mod upkeep;

@@ -11,13 +11,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::control_plane_config::{self, CHECKING, SIGNING};
 use crate::context::Context;
 use crate::error::Error;
 use crate::owned_objects::{Owned, labels};
 use crd::member::is_owned_by;
 use crd::{EKSClusterConfig, keys};
-use provider::{FileKind, ServerFile};
+use provider::ServerKeys;
 
 /// Key of the Secret with the private keys, PEM: the one that signs, then the one before.
 const SIGNERS: &str = "service-account.pem";
@@ -67,9 +66,9 @@ fn digests(tokens: &str) -> String {
     digests.join(",")
 }
 
-/// The files with the cluster's keys. Only a `new` cluster gets new keys: for existing data they would invalidate all
+/// The cluster's keys. Only a `new` cluster gets new keys: for existing data they would invalidate all
 /// tokens and make encrypted Secrets unreadable.
-pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Result<Vec<ServerFile>, Error> {
+pub async fn keys(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Result<ServerKeys, Error> {
     let name = secret_name(cluster);
     let wrong =
         |why: String| Error::Certificate { what: format!("the servers of cluster {}", cluster.name_any()), why };
@@ -92,29 +91,23 @@ pub async fn files(cluster: &EKSClusterConfig, new: bool, ctx: &Context) -> Resu
         patch(cluster, &json!({"stringData": {TOKENS: token}}), ctx).await?;
         secret.data.get_or_insert_default().insert(TOKENS.into(), ByteString(token.into_bytes()));
     }
-    written(cluster, &secret)
+    kept(cluster, &secret)
 }
 
-/// The API server signs with the first key and accepts signatures of all.
-fn written(cluster: &EKSClusterConfig, secret: &Secret) -> Result<Vec<ServerFile>, Error> {
-    let (signers, encryption) = (text(secret, SIGNERS), text(secret, ENCRYPTION));
-    let mut public = String::new();
+/// What the Secret has. The API server signs with the first key and accepts signatures of all.
+pub(super) fn kept(cluster: &EKSClusterConfig, secret: &Secret) -> Result<ServerKeys, Error> {
+    let signers = text(secret, SIGNERS);
+    let mut checking = String::new();
     for key in signers.split_inclusive(END) {
         let pair = rcgen::KeyPair::from_pem(key).map_err(unusable(cluster))?;
-        public.push_str(&pair.public_key_pem().replace("\r\n", "\n"));
+        checking.push_str(&pair.public_key_pem().replace("\r\n", "\n"));
     }
-    let first = signers.split_inclusive(END).next().unwrap_or_default().to_owned();
-    Ok(vec![
-        ServerFile { path: SIGNING.into(), content: first, kind: FileKind::Read },
-        ServerFile { path: CHECKING.into(), content: public, kind: FileKind::Read },
-        // k3d takes text of one line for the name of a file; the API server leaves out what is around the token.
-        ServerFile {
-            path: control_plane_config::WEBHOOK_TOKEN.into(),
-            content: format!("\n{}\n", text(secret, TOKENS).lines().next().unwrap_or_default()),
-            kind: FileKind::Read,
-        },
-        control_plane_config::encryption(control_plane_config::is_encrypted(cluster).then_some(encryption.as_str())),
-    ])
+    Ok(ServerKeys {
+        signing: signers.split_inclusive(END).next().unwrap_or_default().to_owned(),
+        checking,
+        webhook_token: text(secret, TOKENS).lines().next().unwrap_or_default().to_owned(),
+        encryption: text(secret, ENCRYPTION),
+    })
 }
 
 fn unusable(cluster: &EKSClusterConfig) -> impl Fn(rcgen::Error) -> Error {
@@ -204,22 +197,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_key_signs_both_are_taken_and_secrets_are_encrypted_on_request() {
-        let mut cluster = EKSClusterConfig::new("demo", crd::EKSClusterConfigSpec::default());
+    fn the_first_key_signs_and_both_are_taken() {
+        let cluster = EKSClusterConfig::new("demo", crd::EKSClusterConfigSpec::default());
         let (one, two) = (key(&cluster).unwrap(), key(&cluster).unwrap());
         assert!(one.ends_with(END) && one != two);
         let tokens = format!("{}\n{}", random(), random());
         let data = [(SIGNERS, format!("{one}{two}")), (ENCRYPTION, "a2V5".to_owned()), (TOKENS, tokens.clone())];
         let data = data.map(|(name, value)| (name.to_owned(), ByteString(value.into_bytes()))).into();
-        let secret = Secret { data: Some(data), ..Secret::default() };
-        let files = written(&cluster, &secret).unwrap();
-        assert_eq!(files[0].content, one);
-        assert_eq!(files[1].content.matches("BEGIN PUBLIC KEY").count(), 2);
+        let keys = kept(&cluster, &Secret { data: Some(data), ..Secret::default() }).unwrap();
+        assert_eq!(keys.signing, one);
+        assert_eq!(keys.checking.matches("BEGIN PUBLIC KEY").count(), 2);
         let (first, second) = tokens.split_once('\n').unwrap();
-        assert_eq!(files[2].content.trim(), first);
+        assert_eq!(keys.webhook_token, first);
         assert!(first.len() == 44 && first != second && digests(&tokens).len() == 2 * 64 + 1);
-        assert!(!files[3].content.contains("a2V5"), "nobody asked for encryption");
-        cluster.spec.secrets_encryption = Some(true);
-        assert!(written(&cluster, &secret).unwrap()[3].content.contains("a2V5"));
+        assert_eq!(keys.encryption, "a2V5", "whether it is used is for the spec to say");
     }
 }

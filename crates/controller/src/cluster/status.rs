@@ -9,7 +9,7 @@ use super::next::ClusterAction;
 use super::observe::Observed;
 use super::{groups, hibernation};
 use crate::decision::Decision;
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Work};
 use crd::cluster::{Applied, CertificateAuthority, NodeCount};
 use crd::conditions::{Health, Reason, conditions};
 use crd::names::Identity;
@@ -86,7 +86,7 @@ fn running(cluster: &EKSClusterConfig, seen: &Observed, status: &mut EKSClusterC
             status.kubeconfig_secret = Some(format!("{}{}", cluster.name_any(), keys::KUBECONFIG_SUFFIX));
         }
         status.service = access.internal.as_ref().map(|_| format!("{}{}", cluster.name_any(), keys::SERVICE_SUFFIX));
-        api_port = access.api_port.map(i32::from).or(api_port);
+        api_port = access.placement.map(i32::from).or(api_port);
     }
     if !seen.has_api_server {
         status.endpoint = Some(Identity::of(cluster).endpoint());
@@ -145,9 +145,9 @@ fn count(cluster: &EKSClusterConfig, seen: &Observed) -> NodeCount {
 fn provisioned(seen: &Observed, old: &EKSClusterConfigStatus, generation: Option<i64>) -> Option<Condition> {
     let before = old.conditions.iter().find(|c| c.type_ == PROVISIONED);
     let (status, reason, message) = match &seen.task {
-        TaskView::Running(Work::Create, _) => ("False", "Provisioning", "the provider is at work".to_owned()),
-        TaskView::Finished(Work::Create) => ("True", "Provisioned", "the provider has finished".to_owned()),
-        TaskView::Failed(Work::Create, error) => ("False", Reason::ProvisionFailed.as_str(), error.to_string()),
+        JobView::Running(Work::Create, _) => ("False", "Provisioning", "the provider is at work".to_owned()),
+        JobView::Finished(Work::Create) => ("True", "Provisioned", "the provider has finished".to_owned()),
+        JobView::Failed(Work::Create, error) => ("False", Reason::ProvisionFailed.as_str(), error.to_string()),
         _ => return before.cloned(),
     };
     Some(Condition {
@@ -183,7 +183,8 @@ mod tests {
             kubeconfig: String::new(),
             endpoint: "https://host:16443".into(),
             internal: Some(("10.0.0.2".into(), 6443)),
-            api_port: Some(16443),
+            direct: None,
+            placement: Some(16443),
             ca_pem: "pem".into(),
         };
         let seen =
@@ -280,10 +281,10 @@ mod tests {
             let condition = status.conditions.iter().find(|c| c.type_ == PROVISIONED).map(|c| c.status.clone());
             (condition, status)
         };
-        assert_eq!(of(TaskView::Idle, json!(null)).0, None);
-        assert_eq!(of(TaskView::Running(Work::Create, Step::default()), json!(null)).0.as_deref(), Some("False"));
-        let (made, status) = of(TaskView::Finished(Work::Create), json!(null));
+        assert_eq!(of(JobView::Idle, json!(null)).0, None);
+        assert_eq!(of(JobView::Running(Work::Create, Step::default()), json!(null)).0.as_deref(), Some("False"));
+        let (made, status) = of(JobView::Finished(Work::Create), json!(null));
         assert_eq!(made.as_deref(), Some("True"));
-        assert_eq!(of(TaskView::Idle, json!(status)).0.as_deref(), Some("True"));
+        assert_eq!(of(JobView::Idle, json!(status)).0.as_deref(), Some("True"));
     }
 }

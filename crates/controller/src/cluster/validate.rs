@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::{endpoint_access, import_source};
+use super::{capabilities, endpoint_access, import_source};
 use crate::decision::Problem;
+use crate::providers::Providers;
 use crd::cluster::IpFamily;
 use crd::conditions::Reason;
 use crd::names::{self, Identity, minor};
 use crd::{EKSClusterConfig, Nodegroup, keys};
-use provider::{ClusterId, ClusterProvider, DesiredCluster, Import, ServerSettings};
+use provider::{ClusterId, ClusterProvider, DesiredCluster, Import, PublicEndpoint};
 
 /// The longest name of a Service.
 const LONGEST_SERVICE: usize = 63;
@@ -44,7 +45,9 @@ pub fn target(
         );
         return Some(Err(Problem::stalled(Reason::InvalidSpec, text)));
     }
-    let image = provider?.image(wanted).map_err(|e| Problem::of(&e));
+    let provider = provider?.as_ref();
+    let image =
+        capabilities::check_upgrade(provider).and_then(|()| provider.image(wanted).map_err(|e| Problem::of(&e)));
     Some(image.map(|image| DesiredCluster { version: wanted.to_owned(), image, ..plan.clone() }))
 }
 
@@ -107,27 +110,28 @@ fn new_settings(cluster: &EKSClusterConfig) -> Result<(), Problem> {
 pub fn validate(
     cluster: &EKSClusterConfig,
     default_version: &str,
-    provider: Option<&Arc<dyn ClusterProvider>>,
+    providers: &Providers,
 ) -> Result<DesiredCluster, Problem> {
     short_enough(cluster)?;
     if let Some(import) = import_source::source(cluster)? {
-        if let Import::Named(name) = &import
-            && provider.is_none_or(|provider| !provider.has_api_server())
-        {
-            let text = format!(
-                "importing k3d's cluster {name} needs the provider k3d; start the operator with --provider k3d, or name a Secret with a kubeconfig in kubeconfigSecret"
-            );
-            return Err(Problem::stalled(Reason::ProviderUnavailable, text));
+        if let Import::Named(name) = &import {
+            can_import(cluster, name, providers)?;
         }
         return Ok(imported(cluster, import));
     }
-    let provider = provider.ok_or_else(|| {
-        Problem::stalled(
-            Reason::ProviderUnavailable,
-            "provider k3d is off; start the operator with --provider k3d, or create a new resource with provider: metadata",
-        )
+    let chosen = providers.choose(cluster);
+    let provider = chosen.provider.ok_or_else(|| {
+        let others: Vec<&str> = providers.on().map(|provider| provider.name()).collect();
+        let text = format!(
+            "provider {} is off; {}, or create a new resource with provider: {}",
+            chosen.name,
+            chosen.turn_on,
+            others.join(" or ")
+        );
+        Problem::stalled(Reason::ProviderUnavailable, text)
     })?;
     endpoint_access::check(cluster)?;
+    capabilities::check(cluster, provider.as_ref())?;
     new_settings(cluster)?;
     let applied = cluster.status.as_ref().and_then(|s| s.applied.as_ref());
     let (version, image) = if let Some(applied) = applied {
@@ -142,10 +146,25 @@ pub fn validate(
     Ok(DesiredCluster {
         version,
         image,
-        api_port: applied.and_then(|a| a.api_port).and_then(|p| u16::try_from(p).ok()),
+        placement: applied.and_then(|a| a.api_port).and_then(|p| u16::try_from(p).ok()),
         tls_names: vec![format!("{service}.svc"), format!("{service}.svc.cluster.local")],
         ..known(cluster)
     })
+}
+
+/// Refuses to import a cluster by a name that the resource's provider doesn't know clusters by.
+fn can_import(cluster: &EKSClusterConfig, name: &str, providers: &Providers) -> Result<(), Problem> {
+    if providers.of(cluster).is_some_and(|provider| provider.capabilities().import) {
+        return Ok(());
+    }
+    let needs = providers.importer().map_or_else(
+        || format!("importing cluster {name} by its name isn't possible with any provider; "),
+        |(provider, turn_on)| {
+            format!("importing {provider}'s cluster {name} needs the provider {provider}; {turn_on}, or ")
+        },
+    );
+    let text = format!("{needs}name a Secret with a kubeconfig in kubeconfigSecret");
+    Err(Problem::stalled(Reason::ProviderUnavailable, text))
 }
 
 /// A cluster that isn't made here. Its version is what its API server says.
@@ -166,9 +185,10 @@ fn known(cluster: &EKSClusterConfig) -> DesiredCluster {
         image: String::new(),
         servers: cluster.spec.servers(),
         service_cidr: cluster.spec.service_cidr().to_owned(),
-        api_port: None,
+        placement: None,
         tls_names: Vec::new(),
-        server: ServerSettings::default(),
+        public_endpoint: PublicEndpoint::default(),
+        control_plane: None,
         endpoint_id: identity.id(),
         import: None,
     }
@@ -182,11 +202,17 @@ mod tests {
     use crate::fixtures::{active, cluster};
     use crd::cluster_settings::DEFAULT_SERVICE_CIDR;
     use crd::conditions::Health;
+    use provider::Capabilities;
     use provider::metadata::Metadata;
 
     fn of(cluster: &EKSClusterConfig) -> Result<DesiredCluster, Problem> {
-        let provider: Arc<dyn ClusterProvider> = Arc::new(Metadata::default());
-        validate(cluster, "1.35", Some(&provider))
+        validate(cluster, "1.35", &Providers::new("metadata").with(Arc::new(Metadata::default()), ""))
+    }
+
+    /// Records alone; what is real is off.
+    fn providers(default: &'static str) -> Providers {
+        let turn_on = "start the operator with --provider k3d";
+        Providers::new(default).with(Arc::new(Metadata::default()), "").without("k3d", Capabilities::ALL, turn_on)
     }
 
     fn stalled(problem: &Problem) -> (Reason, &str) {
@@ -218,7 +244,7 @@ mod tests {
     fn what_the_spec_leaves_out_is_filled_in() {
         let plan = of(&cluster(json!({}), json!(null))).unwrap();
         assert_eq!((plan.version.as_str(), plan.eks_name.as_str()), ("1.35", "demo"));
-        assert_eq!((plan.service_cidr.as_str(), plan.api_port), (DEFAULT_SERVICE_CIDR, None));
+        assert_eq!((plan.service_cidr.as_str(), plan.placement), (DEFAULT_SERVICE_CIDR, None));
         assert!(plan.tls_names.contains(&"demo-api.default.svc".to_owned()));
     }
 
@@ -227,7 +253,7 @@ mod tests {
         let mut status = active();
         status["applied"]["apiPort"] = 16500.into();
         let plan = of(&cluster(json!({"kubernetesVersion": "9.99"}), status)).unwrap();
-        assert_eq!((plan.version.as_str(), plan.image.as_str(), plan.api_port), ("1.35", "image:1.35", Some(16500)));
+        assert_eq!((plan.version.as_str(), plan.image.as_str(), plan.placement), ("1.35", "image:1.35", Some(16500)));
     }
 
     #[test]
@@ -282,7 +308,17 @@ mod tests {
 
     #[test]
     fn a_provider_that_is_turned_off_is_refused() {
-        let off = validate(&cluster(json!({}), json!(null)), "1.35", None).unwrap_err();
-        assert_eq!(stalled(&off).0, Reason::ProviderUnavailable);
+        let off = validate(&cluster(json!({}), json!(null)), "1.35", &providers("k3d")).unwrap_err();
+        let text = "provider k3d is off; start the operator with --provider k3d, or create a new resource with provider: metadata";
+        assert_eq!(stalled(&off), (Reason::ProviderUnavailable, text));
+    }
+
+    #[test]
+    fn a_cluster_is_imported_by_name_only_where_a_provider_knows_the_name() {
+        let named = cluster(json!({"imported": true, "displayName": "dev"}), json!(null));
+        let refused = validate(&named, "1.35", &providers("metadata")).unwrap_err();
+        let text = "importing k3d's cluster dev needs the provider k3d; start the operator with --provider k3d, or name a Secret with a kubeconfig in kubeconfigSecret";
+        assert_eq!(stalled(&refused), (Reason::ProviderUnavailable, text));
+        assert!(of(&cluster(json!({"imported": true, "kubeconfigSecret": "s"}), json!(null))).is_ok());
     }
 }

@@ -82,7 +82,7 @@ pub async fn gather(cluster: &EKSClusterConfig, id: &ClusterId, ctx: &Context) -
     let addons =
         addons.list(&ListParams::default()).await.map_err(|e| format!("listing addons: {}", text::sentence(&e)))?;
     let addons = addons.items.into_iter().filter(|addon| addon.spec.cluster_name == id.name);
-    let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
+    let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.capabilities().api_server);
     let child = if has_api_server {
         if status.phase == Some(Phase::Stopped) {
             return Err("the cluster is stopped: its API server can't be asked".into());

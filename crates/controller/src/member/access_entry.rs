@@ -28,7 +28,7 @@ impl Kind for AccessEntry {
     async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         if ctx.settings.identity.is_none()
             || cluster.spec.imported
-            || ctx.providers.of(cluster).is_none_or(|p| !p.has_api_server())
+            || ctx.providers.of(cluster).is_none_or(|p| !p.capabilities().api_server)
         {
             return Ok(MemberHealth::Record);
         }
@@ -40,7 +40,8 @@ impl Kind for AccessEntry {
         let failed = |error: kube::Error| {
             Error::kubernetes(format!("writing what {} may do in cluster {id}", self.spec.principal_arn))(error)
         };
-        let known = ctx.members.of::<Self>(&id).iter().map(|entry| entry_id(&entry.spec.principal_arn)).collect();
+        let known =
+            ctx.stores.members.of::<Self>(&id).iter().map(|entry| entry_id(&entry.spec.principal_arn)).collect();
         grant(&client, self, &known).await.map_err(failed)?;
         Ok(if is_scoped(self) { MemberHealth::Followed } else { MemberHealth::Working })
     }

@@ -47,7 +47,7 @@ impl Kind for Addon {
             Ok(value) => value.unwrap_or_default(),
             Err(why) => return Ok(MemberHealth::Refused(format!("{why}; correct spec.configurationValues"))),
         };
-        let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
+        let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.capabilities().api_server);
         if !has_api_server {
             return Ok(MemberHealth::Record);
         }
@@ -61,7 +61,7 @@ impl Kind for Addon {
         let replicas = replicas(stand_in, &configuration).filter(|_| !cluster.spec.imported);
         let Some(name) = &stand_in.deployment else { return Ok(every_node(&child)) };
         let found = answer(deployment(&client, name, replicas)).await;
-        let profiles = ctx.members.of::<FargateProfile>(&id);
+        let profiles = ctx.stores.members.of::<FargateProfile>(&id);
         let serves = ctx.nodegroups_of(&id).is_empty();
         Ok(if has_place(cluster, &child, &profiles) { found } else { homeless(name, serves) })
     }

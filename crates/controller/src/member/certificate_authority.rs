@@ -27,12 +27,22 @@ impl Kind for CertificateAuthority {
         if let Some(refused) = keyed(self, ctx).await? {
             return Ok(refused);
         }
-        let runs = ctx.providers.of(cluster).is_some_and(|provider| provider.has_api_server());
+        let chosen = ctx.providers.choose(cluster);
+        let can = chosen.provider.map(|provider| provider.capabilities());
+        let runs = can.is_some_and(|can| can.api_server);
         if cluster.spec.imported || !runs {
             let why = if cluster.spec.imported { "is imported" } else { "is recorded only" };
             let (secret, cluster) = (self.secret_name(), cluster.name_any());
             let message = format!(
                 "its key and certificate are in Secret {secret}, but cluster {cluster} {why}: no server can trust it; delete this resource"
+            );
+            return Ok(MemberHealth::Refused(message));
+        }
+        if !can.is_some_and(|can| can.authorities) {
+            let message = format!(
+                "cluster {} can't trust it: provider {} can't change certificate authorities; delete this resource",
+                cluster.name_any(),
+                chosen.name
             );
             return Ok(MemberHealth::Refused(message));
         }
@@ -60,7 +70,7 @@ impl Kind for CertificateAuthority {
 /// Ensures that the authority has a key; else says why not.
 async fn keyed(authority: &CertificateAuthority, ctx: &Context) -> Result<Option<MemberHealth>, Error> {
     let (namespace, secret) = (authority.namespace().unwrap_or_default(), authority.secret_name());
-    let known = ctx.owned.secret_annotations(&namespace, &secret);
+    let known = ctx.stores.owned.secret_annotations(&namespace, &secret);
     let has_key = known.is_some_and(|known| known.contains_key(FINGERPRINT));
     if has_key && !authority.annotations().contains_key(keys::ANNOTATION_CERTIFICATE) {
         apply::publish(authority, ctx).await?;

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use crate::child_clusters::Child;
 use crate::context::Context;
 use crate::error::Error;
-use crd::names::{Identity, role_account};
+use arn::role_account;
+use crd::names::Identity;
 use crd::{Capability, EKSClusterConfig, FargateProfile, Member, MemberIssue, PodIdentityAssociation};
 
 /// What a look at a cluster says of a member.
@@ -48,7 +49,7 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
 impl Kind for FargateProfile {
     /// Says where pods of a Fargate profile run.
     async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
-        let runs = ctx.providers.of(cluster).is_some_and(|p| p.has_api_server());
+        let runs = ctx.providers.of(cluster).is_some_and(|p| p.capabilities().api_server);
         Ok(if runs { no_fargate() } else { MemberHealth::Record })
     }
 }

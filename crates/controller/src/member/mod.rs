@@ -7,7 +7,6 @@ mod certificate_authority;
 mod health;
 mod identity_provider;
 pub mod plan;
-mod registry;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +33,6 @@ use crd::{
 use provider::ClusterId;
 
 pub use health::Kind;
-pub use registry::Members;
 
 /// Runs the controllers of all these kinds until the process is told to stop.
 pub async fn all(ctx: &Arc<Context>, authorities: Source<CertificateAuthority>) {
@@ -55,7 +53,7 @@ fn source<K: Kind>(ctx: &Context) -> Source<K> {
 
 async fn run<K: Kind>(source: Source<K>, ctx: Arc<Context>) {
     let shutdown = ctx.shutdown.clone();
-    ctx.members.add(source.store.clone());
+    ctx.stores.members.add(source.store.clone());
     let (clusters, touched) = (ctx.wake.clone(), source.stream);
     let stream = touched.inspect(move |event| {
         if let Ok(member) = event

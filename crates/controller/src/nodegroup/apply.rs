@@ -1,4 +1,4 @@
-//! Carries out the next action for a node group.
+//! Carries out the actions of a node group's plan.
 
 use std::sync::Arc;
 
@@ -7,30 +7,32 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::drain::Patience;
 use super::observe::Observed;
-use super::plan::NodegroupAction;
+use super::plan::{NodegroupAction, Plan};
 use super::{drain, labels_taints, validate};
 use crate::context::Context;
+use crate::decision::Applied;
 use crate::error::Error;
+use crate::jobs::Work;
 use crate::status::finalizer;
-use crate::tasks::Work;
 use crd::Nodegroup;
 use provider::{self, ClusterProvider, Progress};
 
-/// Carries out `next`. Long work is only started here.
-pub async fn apply(group: &Nodegroup, seen: &Observed, next: NodegroupAction, ctx: &Arc<Context>) -> Result<(), Error> {
+/// Carries out the next action. Long work is only started here.
+pub async fn apply(group: &Nodegroup, seen: &Observed, plan: &Plan, ctx: &Arc<Context>) -> Applied {
+    Applied { upkeep: Ok(()), next: act(group, seen, plan.next.clone(), ctx).await }
+}
+
+async fn act(group: &Nodegroup, seen: &Observed, action: NodegroupAction, ctx: &Arc<Context>) -> Result<(), Error> {
     let (key, id) = (group.uid().unwrap_or_default(), validate::cluster_id(group));
-    match next {
+    match action {
         NodegroupAction::Nothing | NodegroupAction::LookAgain => Ok(()),
         NodegroupAction::AddFinalizer => finalizer(&ctx.client, group, true).await,
         NodegroupAction::Finish => {
-            ctx.tasks.forget(&key);
-            ctx.backoff.worked(&key);
-            finalizer(&ctx.client, group, false).await?;
-            ctx.wake.cluster(&id);
-            Ok(())
+            ctx.jobs.forget(&key);
+            finalizer(&ctx.client, group, false).await
         }
         NodegroupAction::Cancel => {
-            ctx.tasks.cancel(&key);
+            ctx.jobs.cancel(&key);
             Ok(())
         }
         NodegroupAction::AddNodes(plan, count) => {
@@ -101,5 +103,5 @@ where
     let (me, wake) = (ObjectRef::from_obj(group), ctx.wake.nodegroups.clone());
     // After shutdown nobody listens, which is fine.
     let wake = move || drop(wake.send(me.clone()));
-    ctx.start(&group.metadata, work, wake, move |progress| job(provider, progress));
+    ctx.jobs.start(&group.metadata, work, wake, move |progress| job(provider, progress));
 }

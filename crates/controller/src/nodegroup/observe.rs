@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -12,7 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::validate;
 use crate::context::Context;
 use crate::decision::Problem;
-use crate::tasks::TaskView;
+use crate::jobs::JobView;
 use crd::nodegroup::NodeMarks;
 use crd::{EKSClusterConfig, Nodegroup, Phase, keys, names};
 use provider::{DesiredNodegroup, Error, NodeObservation};
@@ -74,7 +74,7 @@ pub struct Observed {
     /// Whether there is an API server to ask.
     pub has_api_server: bool,
     /// Long work.
-    pub task: TaskView,
+    pub task: JobView,
     /// How long a failed group still has to wait for its next try.
     pub wait: Option<Duration>,
     /// Whether the status describes the current spec.
@@ -129,9 +129,9 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         nodes,
         marks,
         api,
-        has_api_server: provider.is_some_and(|p| p.has_api_server()),
-        task: ctx.tasks.view(&key),
-        wait: ctx.backoff.wait(&key, group.metadata.generation.unwrap_or_default(), Instant::now()),
+        has_api_server: provider.is_some_and(|p| p.capabilities().api_server),
+        task: ctx.jobs.view(&key),
+        wait: ctx.jobs.wait(&key, group.metadata.generation.unwrap_or_default()),
         conflict: find_conflict(group, ctx),
         reported: group.status.as_ref().and_then(|s| s.observed_generation) == group.metadata.generation,
         rolling: cluster.as_deref().filter(|c| outdated(group, c) || left_behind).map(|_| Rolling {

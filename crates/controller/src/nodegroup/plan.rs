@@ -9,7 +9,7 @@ use super::labels_taints;
 use super::observe::{Api, Observed, Owner, Rolling, missing};
 use crate::cluster::hibernation;
 use crate::decision::{Decision, failing, step_message};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Work};
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
 use crd::{Nodegroup, keys};
@@ -56,7 +56,15 @@ pub enum NodegroupAction {
     LookAgain,
 }
 
-type Plan = Decision<NodegroupAction>;
+impl NodegroupAction {
+    /// Whether the status stays as it is: nothing is left to report on, or the state isn't known yet.
+    pub const fn is_silent(&self) -> bool {
+        matches!(self, Self::Finish | Self::LookAgain)
+    }
+}
+
+/// What is decided for a node group.
+pub type Plan = Decision<NodegroupAction>;
 
 /// The next action for `group`.
 pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
@@ -171,25 +179,25 @@ fn at_work(seen: &Observed, phase: Phase, was_active: bool) -> Option<Plan> {
     let nothing = |phase, health| Decision::new(NodegroupAction::Nothing, phase, health);
     let working = |reason, message: String| Some(nothing(phase, Health::Progressing(reason, message)));
     match &seen.task {
-        TaskView::Queued(_) => working(Reason::Queued, "waiting for a free slot".into()),
-        TaskView::Running(work, step) => {
+        JobView::Queued(_) => working(Reason::Queued, "waiting for a free slot".into()),
+        JobView::Running(work, step) => {
             let reason = if was_active { Reason::Updating } else { Reason::Creating };
-            working(reason, step_message(verb(*work), step))
+            working(reason, step_message(work.verb(), step))
         }
-        TaskView::Stopping(_) => working(Reason::Updating, "stopping work in progress".into()),
-        TaskView::Failed(_, error @ Error::EvictionTimeout { .. })
+        JobView::Stopping(_) => working(Reason::Updating, "stopping work in progress".into()),
+        JobView::Failed(_, error @ Error::EvictionTimeout { .. })
             if seen.rolling.is_some_and(|r| !r.again && !r.force) && seen.reported =>
         {
             let phase = if was_active { Phase::Active } else { phase };
             let health = Health::Stalled(Reason::PodEvictionFailure, error.to_string());
             Some(nothing(phase, health).after(ROUTINE))
         }
-        TaskView::Failed(_, error) => seen.wait.map(|wait| {
+        JobView::Failed(_, error) => seen.wait.map(|wait| {
             let away = matches!(error, Error::Unavailable { .. });
             let phase = if was_active || away { phase } else { Phase::Failed };
             nothing(phase, failing(error)).after(wait)
         }),
-        TaskView::Idle | TaskView::Finished(_) => None,
+        JobView::Idle | JobView::Finished(_) => None,
     }
 }
 
@@ -305,32 +313,20 @@ fn victims(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Vec<Str
     names.into_iter().take(count).map(str::to_owned).collect()
 }
 
-const fn verb(work: Work) -> &'static str {
-    match work {
-        Work::RemoveNodes | Work::Delete => "Removing nodes",
-        Work::Drain => "Draining nodes",
-        _ => "Adding nodes",
-    }
-}
-
 /// Deletion: machines, Node objects, then our finalizer. A deleted cluster takes all of it along.
 fn delete(seen: &Observed) -> Plan {
     match &seen.task {
-        TaskView::Queued(w) | TaskView::Running(w, _) if !matches!(w, Work::RemoveNodes | Work::Drain) => {
+        JobView::Queued(w) | JobView::Running(w, _) if !matches!(w, Work::RemoveNodes | Work::Drain) => {
             return deleting(NodegroupAction::Cancel);
         }
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+        JobView::Queued(_) | JobView::Running(..) | JobView::Stopping(_) => {
             return deleting(NodegroupAction::Nothing).after(QUICK);
         }
-        TaskView::Failed(Work::RemoveNodes | Work::Drain, error) if seen.wait.is_some() => {
-            return Decision {
-                next: NodegroupAction::Nothing,
-                phase: Phase::Deleting,
-                health: failing(error),
-                again: seen.wait,
-            };
+        JobView::Failed(Work::RemoveNodes | Work::Drain, error) if seen.wait.is_some() => {
+            let waiting = Decision::new(NodegroupAction::Nothing, Phase::Deleting, failing(error));
+            return Decision { again: seen.wait, ..waiting };
         }
-        TaskView::Idle | TaskView::Finished(_) | TaskView::Failed(..) => {}
+        JobView::Idle | JobView::Finished(_) | JobView::Failed(..) => {}
     }
     if matches!(seen.owner, Owner::Missing | Owner::Deleting) || seen.conflict.is_some() {
         return deleting(NodegroupAction::Finish);
@@ -343,12 +339,7 @@ fn delete(seen: &Observed) -> Plan {
             Some(stale) => deleting(NodegroupAction::DeleteNodeObjects(stale)),
             None => deleting(NodegroupAction::Finish),
         },
-        Err(error) => Decision {
-            next: NodegroupAction::Nothing,
-            phase: Phase::Deleting,
-            health: failing(error),
-            again: Some(SOON),
-        },
+        Err(error) => Decision::new(NodegroupAction::Nothing, Phase::Deleting, failing(error)).after(SOON),
     }
 }
 

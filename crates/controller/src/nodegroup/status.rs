@@ -76,12 +76,12 @@ mod tests {
 
     use super::*;
     use crate::fixtures::{active, cluster, machines, nodegroup, seen_group};
-    use provider::{ContainerState, Error};
+    use provider::{Error, MachineState};
 
     fn seen() -> Observed {
         Observed {
             cluster: Some(Arc::new(cluster(json!({}), active()))),
-            machines: Ok(machines(&[("a", ContainerState::Running), ("b", ContainerState::Running)])),
+            machines: Ok(machines(&[("a", MachineState::Running), ("b", MachineState::Running)])),
             nodes: Some(BTreeMap::from([("a".to_owned(), true), ("b".to_owned(), false)])),
             ..seen_group(2)
         }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -79,25 +78,24 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// The last spec seen of each object, by uid. After a restart the first look at each only fills it.
+/// The last spec seen of each object, by uid.
 #[derive(Debug, Default)]
-pub struct Specs(Mutex<HashMap<String, (i64, Value)>>);
+pub struct Specs(HashMap<String, (i64, Value)>);
 
 impl Specs {
     /// Notes the present spec; gives the former and the present one where the generation moved on.
-    pub fn advanced(&self, uid: &str, generation: i64, spec: &impl Serialize) -> Option<(Value, Value)> {
-        let mut all = self.0.lock();
-        if all.get(uid).is_some_and(|(known, _)| *known >= generation) {
+    pub fn advanced(&mut self, uid: &str, generation: i64, spec: &impl Serialize) -> Option<(Value, Value)> {
+        if self.0.get(uid).is_some_and(|(known, _)| *known >= generation) {
             return None;
         }
         let new = serde_json::to_value(spec).ok()?;
-        let old = all.insert(uid.to_owned(), (generation, new.clone()));
+        let old = self.0.insert(uid.to_owned(), (generation, new.clone()));
         old.map(|(_, old)| (old, new))
     }
 
     /// The object is gone.
-    pub fn forget(&self, uid: &str) {
-        self.0.lock().remove(uid);
+    pub fn forget(&mut self, uid: &str) {
+        self.0.remove(uid);
     }
 }
 
@@ -128,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_spec_is_compared_with_the_one_before() {
-        let specs = Specs::default();
+        let mut specs = Specs::default();
         assert_eq!(specs.advanced("u", 1, &json!(1)), None);
         assert_eq!(specs.advanced("u", 1, &json!(1)), None);
         assert_eq!(specs.advanced("u", 2, &json!(2)), Some((json!(1), json!(2))));

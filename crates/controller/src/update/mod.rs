@@ -1,10 +1,10 @@
 //! The update controller: reports the outcome of a change, from the status of its target, and keeps
 //! the newest ones.
 
-pub mod changes;
+mod changes;
 pub mod plan;
 mod prune;
-mod record;
+pub mod record;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,6 @@ use crd::update::{Update, UpdateState, UpdateStatus};
 use crd::{EKSClusterConfig, Phase, keys, names};
 use plan::Target;
 use provider::ClusterId;
-
-pub use record::record;
 
 /// Interval of looking at a target; all of it is cached.
 const SOON: Duration = Duration::from_millis(300);
@@ -90,13 +88,14 @@ fn target(update: &Update, ctx: &Context) -> Option<Target> {
         return Some(target.with_version(group.spec.version.clone()));
     }
     if let Some(name) = &spec.addon_name {
-        return ctx.members.find("Addon", &id, name, made);
+        return ctx.stores.members.find("Addon", &id, name, made).as_ref().map(Target::from_member);
     }
     if let Some(name) = &spec.capability_name {
-        return ctx.members.find("Capability", &id, name, made);
+        return ctx.stores.members.find("Capability", &id, name, made).as_ref().map(Target::from_member);
     }
     if let Some(authority) = &spec.certificate_authority_id {
-        let found = ctx.members.find("CertificateAuthority", &id, authority, made);
+        let found = ctx.stores.members.find("CertificateAuthority", &id, authority, made);
+        let found = found.as_ref().map(Target::from_member);
         // It never has more than its first generation; the next one is its deletion.
         return found.or_else(|| if spec.generation > 1 { deleted(&id, ctx) } else { coming(update) });
     }

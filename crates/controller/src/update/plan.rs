@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use crd::MemberStatus;
 use crd::conditions::{Reason, STALLED, is_itself_ready};
 use crd::update::{Update, UpdateError, UpdateState, UpdateStatus};
 
@@ -26,6 +27,11 @@ impl Target {
             stalled: is_true(STALLED).filter(|_| !ready).map(|c| (c.reason.clone(), c.message.clone())),
             version: None,
         }
+    }
+
+    /// From the status of a resource that belongs to a cluster.
+    pub fn from_member(status: &MemberStatus) -> Self {
+        Self::new(status.observed_generation, &status.conditions)
     }
 
     /// The same target, whose spec asks for this Kubernetes version.

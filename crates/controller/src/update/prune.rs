@@ -14,7 +14,7 @@ use crd::update::{Update, UpdateState};
 pub async fn all(ctx: &Context) {
     ctx.all_listed().await;
     let mut clusters: HashMap<(Option<String>, String), Vec<Arc<Update>>> = HashMap::new();
-    for update in ctx.updates.state() {
+    for update in ctx.stores.updates.state() {
         clusters.entry((update.namespace(), update.spec.cluster_name.clone())).or_default().push(update);
     }
     for updates in clusters.into_values() {
@@ -24,7 +24,7 @@ pub async fn all(ctx: &Context) {
 
 /// Removes what isn't kept any more now that `ended` has ended.
 pub async fn after(ctx: &Context, ended: &Update) {
-    let mut updates = ctx.updates.state();
+    let mut updates = ctx.stores.updates.state();
     updates.retain(|u| u.spec.cluster_name == ended.spec.cluster_name && u.namespace() == ended.namespace());
     remove(ctx, updates, Some(&ended.name_any())).await;
 }

@@ -1,8 +1,8 @@
 //! Repositories, and the way to sign in.
 
+use arn::partition;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use crd::names::partition;
 use futures::StreamExt;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};

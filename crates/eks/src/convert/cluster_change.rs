@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::{Logging, NetworkConfig, Settings, VpcConfig, describe, enabled};
 use super::update::Change;
-use crate::error::ApiError;
+use aws::error::ApiError;
 use crd::cluster_settings::AuthenticationMode;
 use crd::{EKSClusterConfig, EKSClusterConfigSpec};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::update::Change;
-use crate::error::ApiError;
+use aws::error::ApiError;
 use crd::NodegroupSpec;
 use crd::nodegroup::{NodeRepairConfig, Taint, UpdateConfig, WarmPoolConfig};
 

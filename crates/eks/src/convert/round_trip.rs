@@ -4,7 +4,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{cluster, nodegroup, update};
-use crate::{model, output};
+use crate::model;
+use aws::output;
 use crd::update::{Update, UpdateSpec};
 use crd::{EKSClusterConfig, EKSClusterConfigStatus, Nodegroup, NodegroupStatus, Phase};
 

@@ -9,16 +9,17 @@ use serde_json::{Value, json};
 
 use super::token::Stamp;
 use super::{Api, RequestContext};
-use crate::arn::{Arn, EksArn};
 use crate::convert::access_entry::{CreateAccessEntry, UpdateAccessEntry};
 use crate::convert::member::{created, modified};
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::{access_entry as rules, check};
-use crate::store::{Store, StoreError};
+use arn::{Arn, EksArn};
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::access_entry::{AccessEntrySpec, STANDARD};
 use crd::names::Identity;
 use crd::{AccessEntry, EKSClusterConfig, Member, member, own_entries};
+use store::{Store, StoreError, identity};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,7 +95,7 @@ async fn create(cx: RequestContext, request: CreateAccessEntry) -> Result<Value,
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateAccessEntry", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _lock = api.create_lock().await;
+    let _lock = api.lock_cluster(identity(&cx.caller, &request.cluster_name)).await;
     let cluster = cluster(&cx, &request.cluster_name)?;
     check(rules::CREATE, &request, &*Identity::of(&cluster).account).map_err(named)?;
     if let Some(found) = store.member::<AccessEntry>(&cluster, &request.principal_arn) {

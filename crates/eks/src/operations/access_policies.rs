@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::access_entries::find;
 use super::{Api, RequestContext};
-use crate::arn::access_policy;
 use crate::convert::access_entry::AssociateAccessPolicy;
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::{access_entry as rules, check};
+use arn::access_policy;
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::AccessEntry;
 use crd::access_entry::{AssociatedPolicy, POLICIES};
 

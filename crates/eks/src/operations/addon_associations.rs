@@ -7,10 +7,10 @@ use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 
 use super::pod_identity_records;
-use crate::error::ApiError;
-use crate::store::Store;
+use aws::error::ApiError;
 use crd::pod_identity::PodIdentityAssociationSpec;
 use crd::{Addon, EKSClusterConfig, Member, PodIdentityAssociation, member};
+use store::Store;
 
 /// An association that a request names.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Api, RequestContext};
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::addon_catalogue::{self, Offer, OfferedVersion, PodIdentity};
 
 /// Who publishes all of them.

@@ -16,15 +16,16 @@ use super::{Api, RequestContext};
 use crate::convert::cluster::version as cluster_version;
 use crate::convert::member::{changing_status, created, gone, issues, modified};
 use crate::convert::update::Change;
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::addon::{self, Association, CREATE, FORM, Facts, UPDATE};
 use crate::rules::check;
-use crate::store::Store;
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::addon::{AddonSpec, NamespaceConfig, ResolveConflicts};
 use crd::addon_catalogue;
 use crd::names::Identity;
 use crd::{Addon, EKSClusterConfig, Member, member};
+use store::{Store, identity};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -161,7 +162,7 @@ async fn accept(cx: &RequestContext, request: &Asked) -> Result<(Arc<EKSClusterC
     let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
     let stamp = Stamp::new("CreateAddon", &cx.caller, request.client_request_token.as_deref(), request)?;
     let wanted = request.pod_identity_associations.as_deref().unwrap_or_default();
-    let _lock = cx.state.create_lock().await;
+    let _lock = cx.state.lock_cluster(identity(&cx.caller, &request.cluster_name)).await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let (asked, facts) = (request.spec(&cluster), facts(cx, &cluster));
     check(FORM, &asked, &facts).map_err(named)?;

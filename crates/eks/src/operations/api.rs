@@ -1,10 +1,14 @@
 //! What all handlers share.
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::OwnedMutexGuard;
 
-use crate::registry::Context;
+use aws::sigv4::Caller;
+use crd::names::Identity;
+
+use super::locks::Locks;
 use crate::settings::Settings;
-use crate::store::Store;
+use aws::registry::Context;
+use store::{Store, identity};
 
 /// What a handler knows besides its input.
 pub type RequestContext = Context<Api>;
@@ -15,18 +19,24 @@ pub struct Api {
     pub store: Store,
     /// What was configured.
     pub settings: Settings,
-    /// Held while something begins that is counted, or that may be under way only once.
-    create_lock: Mutex<()>,
+    /// A lock for each cluster, and one for each account and region.
+    locks: Locks<Identity>,
 }
 
 impl Api {
     /// The state of the handlers.
     pub fn new(store: Store, settings: Settings) -> Self {
-        Self { store, settings, create_lock: Mutex::new(()) }
+        Self { store, settings, locks: Locks::default() }
     }
 
-    /// Held while a create counts and makes objects with a quota.
-    pub async fn create_lock(&self) -> MutexGuard<'_, ()> {
-        self.create_lock.lock().await
+    /// Held while something of the cluster begins that is counted, or that may be under way only once.
+    pub async fn lock_cluster(&self, cluster: Identity) -> OwnedMutexGuard<()> {
+        self.locks.lock(cluster).await
+    }
+
+    /// Held while something of the caller's account and region is counted and made.
+    pub async fn lock_account(&self, caller: &Caller) -> OwnedMutexGuard<()> {
+        // No cluster has this name.
+        self.locks.lock(identity(caller, "")).await
     }
 }

@@ -11,18 +11,20 @@ use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Request, Target, under_way};
 use super::{Api, RequestContext};
-use crate::arn::{EksArn, NamedKind};
 use crate::convert::member::{changing_status, created, gone, modified};
 use crate::convert::update::Change;
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::capability::{CREATE, FORM, Facts, UPDATE};
 use crate::rules::check;
+use arn::{EksArn, NamedKind};
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::capability::{
     Ack, CapabilityConfiguration, CapabilitySpec, CapabilityType, DeletePropagationPolicy, NetworkAccess, RoleMapping,
 };
 use crd::names::Identity;
 use crd::{Capability, EKSClusterConfig, Member, member};
+use store::identity;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -164,7 +166,7 @@ async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> 
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _lock = cx.state.create_lock().await;
+    let _lock = cx.state.lock_cluster(identity(&cx.caller, &request.cluster_name)).await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let facts = Facts { account: Identity::of(&cluster).account };
     let spec = CapabilitySpec {

@@ -19,13 +19,15 @@ use super::{Api, RequestContext, updates};
 use crate::convert::cluster::wire_status as cluster_status;
 use crate::convert::member::created;
 use crate::convert::update::{self, Change};
-use crate::error::{ApiError, ErrorCode};
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::{Verdict, certificate_authority as rules, check};
+use aws::error::{ApiError, ErrorCode};
+use aws::registry::Registry;
 use crd::certificate_authority::CertificateAuthoritySpec;
 use crd::names::Identity;
 use crd::update::{Update, UpdateParam, UpdateSpec};
 use crd::{CertificateAuthority, EKSClusterConfig, Member, MemberPhase, keys, member};
+use store::identity;
 
 /// On a resource: when it was last made the one that signs, RFC 3339.
 const ACTIVATED: &str = "k3eks.io/activated-at";
@@ -160,7 +162,7 @@ async fn create(cx: RequestContext, request: InCluster) -> Result<Value, ApiErro
     let operation = "CreateCertificateAuthority";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
-    let _lock = cx.state.create_lock().await;
+    let _lock = cx.state.lock_cluster(identity(&cx.caller, &request.cluster_name)).await;
     let all = store.members::<CertificateAuthority>(&cluster);
     if let Some(found) = all.iter().find(|authority| stamp.made(&***authority)) {
         let update = record(&cx, &cluster, found, &stamp).await?;
@@ -253,7 +255,7 @@ async fn activate(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
         .await
         // This operation has no other exception for it.
         .map_err(|error| match error.code() {
-            ErrorCode::ResourceInUse | ErrorCode::InvalidRequest => error.with_code(ErrorCode::InvalidParameter),
+            ErrorCode::RESOURCE_IN_USE | ErrorCode::INVALID_REQUEST => error.with_code(ErrorCode::INVALID_PARAMETER),
             _ => error,
         })?;
     answer["certificateAuthority"] = summary(&cluster, &found);
@@ -286,7 +288,7 @@ async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let stamp = Stamp::new("DeleteCertificateAuthority", &cx.caller, input.client_request_token.as_deref(), &input)?;
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
-    let _lock = cx.state.create_lock().await;
+    let _lock = cx.state.lock_cluster(identity(&cx.caller, &input.cluster_name)).await;
     if let Some(update) = updates::made_by(&cx.state.store, &cluster, &Target::default(), &stamp) {
         let gone = json!({"id": id, "signingStatus": "NOT_USED", "distributionStatus": "DELETING"});
         return Ok(json!({"update": update::describe(&update), "certificateAuthority": gone}));

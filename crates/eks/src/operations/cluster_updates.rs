@@ -14,10 +14,11 @@ use super::{Api, RequestContext, Settings};
 use crate::convert::cluster::{EncryptionConfig, encrypt, version};
 use crate::convert::cluster_change::{self, UpdateClusterConfig};
 use crate::convert::update::Change;
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules;
-use crate::times;
+use aws::error::ApiError;
+use aws::registry::Registry;
+use aws::times;
 use crd::insights::InsightStatus;
 use crd::{ClusterInsights, EKSClusterConfig, Nodegroup, names};
 

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Api, RequestContext, Settings};
-use crate::error::ApiError;
-use crate::registry::Registry;
-use crate::times;
+use aws::error::ApiError;
+use aws::registry::Registry;
+use aws::times;
 use crd::keys::PLATFORM_VERSION;
 use kubernetes_versions::{self, Support, Version};
 

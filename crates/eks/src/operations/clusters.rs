@@ -11,14 +11,15 @@ use super::token::Stamp;
 use super::updates::{self, Target};
 use super::{Api, RequestContext, Settings, access_entries};
 use crate::convert::cluster::{self, CreateCluster};
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules;
 use crate::rules::cluster::Facts;
-use crate::store::{Store, StoreError, identity};
-use crate::times;
+use aws::error::ApiError;
+use aws::registry::Registry;
+use aws::times;
 use crd::names::{self, Identity};
 use crd::{Capability, EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup, Phase, keys};
+use store::{Store, StoreError, identity};
 
 /// Longest name of a cluster's resource: names of objects that belong to it are made from it.
 const NAME_LIMIT: usize = 50;
@@ -62,7 +63,9 @@ async fn accept(cx: &RequestContext, request: &CreateCluster) -> Result<Arc<EKSC
     let (store, settings) = (&cx.state.store, &cx.state.settings);
     let stamp = Stamp::new("CreateCluster", &cx.caller, request.client_request_token.as_deref(), request)?;
     let identity = identity(&cx.caller, &request.name);
-    let _lock = cx.state.create_lock().await;
+    let _counted = cx.state.lock_account(&cx.caller).await;
+    // Its creator's access entry comes before anybody else's.
+    let _made = cx.state.lock_cluster(identity.clone()).await;
     if let Some(found) = store.find_cluster(&identity) {
         if !stamp.made(&*found) {
             return Err(ApiError::cluster_exists(&request.name));
@@ -169,7 +172,7 @@ async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
 /// Deletes the resource, where EKS would.
 async fn dismiss(cx: &RequestContext, input: &ByName) -> Result<(Arc<EKSClusterConfig>, Value), ApiError> {
     let store = &cx.state.store;
-    let _lock = cx.state.create_lock().await;
+    let _lock = cx.state.lock_cluster(identity(&cx.caller, &input.name)).await;
     let cluster = store.cluster(&cx.caller, &input.name)?;
     let facts = rules::cluster_delete::Facts {
         connected: cluster.spec.connector_config.is_some(),

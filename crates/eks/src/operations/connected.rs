@@ -12,13 +12,14 @@ use uuid::Uuid;
 use super::clusters::{ByName, answer, check_quota, deleted, make};
 use super::token::Stamp;
 use super::{Api, RequestContext};
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::values::{self, is_role};
-use crate::store::identity;
-use crate::times;
+use aws::error::ApiError;
+use aws::registry::Registry;
+use aws::times;
 use crd::EKSClusterConfigSpec;
 use crd::cluster_settings::ConnectorConfig;
+use store::{identity, no_cluster};
 
 /// Days that an activation can be used.
 const ACTIVATION_DAYS: i64 = 3;
@@ -42,7 +43,7 @@ async fn connect(cx: RequestContext, request: Register) -> Result<Value, ApiErro
     let store = &cx.state.store;
     let stamp = Stamp::new("RegisterCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let identity = identity(&cx.caller, &request.name);
-    let _lock = cx.state.create_lock().await;
+    let _lock = cx.state.lock_account(&cx.caller).await;
     if let Some(found) = store.find_cluster(&identity) {
         let same = stamp.made(&*found);
         return if same { Ok(answer(&cx.state, &found)) } else { Err(ApiError::cluster_exists(&request.name)) };
@@ -78,7 +79,7 @@ async fn connect(cx: RequestContext, request: Register) -> Result<Value, ApiErro
 async fn disconnect(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     if cluster.spec.connector_config.is_none() {
-        return Err(ApiError::no_cluster(&input.name).cluster(&input.name));
+        return Err(no_cluster(&input.name));
     }
     deleted(&cx, &cluster).await
 }

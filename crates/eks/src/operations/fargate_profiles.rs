@@ -13,14 +13,15 @@ use super::token::Stamp;
 use super::{Api, RequestContext};
 use crate::convert::member::{created, gone, issues, wire_status};
 use crate::convert::nodegroup::cluster_subnets;
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::check;
 use crate::rules::fargate_profile::{CREATE, FORM, Facts};
-use crate::store::Store;
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::fargate::{FargateProfileSpec, FargateSelector};
 use crd::names::Identity;
 use crd::{EKSClusterConfig, FargateProfile, Member, member};
+use store::{Store, identity};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -136,7 +137,7 @@ async fn accept(
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name).fargate_profile(&request.fargate_profile_name);
     let stamp = Stamp::new("CreateFargateProfile", &cx.caller, request.client_request_token.as_deref(), request)?;
-    let _lock = api.create_lock().await;
+    let _lock = api.lock_cluster(identity(&cx.caller, &request.cluster_name)).await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let spec = spec(request, &cluster);
     let facts = Facts { account: Identity::of(&cluster).account, quotas: api.settings.quotas };

@@ -10,17 +10,19 @@ use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Target, idle};
 use super::{Api, RequestContext, updates};
-use crate::arn::{EksArn, NamedKind};
 use crate::convert::cluster::version;
 use crate::convert::idp_config::AssociateIdentityProviderConfig;
 use crate::convert::member::wire_status;
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::{check, idp_config as rules};
+use arn::{EksArn, NamedKind};
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::idp::IdentityProviderConfigSpec;
 use crd::names::Identity;
 use crd::update::UpdateParam;
 use crd::{EKSClusterConfig, IdentityProviderConfig, Member, member};
+use store::identity;
 
 /// The only type that there is.
 const OIDC: &str = "oidc";
@@ -93,7 +95,7 @@ async fn associate(cx: RequestContext, request: AssociateIdentityProviderConfig)
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "AssociateIdentityProviderConfig";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _lock = cx.state.create_lock().await;
+    let _lock = cx.state.lock_cluster(identity(&cx.caller, &request.cluster_name)).await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let all = store.members::<IdentityProviderConfig>(&cluster);
     if let Some(found) = all.iter().find(|found| stamp.made(&***found)) {
@@ -157,7 +159,7 @@ async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
 }
 
 async fn disassociate(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
-    let _lock = cx.state.create_lock().await;
+    let _lock = cx.state.lock_cluster(identity(&cx.caller, &input.cluster_name)).await;
     let (cluster, config) = find(&cx, &input)?;
     let operation = "DisassociateIdentityProviderConfig";
     idle(&cx.state.store, &cluster, &Target::default(), operation)?;

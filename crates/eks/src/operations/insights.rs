@@ -11,12 +11,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Api, RequestContext};
-use crate::error::ApiError;
-use crate::registry::Registry;
-use crate::store::StoreError;
+use crate::error::EksError;
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::conditions::{READY, RECONCILING};
 use crd::insights::{ClusterInsightsSpec, Insight, InsightStatus};
 use crd::{ClusterInsights, EKSClusterConfig, member};
+use store::StoreError;
 
 /// What they are all about.
 const CATEGORY: &str = "UPGRADE_READINESS";

@@ -4,7 +4,7 @@
 //! Every handler is the same few steps, each in the place where it can be tested alone:
 //!
 //! 1. *find* what the request names: `cx.state.store.cluster(&cx.caller, &name)?`, then
-//!    [`Store::member`](super::store::Store::member) for what belongs to the cluster. Not finding it is EKS's
+//!    [`Store::member`](store::Store::member) for what belongs to the cluster. Not finding it is EKS's
 //!    `ResourceNotFoundException`.
 //! 2. *repeat*: a create whose token and digest stand on the resource already ([`token::Stamp::made`]), or an update whose
 //!    token stands on an Update, is answered as the first time.
@@ -14,13 +14,13 @@
 //! 5. *write*: `store.create`, `store.create_member`, `store.change` or `store.delete`, which the next request sees at once.
 //! 6. *answer*: `describe` of [`convert`](super::convert) on what was written.
 //!
-//! A create holds `Api::turn` from step 1 on, so that quotas count right. An update is a `Request` of the file `updates`:
-//! its `begin` does steps 2, 5 and 6 and everything about what is under way already; the handler gives it a closure that
+//! A create holds `Api::lock_cluster` or `Api::lock_account` from step 1 on, so that quotas count right. An update is a
+//! `Request` of the file `updates`: its `begin` does steps 2, 5 and 6 and everything about what is under way already; the handler gives it a closure that
 //! checks, changes the object and says in EKS's words what changed. Pure functions in [`convert`](super::convert) do that.
-//! What nothing runs behind is waited for between steps 5 and 6, when the turn is over: the file `settle`.
+//! What nothing runs behind is waited for between steps 5 and 6, when the lock is released: the file `settle`.
 //!
 //! # Adding a kind
-//! A line in `kinds!` of the [store](super::store) (and [`Member`](crd::Member), if it belongs to a cluster); a file in
+//! A line in `kinds!` of the crate [`store`] (and [`Member`](crd::Member), if it belongs to a cluster); a file in
 //! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers and a
 //! function `register`, which [`registry`] calls; a line in the `tags` file, if its ARN can carry tags.
 
@@ -39,6 +39,7 @@ mod connected;
 mod fargate_profiles;
 mod idp_configs;
 mod insights;
+mod locks;
 mod nodegroup_updates;
 mod nodegroups;
 mod pod_identity;
@@ -54,7 +55,7 @@ mod updates;
 pub use super::settings::{Quotas, Settings};
 pub use api::{Api, RequestContext};
 
-use super::registry::Registry;
+use aws::registry::Registry;
 
 /// All handlers.
 pub fn registry() -> Registry<Api> {

@@ -11,10 +11,11 @@ use super::{Api, RequestContext};
 use crate::convert::nodegroup::{template_version, wire_status};
 use crate::convert::nodegroup_change::{self, UpdateNodegroupConfig};
 use crate::convert::update::Change;
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::nodegroup::{UPDATE_CONFIG, UPDATE_VERSION, custom_takes_no_version, not_newer, template_form};
 use crate::rules::{check, labels_taints};
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::keys::ANNOTATION_FORCE;
 use crd::names::minor;
 use crd::nodegroup::LaunchTemplate;
@@ -204,7 +205,7 @@ mod tests {
             group.status = serde_json::from_value(status).unwrap();
             check_state(&group).err().map(|error| error.code())
         };
-        let in_use = Some(crate::error::ErrorCode::ResourceInUse);
+        let in_use = Some(aws::error::ErrorCode::RESOURCE_IN_USE);
         assert_eq!((refused(Value::Null), refused(serde_json::json!({"phase": "Creating"}))), (in_use, in_use));
         assert_eq!(refused(serde_json::json!({"phase": "Active"})), None);
         let issue = serde_json::json!({"code": "NodeCreationFailure", "message": "m"});

@@ -13,14 +13,15 @@ use super::updates::{self, Target};
 use super::{Api, RequestContext};
 use crate::convert::cluster::version as cluster_version;
 use crate::convert::nodegroup::{self, CreateNodegroup};
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::check;
 use crate::rules::nodegroup::{CREATE, FORM, Facts};
-use crate::store::{Store, StoreError};
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::names::Identity;
 use crd::nodegroup::LaunchTemplate;
 use crd::{EKSClusterConfig, Nodegroup, member, names};
+use store::{Store, StoreError, identity};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,7 +88,7 @@ async fn accept(
             "NodeGroup already exists with name {name} and cluster name {cluster_name}"
         )))
     };
-    let _lock = api.create_lock().await;
+    let _lock = api.lock_cluster(identity(&cx.caller, &cluster_name)).await;
     let cluster = store.cluster(&cx.caller, &cluster_name)?;
     let facts = facts(api, &cluster);
     check(FORM, &request.spec, &facts).map_err(named)?;

@@ -11,13 +11,15 @@ use super::pod_identity_records::{arn, put};
 use super::token::Stamp;
 use super::{Api, RequestContext, addon_associations, addons};
 use crate::convert::member::{created, modified};
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::check;
 use crate::rules::pod_identity::{ALWAYS, CREATE, Facts};
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::names::Identity;
 use crd::pod_identity::PodIdentityAssociationSpec;
 use crd::{EKSClusterConfig, Member, PodIdentityAssociation, member};
+use store::identity;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,7 +117,7 @@ async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> 
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "CreatePodIdentityAssociation";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _lock = api.create_lock().await;
+    let _lock = api.lock_cluster(identity(&cx.caller, &request.cluster_name)).await;
     let cluster = store.cluster(&cx.caller, &request.cluster_name)?;
     let facts = facts(&cluster);
     let spec = PodIdentityAssociationSpec {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::store::{Store, StoreError};
 use crd::names::Identity;
 use crd::{EKSClusterConfig, Member, PodIdentityAssociation, member};
+use store::{Store, StoreError};
 
 /// ARN of an association.
 pub(super) fn arn(association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> String {

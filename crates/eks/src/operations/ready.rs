@@ -4,11 +4,12 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::convert::cluster::wire_status;
-use crate::error::ApiError;
-use crate::store::Store;
+use crate::error::EksError;
+use aws::error::ApiError;
 use crd::cluster::PowerState;
 use crd::names::Identity;
 use crd::{EKSClusterConfig, Phase, keys};
+use store::Store;
 
 /// Refuses changes of a cluster that isn't there yet, or not any more. One that sleeps takes them and wakes.
 pub(super) fn check_ready(cluster: &EKSClusterConfig) -> Result<(), ApiError> {

@@ -10,10 +10,10 @@ use super::Api;
 use kube::ResourceExt;
 
 use crate::convert::member::wire_status;
-use crate::store::{Kind, Store};
 use crd::cluster::ProviderName;
 use crd::keys::METADATA;
 use crd::{EKSClusterConfig, Member};
+use store::{Kind, Store};
 
 /// The longest wait for an operator that never said what it runs: it may be away.
 const FIRST_LOOK: Duration = Duration::from_secs(1);

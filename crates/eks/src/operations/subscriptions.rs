@@ -10,14 +10,15 @@ use serde_json::{Value, json};
 
 use super::token::Stamp;
 use super::{Api, RequestContext};
-use crate::arn::{EksArn, EksResource};
-use crate::error::ApiError;
-use crate::registry::Registry;
+use crate::error::EksError;
 use crate::rules::check;
 use crate::rules::subscription::{CREATE, Facts};
-use crate::store::Store;
+use arn::{EksArn, EksResource};
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::subscription::{EksAnywhereSubscriptionSpec, SubscriptionTerm};
 use crd::{EksAnywhereSubscription, names};
+use store::Store;
 
 #[derive(Deserialize)]
 struct ById {
@@ -137,7 +138,7 @@ async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> 
     check(CREATE, &spec, &Facts)?;
     let operation = "CreateEksAnywhereSubscription";
     let stamp = Stamp::new(operation, &cx.caller, request.client_request_token.as_deref(), &request)?;
-    let _lock = cx.state.create_lock().await;
+    let _lock = cx.state.lock_account(&cx.caller).await;
     if let Some(found) = of_caller(&cx).iter().find(|s| s.spec.subscription_name == request.name) {
         let text = format!("Subscription already exists with name: {}", request.name);
         return if stamp.made(&**found) {

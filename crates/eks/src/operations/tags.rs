@@ -7,17 +7,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Api, RequestContext, access_entries, addons, capabilities, fargate_profiles, idp_configs, subscriptions};
-use crate::arn::{EksArn, EksResource, NamedKind};
-use crate::error::ApiError;
-use crate::registry::Registry;
 use crate::rules::values;
-use crate::store::{Kind, Store};
+use arn::{EksArn, EksResource, NamedKind};
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::most::TAGS;
 use crd::names::{self, Identity};
 use crd::{
     AccessEntry, Addon, Capability, EKSClusterConfig, EksAnywhereSubscription, FargateProfile, IdentityProviderConfig,
     Nodegroup, PodIdentityAssociation,
 };
+use store::{Kind, Store};
 
 type Tags = BTreeMap<String, String>;
 

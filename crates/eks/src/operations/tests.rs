@@ -7,7 +7,7 @@ use fake::{MAKER, World};
 use serde_json::{Value, json};
 
 use super::registry;
-use crate::error::{ApiError, ErrorCode};
+use aws::error::{ApiError, ErrorCode};
 use crd::{Addon, ClusterInsights, EKSClusterConfig, Nodegroup};
 
 /// A role of the callers' account.
@@ -28,7 +28,7 @@ fn association(namespace: &str, account: &str) -> Value {
 
 #[test]
 fn every_handler_is_of_an_operation_that_the_api_has() {
-    assert!(registry().unknown().is_empty());
+    assert!(registry().unknown(crate::model::eks()).is_empty());
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn names_that_come_to_one_text_are_all_to_be_had() {
         world.cluster(cluster).await;
         world.call("CreateNodegroup", group(cluster, name)).await.unwrap();
         let (code, _) = refusal(world.call("CreateNodegroup", group(cluster, name)).await);
-        assert_eq!(code, ErrorCode::ResourceInUse);
+        assert_eq!(code, ErrorCode::RESOURCE_IN_USE);
     }
     assert_eq!(world.names("nodegroups").len(), 2);
     for (cluster, name) in [("dev", "eu-web"), ("dev-eu", "web")] {
@@ -52,7 +52,7 @@ async fn names_that_come_to_one_text_are_all_to_be_had() {
         world.call("CreatePodIdentityAssociation", association(namespace, account)).await.unwrap();
     }
     let (code, _) = refusal(world.call("CreatePodIdentityAssociation", association("prod-api", "worker")).await);
-    assert_eq!(code, ErrorCode::ResourceInUse);
+    assert_eq!(code, ErrorCode::RESOURCE_IN_USE);
     let all = world.call("ListPodIdentityAssociations", json!({"clusterName": "c"})).await.unwrap();
     assert_eq!(all["associations"].as_array().unwrap().len(), 4);
 }
@@ -86,7 +86,7 @@ async fn a_create_that_was_interrupted_is_completed_by_the_same_request() {
     let world = World::new().await;
     let more = || json!({"clientRequestToken": "t", "accessConfig": {"authenticationMode": "API"}});
     world.refuse("accessentries");
-    assert_eq!(refusal(world.create_cluster("c", more()).await).0, ErrorCode::ServiceUnavailable);
+    assert_eq!(refusal(world.create_cluster("c", more()).await).0, ErrorCode::SERVICE_UNAVAILABLE);
     world.active::<EKSClusterConfig>("c").await;
     assert_eq!(world.names("accessentries").len(), 0);
     let request = json!({"name": "c", "roleArn": ROLE, "resourcesVpcConfig": {},
@@ -98,7 +98,7 @@ async fn a_create_that_was_interrupted_is_completed_by_the_same_request() {
     let addon = json!({"clusterName": "c", "addonName": "vpc-cni", "clientRequestToken": "u",
         "podIdentityAssociations": [{"serviceAccount": "aws-node", "roleArn": ROLE}]});
     world.refuse("podidentityassociations");
-    assert_eq!(refusal(world.call("CreateAddon", addon.clone()).await).0, ErrorCode::ServiceUnavailable);
+    assert_eq!(refusal(world.call("CreateAddon", addon.clone()).await).0, ErrorCode::SERVICE_UNAVAILABLE);
     let made = world.call("CreateAddon", addon).await.unwrap();
     assert_eq!(made["addon"]["podIdentityAssociations"].as_array().unwrap().len(), 1);
 }
@@ -110,7 +110,7 @@ async fn a_new_authentication_mode_lets_the_creator_in() {
     let mode = |mode: &str| json!({"name": "c", "accessConfig": {"authenticationMode": mode}});
     let other = "arn:aws:iam::000000000000:role/other";
     let (code, text) = refusal(world.call_as(other, "UpdateClusterConfig", mode("API")).await);
-    assert_eq!((code, world.names("accessentries").len()), (ErrorCode::InvalidParameter, 0));
+    assert_eq!((code, world.names("accessentries").len()), (ErrorCode::INVALID_PARAMETER, 0));
     assert_eq!(text, "Unsupported authentication mode update from CONFIG_MAP to API");
     world.call_as(other, "UpdateClusterConfig", mode("API_AND_CONFIG_MAP")).await.unwrap();
     let entries = world.call("ListAccessEntries", json!({"clusterName": "c"})).await.unwrap();
@@ -125,14 +125,14 @@ async fn node_groups_that_come_or_go_are_not_changed() {
     let change = || json!({"clusterName": "c", "nodegroupName": "g", "labels": {"addOrUpdateLabels": {"a": "b"}}});
     let not_active = "Nodegroup cannot be updated as it is currently not in Active State".to_owned();
     let refused = refusal(world.call("UpdateNodegroupConfig", change()).await);
-    assert_eq!(refused, (ErrorCode::ResourceInUse, not_active.clone()));
+    assert_eq!(refused, (ErrorCode::RESOURCE_IN_USE, not_active.clone()));
     world.active::<Nodegroup>("c-g").await;
     let going = |object: &mut Value| object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     world.call("UpdateNodegroupConfig", change()).await.unwrap();
     world.edit::<Nodegroup>("c-g", going).await;
     let version = json!({"clusterName": "c", "nodegroupName": "g"});
     let refused = refusal(world.call("UpdateNodegroupVersion", version).await);
-    assert_eq!(refused, (ErrorCode::ResourceInUse, not_active));
+    assert_eq!(refused, (ErrorCode::RESOURCE_IN_USE, not_active));
 }
 
 #[tokio::test]
@@ -171,13 +171,13 @@ async fn an_upgrade_that_failed_is_begun_again_only_if_it_may_be() {
     let generation = || world.object("eksclusterconfigs", "c")["metadata"]["generation"].clone();
     world.edit::<EKSClusterConfig>("c", failed("Failed")).await;
     let upgrade = json!({"name": "c", "version": "1.36"});
-    assert_eq!(refusal(world.call("UpdateClusterVersion", upgrade.clone()).await).0, ErrorCode::InvalidRequest);
+    assert_eq!(refusal(world.call("UpdateClusterVersion", upgrade.clone()).await).0, ErrorCode::INVALID_REQUEST);
     assert_eq!(generation(), 1, "a refused request changes nothing");
     world.edit::<EKSClusterConfig>("c", failed("Active")).await;
     world.call("UpdateClusterVersion", upgrade.clone()).await.unwrap();
     assert_eq!((generation(), world.names("updates").len()), (json!(3), 1));
     let (code, text) = refusal(world.call("UpdateClusterVersion", upgrade).await);
-    assert!(code == ErrorCode::ResourceInUse && text.contains("in progress"), "{text}");
+    assert!(code == ErrorCode::RESOURCE_IN_USE && text.contains("in progress"), "{text}");
     assert_eq!(generation(), 3);
 }
 
@@ -192,7 +192,7 @@ async fn what_would_take_the_memory_of_others_is_not_kept() {
         json!({"clusterName": "c", "principalArn": "arn:aws:iam::000000000000:role/ann", "kubernetesGroups": groups})
     };
     let (code, text) = refusal(world.call("CreateAccessEntry", entry(4_000)).await);
-    assert_eq!(code, ErrorCode::InvalidParameter);
+    assert_eq!(code, ErrorCode::INVALID_PARAMETER);
     assert!(text.contains("128 KiB are the most"), "{text}");
     world.call("CreateAccessEntry", entry(100)).await.unwrap();
     let grown = world.call("UpdateAccessEntry", entry(4_000)).await;
@@ -230,7 +230,7 @@ async fn every_operation_on_access_entries_needs_a_mode_that_knows_them() {
         ("ListAssociatedAccessPolicies", with(json!({}))),
     ] {
         let (code, text) = refusal(world.call(operation, input).await);
-        assert_eq!(code, ErrorCode::InvalidRequest, "{operation}");
+        assert_eq!(code, ErrorCode::INVALID_REQUEST, "{operation}");
         assert!(text.contains("[API, API_AND_CONFIG_MAP]"), "{operation}: {text}");
     }
 }
@@ -269,7 +269,7 @@ async fn updates_of_clusters_are_checked_as_their_creation_is() {
         let mut input = json!({"name": "c"});
         input.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
         let (code, text) = refusal(world.call("UpdateClusterConfig", input).await);
-        assert!(code == ErrorCode::InvalidParameter && text.contains(words), "{wrong}: {text}");
+        assert!(code == ErrorCode::INVALID_PARAMETER && text.contains(words), "{wrong}: {text}");
     }
     let on = auto(json!({"enabled": true, "nodePools": ["system"], "nodeRoleArn": role}), true);
     let other = auto(json!({"enabled": true, "nodePools": ["system"], "nodeRoleArn": format!("{role}2")}), true);
@@ -307,10 +307,10 @@ async fn an_update_is_of_one_thing_that_is_there() {
     assert_eq!(list(json!({})).await.unwrap()["updateIds"], json!([]));
     assert_eq!(list(json!({"nodegroupName": "g"})).await.unwrap()["updateIds"], json!([]));
     let (code, text) = refusal(list(json!({"nodegroupName": "h"})).await);
-    assert_eq!((code, text.as_str()), (ErrorCode::ResourceNotFound, "No node group found for name: h."));
-    assert_eq!(refusal(list(json!({"addonName": "coredns"})).await).0, ErrorCode::ResourceNotFound);
+    assert_eq!((code, text.as_str()), (ErrorCode::RESOURCE_NOT_FOUND, "No node group found for name: h."));
+    assert_eq!(refusal(list(json!({"addonName": "coredns"})).await).0, ErrorCode::RESOURCE_NOT_FOUND);
     let both = json!({"nodegroupName": "g", "addonName": "coredns"});
-    assert_eq!(refusal(list(both).await).0, ErrorCode::InvalidParameter);
+    assert_eq!(refusal(list(both).await).0, ErrorCode::INVALID_PARAMETER);
 }
 
 #[tokio::test]
@@ -330,7 +330,7 @@ async fn a_cluster_goes_on_once_its_node_groups_are_where_it_is() {
     let upgrade = json!({"name": "c", "version": next});
     let (code, text) = refusal(world.call("UpdateClusterVersion", upgrade.clone()).await);
     let words = format!("Nodegroups behind must be updated to match cluster version {running} before");
-    assert!(code == ErrorCode::InvalidRequest && text.contains(&words), "{text}");
+    assert!(code == ErrorCode::INVALID_REQUEST && text.contains(&words), "{text}");
     let running: &'static str = Box::leak(running.into_boxed_str());
     world.edit::<Nodegroup>("c-behind", at(running)).await;
     world.call("UpdateClusterVersion", upgrade).await.unwrap();
@@ -355,9 +355,9 @@ async fn an_insight_that_is_an_error_holds_up_an_upgrade_that_isn_t_forced() {
     };
     world.edit::<ClusterInsights>(&insights, found(&next, "ERROR")).await;
     let (code, text) = refusal(world.call("UpdateClusterVersion", upgrade(json!({}))).await);
-    assert!(code == ErrorCode::InvalidState && text.starts_with("Upgrade readiness issues detected"), "{text}");
+    assert!(code == ErrorCode::INVALID_STATE && text.starts_with("Upgrade readiness issues detected"), "{text}");
     let late = upgrade(json!({"force": true, "rollbackConfig": {"timeoutMinutes": 60}}));
-    assert_eq!(refusal(world.call("UpdateClusterVersion", late).await).0, ErrorCode::InvalidParameter);
+    assert_eq!(refusal(world.call("UpdateClusterVersion", late).await).0, ErrorCode::INVALID_PARAMETER);
     for (version, status) in [(next.as_str(), "WARNING"), ("1.99", "ERROR")] {
         let other = World::new().await;
         other.cluster("c").await;

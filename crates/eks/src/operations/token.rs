@@ -8,8 +8,8 @@ use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::error::ApiError;
-use crate::sigv4::Caller;
+use aws::error::ApiError;
+use aws::sigv4::Caller;
 use crd::keys::{ANNOTATION_CREATOR, ANNOTATION_REQUEST, ANNOTATION_TOKEN};
 use crd::names;
 

@@ -14,13 +14,14 @@ use super::settle::settled;
 use super::token::Stamp;
 use super::{Api, RequestContext};
 use crate::convert::update::{self, Change};
-use crate::error::ApiError;
-use crate::registry::Registry;
-use crate::store::{Kind, Store, StoreError};
+use crate::error::EksError;
+use aws::error::ApiError;
+use aws::registry::Registry;
 use crd::member::is_left_behind;
 use crd::names::{self, Identity};
 use crd::update::{Update, UpdateParam, UpdateSpec, UpdateState};
 use crd::{Addon, Capability, EKSClusterConfig, Nodegroup};
+use store::{Kind, Store, StoreError};
 
 /// What an update changes: the cluster, or something that belongs to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -178,7 +179,7 @@ impl<K: Kind> Request<'_, K> {
         let store = &cx.state.store;
         let cluster_name = Identity::of(self.cluster).name;
         // One at a time, so that two requests don't both find that nothing is under way.
-        let _lock = cx.state.create_lock().await;
+        let _lock = cx.state.lock_cluster(Identity::of(self.cluster)).await;
         if let Some(update) = self.repeated(store)? {
             return Ok(update);
         }

@@ -1,9 +1,9 @@
 //! Access entries and their policies.
 
 use super::{Verdict, invalid, values};
-use crate::arn::{Arn, access_policy};
 use crate::convert::access_entry::{AssociateAccessPolicy, CreateAccessEntry, UpdateAccessEntry};
-use crate::error::ApiError;
+use arn::{Arn, access_policy};
+use aws::error::ApiError;
 use crd::access_entry::{POLICIES, STANDARD, TYPES};
 use crd::cluster_settings::AuthenticationMode;
 use crd::{AccessEntry, EKSClusterConfig};
@@ -218,8 +218,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::error::ErrorCode;
     use crate::rules::check;
+    use aws::error::ErrorCode;
     use crd::access_entry::AccessEntrySpec;
 
     const ROLE: &str = "arn:aws:iam::000000000000:role/team/r";
@@ -302,7 +302,7 @@ mod tests {
         };
         for type_ in TYPES.into_iter().filter(|type_| *type_ != STANDARD) {
             let error = update(type_, json!({"kubernetesGroups": ["viewers"]})).unwrap_err();
-            assert_eq!((error.code(), error.message()), (ErrorCode::InvalidParameter, ONLY_STANDARD), "{type_}");
+            assert_eq!((error.code(), error.message()), (ErrorCode::INVALID_PARAMETER, ONLY_STANDARD), "{type_}");
         }
         let both = update("EC2_LINUX", json!({"username": "system:node:{{EC2PrivateDNSName}}"})).unwrap_err();
         assert_eq!(both.message(), "The username must not begin with system:");
@@ -336,7 +336,7 @@ mod tests {
             json!({"type": "namespace", "namespaces": ["-web"]}),
             json!({"type": "namespace", "namespaces": [""]}),
         ] {
-            assert_eq!(associate(STANDARD, wrong.clone()), Err(ErrorCode::InvalidParameter), "{wrong}");
+            assert_eq!(associate(STANDARD, wrong.clone()), Err(ErrorCode::INVALID_PARAMETER), "{wrong}");
         }
         let view = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy";
         assert!(policy(view, "us-east-1").is_ok() && policy(view, "cn-north-1").is_err());
@@ -353,7 +353,7 @@ mod tests {
         };
         for old in [json!("CONFIG_MAP"), Value::Null] {
             let error = mode(&cluster(old)).unwrap_err();
-            assert_eq!(error.code(), ErrorCode::InvalidRequest);
+            assert_eq!(error.code(), ErrorCode::INVALID_REQUEST);
             assert!(error.message().contains("[API, API_AND_CONFIG_MAP]"), "{error}");
         }
         assert!(mode(&cluster(json!("API"))).is_ok() && mode(&cluster(json!("API_AND_CONFIG_MAP"))).is_ok());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Verdict, invalid, labels_taints, roles, values};
-use crate::error::ApiError;
+use aws::error::ApiError;
 use crd::addon::AddonSpec;
 use crd::addon_catalogue::{self, Offer, Unsupported};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Verdict, invalid, labels_taints, roles, values};
-use crate::arn::Arn;
+use arn::Arn;
 use crd::capability::{ArgoCd, CapabilitySpec, CapabilityType};
 
 /// Longest name of a capability.
@@ -92,8 +92,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::error::ErrorCode;
     use crate::rules::check;
+    use aws::error::ErrorCode;
 
     fn asked(rules: &[Rule], change: &Value) -> Option<ErrorCode> {
         let mut spec = json!({"clusterName": "c", "capabilityName": "n", "type": "ACK", "roleArn": "arn:aws:iam::000000000000:role/r"});
@@ -136,11 +136,11 @@ mod tests {
             (json!({"tags": {"a": "b"}}), json!({"tags": {"aws:a": "b"}})),
         ] {
             assert_eq!(asked(CREATE, &good), None, "{good}");
-            assert_eq!(asked(CREATE, &bad), Some(ErrorCode::InvalidParameter), "{bad}");
+            assert_eq!(asked(CREATE, &bad), Some(ErrorCode::INVALID_PARAMETER), "{bad}");
         }
         let role = |arn: &str| asked(FORM, &json!({"roleArn": arn}));
         assert_eq!(role("arn:aws:iam::000000000000:role/r"), None);
-        assert_eq!(role("arn:aws:iam::111122223333:role/r"), Some(ErrorCode::AccessDenied));
-        assert_eq!(role("r"), Some(ErrorCode::InvalidParameter));
+        assert_eq!(role("arn:aws:iam::111122223333:role/r"), Some(ErrorCode::ACCESS_DENIED));
+        assert_eq!(role("r"), Some(ErrorCode::INVALID_PARAMETER));
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::trivially_copy_pass_by_ref)]
 
 use super::{Verdict, invalid};
-use crate::error::ApiError;
+use aws::error::ApiError;
 
 /// Certificate authorities of one cluster: the one in use, and one beside it.
 const LIMIT: usize = 2;
@@ -89,8 +89,8 @@ fn unused(found: &Found<'_>, (): &()) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorCode;
     use crate::rules::check;
+    use aws::error::ErrorCode;
 
     fn code(verdict: Verdict) -> Option<ErrorCode> {
         verdict.err().map(|error| error.code())
@@ -101,8 +101,8 @@ mod tests {
         let create = |status, authorities| code(check(CREATE, &Cluster { status, not_active: "no", authorities }, &()));
         assert_eq!(create("ACTIVE", 1), None);
         assert_eq!(create("UPDATING", 1), None);
-        assert_eq!(create("ACTIVE", 2), Some(ErrorCode::ResourceLimitExceeded));
-        assert_eq!(create("CREATING", 1), Some(ErrorCode::InvalidParameter));
+        assert_eq!(create("ACTIVE", 2), Some(ErrorCode::RESOURCE_LIMIT_EXCEEDED));
+        assert_eq!(create("CREATING", 1), Some(ErrorCode::INVALID_PARAMETER));
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         let delete = |signing| code(check(DELETE, &found(signing, "COMPLETE"), &()));
         assert_eq!(delete("NOT_USED"), None);
         for signing in ["IN_USE", "ACTIVATING"] {
-            assert_eq!(delete(signing), Some(ErrorCode::ResourceInUse), "{signing}");
+            assert_eq!(delete(signing), Some(ErrorCode::RESOURCE_IN_USE), "{signing}");
         }
     }
 }

@@ -149,7 +149,7 @@ pub fn encryption_config(configs: &[EncryptionConfig], region: &str) -> Verdict 
     if !forms::KMS_KEY.fits(key) {
         return invalid(format!("keyArn {key} is not the ARN of a KMS key"));
     }
-    match key.parse::<crate::arn::Arn>() {
+    match key.parse::<arn::Arn>() {
         Ok(arn) if arn.region == region => Ok(()),
         _ => invalid(format!("The KMS key {key} is not in the cluster's region {region}")),
     }

@@ -1,7 +1,7 @@
 //! DeleteCluster.
 
 use super::Verdict;
-use crate::error::ApiError;
+use aws::error::ApiError;
 
 /// What hangs on a cluster that is to be deleted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,19 +60,23 @@ fn protection(name: &str, facts: &Facts) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorCode;
     use crate::rules::check;
+    use aws::error::ErrorCode;
 
     #[test]
     fn what_hangs_on_a_cluster_goes_first() {
         let none = Facts::default();
         assert!(check(DELETE, "c", &none).is_ok());
         for (facts, code, words) in [
-            (Facts { nodegroups: 1, ..none }, ErrorCode::ResourceInUse, "Cluster has nodegroups attached"),
-            (Facts { fargate_profiles: 2, ..none }, ErrorCode::ResourceInUse, "Cluster has fargate profiles attached"),
-            (Facts { capabilities: 1, ..none }, ErrorCode::ResourceInUse, "Cluster has capabilities attached"),
-            (Facts { protected: true, ..none }, ErrorCode::InvalidRequest, "deletion protection"),
-            (Facts { connected: true, ..none }, ErrorCode::InvalidRequest, "DeregisterCluster"),
+            (Facts { nodegroups: 1, ..none }, ErrorCode::RESOURCE_IN_USE, "Cluster has nodegroups attached"),
+            (
+                Facts { fargate_profiles: 2, ..none },
+                ErrorCode::RESOURCE_IN_USE,
+                "Cluster has fargate profiles attached",
+            ),
+            (Facts { capabilities: 1, ..none }, ErrorCode::RESOURCE_IN_USE, "Cluster has capabilities attached"),
+            (Facts { protected: true, ..none }, ErrorCode::INVALID_REQUEST, "deletion protection"),
+            (Facts { connected: true, ..none }, ErrorCode::INVALID_REQUEST, "DeregisterCluster"),
         ] {
             let error = check(DELETE, "c", &facts).unwrap_err();
             assert!(error.code() == code && error.message().contains(words), "{error}");

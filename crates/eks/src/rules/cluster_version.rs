@@ -1,7 +1,7 @@
 //! UpdateClusterVersion.
 
 use super::{Verdict, invalid};
-use crate::error::ApiError;
+use aws::error::ApiError;
 use crd::names::minor;
 
 /// What is known when a cluster is to go to another version.
@@ -86,8 +86,8 @@ fn ready(_: &str, facts: &Facts<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorCode;
     use crate::rules::check;
+    use aws::error::ErrorCode;
 
     fn refusal(present: &str, wanted: &str, groups: &[(&str, &str)]) -> Option<String> {
         let versions: Vec<String> = (24..=34).map(|minor| format!("1.{minor}")).collect();
@@ -127,12 +127,12 @@ mod tests {
             check(UPDATE, "1.34", &facts).err().map(|error| error.code())
         };
         assert_eq!(refusal(false, None), None);
-        assert_eq!(refusal(true, None), Some(ErrorCode::InvalidState));
+        assert_eq!(refusal(true, None), Some(ErrorCode::INVALID_STATE));
         for minutes in [120, 10_080] {
             assert_eq!(refusal(false, Some(minutes)), None, "{minutes}");
         }
         for minutes in [119, 10_081] {
-            assert_eq!(refusal(false, Some(minutes)), Some(ErrorCode::InvalidParameter), "{minutes}");
+            assert_eq!(refusal(false, Some(minutes)), Some(ErrorCode::INVALID_PARAMETER), "{minutes}");
         }
     }
 }

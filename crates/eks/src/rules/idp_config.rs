@@ -2,7 +2,7 @@
 
 use super::{Verdict, invalid, values};
 use crate::convert::idp_config::AssociateIdentityProviderConfig;
-use crate::error::ApiError;
+use aws::error::ApiError;
 use crd::names::{Identity, minor};
 use crd::{EKSClusterConfig, IdentityProviderConfig};
 
@@ -113,8 +113,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::error::ErrorCode;
     use crate::rules::check;
+    use aws::error::ErrorCode;
     use crd::EKSClusterConfigSpec;
 
     fn cluster() -> EKSClusterConfig {
@@ -153,7 +153,7 @@ mod tests {
             (json!({"groupsPrefix": "system:team-"}), "groupsPrefix"),
         ] {
             let (code, said) = refusal(wrong.clone(), "1.33", &[]).unwrap_or_else(|| panic!("{wrong} was taken"));
-            assert!(code == ErrorCode::InvalidParameter && said.contains(words), "{wrong}: {said}");
+            assert!(code == ErrorCode::INVALID_PARAMETER && said.contains(words), "{wrong}: {said}");
         }
         for right in [
             json!({}),
@@ -169,15 +169,15 @@ mod tests {
     #[test]
     fn how_many_there_may_be_is_the_version_s_to_say() {
         let others: Vec<_> = (0..10).map(|n| config(&format!("n{n}"), &format!("https://{n}.example.com"))).collect();
-        assert_eq!(refusal(json!({}), "1.31", &others[..1]).unwrap().0, ErrorCode::ResourceInUse);
+        assert_eq!(refusal(json!({}), "1.31", &others[..1]).unwrap().0, ErrorCode::RESOURCE_IN_USE);
         assert_eq!(refusal(json!({}), "1.31", &[]), None);
         assert_eq!(refusal(json!({}), "1.32", &others[..9]), None);
-        assert_eq!(refusal(json!({}), "1.32", &others).unwrap().0, ErrorCode::ResourceLimitExceeded);
+        assert_eq!(refusal(json!({}), "1.32", &others).unwrap().0, ErrorCode::RESOURCE_LIMIT_EXCEEDED);
         let same = [config("x", "https://id.example.com/team/")];
-        assert_eq!(refusal(json!({}), "1.33", &same).unwrap().0, ErrorCode::ResourceInUse);
+        assert_eq!(refusal(json!({}), "1.33", &same).unwrap().0, ErrorCode::RESOURCE_IN_USE);
         assert_eq!(
             refusal(json!({}), "1.33", &[config("n", "https://other.example.com")]).unwrap().0,
-            ErrorCode::ResourceInUse
+            ErrorCode::RESOURCE_IN_USE
         );
     }
 }

@@ -36,7 +36,7 @@ pub mod roles;
 pub mod subscription;
 pub mod values;
 
-use super::error::ApiError;
+use aws::error::ApiError;
 pub use crd::instances;
 
 /// What a rule says of a request.

@@ -11,7 +11,7 @@ pub use machines::{custom_takes_no_version, not_newer, template_form};
 
 use super::instances::{self, System};
 use super::{Verdict, invalid, labels_taints, roles, values};
-use crate::error::ApiError;
+use aws::error::ApiError;
 use crd::NodegroupSpec;
 use crd::forms;
 use crd::nodegroup::{NodeRepairConfig, NodeRepairOverride};

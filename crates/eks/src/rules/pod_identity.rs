@@ -87,7 +87,7 @@ mod tests {
         let spec: PodIdentityAssociationSpec = serde_json::from_value(spec).unwrap();
         let facts = Facts { account: "000000000000".into() };
         let error = check(ALWAYS, &spec, &facts).and_then(|()| check(CREATE, &spec, &facts)).err()?;
-        assert_eq!(error.code(), crate::error::ErrorCode::InvalidParameter);
+        assert_eq!(error.code(), aws::error::ErrorCode::INVALID_PARAMETER);
         Some(error.message().to_owned())
     }
 

@@ -7,9 +7,9 @@
 //! | roles that are passed to a service: of nodes, of Fargate pods, of addons, of capabilities | refused: nobody can pass another account's role |
 
 use super::{Verdict, invalid};
-use crate::error::ApiError;
+use arn::role_account;
+use aws::error::ApiError;
 use crd::forms;
-use crd::names::role_account;
 
 /// A role is named by its ARN.
 ///
@@ -60,7 +60,7 @@ pub fn is_of(text: &str, account: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorCode;
+    use aws::error::ErrorCode;
 
     const OWN: &str = "111122223333";
 
@@ -80,7 +80,7 @@ mod tests {
             "arn:aws:iam::111122223333:root",
             "arn:aws:sts::111122223333:assumed-role/a/session",
         ] {
-            assert_eq!(named(bad).unwrap_err().code(), ErrorCode::InvalidParameter, "{bad}");
+            assert_eq!(named(bad).unwrap_err().code(), ErrorCode::INVALID_PARAMETER, "{bad}");
         }
     }
 
@@ -88,8 +88,8 @@ mod tests {
     fn another_account_s_role_is_neither_passed_nor_associated() {
         let (mine, theirs) = ("arn:aws:iam::111122223333:role/a", "arn:aws:iam::444455556666:role/a");
         assert!(passed(mine, OWN).is_ok() && own(mine, OWN).is_ok());
-        assert_eq!(passed(theirs, OWN).unwrap_err().code(), ErrorCode::AccessDenied);
-        assert_eq!(own(theirs, OWN).unwrap_err().code(), ErrorCode::InvalidParameter);
-        assert_eq!(passed("a", OWN).unwrap_err().code(), ErrorCode::InvalidParameter);
+        assert_eq!(passed(theirs, OWN).unwrap_err().code(), ErrorCode::ACCESS_DENIED);
+        assert_eq!(own(theirs, OWN).unwrap_err().code(), ErrorCode::INVALID_PARAMETER);
+        assert_eq!(passed("a", OWN).unwrap_err().code(), ErrorCode::INVALID_PARAMETER);
     }
 }

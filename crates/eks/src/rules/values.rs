@@ -88,7 +88,7 @@ mod tests {
     /// What the model says in words of its own, definitions say in a pattern.
     #[test]
     fn definitions_take_every_word_that_the_model_has() {
-        let model: Value = serde_json::from_str(include_str!("../model/eks.json")).unwrap();
+        let model: Value = serde_json::from_str(include_str!("../model.json")).unwrap();
         let forms: [(&str, &Form); 9] = [
             ("AMITypes", &forms::AMI_TYPE),
             ("NodegroupUpdateStrategies", &forms::UPDATE_STRATEGY),

@@ -1,9 +1,10 @@
 //! For every operation: a valid input is taken, and each way in which the model says it could be wrong is refused.
 
+use aws::model::{Bounds, Kind, Location, Member, Operation, ShapeId, TextRules};
+use aws::sigv4::Mode;
 use axum::body::Body;
 use http::Request;
-use k3eks_eks::model::{self, Bounds, Kind, Location, Member, Operation, ShapeId, TextRules};
-use k3eks_eks::sigv4::Mode;
+use k3eks_eks::model;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 

@@ -1,10 +1,10 @@
 //! No request, however mangled, gives a 5xx or a panic.
 
+use aws::service::Service;
+use aws::sigv4::Mode;
 use axum::body::Body;
 use http::Request;
 use k3eks_eks::model;
-use k3eks_eks::service::Service;
-use k3eks_eks::sigv4::Mode;
 use proptest::prelude::*;
 
 use super::support::{KEY_ID, answer, service};

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use aws::error::ApiError;
+use aws::sigv4::{Authenticator, Caller, Key, Mode, SignedRequest};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request};
-use k3eks_eks::error::ApiError;
-use k3eks_eks::sigv4::{Authenticator, Caller, Key, Mode, SignedRequest};
 use sha2::{Digest, Sha256};
 
 use super::support::{KEY_ID, SECRET, answer, keys, service};

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use aws::registry::Registry;
+use aws::service::Service;
+use aws::sigv4::{Authenticator, Key, Mode};
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Method, Request};
 use k3eks_eks::model;
-use k3eks_eks::registry::Registry;
-use k3eks_eks::service::Service;
-use k3eks_eks::sigv4::{Authenticator, Key, Mode};
 use serde_json::{Value, json};
 
 pub const KEY_ID: &str = "AKIDEXAMPLE";
@@ -44,7 +44,7 @@ pub fn keys() -> HashMap<String, Arc<Key>> {
 
 pub fn with(registry: Registry<()>, mode: Mode) -> Service<()> {
     let authenticator = Authenticator::new(mode, Arc::new(keys()), "000000000000", "us-east-1");
-    Service::new(registry, Arc::new(()), authenticator).unwrap()
+    Service::new(model::eks(), registry, Arc::new(()), authenticator).unwrap()
 }
 
 pub fn service(mode: Mode) -> Service<()> {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use eks::sigv4::Key;
+use aws::sigv4::Key;
 
 fn map(data: &[(&str, &str)]) -> ConfigMap {
     let data = data.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();

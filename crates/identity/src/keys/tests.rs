@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::super::roles::Role;
 use super::super::sessions::{Credentials, Keyring, Origin};
 use super::*;
-use eks::sigv4::Mode;
+use aws::sigv4::Mode;
 
 struct Roles(Vec<&'static str>);
 

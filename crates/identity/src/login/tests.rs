@@ -2,8 +2,8 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use super::*;
+use aws::sigv4::Key;
 use crd::keys;
-use eks::sigv4::Key;
 
 fn cluster(access: serde_json::Value, creator: Option<&str>) -> EKSClusterConfig {
     let mut cluster: EKSClusterConfig = serde_json::from_value(json!({

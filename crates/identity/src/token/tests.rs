@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use eks::sigv4::Key;
+use aws::sigv4::Key;
 
 const ANN: &str = "arn:aws:iam::111122223333:user/ann";
 

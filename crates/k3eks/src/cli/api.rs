@@ -7,22 +7,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use aws::body::Bodies;
+use aws::events::{BUDGET, EventLog};
+use aws::metrics::ApiMetrics;
+use aws::service::Service;
+use aws::sigv4::{Authenticator, Caller, Key, Mode};
+use aws::site::Names;
 use axum::response::Response;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::{Args, ValueEnum};
-use eks::body::Bodies;
-use eks::events::{BUDGET, EventLog};
 use eks::extra_routes::{self, AppState};
-use eks::metrics::ApiMetrics;
+use eks::model;
 use eks::operations::{self, Api, Quotas, Settings};
-use eks::service::Service;
-use eks::sigv4::{Authenticator, Caller, Key, Mode};
-use eks::site::Names;
-use eks::store::{ROOM, Store};
 use identity::visits::Visits;
 use kube::Client;
 use limits::port::enable_tls;
 use prometheus_client::registry::Registry;
+use store::{ROOM, Store};
 use telemetry::logs::{self, LogFormat};
 use tokio_util::sync::CancellationToken;
 
@@ -227,7 +228,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let state = options.identity.state(&prepared, Arc::clone(&api), mode)?;
     let mut metrics = Registry::with_prefix("k3eks");
     let events = Arc::new(EventLog::new(options.events));
-    let service = Service::new(operations::registry(), Arc::clone(&api), authenticator.clone())?
+    let service = Service::new(model::eks(), operations::registry(), Arc::clone(&api), authenticator.clone())?
         .observed_by(Arc::new(ApiMetrics::register(&mut metrics)))
         .observed_by(events.clone());
     let ready = Arc::new(AtomicBool::new(false));

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use aws::sigv4::{KeyStore, Mode};
 use axum::response::Response;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::{ArgAction, Args};
 use controller::IdentityService;
 use eks::operations::Api;
-use eks::sigv4::{KeyStore, Mode};
 use identity::child::Children;
 use identity::keys::Keys;
 use identity::remote::Remote;

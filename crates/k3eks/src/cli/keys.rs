@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use eks::arn::account_root;
-use eks::sigv4::{Key, KeyStore};
+use arn::account_root;
+use aws::sigv4::{Key, KeyStore};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 

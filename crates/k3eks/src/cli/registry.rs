@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use aws::sigv4::Authenticator;
+use aws::site::{self, Names};
 use axum::middleware;
 use axum::response::Response;
 use clap::Args;
 use ecr::Ecr;
 use ecr::engine::Engine;
 use ecr::front::{self, Front};
-use eks::sigv4::Authenticator;
-use eks::site::{self, Names};
 use limits::port::Limits;
 use telemetry::logs::{self, LogFormat};
 use tokio_util::sync::CancellationToken;

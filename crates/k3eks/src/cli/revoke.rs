@@ -1,9 +1,9 @@
 //! `k3eks revoke`: revokes sessions.
 
 use anyhow::Context;
+use arn::is_account;
 use clap::Args;
 use crd::identity_service::SECRET;
-use crd::names::is_account;
 use identity::secrets;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ListParams;

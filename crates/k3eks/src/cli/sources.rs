@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use aws::error::ApiError;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use eks::error::ApiError;
 use ipnet::IpNet;
 
 /// The health check: kubelets call it from addresses that nobody lists.

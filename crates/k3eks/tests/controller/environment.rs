@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use controller::{self, Accounts, Providers, Settings};
-use crd::cluster::ProviderName;
 use crd::definitions;
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::Namespace;
@@ -21,8 +20,8 @@ use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, Pat
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
-use provider::ClusterId;
 use provider::metadata::Metadata;
+use provider::{ClusterId, ClusterProvider};
 use serde_json::{Value, json};
 use telemetry::metrics::Metrics;
 use tokio::sync::OnceCell;
@@ -345,11 +344,8 @@ async fn work(
         reader: Some("k3eks-system/k3eks-api".parse().unwrap()),
         identity: None,
     };
-    let providers = Providers {
-        k3d: Some(Arc::new(InMemory(world))),
-        metadata: Arc::new(Metadata::default()),
-        default: ProviderName::K3d,
-    };
+    let memory = Arc::new(InMemory(world));
+    let providers = Providers::new(memory.name()).with(memory, "").with(Arc::new(Metadata::default()), "");
     controller::run(client, settings, providers, Metrics::new(), None, shutdown).await.unwrap();
 }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use provider::{
-    Access, Authorities, Authority, ClusterId, ClusterObservation, ClusterProvider, ContainerState, DesiredCluster,
-    DesiredNodegroup, Error, NodeObservation, Progress, ServerObservation,
+    Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster,
+    DesiredNodegroup, Error, MachineState, NodeObservation, NodeRegistry, Progress, ServerObservation,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
@@ -45,7 +45,7 @@ impl Cluster {
         NodeObservation {
             image: self.images.get(name).cloned().unwrap_or_default(),
             name: name.to_owned(),
-            state: if ended { ContainerState::Exited } else { ContainerState::Running },
+            state: if ended { MachineState::Exited } else { MachineState::Running },
             certified_by: self.certified.of(name),
         }
     }
@@ -266,8 +266,8 @@ impl ClusterProvider for InMemory {
         "k3d"
     }
 
-    fn has_api_server(&self) -> bool {
-        true
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { several_servers: false, ..Capabilities::ALL }
     }
 
     fn observe_cluster(&self, plan: &DesiredCluster) -> Result<ClusterObservation, Error> {
@@ -275,7 +275,7 @@ impl ClusterProvider for InMemory {
         let inner = self.0.lock();
         let server = |c: &Cluster| ServerObservation {
             name: self.cluster_name(&plan.id),
-            state: if c.stopped { ContainerState::Exited } else { ContainerState::Running },
+            state: if c.stopped { MachineState::Exited } else { MachineState::Running },
             image: c.image.clone(),
         };
         let cluster = inner.clusters.get(&plan.id);
@@ -338,6 +338,22 @@ impl ClusterProvider for InMemory {
         self.0.done(id).await
     }
 
+    async fn restart_cluster(&self, _: &DesiredCluster, _: &Progress) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn configure_cluster(&self, _: &DesiredCluster) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    async fn lead_pods(&self, _: &ClusterId, _: &str, _: (&str, u16), _: Option<&NodeRegistry>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn release_cluster(&self, _: &DesiredCluster) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn authority(&self, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {
         Ok(self.0.lock().clusters.get(&plan.id).map(|cluster| cluster.certified.signer()))
     }
@@ -376,7 +392,8 @@ impl ClusterProvider for InMemory {
             kubeconfig: kubeconfig.unwrap(),
             endpoint,
             internal: Some(("10.0.0.2".into(), 6443)),
-            api_port: Some(16443),
+            direct: None,
+            placement: Some(16443),
             ca_pem,
         }))
     }

@@ -22,10 +22,10 @@ async fn a_taken_port_is_passed_over_and_an_empty_range_is_named() {
     drop(env);
 
     let env = Environment::new("port").await;
-    let plan = DesiredCluster { api_port: Some(taken), ..env.plan("port") };
+    let plan = DesiredCluster { placement: Some(taken), ..env.plan("port") };
     env.create(&plan).await.unwrap();
     let access = env.access(&plan).await;
-    assert!((16443..=17442).contains(&access.api_port.unwrap()), "{access:?}");
+    assert!((16443..=17442).contains(&access.placement.unwrap()), "{access:?}");
     assert_eq!(kubectl(&access, &["get", "--raw", "/readyz"]).unwrap(), "ok");
     env.k3d.delete_cluster(&plan.id).await.unwrap();
     assert_eq!(env.remains(&plan.id), [""; 0]);

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use k3eks_provider_k3d::K3dSettings;
-use provider::{ClusterProvider, ContainerState, Progress, Resources};
+use provider::{ClusterProvider, MachineState, Progress, Resources};
 
 use crate::support::{Aside, AtTheEnd, Environment, bytes, docker, group, kubectl, until, value, volumes};
 
@@ -24,7 +24,7 @@ async fn a_cluster_lives_and_leaves_nothing() {
     assert_eq!(value(&access, &["service", "kubernetes"], "{.spec.clusterIP}"), "10.100.0.1");
     let seen = env.k3d.observe_cluster(&plan).unwrap();
     let server = &seen.servers[0];
-    assert_eq!((server.state, &server.image), (ContainerState::Running, &plan.image));
+    assert_eq!((server.state, &server.image), (MachineState::Running, &plan.image));
     assert_eq!(seen.address.as_ref(), access.internal.as_ref().map(|(address, _)| address));
     assert_eq!(env.k3d.clusters().unwrap(), std::slice::from_ref(&plan.id));
 
@@ -77,7 +77,7 @@ async fn clusters_share_a_network() {
     let (first, second) = tokio::join!(env.create(&one), env.create(&two));
     first.and(second).unwrap();
     let (first, second) = (env.access(&one).await, env.access(&two).await);
-    assert_ne!(first.api_port, second.api_port);
+    assert_ne!(first.placement, second.placement);
     let (address, port) = first.internal.clone().unwrap();
     let inside = format!("https://{address}:{port}");
     // The certificate holds for the address that pods of the management cluster use.
@@ -203,7 +203,7 @@ async fn a_killed_node_is_seen_and_removed(
     let names: Vec<String> = env.k3d.observe_nodes(workers).unwrap().into_iter().map(|n| n.name).collect();
     let volumes_before = volumes(&names[0]);
     docker(&["kill", &names[0]]);
-    let exited = || env.k3d.observe_nodes(workers).unwrap()[0].state == ContainerState::Exited;
+    let exited = || env.k3d.observe_nodes(workers).unwrap()[0].state == MachineState::Exited;
     until(30, "the world sees the dead node", exited).await;
     let server = env.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
     env.k3d.delete_nodes(&plan.id, &[names[0].clone(), server.clone(), "no-such-node".into()]).await.unwrap();
@@ -228,7 +228,7 @@ async fn a_stopped_cluster_comes_back_with_its_data(env: &Environment, plan: &pr
     let mut stop = vec!["kill".to_owned()];
     stop.extend(docker(&["ps", "-q", "--filter", &label]));
     docker(&stop.iter().map(String::as_str).collect::<Vec<_>>());
-    let stopped = || env.k3d.observe_cluster(plan).unwrap().servers[0].state == ContainerState::Exited;
+    let stopped = || env.k3d.observe_cluster(plan).unwrap().servers[0].state == MachineState::Exited;
     until(30, "the world sees it stopped", stopped).await;
     assert_eq!(env.k3d.access(plan).await.unwrap(), None, "a stopped server offers nothing");
 
@@ -238,7 +238,7 @@ async fn a_stopped_cluster_comes_back_with_its_data(env: &Environment, plan: &pr
     assert_eq!(after.ca_pem, before.ca_pem);
     until(30, "the data is kept", || kubectl(&after, &["get", "configmap", "kept"]).is_ok()).await;
     let workers = group(plan, "Workers_1");
-    let running = || env.k3d.observe_nodes(&workers).unwrap().iter().all(|n| n.state == ContainerState::Running);
+    let running = || env.k3d.observe_nodes(&workers).unwrap().iter().all(|n| n.state == MachineState::Running);
     until(30, "the nodes run again", running).await;
     env.create(plan).await.expect("creating what runs changes nothing");
     assert!(kubectl(&after, &["get", "configmap", "kept"]).is_ok());

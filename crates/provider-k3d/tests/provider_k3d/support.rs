@@ -46,9 +46,10 @@ impl Environment {
             image: self.k3d.image("1.35").expect("1.35 is known"),
             servers: 1,
             service_cidr: "10.100.0.0/16".into(),
-            api_port: None,
+            placement: None,
             tls_names: vec![format!("{name}.default.svc")],
-            server: provider::ServerSettings::default(),
+            public_endpoint: provider::PublicEndpoint::default(),
+            control_plane: None,
             endpoint_id: String::new(),
             import: None,
         }

@@ -57,12 +57,13 @@ impl Seen {
     /// From what is in caches.
     pub fn of(cluster: &EKSClusterConfig, ctx: &Context, ca_pem: Option<&str>) -> Self {
         let id = super::validate::id(cluster);
-        let all = ctx.members.of::<CertificateAuthority>(&id).into_iter().filter(|one| one.is_of(cluster));
+        let all = ctx.stores.members.of::<CertificateAuthority>(&id).into_iter().filter(|one| one.is_of(cluster));
         let known = all.map(|authority| Known {
             name: authority.name_any(),
             id: authority.eks_name(),
             is_first: authority.is_first(),
             fingerprint: ctx
+                .stores
                 .owned
                 .secret_annotations(&id.namespace, &authority.secret_name())
                 .and_then(|annotations| annotations.get(FINGERPRINT).cloned()),
@@ -121,7 +122,7 @@ pub fn trusted_by(cluster: &EKSClusterConfig) -> Vec<String> {
 /// Whether everything that the cluster trusts, by its status, has a resource.
 pub fn trusts_only_known(cluster: &EKSClusterConfig, ctx: &Context) -> bool {
     let authority = cluster.status.as_ref().and_then(|status| status.certificate_authority.clone()).unwrap_or_default();
-    let known = ctx.members.of::<CertificateAuthority>(&super::validate::id(cluster));
+    let known = ctx.stores.members.of::<CertificateAuthority>(&super::validate::id(cluster));
     let has = |name: &String| known.iter().any(|one| one.name_any() == *name);
     trusted_by(cluster).len() <= authority.trusted.len().max(1) && authority.trusted.iter().all(has)
 }

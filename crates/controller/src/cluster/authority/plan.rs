@@ -4,7 +4,7 @@ use super::{Known, Seen, Wanted};
 use crate::cluster::next::{self, ClusterAction};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing, step_message};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{Stage, Turn, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
@@ -84,17 +84,13 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Clus
     let progressing = |phase, next, message: String| {
         Some(Decision::new(next, phase, Health::Progressing(Reason::Updating, message)).after(next::SOON))
     };
-    match &seen.task {
-        TaskView::Running(Work::Certify, step) => {
+    match seen.task.turn(Work::Certify) {
+        Turn::Mine(Stage::Running(step)) => {
             return progressing(Phase::Updating, ClusterAction::Nothing, step_message("Certifying", step));
         }
-        TaskView::Failed(Work::Certify, error) if seen.wait.is_some() => {
-            return Some(Decision {
-                next: ClusterAction::Nothing,
-                phase: Phase::Active,
-                health: failing(error),
-                again: seen.wait,
-            });
+        Turn::Failed(error) if seen.wait.is_some() => {
+            let waiting = Decision::new(ClusterAction::Nothing, Phase::Active, failing(error));
+            return Some(Decision { again: seen.wait, ..waiting });
         }
         _ => {}
     }
@@ -106,22 +102,20 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Clus
             Decision::new(ClusterAction::Nothing, Phase::Active, Health::Stalled(Reason::InvalidSpec, message))
                 .after(next::ROUTINE),
         ),
-        Step::Certify(wanted) => match &seen.task {
-            TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
-                progressing(Phase::Updating, ClusterAction::Nothing, "Certifying: waiting for work in progress".into())
-            }
-            _ => {
-                let plan = seen.running().unwrap_or(running).clone();
-                progressing(Phase::Updating, ClusterAction::Certify(plan, wanted), "Certifying".into())
-            }
-        },
+        Step::Certify(_) if seen.task.is_under_way() => {
+            progressing(Phase::Updating, ClusterAction::Nothing, "Certifying: waiting for work in progress".into())
+        }
+        Step::Certify(wanted) => {
+            let plan = seen.running().unwrap_or(running).clone();
+            progressing(Phase::Updating, ClusterAction::Certify(plan, wanted), "Certifying".into())
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use provider::{ContainerState, NodeObservation};
+    use provider::{MachineState, NodeObservation};
 
     fn seen(known: &[(&str, &str)], now: &[&str]) -> Seen {
         let known = known.iter().map(|(name, print)| Known {
@@ -137,7 +131,7 @@ mod tests {
     fn nodes(signers: &[&str]) -> ClusterObservation {
         let one = |signer: &&str| NodeObservation {
             name: "n".into(),
-            state: ContainerState::Running,
+            state: MachineState::Running,
             image: String::new(),
             certified_by: Some((*signer).into()),
         };

@@ -3,7 +3,7 @@
 use crate::cluster::next::{ClusterAction, Plan, SOON, was_active};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing, step_message};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{Stage, Turn, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
@@ -21,22 +21,16 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     let wanted = seen.rotation.is_some()
         || seen.configured == Some(false)
         || (unknown && was_active && !seen_before)
-        || (unknown && plan.server.endpoint.has_rules());
-    match &seen.task {
-        TaskView::Running(Work::Configure, step) => {
-            progressing(ClusterAction::Nothing, step_message("Configuring", step))
-        }
-        TaskView::Queued(Work::Configure) => {
-            progressing(ClusterAction::Nothing, "Configuring: waiting for a free slot".into())
-        }
+        || (unknown && plan.public_endpoint.has_rules());
+    match seen.task.turn(Work::Configure) {
+        Turn::Mine(Stage::Running(step)) => progressing(ClusterAction::Nothing, step_message("Configuring", step)),
+        Turn::Mine(Stage::Queued) => progressing(ClusterAction::Nothing, "Configuring: waiting for a free slot".into()),
         _ if !wanted => None,
-        TaskView::Failed(Work::Configure, error) if seen.wait.is_some() => Some(Decision {
-            next: ClusterAction::Nothing,
-            phase: Phase::Active,
-            health: failing(error),
-            again: seen.wait,
-        }),
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+        Turn::Failed(error) if seen.wait.is_some() => {
+            let waiting = Decision::new(ClusterAction::Nothing, Phase::Active, failing(error));
+            Some(Decision { again: seen.wait, ..waiting })
+        }
+        Turn::Mine(_) | Turn::Other(_) => {
             progressing(ClusterAction::Nothing, "Configuring: waiting for work in progress".into())
         }
         _ => progressing(ClusterAction::Configure(plan.clone(), seen.rotation.clone()), "Configuring".into()),

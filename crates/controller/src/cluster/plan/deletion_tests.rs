@@ -29,19 +29,19 @@ fn deletion_takes_the_node_groups_first_then_the_cluster_then_the_finalizer() {
         ..seen_cluster()
     };
     assert_eq!(
-        plan(&demo, &with(vec![group.clone()], TaskView::Idle)).next,
+        plan(&demo, &with(vec![group.clone()], JobView::Idle)).next,
         ClusterAction::DeleteNodegroups(vec!["workers".into()])
     );
-    assert_eq!(plan(&demo, &with(vec![deleted(group.clone())], TaskView::Idle)).next, ClusterAction::Nothing);
-    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Idle)).next, ClusterAction::StartDelete);
-    let running = TaskView::Running(Work::Create, Step::default());
+    assert_eq!(plan(&demo, &with(vec![deleted(group.clone())], JobView::Idle)).next, ClusterAction::Nothing);
+    assert_eq!(plan(&demo, &with(Vec::new(), JobView::Idle)).next, ClusterAction::StartDelete);
+    let running = JobView::Running(Work::Create, Step::default());
     assert_eq!(plan(&demo, &with(Vec::new(), running)).next, ClusterAction::Cancel);
-    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Stopping(Work::Create))).next, ClusterAction::Nothing);
-    assert_eq!(plan(&demo, &with(Vec::new(), TaskView::Finished(Work::Delete))).next, ClusterAction::Finish);
-    let failed = Observed { wait: Some(SOON), ..with(Vec::new(), TaskView::Failed(Work::Delete, refused())) };
+    assert_eq!(plan(&demo, &with(Vec::new(), JobView::Stopping(Work::Create))).next, ClusterAction::Nothing);
+    assert_eq!(plan(&demo, &with(Vec::new(), JobView::Finished(Work::Delete))).next, ClusterAction::Finish);
+    let failed = Observed { wait: Some(SOON), ..with(Vec::new(), JobView::Failed(Work::Delete, refused())) };
     assert_eq!(plan(&demo, &failed).next, ClusterAction::Nothing);
     assert_eq!(
-        plan(&demo, &with(Vec::new(), TaskView::Failed(Work::Delete, refused()))).next,
+        plan(&demo, &with(Vec::new(), JobView::Failed(Work::Delete, refused()))).next,
         ClusterAction::StartDelete
     );
 }

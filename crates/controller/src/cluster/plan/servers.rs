@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::cluster::next::{ClusterAction, Plan};
 use crate::cluster::observe::Observed;
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 
@@ -26,7 +26,7 @@ pub fn mend(cluster: &EKSClusterConfig, seen: &Observed, decision: Plan) -> Plan
         Duration::try_from(seen.now.0.duration_since(since)).ok()
     };
     let longest = away.iter().filter_map(|(_, since)| lasts(*since)).max().unwrap_or_default();
-    let tried = seen.task == TaskView::Finished(Work::Start);
+    let tried = seen.task == JobView::Finished(Work::Start);
     let way_out = if tried { format!("; docker restart {first} restarts it") } else { String::new() };
     let names: Vec<&str> = away.iter().map(|(name, _)| *name).collect();
     let message =
@@ -62,7 +62,7 @@ mod tests {
     use crate::cluster::plan::plan;
     use crate::fixtures::{active, cluster, now, seen_cluster, server};
     use crd::nodegroup::NodeMarks;
-    use provider::ContainerState;
+    use provider::MachineState;
 
     /// A cluster of two servers, `s` with a Ready node, and `t` with a node that has been in this state for so many seconds.
     fn seen(ready: bool, seconds: i64) -> Observed {
@@ -70,7 +70,7 @@ mod tests {
         let since = now().0.checked_sub(k8s_openapi::jiff::SignedDuration::from_secs(seconds)).ok();
         let nodes = [("s".to_owned(), node(true, None)), ("t".to_owned(), node(ready, since))];
         let mut seen = Observed {
-            world: Ok(server(ContainerState::Running)),
+            world: Ok(server(MachineState::Running)),
             child: Child { ready: true, nodes: Some(nodes.into()), ..Child::default() },
             now: now(),
             ..seen_cluster()
@@ -80,7 +80,7 @@ mod tests {
         let mut other = world.servers[0].clone();
         other.name = "t".into();
         world.servers.push(other);
-        world.balancer = Some(ContainerState::Running);
+        world.balancer = Some(MachineState::Running);
         seen
     }
 
@@ -104,11 +104,11 @@ mod tests {
     fn a_server_that_stays_away_is_started_once() {
         let mut seen = seen(false, 31);
         assert!(matches!(decided(&seen).next, ClusterAction::StartStart(_)));
-        seen.task = TaskView::Finished(Work::Start);
+        seen.task = JobView::Finished(Work::Start);
         let tried = decided(&seen);
         assert_eq!(tried.next, ClusterAction::Nothing);
         assert!(format!("{:?}", tried.health).contains("docker restart t restarts it"), "{tried:?}");
-        seen.task = TaskView::Finished(Work::Create);
+        seen.task = JobView::Finished(Work::Create);
         // The cluster has been Active since the year 2024.
         seen.now = Time(Timestamp::from_second(1_800_000_000).unwrap());
         seen.child.nodes.as_mut().unwrap().remove("t");

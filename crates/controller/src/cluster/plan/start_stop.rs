@@ -4,11 +4,11 @@ use crate::cluster::hibernation;
 use crate::cluster::next::{ClusterAction, Plan, SOON, held, must_stop, runs, was_active};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{JobView, Turn, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
-use provider::{ClusterObservation, ContainerState, DesiredCluster, NodeObservation, ServerObservation};
+use provider::{ClusterObservation, DesiredCluster, MachineState, NodeObservation, ServerObservation};
 
 /// The next action towards a stopped cluster; `None` if no stop is wanted or nothing runs.
 pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObservation]) -> Option<Plan> {
@@ -18,23 +18,19 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
     let progressing = |next, message: &str| {
         Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into())))
     };
-    match &seen.task {
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => {
+    match seen.task.turn(Work::Stop) {
+        Turn::Mine(_) | Turn::Other(_) => {
             return progressing(ClusterAction::Nothing, "Stopping").map(|plan| plan.after(SOON));
         }
-        TaskView::Failed(Work::Stop, error) if seen.wait.is_some() => {
-            return Some(Decision {
-                next: ClusterAction::Nothing,
-                phase: Phase::Updating,
-                health: failing(error),
-                again: seen.wait,
-            });
+        Turn::Failed(error) if seen.wait.is_some() => {
+            let waiting = Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error));
+            return Some(Decision { again: seen.wait, ..waiting });
         }
         _ => {}
     }
     // A server that died leaves its nodes running.
     let nodes = seen.world.as_ref().is_ok_and(|world| world.nodes.iter().any(NodeObservation::runs));
-    let runs = nodes || servers.iter().any(|server| server.state == ContainerState::Running);
+    let runs = nodes || servers.iter().any(|server| server.state == MachineState::Running);
     if runs && seen.has_api_server {
         return progressing(ClusterAction::StartStop, "Stopping");
     }
@@ -51,14 +47,11 @@ pub fn interrupted(
     let starting = |next, message: &str| {
         Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into()))
     };
-    match &seen.task {
-        TaskView::Queued(Work::Stop) | TaskView::Running(Work::Stop, _) | TaskView::Stopping(Work::Stop) => {
-            return Some(
-                starting(ClusterAction::Nothing, "Starting: waiting until the cluster has stopped").after(SOON),
-            );
-        }
-        TaskView::Idle | TaskView::Failed(..) => {}
-        _ => return None,
+    if let Turn::Mine(_) = seen.task.turn(Work::Stop) {
+        return Some(starting(ClusterAction::Nothing, "Starting: waiting until the cluster has stopped").after(SOON));
+    }
+    if !matches!(seen.task, JobView::Idle | JobView::Failed(..)) {
+        return None;
     }
     // Only of a cluster that is Active a node that doesn't run has died: of any other it hasn't been started yet.
     let active = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Active);
@@ -66,7 +59,7 @@ pub fn interrupted(
         was_active(cluster) && !active && runs(seen, spec, world) && !world.nodes.iter().all(NodeObservation::runs);
     match (&seen.task, seen.wait) {
         _ if !halfway => None,
-        (TaskView::Failed(_, error), Some(wait)) => {
+        (JobView::Failed(_, error), Some(wait)) => {
             Some(Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error)).after(wait))
         }
         _ => Some(starting(ClusterAction::StartStart(spec.clone()), "Starting")),

@@ -4,7 +4,7 @@ use super::*;
 use crate::child_clusters::Child;
 use crate::decision::Problem;
 use crate::fixtures::{active, cluster, cluster_plan, machines, seen_cluster, server};
-use provider::{ContainerState, Error};
+use provider::{Error, MachineState};
 
 pub fn reason(plan: &Plan) -> Option<Reason> {
     match &plan.health {
@@ -31,9 +31,9 @@ fn our_finalizer_comes_before_anything_is_made() {
 
 #[test]
 fn a_server_that_was_made_for_another_version_isn_t_used() {
-    let mut other = server(ContainerState::Running);
+    let mut other = server(MachineState::Running);
     other.servers[0].image = "image:1.34".into();
-    let seen = Observed { world: Ok(other), task: TaskView::Finished(Work::Create), child: ready(), ..seen_cluster() };
+    let seen = Observed { world: Ok(other), task: JobView::Finished(Work::Create), child: ready(), ..seen_cluster() };
     assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen).next, ClusterAction::StartCreate(_)));
     assert!(
         !matches!(plan(&cluster(json!({}), active()), &seen).next, ClusterAction::StartCreate(_)),
@@ -43,8 +43,8 @@ fn a_server_that_was_made_for_another_version_isn_t_used() {
 
 #[test]
 fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
-    use ContainerState::{Exited, Running};
-    let world = |states: &[ContainerState]| {
+    use MachineState::{Exited, Running};
+    let world = |states: &[MachineState]| {
         let servers = states.iter().flat_map(|state| server(*state).servers).collect();
         ClusterObservation { servers, balancer: Some(Running), ..ClusterObservation::default() }
     };
@@ -66,7 +66,7 @@ fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
     }
     let error = Error::Engine { doing: "certifying".into(), why: "one doesn't run".into() };
     let failed = Observed {
-        task: TaskView::Failed(Work::Certify, error),
+        task: JobView::Failed(Work::Certify, error),
         wait: Some(SOON),
         ..seen(world(&[Running, Exited, Running]))
     };
@@ -77,17 +77,17 @@ fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
 
 #[test]
 fn whom_an_upgrade_replaced_goes_although_its_last_step_was_interrupted() {
-    let world = ClusterObservation { aside: true, ..server(ContainerState::Running) };
+    let world = ClusterObservation { aside: true, ..server(MachineState::Running) };
     let seen = Observed { world: Ok(world), child: ready(), ..seen_cluster() };
     let next = |task| plan(&cluster(json!({}), active()), &Observed { task, ..seen.clone() }).next;
-    assert!(matches!(next(TaskView::Idle), ClusterAction::StartUpgrade(_)));
-    assert!(!matches!(next(TaskView::Finished(Work::Upgrade)), ClusterAction::StartUpgrade(_)), "it goes just now");
-    assert!(!matches!(next(TaskView::Running(Work::Upgrade, Step::default())), ClusterAction::StartUpgrade(_)));
+    assert!(matches!(next(JobView::Idle), ClusterAction::StartUpgrade(_)));
+    assert!(!matches!(next(JobView::Finished(Work::Upgrade)), ClusterAction::StartUpgrade(_)), "it goes just now");
+    assert!(!matches!(next(JobView::Running(Work::Upgrade, Step::default())), ClusterAction::StartUpgrade(_)));
 }
 
 #[test]
 fn nodes_that_were_stopped_with_their_cluster_are_started_and_not_taken_for_dead_ones() {
-    use ContainerState::{Exited, Running};
+    use MachineState::{Exited, Running};
     let world = ClusterObservation { nodes: machines(&[("a", Running), ("b", Exited)]), ..server(Running) };
     let seen = Observed { world: Ok(world.clone()), child: ready(), ..seen_cluster() };
     let at = |phase: &str, seen: &Observed| {
@@ -97,17 +97,17 @@ fn nodes_that_were_stopped_with_their_cluster_are_started_and_not_taken_for_dead
     assert!(matches!(interrupted.next, ClusterAction::StartStart(_)), "{interrupted:?}");
     assert_ne!(interrupted.phase, Phase::Active, "its groups would remove them");
     assert!(!matches!(at("Active", &seen).next, ClusterAction::StartStart(_)), "that one died");
-    let tried = Observed { task: TaskView::Finished(Work::Start), ..seen.clone() };
+    let tried = Observed { task: JobView::Finished(Work::Start), ..seen.clone() };
     assert_eq!(at("Updating", &tried).phase, Phase::Active, "one that can't be started is replaced");
 
     let three = DesiredCluster { servers: 3, ..cluster_plan() };
     let servers = [Running, Running, Exited].iter().flat_map(|state| server(*state).servers).collect();
     let world = ClusterObservation { servers, balancer: Some(Running), ..world };
-    let task = TaskView::Running(Work::Start, Step::default());
+    let task = JobView::Running(Work::Start, Step::default());
     let starting = Observed { plan: Ok(three), world: Ok(world), task, ..seen.clone() };
     assert_eq!(at("Updating", &starting).phase, Phase::Updating, "a majority runs, and a node doesn't yet");
 
-    let stopping = Observed { task: TaskView::Running(Work::Stop, Step::default()), ..seen };
+    let stopping = Observed { task: JobView::Running(Work::Stop, Step::default()), ..seen };
     assert_eq!(
         (at("Updating", &stopping).next, at("Updating", &stopping).phase),
         (ClusterAction::Nothing, Phase::Updating)
@@ -153,7 +153,7 @@ fn node_groups_follow_the_spec_while_its_version_is_refused_because_of_them() {
     let seen = Observed {
         target: Some(Err(Problem::stalled(Reason::InvalidSpec, "node groups workers must run 1.35 first"))),
         inline: vec![group.clone()],
-        ..asked_for_1_34(TaskView::Idle)
+        ..asked_for_1_34(JobView::Idle)
     };
     let plan = plan(&cluster(json!({}), active()), &seen);
     assert_eq!(
@@ -174,9 +174,9 @@ fn an_engine_that_is_away_begins_nothing() {
 #[test]
 fn a_cluster_is_active_when_its_api_server_answers_and_not_before() {
     let seen = |child| Observed {
-        world: Ok(server(ContainerState::Running)),
+        world: Ok(server(MachineState::Running)),
         child,
-        task: TaskView::Finished(Work::Create),
+        task: JobView::Finished(Work::Create),
         ..seen_cluster()
     };
     let new = cluster(json!({}), json!(null));
@@ -188,7 +188,7 @@ fn a_cluster_is_active_when_its_api_server_answers_and_not_before() {
 #[test]
 fn after_a_start_nothing_is_said_before_the_api_server_was_asked() {
     let seen = |problem: &str| Observed {
-        world: Ok(server(ContainerState::Running)),
+        world: Ok(server(MachineState::Running)),
         child: Child { asked: !problem.is_empty(), problem: problem.into(), ..Child::default() },
         ..seen_cluster()
     };
@@ -200,7 +200,7 @@ fn after_a_start_nothing_is_said_before_the_api_server_was_asked() {
 #[test]
 fn a_stopped_server_is_started_and_a_lost_one_made_anew() {
     let running = cluster(json!({}), active());
-    let stopped = Observed { world: Ok(server(ContainerState::Exited)), ..seen_cluster() };
+    let stopped = Observed { world: Ok(server(MachineState::Exited)), ..seen_cluster() };
     assert!(matches!(plan(&running, &stopped).next, ClusterAction::StartStart(_)));
     let lost = plan(&running, &seen_cluster());
     assert!(matches!(lost.next, ClusterAction::StartCreate(_)));
@@ -210,7 +210,7 @@ fn a_stopped_server_is_started_and_a_lost_one_made_anew() {
 #[test]
 fn a_failure_is_said_until_its_pause_is_over_and_then_tried_again() {
     let new = cluster(json!({}), json!(null));
-    let failed = |wait| Observed { task: TaskView::Failed(Work::Create, refused()), wait, ..seen_cluster() };
+    let failed = |wait| Observed { task: JobView::Failed(Work::Create, refused()), wait, ..seen_cluster() };
     let pause = Duration::from_secs(4);
     let waiting = plan(&new, &failed(Some(pause)));
     assert_eq!(
@@ -224,35 +224,35 @@ fn a_failure_is_said_until_its_pause_is_over_and_then_tried_again() {
 fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
     let off = cluster(json!({"state": "Stopped"}), active());
     let with = |state, task| Observed { world: Ok(server(state)), child: ready(), task, ..seen_cluster() };
-    let running = || with(ContainerState::Running, TaskView::Idle);
+    let running = || with(MachineState::Running, JobView::Idle);
     assert_eq!(
         (plan(&off, &running()).next, plan(&off, &running()).phase),
         (ClusterAction::StartStop, Phase::Updating)
     );
-    let busy = with(ContainerState::Running, TaskView::Running(Work::Create, Step::default()));
+    let busy = with(MachineState::Running, JobView::Running(Work::Create, Step::default()));
     assert_eq!(plan(&off, &busy).next, ClusterAction::Nothing, "what is under way ends first");
-    let halted = plan(&off, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
+    let halted = plan(&off, &with(MachineState::Exited, JobView::Finished(Work::Stop)));
     assert_eq!((halted.next.clone(), halted.phase), (ClusterAction::Nothing, Phase::Stopped));
     assert!(matches!(halted.health, Health::Noted(Reason::Stopped, _)), "{halted:?}");
-    let mut left = with(ContainerState::Exited, TaskView::Idle);
-    left.world.as_mut().unwrap().nodes = machines(&[("n", ContainerState::Running)]);
+    let mut left = with(MachineState::Exited, JobView::Idle);
+    left.world.as_mut().unwrap().nodes = machines(&[("n", MachineState::Running)]);
     assert_eq!(plan(&off, &left).next, ClusterAction::StartStop, "a server that died leaves its nodes running");
     let record = Observed { has_api_server: false, ..answering() };
     assert_eq!(plan(&off, &record).phase, Phase::Stopped, "nothing runs that could be stopped");
 
     let on = cluster(json!({"state": "Running"}), active());
-    let starts = plan(&on, &with(ContainerState::Exited, TaskView::Finished(Work::Stop)));
+    let starts = plan(&on, &with(MachineState::Exited, JobView::Finished(Work::Stop)));
     assert!(matches!(starts.next, ClusterAction::StartStart(_)), "{starts:?}");
-    let half = plan(&on, &with(ContainerState::Running, TaskView::Running(Work::Start, Step::default())));
+    let half = plan(&on, &with(MachineState::Running, JobView::Running(Work::Start, Step::default())));
     assert_eq!((half.next, half.phase), (ClusterAction::Nothing, Phase::Updating), "its nodes are still being started");
     let fresh = plan(&cluster(json!({"state": "Stopped"}), json!(null)), &seen_cluster());
     assert!(matches!(fresh.next, ClusterAction::StartCreate(_)), "only what was made can be stopped");
 }
 
-fn asked_for_1_34(task: TaskView) -> Observed {
+fn asked_for_1_34(task: JobView) -> Observed {
     let target = DesiredCluster { version: "1.36".into(), image: "image:1.36".into(), ..cluster_plan() };
     Observed {
-        world: Ok(server(ContainerState::Running)),
+        world: Ok(server(MachineState::Running)),
         child: Child { version: Some("v1.35.7+k3s1".into()), ..ready() },
         target: Some(Ok(target)),
         task,
@@ -263,16 +263,16 @@ fn asked_for_1_34(task: TaskView) -> Observed {
 #[test]
 fn the_next_version_is_an_upgrade_and_reached_when_the_api_server_says_so() {
     let demo = cluster(json!({}), active());
-    let seen = asked_for_1_34(TaskView::Finished(Work::Create));
+    let seen = asked_for_1_34(JobView::Finished(Work::Create));
     let upgrades = plan(&demo, &seen);
     assert!(matches!(&upgrades.next, ClusterAction::StartUpgrade(target) if target.version == "1.36"), "{upgrades:?}");
     assert_eq!((upgrades.phase, reason(&upgrades)), (Phase::Updating, Some(Reason::Updating)));
     assert_eq!(seen.running().unwrap().version, "1.35");
     let step = Step { number: 3, of: 4, what: "starting".into() };
-    let under_way = plan(&demo, &asked_for_1_34(TaskView::Running(Work::Upgrade, step)));
+    let under_way = plan(&demo, &asked_for_1_34(JobView::Running(Work::Upgrade, step)));
     assert_eq!((under_way.next, under_way.phase), (ClusterAction::Nothing, Phase::Updating));
 
-    let mut seen = asked_for_1_34(TaskView::Finished(Work::Upgrade));
+    let mut seen = asked_for_1_34(JobView::Finished(Work::Upgrade));
     seen.world.as_mut().unwrap().servers[0].image = "image:1.36".into();
     let waiting = plan(&demo, &seen);
     assert_eq!(
@@ -288,7 +288,7 @@ fn the_next_version_is_an_upgrade_and_reached_when_the_api_server_says_so() {
 
 /// A cluster that runs as it should.
 fn answering() -> Observed {
-    Observed { world: Ok(server(ContainerState::Running)), child: ready(), ..seen_cluster() }
+    Observed { world: Ok(server(MachineState::Running)), child: ready(), ..seen_cluster() }
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn servers_that_are_configured_differently_are_updated_until_they_answer_again()
     assert!(matches!(changed.next, ClusterAction::Configure(_, None)));
     assert_eq!((changed.phase, reason(&changed)), (Phase::Updating, Some(Reason::Updating)));
     let step = Step { number: 1, of: 2, what: "restarting".into() };
-    let mut away = Observed { task: TaskView::Running(Work::Configure, step), ..answering() };
+    let mut away = Observed { task: JobView::Running(Work::Configure, step), ..answering() };
     away.child.ready = false;
     let waiting = plan(&cluster(json!({}), active()), &away);
     assert_eq!((waiting.phase, reason(&waiting)), (Phase::Updating, Some(Reason::Updating)));
@@ -317,7 +317,7 @@ fn servers_that_are_configured_differently_are_updated_until_they_answer_again()
 
 #[test]
 fn a_failed_upgrade_is_told_and_tried_again_only_when_the_spec_changes() {
-    let failed = asked_for_1_34(TaskView::Failed(Work::Upgrade, refused()));
+    let failed = asked_for_1_34(JobView::Failed(Work::Upgrade, refused()));
     let mut status = active();
     status["observedGeneration"] = 3.into();
     let told = plan(&cluster(json!({}), status.clone()), &failed);
@@ -330,7 +330,7 @@ fn a_failed_upgrade_is_told_and_tried_again_only_when_the_spec_changes() {
 
 #[test]
 fn an_upgrade_that_was_interrupted_while_the_new_server_came_up_is_finished() {
-    let mut seen = asked_for_1_34(TaskView::Idle);
+    let mut seen = asked_for_1_34(JobView::Idle);
     seen.world.as_mut().unwrap().servers[0].image = "image:1.36".into();
     seen.child = Child { asked: true, ..Child::default() };
     let plan = plan(&cluster(json!({}), active()), &seen);
@@ -341,7 +341,7 @@ fn an_upgrade_that_was_interrupted_while_the_new_server_came_up_is_finished() {
 fn a_version_that_can_not_be_reached_is_refused() {
     let seen = Observed {
         target: Some(Err(Problem::stalled(Reason::InvalidSpec, "one at a time"))),
-        ..asked_for_1_34(TaskView::Idle)
+        ..asked_for_1_34(JobView::Idle)
     };
     let plan = plan(&cluster(json!({}), active()), &seen);
     assert_eq!(

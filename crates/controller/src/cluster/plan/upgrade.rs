@@ -3,7 +3,7 @@
 use crate::cluster::next::{ClusterAction, Plan, SOON, held};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, step_message};
-use crate::tasks::{TaskView, Work};
+use crate::jobs::{Stage, Turn, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
@@ -20,13 +20,15 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
         Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message)).after(SOON))
     };
     let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
-    match &seen.task {
-        TaskView::Queued(_) => progressing(ClusterAction::Nothing, "Upgrading: waiting for a free slot".into()),
-        TaskView::Running(Work::Upgrade, step) => progressing(ClusterAction::Nothing, step_message("Upgrading", step)),
-        TaskView::Running(..) | TaskView::Stopping(_) => {
+    match seen.task.turn(Work::Upgrade) {
+        Turn::Mine(Stage::Queued) | Turn::Other(Stage::Queued) => {
+            progressing(ClusterAction::Nothing, "Upgrading: waiting for a free slot".into())
+        }
+        Turn::Mine(Stage::Running(step)) => progressing(ClusterAction::Nothing, step_message("Upgrading", step)),
+        Turn::Mine(_) | Turn::Other(_) => {
             progressing(ClusterAction::Nothing, "Upgrading: waiting for the provider to finish other work".into())
         }
-        TaskView::Failed(Work::Upgrade, error) if seen_before && error.retry() != Retry::Waiting => {
+        Turn::Failed(error) if seen_before && error.retry() != Retry::Waiting => {
             let running = seen.plan.as_ref().map(|p| p.version.as_str()).unwrap_or_default();
             let text = format!(
                 "the upgrade to {} failed and the cluster still runs {running}: {error}; to retry, set kubernetesVersion back to {running} and then to {}",
@@ -34,7 +36,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
             );
             Some(held(Phase::Active, Health::Stalled(Reason::UpgradeFailed, text)))
         }
-        TaskView::Finished(Work::Upgrade) if seen.on_image(target) => {
+        Turn::Finished if seen.on_image(target) => {
             progressing(ClusterAction::Nothing, "Upgrading: waiting for the API server to report its version".into())
         }
         _ => progressing(ClusterAction::StartUpgrade(target.clone()), format!("Upgrading to {}", target.version)),
@@ -44,12 +46,8 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
 /// The last step of an upgrade: remove the replaced server.
 fn replaced(seen: &Observed) -> Option<Plan> {
     let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.aside) && seen.wait.is_none();
-    let idle = match &seen.task {
-        TaskView::Queued(_) | TaskView::Running(..) | TaskView::Stopping(_) => false,
-        // What became of it will be seen in a moment.
-        TaskView::Finished(work) => *work != Work::Upgrade,
-        TaskView::Idle | TaskView::Failed(..) => true,
-    };
+    // What became of an upgrade that is done will be seen in a moment.
+    let idle = matches!(seen.task.turn(Work::Upgrade), Turn::Free | Turn::Failed(_));
     let plan = seen.running().filter(|_| left && idle)?;
     let health = Health::Progressing(Reason::Updating, "removing the server that an upgrade has replaced".into());
     Some(Decision::new(ClusterAction::StartUpgrade(plan.clone()), Phase::Active, health).after(SOON))

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::error::ApiError;
 use crate::model;
 use crate::operations::{Api, Quotas, Settings, registry};
-use crate::paging::PageRequest;
-use crate::registry::Context;
-use crate::sigv4::Caller;
-use crate::store::{Kind, ROOM, Store};
+use aws::error::ApiError;
+use aws::paging::PageRequest;
+use aws::registry::Context;
+use aws::sigv4::Caller;
+use store::{Kind, ROOM, Store};
 
 /// Who calls, unless a test says otherwise.
 pub const MAKER: &str = "arn:aws:iam::000000000000:role/maker";

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::fake::World;
 use super::{group, refusal};
-use crate::error::ErrorCode;
+use aws::error::ErrorCode;
 use crd::{Addon, EKSClusterConfig};
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn a_cluster_that_sleeps_wakes_with_a_change() {
     world.call("UpdateClusterConfig", json!({"name": "c", "deletionProtection": true})).await.unwrap();
     world.edit::<EKSClusterConfig>("c", |object| object["status"] = json!({"phase": "Stopped"})).await;
     let refused = world.call("CreateAddon", json!({"clusterName": "c", "addonName": "kube-proxy"})).await;
-    assert_eq!(refusal(refused).0, ErrorCode::InvalidRequest);
+    assert_eq!(refusal(refused).0, ErrorCode::INVALID_REQUEST);
 }
 
 #[tokio::test]
@@ -48,10 +48,10 @@ async fn of_a_cluster_that_was_stopped_what_is_only_kept_is_changed() {
     world.call("TagResource", json!({"resourceArn": arn, "tags": {"team": "web"}})).await.unwrap();
     assert_eq!(spec()["tags"], json!({"team": "web"}));
     let (code, text) = refusal(world.call("UpdateClusterConfig", logging).await);
-    assert!(code == ErrorCode::InvalidRequest && text.contains("it is stopped"), "{text}");
+    assert!(code == ErrorCode::INVALID_REQUEST && text.contains("it is stopped"), "{text}");
     // One that comes or goes takes nothing.
     let gone = |object: &mut Value| object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     world.edit::<EKSClusterConfig>("c", gone).await;
     let late = world.call("UpdateClusterConfig", json!({"name": "c", "deletionProtection": true})).await;
-    assert_eq!(refusal(late).0, ErrorCode::InvalidRequest);
+    assert_eq!(refusal(late).0, ErrorCode::INVALID_REQUEST);
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::fake::World;
 use super::{MAKER, ROLE, association, group, refusal};
-use crate::error::ErrorCode;
+use aws::error::ErrorCode;
 use crd::{Addon, EKSClusterConfig, FargateProfile, Nodegroup};
 
 /// A role of an account that isn't the callers'.
@@ -34,12 +34,12 @@ async fn a_role_is_looked_at_before_the_name() {
     ];
     for (operation, good, member) in &all {
         world.call(operation, good.clone()).await.unwrap();
-        assert_eq!(refusal(world.call(operation, good.clone()).await).0, ErrorCode::ResourceInUse, "{operation}");
+        assert_eq!(refusal(world.call(operation, good.clone()).await).0, ErrorCode::RESOURCE_IN_USE, "{operation}");
         let (code, text) = refusal(world.call(operation, with(good.clone(), &json!({*member: "r"}))).await);
-        assert_eq!((code, text.as_str()), (ErrorCode::InvalidParameter, "Invalid Role Arn: 'r'"), "{operation}");
+        assert_eq!((code, text.as_str()), (ErrorCode::INVALID_PARAMETER, "Invalid Role Arn: 'r'"), "{operation}");
         let (code, text) = refusal(world.call(operation, with(good.clone(), &json!({*member: FOREIGN}))).await);
         let own = *operation == "CreatePodIdentityAssociation";
-        assert_eq!(code, if own { ErrorCode::InvalidParameter } else { ErrorCode::AccessDenied }, "{operation}");
+        assert_eq!(code, if own { ErrorCode::INVALID_PARAMETER } else { ErrorCode::ACCESS_DENIED }, "{operation}");
         assert!(text.contains("000000000000"), "{text}");
     }
 }
@@ -62,7 +62,7 @@ async fn a_refused_change_of_roles_changes_nothing() {
         json!({"policy": policy}),
     ] {
         let refused = refusal(world.call("UpdatePodIdentityAssociation", with(by_id.clone(), &bad)).await);
-        assert_eq!(refused.0, ErrorCode::InvalidParameter, "{bad}");
+        assert_eq!(refused.0, ErrorCode::INVALID_PARAMETER, "{bad}");
     }
     let now = world.call("DescribePodIdentityAssociation", by_id.clone()).await.unwrap();
     assert_eq!((&now["association"]["roleArn"], &now["association"]["targetRoleArn"]), (&json!(ROLE), &json!(FOREIGN)));
@@ -74,18 +74,18 @@ async fn a_refused_change_of_roles_changes_nothing() {
     );
 
     let node = |role: &str| json!({"clusterName": "c", "addonName": "vpc-cni", "podIdentityAssociations": [{"serviceAccount": "aws-node", "roleArn": role}]});
-    assert_eq!(refusal(world.call("CreateAddon", node(FOREIGN)).await).0, ErrorCode::InvalidParameter);
+    assert_eq!(refusal(world.call("CreateAddon", node(FOREIGN)).await).0, ErrorCode::INVALID_PARAMETER);
     assert_eq!((world.names("addons").len(), world.names("podidentityassociations").len()), (0, 1));
     world.call("CreateAddon", node(ROLE)).await.unwrap();
     world.active::<Addon>("c-vpc-cni").await;
-    assert_eq!(refusal(world.call("UpdateAddon", node(FOREIGN)).await).0, ErrorCode::InvalidParameter);
+    assert_eq!(refusal(world.call("UpdateAddon", node(FOREIGN)).await).0, ErrorCode::INVALID_PARAMETER);
     let owned = world
         .call("ListPodIdentityAssociations", json!({"clusterName": "c", "serviceAccount": "aws-node"}))
         .await
         .unwrap();
     let by_id = json!({"clusterName": "c", "associationId": owned["associations"][0]["associationId"]});
     let direct = world.call("UpdatePodIdentityAssociation", with(by_id, &json!({"roleArn": ROLE}))).await;
-    assert_eq!(refusal(direct).0, ErrorCode::InvalidRequest, "an addon's own is changed with the addon");
+    assert_eq!(refusal(direct).0, ErrorCode::INVALID_REQUEST, "an addon's own is changed with the addon");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_group_is_held_to_the_same_when_it_changes() {
         json!({"nodeRepairConfig": {"maxParallelNodesRepairedCount": 1, "maxParallelNodesRepairedPercentage": 1}}),
     ] {
         let refused = refusal(world.call("UpdateNodegroupConfig", change(bad.clone())).await);
-        assert_eq!(refused.0, ErrorCode::InvalidParameter, "{bad}");
+        assert_eq!(refused.0, ErrorCode::INVALID_PARAMETER, "{bad}");
     }
     let old = refusal(world.call("UpdateNodegroupVersion", change(json!({"releaseVersion": "1.1.1-20250101"}))).await);
     assert!(old.1.starts_with("Requested release version 1.1.1-20250101"), "{}", old.1);
@@ -128,7 +128,7 @@ async fn one_fargate_profile_comes_at_a_time_and_has_the_cluster_s_subnets() {
     let made = world.call("CreateFargateProfile", profile("one")).await.unwrap();
     assert_eq!(made["fargateProfile"]["subnets"], json!(["subnet-1", "subnet-2"]));
     let (code, text) = refusal(world.call("CreateFargateProfile", profile("two")).await);
-    assert_eq!(code, ErrorCode::ResourceInUse);
+    assert_eq!(code, ErrorCode::RESOURCE_IN_USE);
     assert_eq!(
         text,
         "Cannot create Fargate Profile two because cluster c currently has Fargate profile one in status CREATING"
@@ -136,7 +136,7 @@ async fn one_fargate_profile_comes_at_a_time_and_has_the_cluster_s_subnets() {
     world.active::<FargateProfile>("c-one").await;
     world.call("CreateFargateProfile", profile("two")).await.unwrap();
     let named = |name: &str| json!({"clusterName": "c", "fargateProfileName": name});
-    assert_eq!(refusal(world.call("DeleteFargateProfile", named("one")).await).0, ErrorCode::ResourceInUse);
+    assert_eq!(refusal(world.call("DeleteFargateProfile", named("one")).await).0, ErrorCode::RESOURCE_IN_USE);
     world.call("DeleteFargateProfile", named("two")).await.unwrap();
     world.call("DeleteFargateProfile", named("one")).await.unwrap();
 }
@@ -148,7 +148,7 @@ async fn an_addon_that_is_only_coming_is_not_changed() {
     world.call("CreateAddon", json!({"clusterName": "c", "addonName": "coredns"})).await.unwrap();
     let update = json!({"clusterName": "c", "addonName": "coredns", "configurationValues": "{\"replicaCount\": 1}"});
     let (code, text) = refusal(world.call("UpdateAddon", update.clone()).await);
-    assert_eq!(code, ErrorCode::ResourceInUse);
+    assert_eq!(code, ErrorCode::RESOURCE_IN_USE);
     assert_eq!(text, "Addon coredns cannot be updated as it is currently in CREATING state");
     world.active::<Addon>("c-coredns").await;
     let nothing = with(update.clone(), &json!({"configurationValues": "null"}));
@@ -193,11 +193,11 @@ async fn tags_that_aws_gives_are_neither_given_nor_taken() {
         ("UntagResource", json!({"tagKeys": ["aws:a"]}), json!({"tagKeys": ["a"]})),
     ] {
         let of = |more: &Value| with(json!({"resourceArn": arn}), more);
-        assert_eq!(refusal(world.call(operation, of(&bad)).await).0, ErrorCode::BadRequest, "{operation}");
+        assert_eq!(refusal(world.call(operation, of(&bad)).await).0, ErrorCode::BAD_REQUEST, "{operation}");
         world.call(operation, of(&good)).await.unwrap();
     }
     let foreign = json!({"resourceArn": arn.replace("000000000000", "111122223333"), "tags": {"a": "b"}});
-    assert_eq!(refusal(world.call("TagResource", foreign).await).0, ErrorCode::NotFound);
+    assert_eq!(refusal(world.call("TagResource", foreign).await).0, ErrorCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -218,12 +218,12 @@ async fn an_account_has_room_for_so_much_and_takes_none_of_anothers() {
         }
         assert!(made < 20, "there is no end");
     };
-    assert_eq!(full.code(), ErrorCode::ResourceLimitExceeded);
+    assert_eq!(full.code(), ErrorCode::RESOURCE_LIMIT_EXCEEDED);
     assert!(full.message().contains("quota of 1 MiB"), "{full}");
     assert!(made >= 9, "{made} entries of 95 KiB");
     // Nor do things grow that are there; they shrink, and go.
     world.call("CreateAccessEntry", entry(50, 0)).await.unwrap();
-    assert_eq!(refusal(world.call("UpdateAccessEntry", entry(50, 1500)).await).0, ErrorCode::ResourceLimitExceeded);
+    assert_eq!(refusal(world.call("UpdateAccessEntry", entry(50, 1500)).await).0, ErrorCode::RESOURCE_LIMIT_EXCEEDED);
     let other = "arn:aws:iam::111122223333:role/other";
     let theirs = json!({"name": "c", "roleArn": "arn:aws:iam::111122223333:role/r", "resourcesVpcConfig": {}});
     world.call_as(other, "CreateCluster", theirs).await.unwrap();

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::ROLE;
 use super::fake::World;
-use crate::store::Kind;
 use crd::{Addon, EKSClusterConfig, FargateProfile, Nodegroup, Update};
+use store::Kind;
 
 /// Longer than a test may take.
 const LONG: Duration = Duration::from_secs(600);

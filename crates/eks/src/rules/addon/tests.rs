@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::error::ErrorCode;
 use crate::rules::check;
+use aws::error::ErrorCode;
 
 fn asked(rules: &[Rule], change: &Value) -> Option<(ErrorCode, String)> {
     let mut spec = json!({"clusterName": "c", "addonName": "coredns"});
@@ -25,12 +25,12 @@ fn each_member_alone() {
         (json!({"tags": {"a": "b"}}), json!({"tags": {"aws:a": "b"}})),
     ] {
         assert_eq!(asked(CREATE, &good), None, "{good}");
-        assert_eq!(asked(CREATE, &bad).unwrap().0, ErrorCode::InvalidParameter, "{bad}");
+        assert_eq!(asked(CREATE, &bad).unwrap().0, ErrorCode::INVALID_PARAMETER, "{bad}");
     }
     let role = |arn: &str| asked(FORM, &json!({"serviceAccountRoleArn": arn})).map(|(code, _)| code);
     assert_eq!(role("arn:aws:iam::000000000000:role/r"), None);
-    assert_eq!(role("arn:aws:iam::111122223333:role/r"), Some(ErrorCode::AccessDenied));
-    assert_eq!(role("r"), Some(ErrorCode::InvalidParameter));
+    assert_eq!(role("arn:aws:iam::111122223333:role/r"), Some(ErrorCode::ACCESS_DENIED));
+    assert_eq!(role("r"), Some(ErrorCode::INVALID_PARAMETER));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_configuration_that_does_not_fit_is_refused_in_creations_and_changes_alike()
     ] {
         for rules in [CREATE, UPDATE] {
             let (code, message) = asked(rules, &json!({"configurationValues": text})).unwrap();
-            assert_eq!((code, message), (ErrorCode::InvalidParameter, format!("{words}{why}")));
+            assert_eq!((code, message), (ErrorCode::INVALID_PARAMETER, format!("{words}{why}")));
         }
     }
 }

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::error::ErrorCode;
 use crate::rules::check;
+use aws::error::ErrorCode;
 
 const NEEDS_SELECTOR: &str = "Fargate Profile requires at least one selector.";
 const NEEDS_NAMESPACE: &str = "Fargate Profile must have at least one selector with at least one namespace value.";
@@ -24,7 +24,7 @@ fn selected(selectors: Value) -> String {
 #[test]
 fn subnets_are_those_that_can_be_there() {
     assert_eq!(asked(CREATE, json!({"subnets": ["subnet-0a1b"]})), None);
-    let refusal = (ErrorCode::InvalidParameter, "The subnet ID 'nosub' does not exist".to_owned());
+    let refusal = (ErrorCode::INVALID_PARAMETER, "The subnet ID 'nosub' does not exist".to_owned());
     assert_eq!(asked(CREATE, json!({"subnets": ["nosub"]})), Some(refusal));
 }
 
@@ -79,6 +79,6 @@ fn names_and_tags_are_not_reserved_ones() {
 fn the_role_is_one_of_the_cluster_s_account() {
     let role = |arn: &str| asked(FORM, json!({"podExecutionRoleArn": arn})).map(|(code, _)| code);
     assert_eq!(role("arn:aws:iam::000000000000:role/path/r"), None);
-    assert_eq!(role("arn:aws:iam::111122223333:role/r"), Some(ErrorCode::AccessDenied));
-    assert_eq!(role("arn:aws:iam::000000000000:user/r"), Some(ErrorCode::InvalidParameter));
+    assert_eq!(role("arn:aws:iam::111122223333:role/r"), Some(ErrorCode::ACCESS_DENIED));
+    assert_eq!(role("arn:aws:iam::000000000000:user/r"), Some(ErrorCode::INVALID_PARAMETER));
 }

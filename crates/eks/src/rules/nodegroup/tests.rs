@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::error::ErrorCode;
 use crate::rules::check;
 use crate::settings::Quotas;
+use aws::error::ErrorCode;
 
 fn facts(version: &str) -> Facts {
     Facts { account: "000000000000".into(), cluster_version: version.into(), quotas: Quotas::default() }
@@ -58,7 +58,7 @@ fn no_more_nodes_are_away_than_there_may_be() {
             assert_eq!(of(rules, 3, good.clone()), None, "{good}");
         }
         let (code, text) = of(rules, 1, json!({"maxUnavailable": 2})).unwrap();
-        assert_eq!(code, ErrorCode::InvalidParameter);
+        assert_eq!(code, ErrorCode::INVALID_PARAMETER);
         assert_eq!(text, "max-unavailable must be within the range 1 and max size of the node group");
         for bad in [
             json!({}),
@@ -214,8 +214,8 @@ fn names_roles_tags_and_access_are_well_formed() {
     }
     let role = |arn: &str| asked(FORM, "1.33", &json!({"nodeRole": arn})).map(|(code, _)| code);
     assert_eq!(role("arn:aws:iam::000000000000:role/r"), None);
-    assert_eq!(role("arn:aws:iam::111122223333:role/r"), Some(ErrorCode::AccessDenied));
-    assert_eq!(role("r"), Some(ErrorCode::InvalidParameter));
+    assert_eq!(role("arn:aws:iam::111122223333:role/r"), Some(ErrorCode::ACCESS_DENIED));
+    assert_eq!(role("r"), Some(ErrorCode::INVALID_PARAMETER));
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn repair_and_warm_pools_agree_with_themselves() {
     ] {
         for rules in [CREATE, UPDATE_CONFIG] {
             assert_eq!(asked(rules, "1.33", &good), None, "{good}");
-            assert_eq!(asked(rules, "1.33", &bad).unwrap().0, ErrorCode::InvalidParameter, "{bad}");
+            assert_eq!(asked(rules, "1.33", &bad).unwrap().0, ErrorCode::INVALID_PARAMETER, "{bad}");
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use crd::names::{Identity, partition};
+use arn::partition;
+use crd::names::Identity;
 use crd::{EKSClusterConfig, PodIdentityAssociation, keys};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Namespace, Node, Service};

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use arn::dns_suffix;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -11,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crd::EKSClusterConfig;
 use crd::identity_service;
-use crd::names::{Identity, dns_suffix};
+use crd::names::Identity;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::PostParams;
@@ -153,7 +154,7 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use eks::sigv4::Key;
+    use aws::sigv4::Key;
     use identity::token::check;
 
     use super::*;

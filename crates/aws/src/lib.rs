@@ -1,0 +1,28 @@
+//! AWS's wire protocols, for any service: what stands between an HTTP request and an operation's handler.
+//!
+//! A request passes through [`service`]: [`router`] finds the operation, [`sigv4`] the caller, [`input`] makes one
+//! JSON object of labels, query string and body and checks it against the [`model`]. Then the operation's handler runs,
+//! and [`output`] or [`error`] make the answer.
+//!
+//! In go a service's [`Model`](model::Model), its handlers in a [`Registry`](registry::Registry) and who may call;
+//! out comes an axum router. Nothing here knows an operation of any service.
+
+mod access_log;
+pub mod body;
+pub mod error;
+pub mod events;
+#[cfg(test)]
+mod fixtures;
+pub mod input;
+pub mod metrics;
+pub mod model;
+pub mod other_services;
+pub mod output;
+pub mod paging;
+pub mod registry;
+pub mod router;
+pub mod service;
+pub mod sigv4;
+pub mod site;
+pub mod times;
+pub mod validate;

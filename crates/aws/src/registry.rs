@@ -1,0 +1,108 @@
+//! The handlers of the operations.
+
+use std::collections::HashMap;
+use std::future::{Future, ready};
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use super::model::{Model, Operation};
+use super::paging::{Page, PageRequest};
+use super::sigv4::Caller;
+
+/// What a handler knows besides its input.
+#[derive(Debug)]
+pub struct Context<S> {
+    /// What all handlers share, for example the access to the resources.
+    pub state: Arc<S>,
+    /// Who is calling, and which account and region are meant.
+    pub caller: Caller,
+    /// The request's id.
+    pub request_id: String,
+    /// The operation.
+    pub operation: &'static Operation,
+    /// Which page of a list is asked for.
+    pub page: PageRequest,
+}
+
+impl<S> Context<S> {
+    /// Cuts the wanted page out of all items. `key` must be unique among them; they are sorted by it.
+    pub fn page<T, K: AsRef<str>>(&self, items: Vec<T>, key: impl Fn(&T) -> K) -> Page<T> {
+        self.page.page(items, key)
+    }
+}
+
+type Handler<S> =
+    Box<dyn Fn(Context<S>, Map<String, Value>) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
+
+/// Operations by name. See [the module](super) for how to add one.
+pub struct Registry<S> {
+    handlers: HashMap<&'static str, Handler<S>>,
+}
+
+impl<S> Default for Registry<S> {
+    fn default() -> Self {
+        Self { handlers: HashMap::new() }
+    }
+}
+
+impl<S: Send + Sync + 'static> Registry<S> {
+    /// A registry without operations.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an operation; the last one added under a name counts.
+    ///
+    /// The input was checked against the model before the handler sees it: required members are there, and types and
+    /// constraints hold. The output is shaped by the model afterwards.
+    #[must_use]
+    pub fn on<I, O, F, Fut>(mut self, operation: &'static str, handler: F) -> Self
+    where
+        I: DeserializeOwned,
+        O: Serialize,
+        F: Fn(Context<S>, I) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<O, ApiError>> + Send + 'static,
+    {
+        let erased = move |context: Context<S>, input: Map<String, Value>| {
+            let input = match serde_json::from_value::<I>(Value::Object(input)) {
+                Ok(input) => input,
+                Err(error) => {
+                    let refusal = ApiError::serialization(format!("The request can not be read: {error}"));
+                    return ready(Err(refusal.caused_by(error))).boxed();
+                }
+            };
+            let running = handler(context, input);
+            async move { serde_json::to_value(running.await?).map_err(ApiError::internal) }.boxed()
+        };
+        self.handlers.insert(operation, Box::new(erased));
+        self
+    }
+
+    /// The operations of the model that have no handler.
+    pub fn missing<'m>(&self, model: &'m Model) -> Vec<&'m str> {
+        let names = model.operations().iter().map(|operation| operation.name.as_str());
+        names.filter(|name| !self.handlers.contains_key(name)).collect()
+    }
+
+    /// Names that were added but that the model doesn't have.
+    pub fn unknown(&self, model: &Model) -> Vec<&'static str> {
+        self.handlers.keys().copied().filter(|name| model.operation(name).is_none()).collect()
+    }
+
+    /// Runs the handler of the context's operation.
+    ///
+    /// # Errors
+    /// The handler's, or that there is none.
+    pub async fn call(&self, context: Context<S>, input: Map<String, Value>) -> Result<Value, ApiError> {
+        let name = context.operation.name.as_str();
+        match self.handlers.get(name) {
+            Some(handler) => handler(context, input).await,
+            None => Err(ApiError::invalid_request(format!("{name} is not available at this endpoint"))),
+        }
+    }
+}

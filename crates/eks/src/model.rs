@@ -1,0 +1,12 @@
+//! The facts of the EKS API, written by `hack/aws-models/generate.py`.
+
+use std::sync::LazyLock;
+
+use aws::model::Model;
+
+static EKS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("model.json")).unwrap_or_default());
+
+/// The model of the EKS API, parsed on first use.
+pub fn eks() -> &'static Model {
+    &EKS
+}
