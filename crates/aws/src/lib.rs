@@ -8,6 +8,7 @@
 //! out comes an axum router. Nothing here knows an operation of any service.
 
 mod access_log;
+pub mod base_url;
 pub mod body;
 pub mod error;
 pub mod events;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws::base_url::base_url;
 use axum::body::{Body, Bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -71,12 +72,7 @@ impl Engine {
     /// # Errors
     /// What is wrong with the URL.
     pub fn new(url: &str) -> Result<Self, String> {
-        let url = url.trim_end_matches('/');
-        let parsed: http::Uri = url.parse().map_err(|e| format!("{url} isn't a URL: {e}"))?;
-        if parsed.scheme_str() != Some("http") || parsed.host().is_none() {
-            return Err(format!("{url} isn't of the form http://HOST:PORT"));
-        }
-        Ok(Self { url: url.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() })
+        Ok(Self { url: base_url(url)?.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() })
     }
 
     /// Passes a request on to `path_and_query`; its body and the answer's go through as they come.

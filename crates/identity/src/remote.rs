@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::principal::Principal;
 use super::token::AuthError;
+use aws::base_url::base_url;
 
 /// The longest answer that is read.
 const LARGEST: usize = 256 * 1024;
@@ -44,12 +45,7 @@ impl Remote {
     /// # Errors
     /// What is wrong with the URL.
     pub fn new(url: &str) -> Result<Self, String> {
-        let url = url.trim_end_matches('/');
-        let parsed: http::Uri = url.parse().map_err(|e| format!("{url} isn't a URL: {e}"))?;
-        if parsed.scheme_str() != Some("http") || parsed.host().is_none() {
-            return Err(format!("{url} isn't of the form http://HOST:PORT"));
-        }
-        Ok(Self { url: url.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() })
+        Ok(Self { url: base_url(url)?.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() })
     }
 
     /// Whose question this is, in the words of a presigned URL's query.
