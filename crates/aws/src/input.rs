@@ -37,16 +37,19 @@ pub fn build(model: &Model, route: &Route<'_>, query: &str, body: &[u8]) -> Resu
     if validator.violations.is_empty() {
         return Ok(input);
     }
-    Err(rejection(operation, &input, validator.violations.message()))
+    Err(rejection(model, operation, &input, validator.violations.message()))
 }
 
 /// The exception for broken constraints; the tag operations have one of their own.
-fn rejection(operation: &Operation, input: &Map<String, Value>, message: String) -> ApiError {
+fn rejection(model: &Model, operation: &Operation, input: &Map<String, Value>, message: String) -> ApiError {
     if operation.errors.iter().any(|name| name == ErrorCode::BAD_REQUEST.name()) {
         return ApiError::bad_request(message);
     }
     // What names a resource has one name in requests and in exceptions.
-    input.iter().fold(ApiError::invalid_parameter(message), |error, (name, value)| error.with(name, value.clone()))
+    let named = model.error(ErrorCode::INVALID_PARAMETER.name()).into_iter().flat_map(|facts| &facts.members);
+    named
+        .filter_map(|name| Some((name, input.get(name)?.clone())))
+        .fold(ApiError::invalid_parameter(message), |error, (name, value)| error.with(name, value))
 }
 
 fn parse_body(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
