@@ -5,6 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::child_clusters::Child;
+use super::identity_service::IdentityService;
 use super::jobs::JobView;
 use super::{cluster, nodegroup};
 use crd::{EKSClusterConfig, Nodegroup, keys};
@@ -72,6 +73,17 @@ pub fn cluster_plan() -> DesiredCluster {
         control_plane: None,
         endpoint_id: String::new(),
         import: None,
+    }
+}
+
+/// An identity service that child clusters reach.
+pub fn identity_service() -> IdentityService {
+    IdentityService {
+        host: "172.18.0.2".into(),
+        webhook_port: 9443,
+        pods_port: 9080,
+        registry_port: None,
+        ca_pem: "CA".into(),
     }
 }
 

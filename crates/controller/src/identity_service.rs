@@ -94,21 +94,11 @@ fn ports(wanted: &IdentityService) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures;
-
-    fn service() -> IdentityService {
-        IdentityService {
-            host: "172.18.0.2".into(),
-            webhook_port: 9443,
-            pods_port: 9080,
-            registry_port: None,
-            ca_pem: "CA".into(),
-        }
-    }
+    use crate::fixtures::{self, identity_service};
 
     #[test]
     fn the_identity_service_is_found_by_both_kinds_of_endpoints_and_is_no_load_balancer() {
-        let all = objects(&fixtures::cluster_plan(), &service());
+        let all = objects(&fixtures::cluster_plan(), &identity_service());
         let of = |kind: &str| &all.iter().find(|(_, body)| body["kind"] == kind).unwrap().1;
         let endpoints = of("Endpoints");
         assert_eq!(endpoints["subsets"][0]["addresses"], json!([{"ip": "172.18.0.2"}]));

@@ -163,7 +163,7 @@ async fn counted(
     let begun = Instant::now();
     let result = reconcile.await;
     if let (Ok(_), Some(uid)) = (&result, uid) {
-        ctx.backoff.worked(&own(uid));
+        ctx.backoff.worked(uid);
     }
     ctx.metrics.reconciles.get_or_create(&Kind { kind }).inc();
     ctx.metrics.reconcile_seconds.get_or_create(&Kind { kind }).observe(begun.elapsed().as_secs_f64());
@@ -173,12 +173,7 @@ async fn counted(
 /// Counts a failed reconcile and says when the next try is.
 fn failed(ctx: &Context, kind: &'static str, uid: &str, generation: Option<i64>, error: &Error) -> Duration {
     ctx.metrics.errors.get_or_create(&Failure { kind, category: error.category() }).inc();
-    ctx.backoff.failed(&own(uid), generation.unwrap_or_default(), Instant::now())
-}
-
-/// Key of the back-off of an object's reconciles. The back-off of its long work uses the uid alone.
-fn own(uid: &str) -> String {
-    format!("{uid}/reconcile")
+    ctx.backoff.failed(uid, generation.unwrap_or_default(), Instant::now())
 }
 
 /// Keeps the gauges up to date.

@@ -8,17 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cluster::{endpoint_access, server_keys};
-use crate::fixtures::{self, active};
-
-fn service() -> IdentityService {
-    IdentityService {
-        host: "172.18.0.2".into(),
-        webhook_port: 9443,
-        pods_port: 9080,
-        registry_port: None,
-        ca_pem: "CA".into(),
-    }
-}
+use crate::fixtures::{self, active, identity_service};
 
 /// OIDC providers: one with everything, one with EKS's defaults, one known by e-mail, and one without a prefix.
 fn providers() -> Vec<Arc<IdentityProviderConfig>> {
@@ -82,7 +72,7 @@ fn what_servers_start_with_stays_as_it_is() {
         ..fixtures::cluster_plan()
     };
     let usual = "10.100.0.0/16";
-    let (identity, none) = (service(), Vec::new());
+    let (identity, none) = (identity_service(), Vec::new());
     let all = [
         ("bare", started_with(&bare, of("1.35", usual), None, &none)),
         ("led to the identity service", started_with(&bare, of("1.35", usual), Some(&identity), &none)),
@@ -102,7 +92,7 @@ fn what_servers_start_with_stays_as_it_is() {
 #[test]
 fn nobody_is_let_in_without_a_name() {
     let (mut plan, cluster) = (fixtures::cluster_plan(), fixtures::cluster(json!({}), json!({})));
-    plan.control_plane = Some(control_plane(&plan, &cluster, Some(&service()), &[]));
+    plan.control_plane = Some(control_plane(&plan, &cluster, Some(&identity_service()), &[]));
     let arguments = k3s::server::arguments(&plan, &[]);
     assert!(arguments.contains(&"--kube-apiserver-arg=anonymous-auth=false".to_owned()));
 }
@@ -115,7 +105,7 @@ fn other_settings_have_another_digest_and_keys_have_none() {
         plan.control_plane = Some(control_plane(&plan, &cluster, identity, providers));
         plan
     };
-    let service = service();
+    let service = identity_service();
     let all = [
         of(json!({}), None, &[]),
         of(json!({"loggingTypes": ["audit"]}), None, &[]),
