@@ -60,9 +60,10 @@ async fn health(State(front): State<Arc<Front>>) -> Result<&'static str, Refusal
 
 async fn client(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Refusal> {
     let path = request.uri().path().to_owned();
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let inside = format!("{path}{query}");
     if reads(request.method()) && matches!(path.as_str(), "/v2/" | "/v2" | "/v2/_catalog") {
-        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-        return front.pass(request, &format!("{path}{query}"), "").await;
+        return front.pass(request, &inside, "").await;
     }
     let asked = asked(&path).ok_or_else(|| Refusal::not_found("there is no such path"))?;
     let (registry, name) = split(asked.name).ok_or_else(|| Refusal::unnamed(asked.name))?;
@@ -76,8 +77,7 @@ async fn client(State(front): State<Arc<Front>>, request: Request) -> Result<Res
             }
         }
     }
-    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    front.pass(request, &format!("{path}{query}"), asked.name).await
+    front.pass(request, &inside, asked.name).await
 }
 
 async fn node(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Refusal> {

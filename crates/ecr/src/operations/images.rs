@@ -88,11 +88,7 @@ pub async fn get(call: &Call<'_>) -> Result<Value, EcrError> {
     let full = call.registry.repository(name);
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in call.input.images()? {
-        let found = match reference(id) {
-            Some(reference) => call.ecr.engine.manifest(&full, reference).await?.filter(|found| fits(found, id)),
-            None => None,
-        };
-        let Some(found) = found else {
+        let Some(found) = find(call, &full, id).await? else {
             failures.push(failure(id));
             continue;
         };
@@ -115,11 +111,7 @@ pub async fn delete(call: &Call<'_>) -> Result<Value, EcrError> {
     let (engine, full) = (&call.ecr.engine, call.registry.repository(name));
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     for id in call.input.images()? {
-        let found = match reference(id) {
-            Some(reference) => engine.manifest(&full, reference).await?.filter(|found| fits(found, id)),
-            None => None,
-        };
-        let Some(found) = found else {
+        let Some(found) = find(call, &full, id).await? else {
             failures.push(failure(id));
             continue;
         };
@@ -158,8 +150,11 @@ fn reference(id: &ImageId) -> Option<&str> {
     id.image_tag.as_deref().or(id.image_digest.as_deref()).filter(fits)
 }
 
-fn fits(found: &Manifest, id: &ImageId) -> bool {
-    id.image_digest.as_ref().is_none_or(|digest| *digest == found.digest)
+/// The image that has the tag, the digest or both.
+async fn find(call: &Call<'_>, full: &str, id: &ImageId) -> Result<Option<Manifest>, EcrError> {
+    let Some(reference) = reference(id) else { return Ok(None) };
+    let found = call.ecr.engine.manifest(full, reference).await?;
+    Ok(found.filter(|found| id.image_digest.as_ref().is_none_or(|digest| *digest == found.digest)))
 }
 
 fn missing(call: &Call<'_>, name: &str, id: &ImageId) -> EcrError {
