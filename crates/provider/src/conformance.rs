@@ -8,9 +8,13 @@ mod life;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Capabilities, ClusterId, ClusterProvider, DesiredCluster, DesiredNodegroup, Error, Progress};
+use crate::{
+    Capabilities, ClusterId, ClusterProvider, DesiredCluster, DesiredNodegroup, Error, Progress, PublicEndpoint,
+    Resources,
+};
 
 /// What the suite makes of a provider.
 #[derive(Clone, Debug)]
@@ -21,6 +25,48 @@ pub struct Subject {
     pub nodegroup: DesiredNodegroup,
     /// How long it may take until the provider sees what it did itself.
     pub patience: Duration,
+}
+
+impl Subject {
+    /// A cluster of one server with two nodes, in the provider's image for this version.
+    ///
+    /// # Errors
+    /// [`Error::UnknownVersion`]
+    pub fn small(provider: &dyn ClusterProvider, version: &str, patience: Duration) -> Result<Self, Error> {
+        let id = ClusterId { namespace: "default".into(), name: "demo".into() };
+        let image = provider.image(version)?;
+        let cluster = DesiredCluster {
+            id: id.clone(),
+            eks_name: "demo".into(),
+            account: "000000000000".into(),
+            region: "us-east-1".into(),
+            version: version.into(),
+            image: image.clone(),
+            servers: 1,
+            service_cidr: "10.100.0.0/16".into(),
+            placement: None,
+            tls_names: Vec::new(),
+            public_endpoint: PublicEndpoint {
+                counted: provider.capabilities().use_counter,
+                ..PublicEndpoint::default()
+            },
+            control_plane: None,
+            endpoint_id: String::new(),
+            import: None,
+        };
+        let nodegroup = DesiredNodegroup {
+            cluster: id,
+            name: "workers".into(),
+            desired: 2,
+            image,
+            labels: BTreeMap::new(),
+            taints: Vec::new(),
+            resources: Resources { cpus: 1, memory_mib: 1024 },
+            zones: Vec::new(),
+            authorities: Vec::new(),
+        };
+        Ok(Self { cluster, nodegroup, patience })
+    }
 }
 
 /// A promise that the provider didn't keep.

@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 
 use super::*;
 use crate::metadata::Metadata;
-use crate::{Access, ClusterObservation, MachineState, NodeObservation, PublicEndpoint, Resources, ServerObservation};
+use crate::{Access, ClusterObservation, MachineState, NodeObservation, ServerObservation};
 
 /// How a provider in memory goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -179,47 +179,18 @@ impl ClusterProvider for Memory {
     }
 }
 
-fn subject() -> Subject {
-    let id = ClusterId { namespace: "default".into(), name: "demo".into() };
-    let image = Metadata::default().image("1.35").unwrap();
-    let cluster = DesiredCluster {
-        id: id.clone(),
-        eks_name: "demo".into(),
-        account: "000000000000".into(),
-        region: "us-east-1".into(),
-        version: "1.35".into(),
-        image: image.clone(),
-        servers: 1,
-        service_cidr: "10.100.0.0/16".into(),
-        placement: None,
-        tls_names: Vec::new(),
-        public_endpoint: PublicEndpoint::default(),
-        control_plane: None,
-        endpoint_id: String::new(),
-        import: None,
-    };
-    let nodegroup = DesiredNodegroup {
-        cluster: id,
-        name: "workers".into(),
-        desired: 2,
-        image,
-        labels: BTreeMap::new(),
-        taints: Vec::new(),
-        resources: Resources { cpus: 1, memory_mib: 1024 },
-        zones: Vec::new(),
-        authorities: Vec::new(),
-    };
-    Subject { cluster, nodegroup, patience: Duration::from_millis(100) }
+async fn conforms(provider: &dyn ClusterProvider) -> Result<(), Broken> {
+    run(provider, &Subject::small(provider, "1.35", Duration::from_millis(100)).unwrap()).await
 }
 
 #[tokio::test]
 async fn records_conform() {
-    run(&Metadata::default(), &subject()).await.unwrap();
+    conforms(&Metadata::default()).await.unwrap();
 }
 
 #[tokio::test]
 async fn clusters_in_memory_conform() {
-    run(&Memory::new(Fault::None), &subject()).await.unwrap();
+    conforms(&Memory::new(Fault::None)).await.unwrap();
 }
 
 #[tokio::test]
@@ -231,7 +202,7 @@ async fn a_promise_that_is_broken_is_found() {
         (Fault::LosesNodesThatStop, "what was stopped isn't kept"),
         (Fault::ClaimsAuthorities, "authorities fails"),
     ] {
-        let broken = run(&Memory::new(fault), &subject()).await.unwrap_err();
+        let broken = conforms(&Memory::new(fault)).await.unwrap_err();
         assert!(broken.to_string().contains(why), "{broken}");
     }
 }
