@@ -2,8 +2,7 @@
 """Write the facts of AWS's services that the protocol layer needs: crates/<service>/src/model.json.
 
 Names, shapes, constraints and locations are taken from the service models of the
-botocore release pinned in requirements.txt; their prose is left out. Of a service
-that isn't served whole, only the operations in SERVED are there. With --check
+botocore release pinned in requirements.txt; their prose is left out. With --check
 nothing is written and the exit code is 1 if a file differs from what would be.
 """
 
@@ -19,10 +18,8 @@ import zipfile
 HERE = pathlib.Path(__file__).resolve().parent
 CRATES = HERE.parent.parent / "crates"
 PIN = (HERE / "requirements.txt").read_text().strip()
-# The model of each crate that serves one, and the operations that are served; None: all of them.
-SERVED = {
-    "eks": ("eks/2017-11-01", None),
-}
+# The model of each crate that serves one.
+SERVED = {"eks": "eks/2017-11-01"}
 CONSTRAINTS = ("pattern", "min", "max", "enum")
 
 
@@ -93,19 +90,10 @@ def operation(facts, pages, inputs):
     return out
 
 
-def protocol(metadata):
-    """How the service speaks on the wire."""
-    out = {"service": metadata.get("signingName", metadata["endpointPrefix"]), "protocol": metadata["protocol"]}
-    if "targetPrefix" in metadata:
-        out["target"] = metadata["targetPrefix"]
-    return out
-
-
-def build(service, pages, served):
+def build(service, pages):
     """The whole file as text: one line per operation, shape and error, so that a diff can be read."""
     raw = service["shapes"]
-    chosen = {n: o for n, o in sorted(service["operations"].items()) if served is None or n in served}
-    operations = {n: operation(o, pages, raw) for n, o in chosen.items()}
+    operations = {n: operation(o, pages, raw) for n, o in sorted(service["operations"].items())}
     shapes, queue = {}, []
     for entry in operations.values():
         for key in ("input", "output"):
@@ -117,18 +105,12 @@ def build(service, pages, served):
             continue
         shapes[name] = shape(raw[name], route)
         queue.extend((inner, "") for inner in references(shapes[name]))
-    declared = {name for entry in operations.values() for name in entry["errors"]}
     errors = {
-        name: {"status": facts.get("error", {}).get("httpStatusCode", 400), "members": sorted(facts["members"])}
+        name: {"status": facts["error"]["httpStatusCode"], "members": sorted(facts["members"])}
         for name, facts in sorted(raw.items())
-        if facts.get("exception") and (served is None or name in declared)
+        if facts.get("exception")
     }
-    sections = (
-        ("metadata", protocol(service["metadata"])),
-        ("operations", operations),
-        ("shapes", dict(sorted(shapes.items()))),
-        ("errors", errors),
-    )
+    sections = (("operations", operations), ("shapes", dict(sorted(shapes.items()))), ("errors", errors))
     return "{\n" + ",\n".join(section(name, entries) for name, entries in sections) + "\n}\n"
 
 
@@ -144,13 +126,13 @@ def main():
     parser.add_argument("--check", action="store_true", help="only compare; skipped if the model can't be fetched")
     check = parser.parse_args().check
     try:
-        models = load([model for model, _ in SERVED.values()])
+        models = load(SERVED.values())
     except subprocess.CalledProcessError:
         print(f"could not fetch {PIN}", file=sys.stderr)
         return 0 if check else 1
     drifted = False
-    for (crate, (_, served)), (service, pages) in zip(SERVED.items(), models):
-        target, text = CRATES / crate / "src" / "model.json", build(service, pages, served)
+    for crate, (service, pages) in zip(SERVED, models):
+        target, text = CRATES / crate / "src" / "model.json", build(service, pages)
         if not check:
             target.write_text(text)
         elif target.read_text() != text:
