@@ -216,7 +216,13 @@ def test_in_github_actions(shell, real, management):
 
 
 def test_without_internet_access(shell, tmp_path):
-    carry, install = blocks("docs/guides/air-gapped.md", "Carry and install")
+    # The documents' name for it may be that of a management cluster which somebody uses.
+    name = "k3eks-docs"
+    delete = ["k3d", "cluster", "delete", name]
+    carry, install, source = (block.replace("mgmt", name) for block in
+                              blocks("docs/guides/air-gapped.md", "Carry and install") + blocks("docs/operations/install.md", "From source"))
+    # What a run that was cut short left.
+    subprocess.run(delete, capture_output=True)
     try:
         said = shell(carry, install, "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks deployment/k3eks-api --timeout=60s",
                      "kubectl apply -f - <<'E'", '{"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "far"}, "spec": {}}', "E",
@@ -229,7 +235,7 @@ def test_without_internet_access(shell, tmp_path):
         build.parent.mkdir()
         build.write_text("#!/bin/sh\ndocker image ls --format '{{.Repository}}:{{.Tag}}' k3eks | head -1\n")
         build.chmod(0o755)
-        shell("export KUBECONFIG=$PWD/mgmt.kubeconfig", *blocks("docs/operations/install.md", "From source"),
+        shell(f"export KUBECONFIG=$PWD/{name}.kubeconfig", source,
               "kubectl -n k3eks-system wait --for=condition=Available deployment/k3eks deployment/k3eks-api --timeout=90s")
     finally:
-        subprocess.run(["k3d", "cluster", "delete", "mgmt"], capture_output=True)
+        subprocess.run(delete, capture_output=True)
