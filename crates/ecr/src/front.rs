@@ -1,7 +1,8 @@
 //! What stands before the registry: who may do what, and which name means which repository.
 //!
-//! On the port for clients the registry's own names hold: `<ECR name>/<repository>`. Nodes ask on a port of their own,
-//! which only reads: containerd asks its mirror for `<repository>` and says by `ns` whose it is.
+//! On the port for clients the registry's own names hold: `<ECR name>/<repository>`, and for copies of images from elsewhere
+//! `<registry>/<repository>`. Nodes ask on a port of their own, which only reads: containerd asks its mirror for
+//! `<repository>` and says by `ns` whose it is. What isn't here it then asks for where the image's name says.
 
 mod refusal;
 
@@ -18,7 +19,7 @@ use http::{HeaderValue, Method, header};
 use k8s_openapi::jiff::Timestamp;
 
 use super::engine::{DIGEST, Engine};
-use super::names::{Registry, split};
+use super::names::{Registry, elsewhere, split};
 use super::record::{self, Record};
 use refusal::Refusal;
 
@@ -66,6 +67,9 @@ async fn client(State(front): State<Arc<Front>>, request: Request) -> Result<Res
         return front.pass(request, &inside, "").await;
     }
     let asked = asked(&path).ok_or_else(|| Refusal::not_found("there is no such path"))?;
+    if is_copy(asked.name) {
+        return front.pass(request, &inside, asked.name).await;
+    }
     let (registry, name) = split(asked.name).ok_or_else(|| Refusal::unnamed(asked.name))?;
     let is_record = asked.kind == "manifests" && asked.reference == record::TAG;
     if !(is_record && request.method() == Method::PUT) {
@@ -90,11 +94,12 @@ async fn node(State(front): State<Arc<Front>>, request: Request) -> Result<Respo
     }
     let asked = asked(path).filter(|asked| matches!(asked.kind, "manifests" | "blobs"));
     let asked = asked.ok_or_else(|| Refusal::not_found("there is no such path"))?;
-    // Every pull of a node comes by here: what isn't ECR's is let go on at once.
+    // Every pull of a node comes by here: what can't be here is let go on at once.
     let full = place(asked.name, request.uri().query().unwrap_or_default());
-    let full = full.ok_or_else(|| Refusal::not_found("this is no repository of ECR's"))?;
-    let (registry, name) = split(&full).ok_or_else(|| Refusal::not_found("this is no repository of ECR's"))?;
-    front.record(&full, &registry, name).await?;
+    let full = full.ok_or_else(|| Refusal::not_found("there is no such repository"))?;
+    if let Some((registry, name)) = split(&full) {
+        front.record(&full, &registry, name).await?;
+    }
     let inside = format!("/v2/{full}/{}/{}", asked.kind, asked.reference);
     front.pass(request, &inside, &full).await
 }
@@ -122,7 +127,15 @@ fn place(name: &str, query: &str) -> Option<String> {
         return Some(name.to_owned());
     }
     let namespace = query.split('&').find_map(|pair| pair.strip_prefix("ns="))?;
-    Some(Registry::named(namespace)?.repository(name))
+    match Registry::named(namespace) {
+        Some(registry) => Some(registry.repository(name)),
+        None => elsewhere(namespace, name),
+    }
+}
+
+/// Whether the name is that of a copy of an image from elsewhere.
+fn is_copy(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(host, name)| elsewhere(host, name).is_some())
 }
 
 impl Front {

@@ -51,6 +51,13 @@ impl fmt::Display for Registry {
     }
 }
 
+/// Where the registry behind keeps images of a registry elsewhere, such as `registry.k8s.io/pause`: under their own name.
+pub fn elsewhere(host: &str, name: &str) -> Option<String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+    let is_host = host.bytes().all(plain) && host.contains('.') && host.bytes().any(|b| b.is_ascii_lowercase());
+    (is_host && Registry::named(host).is_none() && WHOLE.is_match(name)).then(|| format!("{host}/{name}"))
+}
+
 /// The registry and the repository that a name in the registry behind is made of.
 pub fn split(full: &str) -> Option<(Registry, &str)> {
     let (registry, name) = full.split_once('/')?;
@@ -60,6 +67,15 @@ pub fn split(full: &str) -> Option<(Registry, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_of_other_registries_keep_their_names() {
+        assert_eq!(elsewhere("docker.io", "library/busybox").as_deref(), Some("docker.io/library/busybox"));
+        for (host, name) in [("library", "busybox"), ("127.0.0.1", "a"), ("localhost:5000", "a"), ("quay.io", "../a")] {
+            assert_eq!(elsewhere(host, name), None, "{host}/{name}");
+        }
+        assert_eq!(elsewhere("000000000000.dkr.ecr.us-east-1.amazonaws.com", "app"), None, "that is ECR's");
+    }
 
     #[test]
     fn a_registry_has_one_name() {

@@ -33,7 +33,7 @@ impl Refusal {
         let message = format!(
             "'{name}' doesn't begin with the name of a registry: push to \
              <this address>/<account>.dkr.ecr.<region>.amazonaws.com/<repository>, which is the repositoryUri of \
-             aws ecr describe-repositories"
+             aws ecr describe-repositories, or to <this address>/<registry>/<repository> for a copy of an image from elsewhere"
         );
         Self { status: StatusCode::NOT_FOUND, code: "NAME_UNKNOWN", message }
     }

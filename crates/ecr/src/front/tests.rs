@@ -32,18 +32,25 @@ fn a_node_says_whose_repository_it_means() {
     assert_eq!(place("app", &format!("ns={ECR}")), Some(format!("{ECR}/app")));
     let full = format!("{ECR}/app");
     assert_eq!(place(&full, "ns=127.0.0.1:4567"), Some(full));
-    assert_eq!(place("library/busybox", "ns=docker.io"), None);
+    assert_eq!(place("library/busybox", "ns=docker.io").as_deref(), Some("docker.io/library/busybox"));
+    assert_eq!(place("busybox", "ns=localhost:5000"), None);
     assert_eq!(place("app", ""), None);
 }
 
 #[tokio::test]
-async fn nodes_read_and_get_nothing_but_ecrs() {
+async fn nodes_read_and_get_nothing_but_repositories() {
     let ours = format!("/v2/app/manifests/v1?ns={ECR}");
     assert_eq!(status(nodes(front()), "GET", &ours).await, 503, "it is looked for");
     for method in ["PUT", "POST", "PATCH", "DELETE"] {
         assert_eq!(status(nodes(front()), method, &ours).await, 405, "{method}");
     }
-    for other in ["/v2/library/busybox/manifests/1?ns=docker.io", "/v2/_catalog", "/v2/app/tags/list?ns=docker.io", "/"]
+    assert_eq!(
+        status(nodes(front()), "GET", "/v2/library/busybox/manifests/1?ns=docker.io").await,
+        503,
+        "it is looked for"
+    );
+    for other in
+        ["/v2/library/busybox/manifests/1?ns=localhost:1", "/v2/_catalog", "/v2/app/tags/list?ns=docker.io", "/"]
     {
         assert_eq!(status(nodes(front()), "GET", other).await, 404, "{other}");
     }
@@ -52,6 +59,11 @@ async fn nodes_read_and_get_nothing_but_ecrs() {
 #[tokio::test]
 async fn clients_name_the_registry() {
     assert_eq!(status(clients(front()), "PUT", &format!("/v2/{ECR}/app/manifests/v1")).await, 503, "it is looked for");
+    assert_eq!(
+        status(clients(front()), "PUT", "/v2/registry.k8s.io/pause/manifests/v1").await,
+        503,
+        "it is looked for"
+    );
     assert_eq!(status(clients(front()), "PUT", "/v2/app/manifests/v1").await, 404);
     assert_eq!(status(clients(front()), "POST", "/v2/_catalog").await, 404);
     assert_eq!(status(clients(front()), "GET", HEALTH).await, 503);
