@@ -34,7 +34,7 @@ lint: ## Formatting, lints, dependencies, and the types of the page's scripts
 	# Those that `cargo test` leaves out because they need a management cluster.
 	cargo clippy --quiet --test '*' -- -D warnings
 	helm lint --quiet charts/k3eks-crd charts/k3eks
-	shellcheck hack/*.sh hack/docs/*.sh hack/node-image/build.sh
+	shellcheck hack/*.sh hack/addons/*.sh hack/docs/*.sh hack/node-image/build.sh
 	hack/docs/check.py
 	hack/cycles.py
 	actionlint

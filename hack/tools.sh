@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The oldest that will do, and what is installed where there is none.
-declare -A TOOL_OLDEST=([k3d]=5.9.0 [helm]=3.14.0 [kubectl]=1.31.0)
+declare -A TOOL_OLDEST=([k3d]=5.9.0 [helm]=3.17.0 [kubectl]=1.31.0)
 declare -A TOOL_RELEASE=([k3d]=5.9.0 [helm]=3.18.0 [kubectl]=$(sed -E 's/^v([0-9.]+).*/\1/' <<<"${NODE_RELEASES[0]}"))
 
 # at_least VERSION OLDEST

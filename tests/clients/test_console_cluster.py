@@ -30,6 +30,8 @@ def eks(real):
     eks.create_nodegroup(clusterName=NAME, nodegroupName="workers", nodeRole=ROLE.format("n"), subnets=["subnet-1"],
                          scalingConfig={"minSize": 1, "desiredSize": 1, "maxSize": 2})
     wait_for("the node", lambda: eks.describe_nodegroup(clusterName=NAME, nodegroupName="workers")["nodegroup"]["status"] == "ACTIVE", 180)
+    # The tab of nodes has figures by it.
+    eks.create_addon(clusterName=NAME, addonName="metrics-server")
     yield eks
     eks.delete_nodegroup(clusterName=NAME, nodegroupName="workers")
     wait_for("the node group's end", lambda: eks.list_nodegroups(clusterName=NAME)["nodegroups"] == [], 120)

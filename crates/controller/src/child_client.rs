@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kube::config::KubeConfigOptions;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use super::error::Error;
@@ -19,7 +19,7 @@ const CHILD: bounded::Limits =
 pub const ANSWER: Duration = Duration::from_secs(5);
 
 /// A route to an API server.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// The public endpoint.
     Published,
@@ -38,14 +38,14 @@ pub const fn ways(by_network: bool, guarded: bool) -> &'static [Way] {
     }
 }
 
-/// A client on the first route whose API server is ready; else why none is.
-pub async fn first(access: &Access, ways: &[Way]) -> Result<Client, String> {
+/// A client on the first route whose API server is ready, and that route; else why none is.
+pub async fn first(access: &Access, ways: &[Way]) -> Result<(Client, Way), String> {
     let mut problem = String::new();
     for way in ways {
         let client = client(access, *way).await.map_err(|e| e.to_string())?;
         let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
         match client.request_text(request).await {
-            Ok(_) => return Ok(client),
+            Ok(_) => return Ok((client, *way)),
             Err(error) => problem = format!("the API server isn't ready: {}", why(&error)),
         }
     }
@@ -60,20 +60,33 @@ pub fn why(error: &kube::Error) -> String {
 /// A client for `access`; on the clusters' network the certificate is checked against a name that every API server has.
 async fn client(access: &Access, way: Way) -> Result<Client, Error> {
     let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
-    let kubeconfig = kubeconfig::read(&access.kubeconfig).map_err(unusable)?;
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+    let mut config = Config::from_custom_kubeconfig(on(access, way)?, &KubeConfigOptions::default())
         .await
         .map_err(|e| unusable(e.to_string()))?;
+    config.connect_timeout = Some(ANSWER);
+    bounded::client(config, CHILD).map_err(|e| unusable(text::sentence(&e)))
+}
+
+/// The kubeconfig for `access` on this route, as text.
+pub fn kubeconfig(access: &Access, way: Way) -> Result<String, Error> {
+    let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
+    yaml::write(&on(access, way)?).map_err(|_| unusable("it can't be written as YAML".into()))
+}
+
+/// The kubeconfig for `access` on this route.
+fn on(access: &Access, way: Way) -> Result<Kubeconfig, Error> {
+    let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
+    let mut kubeconfig = kubeconfig::read(&access.kubeconfig).map_err(unusable)?;
     let route = match way {
         Way::Published => None,
         Way::Network => access.internal.as_ref(),
         Way::Aside => access.direct.as_ref(),
     };
     if let Some((address, port)) = route {
-        let url = format!("https://{address}:{port}");
-        config.cluster_url = url.parse().map_err(|e| unusable(format!("{url}: {e}")))?;
-        config.tls_server_name = Some("kubernetes".into());
+        for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+            cluster.server = Some(format!("https://{address}:{port}"));
+            cluster.tls_server_name = Some("kubernetes".into());
+        }
     }
-    config.connect_timeout = Some(ANSWER);
-    bounded::client(config, CHILD).map_err(|e| unusable(text::sentence(&e)))
+    Ok(kubeconfig)
 }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::child_client;
 pub use super::child_watcher::{AccessSource, Child};
 use super::child_watcher::{ChildWatcher, SOON};
 use super::error::Error;
@@ -84,6 +85,13 @@ impl Children {
     /// Client of the cluster's API server, once it answered.
     pub fn client(&self, id: &ClusterId) -> Option<Client> {
         self.with(id, |state| state.1.clone()).flatten()
+    }
+
+    /// Kubeconfig of the cluster's API server for other programs, once it answered.
+    pub fn kubeconfig(&self, id: &ClusterId) -> Result<Option<String>, Error> {
+        let child = self.view(id);
+        let found = child.access.zip(child.way);
+        found.map(|(access, way)| child_client::kubeconfig(&access, way)).transpose()
     }
 
     /// Deletes Node objects whose machines are gone; nothing where the API server can't be asked.

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::backoff::{Losses, questions};
-use super::child_client::{self, ANSWER};
+use super::child_client::{self, ANSWER, Way};
 use super::child_nodes::{self, ChildNode};
 use super::identity_service::{self, IdentityService};
 use super::import_secret;
@@ -47,6 +47,8 @@ const VERSION: usize = 64;
 pub struct Child {
     /// Credentials and address.
     pub access: Option<Access>,
+    /// The route on which the API server answered last.
+    pub way: Option<Way>,
     /// Whether an authenticated `/readyz` answered, and nothing has failed since.
     pub ready: bool,
     /// Whether the API server was asked at least once.
@@ -86,6 +88,7 @@ pub enum AccessSource {
 struct Found {
     access: Access,
     client: Client,
+    way: Way,
     version: String,
     jwks: Option<String>,
 }
@@ -132,7 +135,8 @@ impl ChildWatcher {
                 Ok(Ok(found)) => {
                     let client = found.client.clone();
                     self.update(|child, c| {
-                        (child.ready, child.asked, child.access) = (true, true, Some(found.access));
+                        (child.ready, child.asked) = (true, true);
+                        (child.access, child.way) = (Some(found.access), Some(found.way));
                         (child.version, child.jwks) = (Some(found.version), found.jwks);
                         child.problem.clear();
                         *c = Some(client.clone());
@@ -164,7 +168,7 @@ impl ChildWatcher {
             _ => known.insert((self.access().await?, Instant::now())).0.clone(),
         };
         let ways = child_client::ways(self.by_network, self.guarded.load(Ordering::Relaxed));
-        let client = child_client::first(&access, ways).await?;
+        let (client, way) = child_client::first(&access, ways).await?;
         let version = client
             .apiserver_version()
             .await
@@ -173,7 +177,7 @@ impl ChildWatcher {
             .lead(&client)
             .await
             .map_err(|e| format!("the API server can't be led to its users: {}", child_client::why(&e)))?;
-        Ok(Found { access, client, version: text::fit(&version.git_version, VERSION), jwks })
+        Ok(Found { access, client, way, version: text::fit(&version.git_version, VERSION), jwks })
     }
 
     async fn access(&self) -> Result<Access, String> {

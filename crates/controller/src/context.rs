@@ -45,6 +45,10 @@ pub struct Settings {
     pub children_by_network: bool,
     /// The service account of the EKS API, which may read the clusters' kubeconfigs; `None` for nobody.
     pub reader: Option<ServiceAccount>,
+    /// The helm program.
+    pub helm: std::path::PathBuf,
+    /// Folder of the addons' charts.
+    pub charts: Option<std::path::PathBuf>,
     /// Where child clusters reach the identity service; `None` leaves them with certificates only.
     pub identity: Option<IdentityService>,
 }
@@ -91,6 +95,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Wakes other reconciles.
     pub wake: Wake,
+    /// Helm, and the charts that are there.
+    pub helm: Arc<helm::Helm>,
     /// Shutdown of the process.
     pub shutdown: CancellationToken,
 }

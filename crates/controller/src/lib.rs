@@ -119,6 +119,7 @@ pub async fn run(
         reports: report::Reports::new(client.clone(), pod),
         caches: caches::Caches::default(),
         backoff: backoff::Backoff::default(),
+        helm: Arc::new(helm::Helm::new(settings.helm.clone(), settings.charts.clone())),
         client,
         settings,
         providers,

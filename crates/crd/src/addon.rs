@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::given::or_empty;
 use super::member::{Member, MemberStatus};
 
-/// An EKS addon on a cluster. Its state is that of the k3s component that does the same job. Other addons are recorded
-/// only: nothing is installed, and the status says so.
+/// An EKS addon on a cluster: a chart that is installed there, or the k3s component that does the same job. Other addons
+/// are recorded only: nothing is installed, and the status says so.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "k3eks.io",
@@ -36,22 +36,22 @@ pub struct AddonSpec {
     /// Name of the addon, such as `coredns`. Required. Immutable.
     #[schemars(length(min = 1, max = 100))]
     pub addon_name: String,
-    /// Version of the addon, such as `v1.12.1-eksbuild.2`. Recorded only: the component came with the cluster. Default:
-    /// EKS's default for the Kubernetes version. Mutable.
+    /// Version of the addon, such as `v1.12.1-eksbuild.2`. Recorded only where the component came with the cluster.
+    /// Default: EKS's default for the Kubernetes version. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addon_version: Option<String>,
-    /// ARN of the role of the addon's service account. Recorded only. Default: none. Mutable.
+    /// ARN of the role of the addon's service account. Recorded only where no chart is installed. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_role_arn: Option<String>,
-    /// What to do with fields that others changed. Recorded only. Default: `NONE`. Mutable.
+    /// What to do with objects of somebody else's that are in the way of a chart. Default: `NONE`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve_conflicts: Option<ResolveConflicts>,
-    /// Configuration of the addon, JSON or YAML. `replicaCount` of coredns and metrics-server takes effect; the rest is
-    /// recorded only. Default: none. Mutable.
+    /// Configuration of the addon, JSON or YAML. A chart gets all of it as values; of coredns `replicaCount` takes effect,
+    /// the rest is recorded only. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 65_536))]
     pub configuration_values: Option<String>,
-    /// Namespace of the addon. Recorded only. Default: the catalogue's. Mutable; immutable through the EKS API.
+    /// Namespace of the addon. Recorded only where no chart is installed. Default: the catalogue's. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_config: Option<NamespaceConfig>,
     /// Tags. Default: none. Mutable.
@@ -60,15 +60,15 @@ pub struct AddonSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What to do with fields of an addon that others changed. Recorded only. Default: `NONE`. Mutable.
+/// What to do with objects of somebody else's that are in the way of an addon's chart. Default: `NONE`. Mutable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ResolveConflicts {
-    /// Sets the fields back.
+    /// Takes the objects over.
     Overwrite,
-    /// Gives the change up.
+    /// Gives the installation up.
     None,
-    /// Keeps the fields.
+    /// The same as `None`.
     Preserve,
 }
 

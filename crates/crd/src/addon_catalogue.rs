@@ -34,6 +34,8 @@ pub struct Offer {
     pub pod_identity: Vec<PodIdentity>,
     /// What stands in for it in a child cluster; none where nothing does.
     pub stands_in: Option<StandIn>,
+    /// The chart that installs it; none where nothing does.
+    pub chart: Option<AddonChart>,
     /// Values of its configuration, with their JSON types.
     schema: BTreeMap<String, String>,
     /// Its versions, newest first.
@@ -63,12 +65,30 @@ pub struct StandIn {
     pub every_node: bool,
 }
 
+/// The chart that installs an addon. It takes the addon's configuration as values.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AddonChart {
+    /// Name of the chart.
+    pub name: String,
+    /// Version of the chart.
+    pub version: String,
+    /// URL of the repository that publishes it; none of one that comes with the operator.
+    pub repository: Option<String>,
+    /// Values that every release has, unless the configuration says otherwise.
+    #[serde(default)]
+    pub values: Value,
+}
+
 /// A version of an addon.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OfferedVersion {
     /// The version, such as `v1.12.1-eksbuild.2`.
     pub version: String,
+    /// Values of its chart, beside those that all versions have.
+    #[serde(default)]
+    values: Value,
     from: String,
     to: Option<String>,
     #[serde(default)]
@@ -158,6 +178,11 @@ impl OfferedVersion {
 }
 
 impl Offer {
+    /// Values that a version gives the chart; `None` of a version that isn't offered.
+    pub fn values_of(&self, version: &str) -> Option<&Value> {
+        self.versions.iter().find(|offered| offered.version == version).map(|offered| &offered.values)
+    }
+
     /// JSON schema of its configuration.
     pub fn schema(&self) -> Value {
         let properties: serde_json::Map<String, Value> =
@@ -223,6 +248,8 @@ mod tests {
         assert!(all().len() > 15);
         for offer in all() {
             let known = ["object", "array", "string", "integer", "boolean"];
+            let own = offer.versions.iter().filter(|offered| !offered.values.is_null()).count();
+            assert!(own == 0 || offer.chart.is_some(), "{} has no chart that takes values", offer.name);
             assert!(offer.schema.values().all(|t| known.contains(&t.as_str())), "{}", offer.name);
             for kubernetes in kubernetes_versions::all().iter().map(|version| version.name.as_str()) {
                 let fit: Vec<_> = offer.versions.iter().filter(|v| v.fits(kubernetes)).collect();

@@ -45,6 +45,9 @@ pub const ANNOTATION_WAKE: &str = "k3eks.io/wake";
 /// On a cluster: whenever its value changes, the cluster's service accounts get another key.
 pub const ANNOTATION_ROTATE: &str = "k3eks.io/rotate-service-account-keys";
 
+/// On an Addon: `true` leaves what it installed in the cluster when it is deleted.
+pub const ANNOTATION_PRESERVE: &str = "k3eks.io/preserve";
+
 /// On a CertificateAuthority: its certificate, PEM. The Secret beside it has the key as well.
 pub const ANNOTATION_CERTIFICATE: &str = "k3eks.io/certificate";
 

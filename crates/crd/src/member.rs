@@ -118,6 +118,8 @@ pub enum MemberPhase {
     Degraded,
     /// Can't take effect; the issues say why.
     Failed,
+    /// A change couldn't take effect; the issues say why.
+    UpdateFailed,
 }
 
 /// A problem.

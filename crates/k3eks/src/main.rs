@@ -122,6 +122,12 @@ struct Operator {
     /// Namespace of Argo CD, for clusters with `argocd.register`. Default: none, which refuses registration.
     #[arg(long, env = "K3EKS_ARGOCD_NAMESPACE")]
     argocd_namespace: Option<String>,
+    /// The helm program, which installs addons.
+    #[arg(long, env = "K3EKS_HELM", default_value = "helm")]
+    helm: PathBuf,
+    /// Folder of charts, NAME-VERSION.tgz, for addons. A chart that isn't there comes from its repository.
+    #[arg(long, env = "K3EKS_CHARTS", default_value = "/usr/share/k3eks/charts")]
+    charts: PathBuf,
     /// AWS account that a namespace may use, as NAMESPACE=ACCOUNT; `*` means all. Repeatable. Once one is given,
     /// namespaces without an account can't make clusters. Default: all namespaces may use all accounts.
     #[arg(long = "namespace-account", env = "K3EKS_NAMESPACE_ACCOUNTS", value_delimiter = ',')]
@@ -301,6 +307,8 @@ async fn lead(
         keep_updates: options.keep_updates,
         argocd_namespace: options.argocd_namespace.filter(|namespace| !namespace.is_empty()),
         accounts: options.accounts.into_iter().collect(),
+        helm: options.helm,
+        charts: Some(options.charts),
         children_by_network: in_pod,
         reader: options.api_service_account,
         identity: options.identity.service(&client, &options.pod_namespace, for_api).await?,

@@ -19,7 +19,7 @@ const FUNCTION: usize = 60;
 const MEDIAN: usize = 150;
 
 /// What each crate may depend on, of ours; from the lowest up.
-const DIRECTION: [(&str, &[&str]); 18] = [
+const DIRECTION: [(&str, &[&str]); 20] = [
     ("arn", &[]),
     ("text", &[]),
     ("yaml", &[]),
@@ -29,8 +29,10 @@ const DIRECTION: [(&str, &[&str]); 18] = [
     ("crd", &["arn", "kubernetes-versions", "text", "yaml"]),
     ("provider", &["kubernetes-versions"]),
     ("k3s", &["provider"]),
-    ("provider-k3d", &["k3s", "kubernetes-versions", "provider", "yaml"]),
-    ("controller", &["arn", "crd", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
+    ("program", &[]),
+    ("helm", &["program"]),
+    ("provider-k3d", &["k3s", "kubernetes-versions", "program", "provider", "yaml"]),
+    ("controller", &["arn", "crd", "helm", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
     ("aws", &["arn"]),
     ("store", &["aws", "crd", "text"]),
     ("eks", &["arn", "aws", "crd", "kubernetes-versions", "store", "yaml"]),

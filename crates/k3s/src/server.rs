@@ -57,7 +57,8 @@ const AUDIENCES: &str = "https://kubernetes.default.svc,https://kubernetes.defau
 
 /// The arguments of `k3s server`. `names` are those that its certificate has to have.
 pub fn arguments(plan: &DesiredCluster, names: &[String]) -> Vec<String> {
-    let mut all = vec!["--disable=traefik".to_owned(), format!("--service-cidr={}", plan.service_cidr)];
+    // EKS has no metrics server either, until somebody installs one.
+    let mut all = vec!["--disable=traefik,metrics-server".to_owned(), format!("--service-cidr={}", plan.service_cidr)];
     all.extend(plan.control_plane.iter().flat_map(control_plane));
     all.extend(names.iter().map(|name| format!("--tls-san={name}")));
     all

@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(
             arguments(&document),
             [
-                "--disable=traefik",
+                "--disable=traefik,metrics-server",
                 "--service-cidr=10.100.0.0/16",
                 "--tls-san=127.0.0.1",
                 &format!("--tls-san=k3d-{name}-server-0"),

@@ -25,6 +25,10 @@ pub enum Work {
     RemoveNodes,
     /// Taking the pods off nodes, and removing them.
     Drain,
+    /// Installing an addon in a cluster, or changing it.
+    Install,
+    /// Taking an addon out of a cluster.
+    Uninstall,
 }
 
 impl Work {
@@ -41,6 +45,8 @@ impl Work {
             Self::AddNodes => "add-nodes",
             Self::RemoveNodes => "remove-nodes",
             Self::Drain => "drain",
+            Self::Install => "install",
+            Self::Uninstall => "uninstall",
         }
     }
 
@@ -57,12 +63,14 @@ impl Work {
             Self::AddNodes => "Adding nodes",
             Self::RemoveNodes => "Removing nodes",
             Self::Drain => "Draining nodes",
+            Self::Install => "Installing",
+            Self::Uninstall => "Removing",
         }
     }
 
     /// Whether it takes one of the bounded slots. Removing never waits: it frees what others need.
     pub const fn bounded(self) -> bool {
-        matches!(self, Self::Create | Self::Start | Self::Upgrade | Self::AddNodes)
+        matches!(self, Self::Create | Self::Start | Self::Upgrade | Self::AddNodes | Self::Install)
     }
 }
 

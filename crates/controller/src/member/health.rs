@@ -25,10 +25,25 @@ pub enum MemberHealth {
     Followed,
     /// What stands behind it doesn't work, or not yet.
     Impaired(Vec<MemberIssue>),
+    /// It is being installed or changed; the text says how far that is.
+    Changing(String),
+    /// What was tried last failed, and is tried again.
+    Failed(MemberIssue),
     /// The cluster has no place for the member, and waiting won't help.
     Homeless(MemberIssue),
     /// The spec can't be met; the text says why and what to do.
     Refused(String),
+}
+
+/// How far the removal of a member's traces is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Nothing is left.
+    Done,
+    /// It goes on; the text says what is done.
+    UnderWay(String),
+    /// It failed, and is tried again.
+    Failed(MemberIssue),
 }
 
 /// A kind that the controller can look after.
@@ -43,6 +58,20 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
         _ctx: &Context,
     ) -> impl Future<Output = Result<MemberHealth, Error>> + Send {
         async { Ok(MemberHealth::Record) }
+    }
+
+    /// Whether a member leaves something in its cluster that has to go before it.
+    fn leaves_something(&self, _cluster: &EKSClusterConfig, _ctx: &Context) -> bool {
+        false
+    }
+
+    /// Removes what a member that is being deleted left in its cluster; `None` where that is gone.
+    fn remove(
+        &self,
+        _cluster: Option<&EKSClusterConfig>,
+        _ctx: &Context,
+    ) -> impl Future<Output = Result<Removal, Error>> + Send {
+        async { Ok(Removal::Done) }
     }
 }
 

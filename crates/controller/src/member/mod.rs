@@ -4,6 +4,7 @@
 mod access_entry;
 mod addon;
 mod certificate_authority;
+mod finalizer;
 mod health;
 mod identity_provider;
 pub mod plan;
@@ -33,6 +34,8 @@ use crd::{
 use provider::ClusterId;
 
 pub use health::Kind;
+
+use health::Removal;
 
 /// Runs the controllers of all these kinds until the process is told to stop.
 pub async fn all(ctx: &Arc<Context>, authorities: Source<CertificateAuthority>) {
@@ -82,19 +85,39 @@ fn cluster_of(member: &impl Kind) -> ClusterId {
 }
 
 async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, Error> {
-    if member.meta().deletion_timestamp.is_some() {
-        return Ok(Action::await_change());
-    }
     let id = cluster_of(member);
     let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
+    if member.meta().deletion_timestamp.is_some() {
+        if !finalizer::is_held(member) {
+            return Ok(Action::await_change());
+        }
+        let decision = match member.remove(cluster.as_deref(), ctx).await? {
+            Removal::Done => {
+                finalizer::release(member, ctx).await?;
+                return Ok(Action::await_change());
+            }
+            unfinished => plan::removal(member, unfinished),
+        };
+        return report(member, &decision, ctx).await;
+    }
     if let Some(cluster) = &cluster {
         set_owner(member, cluster, ctx).await?;
     }
     let decision = match plan::require_active_cluster(member, cluster.as_deref()) {
+        // Before anything is installed.
+        Ok(cluster) if member.leaves_something(cluster, ctx) && !finalizer::is_held(member) => {
+            finalizer::hold(member, ctx).await?;
+            return Ok(Action::await_change());
+        }
         Ok(cluster) => plan::plan(member, member.verdict(cluster, ctx).await?, &Time(Timestamp::now())),
         Err(waiting) => waiting,
     };
-    let status = plan::status(member, &decision, &Time(Timestamp::now()));
+    report(member, &decision, ctx).await
+}
+
+/// Writes the status, and tells of what is new.
+async fn report<K: Kind>(member: &K, decision: &plan::Decision, ctx: &Context) -> Result<Action, Error> {
+    let status = plan::status(member, decision, &Time(Timestamp::now()));
     let old = member.member_status();
     if super::status::write(&ctx.client, &ctx.metrics, keys::MEMBER_MANAGER, member, old, &status).await? {
         tracing::info!(phase = ?status.phase, "{}", plan::message(&status));

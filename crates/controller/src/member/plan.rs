@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 
-use super::health::MemberHealth;
+use super::health::{MemberHealth, Removal};
 use crd::conditions::{Health, READY, Reason, conditions};
 use crd::{EKSClusterConfig, Member, MemberIssue, MemberPhase, MemberStatus, Phase};
 
+/// Interval of checks of long work.
+const PROMPT: Duration = Duration::from_millis(500);
 /// Interval of checks of a member that waits or fails.
 const SOON: Duration = Duration::from_secs(2);
 /// Interval of checks of a working member.
@@ -69,13 +72,27 @@ pub fn plan(member: &impl Member, verdict: MemberHealth, now: &Time) -> Decision
         MemberHealth::Followed => (MemberPhase::Active, Health::Ready, Vec::new(), SOON),
         MemberHealth::Impaired(issues) => {
             let why = issues.first().map(|issue| issue.message.clone()).unwrap_or_default();
-            let made = member.meta().creation_timestamp.as_ref().unwrap_or(now);
-            let new = old == MemberPhase::Creating && now.0.as_second() - made.0.as_second() < PATIENCE;
-            if new {
-                (old, Health::Progressing(Reason::Creating, why), Vec::new(), SOON)
+            if let Some(reason) = under_way(old).filter(|_| now.0.as_second() - begun(member, now) < PATIENCE) {
+                (old, Health::Progressing(reason, why), Vec::new(), SOON)
             } else {
                 (MemberPhase::Degraded, Health::Failing(Reason::Degraded, why), issues, SOON)
             }
+        }
+        MemberHealth::Changing(what) => {
+            let tried = member.member_status().filter(|status| status.observed_generation == member.meta().generation);
+            let (phase, issues) = match (old, tried) {
+                // What failed is tried again, and stays failed until it works.
+                (MemberPhase::Failed | MemberPhase::UpdateFailed, Some(status)) => (old, status.issues.clone()),
+                (MemberPhase::Creating | MemberPhase::Failed, _) => (MemberPhase::Creating, Vec::new()),
+                _ => (MemberPhase::Updating, Vec::new()),
+            };
+            let reason = under_way(phase).unwrap_or(Reason::Updating);
+            (phase, Health::Progressing(reason, what), issues, PROMPT)
+        }
+        MemberHealth::Failed(issue) => {
+            let never = matches!(old, MemberPhase::Creating | MemberPhase::Failed);
+            let phase = if never { MemberPhase::Failed } else { MemberPhase::UpdateFailed };
+            (phase, Health::Failing(Reason::ProvisionFailed, issue.message.clone()), vec![issue], SOON)
         }
         MemberHealth::Homeless(issue) => {
             let why = issue.message.clone();
@@ -88,6 +105,33 @@ pub fn plan(member: &impl Member, verdict: MemberHealth, now: &Time) -> Decision
                 MemberIssue { code: "ConfigurationConflict".into(), message: why.clone(), ..MemberIssue::default() };
             (phase, Health::Stalled(Reason::InvalidSpec, why), vec![issue], ROUTINE)
         }
+    };
+    Decision { phase, health, issues, again }
+}
+
+/// The reason while a member comes or changes.
+const fn under_way(phase: MemberPhase) -> Option<Reason> {
+    match phase {
+        MemberPhase::Creating => Some(Reason::Creating),
+        MemberPhase::Updating => Some(Reason::Updating),
+        _ => None,
+    }
+}
+
+/// Second at which the member was made, or changed last.
+fn begun(member: &impl Member, now: &Time) -> i64 {
+    let made = member.meta().creation_timestamp.as_ref().unwrap_or(now).0.as_second();
+    let changed = member.member_status().and_then(|status| status.modified_at.as_ref()?.parse::<Timestamp>().ok());
+    changed.map_or(made, |changed| made.max(changed.as_second()))
+}
+
+/// State of a member whose traces are being removed.
+pub fn removal(member: &impl Member, removal: Removal) -> Decision {
+    let phase = member.member_status().map(|s| s.phase).unwrap_or_default();
+    let (health, issues, again) = match removal {
+        Removal::Done => (Health::Progressing(Reason::Deleting, String::new()), Vec::new(), PROMPT),
+        Removal::UnderWay(what) => (Health::Progressing(Reason::Deleting, what), Vec::new(), PROMPT),
+        Removal::Failed(issue) => (Health::Failing(Reason::ProvisionFailed, issue.message.clone()), vec![issue], SOON),
     };
     Decision { phase, health, issues, again }
 }
@@ -123,7 +167,6 @@ pub fn message(status: &MemberStatus) -> &str {
 mod tests {
     use super::*;
     use crd::Addon;
-    use k8s_openapi::jiff::Timestamp;
 
     fn at(second: i64) -> Time {
         Time(Timestamp::from_second(second).unwrap())

@@ -17,6 +17,7 @@ pub fn wire_status(member: &impl Member) -> &'static str {
         MemberPhase::Updating => "UPDATING",
         MemberPhase::Degraded => "DEGRADED",
         MemberPhase::Failed => "CREATE_FAILED",
+        MemberPhase::UpdateFailed => "UPDATE_FAILED",
     }
 }
 

@@ -24,7 +24,7 @@ use aws::registry::Registry;
 use crd::addon::{AddonSpec, NamespaceConfig, ResolveConflicts};
 use crd::addon_catalogue;
 use crd::names::Identity;
-use crd::{Addon, EKSClusterConfig, Member, member};
+use crd::{Addon, EKSClusterConfig, Member, keys, member};
 use store::{Store, identity};
 
 #[derive(Deserialize)]
@@ -32,6 +32,15 @@ use store::{Store, identity};
 struct ByName {
     cluster_name: String,
     addon_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Deletion {
+    cluster_name: String,
+    addon_name: String,
+    #[serde(default)]
+    preserve: bool,
 }
 
 #[derive(Deserialize)]
@@ -264,12 +273,17 @@ async fn update(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-/// `preserve` changes nothing: what an addon stands for came with the cluster and stays in any case.
-async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+/// With `preserve` what the addon installed stays in the cluster.
+async fn delete(cx: RequestContext, input: Deletion) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let (cluster, addon) = find(&cx, &input.cluster_name, &input.addon_name)?;
     let last = answer(&cx, &gone(&*addon), &cluster);
     addon_associations::set(store, &cluster, &addon, "", &[]).await?;
+    let preserve = |addon: &mut Addon| {
+        addon.annotations_mut().extend(input.preserve.then(|| (keys::ANNOTATION_PRESERVE.into(), "true".into())));
+        Ok(())
+    };
+    let (addon, _) = store.change(&addon, preserve).await?;
     store.delete(&addon).await?;
     settle::gone(&cx.state, &cluster, &*addon).await;
     Ok(last)

@@ -111,7 +111,7 @@ fn summary(cluster: &EKSClusterConfig, authority: &CertificateAuthority) -> Valu
     let distribution = match phase {
         _ if authority.metadata.deletion_timestamp.is_some() => "DELETING",
         MemberPhase::Active => "COMPLETE",
-        MemberPhase::Failed | MemberPhase::Degraded => "FAILED",
+        MemberPhase::Failed | MemberPhase::Degraded | MemberPhase::UpdateFailed => "FAILED",
         MemberPhase::Creating | MemberPhase::Updating => "IN_PROGRESS",
     };
     let by = if authority.is_first() { "EKS" } else { "CUSTOMER" };

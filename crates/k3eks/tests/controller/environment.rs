@@ -340,6 +340,8 @@ async fn work(
         keep_updates: KEPT_UPDATES,
         argocd_namespace: None,
         accounts: Accounts::default(),
+        helm: "helm".into(),
+        charts: None,
         children_by_network: false,
         reader: Some("k3eks-system/k3eks-api".parse().unwrap()),
         identity: None,

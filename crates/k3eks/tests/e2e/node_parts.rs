@@ -1,4 +1,4 @@
-//! What k3s brings along works on a cluster that the operator made: volumes, metrics, charts, load balancers and the pod network.
+//! What k3s brings along works on a cluster that the operator made: volumes, charts, load balancers and the pod network.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,8 +9,6 @@ use crate::support::{Child, Environment};
 use crate::{CLUSTER, cluster};
 
 const RUNNING: Duration = Duration::from_secs(90);
-/// metrics-server looks every 15 seconds, and needs two looks; the autoscaler looks as often.
-const MEASURED: Duration = Duration::from_secs(120);
 
 /// The child's answer to this question, once it is as it should be.
 fn wait(
@@ -103,26 +101,6 @@ fn balanced(env: &Environment, child: &Child, nodes: usize) {
     child.kubectl(&["delete", "service/late", "--timeout=60s"]).unwrap();
 }
 
-fn metrics(env: &Environment, child: &Child, nodes: usize) {
-    env.until("the measured use of each node", MEASURED, || {
-        let said = child.kubectl(&["top", "nodes", "--no-headers"]).ok()?;
-        let measured = said.lines().filter(|line| line.contains("Mi") && !line.contains("unknown")).count();
-        (measured == nodes).then_some(())
-    });
-    let labels = json!({"app": "scaled"});
-    child.apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "scaled"}, "spec": {
-        "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
-            "name": "busy", "image": "busybox:1.36", "command": ["sh", "-c", "while :; do :; done"],
-            "resources": {"requests": {"cpu": "10m"}, "limits": {"cpu": "50m"}}}]}}}}));
-    let target = json!({"type": "Utilization", "averageUtilization": 50});
-    child.apply(&json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "scaled"}, "spec": {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"}, "minReplicas": 1, "maxReplicas": 2,
-        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]}}));
-    wait(env, child, MEASURED, "deployment/scaled", "{.spec.replicas}", |replicas| replicas == "2");
-    child.kubectl(&["delete", "hpa/scaled", "deployment/scaled", "--timeout=60s"]).unwrap();
-}
-
 /// The chart beside this file, as a resource carries it.
 fn packed() -> String {
     let command = "tar -C tests/e2e -cz chart | base64 -w0";
@@ -162,7 +140,6 @@ fn what_k3s_brings_along_works() {
     balanced(&env, &child, nodes);
     volumes(&env, &child);
     charts(&env, &child);
-    metrics(&env, &child, nodes);
     env.kubectl(&["delete", "eks/demo", "--timeout=120s"]).unwrap();
     env.nothing_left();
 }

@@ -45,7 +45,7 @@ fn a_cluster_without_settings_gets_the_least() {
     let names = ["a".to_owned(), "b".to_owned()];
     assert_eq!(
         arguments(&bare, &names),
-        ["--disable=traefik", "--service-cidr=10.100.0.0/16", "--tls-san=a", "--tls-san=b"]
+        ["--disable=traefik,metrics-server", "--service-cidr=10.100.0.0/16", "--tls-san=a", "--tls-san=b"]
     );
     assert!(files(&bare).is_empty());
 }

@@ -48,7 +48,7 @@ function LiveNodes({ found, rights }) {
   return html`<${Said} objects=${nodes} what="nodes" />
     ${nodes.items && html`<${List} label="Nodes" columns=${['Node', 'Group', 'State', 'Version', 'Instance type', 'Zone', 'CPU', 'Memory', 'Address', 'Created']}
       items=${nodes.items} id=${(node) => node.metadata.name} cells=${cells} none="The cluster has no nodes." />`}
-    ${nodes.items && !used.size && html`<p class="says">${rights.may['node-usage'] ? 'The cluster has no metrics yet: its metrics-server says what nodes use.' : 'The cluster doesn’t let you see what its nodes use.'}</p>`}
+    ${nodes.items && !used.size && html`<p class="says">${rights.may['node-usage'] ? 'The cluster has no metrics: the addon metrics-server says what nodes use.' : 'The cluster doesn’t let you see what its nodes use.'}</p>`}
     ${opened && last.current && html`<${NodeDetails} key=${opened} cluster=${found.summary} rights=${rights} node=${last.current} gone=${Boolean(nodes.items) && !there} close=${close} />`}`;
 }
 

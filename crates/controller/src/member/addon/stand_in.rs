@@ -1,4 +1,4 @@
-//! State of an addon: that of the k3s component that does the same job.
+//! State of an addon whose job a part of k3s does.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,67 +9,19 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::health::{self, Kind, MemberHealth};
 use crate::child_clusters::Child;
-use crate::cluster::validate;
-use crate::context::Context;
-use crate::error::Error;
-use crd::addon_catalogue::{self, StandIn};
-use crd::{Addon, EKSClusterConfig, FargateProfile, MemberIssue, keys};
+use crate::member::health::{self, MemberHealth};
+use crd::addon_catalogue::StandIn;
+use crd::{EKSClusterConfig, FargateProfile, MemberIssue, keys};
 
 /// Namespace of k3s's components.
-const NAMESPACE: &str = "kube-system";
+pub const NAMESPACE: &str = "kube-system";
 /// The longest wait for one answer of the child's API server.
 const ANSWER: Duration = Duration::from_secs(5);
 
-impl Kind for Addon {
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
-        let spec = &self.spec;
-        let running = cluster.status.as_ref().and_then(|s| s.version.as_deref());
-        let kubernetes = running.unwrap_or_else(|| validate::wanted_version(cluster, &ctx.settings.default_version));
-        let offer = match addon_catalogue::resolve(&spec.addon_name, None, kubernetes) {
-            Ok((offer, _)) => offer,
-            Err(why) => return Ok(MemberHealth::Refused(format!("{why}; delete the addon"))),
-        };
-        // One that is for another version of Kubernetes may have fitted before the cluster was upgraded.
-        if let Some(version) = spec.addon_version.as_ref().filter(|v| !offer.versions.iter().any(|o| o.version == **v))
-        {
-            let known: Vec<&str> = offer.versions.iter().map(|o| o.version.as_str()).collect();
-            let text = format!(
-                "{} has no version {version}; set spec.addonVersion to one of {}",
-                offer.name,
-                known.join(", ")
-            );
-            return Ok(MemberHealth::Refused(text));
-        }
-        let configuration = match spec.configuration_values.as_deref().map(|text| offer.configuration(text)).transpose()
-        {
-            Ok(value) => value.unwrap_or_default(),
-            Err(why) => return Ok(MemberHealth::Refused(format!("{why}; correct spec.configurationValues"))),
-        };
-        let has_api_server = ctx.providers.of(cluster).is_some_and(|p| p.capabilities().api_server);
-        if !has_api_server {
-            return Ok(MemberHealth::Record);
-        }
-        let Some(stand_in) = &offer.stands_in else { return Ok(recorded(&offer.name)) };
-        let id = validate::id(cluster);
-        let child = ctx.children.view(&id);
-        let Some(client) = ctx.children.client(&id).filter(|_| child.ready) else {
-            return Ok(health::out_of_reach(&child));
-        };
-        // In an imported cluster nothing is changed.
-        let replicas = replicas(stand_in, &configuration).filter(|_| !cluster.spec.imported);
-        let Some(name) = &stand_in.deployment else { return Ok(every_node(&child)) };
-        let found = answer(deployment(&client, name, replicas)).await;
-        let profiles = ctx.stores.members.of::<FargateProfile>(&id);
-        let serves = ctx.nodegroups_of(&id).is_empty();
-        Ok(if has_place(cluster, &child, &profiles) { found } else { homeless(name, serves) })
-    }
-}
-
 /// Whether EKS could run an addon's pods: on a node of a node group, Fargate, or Auto Mode, which adds nodes on demand.
 /// The control plane doesn't count, though here it runs the pods until there is a node.
-fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateProfile>]) -> bool {
+pub fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateProfile>]) -> bool {
     let auto_mode = cluster.spec.compute_config.as_ref().is_some_and(|compute| compute.enabled == Some(true));
     let Some(nodes) = &child.nodes else { return true };
     let fargate = profiles.iter().flat_map(|p| &p.spec.selectors).any(|s| s.namespace.as_deref() == Some(NAMESPACE));
@@ -77,7 +29,7 @@ fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateP
 }
 
 /// Nothing is installed for the addon.
-fn recorded(name: &str) -> MemberHealth {
+pub fn recorded(name: &str) -> MemberHealth {
     MemberHealth::Recorded(MemberIssue {
         code: "K8sResourceNotFound".into(),
         message: format!("recorded only: nothing is installed in the cluster for {name}; install it there yourself"),
@@ -86,7 +38,7 @@ fn recorded(name: &str) -> MemberHealth {
 }
 
 /// EKS would have no node for the addon, though here the control plane may run it.
-fn homeless(name: &str, serves: bool) -> MemberHealth {
+pub fn homeless(namespace: &str, name: &str, serves: bool) -> MemberHealth {
     let mut text =
         "The add-on is unhealthy because it doesn't have the desired number of replicas: the cluster has no \
                     node that is ready"
@@ -99,16 +51,16 @@ fn homeless(name: &str, serves: bool) -> MemberHealth {
     MemberHealth::Homeless(MemberIssue {
         code: "InsufficientNumberOfReplicas".into(),
         message: text,
-        resource_ids: vec![format!("{NAMESPACE}/{name}")],
+        resource_ids: vec![format!("{namespace}/{name}")],
     })
 }
 
 /// What the configuration says of the number of replicas.
-fn replicas(stand_in: &StandIn, configuration: &Value) -> Option<i32> {
+pub fn replicas(stand_in: &StandIn, configuration: &Value) -> Option<i32> {
     configuration[stand_in.replicas.as_ref()?].as_i64().and_then(|n| i32::try_from(n).ok())
 }
 
-async fn answer(question: impl Future<Output = Result<MemberHealth, kube::Error>>) -> MemberHealth {
+pub async fn answer(question: impl Future<Output = Result<MemberHealth, kube::Error>>) -> MemberHealth {
     match tokio::time::timeout(ANSWER, question).await {
         Ok(Ok(verdict)) => verdict,
         Ok(Err(error)) => health::unreachable(&text::sentence(&error)),
@@ -117,7 +69,7 @@ async fn answer(question: impl Future<Output = Result<MemberHealth, kube::Error>
 }
 
 /// Sets the Deployment's replicas and checks whether all are available.
-async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> Result<MemberHealth, kube::Error> {
+pub async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> Result<MemberHealth, kube::Error> {
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     let Some(mut found) = api.get_opt(name).await? else {
         let text = format!("The cluster has no Deployment {NAMESPACE}/{name}; its node image doesn't include it");
@@ -148,7 +100,7 @@ fn availability(found: &Deployment, name: &str) -> MemberHealth {
 }
 
 /// Components inside k3s work on every Ready node.
-fn every_node(child: &Child) -> MemberHealth {
+pub fn every_node(child: &Child) -> MemberHealth {
     let Some(nodes) = &child.nodes else { return health::unreachable("its nodes haven't been listed yet") };
     let idle: Vec<String> = nodes.iter().filter(|(_, node)| !node.ready).map(|(name, _)| name.clone()).collect();
     if idle.is_empty() {
@@ -163,6 +115,7 @@ fn every_node(child: &Child) -> MemberHealth {
 mod tests {
     use super::*;
     use crate::child_nodes::ChildNode;
+    use crd::addon_catalogue;
 
     fn found(wanted: i32, available: i32, observed: i64) -> Deployment {
         serde_json::from_value(json!({
@@ -228,11 +181,11 @@ mod tests {
 
     #[test]
     fn an_addon_that_nothing_stands_in_for_is_recorded_only() {
-        let MemberHealth::Recorded(issue) = recorded("cert-manager") else { panic!() };
+        let MemberHealth::Recorded(issue) = recorded("adot") else { panic!() };
         assert_eq!(issue.code, "K8sResourceNotFound");
         assert!(issue.message.contains("recorded only: nothing is installed"), "{issue:?}");
-        let idle = addon_catalogue::all().iter().filter(|offer| offer.stands_in.is_none());
-        assert!(idle.clone().any(|offer| offer.name == "cert-manager"));
+        let idle = addon_catalogue::all().iter().filter(|offer| offer.stands_in.is_none() && offer.chart.is_none());
+        assert!(idle.clone().any(|offer| offer.name == "adot"));
         assert!(!idle.clone().any(|offer| offer.name == "eks-pod-identity-agent"), "every node leads pods to it");
     }
 

@@ -1,0 +1,138 @@
+//! An addon in its cluster: a chart that is installed, or a part of k3s that does the same job.
+
+mod apply;
+mod desired;
+mod observe;
+mod plan;
+mod stand_in;
+
+use kube::ResourceExt;
+use serde_json::Value;
+
+use super::health::{self, Kind, MemberHealth, Removal};
+use crate::cluster::validate;
+use crate::context::Context;
+use crate::error::Error;
+use crate::jobs::{Turn, Work};
+use crd::addon_catalogue::{self, Offer};
+use crd::member::is_left_behind;
+use crd::{Addon, EKSClusterConfig, FargateProfile, keys};
+use helm::Release;
+use provider::ClusterId;
+
+impl Kind for Addon {
+    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
+        let (offer, configuration) = match wanted(self, cluster, ctx) {
+            Ok(wanted) => wanted,
+            Err(why) => return Ok(MemberHealth::Refused(why)),
+        };
+        if !runs_kubernetes(cluster, ctx) {
+            return Ok(MemberHealth::Record);
+        }
+        let release = desired::release(&self.spec, offer, &configuration, version(cluster, ctx));
+        if release.is_none() && offer.stands_in.is_none() {
+            return Ok(stand_in::recorded(&offer.name));
+        }
+        let id = validate::id(cluster);
+        let child = ctx.children.view(&id);
+        let Some(client) = ctx.children.client(&id).filter(|_| child.ready) else {
+            return Ok(health::out_of_reach(&child));
+        };
+        let profiles = ctx.stores.members.of::<FargateProfile>(&id);
+        let is_placed = stand_in::has_place(cluster, &child, &profiles);
+        let serves = ctx.nodegroups_of(&id).is_empty();
+        // In an imported cluster nothing is changed.
+        let release = release.filter(|_| !cluster.spec.imported);
+        if let Some(release) = release
+            && !observe::is_part_of_k3s(&client, offer).await?
+        {
+            let found = install(self, &id, &release, ctx).await?;
+            let unplaced = matches!(found, MemberHealth::Working | MemberHealth::Impaired(_)) && !is_placed;
+            return Ok(if unplaced { stand_in::homeless(&release.namespace, &release.name, serves) } else { found });
+        }
+        let Some(part) = &offer.stands_in else { return Ok(stand_in::recorded(&offer.name)) };
+        let replicas = stand_in::replicas(part, &configuration).filter(|_| !cluster.spec.imported);
+        let Some(name) = &part.deployment else { return Ok(stand_in::every_node(&child)) };
+        let found = stand_in::answer(stand_in::deployment(&client, name, replicas)).await;
+        Ok(if is_placed { found } else { stand_in::homeless(stand_in::NAMESPACE, name, serves) })
+    }
+
+    /// Addons with a chart leave a release in their cluster.
+    fn leaves_something(&self, cluster: &EKSClusterConfig, ctx: &Context) -> bool {
+        let has_chart = addon_catalogue::find(&self.spec.addon_name).is_some_and(|offer| offer.chart.is_some());
+        has_chart && runs_kubernetes(cluster, ctx) && !cluster.spec.imported
+    }
+
+    async fn remove(&self, cluster: Option<&EKSClusterConfig>, ctx: &Context) -> Result<Removal, Error> {
+        let uid = self.uid().unwrap_or_default();
+        let Some(cluster) = cluster.filter(|cluster| is_to_be_removed(self, cluster, ctx)) else {
+            ctx.jobs.cancel(&uid);
+            return Ok(Removal::Done);
+        };
+        let job = ctx.jobs.view(&uid);
+        match job.turn(Work::Uninstall) {
+            Turn::Finished => return Ok(Removal::Done),
+            Turn::Mine(_) => return Ok(Removal::UnderWay("removing it from the cluster".into())),
+            Turn::Other(_) => {
+                ctx.jobs.cancel(&uid);
+                return Ok(Removal::UnderWay("stopping work in progress".into()));
+            }
+            Turn::Failed(error) if ctx.jobs.wait(&uid, self.metadata.generation.unwrap_or_default()).is_some() => {
+                return Ok(Removal::Failed(plan::issue(&error.to_string())));
+            }
+            Turn::Failed(_) | Turn::Free => {}
+        }
+        let id = validate::id(cluster);
+        let child = ctx.children.view(&id);
+        if !child.ready {
+            return Ok(Removal::Failed(plan::issue(&format!("The cluster can't be reached: {}", child.problem))));
+        }
+        apply::uninstall(self, &id, ctx)?;
+        Ok(Removal::UnderWay("removing it from the cluster".into()))
+    }
+}
+
+/// The catalogue's entry and the configuration; else why the addon can't be, and what to do.
+fn wanted(addon: &Addon, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(&'static Offer, Value), String> {
+    let spec = &addon.spec;
+    let (offer, _) = addon_catalogue::resolve(&spec.addon_name, None, version(cluster, ctx))
+        .map_err(|why| format!("{why}; delete the addon"))?;
+    // One that is for another version of Kubernetes may have fitted before the cluster was upgraded.
+    if let Some(version) = spec.addon_version.as_ref().filter(|v| !offer.versions.iter().any(|o| o.version == **v)) {
+        let known: Vec<&str> = offer.versions.iter().map(|o| o.version.as_str()).collect();
+        return Err(format!(
+            "{} has no version {version}; set spec.addonVersion to one of {}",
+            offer.name,
+            known.join(", ")
+        ));
+    }
+    let configuration = spec.configuration_values.as_deref().map(|text| offer.configuration(text)).transpose();
+    let configuration = configuration.map_err(|why| format!("{why}; correct spec.configurationValues"))?;
+    Ok((offer, configuration.unwrap_or_default()))
+}
+
+/// Kubernetes minor version that the cluster runs, or is to run.
+fn version<'c>(cluster: &'c EKSClusterConfig, ctx: &'c Context) -> &'c str {
+    let running = cluster.status.as_ref().and_then(|status| status.version.as_deref());
+    running.unwrap_or_else(|| validate::wanted_version(cluster, &ctx.settings.default_version))
+}
+
+fn runs_kubernetes(cluster: &EKSClusterConfig, ctx: &Context) -> bool {
+    ctx.providers.of(cluster).is_some_and(|provider| provider.capabilities().api_server)
+}
+
+/// Whether its release is taken out of the cluster when the addon goes: not out of one that goes as well, nor out of another
+/// one of the same name.
+fn is_to_be_removed(addon: &Addon, cluster: &EKSClusterConfig, ctx: &Context) -> bool {
+    let is_preserved = addon.annotations().get(keys::ANNOTATION_PRESERVE).is_some_and(|value| value == "true");
+    let is_other = is_left_behind(addon, cluster);
+    !is_preserved && !is_other && cluster.metadata.deletion_timestamp.is_none() && addon.leaves_something(cluster, ctx)
+}
+
+/// Observe, plan, apply: what the release is, what it should be, and the next step to that.
+async fn install(addon: &Addon, id: &ClusterId, release: &Release, ctx: &Context) -> Result<MemberHealth, Error> {
+    let seen = observe::observe(addon, id, release, ctx).await?;
+    let plan = plan::plan(&seen, release);
+    apply::apply(addon, id, release, plan.action, ctx)?;
+    Ok(plan.health)
+}

@@ -1,0 +1,129 @@
+//! What is there of an addon that a chart installs.
+
+use std::fmt::Display;
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+
+use super::desired::DIGEST;
+use super::plan::{Observed, Record, Workload};
+use crate::context::Context;
+use crate::error::Error;
+use crd::Addon;
+use crd::addon_catalogue::Offer;
+use helm::Release;
+use provider::ClusterId;
+
+/// Where k3s's own images come from.
+const K3S_IMAGES: &str = "rancher/";
+
+/// Observes the release of an addon; nothing of a cluster that doesn't answer.
+pub async fn observe(addon: &Addon, id: &ClusterId, release: &Release, ctx: &Context) -> Result<Observed, Error> {
+    let uid = addon.uid().unwrap_or_default();
+    let mut seen = Observed {
+        job: ctx.jobs.view(&uid),
+        wait: ctx.jobs.wait(&uid, addon.metadata.generation.unwrap_or_default()),
+        record: None,
+        workloads: Vec::new(),
+        stuck: None,
+    };
+    let Some(client) = ctx.children.client(id).filter(|_| !seen.job.is_under_way()) else { return Ok(seen) };
+    let looking = |error: kube::Error| failed(&release.name, id)(error);
+    seen.record = record(&client, release).await.map_err(looking)?;
+    seen.workloads = workloads(&client, release).await.map_err(looking)?;
+    if seen.workloads.iter().any(|workload| workload.available < workload.wanted) {
+        seen.stuck = stuck(&client, release).await.map_err(looking)?;
+    }
+    Ok(seen)
+}
+
+/// Whether a part of k3s, which clusters of earlier versions have, does this addon's job.
+pub async fn is_part_of_k3s(client: &Client, offer: &Offer) -> Result<bool, Error> {
+    let Some(name) = offer.stands_in.as_ref().and_then(|part| part.deployment.as_ref()) else { return Ok(false) };
+    let api = Api::<Deployment>::namespaced(client.clone(), super::stand_in::NAMESPACE);
+    let doing = format!("looking for Deployment {name}");
+    let found = api.get_opt(name).await.map_err(Error::kubernetes(doing))?;
+    let containers = found.and_then(|found| found.spec?.template.spec).map(|pod| pod.containers).unwrap_or_default();
+    Ok(containers.iter().any(|one| one.image.as_ref().is_some_and(|image| image.contains(K3S_IMAGES))))
+}
+
+fn failed(release: &str, id: &ClusterId) -> impl Fn(kube::Error) -> Error + use<> {
+    let doing = format!("looking at addon {release} of cluster {id}");
+    move |error| Error::kubernetes(doing.clone())(error)
+}
+
+/// Helm's newest record. Only its labels: the record itself is large.
+async fn record(client: &Client, release: &Release) -> Result<Option<Record>, kube::Error> {
+    let api = Api::<Secret>::namespaced(client.clone(), &release.namespace);
+    let of = ListParams::default().labels(&format!("owner=helm,name={}", release.name));
+    let all = api.list_metadata(&of).await?.items;
+    let revision = |labels: &std::collections::BTreeMap<String, String>| labels.get("version")?.parse::<u64>().ok();
+    let newest = all.into_iter().max_by_key(|found| revision(found.labels()));
+    Ok(newest.map(|found| Record {
+        secret: found.name_any(),
+        status: found.labels().get("status").cloned().unwrap_or_default(),
+        digest: found.labels().get(DIGEST).cloned(),
+    }))
+}
+
+fn selector(release: &Release) -> ListParams {
+    ListParams::default().labels(&format!("app.kubernetes.io/instance={}", release.name))
+}
+
+/// What the release's pods run in. One whose newest spec nobody has seen yet has none available.
+async fn workloads(client: &Client, release: &Release) -> Result<Vec<Workload>, kube::Error> {
+    let of = selector(release);
+    let namespace = &release.namespace;
+    let workload =
+        |name: String, generation: Option<i64>, observed: Option<i64>, wanted: i32, available: i32| Workload {
+            name: format!("{namespace}/{name}"),
+            wanted,
+            available: if observed >= generation { available } else { 0 },
+        };
+    let mut all = Vec::new();
+    for found in Api::<Deployment>::namespaced(client.clone(), namespace).list(&of).await? {
+        let status = found.status.clone().unwrap_or_default();
+        let wanted = found.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+        let (updated, available) = (status.updated_replicas.unwrap_or(0), status.available_replicas.unwrap_or(0));
+        all.push(workload(
+            found.name_any(),
+            found.metadata.generation,
+            status.observed_generation,
+            wanted,
+            available.min(updated),
+        ));
+    }
+    for found in Api::<DaemonSet>::namespaced(client.clone(), namespace).list(&of).await? {
+        let status = found.status.clone().unwrap_or_default();
+        let (wanted, available) = (status.desired_number_scheduled, status.number_available.unwrap_or(0));
+        all.push(workload(found.name_any(), found.metadata.generation, status.observed_generation, wanted, available));
+    }
+    for found in Api::<StatefulSet>::namespaced(client.clone(), namespace).list(&of).await? {
+        let status = found.status.clone().unwrap_or_default();
+        let wanted = found.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+        let available = status.available_replicas.unwrap_or(0);
+        all.push(workload(found.name_any(), found.metadata.generation, status.observed_generation, wanted, available));
+    }
+    Ok(all)
+}
+
+/// What the kubelets say of a container that doesn't start.
+async fn stuck(client: &Client, release: &Release) -> Result<Option<String>, kube::Error> {
+    let pods = Api::<Pod>::namespaced(client.clone(), &release.namespace).list(&selector(release)).await?;
+    let statuses = pods.into_iter().filter_map(|pod| pod.status?.container_statuses).flatten();
+    let mut waiting = statuses.filter_map(|status| Some((status.image, status.state?.waiting?)));
+    let starts = ["ContainerCreating", "PodInitializing"];
+    let stuck = waiting.find(|(_, waiting)| waiting.reason.as_ref().is_some_and(|why| !starts.contains(&why.as_str())));
+    Ok(stuck.map(|(image, waiting)| {
+        let reason = waiting.reason.unwrap_or_default();
+        let way_out = if reason.contains("Image") { way_out(&image) } else { String::new() };
+        format!("{reason}: {}{way_out}", waiting.message.unwrap_or_default())
+    }))
+}
+
+/// What to do about an image that nobody has.
+fn way_out(image: &impl Display) -> String {
+    format!("; let the nodes reach the registry of {image}, or push the image to k3eks's own under that name")
+}

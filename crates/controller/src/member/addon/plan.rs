@@ -1,0 +1,217 @@
+//! The next step of an addon that a chart installs. Synchronous, no client.
+
+use std::time::Duration;
+
+use crate::jobs::{JobView, Stage, Turn, Work};
+use crate::member::health::{self, MemberHealth};
+use crd::MemberIssue;
+use helm::Release;
+
+/// What is known of the release.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Work for the addon.
+    pub job: JobView,
+    /// How long work that failed still waits for its next try.
+    pub wait: Option<Duration>,
+    /// Helm's newest record in the cluster.
+    pub record: Option<Record>,
+    /// What its pods run in.
+    pub workloads: Vec<Workload>,
+    /// Why pods of it don't start.
+    pub stuck: Option<String>,
+}
+
+/// Helm's record of one revision of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Name of the Secret that it is.
+    pub secret: String,
+    /// Helm's word for it: `deployed`, `failed`, `pending-install` and so on.
+    pub status: String,
+    /// Digest of what it was asked to be.
+    pub digest: Option<String>,
+}
+
+/// A Deployment, DaemonSet or StatefulSet of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// `<namespace>/<name>`.
+    pub name: String,
+    /// Number of pods that it should have.
+    pub wanted: i32,
+    /// Number of those that work, of its newest revision.
+    pub available: i32,
+}
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// None.
+    Nothing,
+    /// Install, or bring to another version or configuration.
+    Install {
+        /// Record of work that ended half-way, which helm would wait for.
+        interrupted: Option<String>,
+    },
+}
+
+/// A step, and where the addon stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The step.
+    pub action: Action,
+    /// Where the addon stands.
+    pub health: MemberHealth,
+}
+
+/// The next step to the release that is wanted.
+pub fn plan(seen: &Observed, wanted: &Release) -> Plan {
+    let what = format!("installing chart {} {}", wanted.chart.name, wanted.chart.version);
+    let wait = |health| Plan { action: Action::Nothing, health };
+    match seen.job.turn(Work::Install) {
+        Turn::Mine(Stage::Queued) => {
+            return wait(MemberHealth::Changing(format!("waiting for a free slot, then {what}")));
+        }
+        Turn::Mine(_) | Turn::Other(_) => return wait(MemberHealth::Changing(what)),
+        Turn::Failed(error) if seen.wait.is_some() => return wait(MemberHealth::Failed(issue(&error.to_string()))),
+        Turn::Failed(_) | Turn::Finished | Turn::Free => {}
+    }
+    let is_wanted = |record: &&Record| record.digest.as_ref() == Some(&wanted.label.1);
+    match &seen.record {
+        Some(record) if record.status.starts_with("pending-") => {
+            let action = Action::Install { interrupted: Some(record.secret.clone()) };
+            Plan { action, health: MemberHealth::Changing(what) }
+        }
+        Some(record) if record.status == "deployed" && is_wanted(&record) => wait(health_of(seen)),
+        _ => Plan { action: Action::Install { interrupted: None }, health: MemberHealth::Changing(what) },
+    }
+}
+
+/// State of what was installed.
+fn health_of(seen: &Observed) -> MemberHealth {
+    if seen.workloads.is_empty() {
+        let text = "The add-on's workloads aren't in the cluster; delete the addon and create it again";
+        return health::impaired("K8sResourceNotFound", text.into(), Vec::new());
+    }
+    let lacking: Vec<&Workload> =
+        seen.workloads.iter().filter(|workload| workload.available < workload.wanted).collect();
+    if lacking.is_empty() {
+        return MemberHealth::Working;
+    }
+    let figures: Vec<String> =
+        lacking.iter().map(|w| format!("{} of {} of {} are available", w.available, w.wanted, w.name)).collect();
+    let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
+    let why = seen.stuck.as_ref().map(|why| format!(". {why}")).unwrap_or_default();
+    let names = lacking.iter().map(|workload| workload.name.clone()).collect();
+    health::impaired("InsufficientNumberOfReplicas", format!("{text}: {}{why}", figures.join(", ")), names)
+}
+
+/// A failure, with EKS's code for what it is about.
+pub fn issue(why: &str) -> MemberIssue {
+    let says = |any: &[&str]| any.iter().any(|part| why.contains(part));
+    let code = if says(&["OVERWRITE to take it over"]) {
+        "ConfigurationConflict"
+    } else if says(&["admission webhook", "denied the request"]) {
+        "AdmissionRequestDenied"
+    } else if says(&["can't be reached", "connection refused", "Kubernetes cluster unreachable"]) {
+        "ClusterUnreachable"
+    } else {
+        "InternalFailure"
+    };
+    MemberIssue { code: code.into(), message: text::fit(why, text::MESSAGE), resource_ids: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use helm::Chart;
+    use provider::Step;
+    use serde_json::json;
+
+    fn wanted() -> Release {
+        Release {
+            name: "app".into(),
+            namespace: "apps".into(),
+            chart: Chart { name: "app".into(), version: "1".into(), repository: None },
+            values: json!({}),
+            label: ("k3eks.io/digest".into(), "new".into()),
+            take_ownership: false,
+        }
+    }
+
+    fn seen(record: Option<(&str, &str)>) -> Observed {
+        let record = record.map(|(status, digest)| Record {
+            secret: "sh.helm.release.v1.app.v1".into(),
+            status: status.into(),
+            digest: Some(digest.into()),
+        });
+        Observed { job: JobView::Idle, wait: None, record, workloads: Vec::new(), stuck: None }
+    }
+
+    fn of(wanted: i32, available: i32) -> Vec<Workload> {
+        vec![Workload { name: "apps/app".into(), wanted, available }]
+    }
+
+    #[test]
+    fn what_is_not_there_or_otherwise_is_installed() {
+        for record in [None, Some(("deployed", "old")), Some(("failed", "new")), Some(("uninstalling", "new"))] {
+            let plan = plan(&seen(record), &wanted());
+            assert_eq!(plan.action, Action::Install { interrupted: None }, "{record:?}");
+            assert!(matches!(plan.health, MemberHealth::Changing(_)));
+        }
+    }
+
+    #[test]
+    fn work_that_was_interrupted_is_cleared_away_first() {
+        for status in ["pending-install", "pending-upgrade", "pending-rollback"] {
+            let plan = plan(&seen(Some((status, "new"))), &wanted());
+            assert_eq!(plan.action, Action::Install { interrupted: Some("sh.helm.release.v1.app.v1".into()) });
+        }
+        // Not while it is this very process that works.
+        let busy = Observed {
+            job: JobView::Running(Work::Install, Step::default()),
+            ..seen(Some(("pending-install", "new")))
+        };
+        assert_eq!(plan(&busy, &wanted()).action, Action::Nothing);
+    }
+
+    #[test]
+    fn what_is_installed_is_as_well_as_its_pods() {
+        let there = |workloads, stuck: Option<&str>| {
+            let seen = Observed { workloads, stuck: stuck.map(Into::into), ..seen(Some(("deployed", "new"))) };
+            let plan = plan(&seen, &wanted());
+            assert_eq!(plan.action, Action::Nothing);
+            plan.health
+        };
+        assert_eq!(there(of(2, 2), None), MemberHealth::Working);
+        let MemberHealth::Impaired(issues) = there(of(2, 1), Some("ImagePullBackOff: no such image")) else { panic!() };
+        assert_eq!(
+            (issues[0].code.as_str(), &issues[0].resource_ids[..]),
+            ("InsufficientNumberOfReplicas", &["apps/app".to_owned()][..])
+        );
+        assert!(issues[0].message.contains("1 of 2") && issues[0].message.contains("no such image"), "{issues:?}");
+        let MemberHealth::Impaired(issues) = there(Vec::new(), None) else { panic!() };
+        assert_eq!(issues[0].code, "K8sResourceNotFound");
+    }
+
+    #[test]
+    fn a_failure_is_told_until_the_next_try() {
+        let error = provider::Error::Engine {
+            doing: "installing".into(),
+            why: "admission webhook \"x\" denied the request".into(),
+        };
+        let failed = |wait| Observed { job: JobView::Failed(Work::Install, error.clone()), wait, ..seen(None) };
+        let waits = plan(&failed(Some(Duration::from_secs(3))), &wanted());
+        let MemberHealth::Failed(issue) = waits.health else { panic!("{waits:?}") };
+        assert_eq!((waits.action, issue.code.as_str()), (Action::Nothing, "AdmissionRequestDenied"));
+        assert!(matches!(plan(&failed(None), &wanted()).action, Action::Install { .. }));
+    }
+
+    #[test]
+    fn a_conflict_has_eks_s_code() {
+        let conflict = helm::Error::Conflict { doing: "installing".into(), why: "invalid ownership metadata".into() };
+        assert_eq!(issue(&conflict.to_string()).code, "ConfigurationConflict");
+        assert_eq!(issue("anything").code, "InternalFailure");
+    }
+}

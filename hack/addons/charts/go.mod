@@ -1,0 +1,6 @@
+module k3eks/addons/charts
+
+go 1.24.0
+
+// Modules that have the charts of addons in them. Nothing is built of these.
+require sigs.k8s.io/metrics-server v0.9.0
