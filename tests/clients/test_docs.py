@@ -47,6 +47,8 @@ BLOCKS_NOT_RUN = {
     ("docs/getting-started.md", "Run"): "they make the management cluster that these tests run in",
     ("docs/guides/access.md", "Enable the keys"): "they take the key of the other tests away",
     ("docs/guides/air-gapped.md", "Images of your own pods"): "it is about an image of the reader's",
+    ("docs/guides/addons.md", "Create, configure, delete"): "test_addons.py has it, with boto3",
+    ("docs/guides/addons.md", "Charts and images"): "`make up` does so with another image",
     ("docs/guides/images.md", "Push"): "test_registry.py has it",
     ("docs/guides/irsa.md", "The OIDC issuer"): "test_identity.py has it",
     ("docs/guides/node-groups.md", "Scale"): "docs/getting-started.md has it",
