@@ -1,6 +1,7 @@
 //! The command line: the only place that names a concrete provider.
 
 mod cli;
+mod providers;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use controller::{self, Providers, Settings, leader::Leadership};
-use crd::keys::METADATA;
+use controller::{self, Settings, leader::Leadership};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::client::ClientBuilder;
 use kube::{Api, Client, Config, ResourceExt};
-use provider::metadata::Metadata;
-use provider_k3d::{CAPABILITIES, K3d as K3dProvider, K3dSettings, NAME, VersionImage};
 use telemetry::admin;
 use telemetry::logs::{self, LogFormat};
 use telemetry::metrics::Metrics;
@@ -77,29 +75,11 @@ enum Command {
     },
 }
 
-/// The provider of clusters that name none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ProviderChoice {
-    Auto,
-    K3d,
-    Metadata,
-}
-
-/// Reads `--provider`, with the values that users of other emulators know.
-fn provider_choice(text: &str) -> Result<ProviderChoice, String> {
-    match text {
-        "" | "auto" => Ok(ProviderChoice::Auto),
-        "k3d" => Ok(ProviderChoice::K3d),
-        "metadata" | "off" | "none" | "moto" | "disabled" => Ok(ProviderChoice::Metadata),
-        _ => Err("use auto, k3d or metadata (off, none, moto and disabled mean metadata)".into()),
-    }
-}
-
 #[derive(Args)]
 struct Operator {
     /// Provider of clusters that name none: auto, k3d or metadata. `auto` is k3d if Docker answers, else metadata.
-    #[arg(long, env = "K3EKS_PROVIDER", default_value = "auto", value_parser = provider_choice)]
-    provider: ProviderChoice,
+    #[arg(long, env = "K3EKS_PROVIDER", default_value = "auto", value_parser = providers::choice)]
+    provider: providers::Choice,
     /// Kubernetes minor version of clusters that name none.
     #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
     default_version: String,
@@ -148,7 +128,7 @@ struct Operator {
     #[arg(long, env = "K3EKS_INSTANCE")]
     instance: Option<String>,
     #[command(flatten, next_help_heading = "k3d")]
-    k3d: K3d,
+    k3d: providers::K3d,
     #[command(flatten, next_help_heading = "Identity service")]
     identity: cli::identity::Reach,
     /// Namespace of the Lease.
@@ -157,26 +137,6 @@ struct Operator {
     /// Name of this pod.
     #[arg(long, env = "POD_NAME", hide = true)]
     pod_name: Option<String>,
-}
-
-/// Settings of the k3d provider.
-#[derive(Args)]
-struct K3d {
-    /// Docker network that clusters join. Default: a network of its own for each.
-    #[arg(long, env = "K3EKS_NETWORK")]
-    network: Option<String>,
-    /// Range of host ports for API servers.
-    #[arg(long, env = "K3EKS_API_PORTS", default_value = "16443-17442")]
-    api_ports: String,
-    /// Host address on which API servers listen.
-    #[arg(long, env = "K3EKS_API_BIND_ADDRESS", default_value = "127.0.0.1")]
-    api_bind_address: std::net::IpAddr,
-    /// Host name or address to write into endpoints and kubeconfigs.
-    #[arg(long, env = "K3EKS_ENDPOINT_HOST", default_value = "127.0.0.1")]
-    endpoint_host: String,
-    /// Node image of a Kubernetes version, as VERSION=IMAGE. Repeatable.
-    #[arg(long = "image", env = "K3EKS_IMAGES", value_delimiter = ',')]
-    images: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -297,7 +257,7 @@ async fn lead(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-    let providers = providers(&options, &instance).await?;
+    let providers = providers::start(options.provider, &options.k3d, &instance).await?;
     let for_api = options.api_service_account.is_some();
     let settings = Settings {
         default_version: options.default_version,
@@ -354,54 +314,4 @@ fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
         shutdown.cancel();
     });
     Ok(())
-}
-
-/// The providers that the options ask for. Auto means k3d where Docker answers.
-async fn providers(options: &Operator, instance: &str) -> anyhow::Result<Providers> {
-    let turn_on = "start the operator with --provider k3d";
-    let records = |default| Providers::new(default).with(Arc::new(Metadata::default()), "");
-    if options.provider == ProviderChoice::Metadata {
-        return Ok(records(METADATA).without(NAME, CAPABILITIES, turn_on));
-    }
-    let k3d = K3dProvider::start(k3d_settings(&options.k3d, instance)?);
-    // Also where it is k3d in any case: before the first answer, clusters that run would be reported as out of reach.
-    let answers = answers(&k3d).await;
-    let default = match options.provider {
-        ProviderChoice::Auto if !answers => {
-            tracing::warn!(
-                "Docker doesn't answer: clusters that name no provider are records only (--provider k3d waits for Docker instead)"
-            );
-            METADATA
-        }
-        _ => NAME,
-    };
-    Ok(records(default).with(k3d, turn_on))
-}
-
-/// Whether Docker answers within a few seconds of the start.
-async fn answers(k3d: &K3dProvider) -> bool {
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
-    for _ in 0..30 {
-        tick.tick().await;
-        if k3d.ready().is_ok() {
-            return true;
-        }
-    }
-    false
-}
-
-fn k3d_settings(options: &K3d, instance: &str) -> anyhow::Result<K3dSettings> {
-    let mut settings = K3dSettings::new(instance);
-    let range = options.api_ports.split_once('-').and_then(|(a, b)| Some(a.parse().ok()?..=b.parse().ok()?));
-    settings.api_ports = range
-        .filter(|r| !r.is_empty())
-        .with_context(|| format!("--api-ports {}: give a range such as 16443-17442", options.api_ports))?;
-    settings.network = options.network.clone().filter(|n| !n.is_empty());
-    settings.bind_address = options.api_bind_address;
-    settings.endpoint_host.clone_from(&options.endpoint_host);
-    for image in options.images.iter().filter(|i| !i.is_empty()) {
-        let image: VersionImage = image.parse().map_err(anyhow::Error::msg).context("--image")?;
-        settings.images.set(image);
-    }
-    Ok(settings)
 }
