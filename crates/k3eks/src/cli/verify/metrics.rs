@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use text::{counted, sentence};
 
-use super::environment::{COMING, Environment};
+use super::environment::Environment;
 use super::finding::Outcome;
 
 /// How long figures may take: they are gathered every 15 s, and of a new node only after a while.
@@ -39,7 +39,7 @@ pub async fn check(env: &Environment) -> Outcome {
                 }
                 format!("no figures of {}", missing.join(", "))
             }
-            Err(kube::Error::Api(status)) if status.code == 404 && begun.elapsed() > COMING => {
+            Err(kube::Error::Api(status)) if status.code == 404 => {
                 return Outcome::skipped(
                     "the cluster has no metrics.k8s.io: aws eks create-addon --addon-name metrics-server installs it",
                 );
