@@ -82,13 +82,13 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
     let running = runs(seen, spec, world);
     let whole = world.nodes.iter().all(NodeObservation::runs);
     // Nodes that are still being started would be taken for dead ones.
-    let starting = was_active && matches!(seen.task, JobView::Running(Work::Start, _));
+    let starting = was_active && matches!(seen.job, JobView::Running(Work::Start, _));
     // The version was changed before the cluster was ever Active: what was begun for the other one isn't used.
     let outdated = !was_active && seen.has_api_server && servers.iter().any(|server| server.image != spec.image);
     if running && !starting && !outdated && (seen.child.ready || !seen.has_api_server) {
         return plan_running(cluster, seen);
     }
-    if running && was_active && seen.task == JobView::Idle && !seen.child.is_known() {
+    if running && was_active && seen.job == JobView::Idle && !seen.child.is_known() {
         return Decision::new(ClusterAction::LookAgain, Phase::Active, Health::Ready).after(SOON);
     }
     // Of several servers one may die: the others answer, and nothing of the cluster changes.
@@ -96,10 +96,7 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
         was_active && spec.servers > 1 && world.has_quorum(spec.servers) && (whole || was == Some(Phase::Active));
     if let Some(mut waiting) = at_work(cluster, seen, was_active) {
         if answers
-            && matches!(
-                seen.task,
-                JobView::Queued(Work::Start) | JobView::Running(Work::Start, _) | JobView::Failed(..)
-            )
+            && matches!(seen.job, JobView::Queued(Work::Start) | JobView::Running(Work::Start, _) | JobView::Failed(..))
         {
             waiting.phase = Phase::Active;
         }
@@ -110,7 +107,7 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
         true => Phase::Updating,
         false => Phase::Creating,
     };
-    if servers.is_empty() || outdated || (!was_active && seen.task != JobView::Finished(Work::Create)) {
+    if servers.is_empty() || outdated || (!was_active && seen.job != JobView::Finished(Work::Create)) {
         let what = if was_active {
             "the cluster's server is gone; recreating it"
         } else {
@@ -169,7 +166,7 @@ fn at_work(cluster: &EKSClusterConfig, seen: &Observed, was_active: bool) -> Opt
         };
         Some(Decision::new(next, phase, Health::Progressing(reason, message)))
     };
-    match &seen.task {
+    match &seen.job {
         JobView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", work.verb())),
         JobView::Running(work, step) => progressing(reason(*work), step_message(work.verb(), step)),
         JobView::Stopping(work) => progressing(reason(*work), step_message(work.verb(), &Step::default())),
@@ -266,7 +263,7 @@ fn delete(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
             Decision::new(ClusterAction::Nothing, phase, deleting("waiting for the node groups to go")).after(SOON)
         };
     }
-    match seen.task.turn(Work::Delete) {
+    match seen.job.turn(Work::Delete) {
         Turn::Mine(Stage::Stopping) | Turn::Other(Stage::Stopping) => {
             return Decision::new(ClusterAction::Nothing, phase, deleting("stopping work in progress")).after(SOON);
         }

@@ -144,7 +144,7 @@ fn count(cluster: &EKSClusterConfig, seen: &Observed) -> NodeCount {
 /// The condition about the provider's background work for an Active cluster. Unchanged if nothing new is known.
 fn provisioned(seen: &Observed, old: &EKSClusterConfigStatus, generation: Option<i64>) -> Option<Condition> {
     let before = old.conditions.iter().find(|c| c.type_ == PROVISIONED);
-    let (status, reason, message) = match &seen.task {
+    let (status, reason, message) = match &seen.job {
         JobView::Running(Work::Create, _) => ("False", "Provisioning", "the provider is at work".to_owned()),
         JobView::Finished(Work::Create) => ("True", "Provisioned", "the provider has finished".to_owned()),
         JobView::Failed(Work::Create, error) => ("False", Reason::ProvisionFailed.as_str(), error.to_string()),
@@ -275,8 +275,8 @@ mod tests {
 
     #[test]
     fn provisioned_follows_the_making_and_then_stays() {
-        let of = |task, old: serde_json::Value| {
-            let seen = Observed { task, ..seen_cluster() };
+        let of = |job, old: serde_json::Value| {
+            let seen = Observed { job, ..seen_cluster() };
             let status = status(&cluster(json!({}), old), &seen, &ready(ClusterAction::Nothing));
             let condition = status.conditions.iter().find(|c| c.type_ == PROVISIONED).map(|c| c.status.clone());
             (condition, status)

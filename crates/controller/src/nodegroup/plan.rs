@@ -178,7 +178,7 @@ fn converge(
 fn at_work(seen: &Observed, phase: Phase, was_active: bool) -> Option<Plan> {
     let nothing = |phase, health| Decision::new(NodegroupAction::Nothing, phase, health);
     let working = |reason, message: String| Some(nothing(phase, Health::Progressing(reason, message)));
-    match &seen.task {
+    match &seen.job {
         JobView::Queued(_) => working(Reason::Queued, "waiting for a free slot".into()),
         JobView::Running(work, step) => {
             let reason = if was_active { Reason::Updating } else { Reason::Creating };
@@ -315,7 +315,7 @@ fn victims(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Vec<Str
 
 /// Deletion: machines, Node objects, then our finalizer. A deleted cluster takes all of it along.
 fn delete(seen: &Observed) -> Plan {
-    match &seen.task {
+    match &seen.job {
         JobView::Queued(w) | JobView::Running(w, _) if !matches!(w, Work::RemoveNodes | Work::Drain) => {
             return deleting(NodegroupAction::Cancel);
         }

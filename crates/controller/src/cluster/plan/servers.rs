@@ -26,7 +26,7 @@ pub fn mend(cluster: &EKSClusterConfig, seen: &Observed, decision: Plan) -> Plan
         Duration::try_from(seen.now.0.duration_since(since)).ok()
     };
     let longest = away.iter().filter_map(|(_, since)| lasts(*since)).max().unwrap_or_default();
-    let tried = seen.task == JobView::Finished(Work::Start);
+    let tried = seen.job == JobView::Finished(Work::Start);
     let way_out = if tried { format!("; docker restart {first} restarts it") } else { String::new() };
     let names: Vec<&str> = away.iter().map(|(name, _)| *name).collect();
     let message =
@@ -104,11 +104,11 @@ mod tests {
     fn a_server_that_stays_away_is_started_once() {
         let mut seen = seen(false, 31);
         assert!(matches!(decided(&seen).next, ClusterAction::StartStart(_)));
-        seen.task = JobView::Finished(Work::Start);
+        seen.job = JobView::Finished(Work::Start);
         let tried = decided(&seen);
         assert_eq!(tried.next, ClusterAction::Nothing);
         assert!(format!("{:?}", tried.health).contains("docker restart t restarts it"), "{tried:?}");
-        seen.task = JobView::Finished(Work::Create);
+        seen.job = JobView::Finished(Work::Create);
         // The cluster has been Active since the year 2024.
         seen.now = Time(Timestamp::from_second(1_800_000_000).unwrap());
         seen.child.nodes.as_mut().unwrap().remove("t");

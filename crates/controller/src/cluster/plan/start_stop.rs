@@ -18,7 +18,7 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
     let progressing = |next, message: &str| {
         Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into())))
     };
-    match seen.task.turn(Work::Stop) {
+    match seen.job.turn(Work::Stop) {
         Turn::Mine(_) | Turn::Other(_) => {
             return progressing(ClusterAction::Nothing, "Stopping").map(|plan| plan.after(SOON));
         }
@@ -47,17 +47,17 @@ pub fn interrupted(
     let starting = |next, message: &str| {
         Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into()))
     };
-    if let Turn::Mine(_) = seen.task.turn(Work::Stop) {
+    if let Turn::Mine(_) = seen.job.turn(Work::Stop) {
         return Some(starting(ClusterAction::Nothing, "Starting: waiting until the cluster has stopped").after(SOON));
     }
-    if !matches!(seen.task, JobView::Idle | JobView::Failed(..)) {
+    if !matches!(seen.job, JobView::Idle | JobView::Failed(..)) {
         return None;
     }
     // Only of a cluster that is Active a node that doesn't run has died: of any other it hasn't been started yet.
     let active = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Active);
     let halfway =
         was_active(cluster) && !active && runs(seen, spec, world) && !world.nodes.iter().all(NodeObservation::runs);
-    match (&seen.task, seen.wait) {
+    match (&seen.job, seen.wait) {
         _ if !halfway => None,
         (JobView::Failed(_, error), Some(wait)) => {
             Some(Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error)).after(wait))
