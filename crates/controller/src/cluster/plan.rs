@@ -11,7 +11,7 @@ use super::next::{ClusterAction, Plan, ROUTINE, SOON, held, runs, was_active};
 use super::observe::Observed;
 use super::orphaned_nodes;
 use crate::decision::{Decision, failing, step_message};
-use crate::jobs::{JobView, Stage, Turn, Work};
+use crate::jobs::{Stage, Turn, Work};
 use crd::conditions::{Health, Reason, STALLED};
 use crd::phase::Phase;
 use crd::{EKSClusterConfig, keys};
@@ -82,13 +82,13 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
     let running = runs(seen, spec, world);
     let whole = world.nodes.iter().all(NodeObservation::runs);
     // Nodes that are still being started would be taken for dead ones.
-    let starting = was_active && matches!(seen.job, JobView::Running(Work::Start, _));
+    let starting = was_active && matches!(seen.job.turn(Work::Start), Turn::Mine(Stage::Running(_)));
     // The version was changed before the cluster was ever Active: what was begun for the other one isn't used.
     let outdated = !was_active && seen.has_api_server && servers.iter().any(|server| server.image != spec.image);
     if running && !starting && !outdated && (seen.child.ready || !seen.has_api_server) {
         return plan_running(cluster, seen);
     }
-    if running && was_active && seen.job == JobView::Idle && !seen.child.is_known() {
+    if running && was_active && seen.job.is_idle() && !seen.child.is_known() {
         return Decision::new(ClusterAction::LookAgain, Phase::Active, Health::Ready).after(SOON);
     }
     // Of several servers one may die: the others answer, and nothing of the cluster changes.
@@ -96,7 +96,8 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
         was_active && spec.servers > 1 && world.has_quorum(spec.servers) && (whole || was == Some(Phase::Active));
     if let Some(mut waiting) = at_work(cluster, seen, was_active) {
         if answers
-            && matches!(seen.job, JobView::Queued(Work::Start) | JobView::Running(Work::Start, _) | JobView::Failed(..))
+            && (matches!(seen.job.turn(Work::Start), Turn::Mine(Stage::Queued | Stage::Running(_)))
+                || !seen.job.is_under_way())
         {
             waiting.phase = Phase::Active;
         }
@@ -107,7 +108,7 @@ fn converge(cluster: &EKSClusterConfig, seen: &Observed, spec: &DesiredCluster, 
         true => Phase::Updating,
         false => Phase::Creating,
     };
-    if servers.is_empty() || outdated || (!was_active && seen.job != JobView::Finished(Work::Create)) {
+    if servers.is_empty() || outdated || (!was_active && seen.job.turn(Work::Create) != Turn::Finished) {
         let what = if was_active {
             "the cluster's server is gone; recreating it"
         } else {
@@ -166,16 +167,16 @@ fn at_work(cluster: &EKSClusterConfig, seen: &Observed, was_active: bool) -> Opt
         };
         Some(Decision::new(next, phase, Health::Progressing(reason, message)))
     };
-    match &seen.job {
-        JobView::Queued(work) => progressing(Reason::Queued, format!("{}: waiting for a free slot", work.verb())),
-        JobView::Running(work, step) => progressing(reason(*work), step_message(work.verb(), step)),
-        JobView::Stopping(work) => progressing(reason(*work), step_message(work.verb(), &Step::default())),
-        JobView::Failed(_, error) => seen.wait.map(|wait| {
-            let phase = if matches!(error, provider::Error::Unavailable { .. }) { phase } else { Phase::Failed };
-            Decision::new(ClusterAction::Nothing, phase, failing(error)).after(wait)
-        }),
-        JobView::Idle | JobView::Finished(_) => None,
+    if let Some((work, stage)) = seen.job.under_way() {
+        return match stage {
+            Stage::Queued => progressing(Reason::Queued, format!("{}: waiting for a free slot", work.verb())),
+            Stage::Running(step) => progressing(reason(work), step_message(work.verb(), step)),
+            Stage::Stopping => progressing(reason(work), step_message(work.verb(), &Step::default())),
+        };
     }
+    let Some((_, Err(error))) = seen.job.ended() else { return None };
+    let phase = if matches!(error, provider::Error::Unavailable { .. }) { phase } else { Phase::Failed };
+    seen.wait.map(|wait| Decision::new(ClusterAction::Nothing, phase, failing(error)).after(wait))
 }
 
 const fn reason(work: Work) -> Reason {

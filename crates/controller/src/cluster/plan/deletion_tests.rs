@@ -6,6 +6,7 @@ use super::tests::{reason, refused};
 use super::*;
 use crate::decision::Problem;
 use crate::fixtures::{active, cluster, deleted, nodegroup, seen_cluster};
+use crate::jobs::JobView;
 use crd::Nodegroup;
 
 #[test]

@@ -4,7 +4,7 @@ use crate::cluster::hibernation;
 use crate::cluster::next::{ClusterAction, Plan, SOON, held, must_stop, runs, was_active};
 use crate::cluster::observe::Observed;
 use crate::decision::{Decision, failing};
-use crate::jobs::{JobView, Turn, Work};
+use crate::jobs::{Turn, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
@@ -50,16 +50,17 @@ pub fn interrupted(
     if let Turn::Mine(_) = seen.job.turn(Work::Stop) {
         return Some(starting(ClusterAction::Nothing, "Starting: waiting until the cluster has stopped").after(SOON));
     }
-    if !matches!(seen.job, JobView::Idle | JobView::Failed(..)) {
-        return None;
-    }
     // Only of a cluster that is Active a node that doesn't run has died: of any other it hasn't been started yet.
     let active = cluster.status.as_ref().and_then(|s| s.phase) == Some(Phase::Active);
     let halfway =
         was_active(cluster) && !active && runs(seen, spec, world) && !world.nodes.iter().all(NodeObservation::runs);
-    match (&seen.job, seen.wait) {
-        _ if !halfway => None,
-        (JobView::Failed(_, error), Some(wait)) => {
+    if seen.job.is_under_way() || !halfway {
+        return None;
+    }
+    match (seen.job.ended(), seen.wait) {
+        // What could be started has been.
+        (Some((_, Ok(()))), _) => None,
+        (Some((_, Err(error))), Some(wait)) => {
             Some(Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error)).after(wait))
         }
         _ => Some(starting(ClusterAction::StartStart(spec.clone()), "Starting")),

@@ -4,6 +4,7 @@ use super::*;
 use crate::child_clusters::Child;
 use crate::decision::Problem;
 use crate::fixtures::{active, cluster, cluster_plan, machines, seen_cluster, server};
+use crate::jobs::JobView;
 use provider::{Error, MachineState};
 
 pub fn reason(plan: &Plan) -> Option<Reason> {

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::decision::Problem;
 use crate::fixtures::{deleted, machines, nodegroup, seen_group};
+use crate::jobs::JobView;
 use crd::nodegroup::NodeMarks;
 
 use provider::MachineState::{Exited, Running};
