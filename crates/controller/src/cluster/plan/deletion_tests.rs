@@ -8,6 +8,7 @@ use crate::decision::Problem;
 use crate::fixtures::{active, cluster, deleted, nodegroup, seen_cluster};
 use crate::jobs::JobView;
 use crd::Nodegroup;
+use provider::Step;
 
 #[test]
 fn deletion_protection_holds_a_cluster_as_it_is() {

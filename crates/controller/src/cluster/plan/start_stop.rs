@@ -15,26 +15,21 @@ pub fn stop(cluster: &EKSClusterConfig, seen: &Observed, servers: &[ServerObserv
     if !must_stop(cluster, seen) || !was_active(cluster) {
         return None;
     }
-    let progressing = |next, message: &str| {
-        Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message.into())))
-    };
-    match seen.job.turn(Work::Stop) {
-        Turn::Mine(_) | Turn::Other(_) => {
-            return progressing(ClusterAction::Nothing, "Stopping").map(|plan| plan.after(SOON));
-        }
-        Turn::Failed(error) if seen.wait.is_some() => {
-            let waiting = Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error));
-            return Some(Decision { again: seen.wait, ..waiting });
-        }
-        _ => {}
-    }
+    let stopping =
+        |next| Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, "Stopping".into()));
     // A server that died leaves its nodes running.
     let nodes = seen.world.as_ref().is_ok_and(|world| world.nodes.iter().any(NodeObservation::runs));
     let runs = nodes || servers.iter().any(|server| server.state == MachineState::Running);
-    if runs && seen.has_api_server {
-        return progressing(ClusterAction::StartStop, "Stopping");
+    match seen.job.turn(Work::Stop) {
+        Turn::Mine(_) | Turn::Other(_) => Some(stopping(ClusterAction::Nothing).after(SOON)),
+        Turn::Failed(error) if seen.wait.is_some() => {
+            let waiting = Decision::new(ClusterAction::Nothing, Phase::Updating, failing(error));
+            Some(Decision { again: seen.wait, ..waiting })
+        }
+        _ if runs && seen.has_api_server => Some(stopping(ClusterAction::StartStop)),
+        _ if servers.is_empty() => None,
+        _ => Some(held(Phase::Stopped, hibernation::at_rest(cluster, seen.sleeps, &seen.now))),
     }
-    (!servers.is_empty()).then(|| held(Phase::Stopped, hibernation::at_rest(cluster, seen.sleeps, &seen.now)))
 }
 
 /// Ends a stop that nobody wants any more, or an interrupted start. `None` if there is neither.

@@ -5,7 +5,7 @@ use crate::child_clusters::Child;
 use crate::decision::Problem;
 use crate::fixtures::{active, cluster, cluster_plan, machines, seen_cluster, server};
 use crate::jobs::JobView;
-use provider::{Error, MachineState};
+use provider::{ClusterObservation, DesiredCluster, Error, MachineState, Step};
 
 pub fn reason(plan: &Plan) -> Option<Reason> {
     match &plan.health {

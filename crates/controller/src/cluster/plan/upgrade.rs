@@ -43,6 +43,13 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     }
 }
 
+/// Finishes an upgrade that was interrupted while the new server came up. `None` if that isn't why the API server is silent.
+pub fn interrupted(seen: &Observed) -> Option<Plan> {
+    let target = seen.target.as_ref()?.as_ref().ok().filter(|target| seen.on_image(target))?;
+    let health = Health::Progressing(Reason::Updating, format!("Upgrading to {}", target.version));
+    Some(Decision::new(ClusterAction::StartUpgrade(target.clone()), Phase::Updating, health))
+}
+
 /// The last step of an upgrade: remove the replaced server.
 fn replaced(seen: &Observed) -> Option<Plan> {
     let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.aside) && seen.wait.is_none();
