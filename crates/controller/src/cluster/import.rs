@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::next::{ClusterAction, was_active};
+use super::next::{ClusterAction, sync_nodegroups, was_active};
 use super::observe::Observed;
 use crate::decision::Decision;
 use crd::EKSClusterConfig;
@@ -15,12 +15,10 @@ const LATER: Duration = Duration::from_secs(5);
 /// The next action for an imported cluster.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Decision<ClusterAction> {
     if seen.child.ready {
-        let next = if !seen.inline.is_empty() {
-            ClusterAction::SyncNodegroups(seen.inline.clone())
-        } else if seen.access_written {
-            ClusterAction::Nothing
-        } else {
-            ClusterAction::WriteAccess
+        let next = match sync_nodegroups(seen) {
+            Some(sync) => sync,
+            None if seen.access_written => ClusterAction::Nothing,
+            None => ClusterAction::WriteAccess,
         };
         return Decision::new(next, Phase::Active, Health::Ready).after(Duration::from_secs(600));
     }

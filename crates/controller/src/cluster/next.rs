@@ -103,3 +103,8 @@ pub fn runs(seen: &Observed, spec: &DesiredCluster, world: &ClusterObservation) 
 pub fn held(phase: Phase, health: Health) -> Plan {
     Decision::new(ClusterAction::Nothing, phase, health).after(ROUTINE)
 }
+
+/// Brings the resources of inline node groups to what the spec says; `None` where they are.
+pub fn sync_nodegroups(seen: &Observed) -> Option<ClusterAction> {
+    (!seen.inline.is_empty()).then(|| ClusterAction::SyncNodegroups(seen.inline.clone()))
+}

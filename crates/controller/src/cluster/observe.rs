@@ -40,7 +40,7 @@ pub struct Observed {
     /// What the provider found, or why it can't tell.
     pub world: Result<ClusterObservation, Error>,
     /// Long work.
-    pub task: JobView,
+    pub job: JobView,
     /// How long a failed cluster still has to wait for its next try.
     pub wait: Option<Duration>,
     /// The API server.
@@ -111,8 +111,8 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         plan.version = format!("1.{minor}");
     }
     let nodegroups = ctx.nodegroups_of(&id);
-    let task = ctx.jobs.view(&key);
-    let is_busy = task.is_under_way() || nodegroups.iter().any(|group| !hibernation::is_idle(group));
+    let job = ctx.jobs.view(&key);
+    let is_busy = job.is_under_way() || nodegroups.iter().any(|group| !hibernation::is_idle(group));
     // Of most clusters nobody asks for the mark.
     let idle = idle::after(cluster)
         .and_then(|_| ctx.caches.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
@@ -128,9 +128,9 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
         turn_on: chosen.turn_on,
         provider_name: provider.map(|p| p.cluster_name(&id)).unwrap_or_default(),
         has_api_server,
-        target: plan.as_ref().ok().and_then(|plan| target(cluster, provider, plan, &world, &task, &nodegroups)),
+        target: plan.as_ref().ok().and_then(|plan| target(cluster, provider, plan, &world, &job, &nodegroups)),
         world,
-        task,
+        job,
         sleeps: hibernation::sleeps(cluster, &nodegroups, idle, is_busy),
         wait: ctx.jobs.wait(&key, cluster.meta().generation.unwrap_or_default()),
         webhook_tokens: server_keys::shown(cluster, &ctx.stores.owned),
@@ -180,11 +180,11 @@ fn target(
     provider: Option<&Arc<dyn ClusterProvider>>,
     plan: &DesiredCluster,
     world: &Result<ClusterObservation, Error>,
-    task: &JobView,
+    job: &JobView,
     groups: &[Arc<Nodegroup>],
 ) -> Option<Result<DesiredCluster, Problem>> {
     let target = validate::target(cluster, provider, plan)?;
-    let at_work = matches!(task.turn(Work::Upgrade), Turn::Mine(Stage::Queued | Stage::Running(_)));
+    let at_work = matches!(job.turn(Work::Upgrade), Turn::Mine(Stage::Queued | Stage::Running(_)));
     let begun = world.as_ref().is_ok_and(|world| world.servers.iter().any(|server| server.image != plan.image));
     Some(if at_work || begun { target } else { validate::groups_first(target, plan, groups) })
 }

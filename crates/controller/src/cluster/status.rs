@@ -9,7 +9,7 @@ use super::next::ClusterAction;
 use super::observe::Observed;
 use super::{groups, hibernation};
 use crate::decision::Decision;
-use crate::jobs::{JobView, Work};
+use crate::jobs::{Stage, Turn, Work};
 use crd::cluster::{Applied, CertificateAuthority, NodeCount};
 use crd::conditions::{Health, Reason, conditions};
 use crd::names::Identity;
@@ -144,10 +144,10 @@ fn count(cluster: &EKSClusterConfig, seen: &Observed) -> NodeCount {
 /// The condition about the provider's background work for an Active cluster. Unchanged if nothing new is known.
 fn provisioned(seen: &Observed, old: &EKSClusterConfigStatus, generation: Option<i64>) -> Option<Condition> {
     let before = old.conditions.iter().find(|c| c.type_ == PROVISIONED);
-    let (status, reason, message) = match &seen.task {
-        JobView::Running(Work::Create, _) => ("False", "Provisioning", "the provider is at work".to_owned()),
-        JobView::Finished(Work::Create) => ("True", "Provisioned", "the provider has finished".to_owned()),
-        JobView::Failed(Work::Create, error) => ("False", Reason::ProvisionFailed.as_str(), error.to_string()),
+    let (status, reason, message) = match seen.job.turn(Work::Create) {
+        Turn::Mine(Stage::Running(_)) => ("False", "Provisioning", "the provider is at work".to_owned()),
+        Turn::Finished => ("True", "Provisioned", "the provider has finished".to_owned()),
+        Turn::Failed(error) => ("False", Reason::ProvisionFailed.as_str(), error.to_string()),
         _ => return before.cloned(),
     };
     Some(Condition {
@@ -171,6 +171,7 @@ mod tests {
     use super::*;
     use crate::child_clusters::Child;
     use crate::fixtures::{active, cluster, nodegroup, seen_cluster};
+    use crate::jobs::JobView;
     use provider::{Access, Step};
 
     fn ready(next: ClusterAction) -> Decision<ClusterAction> {
@@ -275,8 +276,8 @@ mod tests {
 
     #[test]
     fn provisioned_follows_the_making_and_then_stays() {
-        let of = |task, old: serde_json::Value| {
-            let seen = Observed { task, ..seen_cluster() };
+        let of = |job, old: serde_json::Value| {
+            let seen = Observed { job, ..seen_cluster() };
             let status = status(&cluster(json!({}), old), &seen, &ready(ClusterAction::Nothing));
             let condition = status.conditions.iter().find(|c| c.type_ == PROVISIONED).map(|c| c.status.clone());
             (condition, status)

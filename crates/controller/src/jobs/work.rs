@@ -120,20 +120,48 @@ pub enum Stage<'a> {
 impl JobView {
     /// What this means to a plan that is about `work`.
     pub fn turn(&self, work: Work) -> Turn<'_> {
-        let (of, stage) = match self {
-            Self::Queued(of) => (of, Stage::Queued),
-            Self::Running(of, step) => (of, Stage::Running(step)),
-            Self::Stopping(of) => (of, Stage::Stopping),
-            Self::Finished(of) if *of == work => return Turn::Finished,
-            Self::Failed(of, error) if *of == work => return Turn::Failed(error),
-            Self::Idle | Self::Finished(_) | Self::Failed(..) => return Turn::Free,
-        };
-        if *of == work { Turn::Mine(stage) } else { Turn::Other(stage) }
+        self.turn_among(&[work])
+    }
+
+    /// What this means to a plan that is about any of these kinds of work.
+    pub fn turn_among(&self, works: &[Work]) -> Turn<'_> {
+        if let Some((work, stage)) = self.under_way() {
+            return if works.contains(&work) { Turn::Mine(stage) } else { Turn::Other(stage) };
+        }
+        match self.ended() {
+            Some((work, Ok(()))) if works.contains(&work) => Turn::Finished,
+            Some((work, Err(error))) if works.contains(&work) => Turn::Failed(error),
+            _ => Turn::Free,
+        }
+    }
+
+    /// The work that waits, runs or stops, whatever its kind.
+    pub const fn under_way(&self) -> Option<(Work, Stage<'_>)> {
+        match self {
+            Self::Queued(work) => Some((*work, Stage::Queued)),
+            Self::Running(work, step) => Some((*work, Stage::Running(step))),
+            Self::Stopping(work) => Some((*work, Stage::Stopping)),
+            Self::Idle | Self::Finished(_) | Self::Failed(..) => None,
+        }
+    }
+
+    /// The work that was done or tried last, whatever its kind, if none is under way.
+    pub const fn ended(&self) -> Option<(Work, Result<(), &provider::Error>)> {
+        match self {
+            Self::Finished(work) => Some((*work, Ok(()))),
+            Self::Failed(work, error) => Some((*work, Err(error))),
+            Self::Idle | Self::Queued(_) | Self::Running(..) | Self::Stopping(_) => None,
+        }
+    }
+
+    /// Whether nothing was begun since this process started, or what was begun was cancelled.
+    pub const fn is_idle(&self) -> bool {
+        matches!(self, Self::Idle)
     }
 
     /// Whether work waits, runs or stops.
     pub const fn is_under_way(&self) -> bool {
-        matches!(self, Self::Queued(_) | Self::Running(..) | Self::Stopping(_))
+        self.under_way().is_some()
     }
 }
 
@@ -157,7 +185,23 @@ mod tests {
             (JobView::Failed(Work::Stop, error()), Turn::Failed(&error()), Turn::Free),
         ] {
             assert_eq!((view.turn(Work::Stop), view.turn(Work::Start)), (mine, other), "{view:?}");
+            assert_eq!(view.turn_among(&[Work::Start, Work::Stop]), mine, "{view:?}");
+            assert_eq!(view.turn_among(&[Work::Start, Work::Create]), other, "{view:?}");
             assert_eq!(view.is_under_way(), matches!(mine, Turn::Mine(_)), "{view:?}");
+        }
+    }
+    #[test]
+    fn work_of_any_kind_is_under_way_or_has_ended() {
+        let (step, error) = (Step::default(), provider::Error::Timeout { doing: "it".into(), seconds: 1 });
+        for (view, under_way, ended) in [
+            (JobView::Idle, None, None),
+            (JobView::Queued(Work::Stop), Some((Work::Stop, Stage::Queued)), None),
+            (JobView::Running(Work::Stop, step.clone()), Some((Work::Stop, Stage::Running(&step))), None),
+            (JobView::Stopping(Work::Stop), Some((Work::Stop, Stage::Stopping)), None),
+            (JobView::Finished(Work::Stop), None, Some((Work::Stop, Ok(())))),
+            (JobView::Failed(Work::Stop, error.clone()), None, Some((Work::Stop, Err(&error)))),
+        ] {
+            assert_eq!((view.under_way(), view.ended()), (under_way, ended), "{view:?}");
         }
     }
 }

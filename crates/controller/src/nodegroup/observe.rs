@@ -74,7 +74,7 @@ pub struct Observed {
     /// Whether there is an API server to ask.
     pub has_api_server: bool,
     /// Long work.
-    pub task: JobView,
+    pub job: JobView,
     /// How long a failed group still has to wait for its next try.
     pub wait: Option<Duration>,
     /// Whether the status describes the current spec.
@@ -130,7 +130,7 @@ pub fn observe(group: &Nodegroup, ctx: &Context) -> Observed {
         marks,
         api,
         has_api_server: provider.is_some_and(|p| p.capabilities().api_server),
-        task: ctx.jobs.view(&key),
+        job: ctx.jobs.view(&key),
         wait: ctx.jobs.wait(&key, group.metadata.generation.unwrap_or_default()),
         conflict: find_conflict(group, ctx),
         reported: group.status.as_ref().and_then(|s| s.observed_generation) == group.metadata.generation,

@@ -9,7 +9,7 @@ use super::labels_taints;
 use super::observe::{Api, Observed, Owner, Rolling, missing};
 use crate::cluster::hibernation;
 use crate::decision::{Decision, failing, step_message};
-use crate::jobs::{JobView, Work};
+use crate::jobs::{Stage, Turn, Work};
 use crd::conditions::{Health, Reason};
 use crd::phase::Phase;
 use crd::{Nodegroup, keys};
@@ -177,28 +177,26 @@ fn converge(
 /// Waits for work in progress or for the back-off. `None` if new work may start.
 fn at_work(seen: &Observed, phase: Phase, was_active: bool) -> Option<Plan> {
     let nothing = |phase, health| Decision::new(NodegroupAction::Nothing, phase, health);
-    let working = |reason, message: String| Some(nothing(phase, Health::Progressing(reason, message)));
-    match &seen.task {
-        JobView::Queued(_) => working(Reason::Queued, "waiting for a free slot".into()),
-        JobView::Running(work, step) => {
-            let reason = if was_active { Reason::Updating } else { Reason::Creating };
-            working(reason, step_message(work.verb(), step))
-        }
-        JobView::Stopping(_) => working(Reason::Updating, "stopping work in progress".into()),
-        JobView::Failed(_, error @ Error::EvictionTimeout { .. })
-            if seen.rolling.is_some_and(|r| !r.again && !r.force) && seen.reported =>
-        {
-            let phase = if was_active { Phase::Active } else { phase };
-            let health = Health::Stalled(Reason::PodEvictionFailure, error.to_string());
-            Some(nothing(phase, health).after(ROUTINE))
-        }
-        JobView::Failed(_, error) => seen.wait.map(|wait| {
-            let away = matches!(error, Error::Unavailable { .. });
-            let phase = if was_active || away { phase } else { Phase::Failed };
-            nothing(phase, failing(error)).after(wait)
-        }),
-        JobView::Idle | JobView::Finished(_) => None,
+    let working = |reason, message: String| nothing(phase, Health::Progressing(reason, message));
+    if let Some((work, stage)) = seen.job.under_way() {
+        let reason = if was_active { Reason::Updating } else { Reason::Creating };
+        return Some(match stage {
+            Stage::Queued => working(Reason::Queued, "waiting for a free slot".into()),
+            Stage::Running(step) => working(reason, step_message(work.verb(), step)),
+            Stage::Stopping => working(Reason::Updating, "stopping work in progress".into()),
+        });
     }
+    let Some((_, Err(error))) = seen.job.ended() else { return None };
+    // Only a change of the spec asks again for what pods have prevented.
+    let until_changed = seen.rolling.is_some_and(|rolling| !rolling.again && !rolling.force) && seen.reported;
+    if matches!(error, Error::EvictionTimeout { .. }) && until_changed {
+        let phase = if was_active { Phase::Active } else { phase };
+        let health = Health::Stalled(Reason::PodEvictionFailure, error.to_string());
+        return Some(nothing(phase, health).after(ROUTINE));
+    }
+    let away = matches!(error, Error::Unavailable { .. });
+    let phase = if was_active || away { phase } else { Phase::Failed };
+    seen.wait.map(|wait| nothing(phase, failing(error)).after(wait))
 }
 
 /// Replaces machines that no longer run.
@@ -315,18 +313,14 @@ fn victims(seen: &Observed, alive: &[&NodeObservation], count: usize) -> Vec<Str
 
 /// Deletion: machines, Node objects, then our finalizer. A deleted cluster takes all of it along.
 fn delete(seen: &Observed) -> Plan {
-    match &seen.task {
-        JobView::Queued(w) | JobView::Running(w, _) if !matches!(w, Work::RemoveNodes | Work::Drain) => {
-            return deleting(NodegroupAction::Cancel);
-        }
-        JobView::Queued(_) | JobView::Running(..) | JobView::Stopping(_) => {
-            return deleting(NodegroupAction::Nothing).after(QUICK);
-        }
-        JobView::Failed(Work::RemoveNodes | Work::Drain, error) if seen.wait.is_some() => {
+    match seen.job.turn_among(&[Work::RemoveNodes, Work::Drain]) {
+        Turn::Other(Stage::Queued | Stage::Running(_)) => return deleting(NodegroupAction::Cancel),
+        Turn::Other(Stage::Stopping) | Turn::Mine(_) => return deleting(NodegroupAction::Nothing).after(QUICK),
+        Turn::Failed(error) if seen.wait.is_some() => {
             let waiting = Decision::new(NodegroupAction::Nothing, Phase::Deleting, failing(error));
             return Decision { again: seen.wait, ..waiting };
         }
-        JobView::Idle | JobView::Finished(_) | JobView::Failed(..) => {}
+        Turn::Free | Turn::Finished | Turn::Failed(_) => {}
     }
     if matches!(seen.owner, Owner::Missing | Owner::Deleting) || seen.conflict.is_some() {
         return deleting(NodegroupAction::Finish);

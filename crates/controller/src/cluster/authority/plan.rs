@@ -84,7 +84,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Clus
     let progressing = |phase, next, message: String| {
         Some(Decision::new(next, phase, Health::Progressing(Reason::Updating, message)).after(next::SOON))
     };
-    match seen.task.turn(Work::Certify) {
+    match seen.job.turn(Work::Certify) {
         Turn::Mine(Stage::Running(step)) => {
             return progressing(Phase::Updating, ClusterAction::Nothing, step_message("Certifying", step));
         }
@@ -102,7 +102,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Decision<Clus
             Decision::new(ClusterAction::Nothing, Phase::Active, Health::Stalled(Reason::InvalidSpec, message))
                 .after(next::ROUTINE),
         ),
-        Step::Certify(_) if seen.task.is_under_way() => {
+        Step::Certify(_) if seen.job.is_under_way() => {
             progressing(Phase::Updating, ClusterAction::Nothing, "Certifying: waiting for work in progress".into())
         }
         Step::Certify(wanted) => {

@@ -22,7 +22,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
         || seen.configured == Some(false)
         || (unknown && was_active && !seen_before)
         || (unknown && plan.public_endpoint.has_rules());
-    match seen.task.turn(Work::Configure) {
+    match seen.job.turn(Work::Configure) {
         Turn::Mine(Stage::Running(step)) => progressing(ClusterAction::Nothing, step_message("Configuring", step)),
         Turn::Mine(Stage::Queued) => progressing(ClusterAction::Nothing, "Configuring: waiting for a free slot".into()),
         _ if !wanted => None,

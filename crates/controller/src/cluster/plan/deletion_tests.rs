@@ -6,7 +6,9 @@ use super::tests::{reason, refused};
 use super::*;
 use crate::decision::Problem;
 use crate::fixtures::{active, cluster, deleted, nodegroup, seen_cluster};
+use crate::jobs::JobView;
 use crd::Nodegroup;
+use provider::Step;
 
 #[test]
 fn deletion_protection_holds_a_cluster_as_it_is() {
@@ -23,9 +25,9 @@ fn deletion_protection_holds_a_cluster_as_it_is() {
 fn deletion_takes_the_node_groups_first_then_the_cluster_then_the_finalizer() {
     let demo = deleted(cluster(json!({}), active()));
     let group = nodegroup(json!({}), json!(null));
-    let with = |groups: Vec<Nodegroup>, task| Observed {
+    let with = |groups: Vec<Nodegroup>, job| Observed {
         nodegroups: groups.into_iter().map(Arc::new).collect(),
-        task,
+        job,
         ..seen_cluster()
     };
     assert_eq!(

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::cluster::next::{ClusterAction, Plan};
 use crate::cluster::observe::Observed;
-use crate::jobs::{JobView, Work};
+use crate::jobs::{Turn, Work};
 use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
 
@@ -26,7 +26,7 @@ pub fn mend(cluster: &EKSClusterConfig, seen: &Observed, decision: Plan) -> Plan
         Duration::try_from(seen.now.0.duration_since(since)).ok()
     };
     let longest = away.iter().filter_map(|(_, since)| lasts(*since)).max().unwrap_or_default();
-    let tried = seen.task == JobView::Finished(Work::Start);
+    let tried = seen.job.turn(Work::Start) == Turn::Finished;
     let way_out = if tried { format!("; docker restart {first} restarts it") } else { String::new() };
     let names: Vec<&str> = away.iter().map(|(name, _)| *name).collect();
     let message =
@@ -61,6 +61,7 @@ mod tests {
     use crate::child_nodes::ChildNode;
     use crate::cluster::plan::plan;
     use crate::fixtures::{active, cluster, now, seen_cluster, server};
+    use crate::jobs::JobView;
     use crd::nodegroup::NodeMarks;
     use provider::MachineState;
 
@@ -104,11 +105,11 @@ mod tests {
     fn a_server_that_stays_away_is_started_once() {
         let mut seen = seen(false, 31);
         assert!(matches!(decided(&seen).next, ClusterAction::StartStart(_)));
-        seen.task = JobView::Finished(Work::Start);
+        seen.job = JobView::Finished(Work::Start);
         let tried = decided(&seen);
         assert_eq!(tried.next, ClusterAction::Nothing);
         assert!(format!("{:?}", tried.health).contains("docker restart t restarts it"), "{tried:?}");
-        seen.task = JobView::Finished(Work::Create);
+        seen.job = JobView::Finished(Work::Create);
         // The cluster has been Active since the year 2024.
         seen.now = Time(Timestamp::from_second(1_800_000_000).unwrap());
         seen.child.nodes.as_mut().unwrap().remove("t");

@@ -4,7 +4,8 @@ use super::*;
 use crate::child_clusters::Child;
 use crate::decision::Problem;
 use crate::fixtures::{active, cluster, cluster_plan, machines, seen_cluster, server};
-use provider::{Error, MachineState};
+use crate::jobs::JobView;
+use provider::{ClusterObservation, DesiredCluster, Error, MachineState, Step};
 
 pub fn reason(plan: &Plan) -> Option<Reason> {
     match &plan.health {
@@ -33,7 +34,7 @@ fn our_finalizer_comes_before_anything_is_made() {
 fn a_server_that_was_made_for_another_version_isn_t_used() {
     let mut other = server(MachineState::Running);
     other.servers[0].image = "image:1.34".into();
-    let seen = Observed { world: Ok(other), task: JobView::Finished(Work::Create), child: ready(), ..seen_cluster() };
+    let seen = Observed { world: Ok(other), job: JobView::Finished(Work::Create), child: ready(), ..seen_cluster() };
     assert!(matches!(plan(&cluster(json!({}), json!(null)), &seen).next, ClusterAction::StartCreate(_)));
     assert!(
         !matches!(plan(&cluster(json!({}), active()), &seen).next, ClusterAction::StartCreate(_)),
@@ -66,7 +67,7 @@ fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
     }
     let error = Error::Engine { doing: "certifying".into(), why: "one doesn't run".into() };
     let failed = Observed {
-        task: JobView::Failed(Work::Certify, error),
+        job: JobView::Failed(Work::Certify, error),
         wait: Some(SOON),
         ..seen(world(&[Running, Exited, Running]))
     };
@@ -79,7 +80,7 @@ fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
 fn whom_an_upgrade_replaced_goes_although_its_last_step_was_interrupted() {
     let world = ClusterObservation { aside: true, ..server(MachineState::Running) };
     let seen = Observed { world: Ok(world), child: ready(), ..seen_cluster() };
-    let next = |task| plan(&cluster(json!({}), active()), &Observed { task, ..seen.clone() }).next;
+    let next = |job| plan(&cluster(json!({}), active()), &Observed { job, ..seen.clone() }).next;
     assert!(matches!(next(JobView::Idle), ClusterAction::StartUpgrade(_)));
     assert!(!matches!(next(JobView::Finished(Work::Upgrade)), ClusterAction::StartUpgrade(_)), "it goes just now");
     assert!(!matches!(next(JobView::Running(Work::Upgrade, Step::default())), ClusterAction::StartUpgrade(_)));
@@ -97,17 +98,17 @@ fn nodes_that_were_stopped_with_their_cluster_are_started_and_not_taken_for_dead
     assert!(matches!(interrupted.next, ClusterAction::StartStart(_)), "{interrupted:?}");
     assert_ne!(interrupted.phase, Phase::Active, "its groups would remove them");
     assert!(!matches!(at("Active", &seen).next, ClusterAction::StartStart(_)), "that one died");
-    let tried = Observed { task: JobView::Finished(Work::Start), ..seen.clone() };
+    let tried = Observed { job: JobView::Finished(Work::Start), ..seen.clone() };
     assert_eq!(at("Updating", &tried).phase, Phase::Active, "one that can't be started is replaced");
 
     let three = DesiredCluster { servers: 3, ..cluster_plan() };
     let servers = [Running, Running, Exited].iter().flat_map(|state| server(*state).servers).collect();
     let world = ClusterObservation { servers, balancer: Some(Running), ..world };
-    let task = JobView::Running(Work::Start, Step::default());
-    let starting = Observed { plan: Ok(three), world: Ok(world), task, ..seen.clone() };
+    let job = JobView::Running(Work::Start, Step::default());
+    let starting = Observed { plan: Ok(three), world: Ok(world), job, ..seen.clone() };
     assert_eq!(at("Updating", &starting).phase, Phase::Updating, "a majority runs, and a node doesn't yet");
 
-    let stopping = Observed { task: JobView::Running(Work::Stop, Step::default()), ..seen };
+    let stopping = Observed { job: JobView::Running(Work::Stop, Step::default()), ..seen };
     assert_eq!(
         (at("Updating", &stopping).next, at("Updating", &stopping).phase),
         (ClusterAction::Nothing, Phase::Updating)
@@ -176,7 +177,7 @@ fn a_cluster_is_active_when_its_api_server_answers_and_not_before() {
     let seen = |child| Observed {
         world: Ok(server(MachineState::Running)),
         child,
-        task: JobView::Finished(Work::Create),
+        job: JobView::Finished(Work::Create),
         ..seen_cluster()
     };
     let new = cluster(json!({}), json!(null));
@@ -210,7 +211,7 @@ fn a_stopped_server_is_started_and_a_lost_one_made_anew() {
 #[test]
 fn a_failure_is_said_until_its_pause_is_over_and_then_tried_again() {
     let new = cluster(json!({}), json!(null));
-    let failed = |wait| Observed { task: JobView::Failed(Work::Create, refused()), wait, ..seen_cluster() };
+    let failed = |wait| Observed { job: JobView::Failed(Work::Create, refused()), wait, ..seen_cluster() };
     let pause = Duration::from_secs(4);
     let waiting = plan(&new, &failed(Some(pause)));
     assert_eq!(
@@ -223,7 +224,7 @@ fn a_failure_is_said_until_its_pause_is_over_and_then_tried_again() {
 #[test]
 fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
     let off = cluster(json!({"state": "Stopped"}), active());
-    let with = |state, task| Observed { world: Ok(server(state)), child: ready(), task, ..seen_cluster() };
+    let with = |state, job| Observed { world: Ok(server(state)), child: ready(), job, ..seen_cluster() };
     let running = || with(MachineState::Running, JobView::Idle);
     assert_eq!(
         (plan(&off, &running()).next, plan(&off, &running()).phase),
@@ -249,13 +250,13 @@ fn a_cluster_that_is_to_be_stopped_is_and_comes_back() {
     assert!(matches!(fresh.next, ClusterAction::StartCreate(_)), "only what was made can be stopped");
 }
 
-fn asked_for_1_34(task: JobView) -> Observed {
+fn asked_for_1_34(job: JobView) -> Observed {
     let target = DesiredCluster { version: "1.36".into(), image: "image:1.36".into(), ..cluster_plan() };
     Observed {
         world: Ok(server(MachineState::Running)),
         child: Child { version: Some("v1.35.7+k3s1".into()), ..ready() },
         target: Some(Ok(target)),
-        task,
+        job,
         ..seen_cluster()
     }
 }
@@ -299,7 +300,7 @@ fn servers_that_are_configured_differently_are_updated_until_they_answer_again()
     assert!(matches!(changed.next, ClusterAction::Configure(_, None)));
     assert_eq!((changed.phase, reason(&changed)), (Phase::Updating, Some(Reason::Updating)));
     let step = Step { number: 1, of: 2, what: "restarting".into() };
-    let mut away = Observed { task: JobView::Running(Work::Configure, step), ..answering() };
+    let mut away = Observed { job: JobView::Running(Work::Configure, step), ..answering() };
     away.child.ready = false;
     let waiting = plan(&cluster(json!({}), active()), &away);
     assert_eq!((waiting.phase, reason(&waiting)), (Phase::Updating, Some(Reason::Updating)));

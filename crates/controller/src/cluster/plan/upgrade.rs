@@ -20,7 +20,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
         Some(Decision::new(next, Phase::Updating, Health::Progressing(Reason::Updating, message)).after(SOON))
     };
     let seen_before = cluster.status.as_ref().and_then(|s| s.observed_generation) == cluster.metadata.generation;
-    match seen.task.turn(Work::Upgrade) {
+    match seen.job.turn(Work::Upgrade) {
         Turn::Mine(Stage::Queued) | Turn::Other(Stage::Queued) => {
             progressing(ClusterAction::Nothing, "Upgrading: waiting for a free slot".into())
         }
@@ -43,11 +43,18 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Option<Plan> {
     }
 }
 
+/// Finishes an upgrade that was interrupted while the new server came up. `None` if that isn't why the API server is silent.
+pub fn interrupted(seen: &Observed) -> Option<Plan> {
+    let target = seen.target.as_ref()?.as_ref().ok().filter(|target| seen.on_image(target))?;
+    let health = Health::Progressing(Reason::Updating, format!("Upgrading to {}", target.version));
+    Some(Decision::new(ClusterAction::StartUpgrade(target.clone()), Phase::Updating, health))
+}
+
 /// The last step of an upgrade: remove the replaced server.
 fn replaced(seen: &Observed) -> Option<Plan> {
     let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.aside) && seen.wait.is_none();
     // What became of an upgrade that is done will be seen in a moment.
-    let idle = matches!(seen.task.turn(Work::Upgrade), Turn::Free | Turn::Failed(_));
+    let idle = matches!(seen.job.turn(Work::Upgrade), Turn::Free | Turn::Failed(_));
     let plan = seen.running().filter(|_| left && idle)?;
     let health = Health::Progressing(Reason::Updating, "removing the server that an upgrade has replaced".into());
     Some(Decision::new(ClusterAction::StartUpgrade(plan.clone()), Phase::Active, health).after(SOON))

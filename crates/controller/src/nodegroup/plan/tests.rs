@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::decision::Problem;
 use crate::fixtures::{deleted, machines, nodegroup, seen_group};
+use crate::jobs::JobView;
 use crd::nodegroup::NodeMarks;
 
 use provider::MachineState::{Exited, Running};
@@ -96,10 +97,10 @@ fn another_image_of_the_same_version_replaces_nothing() {
 fn pods_that_stay_end_an_update_until_the_spec_changes() {
     let error = Error::EvictionTimeout { node: "a".into(), seconds: 900, pods: "default/held".into() };
     let all = [("a", "1.34", true), ("c", "1.35", true)];
-    let seen = Observed { task: JobView::Failed(Work::Drain, error), ..rolling(&all, 1) };
+    let seen = Observed { job: JobView::Failed(Work::Drain, error), ..rolling(&all, 1) };
     assert!(matches!(plan(&old_group(), &seen).health, Health::Stalled(Reason::PodEvictionFailure, _)));
     let passing = Error::Engine { doing: "draining".into(), why: "the API server is away".into() };
-    let passed = Observed { task: JobView::Failed(Work::Drain, passing), ..seen.clone() };
+    let passed = Observed { job: JobView::Failed(Work::Drain, passing), ..seen.clone() };
     assert!(matches!(plan(&old_group(), &passed).next, NodegroupAction::Drain(..)), "that is tried again");
     let changed = Observed { reported: false, ..seen.clone() };
     assert!(matches!(plan(&old_group(), &changed).next, NodegroupAction::Drain(..)));
@@ -195,7 +196,7 @@ fn deletion_takes_machines_then_node_objects_then_the_finalizer() {
     let empty = Observed { nodes: Some(nodes(&[("a", false)])), ..seen_group(2) };
     assert_eq!(plan(&group, &empty).next, NodegroupAction::DeleteNodeObjects(vec!["a".into()]));
     assert_eq!(plan(&group, &seen_group(2)).next, NodegroupAction::Finish);
-    let adding = Observed { task: JobView::Running(Work::AddNodes, provider::Step::default()), ..seen_group(2) };
+    let adding = Observed { job: JobView::Running(Work::AddNodes, provider::Step::default()), ..seen_group(2) };
     assert_eq!(plan(&group, &adding).next, NodegroupAction::Cancel);
 }
 
