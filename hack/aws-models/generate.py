@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Write the facts of AWS's services that the protocol layer needs: crates/<service>/src/model.json.
+"""Write the facts of AWS's services that the protocol layer needs.
 
-Names, shapes, constraints and locations are taken from the service models of the
-botocore release pinned in requirements.txt; their prose is left out. With --check
-nothing is written and the exit code is 1 if a file differs from what would be.
+For each service: model.json, and model/operation.rs with the operations as an enum,
+so that one without a handler doesn't compile. Names, shapes, constraints and
+locations are taken from the service models of the botocore release pinned in
+requirements.txt; their prose is left out. Of a service that isn't served whole,
+only the operations in SERVED are there. With --check nothing is written and the
+exit code is 1 if a file differs from what would be.
 """
 
 import argparse
@@ -18,8 +21,31 @@ import zipfile
 HERE = pathlib.Path(__file__).resolve().parent
 CRATES = HERE.parent.parent / "crates"
 PIN = (HERE / "requirements.txt").read_text().strip()
-# The model of each crate that serves one.
-SERVED = {"eks": "eks/2017-11-01"}
+# For each folder with a model: which one it is, the operations that are served (None: all of them), and whether the
+# protocol layer makes the pages of lists.
+SERVED = {
+    "eks/src": ("eks/2017-11-01", None, True),
+    "ecr/src": (
+        "ecr/2015-09-21",
+        [
+            "BatchDeleteImage",
+            "BatchGetImage",
+            "CreateRepository",
+            "DeleteRepository",
+            "DescribeImages",
+            "DescribeRepositories",
+            "GetAuthorizationToken",
+            "ListImages",
+            "PutImageTagMutability",
+        ],
+        False,
+    ),
+    "identity/src/sts": (
+        "sts/2011-06-15",
+        ["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity", "GetSessionToken"],
+        False,
+    ),
+}
 CONSTRAINTS = ("pattern", "min", "max", "enum")
 
 
@@ -85,15 +111,27 @@ def operation(facts, pages, inputs):
         if key in facts:
             out[key] = facts[key]["shape"]
     out["errors"] = sorted(error["shape"] for error in facts.get("errors", []))
-    if "nextToken" in inputs.get(out.get("input"), {}).get("members", {}):
+    if facts.get("authtype") == "none":
+        out["unsigned"] = True
+    if pages is not None and "nextToken" in inputs.get(out.get("input"), {}).get("members", {}):
         out["paged"] = pages.get(facts["name"], {}).get("result_key", "")
     return out
 
 
-def build(service, pages):
-    """The whole file as text: one line per operation, shape and error, so that a diff can be read."""
+def wire(metadata):
+    """How the service speaks."""
+    out = {"service": metadata.get("signingName", metadata["endpointPrefix"]), "protocol": metadata["protocol"]}
+    for key, fact in (("target", "targetPrefix"), ("version", "apiVersion"), ("namespace", "xmlNamespace")):
+        if fact in metadata:
+            out[key] = metadata[fact]
+    return out
+
+
+def build(service, pages, served):
+    """The whole model as text: one line per operation, shape and error, so that a diff can be read."""
     raw = service["shapes"]
-    operations = {n: operation(o, pages, raw) for n, o in sorted(service["operations"].items())}
+    chosen = sorted(service["operations"] if served is None else served)
+    operations = {name: operation(service["operations"][name], pages, raw) for name in chosen}
     shapes, queue = {}, []
     for entry in operations.values():
         for key in ("input", "output"):
@@ -105,12 +143,18 @@ def build(service, pages):
             continue
         shapes[name] = shape(raw[name], route)
         queue.extend((inner, "") for inner in references(shapes[name]))
+    declared = {name for entry in operations.values() for name in entry["errors"]}
     errors = {
-        name: {"status": facts["error"]["httpStatusCode"], "members": sorted(facts["members"])}
+        name: {"status": facts.get("error", {}).get("httpStatusCode", 400), "members": sorted(facts["members"])}
         for name, facts in sorted(raw.items())
-        if facts.get("exception")
+        if facts.get("exception") and (served is None or name in declared)
     }
-    sections = (("operations", operations), ("shapes", dict(sorted(shapes.items()))), ("errors", errors))
+    sections = (
+        ("metadata", wire(service["metadata"])),
+        ("operations", operations),
+        ("shapes", dict(sorted(shapes.items()))),
+        ("errors", errors),
+    )
     return "{\n" + ",\n".join(section(name, entries) for name, entries in sections) + "\n}\n"
 
 
@@ -120,24 +164,33 @@ def section(name, entries):
     return f'"{name}":{{\n' + ",\n".join(lines) + "\n}"
 
 
+def variants(service, served):
+    """The operations as an enum."""
+    names = "".join(f"    {name},\n" for name in sorted(service["operations"] if served is None else served))
+    return f"//! Written by `hack/aws-models/generate.py`.\n\naws::operations! {{\n{names}}}\n"
+
+
 def main():
     """Generate or check."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare; skipped if the model can't be fetched")
     check = parser.parse_args().check
     try:
-        models = load(SERVED.values())
+        models = load([model for model, *_ in SERVED.values()])
     except subprocess.CalledProcessError:
         print(f"could not fetch {PIN}", file=sys.stderr)
         return 0 if check else 1
     drifted = False
-    for crate, (service, pages) in zip(SERVED, models):
-        target, text = CRATES / crate / "src" / "model.json", build(service, pages)
-        if not check:
-            target.write_text(text)
-        elif target.read_text() != text:
-            print(f"{target} is not what {PIN} says: run hack/aws-models/generate.py", file=sys.stderr)
-            drifted = True
+    for (folder, (_, served, paged)), (service, pages) in zip(SERVED.items(), models):
+        model = build(service, pages if paged else None, served)
+        files = {"model.json": model, "model/operation.rs": variants(service, served)}
+        for target, text in ((CRATES / folder / name, text) for name, text in files.items()):
+            if not check:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text)
+            elif not target.exists() or target.read_text() != text:
+                print(f"{target} is not what {PIN} says: run hack/aws-models/generate.py", file=sys.stderr)
+                drifted = True
     return 1 if drifted else 0
 
 

@@ -36,10 +36,79 @@ impl<S> Context<S> {
     }
 }
 
-type Handler<S> =
+/// What answers the requests for an operation.
+pub type Handler<S> =
     Box<dyn Fn(Context<S>, Map<String, Value>) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
 
-/// Operations by name. See [the module](super) for how to add one.
+/// The operations of a model as an enum, which [`operations!`](crate::operations) makes.
+pub trait Operations: Copy + 'static {
+    /// Every operation.
+    const ALL: &'static [Self];
+
+    /// Its name in the model.
+    fn name(self) -> &'static str;
+}
+
+/// Makes the enum `Operation` of the names of a model's operations.
+#[macro_export]
+macro_rules! operations {
+    ($($name:ident,)*) => {
+        /// An operation of the service.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Operation {
+            $(#[doc = concat!("`", stringify!($name), "`")] $name,)*
+        }
+
+        impl $crate::registry::Operations for Operation {
+            const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+        }
+    };
+}
+
+/// Makes the function `registry`, which has a handler for each operation of an enum: it doesn't compile without one.
+#[macro_export]
+macro_rules! handlers {
+    ($operation:ident in $state:ty: $($name:ident => $handler:expr,)*) => {
+        /// The handlers of all operations.
+        pub fn registry() -> $crate::registry::Registry<$state> {
+            $crate::registry::Registry::of(|operation| match operation {
+                $($operation::$name => $crate::registry::handler($handler),)*
+            })
+        }
+    };
+}
+
+/// The handler that an async function makes.
+///
+/// The input was checked against the model before the function sees it: required members are there, and types and
+/// constraints hold. The output is shaped by the model afterwards.
+pub fn handler<S, I, O, F, Fut>(function: F) -> Handler<S>
+where
+    I: DeserializeOwned,
+    O: Serialize,
+    F: Fn(Context<S>, I) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O, ApiError>> + Send + 'static,
+{
+    Box::new(move |context: Context<S>, input: Map<String, Value>| {
+        let input = match serde_json::from_value::<I>(Value::Object(input)) {
+            Ok(input) => input,
+            Err(error) => {
+                let refusal = ApiError::serialization(format!("The request can not be read: {error}"));
+                return ready(Err(refusal.caused_by(error))).boxed();
+            }
+        };
+        let running = function(context, input);
+        async move { serde_json::to_value(running.await?).map_err(ApiError::internal) }.boxed()
+    })
+}
+
+/// Operations by name.
 pub struct Registry<S> {
     handlers: HashMap<&'static str, Handler<S>>,
 }
@@ -56,30 +125,21 @@ impl<S: Send + Sync + 'static> Registry<S> {
         Self::default()
     }
 
-    /// Adds an operation; the last one added under a name counts.
-    ///
-    /// The input was checked against the model before the handler sees it: required members are there, and types and
-    /// constraints hold. The output is shaped by the model afterwards.
+    /// A registry with a handler for each operation.
+    pub fn of<O: Operations>(handler: impl Fn(O) -> Handler<S>) -> Self {
+        Self { handlers: O::ALL.iter().map(|operation| (operation.name(), handler(*operation))).collect() }
+    }
+
+    /// Adds the [`handler`] of an operation; the last one added under a name counts.
     #[must_use]
-    pub fn on<I, O, F, Fut>(mut self, operation: &'static str, handler: F) -> Self
+    pub fn on<I, O, F, Fut>(mut self, operation: &'static str, function: F) -> Self
     where
         I: DeserializeOwned,
         O: Serialize,
         F: Fn(Context<S>, I) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<O, ApiError>> + Send + 'static,
     {
-        let erased = move |context: Context<S>, input: Map<String, Value>| {
-            let input = match serde_json::from_value::<I>(Value::Object(input)) {
-                Ok(input) => input,
-                Err(error) => {
-                    let refusal = ApiError::serialization(format!("The request can not be read: {error}"));
-                    return ready(Err(refusal.caused_by(error))).boxed();
-                }
-            };
-            let running = handler(context, input);
-            async move { serde_json::to_value(running.await?).map_err(ApiError::internal) }.boxed()
-        };
-        self.handlers.insert(operation, Box::new(erased));
+        self.handlers.insert(operation, handler(function));
         self
     }
 

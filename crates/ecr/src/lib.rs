@@ -9,6 +9,7 @@ pub mod engine;
 pub mod error;
 pub mod front;
 mod input;
+pub mod model;
 pub mod names;
 mod operations;
 pub mod record;

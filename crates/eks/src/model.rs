@@ -1,8 +1,12 @@
 //! The facts of the EKS API, written by `hack/aws-models/generate.py`.
 
+mod operation;
+
 use std::sync::LazyLock;
 
 use aws::model::Model;
+
+pub use operation::Operation;
 
 static EKS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("model.json")).unwrap_or_default());
 

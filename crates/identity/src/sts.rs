@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/>.
 
 mod answer;
+pub mod model;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};

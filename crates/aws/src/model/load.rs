@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use http::Method;
 use serde::Deserialize;
 
-use super::{Bounds, ErrorFacts, Kind, Location, Member, Model, Operation, Pattern, Shape, ShapeId, TextRules};
+use super::{
+    Bounds, ErrorFacts, Kind, Location, Member, Metadata, Model, Operation, Pattern, Shape, ShapeId, TextRules,
+};
 
 /// Why a model can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,7 @@ pub enum ModelError {
 
 #[derive(Deserialize)]
 struct RawModel {
+    metadata: Metadata,
     operations: BTreeMap<String, RawOperation>,
     shapes: BTreeMap<String, RawShape>,
     errors: HashMap<String, RawError>,
@@ -37,6 +40,8 @@ struct RawOperation {
     output: Option<String>,
     errors: Vec<String>,
     paged: Option<String>,
+    #[serde(default)]
+    unsigned: bool,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +117,7 @@ impl Model {
             .into_iter()
             .map(|(name, facts)| (name, ErrorFacts { status: facts.status, members: facts.members }))
             .collect();
-        Ok(Self { operations, by_name, shapes, errors })
+        Ok(Self { metadata: raw.metadata, operations, by_name, shapes, errors })
     }
 }
 
@@ -122,6 +127,7 @@ fn operation(name: String, raw: RawOperation, names: &Names) -> Result<Operation
         input: names.optional(raw.input.as_ref())?,
         output: names.optional(raw.output.as_ref())?,
         paged: raw.paged.is_some(),
+        unsigned: raw.unsigned,
         name,
         uri: raw.uri,
         status: raw.status,

@@ -4,6 +4,7 @@
 //! where shapes refer to each other by index; nothing here is looked up by name while a request is served.
 
 mod load;
+mod metadata;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -12,10 +13,12 @@ use http::Method;
 use regex::Regex;
 
 pub use load::ModelError;
+pub use metadata::{Metadata, Protocol};
 
 /// Operations, shapes and errors of one service.
 #[derive(Debug, Default)]
 pub struct Model {
+    metadata: Metadata,
     operations: Vec<Operation>,
     by_name: HashMap<String, usize>,
     shapes: Vec<Shape>,
@@ -43,14 +46,16 @@ pub struct Operation {
     pub output: Option<ShapeId>,
     /// Names of the exceptions that the operation declares.
     pub errors: Vec<String>,
-    /// Whether the operation takes `nextToken`.
+    /// Whether the operation takes `nextToken`, and the protocol layer makes its pages.
     pub paged: bool,
+    /// Whether requests carry no signature.
+    pub unsigned: bool,
 }
 
 impl Operation {
     /// Whether the operation only reads.
     pub fn read_only(&self) -> bool {
-        self.name.starts_with("Describe") || self.name.starts_with("List")
+        ["Describe", "List", "Get", "BatchGet"].iter().any(|verb| self.name.starts_with(verb))
     }
 }
 
@@ -176,6 +181,11 @@ pub struct ErrorFacts {
 }
 
 impl Model {
+    /// The service as a whole.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
     /// All operations in alphabetical order.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
@@ -221,7 +231,8 @@ mod tests {
         assert_eq!(model.operations().len(), 70);
         let describe = model.operation("DescribeCluster").unwrap();
         assert_eq!((describe.uri.as_str(), describe.status), ("/clusters/{name}", 200));
-        assert!(describe.read_only() && !describe.paged);
+        assert!(describe.read_only() && !describe.paged && !describe.unsigned);
+        assert_eq!((model.metadata().service.as_str(), model.metadata().protocol), ("eks", Protocol::RestJson));
         assert!(model.operation("ListClusters").unwrap().paged);
         assert!(model.errors().len() >= 15);
     }

@@ -7,15 +7,14 @@ use kube::{Resource, ResourceExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::RequestContext;
 use super::token::Stamp;
-use super::{Api, RequestContext};
 use crate::convert::access_entry::{CreateAccessEntry, UpdateAccessEntry};
 use crate::convert::member::{created, modified};
 use crate::error::EksError;
 use crate::rules::{access_entry as rules, check};
 use arn::{Arn, EksArn};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::access_entry::{AccessEntrySpec, STANDARD};
 use crd::names::Identity;
 use crd::{AccessEntry, EKSClusterConfig, Member, member, own_entries};
@@ -23,25 +22,16 @@ use store::{Store, StoreError, identity};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ByPrincipal {
+pub(super) struct ByPrincipal {
     cluster_name: String,
     principal_arn: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Filter {
+pub(super) struct Filter {
     cluster_name: String,
     associated_policy_arn: Option<String>,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("CreateAccessEntry", create)
-        .on("DescribeAccessEntry", describe)
-        .on("ListAccessEntries", list)
-        .on("UpdateAccessEntry", update)
-        .on("DeleteAccessEntry", delete)
 }
 
 /// ARN of an access entry.
@@ -91,7 +81,7 @@ pub(super) fn find(
     Ok((found, entry))
 }
 
-async fn create(cx: RequestContext, request: CreateAccessEntry) -> Result<Value, ApiError> {
+pub(super) async fn create(cx: RequestContext, request: CreateAccessEntry) -> Result<Value, ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateAccessEntry", &cx.caller, request.client_request_token.as_deref(), &request)?;
@@ -142,12 +132,12 @@ pub(super) async fn bootstrap(cx: &RequestContext, cluster: &EKSClusterConfig) -
     }
 }
 
-async fn describe(cx: RequestContext, input: ByPrincipal) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ByPrincipal) -> Result<Value, ApiError> {
     let (cluster, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     Ok(answer(&entry, &cluster))
 }
 
-async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
     let cluster = cluster(&cx, &input.cluster_name)?;
     let mut all = cx.state.store.members::<AccessEntry>(&cluster);
     if let Some(policy) = &input.associated_policy_arn {
@@ -157,7 +147,7 @@ async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
     Ok(json!({"accessEntries": page.items, "nextToken": page.next_token}))
 }
 
-async fn update(cx: RequestContext, input: UpdateAccessEntry) -> Result<Value, ApiError> {
+pub(super) async fn update(cx: RequestContext, input: UpdateAccessEntry) -> Result<Value, ApiError> {
     let (cluster, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     check(rules::UPDATE, &input, &*entry).map_err(|error| error.cluster(&input.cluster_name))?;
     let change = |entry: &mut AccessEntry| {
@@ -171,7 +161,7 @@ async fn update(cx: RequestContext, input: UpdateAccessEntry) -> Result<Value, A
     Ok(answer(&changed, &cluster))
 }
 
-async fn delete(cx: RequestContext, input: ByPrincipal) -> Result<Value, ApiError> {
+pub(super) async fn delete(cx: RequestContext, input: ByPrincipal) -> Result<Value, ApiError> {
     let (_, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     cx.state.store.delete(&entry).await?;
     Ok(json!({}))

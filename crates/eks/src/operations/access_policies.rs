@@ -6,32 +6,23 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::RequestContext;
 use super::access_entries::find;
-use super::{Api, RequestContext};
 use crate::convert::access_entry::AssociateAccessPolicy;
 use crate::error::EksError;
 use crate::rules::{access_entry as rules, check};
 use arn::access_policy;
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::AccessEntry;
 use crd::access_entry::{AssociatedPolicy, POLICIES};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ByPolicy {
+pub(super) struct ByPolicy {
     cluster_name: String,
     principal_arn: String,
     #[serde(default)]
     policy_arn: String,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("ListAccessPolicies", list)
-        .on("AssociateAccessPolicy", associate)
-        .on("DisassociateAccessPolicy", disassociate)
-        .on("ListAssociatedAccessPolicies", list_associated)
 }
 
 fn wire(policy: &AssociatedPolicy) -> Value {
@@ -43,7 +34,7 @@ fn wire(policy: &AssociatedPolicy) -> Value {
     })
 }
 
-async fn list(cx: RequestContext, _: Value) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, _: Value) -> Result<Value, ApiError> {
     let all =
         POLICIES.iter().map(|name| json!({"name": name, "arn": access_policy(&cx.caller.region, name)})).collect();
     let page = cx.page(all, |policy: &Value| policy["name"].as_str().unwrap_or_default().to_owned());
@@ -68,7 +59,7 @@ fn put(entry: &mut AccessEntry, input: &AssociateAccessPolicy, now: &str) {
     });
 }
 
-async fn associate(cx: RequestContext, input: AssociateAccessPolicy) -> Result<Value, ApiError> {
+pub(super) async fn associate(cx: RequestContext, input: AssociateAccessPolicy) -> Result<Value, ApiError> {
     let (_, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     let named = |error: ApiError| error.cluster(&input.cluster_name);
     rules::policy(&input.policy_arn, &cx.caller.region).map_err(named)?;
@@ -85,7 +76,7 @@ async fn associate(cx: RequestContext, input: AssociateAccessPolicy) -> Result<V
     )
 }
 
-async fn disassociate(cx: RequestContext, input: ByPolicy) -> Result<Value, ApiError> {
+pub(super) async fn disassociate(cx: RequestContext, input: ByPolicy) -> Result<Value, ApiError> {
     let (_, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     let has = |entry: &Arc<AccessEntry>| entry.spec.access_policies.iter().any(|p| p.policy_arn == input.policy_arn);
     if !has(&entry) {
@@ -100,7 +91,7 @@ async fn disassociate(cx: RequestContext, input: ByPolicy) -> Result<Value, ApiE
     Ok(json!({}))
 }
 
-async fn list_associated(cx: RequestContext, input: ByPolicy) -> Result<Value, ApiError> {
+pub(super) async fn list_associated(cx: RequestContext, input: ByPolicy) -> Result<Value, ApiError> {
     let (_, entry) = find(&cx, &input.cluster_name, &input.principal_arn)?;
     let page = cx.page(entry.spec.access_policies.clone(), |policy| policy.policy_arn.clone());
     let items: Vec<Value> = page.items.iter().map(wire).collect();

@@ -3,10 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, RequestContext};
+use super::RequestContext;
 use crate::error::EksError;
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::addon_catalogue::{self, Offer, OfferedVersion, PodIdentity};
 
 /// Who publishes all of them.
@@ -14,7 +13,7 @@ const PUBLISHER: &str = "eks";
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct Filter {
+pub(super) struct Filter {
     kubernetes_version: Option<String>,
     addon_name: Option<String>,
     types: Vec<String>,
@@ -24,13 +23,9 @@ struct Filter {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OfVersion {
+pub(super) struct OfVersion {
     addon_name: String,
     addon_version: String,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry.on("DescribeAddonVersions", versions).on("DescribeAddonConfiguration", configuration)
 }
 
 impl Filter {
@@ -43,7 +38,7 @@ impl Filter {
     }
 }
 
-async fn versions(cx: RequestContext, filter: Filter) -> Result<Value, ApiError> {
+pub(super) async fn versions(cx: RequestContext, filter: Filter) -> Result<Value, ApiError> {
     let wanted = filter.kubernetes_version.as_ref();
     let known = cx.state.settings.versions.iter().filter(|version| wanted.is_none_or(|w| *w == **version));
     let known: Vec<&str> = known.map(String::as_str).collect();
@@ -85,7 +80,7 @@ fn describe_version(offer: &Offer, version: &OfferedVersion, kubernetes: &[&str]
     })
 }
 
-async fn configuration(_: RequestContext, input: OfVersion) -> Result<Value, ApiError> {
+pub(super) async fn configuration(_: RequestContext, input: OfVersion) -> Result<Value, ApiError> {
     let OfVersion { addon_name, addon_version } = &input;
     let found = addon_catalogue::find(addon_name);
     let found = found.filter(|offer| offer.versions.iter().any(|v| v.version == *addon_version));

@@ -7,12 +7,12 @@ use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::RequestContext;
 use super::addon_associations::{self, Wanted};
 use super::ready::{check_ready, wake};
 use super::settle::{self, in_force};
 use super::token::Stamp;
 use super::updates::{Request, Target, under_way};
-use super::{Api, RequestContext};
 use crate::convert::cluster::version as cluster_version;
 use crate::convert::member::{changing_status, created, gone, issues, modified};
 use crate::convert::update::Change;
@@ -20,7 +20,6 @@ use crate::error::EksError;
 use crate::rules::addon::{self, Association, CREATE, FORM, Facts, UPDATE};
 use crate::rules::check;
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::addon::{AddonSpec, NamespaceConfig, ResolveConflicts};
 use crd::addon_catalogue;
 use crd::names::Identity;
@@ -29,14 +28,14 @@ use store::{Store, identity};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ByName {
+pub(super) struct ByName {
     cluster_name: String,
     addon_name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Deletion {
+pub(super) struct Deletion {
     cluster_name: String,
     addon_name: String,
     #[serde(default)]
@@ -45,14 +44,14 @@ struct Deletion {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct InCluster {
+pub(super) struct InCluster {
     cluster_name: String,
 }
 
 /// What CreateAddon and UpdateAddon ask for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+pub(super) struct Asked {
     cluster_name: String,
     addon_name: String,
     addon_version: Option<String>,
@@ -65,15 +64,6 @@ struct Asked {
     tags: BTreeMap<String, String>,
     #[serde(skip_serializing)]
     client_request_token: Option<String>,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("CreateAddon", create)
-        .on("DescribeAddon", describe)
-        .on("ListAddons", list)
-        .on("UpdateAddon", update)
-        .on("DeleteAddon", delete)
 }
 
 /// ARN of an addon.
@@ -159,7 +149,7 @@ fn check_state(cx: &RequestContext, cluster: &EKSClusterConfig, addon: &Addon) -
     Ok(())
 }
 
-async fn create(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
+pub(super) async fn create(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
     let (cluster, made) = accept(&cx, &request).await?;
     let made = in_force(&cx.state, &cluster, made).await;
     Ok(answer(&cx, &made, &cluster))
@@ -217,12 +207,12 @@ async fn associate(
     addon_associations::set(store, cluster, addon, namespace(&addon.spec), wanted).await
 }
 
-async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, addon) = find(&cx, &input.cluster_name, &input.addon_name)?;
     Ok(answer(&cx, &addon, &cluster))
 }
 
-async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let all = cx.state.store.members::<Addon>(&cluster);
     let page = cx.page(all.iter().map(|addon| addon.eks_name()).collect(), String::clone);
@@ -251,7 +241,7 @@ fn apply(asked: &Asked, spec: &mut AddonSpec) -> Change {
     change
 }
 
-async fn update(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
+pub(super) async fn update(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let (cluster, addon) = find(&cx, &request.cluster_name, &request.addon_name)?;
     let named = |error: ApiError| error.cluster(&request.cluster_name).addon(&request.addon_name);
@@ -274,7 +264,7 @@ async fn update(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
 }
 
 /// With `preserve` what the addon installed stays in the cluster.
-async fn delete(cx: RequestContext, input: Deletion) -> Result<Value, ApiError> {
+pub(super) async fn delete(cx: RequestContext, input: Deletion) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let (cluster, addon) = find(&cx, &input.cluster_name, &input.addon_name)?;
     let last = answer(&cx, &gone(&*addon), &cluster);

@@ -7,10 +7,10 @@ use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::RequestContext;
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Request, Target, under_way};
-use super::{Api, RequestContext};
 use crate::convert::member::{changing_status, created, gone, modified};
 use crate::convert::update::Change;
 use crate::error::EksError;
@@ -18,7 +18,6 @@ use crate::rules::capability::{CREATE, FORM, Facts, UPDATE};
 use crate::rules::check;
 use arn::{EksArn, NamedKind};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::capability::{
     Ack, CapabilityConfiguration, CapabilitySpec, CapabilityType, DeletePropagationPolicy, NetworkAccess, RoleMapping,
 };
@@ -28,21 +27,21 @@ use store::identity;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ByName {
+pub(super) struct ByName {
     cluster_name: String,
     capability_name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct InCluster {
+pub(super) struct InCluster {
     cluster_name: String,
 }
 
 /// What CreateCapability asks for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Create {
+pub(super) struct Create {
     cluster_name: String,
     capability_name: String,
     #[serde(rename = "type")]
@@ -59,7 +58,7 @@ struct Create {
 /// What UpdateCapability asks for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Update {
+pub(super) struct Update {
     cluster_name: String,
     capability_name: String,
     role_arn: Option<String>,
@@ -98,15 +97,6 @@ struct UpdateRoleMappings {
     add_or_update_role_mappings: Vec<RoleMapping>,
     #[serde(default)]
     remove_role_mappings: Vec<RoleMapping>,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("CreateCapability", create)
-        .on("DescribeCapability", describe)
-        .on("ListCapabilities", list)
-        .on("UpdateCapability", update)
-        .on("DeleteCapability", delete)
 }
 
 /// ARN of a capability.
@@ -162,7 +152,7 @@ fn find(cx: &RequestContext, cluster: &str, name: &str) -> Result<(Arc<EKSCluste
     Ok((found, capability))
 }
 
-async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
+pub(super) async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let stamp = Stamp::new("CreateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
@@ -201,12 +191,12 @@ async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> 
     Ok(answer(&cx, &*made.map_err(|error| named(error.into()))?, &cluster))
 }
 
-async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, capability) = find(&cx, &input.cluster_name, &input.capability_name)?;
     Ok(answer(&cx, &capability, &cluster))
 }
 
-async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let page = cx.page(cx.state.store.members::<Capability>(&cluster), |capability| capability.eks_name());
     let items: Vec<Value> = page.items.iter().map(|capability| summary(&cx, capability, &cluster)).collect();
@@ -272,7 +262,7 @@ fn remap(present: &mut Vec<RoleMapping>, wanted: &UpdateRoleMappings) {
     present.retain(|mapping| !mapping.identities.is_empty());
 }
 
-async fn update(cx: RequestContext, request: Update) -> Result<Value, ApiError> {
+pub(super) async fn update(cx: RequestContext, request: Update) -> Result<Value, ApiError> {
     let (cluster, capability) = find(&cx, &request.cluster_name, &request.capability_name)?;
     let stamp = Stamp::new("UpdateCapability", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let target = Target::capability(&request.capability_name);
@@ -288,7 +278,7 @@ async fn update(cx: RequestContext, request: Update) -> Result<Value, ApiError> 
         .await
 }
 
-async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, capability) = find(&cx, &input.cluster_name, &input.capability_name)?;
     let left = cx.state.store.delete(&capability).await?;
     Ok(answer(&cx, &gone(&*left), &cluster))

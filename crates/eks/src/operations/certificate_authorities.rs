@@ -15,14 +15,13 @@ use x509_parser::pem::parse_x509_pem;
 use super::ready::not_active;
 use super::token::Stamp;
 use super::updates::{Target, idle};
-use super::{Api, RequestContext, updates};
+use super::{RequestContext, updates};
 use crate::convert::cluster::wire_status as cluster_status;
 use crate::convert::member::created;
 use crate::convert::update::{self, Change};
 use crate::error::EksError;
 use crate::rules::{Verdict, certificate_authority as rules, check};
 use aws::error::{ApiError, ErrorCode};
-use aws::registry::Registry;
 use crd::certificate_authority::CertificateAuthoritySpec;
 use crd::names::Identity;
 use crd::update::{Update, UpdateParam, UpdateSpec};
@@ -36,7 +35,7 @@ const TYPE: &str = "CertificateAuthorityUpdate";
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ById {
+pub(super) struct ById {
     cluster_name: String,
     certificate_authority_id: String,
     #[serde(skip_serializing)]
@@ -45,19 +44,10 @@ struct ById {
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct InCluster {
+pub(super) struct InCluster {
     cluster_name: String,
     #[serde(skip_serializing)]
     client_request_token: Option<String>,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("CreateCertificateAuthority", create)
-        .on("DescribeCertificateAuthority", describe)
-        .on("ListCertificateAuthorities", list)
-        .on("ActivateCertificateAuthority", activate)
-        .on("DeleteCertificateAuthority", delete)
 }
 
 /// What a certificate says.
@@ -156,7 +146,7 @@ fn find(cx: &RequestContext, cluster: &EKSClusterConfig, input: &ById) -> Result
     found.ok_or_else(|| missing(input))
 }
 
-async fn create(cx: RequestContext, request: InCluster) -> Result<Value, ApiError> {
+pub(super) async fn create(cx: RequestContext, request: InCluster) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "CreateCertificateAuthority";
@@ -209,7 +199,7 @@ async fn record(
     Ok(update::describe(&*updates::make(&cx.state.store, update).await?))
 }
 
-async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     if let Some(own) = InUse::of(&cluster).filter(|own| own.id == input.certificate_authority_id) {
         return Ok(detailed(own.summary(), Some(&own.certificate)));
@@ -219,7 +209,7 @@ async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     Ok(detailed(summary(&cluster, &found), pem.and_then(|pem| Certificate::read(pem.as_bytes())).as_ref()))
 }
 
-async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let made = cx.state.store.members::<CertificateAuthority>(&cluster);
     let own = InUse::of(&cluster).map(|own| own.summary());
@@ -234,7 +224,7 @@ fn shown(cluster: &EKSClusterConfig, authority: &CertificateAuthority) -> bool {
 }
 
 /// Only what all trust can sign.
-async fn activate(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn activate(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let stamp = Stamp::new("ActivateCertificateAuthority", &cx.caller, input.client_request_token.as_deref(), &input)?;
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;
@@ -284,7 +274,7 @@ fn judge(
     check(all, &found, &())
 }
 
-async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let stamp = Stamp::new("DeleteCertificateAuthority", &cx.caller, input.client_request_token.as_deref(), &input)?;
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let id = &input.certificate_authority_id;

@@ -10,21 +10,20 @@ use super::access_entries;
 use super::ready::check_managed;
 use super::token::Stamp;
 use super::updates::{Request, Target};
-use super::{Api, RequestContext, Settings};
+use super::{RequestContext, Settings};
 use crate::convert::cluster::{EncryptionConfig, encrypt, version};
 use crate::convert::cluster_change::{self, UpdateClusterConfig};
 use crate::convert::update::Change;
 use crate::error::EksError;
 use crate::rules;
 use aws::error::ApiError;
-use aws::registry::Registry;
 use aws::times;
 use crd::insights::InsightStatus;
 use crd::{ClusterInsights, EKSClusterConfig, Nodegroup, names};
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct UpdateVersion {
+pub(super) struct UpdateVersion {
     name: String,
     version: String,
     #[serde(default)]
@@ -42,21 +41,14 @@ struct RollbackConfig {
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Encrypt {
+pub(super) struct Encrypt {
     cluster_name: String,
     encryption_config: Vec<EncryptionConfig>,
     #[serde(skip_serializing)]
     client_request_token: Option<String>,
 }
 
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("UpdateClusterConfig", update_config)
-        .on("UpdateClusterVersion", update_version)
-        .on("AssociateEncryptionConfig", associate_encryption)
-}
-
-async fn update_config(cx: RequestContext, request: UpdateClusterConfig) -> Result<Value, ApiError> {
+pub(super) async fn update_config(cx: RequestContext, request: UpdateClusterConfig) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.name)?;
     let stamp = Stamp::new("UpdateClusterConfig", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let (settings, today) = (&cx.state.settings, times::today());
@@ -77,7 +69,7 @@ async fn update_config(cx: RequestContext, request: UpdateClusterConfig) -> Resu
     begin.begin(&cx, decide).await
 }
 
-async fn update_version(cx: RequestContext, request: UpdateVersion) -> Result<Value, ApiError> {
+pub(super) async fn update_version(cx: RequestContext, request: UpdateVersion) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.name)?;
     check_managed(&cluster)?;
     let stamp = Stamp::new("UpdateClusterVersion", &cx.caller, request.client_request_token.as_deref(), &request)?;
@@ -134,7 +126,7 @@ fn back(cluster: &mut EKSClusterConfig, wanted: &str, settings: &Settings) {
     }
 }
 
-async fn associate_encryption(cx: RequestContext, request: Encrypt) -> Result<Value, ApiError> {
+pub(super) async fn associate_encryption(cx: RequestContext, request: Encrypt) -> Result<Value, ApiError> {
     let cluster = own(&cx, &request.cluster_name)?;
     let token = request.client_request_token.as_deref();
     let stamp = Stamp::new("AssociateEncryptionConfig", &cx.caller, token, &request)?;

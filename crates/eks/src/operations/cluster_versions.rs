@@ -4,16 +4,15 @@ use k8s_openapi::jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, RequestContext, Settings};
+use super::{RequestContext, Settings};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use aws::times;
 use crd::keys::PLATFORM_VERSION;
 use kubernetes_versions::{self, Support, Version};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct Filter {
+pub(super) struct Filter {
     cluster_type: Option<String>,
     default_only: bool,
     include_all: bool,
@@ -22,11 +21,7 @@ struct Filter {
     version_status: Option<String>,
 }
 
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry.on("DescribeClusterVersions", describe)
-}
-
-async fn describe(cx: RequestContext, filter: Filter) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, filter: Filter) -> Result<Value, ApiError> {
     let listed = list(&filter, &cx.state.settings, times::today());
     let page = cx.page(listed, |version| version["clusterVersion"].as_str().unwrap_or_default().to_owned());
     Ok(json!({"clusterVersions": page.items, "nextToken": page.next_token}))

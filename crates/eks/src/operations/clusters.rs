@@ -15,7 +15,6 @@ use crate::error::EksError;
 use crate::rules;
 use crate::rules::cluster::Facts;
 use aws::error::ApiError;
-use aws::registry::Registry;
 use aws::times;
 use crd::names::{self, Identity};
 use crd::{Capability, EKSClusterConfig, EKSClusterConfigSpec, FargateProfile, Nodegroup, Phase, keys};
@@ -32,17 +31,9 @@ pub(super) struct ByName {
 }
 
 #[derive(Deserialize)]
-struct ListClusters {
+pub(super) struct ListClusters {
     #[serde(default)]
     include: Vec<String>,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("CreateCluster", create)
-        .on("DescribeCluster", describe)
-        .on("ListClusters", list)
-        .on("DeleteCluster", delete)
 }
 
 /// The answer of most operations on a cluster.
@@ -51,7 +42,7 @@ pub(super) fn answer(api: &Api, cluster: &EKSClusterConfig) -> Value {
     json!({"cluster": cluster::describe(cluster, updating, &api.settings.default_version)})
 }
 
-async fn create(cx: RequestContext, request: CreateCluster) -> Result<Value, ApiError> {
+pub(super) async fn create(cx: RequestContext, request: CreateCluster) -> Result<Value, ApiError> {
     let (api, made) = (&cx.state, accept(&cx, &request).await?);
     let made_now = |store: &Store| store.now(&*made).is_none_or(|now| cluster::wire_status(&now, false) != "CREATING");
     settled(api, &made, made_now).await;
@@ -145,12 +136,12 @@ fn is_beside(name: &str) -> bool {
     names::looks_hashed(of)
 }
 
-async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     Ok(answer(&cx.state, &cluster))
 }
 
-async fn list(cx: RequestContext, input: ListClusters) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: ListClusters) -> Result<Value, ApiError> {
     let connected_too = match input.include.as_slice() {
         [] => false,
         [all] if all == "all" => true,
@@ -163,7 +154,7 @@ async fn list(cx: RequestContext, input: ListClusters) -> Result<Value, ApiError
     Ok(json!({"clusters": page.items, "nextToken": page.next_token}))
 }
 
-async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, answer) = dismiss(&cx, &input).await?;
     gone(&cx.state, &cluster, &*cluster).await;
     Ok(answer)

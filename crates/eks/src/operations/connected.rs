@@ -9,13 +9,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+use super::RequestContext;
 use super::clusters::{ByName, answer, check_quota, deleted, make};
 use super::token::Stamp;
-use super::{Api, RequestContext};
 use crate::error::EksError;
 use crate::rules::values::{self, is_role};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use aws::times;
 use crd::EKSClusterConfigSpec;
 use crd::cluster_settings::ConnectorConfig;
@@ -26,7 +25,7 @@ const ACTIVATION_DAYS: i64 = 3;
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Register {
+pub(super) struct Register {
     name: String,
     connector_config: ConnectorConfig,
     #[serde(default)]
@@ -35,11 +34,7 @@ struct Register {
     client_request_token: Option<String>,
 }
 
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry.on("RegisterCluster", connect).on("DeregisterCluster", disconnect)
-}
-
-async fn connect(cx: RequestContext, request: Register) -> Result<Value, ApiError> {
+pub(super) async fn connect(cx: RequestContext, request: Register) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let stamp = Stamp::new("RegisterCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let identity = identity(&cx.caller, &request.name);
@@ -76,7 +71,7 @@ async fn connect(cx: RequestContext, request: Register) -> Result<Value, ApiErro
     Ok(answer)
 }
 
-async fn disconnect(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn disconnect(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     if cluster.spec.connector_config.is_none() {
         return Err(no_cluster(&input.name));

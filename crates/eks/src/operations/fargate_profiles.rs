@@ -7,17 +7,16 @@ use kube::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::RequestContext;
 use super::ready::{check_ready, wake};
 use super::settle::{self, in_force};
 use super::token::Stamp;
-use super::{Api, RequestContext};
 use crate::convert::member::{created, gone, issues, wire_status};
 use crate::convert::nodegroup::cluster_subnets;
 use crate::error::EksError;
 use crate::rules::check;
 use crate::rules::fargate_profile::{CREATE, FORM, Facts};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::fargate::{FargateProfileSpec, FargateSelector};
 use crd::names::Identity;
 use crd::{EKSClusterConfig, FargateProfile, Member, member};
@@ -25,21 +24,21 @@ use store::{Store, identity};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ByName {
+pub(super) struct ByName {
     cluster_name: String,
     fargate_profile_name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct InCluster {
+pub(super) struct InCluster {
     cluster_name: String,
 }
 
 /// What CreateFargateProfile asks for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Create {
+pub(super) struct Create {
     cluster_name: String,
     fargate_profile_name: String,
     pod_execution_role_arn: String,
@@ -51,14 +50,6 @@ struct Create {
     tags: BTreeMap<String, String>,
     #[serde(skip_serializing)]
     client_request_token: Option<String>,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("CreateFargateProfile", create)
-        .on("DescribeFargateProfile", describe)
-        .on("ListFargateProfiles", list)
-        .on("DeleteFargateProfile", delete)
 }
 
 /// ARN of a profile.
@@ -123,7 +114,7 @@ fn alone(store: &Store, cluster: &EKSClusterConfig, name: &str, what: &str) -> R
     )))
 }
 
-async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
+pub(super) async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
     let (cluster, made) = accept(&cx, &request).await?;
     let made = in_force(&cx.state, &cluster, made).await;
     Ok(answer(&made, &cluster))
@@ -165,19 +156,19 @@ async fn accept(
     Ok((cluster, made))
 }
 
-async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, profile) = find(&cx, &input)?;
     Ok(answer(&profile, &cluster))
 }
 
-async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let all = cx.state.store.members::<FargateProfile>(&cluster);
     let page = cx.page(all.iter().map(|profile| profile.eks_name()).collect(), String::clone);
     Ok(json!({"fargateProfileNames": page.items, "nextToken": page.next_token}))
 }
 
-async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, profile) = find(&cx, &input)?;
     let named = |error: ApiError| error.cluster(&input.cluster_name).fargate_profile(&input.fargate_profile_name);
     alone(&cx.state.store, &cluster, &input.fargate_profile_name, "delete").map_err(named)?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::ready::{check_ready, wake};
 use super::token::Stamp;
 use super::updates::{Target, idle};
-use super::{Api, RequestContext, updates};
+use super::{RequestContext, updates};
 use crate::convert::cluster::version;
 use crate::convert::idp_config::AssociateIdentityProviderConfig;
 use crate::convert::member::wire_status;
@@ -17,7 +17,6 @@ use crate::error::EksError;
 use crate::rules::{check, idp_config as rules};
 use arn::{EksArn, NamedKind};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::idp::IdentityProviderConfigSpec;
 use crd::names::Identity;
 use crd::update::UpdateParam;
@@ -37,23 +36,15 @@ struct Name {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ByName {
+pub(super) struct ByName {
     cluster_name: String,
     identity_provider_config: Name,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct InCluster {
+pub(super) struct InCluster {
     cluster_name: String,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("AssociateIdentityProviderConfig", associate)
-        .on("DescribeIdentityProviderConfig", describe)
-        .on("ListIdentityProviderConfigs", list)
-        .on("DisassociateIdentityProviderConfig", disassociate)
 }
 
 /// ARN of a config.
@@ -90,7 +81,7 @@ fn params(config: &IdentityProviderConfig) -> Vec<UpdateParam> {
     vec![UpdateParam { type_: "IdentityProviderConfig".into(), value }]
 }
 
-async fn associate(cx: RequestContext, request: AssociateIdentityProviderConfig) -> Result<Value, ApiError> {
+pub(super) async fn associate(cx: RequestContext, request: AssociateIdentityProviderConfig) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "AssociateIdentityProviderConfig";
@@ -131,7 +122,7 @@ async fn associate(cx: RequestContext, request: AssociateIdentityProviderConfig)
     Ok(json!({"update": record(&cx, &cluster, &made, operation).await?, "tags": made.spec.tags}))
 }
 
-async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, config) = find(&cx, &input)?;
     let spec = &config.spec;
     Ok(json!({"identityProviderConfig": {OIDC: {
@@ -150,7 +141,7 @@ async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> 
     }}}))
 }
 
-async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let all = cx.state.store.members::<IdentityProviderConfig>(&cluster);
     let page = cx.page(all.iter().map(|config| config.eks_name()).collect(), String::clone);
@@ -158,7 +149,7 @@ async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     Ok(json!({"identityProviderConfigs": items, "nextToken": page.next_token}))
 }
 
-async fn disassociate(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn disassociate(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let _lock = cx.state.lock_cluster(identity(&cx.caller, &input.cluster_name)).await;
     let (cluster, config) = find(&cx, &input)?;
     let operation = "DisassociateIdentityProviderConfig";

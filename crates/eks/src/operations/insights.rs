@@ -10,10 +10,9 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, RequestContext};
+use super::RequestContext;
 use crate::error::EksError;
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::conditions::{READY, RECONCILING};
 use crd::insights::{ClusterInsightsSpec, Insight, InsightStatus};
 use crd::{ClusterInsights, EKSClusterConfig, member};
@@ -26,20 +25,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct InCluster {
+pub(super) struct InCluster {
     cluster_name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ById {
+pub(super) struct ById {
     cluster_name: String,
     id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Query {
+pub(super) struct Query {
     cluster_name: String,
     #[serde(default)]
     filter: Filter,
@@ -51,14 +50,6 @@ struct Filter {
     categories: Vec<String>,
     kubernetes_versions: Vec<String>,
     statuses: Vec<InsightStatus>,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("ListInsights", list)
-        .on("DescribeInsight", describe)
-        .on("StartInsightsRefresh", start)
-        .on("DescribeInsightsRefresh", refresh)
 }
 
 impl Filter {
@@ -134,7 +125,7 @@ async fn looked(cx: &RequestContext, cluster: &EKSClusterConfig) -> Result<Arc<C
     Ok(now())
 }
 
-async fn list(cx: RequestContext, query: Query) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, query: Query) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &query.cluster_name)?;
     let report = looked(&cx, &cluster).await?;
     let insights = report.status.iter().flat_map(|status| &status.insights);
@@ -143,7 +134,7 @@ async fn list(cx: RequestContext, query: Query) -> Result<Value, ApiError> {
     Ok(json!({"insights": page.items, "nextToken": page.next_token}))
 }
 
-async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let report = looked(&cx, &cluster).await?;
     let mut insights = report.status.iter().flat_map(|status| &status.insights);
@@ -153,7 +144,7 @@ async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     Ok(detailed(found, &report))
 }
 
-async fn start(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
+pub(super) async fn start(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let report = made(&cx, &cluster).await?;
     let now = Timestamp::now().strftime("%FT%T%.3fZ").to_string();
@@ -165,7 +156,7 @@ async fn start(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> 
     Ok(json!({"message": "A refresh of the cluster's insights has begun", "status": "IN_PROGRESS"}))
 }
 
-async fn refresh(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
+pub(super) async fn refresh(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let found = cx.state.store.members::<ClusterInsights>(&cluster).into_iter().next().ok_or_else(|| {
         ApiError::resource_not_found("The insights of this cluster have not been refreshed yet")

@@ -21,8 +21,8 @@
 //!
 //! # Adding a kind
 //! A line in `kinds!` of the crate [`store`] (and [`Member`](crd::Member), if it belongs to a cluster); a file in
-//! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers and a
-//! function `register`, which [`registry`] calls; a line in the `tags` file, if its ARN can carry tags.
+//! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers, each with a
+//! line in [`registry`]; a line in the `tags` file, if its ARN can carry tags.
 
 mod access_entries;
 mod access_policies;
@@ -55,32 +55,80 @@ mod updates;
 pub use super::settings::{Quotas, Settings};
 pub use api::{Api, RequestContext};
 
-use aws::registry::Registry;
+use super::model::Operation;
 
-/// All handlers.
-pub fn registry() -> Registry<Api> {
-    let all = [
-        access_entries::register,
-        access_policies::register,
-        addons::register,
-        addon_versions::register,
-        capabilities::register,
-        certificate_authorities::register,
-        clusters::register,
-        cluster_updates::register,
-        cluster_versions::register,
-        connected::register,
-        fargate_profiles::register,
-        idp_configs::register,
-        insights::register,
-        nodegroups::register,
-        nodegroup_updates::register,
-        pod_identity::register,
-        subscriptions::register,
-        tags::register,
-        updates::register,
-    ];
-    all.into_iter().fold(Registry::new(), |registry, register| register(registry))
+aws::handlers! {
+    Operation in Api:
+    ActivateCertificateAuthority => certificate_authorities::activate,
+    AssociateAccessPolicy => access_policies::associate,
+    AssociateEncryptionConfig => cluster_updates::associate_encryption,
+    AssociateIdentityProviderConfig => idp_configs::associate,
+    CancelUpdate => updates::cancel,
+    CreateAccessEntry => access_entries::create,
+    CreateAddon => addons::create,
+    CreateCapability => capabilities::create,
+    CreateCertificateAuthority => certificate_authorities::create,
+    CreateCluster => clusters::create,
+    CreateEksAnywhereSubscription => subscriptions::create,
+    CreateFargateProfile => fargate_profiles::create,
+    CreateNodegroup => nodegroups::create,
+    CreatePodIdentityAssociation => pod_identity::create,
+    DeleteAccessEntry => access_entries::delete,
+    DeleteAddon => addons::delete,
+    DeleteCapability => capabilities::delete,
+    DeleteCertificateAuthority => certificate_authorities::delete,
+    DeleteCluster => clusters::delete,
+    DeleteEksAnywhereSubscription => subscriptions::delete,
+    DeleteFargateProfile => fargate_profiles::delete,
+    DeleteNodegroup => nodegroups::delete,
+    DeletePodIdentityAssociation => pod_identity::delete,
+    DeregisterCluster => connected::disconnect,
+    DescribeAccessEntry => access_entries::describe,
+    DescribeAddon => addons::describe,
+    DescribeAddonConfiguration => addon_versions::configuration,
+    DescribeAddonVersions => addon_versions::versions,
+    DescribeCapability => capabilities::describe,
+    DescribeCertificateAuthority => certificate_authorities::describe,
+    DescribeCluster => clusters::describe,
+    DescribeClusterVersions => cluster_versions::describe,
+    DescribeEksAnywhereSubscription => subscriptions::describe,
+    DescribeFargateProfile => fargate_profiles::describe,
+    DescribeIdentityProviderConfig => idp_configs::describe,
+    DescribeInsight => insights::describe,
+    DescribeInsightsRefresh => insights::refresh,
+    DescribeNodegroup => nodegroups::describe,
+    DescribePodIdentityAssociation => pod_identity::describe,
+    DescribeUpdate => updates::describe,
+    DisassociateAccessPolicy => access_policies::disassociate,
+    DisassociateIdentityProviderConfig => idp_configs::disassociate,
+    ListAccessEntries => access_entries::list,
+    ListAccessPolicies => access_policies::list,
+    ListAddons => addons::list,
+    ListAssociatedAccessPolicies => access_policies::list_associated,
+    ListCapabilities => capabilities::list,
+    ListCertificateAuthorities => certificate_authorities::list,
+    ListClusters => clusters::list,
+    ListEksAnywhereSubscriptions => subscriptions::list,
+    ListFargateProfiles => fargate_profiles::list,
+    ListIdentityProviderConfigs => idp_configs::list,
+    ListInsights => insights::list,
+    ListNodegroups => nodegroups::list,
+    ListPodIdentityAssociations => pod_identity::list,
+    ListTagsForResource => tags::list,
+    ListUpdates => updates::list,
+    RegisterCluster => connected::connect,
+    StartInsightsRefresh => insights::start,
+    TagResource => tags::tag,
+    UntagResource => tags::untag,
+    UpdateAccessEntry => access_entries::update,
+    UpdateAddon => addons::update,
+    UpdateCapability => capabilities::update,
+    UpdateClusterConfig => cluster_updates::update_config,
+    UpdateClusterVersion => cluster_updates::update_version,
+    UpdateEksAnywhereSubscription => subscriptions::update,
+    UpdateNodegroupConfig => nodegroup_updates::update_config,
+    UpdateNodegroupVersion => nodegroup_updates::update_version,
+    UpdatePodIdentityAssociation => pod_identity::update,
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::RequestContext;
 use super::nodegroups::{facts, find, newest_template};
 use super::token::Stamp;
 use super::updates::{Request, Target};
-use super::{Api, RequestContext};
 use crate::convert::nodegroup::{template_version, wire_status};
 use crate::convert::nodegroup_change::{self, UpdateNodegroupConfig};
 use crate::convert::update::Change;
@@ -15,7 +15,6 @@ use crate::error::EksError;
 use crate::rules::nodegroup::{UPDATE_CONFIG, UPDATE_VERSION, custom_takes_no_version, not_newer, template_form};
 use crate::rules::{check, labels_taints};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::keys::ANNOTATION_FORCE;
 use crd::names::minor;
 use crd::nodegroup::LaunchTemplate;
@@ -23,7 +22,7 @@ use crd::{Nodegroup, NodegroupSpec};
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct UpdateVersion {
+pub(super) struct UpdateVersion {
     cluster_name: String,
     nodegroup_name: String,
     version: Option<String>,
@@ -35,11 +34,7 @@ struct UpdateVersion {
     client_request_token: Option<String>,
 }
 
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry.on("UpdateNodegroupConfig", update_config).on("UpdateNodegroupVersion", update_version)
-}
-
-async fn update_config(cx: RequestContext, request: UpdateNodegroupConfig) -> Result<Value, ApiError> {
+pub(super) async fn update_config(cx: RequestContext, request: UpdateNodegroupConfig) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &request.cluster_name, &request.nodegroup_name)?;
     let stamp = Stamp::new("UpdateNodegroupConfig", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let target = Target::nodegroup(&request.nodegroup_name);
@@ -58,7 +53,7 @@ async fn update_config(cx: RequestContext, request: UpdateNodegroupConfig) -> Re
         .await
 }
 
-async fn update_version(cx: RequestContext, request: UpdateVersion) -> Result<Value, ApiError> {
+pub(super) async fn update_version(cx: RequestContext, request: UpdateVersion) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &request.cluster_name, &request.nodegroup_name)?;
     let stamp = Stamp::new("UpdateNodegroupVersion", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let target = Target::nodegroup(&request.nodegroup_name);

@@ -17,7 +17,6 @@ use crate::error::EksError;
 use crate::rules::check;
 use crate::rules::nodegroup::{CREATE, FORM, Facts};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::names::Identity;
 use crd::nodegroup::LaunchTemplate;
 use crd::{EKSClusterConfig, Nodegroup, member, names};
@@ -25,23 +24,15 @@ use store::{Store, StoreError, identity};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ByName {
+pub(super) struct ByName {
     cluster_name: String,
     nodegroup_name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct InCluster {
+pub(super) struct InCluster {
     cluster_name: String,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("CreateNodegroup", create)
-        .on("DescribeNodegroup", describe)
-        .on("ListNodegroups", list)
-        .on("DeleteNodegroup", delete)
 }
 
 /// The cluster and the node group that a request names.
@@ -65,7 +56,7 @@ fn answer(api: &Api, group: &Nodegroup, cluster: &EKSClusterConfig) -> Value {
     json!({"nodegroup": nodegroup::describe(group, cluster, updating, version)})
 }
 
-async fn create(cx: RequestContext, request: CreateNodegroup) -> Result<Value, ApiError> {
+pub(super) async fn create(cx: RequestContext, request: CreateNodegroup) -> Result<Value, ApiError> {
     let api = &cx.state;
     let (cluster, made) = accept(&cx, &request).await?;
     let in_force = |group: Arc<Nodegroup>| nodegroup::wire_status(&group, false) != "CREATING";
@@ -134,19 +125,19 @@ pub(super) fn newest_template(store: &Store, cluster: &EKSClusterConfig, templat
     versions.filter_map(|known| known.version.as_ref()?.parse().ok()).max().unwrap_or(1)
 }
 
-async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &input.cluster_name, &input.nodegroup_name)?;
     Ok(answer(&cx.state, &group, &cluster))
 }
 
-async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: InCluster) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let groups = cx.state.store.members::<Nodegroup>(&cluster);
     let page = cx.page(groups.iter().map(|group| names::nodegroup_name(group)).collect(), String::clone);
     Ok(json!({"nodegroups": page.items, "nextToken": page.next_token}))
 }
 
-async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, group) = find(&cx, &input.cluster_name, &input.nodegroup_name)?;
     disown(&cx, &cluster, &input.nodegroup_name).await?;
     let last = cx.state.store.delete(&group).await?;

@@ -9,13 +9,12 @@ use serde_json::{Value, json};
 
 use super::pod_identity_records::{arn, put};
 use super::token::Stamp;
-use super::{Api, RequestContext, addon_associations, addons};
+use super::{RequestContext, addon_associations, addons};
 use crate::convert::member::{created, modified};
 use crate::error::EksError;
 use crate::rules::check;
 use crate::rules::pod_identity::{ALWAYS, CREATE, Facts};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::names::Identity;
 use crd::pod_identity::PodIdentityAssociationSpec;
 use crd::{EKSClusterConfig, Member, PodIdentityAssociation, member};
@@ -23,14 +22,14 @@ use store::identity;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ById {
+pub(super) struct ById {
     cluster_name: String,
     association_id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Filter {
+pub(super) struct Filter {
     cluster_name: String,
     namespace: Option<String>,
     service_account: Option<String>,
@@ -39,7 +38,7 @@ struct Filter {
 /// What CreatePodIdentityAssociation asks for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Create {
+pub(super) struct Create {
     cluster_name: String,
     namespace: String,
     service_account: String,
@@ -56,22 +55,13 @@ struct Create {
 /// What UpdatePodIdentityAssociation asks for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Update {
+pub(super) struct Update {
     cluster_name: String,
     association_id: String,
     role_arn: Option<String>,
     target_role_arn: Option<String>,
     disable_session_tags: Option<bool>,
     policy: Option<String>,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("CreatePodIdentityAssociation", create)
-        .on("DescribePodIdentityAssociation", describe)
-        .on("ListPodIdentityAssociations", list)
-        .on("UpdatePodIdentityAssociation", update)
-        .on("DeletePodIdentityAssociation", delete)
 }
 
 fn summary(cx: &RequestContext, association: &PodIdentityAssociation, cluster: &EKSClusterConfig) -> Value {
@@ -112,7 +102,7 @@ fn find(
     Ok((found, association))
 }
 
-async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
+pub(super) async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
     let (api, store) = (&cx.state, &cx.state.store);
     let named = |error: ApiError| error.cluster(&request.cluster_name);
     let operation = "CreatePodIdentityAssociation";
@@ -152,12 +142,12 @@ async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> 
     Ok(answer(&cx, &made, &cluster))
 }
 
-async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
     Ok(answer(&cx, &association, &cluster))
 }
 
-async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.cluster_name)?;
     let mut all = cx.state.store.members::<PodIdentityAssociation>(&cluster);
     all.retain(|a| input.namespace.as_ref().is_none_or(|n| *n == a.spec.namespace));
@@ -167,7 +157,7 @@ async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
     Ok(json!({"associations": items, "nextToken": page.next_token}))
 }
 
-async fn update(cx: RequestContext, input: Update) -> Result<Value, ApiError> {
+pub(super) async fn update(cx: RequestContext, input: Update) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
     let named = |error: ApiError| error.cluster(&input.cluster_name);
     unowned(&cx, &association, &cluster).map_err(named)?;
@@ -211,7 +201,7 @@ fn facts(cluster: &EKSClusterConfig) -> Facts {
     Facts { account: Identity::of(cluster).account }
 }
 
-async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let (cluster, association) = find(&cx, &input.cluster_name, &input.association_id)?;
     unowned(&cx, &association, &cluster).map_err(|error| error.cluster(&input.cluster_name))?;
     cx.state.store.delete(&association).await?;

@@ -8,33 +8,32 @@ use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::RequestContext;
 use super::token::Stamp;
-use super::{Api, RequestContext};
 use crate::error::EksError;
 use crate::rules::check;
 use crate::rules::subscription::{CREATE, Facts};
 use arn::{EksArn, EksResource};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::subscription::{EksAnywhereSubscriptionSpec, SubscriptionTerm};
 use crd::{EksAnywhereSubscription, names};
 use store::Store;
 
 #[derive(Deserialize)]
-struct ById {
+pub(super) struct ById {
     id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Filter {
+pub(super) struct Filter {
     #[serde(default)]
     include_status: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Renewal {
+pub(super) struct Renewal {
     id: String,
     auto_renew: bool,
 }
@@ -42,7 +41,7 @@ struct Renewal {
 /// What CreateEksAnywhereSubscription asks for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Create {
+pub(super) struct Create {
     name: String,
     term: Term,
     #[serde(default)]
@@ -59,15 +58,6 @@ struct Create {
 struct Term {
     #[serde(default)]
     duration: i32,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry
-        .on("CreateEksAnywhereSubscription", create)
-        .on("DescribeEksAnywhereSubscription", describe)
-        .on("ListEksAnywhereSubscriptions", list)
-        .on("UpdateEksAnywhereSubscription", update)
-        .on("DeleteEksAnywhereSubscription", delete)
 }
 
 /// Its id in EKS.
@@ -124,7 +114,7 @@ fn find(cx: &RequestContext, wanted: &str) -> Result<Arc<EksAnywhereSubscription
     })
 }
 
-async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
+pub(super) async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let spec = EksAnywhereSubscriptionSpec {
         account_id: cx.caller.account.clone(),
@@ -154,11 +144,11 @@ async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> 
     Ok(json!({"subscription": wire(&*store.create(&subscription).await?)}))
 }
 
-async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     Ok(json!({"subscription": wire(&*find(&cx, &input.id)?)}))
 }
 
-async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
     let mut all = of_caller(&cx);
     let now = Timestamp::now();
     all.retain(|s| {
@@ -169,7 +159,7 @@ async fn list(cx: RequestContext, input: Filter) -> Result<Value, ApiError> {
     Ok(json!({"subscriptions": items, "nextToken": page.next_token}))
 }
 
-async fn update(cx: RequestContext, input: Renewal) -> Result<Value, ApiError> {
+pub(super) async fn update(cx: RequestContext, input: Renewal) -> Result<Value, ApiError> {
     let found = find(&cx, &input.id)?;
     let change = |subscription: &mut EksAnywhereSubscription| {
         subscription.spec.auto_renew = input.auto_renew;
@@ -179,7 +169,7 @@ async fn update(cx: RequestContext, input: Renewal) -> Result<Value, ApiError> {
     Ok(json!({"subscription": wire(&changed)}))
 }
 
-async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn delete(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let found = find(&cx, &input.id)?;
     cx.state.store.delete(&found).await?;
     let mut gone = wire(&found);

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, RequestContext, access_entries, addons, capabilities, fargate_profiles, idp_configs, subscriptions};
+use super::{RequestContext, access_entries, addons, capabilities, fargate_profiles, idp_configs, subscriptions};
 use crate::rules::values;
 use arn::{EksArn, EksResource, NamedKind};
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::most::TAGS;
 use crd::names::{self, Identity};
 use crd::{
@@ -49,7 +48,7 @@ tagged!(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Input {
+pub(super) struct Input {
     resource_arn: String,
     #[serde(default)]
     tags: Tags,
@@ -57,11 +56,7 @@ struct Input {
     tag_keys: Vec<String>,
 }
 
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry.on("TagResource", tag).on("UntagResource", untag).on("ListTagsForResource", list)
-}
-
-async fn tag(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
+pub(super) async fn tag(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
     values::tags(&input.tags).map_err(|error| ApiError::bad_request(error.message()))?;
     let more = |tags: &mut Tags| {
         tags.extend(input.tags.clone());
@@ -74,7 +69,7 @@ async fn tag(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
     Ok(Value::Null)
 }
 
-async fn untag(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
+pub(super) async fn untag(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
     let keys = input.tag_keys.iter().map(|key| (key.clone(), String::new())).collect();
     values::tags(&keys).map_err(|error| ApiError::bad_request(error.message()))?;
     let fewer = |tags: &mut Tags| {
@@ -85,7 +80,7 @@ async fn untag(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
     Ok(Value::Null)
 }
 
-async fn list(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: Input) -> Result<Value, ApiError> {
     let tags = edit(&cx, &input.resource_arn, |_| Ok(())).await?;
     Ok(json!({"tags": tags}))
 }

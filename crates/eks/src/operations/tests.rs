@@ -29,6 +29,7 @@ fn association(namespace: &str, account: &str) -> Value {
 #[test]
 fn every_handler_is_of_an_operation_that_the_api_has() {
     assert!(registry().unknown(crate::model::eks()).is_empty());
+    assert!(registry().missing(crate::model::eks()).is_empty(), "and every operation has one");
 }
 
 #[tokio::test]

@@ -9,14 +9,13 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::RequestContext;
 use super::ready::{check_ready, rests, wake};
 use super::settle::settled;
 use super::token::Stamp;
-use super::{Api, RequestContext};
 use crate::convert::update::{self, Change};
 use crate::error::EksError;
 use aws::error::ApiError;
-use aws::registry::Registry;
 use crd::member::is_left_behind;
 use crd::names::{self, Identity};
 use crd::update::{Update, UpdateParam, UpdateSpec, UpdateState};
@@ -80,7 +79,7 @@ impl Target {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ById {
+pub(super) struct ById {
     name: String,
     update_id: String,
     #[serde(flatten)]
@@ -88,14 +87,10 @@ struct ById {
 }
 
 #[derive(Deserialize)]
-struct OfTarget {
+pub(super) struct OfTarget {
     name: String,
     #[serde(flatten)]
     target: Target,
-}
-
-pub(super) fn register(registry: Registry<Api>) -> Registry<Api> {
-    registry.on("DescribeUpdate", describe).on("ListUpdates", list).on("CancelUpdate", cancel)
 }
 
 /// The updates of a target, in no order.
@@ -339,12 +334,12 @@ fn find(cx: &RequestContext, cluster: &EKSClusterConfig, input: &ById) -> Result
     })
 }
 
-async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn describe(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     Ok(answer(&*find(&cx, &cluster, &input)?))
 }
 
-async fn list(cx: RequestContext, input: OfTarget) -> Result<Value, ApiError> {
+pub(super) async fn list(cx: RequestContext, input: OfTarget) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     check_target(&cx, &cluster, &input.target)?;
     let updates = of_target(&cx.state.store, &cluster, &input.target);
@@ -352,7 +347,7 @@ async fn list(cx: RequestContext, input: OfTarget) -> Result<Value, ApiError> {
     Ok(json!({"updateIds": page.items, "nextToken": page.next_token}))
 }
 
-async fn cancel(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
+pub(super) async fn cancel(cx: RequestContext, input: ById) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     let update = find(&cx, &cluster, &input)?;
     let ask = |update: &mut Update| {

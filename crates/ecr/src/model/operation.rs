@@ -1,0 +1,13 @@
+//! Written by `hack/aws-models/generate.py`.
+
+aws::operations! {
+    BatchDeleteImage,
+    BatchGetImage,
+    CreateRepository,
+    DeleteRepository,
+    DescribeImages,
+    DescribeRepositories,
+    GetAuthorizationToken,
+    ListImages,
+    PutImageTagMutability,
+}
