@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
-# Charts of the addons that the operator's image brings along, out of the Go modules of those who publish them: NAME-VERSION.tgz in a
-# folder, keyed by content, whose path is printed.
+# Charts of the addons that the operator's image brings along: from their repositories, else out of the Go modules of those who publish
+# them. Prints the path of a folder, keyed by content, with NAME-VERSION.tgz of each.
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-# NAME MODULE FOLDER-IN-MODULE
-charts=("metrics-server sigs.k8s.io/metrics-server charts/metrics-server")
+# NAME VERSION REPOSITORY MODULE FOLDER-IN-MODULE
+charts=("metrics-server 3.13.1 https://kubernetes-sigs.github.io/metrics-server/ sigs.k8s.io/metrics-server charts/metrics-server")
 
 folder=$K3EKS_CACHE/charts-$(key hack/addons/charts hack/addons/charts.sh)
 pack() {
-  local new name module path source
+  local new name version repository module path source
   new=$(mktemp -d "$K3EKS_CACHE/charts-XXXXXX")
   for chart in "${charts[@]}"; do
-    read -r name module path <<<"$chart"
-    source=$(cd "$ROOT/hack/addons/charts" && go mod download -json "$module" | jq -er .Dir)
-    helm package --destination "$new" "$source/$path" >/dev/null
-    echo "chart $name"
+    read -r name version repository module path <<<"$chart"
+    if ! timeout 30 helm pull "$name" --repo "$repository" --version "$version" --destination "$new" 2>/dev/null; then
+      source=$(cd "$ROOT/hack/addons/charts" && go mod download -json "$module" | jq -er .Dir)
+      helm package --destination "$new" "$source/$path" >/dev/null
+    fi
+    [ -e "$new/$name-$version.tgz" ] || die "chart $name isn't $version, which crates/crd/src/addon_catalogue.yaml names"
   done
   mv "$new" "$folder"
 }

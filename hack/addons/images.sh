@@ -15,16 +15,16 @@ answers() { # IMAGE: whether its registry answers
 }
 
 image() { # IMAGE FOLDER PACKAGE PROGRAM
-  local local root
-  local=k3eks-addon/$2:$(built_from "hack/addons/$2")
-  if ! docker image inspect "$local" >/dev/null 2>&1; then
+  local built root
+  built=k3eks-addon/$2:$(built_from "hack/addons/$2")
+  if ! docker image inspect "$built" >/dev/null 2>&1; then
     root=$(mktemp -d)
     (go_build "$ROOT/hack/addons/$2" "$root/$4" "$3")
     printf 'FROM scratch\nCOPY %s /\nUSER 65534\nENTRYPOINT ["/%s"]\n' "$4" "$4" >"$root/Dockerfile"
-    DOCKER_BUILDKIT=0 docker build -q -t "$local" "$root"
+    DOCKER_BUILDKIT=0 docker build -q -t "$built" "$root"
     rm -rf "$root"
   fi
-  docker tag "$local" "$registry/$1"
+  docker tag "$built" "$registry/$1"
   docker push -q "$registry/$1"
   docker rmi "$registry/$1" >/dev/null
 }
