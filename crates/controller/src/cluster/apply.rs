@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::decision::Applied;
 use crate::error::Error;
 use crate::jobs::Work;
+use crate::member;
 use crate::status::finalizer;
 use crd::{EKSClusterConfig, Nodegroup, keys};
 use provider::{self, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, Import, Progress};
@@ -134,6 +135,7 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
         // Argo CD may be gone: that must not hold the resource.
         tracing::warn!(cluster = %id, %error, "telling Argo CD that the cluster is gone");
     }
+    member::finalizer::release_all(&id, ctx).await?;
     ctx.caches.roles.forget(&key);
     ctx.caches.idle.forget(&id);
     ctx.children.forget(&id);

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::health::Kind;
 use crate::context::Context;
 use crate::error::Error;
-use crd::keys;
+use crd::{Addon, keys};
+use provider::ClusterId;
 
 /// Whether the member has our finalizer.
 pub fn is_held(member: &impl Resource) -> bool {
@@ -26,6 +27,17 @@ pub async fn release<K: Kind>(member: &K, ctx: &Context) -> Result<(), Error> {
     let others: Vec<String> = member.finalizers().iter().filter(|one| *one != keys::FINALIZER).cloned().collect();
     set(member, &others, ctx).await?;
     ctx.jobs.forget(&member.uid().unwrap_or_default());
+    Ok(())
+}
+
+/// Lets the addons of a cluster go that is gone: an operator that is uninstalled after its last cluster would leave them
+/// with a finalizer that nobody takes away.
+pub async fn release_all(id: &ClusterId, ctx: &Context) -> Result<(), Error> {
+    for addon in ctx.stores.members.of::<Addon>(id) {
+        if is_held(&*addon) {
+            release(&*addon, ctx).await?;
+        }
+    }
     Ok(())
 }
 

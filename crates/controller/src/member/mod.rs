@@ -4,7 +4,7 @@
 mod access_entry;
 mod addon;
 mod certificate_authority;
-mod finalizer;
+pub mod finalizer;
 mod health;
 mod identity_provider;
 pub mod plan;

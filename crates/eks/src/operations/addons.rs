@@ -269,6 +269,8 @@ pub(super) async fn delete(cx: RequestContext, input: Deletion) -> Result<Value,
     let (cluster, addon) = find(&cx, &input.cluster_name, &input.addon_name)?;
     let last = answer(&cx, &gone(&*addon), &cluster);
     addon_associations::set(store, &cluster, &addon, "", &[]).await?;
+    // One that sleeps has to be awake for that.
+    wake(store, &cluster).await?;
     let preserve = |addon: &mut Addon| {
         addon.annotations_mut().extend(input.preserve.then(|| (keys::ANNOTATION_PRESERVE.into(), "true".into())));
         Ok(())

@@ -6,6 +6,8 @@ mod observe;
 mod plan;
 mod stand_in;
 
+use std::time::Duration;
+
 use kube::ResourceExt;
 use serde_json::Value;
 
@@ -17,8 +19,9 @@ use crate::jobs::{Turn, Work};
 use crd::addon_catalogue::{self, Offer};
 use crd::member::is_left_behind;
 use crd::{Addon, EKSClusterConfig, FargateProfile, keys};
-use helm::Release;
-use provider::ClusterId;
+
+/// The longest wait for all answers of the child's API server to one look.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Kind for Addon {
     async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
@@ -43,12 +46,22 @@ impl Kind for Addon {
         let serves = ctx.nodegroups_of(&id).is_empty();
         // In an imported cluster nothing is changed.
         let release = release.filter(|_| !cluster.spec.imported);
-        if let Some(release) = release
-            && !observe::is_part_of_k3s(&client, offer).await?
-        {
-            let found = install(self, &id, &release, ctx).await?;
-            let unplaced = matches!(found, MemberHealth::Working | MemberHealth::Impaired(_)) && !is_placed;
-            return Ok(if unplaced { stand_in::homeless(&release.namespace, &release.name, serves) } else { found });
+        if let Some(release) = release {
+            let seen = observe::observe(self, offer, &release, &client, ctx);
+            match tokio::time::timeout(PATIENCE, seen).await {
+                Ok(Ok(Some(seen))) => {
+                    let plan = plan::plan(&seen, &release);
+                    apply::apply(self, &id, &release, plan.action, ctx)?;
+                    let unplaced =
+                        matches!(plan.health, MemberHealth::Working | MemberHealth::Impaired(_)) && !is_placed;
+                    let homeless = || stand_in::homeless(&release.namespace, &release.name, serves);
+                    return Ok(if unplaced { homeless() } else { plan.health });
+                }
+                // A part of k3s does it.
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => return Ok(health::unreachable(&text::sentence(&error))),
+                Err(_) => return Ok(health::unreachable("its API server takes too long to answer")),
+            }
         }
         let Some(part) = &offer.stands_in else { return Ok(stand_in::recorded(&offer.name)) };
         let replicas = stand_in::replicas(part, &configuration).filter(|_| !cluster.spec.imported);
@@ -127,12 +140,4 @@ fn is_to_be_removed(addon: &Addon, cluster: &EKSClusterConfig, ctx: &Context) ->
     let is_preserved = addon.annotations().get(keys::ANNOTATION_PRESERVE).is_some_and(|value| value == "true");
     let is_other = is_left_behind(addon, cluster);
     !is_preserved && !is_other && cluster.metadata.deletion_timestamp.is_none() && addon.leaves_something(cluster, ctx)
-}
-
-/// Observe, plan, apply: what the release is, what it should be, and the next step to that.
-async fn install(addon: &Addon, id: &ClusterId, release: &Release, ctx: &Context) -> Result<MemberHealth, Error> {
-    let seen = observe::observe(addon, id, release, ctx).await?;
-    let plan = plan::plan(&seen, release);
-    apply::apply(addon, id, release, plan.action, ctx)?;
-    Ok(plan.health)
 }

@@ -10,17 +10,21 @@ use kube::{Api, Client, ResourceExt};
 use super::desired::DIGEST;
 use super::plan::{Observed, Record, Workload};
 use crate::context::Context;
-use crate::error::Error;
 use crd::Addon;
 use crd::addon_catalogue::Offer;
 use helm::Release;
-use provider::ClusterId;
 
 /// Where k3s's own images come from.
 const K3S_IMAGES: &str = "rancher/";
 
-/// Observes the release of an addon; nothing of a cluster that doesn't answer.
-pub async fn observe(addon: &Addon, id: &ClusterId, release: &Release, ctx: &Context) -> Result<Observed, Error> {
+/// Observes the release of an addon; `None` where a part of k3s does its job, which clusters of earlier versions have.
+pub async fn observe(
+    addon: &Addon,
+    offer: &Offer,
+    release: &Release,
+    client: &Client,
+    ctx: &Context,
+) -> Result<Option<Observed>, kube::Error> {
     let uid = addon.uid().unwrap_or_default();
     let mut seen = Observed {
         job: ctx.jobs.view(&uid),
@@ -29,29 +33,26 @@ pub async fn observe(addon: &Addon, id: &ClusterId, release: &Release, ctx: &Con
         workloads: Vec::new(),
         stuck: None,
     };
-    let Some(client) = ctx.children.client(id).filter(|_| !seen.job.is_under_way()) else { return Ok(seen) };
-    let looking = |error: kube::Error| failed(&release.name, id)(error);
-    seen.record = record(&client, release).await.map_err(looking)?;
-    seen.workloads = workloads(&client, release).await.map_err(looking)?;
-    if seen.workloads.iter().any(|workload| workload.available < workload.wanted) {
-        seen.stuck = stuck(&client, release).await.map_err(looking)?;
+    if seen.job.is_under_way() {
+        return Ok(Some(seen));
     }
-    Ok(seen)
+    if is_part_of_k3s(client, offer).await? {
+        return Ok(None);
+    }
+    seen.record = record(client, release).await?;
+    seen.workloads = workloads(client, release).await?;
+    if seen.workloads.iter().any(|workload| workload.available < workload.wanted) {
+        seen.stuck = stuck(client, release).await?;
+    }
+    Ok(Some(seen))
 }
 
-/// Whether a part of k3s, which clusters of earlier versions have, does this addon's job.
-pub async fn is_part_of_k3s(client: &Client, offer: &Offer) -> Result<bool, Error> {
+/// Whether the Deployment that stands in for the addon is k3s's own.
+async fn is_part_of_k3s(client: &Client, offer: &Offer) -> Result<bool, kube::Error> {
     let Some(name) = offer.stands_in.as_ref().and_then(|part| part.deployment.as_ref()) else { return Ok(false) };
-    let api = Api::<Deployment>::namespaced(client.clone(), super::stand_in::NAMESPACE);
-    let doing = format!("looking for Deployment {name}");
-    let found = api.get_opt(name).await.map_err(Error::kubernetes(doing))?;
+    let found = Api::<Deployment>::namespaced(client.clone(), super::stand_in::NAMESPACE).get_opt(name).await?;
     let containers = found.and_then(|found| found.spec?.template.spec).map(|pod| pod.containers).unwrap_or_default();
     Ok(containers.iter().any(|one| one.image.as_ref().is_some_and(|image| image.contains(K3S_IMAGES))))
-}
-
-fn failed(release: &str, id: &ClusterId) -> impl Fn(kube::Error) -> Error + use<> {
-    let doing = format!("looking at addon {release} of cluster {id}");
-    move |error| Error::kubernetes(doing.clone())(error)
 }
 
 /// Helm's newest record. Only its labels: the record itself is large.
