@@ -31,5 +31,7 @@ image() { # IMAGE FOLDER PACKAGE PROGRAM
 
 for entry in "${images[@]}"; do
   read -r name folder package program <<<"$entry"
-  answers "$name" || step "Pushing $name to the container registry" image "$name" "$folder" "$package" "$program"
+  answers "$name" && continue
+  step "Pushing $name to the container registry" image "$name" "$folder" "$package" "$program" ||
+    echo "note: nodes can't pull $name, so its addon won't start; push it to $registry/$name"
 done

@@ -130,6 +130,7 @@ def test_what_somebody_else_made_is_a_conflict_until_it_is_overwritten(eks, chil
     wait_for("the conflict", lambda: described(eks)["status"] == "CREATE_FAILED", 60)
     issue, = described(eks)["health"]["issues"]
     assert issue["code"] == "ConfigurationConflict" and "OVERWRITE" in issue["message"], issue
+    assert update(eks, configurationValues="replicas: 1") == "Failed", "it is in the way of the next one no more"
     assert update(eks, resolveConflicts="OVERWRITE") == "Successful"
     active(eks)
 

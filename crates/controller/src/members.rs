@@ -45,16 +45,19 @@ impl Members {
 
     /// All members of a kind that the cluster has, without those that are being deleted.
     pub fn of<K: Member + Clone + Send + Sync + 'static>(&self, cluster: &ClusterId) -> Vec<Arc<K>> {
+        let mut all = self.with_deleted(cluster);
+        all.retain(|m: &Arc<K>| m.meta().deletion_timestamp.is_none());
+        all
+    }
+
+    /// The same, with those that are being deleted.
+    pub fn with_deleted<K: Member + Clone + Send + Sync + 'static>(&self, cluster: &ClusterId) -> Vec<Arc<K>> {
         let stores = self.stores.lock();
         let Some(store) = stores.get(&TypeId::of::<K>()).and_then(|store| store.downcast_ref::<Store<K>>()) else {
             return Vec::new();
         };
         let mut all = store.state();
-        all.retain(|m| {
-            m.cluster() == cluster.name
-                && m.namespace().as_deref() == Some(&cluster.namespace)
-                && m.meta().deletion_timestamp.is_none()
-        });
+        all.retain(|m| m.cluster() == cluster.name && m.namespace().as_deref() == Some(&cluster.namespace));
         all.sort_by_key(|m| m.eks_name());
         all
     }

@@ -8,7 +8,7 @@ mod refusal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -25,6 +25,8 @@ use refusal::Refusal;
 
 /// The health check of the port for clients.
 pub const HEALTH: &str = "/_k3eks/health";
+/// The longest wait for a copy of an image from elsewhere.
+const COPY: Duration = Duration::from_secs(3);
 /// How HTTP writes a time.
 const HTTP_TIME: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
@@ -97,10 +99,13 @@ async fn node(State(front): State<Arc<Front>>, request: Request) -> Result<Respo
     // Every pull of a node comes by here: what can't be here is let go on at once.
     let full = place(asked.name, request.uri().query().unwrap_or_default());
     let full = full.ok_or_else(|| Refusal::not_found("there is no such repository"))?;
-    if let Some((registry, name)) = split(&full) {
-        front.record(&full, &registry, name).await?;
-    }
     let inside = format!("/v2/{full}/{}/{}", asked.kind, asked.reference);
+    let Some((registry, name)) = split(&full) else {
+        // Of these the node asks elsewhere as well, and mustn't be held up.
+        let answer = tokio::time::timeout(COPY, front.pass(request, &inside, &full)).await;
+        return answer.unwrap_or_else(|_| Err(Refusal::not_found("the registry takes too long to answer")));
+    };
+    front.record(&full, &registry, name).await?;
     front.pass(request, &inside, &full).await
 }
 

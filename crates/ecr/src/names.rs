@@ -55,7 +55,7 @@ impl fmt::Display for Registry {
 pub fn elsewhere(host: &str, name: &str) -> Option<String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
     let is_host = host.bytes().all(plain) && host.contains('.') && host.bytes().any(|b| b.is_ascii_lowercase());
-    (is_host && Registry::named(host).is_none() && WHOLE.is_match(name)).then(|| format!("{host}/{name}"))
+    (is_host && !host.contains(".dkr.ecr.") && WHOLE.is_match(name)).then(|| format!("{host}/{name}"))
 }
 
 /// The registry and the repository that a name in the registry behind is made of.
@@ -75,6 +75,7 @@ mod tests {
             assert_eq!(elsewhere(host, name), None, "{host}/{name}");
         }
         assert_eq!(elsewhere("000000000000.dkr.ecr.us-east-1.amazonaws.com", "app"), None, "that is ECR's");
+        assert_eq!(elsewhere("0000.dkr.ecr.us-east-1.amazonaws.com", "app"), None, "that is ECR's, mistyped");
     }
 
     #[test]

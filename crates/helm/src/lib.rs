@@ -185,11 +185,11 @@ fn refused(chart: &Chart, doing: String, why: String) -> Error {
     Error::Failed { doing, why }
 }
 
-/// What helm called an error, else its last lines.
+/// What helm called an error, with all of its lines, else its last lines.
 fn last_words(lines: &[String], status: &str) -> String {
-    let errors: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("Error: ")).collect();
-    if let Some(last) = errors.last() {
-        return (*last).to_owned();
+    if let Some(at) = lines.iter().rposition(|line| line.starts_with("Error: ")) {
+        let error: Vec<&str> = lines[at..].iter().map(|line| line.trim()).collect();
+        return error.join(" ").trim_start_matches("Error: ").to_owned();
     }
     let last: Vec<&str> = lines.iter().rev().take(3).rev().map(|line| line.trim()).collect();
     format!("helm ended with {status}: {}", last.join("; "))
@@ -263,6 +263,8 @@ mod tests {
         assert!(missing.to_string().contains("app-1.2.3.tgz"), "{missing}");
         let failed = refused("admission webhook denied the request").await;
         assert_eq!(failed.to_string(), "installing chart app 1.2.3: admission webhook denied the request");
+        let lines = ["a warning", "Error: values don't meet the schema:", "- replicas: too many"].map(str::to_owned);
+        assert_eq!(last_words(&lines, "exit status: 1"), "values don't meet the schema: - replicas: too many");
     }
 
     #[tokio::test]

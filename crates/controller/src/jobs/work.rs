@@ -68,9 +68,9 @@ impl Work {
         }
     }
 
-    /// Whether it takes one of the bounded slots. Removing never waits: it frees what others need.
+    /// Whether it takes one of the bounded slots. Removing machines never waits: it frees what others need.
     pub const fn bounded(self) -> bool {
-        matches!(self, Self::Create | Self::Start | Self::Upgrade | Self::AddNodes | Self::Install)
+        matches!(self, Self::Create | Self::Start | Self::Upgrade | Self::AddNodes | Self::Install | Self::Uninstall)
     }
 }
 

@@ -33,9 +33,12 @@ pub async fn release<K: Kind>(member: &K, ctx: &Context) -> Result<(), Error> {
 /// Lets the addons of a cluster go that is gone: an operator that is uninstalled after its last cluster would leave them
 /// with a finalizer that nobody takes away.
 pub async fn release_all(id: &ClusterId, ctx: &Context) -> Result<(), Error> {
-    for addon in ctx.stores.members.of::<Addon>(id) {
+    for addon in ctx.stores.members.with_deleted::<Addon>(id) {
         if is_held(&*addon) {
-            release(&*addon, ctx).await?;
+            // Whatever else was changed: nothing holds it again once its cluster goes.
+            let mut addon = Addon::clone(&addon);
+            addon.metadata.resource_version = None;
+            release(&addon, ctx).await?;
         }
     }
     Ok(())

@@ -65,7 +65,7 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
         false
     }
 
-    /// Removes what a member that is being deleted left in its cluster; `None` where that is gone.
+    /// Removes what a member that is being deleted left in its cluster, which is `None` where it is gone itself.
     fn remove(
         &self,
         _cluster: Option<&EKSClusterConfig>,

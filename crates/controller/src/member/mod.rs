@@ -104,6 +104,10 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
         set_owner(member, cluster, ctx).await?;
     }
     let decision = match plan::require_active_cluster(member, cluster.as_deref()) {
+        // What goes with its cluster is neither held nor changed any more.
+        Ok(cluster) if cluster.metadata.deletion_timestamp.is_some() && member.leaves_something(cluster, ctx) => {
+            return Ok(Action::await_change());
+        }
         // Before anything is installed.
         Ok(cluster) if member.leaves_something(cluster, ctx) && !finalizer::is_held(member) => {
             finalizer::hold(member, ctx).await?;

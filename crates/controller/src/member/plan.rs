@@ -75,7 +75,13 @@ pub fn plan(member: &impl Member, verdict: MemberHealth, now: &Time) -> Decision
             if let Some(reason) = under_way(old).filter(|_| now.0.as_second() - begun(member, now) < PATIENCE) {
                 (old, Health::Progressing(reason, why), Vec::new(), SOON)
             } else {
-                (MemberPhase::Degraded, Health::Failing(Reason::Degraded, why), issues, SOON)
+                // Pods of a change that don't come are the end of it.
+                let phase = match old {
+                    MemberPhase::Updating | MemberPhase::UpdateFailed => MemberPhase::UpdateFailed,
+                    MemberPhase::Failed => MemberPhase::Failed,
+                    _ => MemberPhase::Degraded,
+                };
+                (phase, Health::Failing(Reason::Degraded, why), issues, SOON)
             }
         }
         MemberHealth::Changing(what) => {

@@ -2,9 +2,9 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crd::MemberStatus;
 use crd::conditions::{Reason, STALLED, is_itself_ready};
 use crd::update::{Update, UpdateError, UpdateState, UpdateStatus};
+use crd::{MemberPhase, MemberStatus};
 
 /// What is changed, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,9 +29,13 @@ impl Target {
         }
     }
 
-    /// From the status of a resource that belongs to a cluster.
+    /// From the status of a resource that belongs to a cluster. What failed ends the update, though it is tried again: the
+    /// next one may put it right.
     pub fn from_member(status: &MemberStatus) -> Self {
-        Self::new(status.observed_generation, &status.conditions)
+        let target = Self::new(status.observed_generation, &status.conditions);
+        let has_failed = matches!(status.phase, MemberPhase::Failed | MemberPhase::UpdateFailed);
+        let issue = status.issues.first().filter(|_| has_failed);
+        Self { stalled: target.stalled.or_else(|| issue.map(|i| (i.code.clone(), i.message.clone()))), ..target }
     }
 
     /// The same target, whose spec asks for this Kubernetes version.
@@ -71,8 +75,20 @@ fn failed(code: &str, message: &str) -> UpdateStatus {
     UpdateStatus { state: UpdateState::Failed, errors: vec![error] }
 }
 
-/// EKS's code for a reason.
+/// Codes that issues and updates have in common.
+const SHARED: [&str; 5] = [
+    "AdmissionRequestDenied",
+    "ClusterUnreachable",
+    "ConfigurationConflict",
+    "InsufficientNumberOfReplicas",
+    "K8sResourceNotFound",
+];
+
+/// EKS's code for a reason, or for the code of an issue.
 fn code(reason: &str) -> &'static str {
+    if let Some(shared) = SHARED.into_iter().find(|code| *code == reason) {
+        return shared;
+    }
     let is = |r: Reason| r.as_str() == reason;
     if is(Reason::InvalidSpec) || is(Reason::DeletionProtected) {
         "OperationNotPermitted"
@@ -120,6 +136,31 @@ mod tests {
         );
         let update = Update::new("u", UpdateSpec::default());
         assert_eq!(plan(&update, None).unwrap().state, UpdateState::Failed);
+    }
+
+    #[test]
+    fn an_update_of_a_member_ends_when_it_failed_though_that_is_tried_again() {
+        let ended = |phase: MemberPhase, observed: i64| {
+            let issue = crd::MemberIssue {
+                code: "ConfigurationConflict".into(),
+                message: "in the way".into(),
+                ..crd::MemberIssue::default()
+            };
+            let health = Health::Failing(Reason::ProvisionFailed, "in the way".into());
+            let conditions = conditions(&health, Some(observed), &Time(Timestamp::UNIX_EPOCH), &[]);
+            let observed_generation = Some(observed);
+            let status =
+                MemberStatus { phase, observed_generation, conditions, issues: vec![issue], ..MemberStatus::default() };
+            let update = Update::new("u", UpdateSpec { generation: 3, ..UpdateSpec::default() });
+            plan(&update, Some(&Target::from_member(&status)))
+        };
+        for phase in [MemberPhase::Failed, MemberPhase::UpdateFailed] {
+            let status = ended(phase, 3).unwrap();
+            assert_eq!(status.state, UpdateState::Failed);
+            assert_eq!(status.errors[0].code, "ConfigurationConflict");
+            assert_eq!(ended(phase, 2), None, "the status speaks of an older spec");
+        }
+        assert_eq!(ended(MemberPhase::Degraded, 3), None);
     }
 
     #[test]

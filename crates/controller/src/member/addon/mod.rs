@@ -32,6 +32,10 @@ impl Kind for Addon {
         if !runs_kubernetes(cluster, ctx) {
             return Ok(MemberHealth::Record);
         }
+        if let Some(older) = older(self, cluster, ctx) {
+            let text = format!("addon {} of this cluster is resource {older} already; delete this one", offer.name);
+            return Ok(MemberHealth::Refused(text));
+        }
         let release = desired::release(&self.spec, offer, &configuration, version(cluster, ctx));
         if release.is_none() && offer.stands_in.is_none() {
             return Ok(stand_in::recorded(&offer.name));
@@ -70,10 +74,11 @@ impl Kind for Addon {
         Ok(if is_placed { found } else { stand_in::homeless(stand_in::NAMESPACE, name, serves) })
     }
 
-    /// Addons with a chart leave a release in their cluster.
+    /// Addons with a chart leave a release in their cluster; also where its provider is off.
     fn leaves_something(&self, cluster: &EKSClusterConfig, ctx: &Context) -> bool {
         let has_chart = addon_catalogue::find(&self.spec.addon_name).is_some_and(|offer| offer.chart.is_some());
-        has_chart && runs_kubernetes(cluster, ctx) && !cluster.spec.imported
+        let is_record = ctx.providers.of(cluster).is_some_and(|provider| !provider.capabilities().api_server);
+        has_chart && !is_record && !cluster.spec.imported && older(self, cluster, ctx).is_none()
     }
 
     async fn remove(&self, cluster: Option<&EKSClusterConfig>, ctx: &Context) -> Result<Removal, Error> {
@@ -98,7 +103,10 @@ impl Kind for Addon {
         let id = validate::id(cluster);
         let child = ctx.children.view(&id);
         if !child.ready {
-            return Ok(Removal::Failed(plan::issue(&format!("The cluster can't be reached: {}", child.problem))));
+            let why = if child.problem.is_empty() { "it is stopped, or hasn't answered yet" } else { &child.problem };
+            let way_out =
+                "start it, or annotate the addon with k3eks.io/preserve=true to leave in it what was installed";
+            return Ok(Removal::Failed(plan::issue(&format!("The cluster can't be reached: {why}; {way_out}"))));
         }
         apply::uninstall(self, &id, ctx)?;
         Ok(Removal::UnderWay("removing it from the cluster".into()))
@@ -122,6 +130,14 @@ fn wanted(addon: &Addon, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(&
     let configuration = spec.configuration_values.as_deref().map(|text| offer.configuration(text)).transpose();
     let configuration = configuration.map_err(|why| format!("{why}; correct spec.configurationValues"))?;
     Ok((offer, configuration.unwrap_or_default()))
+}
+
+/// Name of an older resource for the same addon of the cluster.
+fn older(addon: &Addon, cluster: &EKSClusterConfig, ctx: &Context) -> Option<String> {
+    let age = |one: &Addon| (one.creation_timestamp(), one.uid());
+    let all = ctx.stores.members.of::<Addon>(&validate::id(cluster));
+    let other = all.iter().find(|one| one.spec.addon_name == addon.spec.addon_name && age(one) < age(addon))?;
+    Some(other.name_any())
 }
 
 /// Kubernetes minor version that the cluster runs, or is to run.

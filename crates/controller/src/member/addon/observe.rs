@@ -73,7 +73,7 @@ fn selector(release: &Release) -> ListParams {
     ListParams::default().labels(&format!("app.kubernetes.io/instance={}", release.name))
 }
 
-/// What the release's pods run in. One whose newest spec nobody has seen yet has none available.
+/// What the release's pods run in. One whose newest spec nobody has seen yet, or that still has older pods, has none available.
 async fn workloads(client: &Client, release: &Release) -> Result<Vec<Workload>, kube::Error> {
     let of = selector(release);
     let namespace = &release.namespace;
@@ -87,24 +87,20 @@ async fn workloads(client: &Client, release: &Release) -> Result<Vec<Workload>, 
     for found in Api::<Deployment>::namespaced(client.clone(), namespace).list(&of).await? {
         let status = found.status.clone().unwrap_or_default();
         let wanted = found.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-        let (updated, available) = (status.updated_replicas.unwrap_or(0), status.available_replicas.unwrap_or(0));
-        all.push(workload(
-            found.name_any(),
-            found.metadata.generation,
-            status.observed_generation,
-            wanted,
-            available.min(updated),
-        ));
+        let rolled = status.replicas.unwrap_or(0) <= status.updated_replicas.unwrap_or(0);
+        let available = if rolled { status.available_replicas.unwrap_or(0) } else { 0 };
+        all.push(workload(found.name_any(), found.metadata.generation, status.observed_generation, wanted, available));
     }
     for found in Api::<DaemonSet>::namespaced(client.clone(), namespace).list(&of).await? {
         let status = found.status.clone().unwrap_or_default();
-        let (wanted, available) = (status.desired_number_scheduled, status.number_available.unwrap_or(0));
+        let wanted = status.desired_number_scheduled;
+        let available = status.number_available.unwrap_or(0).min(status.updated_number_scheduled.unwrap_or(0));
         all.push(workload(found.name_any(), found.metadata.generation, status.observed_generation, wanted, available));
     }
     for found in Api::<StatefulSet>::namespaced(client.clone(), namespace).list(&of).await? {
         let status = found.status.clone().unwrap_or_default();
         let wanted = found.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-        let available = status.available_replicas.unwrap_or(0);
+        let available = status.available_replicas.unwrap_or(0).min(status.updated_replicas.unwrap_or(0));
         all.push(workload(found.name_any(), found.metadata.generation, status.observed_generation, wanted, available));
     }
     Ok(all)

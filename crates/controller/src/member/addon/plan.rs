@@ -79,7 +79,7 @@ pub fn plan(seen: &Observed, wanted: &Release) -> Plan {
     }
     let is_wanted = |record: &&Record| record.digest.as_ref() == Some(&wanted.label.1);
     match &seen.record {
-        Some(record) if record.status.starts_with("pending-") => {
+        Some(record) if record.status.starts_with("pending-") || record.status == "uninstalling" => {
             let action = Action::Install { interrupted: Some(record.secret.clone()) };
             Plan { action, health: MemberHealth::Changing(what) }
         }
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_or_otherwise_is_installed() {
-        for record in [None, Some(("deployed", "old")), Some(("failed", "new")), Some(("uninstalling", "new"))] {
+        for record in [None, Some(("deployed", "old")), Some(("failed", "new"))] {
             let plan = plan(&seen(record), &wanted());
             assert_eq!(plan.action, Action::Install { interrupted: None }, "{record:?}");
             assert!(matches!(plan.health, MemberHealth::Changing(_)));
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn work_that_was_interrupted_is_cleared_away_first() {
-        for status in ["pending-install", "pending-upgrade", "pending-rollback"] {
+        for status in ["pending-install", "pending-upgrade", "pending-rollback", "uninstalling"] {
             let plan = plan(&seen(Some((status, "new"))), &wanted());
             assert_eq!(plan.action, Action::Install { interrupted: Some("sh.helm.release.v1.app.v1".into()) });
         }

@@ -1,4 +1,4 @@
-//! Finds parts that the node image lacks: volumes, metrics. `k3eks verify` tries them, and load balancers, with pods.
+//! Finds parts that the node image lacks: volumes. `k3eks verify` tries them, metrics and load balancers, with pods.
 
 use std::time::Duration;
 
@@ -24,10 +24,8 @@ async fn looked(place: &Place) -> Option<Finding> {
     let all = place.api::<EKSClusterConfig>(&client).list(&ListParams::default()).await.ok()?;
     let cluster = all.items.into_iter().find(runs)?;
     let child = child(&client, &cluster).await?;
-    let volumes = !Api::<StorageClass>::all(child.clone()).list(&ListParams::default()).await.ok()?.items.is_empty();
-    let asked = child.request_text(http::Request::get("/apis/metrics.k8s.io/v1beta1").body(Vec::new()).ok()?).await;
-    let metrics = !matches!(asked, Err(kube::Error::Api(status)) if status.code == 404);
-    Some(finding(&cluster.name_any(), volumes, metrics))
+    let volumes = !Api::<StorageClass>::all(child).list(&ListParams::default()).await.ok()?.items.is_empty();
+    Some(finding(&cluster.name_any(), volumes))
 }
 
 /// Whether containers run it, made of a node image.
@@ -42,21 +40,15 @@ async fn child(client: &Client, cluster: &EKSClusterConfig) -> Option<Client> {
     verify::client(crd::kubeconfig::read(&text).ok()?).await.ok()
 }
 
-fn finding(name: &str, volumes: bool, metrics: bool) -> Finding {
+fn finding(name: &str, volumes: bool) -> Finding {
     const WHAT: &str = "parts of clusters";
-    let lacks: Vec<&str> =
-        [(volumes, "StorageClass (volumes of claims)"), (metrics, "metrics.k8s.io (kubectl top, autoscalers)")]
-            .into_iter()
-            .filter_map(|(has, what)| (!has).then_some(what))
-            .collect();
-    if lacks.is_empty() {
-        return Finding::well(WHAT, format!("{name} has a StorageClass and metrics.k8s.io"));
+    if volumes {
+        return Finding::well(WHAT, format!("{name} has a StorageClass"));
     }
-    let says = format!("the node image of {name} has no {}", lacks.join(" and no "));
     Finding::note(
         WHAT,
-        says,
-        format!("k3eks verify {name} says what it means; rancher/k3s, or --image VERSION=IMAGE, has them"),
+        format!("the node image of {name} has no StorageClass (volumes of claims)"),
+        format!("k3eks verify {name} says what it means; rancher/k3s, or --image VERSION=IMAGE, has one"),
     )
 }
 
@@ -67,11 +59,9 @@ mod tests {
 
     #[test]
     fn what_an_image_lacks_is_named() {
-        assert_eq!(finding("demo", true, true).state, State::Well);
-        let lacking = finding("demo", false, true);
+        assert_eq!(finding("demo", true).state, State::Well);
+        let lacking = finding("demo", false);
         assert_eq!(lacking.state, State::Note);
         assert!(lacking.says.ends_with("has no StorageClass (volumes of claims)"), "{}", lacking.says);
-        let both = finding("demo", false, false).says;
-        assert!(both.contains("StorageClass") && both.contains("metrics.k8s.io"), "{both}");
     }
 }
