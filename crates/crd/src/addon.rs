@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::addon_catalogue;
 use super::given::or_empty;
 use super::member::{Member, MemberStatus};
 
@@ -78,6 +79,15 @@ pub struct NamespaceConfig {
     /// Namespace in the child cluster. Default: the catalogue's. Mutable; immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+}
+
+impl AddonSpec {
+    /// Namespace of the addon in the child cluster: its own, or the catalogue's. Empty of one that nobody offers.
+    pub fn namespace(&self) -> &str {
+        let own = self.namespace_config.as_ref().and_then(|config| config.namespace.as_deref());
+        let offered = || addon_catalogue::find(&self.addon_name).map(|offer| offer.namespace.as_str());
+        own.or_else(offered).unwrap_or_default()
+    }
 }
 
 impl Member for Addon {

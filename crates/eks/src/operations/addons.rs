@@ -92,7 +92,7 @@ fn answer(cx: &RequestContext, addon: &Addon, cluster: &EKSClusterConfig) -> Val
         "owner": offer.map(|offer| &offer.owner),
         "configurationValues": spec.configuration_values,
         "podIdentityAssociations": addon_associations::arns(&cx.state.store, addon, cluster),
-        "namespaceConfig": {"namespace": Some(namespace(spec)).filter(|namespace| !namespace.is_empty())},
+        "namespaceConfig": {"namespace": Some(spec.namespace()).filter(|namespace| !namespace.is_empty())},
     }})
 }
 
@@ -178,7 +178,7 @@ async fn accept(cx: &RequestContext, request: &Asked) -> Result<(Arc<EKSClusterC
     check(CREATE, &asked, &facts).map_err(named)?;
     let version = request.check_associations(&asked, &facts).map_err(named)?;
     let spec = AddonSpec { addon_version: Some(version.to_owned()), ..asked };
-    addon_associations::check_free(store, &cluster, None, namespace(&spec), wanted).map_err(named)?;
+    addon_associations::check_free(store, &cluster, None, spec.namespace(), wanted).map_err(named)?;
     let mut addon = Addon::new("", spec);
     addon.metadata = member::metadata(&cluster, "addon", &request.addon_name);
     addon.metadata.annotations = Some(stamp.annotations());
@@ -190,13 +190,6 @@ async fn accept(cx: &RequestContext, request: &Asked) -> Result<(Arc<EKSClusterC
     Ok((cluster, made))
 }
 
-/// The addon's namespace: its own, or the catalogue's.
-fn namespace(spec: &AddonSpec) -> &str {
-    let own = spec.namespace_config.as_ref().and_then(|config| config.namespace.as_deref());
-    let offered = || addon_catalogue::find(&spec.addon_name).map(|offer| offer.namespace.as_str());
-    own.or_else(offered).unwrap_or_default()
-}
-
 /// Gives the addon the associations that are wanted, and no others.
 async fn associate(
     store: &Store,
@@ -204,7 +197,7 @@ async fn associate(
     addon: &Addon,
     wanted: &[Wanted],
 ) -> Result<(), ApiError> {
-    addon_associations::set(store, cluster, addon, namespace(&addon.spec), wanted).await
+    addon_associations::set(store, cluster, addon, addon.spec.namespace(), wanted).await
 }
 
 pub(super) async fn describe(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
@@ -252,7 +245,7 @@ pub(super) async fn update(cx: RequestContext, request: Asked) -> Result<Value, 
     request.check_associations(&asked, &facts).map_err(named)?;
     check_state(&cx, &cluster, &addon).map_err(named)?;
     if let Some(wanted) = &request.pod_identity_associations {
-        addon_associations::check_free(store, &cluster, Some(&addon), namespace(&addon.spec), wanted).map_err(named)?;
+        addon_associations::check_free(store, &cluster, Some(&addon), addon.spec.namespace(), wanted).map_err(named)?;
     }
     let target = Target::addon(&request.addon_name);
     let begin = Request { cluster: &cluster, target, object: &addon, stamp };

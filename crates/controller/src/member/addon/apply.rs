@@ -8,7 +8,7 @@ use super::plan::Action;
 use crate::context::Context;
 use crate::error::Error;
 use crate::jobs::Work;
-use crd::{Addon, addon_catalogue};
+use crd::Addon;
 use helm::Release;
 use provider::ClusterId;
 
@@ -37,9 +37,7 @@ pub fn apply(addon: &Addon, id: &ClusterId, release: &Release, action: Action, c
 pub fn uninstall(addon: &Addon, id: &ClusterId, ctx: &Context) -> Result<(), Error> {
     let Some(kubeconfig) = ctx.children.kubeconfig(id)? else { return Ok(()) };
     let (helm, name) = (ctx.helm.clone(), addon.spec.addon_name.clone());
-    let own = addon.spec.namespace_config.as_ref().and_then(|config| config.namespace.clone());
-    let offered = addon_catalogue::find(&name).map(|offer| offer.namespace.clone());
-    let namespace = own.or(offered).unwrap_or_default();
+    let namespace = addon.spec.namespace().to_owned();
     let doing = doing("removing", addon, id);
     ctx.jobs.start(
         &addon.metadata,

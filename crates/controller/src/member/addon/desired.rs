@@ -25,14 +25,12 @@ pub fn release(spec: &AddonSpec, offer: &Offer, configuration: &Value, kubernete
     if let Some(role) = &spec.service_account_role_arn {
         merge(&mut values, &json!({"serviceAccount": {"annotations": {ROLE: role}}}));
     }
-    let namespace = spec.namespace_config.as_ref().and_then(|config| config.namespace.as_ref());
-    let namespace = namespace.unwrap_or(&offer.namespace).clone();
     let chart =
         Chart { name: chart.name.clone(), version: chart.version.clone(), repository: chart.repository.clone() };
     Some(Release {
         name: offer.name.clone(),
         label: (DIGEST.to_owned(), digest(&chart, &values)),
-        namespace,
+        namespace: spec.namespace().to_owned(),
         chart,
         values,
         take_ownership: spec.resolve_conflicts == Some(ResolveConflicts::Overwrite),
