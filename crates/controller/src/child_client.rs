@@ -59,24 +59,21 @@ pub fn why(error: &kube::Error) -> String {
 
 /// A client for `access`; on the clusters' network the certificate is checked against a name that every API server has.
 async fn client(access: &Access, way: Way) -> Result<Client, Error> {
-    let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
     let mut config = Config::from_custom_kubeconfig(on(access, way)?, &KubeConfigOptions::default())
         .await
-        .map_err(|e| unusable(e.to_string()))?;
+        .map_err(|e| unusable(access, e.to_string()))?;
     config.connect_timeout = Some(ANSWER);
-    bounded::client(config, CHILD).map_err(|e| unusable(text::sentence(&e)))
+    bounded::client(config, CHILD).map_err(|e| unusable(access, text::sentence(&e)))
 }
 
 /// The kubeconfig for `access` on this route, as text.
 pub fn kubeconfig(access: &Access, way: Way) -> Result<String, Error> {
-    let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
-    yaml::write(&on(access, way)?).map_err(|_| unusable("it can't be written as YAML".into()))
+    yaml::write(&on(access, way)?).map_err(|_| unusable(access, "it can't be written as YAML".into()))
 }
 
 /// The kubeconfig for `access` on this route.
 fn on(access: &Access, way: Way) -> Result<Kubeconfig, Error> {
-    let unusable = |why: String| Error::Kubeconfig { cluster: access.endpoint.clone(), why };
-    let mut kubeconfig = kubeconfig::read(&access.kubeconfig).map_err(unusable)?;
+    let mut kubeconfig = kubeconfig::read(&access.kubeconfig).map_err(|why| unusable(access, why))?;
     let route = match way {
         Way::Published => None,
         Way::Network => access.internal.as_ref(),
@@ -89,4 +86,8 @@ fn on(access: &Access, way: Way) -> Result<Kubeconfig, Error> {
         }
     }
     Ok(kubeconfig)
+}
+
+fn unusable(access: &Access, why: String) -> Error {
+    Error::Kubeconfig { cluster: access.endpoint.clone(), why }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{Identity, digest};
-use super::{EKSClusterConfig, Nodegroup, names};
+use super::{EKSClusterConfig, Nodegroup, keys, names};
 
 /// A kind whose objects belong to a cluster and have a name in EKS.
 pub trait Member: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Sized {
@@ -62,6 +62,11 @@ pub fn metadata(cluster: &EKSClusterConfig, kind: &str, eks_name: &str) -> Objec
 pub fn other_name(cluster: &EKSClusterConfig, kind: &str, parts: &[&str]) -> String {
     let of = cluster.name_any();
     names::hashed(&format!("{of}-{}", parts.join("-")), 63, &[&[kind, of.as_str()][..], parts].concat())
+}
+
+/// Whether the object has our finalizer.
+pub fn has_finalizer<K: Resource>(object: &K) -> bool {
+    object.finalizers().iter().any(|finalizer| finalizer == keys::FINALIZER)
 }
 
 /// Whether one of the object's owners has this uid.

@@ -9,9 +9,10 @@ use super::next::{ClusterAction, Plan, SOON, held, was_active};
 use super::observe::Observed;
 use crate::decision::{Decision, failing};
 use crate::jobs::{Stage, Turn, Work};
+use crd::EKSClusterConfig;
 use crd::conditions::{Health, Reason};
+use crd::member::has_finalizer;
 use crd::phase::Phase;
-use crd::{EKSClusterConfig, keys};
 
 /// What is to be done for `cluster`.
 pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
@@ -20,7 +21,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
 
 /// The next action for `cluster`.
 fn next(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
-    let ours = cluster.finalizers().iter().any(|f| f == keys::FINALIZER);
+    let ours = has_finalizer(cluster);
     if cluster.metadata.deletion_timestamp.is_some() {
         return if ours {
             delete(cluster, seen)

@@ -35,11 +35,9 @@ pub enum MemberHealth {
     Refused(String),
 }
 
-/// How far the removal of a member's traces is.
+/// How far the removal of a member's traces is, while something is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// Nothing is left.
-    Done,
     /// It goes on; the text says what is done.
     UnderWay(String),
     /// It failed, and is tried again.
@@ -65,13 +63,14 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
         false
     }
 
-    /// Removes what a member that is being deleted left in its cluster, which is `None` where it is gone itself.
+    /// Removes what a member that is being deleted left in its cluster, which is `None` where it is gone itself. Gives
+    /// `None` once nothing is left.
     fn remove(
         &self,
         _cluster: Option<&EKSClusterConfig>,
         _ctx: &Context,
-    ) -> impl Future<Output = Result<Removal, Error>> + Send {
-        async { Ok(Removal::Done) }
+    ) -> impl Future<Output = Result<Option<Removal>, Error>> + Send {
+        async { Ok(None) }
     }
 }
 
@@ -109,6 +108,9 @@ fn of_own_account(role: &str, account: &str) -> MemberHealth {
 }
 
 impl Kind for Capability {}
+
+/// EKS's words for an addon whose pods aren't all there.
+pub const FEWER_REPLICAS: &str = "The add-on is unhealthy because it doesn't have the desired number of replicas";
 
 /// The cluster's API server doesn't answer.
 pub fn out_of_reach(child: &Child) -> MemberHealth {

@@ -26,7 +26,7 @@ use tracing::Instrument;
 use super::context::Context;
 use super::error::Error;
 use super::watch::{self, Source};
-use crd::member::{is_left_behind, is_owned_by};
+use crd::member::{has_finalizer, is_left_behind, is_owned_by};
 use crd::{
     AccessEntry, Addon, Capability, CertificateAuthority, EKSClusterConfig, FargateProfile, IdentityProviderConfig,
     PodIdentityAssociation, keys,
@@ -34,8 +34,6 @@ use crd::{
 use provider::ClusterId;
 
 pub use health::Kind;
-
-use health::Removal;
 
 /// Runs the controllers of all these kinds until the process is told to stop.
 pub async fn all(ctx: &Arc<Context>, authorities: Source<CertificateAuthority>) {
@@ -88,32 +86,33 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
     let id = cluster_of(member);
     let cluster = ctx.clusters.get(&ObjectRef::new(&id.name).within(&id.namespace));
     if member.meta().deletion_timestamp.is_some() {
-        if !finalizer::is_held(member) {
+        if !has_finalizer(member) {
             return Ok(Action::await_change());
         }
-        let decision = match member.remove(cluster.as_deref(), ctx).await? {
-            Removal::Done => {
-                finalizer::release(member, ctx).await?;
-                return Ok(Action::await_change());
-            }
-            unfinished => plan::removal(member, unfinished),
+        let Some(unfinished) = member.remove(cluster.as_deref(), ctx).await? else {
+            finalizer::release(member, ctx).await?;
+            return Ok(Action::await_change());
         };
-        return report(member, &decision, ctx).await;
+        return report(member, &plan::removal(member, unfinished), ctx).await;
     }
     if let Some(cluster) = &cluster {
         set_owner(member, cluster, ctx).await?;
     }
     let decision = match plan::require_active_cluster(member, cluster.as_deref()) {
-        // What goes with its cluster is neither held nor changed any more.
-        Ok(cluster) if cluster.metadata.deletion_timestamp.is_some() && member.leaves_something(cluster, ctx) => {
-            return Ok(Action::await_change());
+        Ok(cluster) => {
+            if member.leaves_something(cluster, ctx) {
+                // What goes with its cluster is neither held nor changed any more.
+                if cluster.metadata.deletion_timestamp.is_some() {
+                    return Ok(Action::await_change());
+                }
+                // Before anything is installed.
+                if !has_finalizer(member) {
+                    super::status::finalizer(&ctx.client, member, true).await?;
+                    return Ok(Action::await_change());
+                }
+            }
+            plan::plan(member, member.verdict(cluster, ctx).await?, &Time(Timestamp::now()))
         }
-        // Before anything is installed.
-        Ok(cluster) if member.leaves_something(cluster, ctx) && !finalizer::is_held(member) => {
-            finalizer::hold(member, ctx).await?;
-            return Ok(Action::await_change());
-        }
-        Ok(cluster) => plan::plan(member, member.verdict(cluster, ctx).await?, &Time(Timestamp::now())),
         Err(waiting) => waiting,
     };
     report(member, &decision, ctx).await

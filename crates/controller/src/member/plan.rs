@@ -135,7 +135,6 @@ fn begun(member: &impl Member, now: &Time) -> i64 {
 pub fn removal(member: &impl Member, removal: Removal) -> Decision {
     let phase = member.member_status().map(|s| s.phase).unwrap_or_default();
     let (health, issues, again) = match removal {
-        Removal::Done => (Health::Progressing(Reason::Deleting, String::new()), Vec::new(), PROMPT),
         Removal::UnderWay(what) => (Health::Progressing(Reason::Deleting, what), Vec::new(), PROMPT),
         Removal::Failed(issue) => (Health::Failing(Reason::ProvisionFailed, issue.message.clone()), vec![issue], SOON),
     };

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use kube::ResourceExt;
-
 use super::drain::{self, Patience};
 use super::labels_taints;
 use super::observe::{Api, Observed, Owner, Rolling, missing};
 use crate::cluster::hibernation;
 use crate::decision::{Decision, failing, step_message};
 use crate::jobs::{Stage, Turn, Work};
+use crd::Nodegroup;
 use crd::conditions::{Health, Reason};
+use crd::member::has_finalizer;
 use crd::phase::Phase;
-use crd::{Nodegroup, keys};
 use provider::{DesiredNodegroup, Error, NodeObservation};
 
 /// Periodic resync, in case an event was missed.
@@ -68,7 +67,7 @@ pub type Plan = Decision<NodegroupAction>;
 
 /// The next action for `group`.
 pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
-    let ours = group.finalizers().iter().any(|f| f == keys::FINALIZER);
+    let ours = has_finalizer(group);
     let was_active = group.status.as_ref().is_some_and(|s| s.active_since.is_some());
     if group.metadata.deletion_timestamp.is_some() {
         return if ours { delete(seen) } else { deleting(NodegroupAction::Nothing) };

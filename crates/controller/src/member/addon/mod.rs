@@ -20,7 +20,9 @@ use crd::addon_catalogue::{self, Offer};
 use crd::member::is_left_behind;
 use crd::{Addon, EKSClusterConfig, FargateProfile, keys};
 
-/// The longest wait for all answers of the child's API server to one look.
+/// The longest wait for one answer of the child's API server.
+const ANSWER: Duration = Duration::from_secs(5);
+/// The same, for all answers to one look.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Kind for Addon {
@@ -52,8 +54,8 @@ impl Kind for Addon {
         let release = release.filter(|_| !cluster.spec.imported);
         if let Some(release) = release {
             let seen = observe::observe(self, offer, &release, &client, ctx);
-            match tokio::time::timeout(PATIENCE, seen).await {
-                Ok(Ok(Some(seen))) => {
+            match stand_in::answer(PATIENCE, seen).await {
+                Ok(Some(seen)) => {
                     let plan = plan::plan(&seen, &release);
                     apply::apply(self, &id, &release, plan.action, ctx)?;
                     let unplaced =
@@ -62,15 +64,15 @@ impl Kind for Addon {
                     return Ok(if unplaced { homeless() } else { plan.health });
                 }
                 // A part of k3s does it.
-                Ok(Ok(None)) => {}
-                Ok(Err(error)) => return Ok(health::unreachable(&text::sentence(&error))),
-                Err(_) => return Ok(health::unreachable("its API server takes too long to answer")),
+                Ok(None) => {}
+                Err(unreachable) => return Ok(unreachable),
             }
         }
         let Some(part) = &offer.stands_in else { return Ok(stand_in::recorded(&offer.name)) };
         let replicas = stand_in::replicas(part, &configuration).filter(|_| !cluster.spec.imported);
         let Some(name) = &part.deployment else { return Ok(stand_in::every_node(&child)) };
-        let found = stand_in::answer(stand_in::deployment(&client, name, replicas)).await;
+        let found = stand_in::answer(ANSWER, stand_in::deployment(&client, name, replicas)).await;
+        let found = found.unwrap_or_else(|unreachable| unreachable);
         Ok(if is_placed { found } else { stand_in::homeless(stand_in::NAMESPACE, name, serves) })
     }
 
@@ -81,22 +83,22 @@ impl Kind for Addon {
         has_chart && !is_record && !cluster.spec.imported && older(self, cluster, ctx).is_none()
     }
 
-    async fn remove(&self, cluster: Option<&EKSClusterConfig>, ctx: &Context) -> Result<Removal, Error> {
+    async fn remove(&self, cluster: Option<&EKSClusterConfig>, ctx: &Context) -> Result<Option<Removal>, Error> {
         let uid = self.uid().unwrap_or_default();
         let Some(cluster) = cluster.filter(|cluster| is_to_be_removed(self, cluster, ctx)) else {
             ctx.jobs.cancel(&uid);
-            return Ok(Removal::Done);
+            return Ok(None);
         };
         let job = ctx.jobs.view(&uid);
         match job.turn(Work::Uninstall) {
-            Turn::Finished => return Ok(Removal::Done),
-            Turn::Mine(_) => return Ok(Removal::UnderWay("removing it from the cluster".into())),
+            Turn::Finished => return Ok(None),
+            Turn::Mine(_) => return Ok(Some(Removal::UnderWay("removing it from the cluster".into()))),
             Turn::Other(_) => {
                 ctx.jobs.cancel(&uid);
-                return Ok(Removal::UnderWay("stopping work in progress".into()));
+                return Ok(Some(Removal::UnderWay("stopping work in progress".into())));
             }
             Turn::Failed(error) if ctx.jobs.wait(&uid, self.metadata.generation.unwrap_or_default()).is_some() => {
-                return Ok(Removal::Failed(plan::issue(&error.to_string())));
+                return Ok(Some(Removal::Failed(plan::issue(&error.to_string()))));
             }
             Turn::Failed(_) | Turn::Free => {}
         }
@@ -106,10 +108,10 @@ impl Kind for Addon {
             let why = if child.problem.is_empty() { "it is stopped, or hasn't answered yet" } else { &child.problem };
             let way_out =
                 "start it, or annotate the addon with k3eks.io/preserve=true to leave in it what was installed";
-            return Ok(Removal::Failed(plan::issue(&format!("The cluster can't be reached: {why}; {way_out}"))));
+            return Ok(Some(Removal::Failed(plan::issue(&format!("The cluster can't be reached: {why}; {way_out}")))));
         }
         apply::uninstall(self, &id, ctx)?;
-        Ok(Removal::UnderWay("removing it from the cluster".into()))
+        Ok(Some(Removal::UnderWay("removing it from the cluster".into())))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::jobs::{JobView, Stage, Turn, Work};
-use crate::member::health::{self, MemberHealth};
+use crate::member::health::{self, FEWER_REPLICAS, MemberHealth};
 use crd::MemberIssue;
 use helm::Release;
 
@@ -101,10 +101,9 @@ fn health_of(seen: &Observed) -> MemberHealth {
     }
     let figures: Vec<String> =
         lacking.iter().map(|w| format!("{} of {} of {} are available", w.available, w.wanted, w.name)).collect();
-    let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
     let why = seen.stuck.as_ref().map(|why| format!(". {why}")).unwrap_or_default();
     let names = lacking.iter().map(|workload| workload.name.clone()).collect();
-    health::impaired("InsufficientNumberOfReplicas", format!("{text}: {}{why}", figures.join(", ")), names)
+    health::impaired("InsufficientNumberOfReplicas", format!("{FEWER_REPLICAS}: {}{why}", figures.join(", ")), names)
 }
 
 /// A failure, with EKS's code for what it is about.

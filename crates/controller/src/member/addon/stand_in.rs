@@ -10,14 +10,12 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::child_clusters::Child;
-use crate::member::health::{self, MemberHealth};
+use crate::member::health::{self, FEWER_REPLICAS, MemberHealth};
 use crd::addon_catalogue::StandIn;
 use crd::{EKSClusterConfig, FargateProfile, MemberIssue, keys};
 
 /// Namespace of k3s's components.
 pub const NAMESPACE: &str = "kube-system";
-/// The longest wait for one answer of the child's API server.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// Whether EKS could run an addon's pods: on a node of a node group, Fargate, or Auto Mode, which adds nodes on demand.
 /// The control plane doesn't count, though here it runs the pods until there is a node.
@@ -39,10 +37,7 @@ pub fn recorded(name: &str) -> MemberHealth {
 
 /// EKS would have no node for the addon, though here the control plane may run it.
 pub fn homeless(namespace: &str, name: &str, serves: bool) -> MemberHealth {
-    let mut text =
-        "The add-on is unhealthy because it doesn't have the desired number of replicas: the cluster has no \
-                    node that is ready"
-            .to_owned();
+    let mut text = format!("{FEWER_REPLICAS}: the cluster has no node that is ready");
     text.push_str(if serves {
         "; make a node group. Until then the control plane runs it, unlike EKS's"
     } else {
@@ -60,11 +55,15 @@ pub fn replicas(stand_in: &StandIn, configuration: &Value) -> Option<i32> {
     configuration[stand_in.replicas.as_ref()?].as_i64().and_then(|n| i32::try_from(n).ok())
 }
 
-pub async fn answer(question: impl Future<Output = Result<MemberHealth, kube::Error>>) -> MemberHealth {
-    match tokio::time::timeout(ANSWER, question).await {
-        Ok(Ok(verdict)) => verdict,
-        Ok(Err(error)) => health::unreachable(&text::sentence(&error)),
-        Err(_) => health::unreachable("its API server takes too long to answer"),
+/// What the child's API server answers in time; else that it can't be reached.
+pub async fn answer<T>(
+    limit: Duration,
+    question: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, MemberHealth> {
+    match tokio::time::timeout(limit, question).await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(health::unreachable(&text::sentence(&error))),
+        Err(_) => Err(health::unreachable("its API server takes too long to answer")),
     }
 }
 
@@ -91,10 +90,9 @@ fn availability(found: &Deployment, name: &str) -> MemberHealth {
     if available >= wanted && seen {
         return MemberHealth::Working;
     }
-    let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
     health::impaired(
         "InsufficientNumberOfReplicas",
-        format!("{text}: {available} of {wanted} are available"),
+        format!("{FEWER_REPLICAS}: {available} of {wanted} are available"),
         vec![format!("{NAMESPACE}/{name}")],
     )
 }
@@ -106,8 +104,7 @@ pub fn every_node(child: &Child) -> MemberHealth {
     if idle.is_empty() {
         return MemberHealth::Working;
     }
-    let text = "The add-on is unhealthy because it doesn't have the desired number of replicas";
-    let text = format!("{text}: {} of {} nodes aren't Ready", idle.len(), nodes.len());
+    let text = format!("{FEWER_REPLICAS}: {} of {} nodes aren't Ready", idle.len(), nodes.len());
     health::impaired("InsufficientNumberOfReplicas", text, idle)
 }
 
