@@ -179,6 +179,11 @@ tool() {
   echo "$stamp" >"$K3EKS_BIN_DIR/.$name"
 }
 
+# image_values KEY IMAGE: what Helm's --set-string takes for an image. As --set, it would take a tag of digits alone for a number.
+image_values() {
+  echo "$1.repository=${2%:*},$1.tag=${2##*:}"
+}
+
 # python_with REQUIREMENTS TITLE: an environment keyed by what is asked for; prints its folder.
 python_with() {
   local folder

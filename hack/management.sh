@@ -129,13 +129,13 @@ operator() { # IMAGE [REGISTRY-IMAGE]
   sources=$(sources)
   [ -z "${2:-}" ] || images=(
     --set "registry.enabled=true,registry.service.type=NodePort,registry.service.nodePort=$registry_node_port"
-    --set "registry.address=$(registry_published),registry.image.repository=${2%:*}" --set-string "registry.image.tag=${2##*:}"
+    --set "registry.address=$(registry_published)" --set-string "$(image_values registry.image "$2")"
   )
   helm upgrade --install k3eks "$ROOT/charts/k3eks" -n k3eks-system --reset-then-reuse-values --wait --timeout 120s \
     --set "api.service.type=NodePort,api.service.nodePort=$node_port" --set-json "api.sources=$sources" \
     --set "api.keysSecret=k3eks-make-up,identity.wellKnownKeys=${K3EKS_WELL_KNOWN_KEYS:-false}" \
     --set "docker.group=$(stat -c %g /var/run/docker.sock)" \
-    --set "image.repository=${1%%:*},image.tag=${1##*:},image.pullPolicy=IfNotPresent" \
+    --set-string "$(image_values image "$1")" --set image.pullPolicy=IfNotPresent \
     --set "operator.network=$network,identity.host=$host" "${images[@]}"
 }
 
