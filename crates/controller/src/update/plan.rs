@@ -1,51 +1,41 @@
 //! Outcome of an update. Synchronous, no client.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use std::time::Duration;
 
-use crd::conditions::{Reason, STALLED, is_itself_ready};
+use super::observe::Observed;
+use super::target::{Target, VERSION};
+use crd::conditions::Reason;
 use crd::update::{Update, UpdateError, UpdateState, UpdateStatus};
-use crd::{MemberPhase, MemberStatus};
 
-/// What is changed, as far as it matters here.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Target {
-    observed: i64,
-    ready: bool,
-    stalled: Option<(String, String)>,
-    /// The Kubernetes version that its spec asks for by now.
-    version: Option<String>,
+/// Interval of looking at a target; all of it is cached.
+const SOON: Duration = Duration::from_millis(300);
+
+/// What is decided for an update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The status to report.
+    pub status: UpdateStatus,
+    /// When to look again; `None` once the update has ended.
+    pub again: Option<Duration>,
 }
 
-impl Target {
-    /// From a target's status. The state of a cluster's node groups doesn't affect the cluster's updates.
-    pub fn new(observed: Option<i64>, conditions: &[Condition]) -> Self {
-        let is_true = |type_: &str| conditions.iter().find(|c| c.type_ == type_ && c.status == "True");
-        let ready = is_itself_ready(conditions);
-        Self {
-            observed: observed.unwrap_or_default(),
-            ready,
-            stalled: is_true(STALLED).filter(|_| !ready).map(|c| (c.reason.clone(), c.message.clone())),
-            version: None,
-        }
+impl Plan {
+    /// Whether the update has ended.
+    pub const fn has_ended(&self) -> bool {
+        self.again.is_none()
     }
+}
 
-    /// From the status of a resource that belongs to a cluster. What failed ends the update, though it is tried again: the
-    /// next one may put it right.
-    pub fn from_member(status: &MemberStatus) -> Self {
-        let target = Self::new(status.observed_generation, &status.conditions);
-        let has_failed = matches!(status.phase, MemberPhase::Failed | MemberPhase::UpdateFailed);
-        let issue = status.issues.first().filter(|_| has_failed);
-        Self { stalled: target.stalled.or_else(|| issue.map(|i| (i.code.clone(), i.message.clone()))), ..target }
-    }
-
-    /// The same target, whose spec asks for this Kubernetes version.
-    pub fn with_version(self, version: Option<String>) -> Self {
-        Self { version, ..self }
+/// How `update` stands.
+pub fn plan(update: &Update, seen: &Observed) -> Plan {
+    match outcome(update, Target::of(update, seen).as_ref()) {
+        Some(status) => Plan { status, again: None },
+        None => Plan { status: UpdateStatus::default(), again: Some(SOON) },
     }
 }
 
 /// How the update ended; `None` while it is under way.
-pub fn plan(update: &Update, target: Option<&Target>) -> Option<UpdateStatus> {
+fn outcome(update: &Update, target: Option<&Target>) -> Option<UpdateStatus> {
     let Some(target) = target else {
         return Some(failed("Unknown", "the resource to update no longer exists"));
     };
@@ -67,7 +57,7 @@ pub fn plan(update: &Update, target: Option<&Target>) -> Option<UpdateStatus> {
 /// The Kubernetes version that an update is to lead to.
 fn asked_version(update: &Update) -> Option<&str> {
     let version = update.spec.params.iter().find(|param| param.type_ == "Version")?;
-    (update.spec.type_ == "VersionUpdate").then_some(version.value.as_str())
+    (update.spec.type_ == VERSION).then_some(version.value.as_str())
 }
 
 fn failed(code: &str, message: &str) -> UpdateStatus {
@@ -103,16 +93,23 @@ fn code(reason: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::fixtures::cluster;
+    use crate::update::observe::Resource;
     use crd::conditions::{Health, conditions};
     use crd::update::{UpdateParam, UpdateSpec};
+    use crd::{MemberPhase, MemberStatus};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
 
     fn planned(observed: i64, health: &Health) -> Option<UpdateStatus> {
         let update = Update::new("u", UpdateSpec { generation: 3, ..UpdateSpec::default() });
         let conditions = conditions(health, Some(observed), &Time(Timestamp::UNIX_EPOCH), &[]);
-        plan(&update, Some(&Target::new(Some(observed), &conditions)))
+        outcome(&update, Some(&Target::new(Some(observed), &conditions)))
     }
 
     #[test]
@@ -135,7 +132,7 @@ mod tests {
             ("OperationNotPermitted", "set it back")
         );
         let update = Update::new("u", UpdateSpec::default());
-        assert_eq!(plan(&update, None).unwrap().state, UpdateState::Failed);
+        assert_eq!(outcome(&update, None).unwrap().state, UpdateState::Failed);
     }
 
     #[test]
@@ -152,7 +149,7 @@ mod tests {
             let status =
                 MemberStatus { phase, observed_generation, conditions, issues: vec![issue], ..MemberStatus::default() };
             let update = Update::new("u", UpdateSpec { generation: 3, ..UpdateSpec::default() });
-            plan(&update, Some(&Target::from_member(&status)))
+            outcome(&update, Some(&Target::from_member(&status)))
         };
         for phase in [MemberPhase::Failed, MemberPhase::UpdateFailed] {
             let status = ended(phase, 3).unwrap();
@@ -171,7 +168,7 @@ mod tests {
         let ended = |health: &Health, version: &str| {
             let conditions = conditions(health, Some(4), &Time(Timestamp::UNIX_EPOCH), &[]);
             let target = Target::new(Some(4), &conditions).with_version(Some(version.into()));
-            plan(&update, Some(&target)).unwrap()
+            outcome(&update, Some(&target)).unwrap()
         };
         let stalled = Health::Stalled(Reason::InvalidSpec, "1.38 isn't known".into());
         for health in [&Health::Ready, &stalled] {
@@ -181,5 +178,22 @@ mod tests {
         }
         assert_eq!(ended(&Health::Ready, "1.36").state, UpdateState::Successful);
         assert_eq!(ended(&stalled, "1.36").state, UpdateState::Failed);
+    }
+
+    #[test]
+    fn an_update_is_looked_at_until_it_has_ended() {
+        let update = Update::new("u", UpdateSpec { generation: 3, ..UpdateSpec::default() });
+        let planned = |observed| {
+            let status = json!({"observedGeneration": observed, "conditions": [{"type": "Ready", "status": "True",
+                "reason": "Ready", "message": "", "lastTransitionTime": "2024-01-01T00:00:00Z"}]});
+            let resource = Resource::Cluster(Arc::new(cluster(json!({}), status)));
+            plan(&update, &Observed { now: Timestamp::UNIX_EPOCH, resource })
+        };
+        let waits = planned(2);
+        assert_eq!((waits.status.state, waits.again), (UpdateState::InProgress, Some(SOON)));
+        let ended = planned(3);
+        assert_eq!((ended.status.state, ended.has_ended()), (UpdateState::Successful, true));
+        let gone = plan(&update, &Observed { now: Timestamp::UNIX_EPOCH, resource: Resource::Missing });
+        assert_eq!(gone.status.errors[0].message, "the resource to update no longer exists");
     }
 }
