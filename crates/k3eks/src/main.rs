@@ -1,7 +1,7 @@
 //! The command line: the only place that names a concrete provider.
 
 mod cli;
-mod providers;
+mod provider_options;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -78,8 +78,8 @@ enum Command {
 #[derive(Args)]
 struct Operator {
     /// Provider of clusters that name none: auto, k3d or metadata. `auto` is k3d if Docker answers, else metadata.
-    #[arg(long, env = "K3EKS_PROVIDER", default_value = "auto", value_parser = providers::choice)]
-    provider: providers::Choice,
+    #[arg(long, env = "K3EKS_PROVIDER", default_value = "auto", value_parser = provider_options::choice)]
+    provider: provider_options::Choice,
     /// Kubernetes minor version of clusters that name none.
     #[arg(long, env = "K3EKS_DEFAULT_VERSION", default_value = kubernetes_versions::default())]
     default_version: String,
@@ -128,7 +128,7 @@ struct Operator {
     #[arg(long, env = "K3EKS_INSTANCE")]
     instance: Option<String>,
     #[command(flatten, next_help_heading = "k3d")]
-    k3d: providers::K3d,
+    k3d: provider_options::K3d,
     #[command(flatten, next_help_heading = "Identity service")]
     identity: cli::identity::Reach,
     /// Namespace of the Lease.
@@ -257,7 +257,7 @@ async fn lead(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-    let providers = providers::start(options.provider, &options.k3d, &instance).await?;
+    let providers = provider_options::start(options.provider, &options.k3d, &instance).await?;
     let for_api = options.api_service_account.is_some();
     let settings = Settings {
         default_version: options.default_version,

@@ -9,7 +9,7 @@ use bollard::models::{ContainerInspectResponse, NetworkCreateRequest};
 use ipnet::Ipv4Net;
 
 use super::archive::File;
-use super::engine::{self, failed, is_missing};
+use super::docker::{self, failed, is_missing};
 use super::k3d::K3d;
 use super::names;
 use provider::{DesiredCluster, Error};
@@ -47,7 +47,7 @@ pub async fn choose(
         subnet.ok_or_else(|| refused("it has no IPv4 subnet; name another one as the operator's network".into()))?;
     let members = seen.containers.unwrap_or_default().into_values().filter_map(|member| member.ipv4_address);
     let mut taken: BTreeSet<Ipv4Addr> = members.filter_map(|address| address.split('/').next()?.parse().ok()).collect();
-    for other in engine::list(docker, &[LABEL.to_owned()]).await.map_err(failed(&doing))? {
+    for other in docker::list(docker, &[LABEL.to_owned()]).await.map_err(failed(&doing))? {
         taken.extend(listed(other.labels.as_ref()));
     }
     let start = plan.id.to_string().bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));

@@ -8,7 +8,7 @@ use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerO
 use bollard::{Docker, body_full};
 use futures::TryStreamExt;
 
-use super::engine::{failed, optional};
+use super::docker::{failed, optional};
 use provider::Error;
 
 /// Largest file that is read; real ones are far smaller.
@@ -101,9 +101,9 @@ pub async fn write_as_of(docker: &Docker, container: &str, files: &[File], time:
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn rewrite(docker: &Docker, container: &str, file: &File) -> Result<(), Error> {
-    let aside = format!("{}.new", file.path);
-    write(docker, container, &[File { path: aside.clone(), ..file.clone() }]).await?;
-    run(docker, container, &["cp", &aside, &file.path]).await.map(drop)
+    let new = format!("{}.new", file.path);
+    write(docker, container, &[File { path: new.clone(), ..file.clone() }]).await?;
+    run(docker, container, &["cp", &new, &file.path]).await.map(drop)
 }
 
 /// Runs a command in a running container; gives what it said.

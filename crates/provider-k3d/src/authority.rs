@@ -13,9 +13,9 @@ use x509_parser::pem::Pem;
 use x509_parser::prelude::X509Certificate;
 
 use super::archive::File;
-use super::engine::within;
+use super::docker::within;
 use super::k3d::K3d;
-use super::{archive, balancer, engine, names, upgrade};
+use super::{archive, balancer, docker, names, upgrade};
 use k3s::paths::{self, TLS};
 use provider::{Authorities, Authority, DesiredCluster, Error, KeyPair, Progress, fingerprints, is_self_signed};
 
@@ -27,7 +27,7 @@ const OWED: &str = "restart";
 /// The certificate authority that signs now, from a server that runs.
 pub async fn read(k3d: &K3d, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {
     let doing = format!("reading the certificate authority of cluster {}", plan.id);
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         if let Some(found) = pair(&docker, &server, "server").await? {
             let first = |pair: KeyPair| KeyPair { certificate: self_signed(&pair.certificate), ..pair };
@@ -42,7 +42,7 @@ pub async fn read(k3d: &K3d, plan: &DesiredCluster) -> Result<Option<Authority>,
 /// clients.
 pub async fn certify(k3d: &K3d, plan: &DesiredCluster, to: &Authorities, progress: &Progress) -> Result<(), Error> {
     let doing = format!("giving cluster {} its certificate authorities", plan.id);
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     let name = k3d.name_of(&plan.id);
     let servers = names::servers(&name, plan.servers);
     within(k3d.settings.limits.create, &doing, take(&docker, &servers, to)).await?;
@@ -74,7 +74,7 @@ async fn take(docker: &Docker, servers: &[String], to: &Authorities) -> Result<(
         archive::write(docker, server, &[File::secret(format!("{STAGE}/{OWED}"), "")]).await?;
     }
     // k3s compares these times with those of the files that it has, and refuses to start where its own are newer.
-    let now = engine::now(docker, "reading Docker's clock").await?;
+    let now = docker::now(docker, "reading Docker's clock").await?;
     let staged: Vec<File> =
         files.iter().map(|(name, content)| File::secret(format!("{STAGE}/tls/{name}"), content.as_str())).collect();
     archive::write_as_of(docker, first, &staged, now).await?;

@@ -6,7 +6,7 @@ use bollard::Docker;
 use serde_json::Value;
 
 use super::archive::{self, File};
-use super::engine::{self, failed, is_running};
+use super::docker::{self, failed, is_running};
 use super::{addresses, names};
 use provider::{DesiredCluster, Error};
 
@@ -23,11 +23,11 @@ pub async fn follow(docker: &Docker, plan: &DesiredCluster, name: &str) -> Resul
     }
     let balancer = names::balancer(name);
     let doing = format!("leading {balancer} to the servers of cluster {}", plan.id);
-    let Some(seen) = engine::inspect(docker, &balancer).await.map_err(failed(&doing))? else { return Ok(()) };
+    let Some(seen) = docker::inspect(docker, &balancer).await.map_err(failed(&doing))? else { return Ok(()) };
     let servers = names::servers(name, plan.servers);
     let mut fixed = Vec::new();
     for server in &servers {
-        if let Some(seen) = engine::inspect(docker, server).await.map_err(failed(&doing))? {
+        if let Some(seen) = docker::inspect(docker, server).await.map_err(failed(&doing))? {
             fixed = addresses::of(&seen);
             break;
         }

@@ -8,7 +8,7 @@ use bollard::query_parameters::{ListVolumesOptions, RemoveVolumeOptions};
 use futures::future::try_join_all;
 use tokio::time::sleep;
 
-use super::engine::{self, failed, is_busy, is_missing};
+use super::docker::{self, failed, is_busy, is_missing};
 use super::names;
 use provider::Error;
 
@@ -46,9 +46,9 @@ pub async fn sweep(docker: &Docker, name: &str, joined: Option<&str>, care: Conf
 async fn pass(docker: &Docker, name: &str, joined: Option<&str>) -> Result<bool, Error> {
     let doing = || format!("removing what is left of k3d cluster {name}");
     let label = format!("k3d.cluster={name}");
-    let containers = engine::list(docker, std::slice::from_ref(&label)).await.map_err(failed(doing()))?;
+    let containers = docker::list(docker, std::slice::from_ref(&label)).await.map_err(failed(doing()))?;
     let ids = containers.iter().filter_map(|container| container.id.as_deref());
-    try_join_all(ids.map(|id| engine::remove(docker, id))).await.map_err(failed(doing()))?;
+    try_join_all(ids.map(|id| docker::remove(docker, id))).await.map_err(failed(doing()))?;
     let (volumes, network) = futures::try_join!(volumes(docker, name, label), network(docker, name, joined))?;
     Ok(!containers.is_empty() || volumes || network)
 }

@@ -11,13 +11,13 @@ use tokio::time::sleep;
 
 use super::access::{self, Place};
 use super::cleanup::{ConfirmPasses, sweep};
-use super::engine::{self, failed, is_running, never_ran, within};
+use super::docker::{self, failed, is_running, never_ran, within};
 use super::k3d::K3d;
 use super::k3d_config::document;
 use super::ports::is_taken;
 use super::runner::Call;
 use super::upgrade::{self, OWED, image, recover};
-use super::{addresses, archive, balancer, dns, endpoint, images, logs, names, process, server_recovery};
+use super::{addresses, archive, balancer, dns, endpoint, images, k3s_process, logs, names, server_recovery};
 use k3s::server::{File, FileKind};
 use provider::{Access, ClusterId, DesiredCluster, Error, Progress, PublicEndpoint};
 
@@ -40,7 +40,7 @@ enum Left {
 /// Makes the cluster, or completes it.
 pub async fn create(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     let doing = format!("making cluster {}", plan.id);
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     progress.tell(1, 4, "checking the image");
     let what = format!("cluster {}", plan.id);
     images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
@@ -70,7 +70,7 @@ pub async fn create(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Re
 pub async fn start(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     progress.tell(1, 1, "starting the servers and nodes");
     let name = k3d.name_of(&plan.id);
-    let docker = k3d.engine.docker(&format!("starting cluster {}", plan.id)).await?;
+    let docker = k3d.docker.client(&format!("starting cluster {}", plan.id)).await?;
     recover_all(k3d, &docker, plan).await?;
     server_recovery::ensure_quorum_possible(k3d, &docker, plan).await?;
     // k3d starts whatever has the cluster's label, and two servers on the same data must not run.
@@ -89,12 +89,12 @@ pub async fn start(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Res
     // k3d gives up at the first container that doesn't come back, and where the servers take long. One that is left behind stopped would be
     // taken for a dead node and be replaced, and its data with it.
     start_nodes(&docker, &name, &doing).await?;
-    process::revive(k3d, &docker, plan, progress).await?;
+    k3s_process::revive(k3d, &docker, plan, progress).await?;
     dns::keep(&docker, &names::servers(&name, plan.servers)).await;
     balancer::follow(&docker, plan, &name).await?;
     let Err(error) = ended else { return Ok(()) };
     for server in k3d.own_containers(plan) {
-        let seen = engine::inspect(&docker, &server).await.map_err(failed(&doing))?;
+        let seen = docker::inspect(&docker, &server).await.map_err(failed(&doing))?;
         if !seen.is_some_and(|seen| is_running(&seen)) {
             return Err(error);
         }
@@ -104,7 +104,7 @@ pub async fn start(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Res
 }
 
 async fn start_nodes(docker: &Docker, name: &str, doing: &str) -> Result<(), Error> {
-    let agents = engine::agents(docker, name).await.map_err(failed(doing))?;
+    let agents = docker::agents(docker, name).await.map_err(failed(doing))?;
     let started = agents.iter().filter_map(|agent| agent.id.as_deref()).map(|id| docker.start_container(id, None));
     for ended in join_all(started).await {
         if let Err(error) = ended {
@@ -125,9 +125,9 @@ async fn recover_all(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Resul
 /// last, so that nodes can drain.
 pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     let doing = format!("stopping cluster {id}");
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     let label = format!("k3d.cluster={}", k3d.name_of(id));
-    let all = engine::list(&docker, &[label]).await.map_err(failed(&doing))?;
+    let all = docker::list(&docker, &[label]).await.map_err(failed(&doing))?;
     let named =
         |c: &ContainerSummary| c.names.iter().flatten().next().map(|name| name.trim_start_matches('/').to_owned());
     let (mut servers, mut first): (Vec<String>, Vec<String>) =
@@ -135,8 +135,8 @@ pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     servers.sort();
     let last = servers.split_off(servers.len() / 2 + usize::from(!servers.is_empty()));
     first.extend(servers);
-    for (names, grace) in [(first, engine::GRACE), (last, engine::SHORT)] {
-        try_join_all(names.iter().map(|name| engine::stop(&docker, name, grace))).await.map_err(failed(&doing))?;
+    for (names, grace) in [(first, docker::GRACE), (last, docker::SHORT)] {
+        try_join_all(names.iter().map(|name| docker::stop(&docker, name, grace))).await.map_err(failed(&doing))?;
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ pub async fn stop(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
 /// Writes missing files into the servers. Returns whether one needs a restart, which a marker file remembers beyond
 /// this process.
 pub async fn configure(k3d: &K3d, plan: &DesiredCluster) -> Result<bool, Error> {
-    let docker = k3d.engine.docker(&format!("configuring cluster {}", plan.id)).await?;
+    let docker = k3d.docker.client(&format!("configuring cluster {}", plan.id)).await?;
     let files = k3s::server::files(plan);
     let mut owed = false;
     for server in k3d.servers_of(&plan.id)? {
@@ -192,7 +192,7 @@ async fn write_files(docker: &Docker, server: &str, files: &[File]) -> Result<bo
 
 /// Packets that came in by the public endpoint, where the server counts them.
 pub async fn used(k3d: &K3d, id: &ClusterId) -> Result<Option<u64>, Error> {
-    let docker = k3d.engine.docker(&format!("looking at how much cluster {id} is used")).await?;
+    let docker = k3d.docker.client(&format!("looking at how much cluster {id} is used")).await?;
     let server = names::server(&k3d.name_of(id));
     let table = archive::run(&docker, &server, &["iptables", "-w", "5", "-nvxL", endpoint::USED]).await?;
     Ok(Some(endpoint::packets(&table)))
@@ -201,14 +201,14 @@ pub async fn used(k3d: &K3d, id: &ClusterId) -> Result<Option<u64>, Error> {
 /// Removes everything of the cluster.
 pub async fn delete(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     let doing = format!("deleting cluster {id}");
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     let limit = k3d.settings.limits.delete;
     within(limit, &doing, async {
         let name = k3d.name_of(id);
         // k3d removes one container after the other, so the nodes, which may be many, go first and together.
-        let agents = engine::agents(&docker, &name).await.map_err(failed(&doing))?;
+        let agents = docker::agents(&docker, &name).await.map_err(failed(&doing))?;
         let agents = agents.iter().filter_map(|agent| agent.id.as_deref());
-        try_join_all(agents.map(|id| engine::remove(&docker, id))).await.map_err(failed(&doing))?;
+        try_join_all(agents.map(|id| docker::remove(&docker, id))).await.map_err(failed(&doing))?;
         let arguments = ["cluster", "delete", &name];
         let call = Call { doing: doing.clone(), arguments: &arguments, input: None, limit };
         if let Err(error) = k3d.runner.run(call, |_| {}).await {
@@ -218,17 +218,17 @@ pub async fn delete(k3d: &K3d, id: &ClusterId) -> Result<(), Error> {
     })
     .await?;
     k3d.ports.forget(id);
-    k3d.world.forget(id);
+    k3d.inventory.forget(id);
     Ok(())
 }
 
 /// How to reach the cluster's API server; `None` while it doesn't offer it.
 pub async fn access(k3d: &K3d, plan: &DesiredCluster) -> Result<Option<Access>, Error> {
     let doing = format!("reading the kubeconfig of cluster {}", plan.id);
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     let name = k3d.name_of(&plan.id);
     let door = if plan.servers > 1 { names::balancer(&name) } else { names::server(&name) };
-    let Some(seen) = engine::inspect(&docker, &door).await.map_err(failed(&doing))? else { return Ok(None) };
+    let Some(seen) = docker::inspect(&docker, &door).await.map_err(failed(&doing))? else { return Ok(None) };
     let Some(place) = Place::of(&seen).filter(|_| is_running(&seen)) else { return Ok(None) };
     for server in names::servers(&name, plan.servers) {
         let kubeconfig = archive::read(&docker, &server, access::KUBECONFIG).await?;
@@ -244,7 +244,7 @@ async fn left(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<Left,
     let doing = format!("looking at the servers of cluster {}", plan.id);
     let mut found = Vec::new();
     for container in k3d.own_containers(plan) {
-        found.push(engine::inspect(docker, &container).await.map_err(failed(&doing))?);
+        found.push(docker::inspect(docker, &container).await.map_err(failed(&doing))?);
     }
     let servers: Vec<&ContainerInspectResponse> = found.iter().take(plan.servers).flatten().collect();
     // Without its balancer nobody ever reached it.
@@ -268,7 +268,7 @@ async fn left(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<Left,
 async fn keep_data(k3d: &K3d, docker: &Docker, plan: &DesiredCluster, why: &str) -> Result<(), Error> {
     let doing = format!("looking for what is there of cluster {}", plan.id);
     let name = k3d.name_of(&plan.id);
-    let agents = engine::agents(docker, &name).await.map_err(failed(&doing))?;
+    let agents = docker::agents(docker, &name).await.map_err(failed(&doing))?;
     if agents.is_empty() || !was_up(k3d, docker, plan).await? {
         return Ok(());
     }
@@ -361,7 +361,7 @@ async fn make(k3d: &K3d, docker: &Docker, plan: &DesiredCluster, progress: &Prog
 
 /// Host ports that containers hold, ours or not, and those that stopped k3d servers will want again.
 async fn used_ports(docker: &Docker) -> Result<BTreeSet<u16>, Error> {
-    let containers = engine::list(docker, &[]).await.map_err(failed("looking for free ports"))?;
+    let containers = docker::list(docker, &[]).await.map_err(failed("looking for free ports"))?;
     let mut used = BTreeSet::new();
     for container in containers {
         used.extend(container.ports.iter().flatten().filter_map(|port| port.public_port));

@@ -132,7 +132,7 @@ impl Containers {
         Self(found.into_iter().collect())
     }
 
-    /// The container `id` is now as given, `None`: it is gone. Says whose world changed, if it did.
+    /// The container `id` is now as given, `None`: it is gone. Says whose inventory changed, if it did.
     pub fn update(&mut self, id: &str, now: Option<Container>) -> Option<ClusterId> {
         let before = match &now {
             Some(container) => self.0.insert(id.to_owned(), container.clone()),
@@ -157,7 +157,7 @@ impl Containers {
 /// Those that run the control plane, in the order of their names.
 pub fn servers(all: &[Container]) -> impl Iterator<Item = &Container> {
     let mut servers: Vec<&Container> =
-        all.iter().filter(|c| c.role == Role::Server && !names::is_aside(&c.name)).collect();
+        all.iter().filter(|c| c.role == Role::Server && !names::is_old_server(&c.name)).collect();
     servers.sort_by(|one, other| one.name.cmp(&other.name));
     servers.into_iter()
 }
@@ -212,13 +212,13 @@ mod tests {
     fn only_a_change_is_told() {
         let node = Container::from_summary("me", &summary("running")).unwrap();
         let dead = Container { state: MachineState::Exited, ..node.clone() };
-        let mut world = Containers::new([("abc".to_owned(), node.clone())]);
-        assert_eq!(world.update("abc", Some(node.clone())), None);
-        assert_eq!(world.update("abc", Some(dead)), Some(node.cluster.clone()));
-        assert_eq!(world.of(&node.cluster)[0].state, MachineState::Exited);
-        assert_eq!(world.update("abc", None), Some(node.cluster.clone()));
-        assert_eq!(world.update("abc", None), None);
-        assert_eq!(world.update("def", None), None);
-        assert!(world.clusters().is_empty() && world.of(&node.cluster).is_empty());
+        let mut inventory = Containers::new([("abc".to_owned(), node.clone())]);
+        assert_eq!(inventory.update("abc", Some(node.clone())), None);
+        assert_eq!(inventory.update("abc", Some(dead)), Some(node.cluster.clone()));
+        assert_eq!(inventory.of(&node.cluster)[0].state, MachineState::Exited);
+        assert_eq!(inventory.update("abc", None), Some(node.cluster.clone()));
+        assert_eq!(inventory.update("abc", None), None);
+        assert_eq!(inventory.update("def", None), None);
+        assert!(inventory.clusters().is_empty() && inventory.of(&node.cluster).is_empty());
     }
 }

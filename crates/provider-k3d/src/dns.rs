@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::archive::{self, File};
-use super::engine::{self, failed};
+use super::docker::{self, failed};
 use super::logs::wait_for_log_since;
 use k3s::paths::DNS_MANIFEST;
 use provider::Error;
@@ -90,7 +90,7 @@ pub async fn restore(docker: &Docker, server: &str, hosts: Option<&str>, begun: 
         }
         let doing = format!("waiting for the DNS manifest of server {server}");
         // Of an old server's log nothing may be left.
-        if engine::now(docker, &doing).await? - begun < FROM_START.as_secs().cast_signed() {
+        if docker::now(docker, &doing).await? - begun < FROM_START.as_secs().cast_signed() {
             wait_for_log_since(docker, server, WRITTEN, begun, || doing.clone()).await?;
         }
         mend(docker, server, hosts).await
@@ -143,7 +143,7 @@ async fn mend(docker: &Docker, server: &str, hosts: Option<&str>) -> Result<(), 
 /// Addresses of the containers in a server's network, by name.
 async fn members(docker: &Docker, server: &str) -> Result<HashMap<String, String>, Error> {
     let doing = || format!("looking for the containers beside server {server}");
-    let seen = engine::inspect(docker, server).await.map_err(failed(doing()))?;
+    let seen = docker::inspect(docker, server).await.map_err(failed(doing()))?;
     let labels = seen.and_then(|seen| seen.config?.labels).unwrap_or_default();
     let Some(network) = labels.get("k3d.cluster.network") else { return Ok(HashMap::new()) };
     let seen = docker.inspect_network(network, None).await.map_err(failed(doing()))?;

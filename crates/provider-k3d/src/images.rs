@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
-use super::engine::{failed, is_missing};
+use super::docker::{failed, is_missing};
 use super::k3d::K3d;
 use super::runner::Call;
 use provider::{DesiredCluster, Error};

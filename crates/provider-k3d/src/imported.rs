@@ -4,7 +4,7 @@ use bollard::models::{ContainerInspectResponse, EndpointSettings, NetworkConnect
 use bollard::{ClientVersion, Docker};
 
 use super::access::{self, Place};
-use super::engine::{self, failed, is_running};
+use super::docker::{self, failed, is_running};
 use super::k3d::K3d;
 use super::{archive, names};
 use provider::{Access, DesiredCluster, Error};
@@ -21,9 +21,9 @@ const ORDERED: ClientVersion = ClientVersion { major_version: 1, minor_version: 
 /// [`Error::Unavailable`]; [`Error::Engine`] where there is no such cluster.
 pub async fn access(k3d: &K3d, plan: &DesiredCluster, name: &str) -> Result<Option<Access>, Error> {
     let doing = format!("importing k3d cluster {name} as {}", plan.id);
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     let server = names::server(name);
-    let look = async |container: &str| engine::inspect(&docker, container).await.map_err(failed(&doing));
+    let look = async |container: &str| docker::inspect(&docker, container).await.map_err(failed(&doing));
     let why = || format!("there is no container {server}; see `k3d cluster list`, and name the cluster in displayName");
     let mut seen = look(&server).await?.ok_or_else(|| Error::Engine { doing: doing.clone(), why: why() })?;
     if !is_running(&seen) {
@@ -76,14 +76,14 @@ fn stays_second(other: &str, own: Option<&str>, version: ClientVersion) -> bool 
 pub async fn release(k3d: &K3d, plan: &DesiredCluster, name: &str) -> Result<(), Error> {
     let Some(network) = k3d.joined() else { return Ok(()) };
     let doing = format!("releasing k3d cluster {name}, imported as {}", plan.id);
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     let server = names::server(name);
-    let Some(seen) = engine::inspect(&docker, &server).await.map_err(failed(&doing))? else { return Ok(()) };
+    let Some(seen) = docker::inspect(&docker, &server).await.map_err(failed(&doing))? else { return Ok(()) };
     if !is_on(&seen, network) || own_network(&seen) == Some(network) {
         return Ok(());
     }
     let request = NetworkDisconnectRequest { container: server, force: Some(true) };
-    engine::optional(docker.disconnect_network(network, request).await).map_err(failed(&doing)).map(drop)
+    docker::optional(docker.disconnect_network(network, request).await).map_err(failed(&doing)).map(drop)
 }
 
 async fn join(docker: &Docker, network: &str, server: &str) -> Result<(), bollard::errors::Error> {

@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 use tokio::time::{sleep, timeout};
 
 use super::containers::{Container, Containers};
-use super::engine::{self, Engine, failed};
+use super::docker::{self, Connection, failed};
 use super::names::LABEL_INSTANCE;
 use provider::{ClusterId, Error};
 
@@ -63,7 +63,7 @@ impl Inventory {
     /// The containers of a cluster.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] while the world isn't known.
+    /// [`Error::Unavailable`] while the inventory isn't known.
     pub fn of(&self, cluster: &ClusterId) -> Result<Vec<Container>, Error> {
         let mut asked = self.asked.lock();
         if !asked.contains(cluster) {
@@ -76,7 +76,7 @@ impl Inventory {
     /// The same, without notices when Docker comes or goes.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] while the world isn't known.
+    /// [`Error::Unavailable`] while the inventory isn't known.
     pub fn look(&self, cluster: &ClusterId) -> Result<Vec<Container>, Error> {
         self.with(|containers| containers.of(cluster).into_iter().cloned().collect())
     }
@@ -84,7 +84,7 @@ impl Inventory {
     /// The clusters that have containers.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] while the world isn't known.
+    /// [`Error::Unavailable`] while the inventory isn't known.
     pub fn clusters(&self) -> Result<Vec<ClusterId>, Error> {
         self.with(|containers| containers.clusters().into_iter().collect())
     }
@@ -99,10 +99,10 @@ impl Inventory {
     }
 
     /// Follows Docker for ever, across its restarts.
-    pub async fn follow(self: Arc<Self>, engine: Arc<Engine>) {
+    pub async fn follow(self: Arc<Self>, connection: Arc<Connection>) {
         let mut pause = PAUSES.0;
         loop {
-            let error = self.follow_once(&engine).await;
+            let error = self.follow_once(&connection).await;
             if self.replace(Err(error.clone())) {
                 tracing::warn!(error = %error, "lost sight of the containers");
                 pause = PAUSES.0;
@@ -113,8 +113,8 @@ impl Inventory {
     }
 
     /// Lists everything, then follows the events until something breaks.
-    async fn follow_once(&self, engine: &Engine) -> Error {
-        let (docker, since) = match self.begin(engine).await {
+    async fn follow_once(&self, connection: &Connection) -> Error {
+        let (docker, since) = match self.begin(connection).await {
             Ok(begun) => begun,
             Err(error) => return error,
         };
@@ -141,24 +141,24 @@ impl Inventory {
     }
 
     /// Lists everything. The stream begins a little earlier, so that nothing is missed in between.
-    async fn begin(&self, engine: &Engine) -> Result<(Docker, String), Error> {
+    async fn begin(&self, connection: &Connection) -> Result<(Docker, String), Error> {
         let doing = "looking at the containers";
-        let docker = engine.connect(doing).await?;
+        let docker = connection.connect(doing).await?;
         let info = docker.info().await.map_err(failed(doing))?;
         let label = format!("{LABEL_INSTANCE}={}", self.instance);
-        let found = engine::list(&docker, &[label]).await.map_err(failed(doing))?;
+        let found = docker::list(&docker, &[label]).await.map_err(failed(doing))?;
         let known = found
             .iter()
             .filter_map(|summary| Some((summary.id.clone()?, Container::from_summary(&self.instance, summary)?)));
         self.replace(Ok(Containers::new(known)));
         tracing::info!(containers = found.len(), "looked at the containers, following Docker's events");
-        Ok((docker, (engine::time(&info) - 1).to_string()))
+        Ok((docker, (docker::time(&info) - 1).to_string()))
     }
 
     /// Inspects the container of an event.
     async fn event(&self, docker: &Docker, event: &EventMessage) -> Result<(), Error> {
         let Some(id) = event.actor.as_ref().and_then(|actor| actor.id.as_deref()) else { return Ok(()) };
-        let seen = engine::inspect(docker, id).await.map_err(failed(format!("looking at container {id}")))?;
+        let seen = docker::inspect(docker, id).await.map_err(failed(format!("looking at container {id}")))?;
         let now = seen.and_then(|seen| Container::from_inspect(&self.instance, &seen));
         // One that ended and started again before anybody looked is as it was, but what runs in it is new.
         let started = now.as_ref().filter(|_| event.action.as_deref() == Some("start")).map(|now| now.cluster.clone());
@@ -234,26 +234,26 @@ mod tests {
 
     #[test]
     fn an_unknown_world_is_an_error_and_everybody_hears_of_its_return() {
-        let world = Inventory::new("me");
-        let mut changes = world.changes();
-        assert!(matches!(world.of(&id("asked")), Err(Error::Unavailable { .. })));
-        assert!(!world.replace(Err(away("still away"))), "nothing changed");
-        assert!(world.replace(Ok(Containers::new([container("one")]))));
+        let inventory = Inventory::new("me");
+        let mut changes = inventory.changes();
+        assert!(matches!(inventory.of(&id("asked")), Err(Error::Unavailable { .. })));
+        assert!(!inventory.replace(Err(away("still away"))), "nothing changed");
+        assert!(inventory.replace(Ok(Containers::new([container("one")]))));
         assert_eq!(told(&mut changes), ["asked", "one"]);
-        assert_eq!(world.of(&id("one")).unwrap().len(), 1);
-        assert!(world.of(&id("asked")).unwrap().is_empty());
-        assert_eq!(world.clusters().unwrap(), [id("one")]);
+        assert_eq!(inventory.of(&id("one")).unwrap().len(), 1);
+        assert!(inventory.of(&id("asked")).unwrap().is_empty());
+        assert_eq!(inventory.clusters().unwrap(), [id("one")]);
     }
 
     #[test]
     fn those_that_vanished_in_between_are_told_too() {
-        let world = Inventory::new("me");
-        world.replace(Ok(Containers::new([container("one")])));
-        let mut changes = world.changes();
-        world.replace(Ok(Containers::new([container("two")])));
+        let inventory = Inventory::new("me");
+        inventory.replace(Ok(Containers::new([container("one")])));
+        let mut changes = inventory.changes();
+        inventory.replace(Ok(Containers::new([container("two")])));
         assert_eq!(told(&mut changes), ["one", "two"]);
-        world.replace(Err(away("gone")));
+        inventory.replace(Err(away("gone")));
         assert_eq!(told(&mut changes), ["two"]);
-        world.forget(&id("never asked"));
+        inventory.forget(&id("never asked"));
     }
 }

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
-use super::config::K3dSettings;
 use super::containers::servers;
-use super::engine::Engine;
+use super::docker::Connection;
 use super::inventory::Inventory;
 use super::ports::Ports;
 use super::runner::Runner;
-use super::{keeper, names};
+use super::settings::K3dSettings;
+use super::{names, restart_repair};
 use provider::{ClusterId, DesiredCluster, Error};
 
 /// Runs clusters in Docker through k3d.
 #[derive(Debug)]
 pub struct K3d {
     pub(crate) settings: K3dSettings,
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) world: Arc<Inventory>,
+    pub(crate) docker: Arc<Connection>,
+    pub(crate) inventory: Arc<Inventory>,
     pub(crate) runner: Runner,
     pub(crate) ports: Arc<Ports>,
     /// Tag of k3d's own images, once it was asked.
@@ -32,13 +32,13 @@ impl K3d {
     /// Begins to follow Docker. Works without Docker too: what needs it fails with [`Error::Unavailable`] until it
     /// answers. Must be called within a tokio runtime.
     pub fn start(settings: K3dSettings) -> Arc<Self> {
-        let engine = Arc::new(Engine::new(settings.docker_host.clone()));
-        let world = Inventory::new(&settings.instance);
-        let keeper = tokio::spawn(keeper::keep(world.clone(), engine.clone(), world.changes()));
-        let followers = [tokio::spawn(world.clone().follow(engine.clone())), keeper];
+        let docker = Arc::new(Connection::new(settings.docker_host.clone()));
+        let inventory = Inventory::new(&settings.instance);
+        let repair = tokio::spawn(restart_repair::repair(inventory.clone(), docker.clone(), inventory.changes()));
+        let followers = [tokio::spawn(inventory.clone().follow(docker.clone())), repair];
         let runner = Runner::new(settings.binary.clone(), settings.docker_host.clone());
         let ports = Ports::new(settings.api_ports.clone());
-        Arc::new(Self { settings, engine, world, runner, ports, helper_tag: OnceCell::new(), followers })
+        Arc::new(Self { settings, docker, inventory, runner, ports, helper_tag: OnceCell::new(), followers })
     }
 
     /// Whether Docker answers and its containers are known.
@@ -46,7 +46,7 @@ impl K3d {
     /// # Errors
     /// [`Error::Unavailable`] with the reason.
     pub fn ready(&self) -> Result<(), Error> {
-        self.world.clusters().map(drop)
+        self.inventory.clusters().map(drop)
     }
 
     pub(crate) fn name_of(&self, id: &ClusterId) -> String {
@@ -63,7 +63,7 @@ impl K3d {
 
     /// Containers of the cluster's servers, as last seen.
     pub(crate) fn servers_of(&self, id: &ClusterId) -> Result<Vec<String>, Error> {
-        Ok(servers(&self.world.of(id)?).map(|c| c.name.clone()).collect())
+        Ok(servers(&self.inventory.of(id)?).map(|c| c.name.clone()).collect())
     }
 
     pub(crate) fn joined(&self) -> Option<&str> {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::config::K3dSettings;
+use super::settings::K3dSettings;
 use super::{addresses, names};
 use k3s::server::File;
 use provider::DesiredCluster;

@@ -11,34 +11,34 @@ mod authority;
 mod balancer;
 mod cleanup;
 mod cluster;
-mod config;
 mod containers;
 mod dns;
+mod docker;
 mod endpoint;
-mod engine;
 mod images;
 mod imported;
 mod inventory;
 mod k3d;
 mod k3d_config;
-mod keeper;
+mod k3s_process;
 mod logs;
 mod names;
-mod node;
-mod nodes;
-mod pods;
+mod node_container;
+mod node_script;
+mod nodegroup;
 mod ports;
-mod process;
-
+mod restart_repair;
 mod runner;
 mod server_recovery;
+mod settings;
 mod upgrade;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
-pub use config::{Images, K3dSettings, Limits, VersionImage};
 pub use k3d::K3d;
+pub use names::server_number as server_container;
+pub use settings::{K3dSettings, Limits, NodeImages, VersionImage};
 
 use containers::{Container, Role, servers};
 use provider::{
@@ -78,7 +78,7 @@ impl ClusterProvider for K3d {
         if let Some(port) = plan.placement {
             self.ports.remember(&plan.id, port);
         }
-        let all = self.world.of(&plan.id)?;
+        let all = self.inventory.of(&plan.id)?;
         let balancer = all.iter().find(|c| c.role == Role::Balancer);
         let servers: Vec<&Container> = servers(&all).collect();
         let address = balancer.or(servers.first().copied()).and_then(|c| c.address.clone());
@@ -87,17 +87,17 @@ impl ClusterProvider for K3d {
             servers: servers.into_iter().map(server).collect(),
             balancer: balancer.map(|c| c.state),
             address,
-            aside: all.iter().any(|c| names::is_aside(&c.name)),
+            old_server: all.iter().any(|c| names::is_old_server(&c.name)),
             nodes: all.iter().filter_map(|c| node(c, |_| true)).collect(),
         })
     }
 
     fn observe_nodes(&self, plan: &DesiredNodegroup) -> Result<Vec<NodeObservation>, Error> {
-        Ok(self.world.of(&plan.cluster)?.iter().filter_map(|c| node(c, |group| group == plan.name)).collect())
+        Ok(self.inventory.of(&plan.cluster)?.iter().filter_map(|c| node(c, |group| group == plan.name)).collect())
     }
 
     fn clusters(&self) -> Result<Vec<ClusterId>, Error> {
-        self.world.clusters()
+        self.inventory.clusters()
     }
 
     fn cluster_name(&self, id: &ClusterId) -> String {
@@ -139,7 +139,7 @@ impl ClusterProvider for K3d {
         to: (&str, u16),
         registry: Option<&NodeRegistry>,
     ) -> Result<(), Error> {
-        pods::lead(self, id, address, to, registry).await
+        node_script::lead(self, id, address, to, registry).await
     }
 
     async fn authority(&self, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {
@@ -173,14 +173,14 @@ impl ClusterProvider for K3d {
     }
 
     async fn create_nodes(&self, plan: &DesiredNodegroup, count: usize, progress: &Progress) -> Result<(), Error> {
-        nodes::create(self, plan, count, progress).await
+        nodegroup::create(self, plan, count, progress).await
     }
 
     async fn delete_nodes(&self, id: &ClusterId, names: &[String]) -> Result<(), Error> {
-        nodes::delete(self, id, names).await
+        nodegroup::delete(self, id, names).await
     }
 
     fn changes(&self) -> broadcast::Receiver<ClusterId> {
-        self.world.changes()
+        self.inventory.changes()
     }
 }

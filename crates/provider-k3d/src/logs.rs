@@ -4,7 +4,7 @@ use bollard::Docker;
 use bollard::query_parameters::LogsOptions;
 use futures::StreamExt;
 
-use super::engine::failed;
+use super::docker::failed;
 use provider::Error;
 
 /// Waits until the container logs `text` (lower case). Fails if the container ends first.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use provider::ClusterId;
 
 /// Suffix of the old server's name during an upgrade.
-const ASIDE: &str = "-old";
+const OLD: &str = "-old";
 /// Container label: the operator that a container belongs to.
 pub const LABEL_INSTANCE: &str = "k3eks.io/instance";
 /// Container label: the cluster resource, as `namespace.name`.
@@ -44,7 +44,8 @@ pub fn servers(cluster: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| server_number(cluster, number)).collect()
 }
 
-fn server_number(cluster: &str, number: usize) -> String {
+/// Container of a server, counted from 0, of the cluster that k3d knows as `cluster`. Its node has the same name.
+pub fn server_number(cluster: &str, number: usize) -> String {
     format!("{}{number}", server_prefix(cluster))
 }
 
@@ -130,13 +131,13 @@ fn slug(text: &str, room: usize) -> String {
 }
 
 /// Whether this container is the old server of an upgrade.
-pub fn is_aside(name: &str) -> bool {
-    name.ends_with(ASIDE)
+pub fn is_old_server(name: &str) -> bool {
+    name.ends_with(OLD)
 }
 
-/// The name of a server's container while that stands aside for another one.
-pub fn aside(server: &str) -> String {
-    format!("{server}{ASIDE}")
+/// The name that a server's container has while an upgrade replaces it.
+pub fn old_server(server: &str) -> String {
+    format!("{server}{OLD}")
 }
 
 /// Six digits that nobody foresees.

@@ -10,10 +10,10 @@ use futures::future::{join_all, try_join_all};
 use tokio::time::sleep;
 
 use super::archive::File;
-use super::engine::{self, failed, is_running, never_ran, within};
+use super::docker::{self, failed, is_running, never_ran, within};
 use super::k3d::K3d;
 use super::logs::{wait_for_log, wait_for_log_since};
-use super::nodes::{scripts, start};
+use super::nodegroup::{scripts, start};
 use super::upgrade::{UP, copy};
 use super::{addresses, archive, balancer, dns, names};
 use provider::{DesiredCluster, Error};
@@ -37,7 +37,7 @@ pub async fn copy_files(
     let Some(own) = own else { return std::future::pending().await };
     for (number, server) in names::servers(name, plan.servers).iter().enumerate() {
         let doing = || format!("giving server {server} its files");
-        while engine::inspect(docker, server).await.map_err(failed(doing()))?.is_none() {
+        while docker::inspect(docker, server).await.map_err(failed(doing()))?.is_none() {
             sleep(LOOK).await;
         }
         let mut files: Vec<File> = addresses::script(own, number).into_iter().collect();
@@ -60,7 +60,7 @@ pub async fn ensure_quorum_possible(k3d: &K3d, docker: &Docker, plan: &DesiredCl
     let (doing, name) = (format!("looking at what is left of cluster {}", plan.id), k3d.name_of(&plan.id));
     let mut missing = 0;
     for server in names::servers(&name, plan.servers) {
-        missing += usize::from(engine::inspect(docker, &server).await.map_err(failed(&doing))?.is_none());
+        missing += usize::from(docker::inspect(docker, &server).await.map_err(failed(&doing))?.is_none());
     }
     let balancer = names::balancer(&name);
     let why = if missing * 2 > plan.servers {
@@ -68,7 +68,7 @@ pub async fn ensure_quorum_possible(k3d: &K3d, docker: &Docker, plan: &DesiredCl
             "{missing} of {} servers are gone with their data, and the others have no majority: delete the resource and create it again",
             plan.servers
         )
-    } else if engine::inspect(docker, &balancer).await.map_err(failed(&doing))?.is_none() {
+    } else if docker::inspect(docker, &balancer).await.map_err(failed(&doing))?.is_none() {
         format!(
             "the load balancer container {balancer} was removed and can't be recreated: save what you need from the servers, delete the resource and create it again"
         )
@@ -86,10 +86,10 @@ pub async fn recreate_missing(k3d: &K3d, docker: &Docker, plan: &DesiredCluster)
     let doing = format!("looking for missing servers of cluster {}", plan.id);
     let (mut missing, mut pattern) = (Vec::new(), None);
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
-        match engine::inspect(docker, &server).await.map_err(failed(&doing))? {
+        match docker::inspect(docker, &server).await.map_err(failed(&doing))? {
             None => missing.push(server),
             Some(seen) if never_ran(&seen) && plan.servers > 1 => {
-                engine::remove(docker, &server).await.map_err(failed(&doing))?;
+                docker::remove(docker, &server).await.map_err(failed(&doing))?;
                 missing.push(server);
             }
             Some(seen) if pattern.is_none() && is_running(&seen) => pattern = Some((server, seen)),
@@ -102,7 +102,7 @@ pub async fn recreate_missing(k3d: &K3d, docker: &Docker, plan: &DesiredCluster)
     let hosts = dns::hosts(docker, &names::servers(&name, plan.servers)).await?;
     for server in missing {
         tracing::warn!(cluster = %plan.id, server, "a server is gone; recreating it to join the others");
-        let begun = engine::now(docker, &doing).await?;
+        let begun = docker::now(docker, &doing).await?;
         join(docker, &server, &other, &seen, plan).await?;
         let waiting = format!("waiting for server {server} to join the others of cluster {}", plan.id);
         within(k3d.settings.limits.wait, &waiting, joined(docker, &server, &waiting)).await?;
@@ -117,7 +117,7 @@ pub async fn recreate_missing(k3d: &K3d, docker: &Docker, plan: &DesiredCluster)
 async fn joined(docker: &Docker, server: &str, waiting: &str) -> Result<(), Error> {
     loop {
         let Err(error) = wait_for_log(docker, server, UP, || waiting.to_owned()).await else { return Ok(()) };
-        let seen = engine::inspect(docker, server).await.map_err(failed(waiting))?;
+        let seen = docker::inspect(docker, server).await.map_err(failed(waiting))?;
         if !matches!(error, Error::Engine { .. }) || seen.is_none() {
             return Err(error);
         }
@@ -139,10 +139,10 @@ pub async fn start_servers(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) ->
     let name = k3d.name_of(&plan.id);
     let servers = names::servers(&name, plan.servers);
     let hosts = dns::hosts(docker, &servers).await?;
-    let begun = engine::now(docker, &doing).await?;
+    let begun = docker::now(docker, &doing).await?;
     let mut stopped = Vec::new();
     for server in servers {
-        let seen = engine::inspect(docker, &server).await.map_err(failed(&doing))?;
+        let seen = docker::inspect(docker, &server).await.map_err(failed(&doing))?;
         // One that never ran hasn't got its files; it is made anew beside the others.
         if seen.is_some_and(|seen| !is_running(&seen) && !never_ran(&seen)) {
             docker.start_container(&server, None).await.map_err(failed(&doing))?;

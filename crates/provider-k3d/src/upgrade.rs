@@ -7,11 +7,11 @@ use bollard::Docker;
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkingConfig};
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, RenameContainerOptions};
 
-use super::engine::{self, failed, is_running, within};
+use super::docker::{self, failed, is_running, within};
 use super::k3d::K3d;
 use super::logs::{wait_for_log, wait_for_log_since};
 use super::names::{self, LABEL_IMAGE};
-use super::nodes::scripts;
+use super::nodegroup::scripts;
 use super::{addresses, archive, balancer, dns, endpoint, images};
 use k3s::paths::NODE_PASSWORD;
 use provider::{DesiredCluster, Error, Progress};
@@ -24,14 +24,14 @@ pub const UP: &str = "k3s is up and running";
 /// Upgrades the servers to the plan's image, one after the other.
 pub async fn upgrade(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     let doing = format!("upgrading cluster {} to {}", plan.id, plan.version);
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     progress.tell(1, 4, "checking the image");
     images::ensure(&docker, &plan.image, &format!("cluster {}", plan.id), k3d.settings.limits.pull).await?;
     let name = k3d.name_of(&plan.id);
     let servers = names::servers(&name, plan.servers);
     let hosts = dns::hosts(&docker, &servers).await?;
     for server in &servers {
-        let begun = engine::now(&docker, &doing).await?;
+        let begun = docker::now(&docker, &doing).await?;
         let ended = upgrade_one(k3d, &docker, server, plan, progress).await;
         balancer::follow(&docker, plan, &name).await?;
         ended?;
@@ -51,14 +51,14 @@ async fn upgrade_one(
     let doing = format!("upgrading server {server} of cluster {} to {}", plan.id, plan.version);
     recover(docker, server, None).await?;
     let missing = || Error::Engine { doing: doing.clone(), why: format!("server {server} doesn't exist") };
-    let old = engine::inspect(docker, server).await.map_err(failed(&doing))?.ok_or_else(missing)?;
+    let old = docker::inspect(docker, server).await.map_err(failed(&doing))?.ok_or_else(missing)?;
     let which = if plan.servers > 1 { server } else { "the server" };
     let outdated = image(&old) != Some(plan.image.as_str());
     if outdated {
         progress.tell(2, 4, format!("stopping {which}"));
-        aside(docker, server, &doing).await?;
+        rename_to_old(docker, server, &doing).await?;
     } else if plan.servers > 1
-        && engine::inspect(docker, &names::aside(server)).await.map_err(failed(&doing))?.is_none()
+        && docker::inspect(docker, &names::old_server(server)).await.map_err(failed(&doing))?.is_none()
     {
         return Ok(());
     }
@@ -71,7 +71,7 @@ async fn upgrade_one(
         wait_for_log(docker, server, UP, || format!("waiting for server {server} on {}", plan.image)).await
     })
     .await;
-    let Err(error) = replaced else { return drop_aside(docker, server, &doing).await };
+    let Err(error) = replaced else { return remove_old_server(docker, server, &doing).await };
     back(docker, server).await?;
     Err(error)
 }
@@ -79,7 +79,7 @@ async fn upgrade_one(
 /// Restarts the servers, one after the other.
 pub async fn restart(k3d: &K3d, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     let doing = format!("restarting the servers of cluster {}", plan.id);
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     let name = k3d.name_of(&plan.id);
     for server in names::servers(&name, plan.servers) {
         within(k3d.settings.limits.create, &doing, restart_one(&docker, &server, progress)).await?;
@@ -93,8 +93,8 @@ pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> 
     let doing = || format!("restarting server {server}");
     progress.tell(1, 2, doing());
     let hosts = dns::hosts(docker, &[server.to_owned()]).await?;
-    engine::stop(docker, server, engine::GRACE).await.map_err(failed(doing()))?;
-    let begun = engine::now(docker, &doing()).await?;
+    docker::stop(docker, server, docker::GRACE).await.map_err(failed(doing()))?;
+    let begun = docker::now(docker, &doing()).await?;
     docker.start_container(server, None).await.map_err(failed(doing()))?;
     progress.tell(2, 2, "waiting for the API server");
     wait_for_log_since(docker, server, UP, begun, || format!("waiting for server {server}")).await?;
@@ -106,16 +106,16 @@ pub async fn restart_one(docker: &Docker, server: &str, progress: &Progress) -> 
 /// the cluster `has` its image; else the old one.
 pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result<(), Error> {
     let doing = format!("looking for what an interrupted upgrade of {server} left");
-    let Some(old) = engine::inspect(docker, &names::aside(server)).await.map_err(failed(&doing))? else {
+    let Some(old) = docker::inspect(docker, &names::old_server(server)).await.map_err(failed(&doing))? else {
         return Ok(());
     };
-    let new = engine::inspect(docker, server).await.map_err(failed(&doing))?;
+    let new = docker::inspect(docker, server).await.map_err(failed(&doing))?;
     if new.as_ref().is_some_and(is_running) {
         return Ok(());
     }
     if new.as_ref().is_some_and(|new| is_done(&old, new, has)) {
         tracing::info!(server, "an upgrade was done but for its last step, the old server goes");
-        return drop_aside(docker, server, &doing).await;
+        return remove_old_server(docker, server, &doing).await;
     }
     tracing::info!(server, "an upgrade was interrupted, the old server comes back");
     back(docker, server).await
@@ -126,17 +126,17 @@ pub async fn recover(docker: &Docker, server: &str, has: Option<&str>) -> Result
 pub async fn settle(k3d: &K3d, docker: &Docker, plan: &DesiredCluster) -> Result<(), Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         let doing = format!("ending the upgrade of server {server} of cluster {}", plan.id);
-        let Some(old) = engine::inspect(docker, &names::aside(&server)).await.map_err(failed(&doing))? else {
+        let Some(old) = docker::inspect(docker, &names::old_server(&server)).await.map_err(failed(&doing))? else {
             continue;
         };
-        let new = engine::inspect(docker, &server).await.map_err(failed(&doing))?;
+        let new = docker::inspect(docker, &server).await.map_err(failed(&doing))?;
         if new.as_ref().is_some_and(|new| is_done(&old, new, Some(&plan.image))) {
-            drop_aside(docker, &server, &doing).await?;
+            remove_old_server(docker, &server, &doing).await?;
             continue;
         }
         let up = wait_for_log(docker, &server, UP, || format!("waiting for server {server}"));
         match within(k3d.settings.limits.wait / 2, &doing, up).await {
-            Ok(()) => drop_aside(docker, &server, &doing).await?,
+            Ok(()) => remove_old_server(docker, &server, &doing).await?,
             Err(error) => {
                 tracing::warn!(server, %error, "the server that an upgrade brought doesn't answer, the old one comes back");
                 back(docker, &server).await?;
@@ -157,9 +157,9 @@ pub fn image(seen: &ContainerInspectResponse) -> Option<&str> {
     config.labels.as_ref().and_then(|labels| labels.get(LABEL_IMAGE)).or(config.image.as_ref()).map(String::as_str)
 }
 
-async fn aside(docker: &Docker, server: &str, doing: &str) -> Result<(), Error> {
-    engine::stop(docker, server, engine::GRACE).await.map_err(failed(doing))?;
-    let options = RenameContainerOptions { name: names::aside(server) };
+async fn rename_to_old(docker: &Docker, server: &str, doing: &str) -> Result<(), Error> {
+    docker::stop(docker, server, docker::GRACE).await.map_err(failed(doing))?;
+    let options = RenameContainerOptions { name: names::old_server(server) };
     docker.rename_container(server, options).await.map_err(failed(doing))
 }
 
@@ -172,9 +172,9 @@ async fn replace(
 ) -> Result<(), Error> {
     let unfit = || Error::Engine { doing: doing.to_owned(), why: format!("{server} isn't a k3d server") };
     let body = successor(old, &plan.image).ok_or_else(unfit)?;
-    let mut files = scripts(docker, &names::aside(server)).await?;
+    let mut files = scripts(docker, &names::old_server(server)).await?;
     files.extend(k3s::server::files(plan).iter().map(archive::File::from));
-    let password = archive::read(docker, &names::aside(server), NODE_PASSWORD).await?;
+    let password = archive::read(docker, &names::old_server(server), NODE_PASSWORD).await?;
     files.extend(password.map(|password| archive::File::secret(NODE_PASSWORD, password)));
     files.extend(addresses::script(&addresses::of(old), names::number(server)));
     files.extend(plan.public_endpoint.has_rules().then(|| endpoint::script(&plan.public_endpoint)));
@@ -212,26 +212,23 @@ fn successor(old: &ContainerInspectResponse, image: &str) -> Option<ContainerCre
 /// The old server comes back.
 async fn back(docker: &Docker, server: &str) -> Result<(), Error> {
     let doing = format!("bringing back server {server} as it was before its upgrade");
-    let aside = names::aside(server);
-    if engine::inspect(docker, &aside).await.map_err(failed(&doing))?.is_none() {
+    let old = names::old_server(server);
+    if docker::inspect(docker, &old).await.map_err(failed(&doing))?.is_none() {
         return Ok(());
     }
     remove(docker, server, &doing).await?;
-    docker
-        .rename_container(&aside, RenameContainerOptions { name: server.to_owned() })
-        .await
-        .map_err(failed(&doing))?;
+    docker.rename_container(&old, RenameContainerOptions { name: server.to_owned() }).await.map_err(failed(&doing))?;
     docker.start_container(server, None).await.map_err(failed(&doing))
 }
 
-async fn drop_aside(docker: &Docker, server: &str, doing: &str) -> Result<(), Error> {
-    remove(docker, &names::aside(server), doing).await
+async fn remove_old_server(docker: &Docker, server: &str, doing: &str) -> Result<(), Error> {
+    remove(docker, &names::old_server(server), doing).await
 }
 
 /// Removes a container whose volumes another one has.
 async fn remove(docker: &Docker, name: &str, doing: &str) -> Result<(), Error> {
     let options = RemoveContainerOptions { force: true, v: false, ..Default::default() };
-    engine::optional(docker.remove_container(name, Some(options)).await).map_err(failed(doing)).map(drop)
+    docker::optional(docker.remove_container(name, Some(options)).await).map_err(failed(doing)).map(drop)
 }
 
 #[cfg(test)]
@@ -274,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn who_stands_aside_is_known_by_the_name() {
-        assert!(names::is_aside(&names::aside("k3d-a-server-0")) && !names::is_aside("k3d-a-server-0"));
+    fn an_old_server_is_known_by_its_name() {
+        assert!(names::is_old_server(&names::old_server("k3d-a-server-0")) && !names::is_old_server("k3d-a-server-0"));
     }
 }

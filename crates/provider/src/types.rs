@@ -164,7 +164,7 @@ pub struct ClusterObservation {
     /// Address on the cluster's network where the API is found.
     pub address: Option<String>,
     /// Whether the old server of an upgrade still exists.
-    pub aside: bool,
+    pub old_server: bool,
     /// The nodes of its groups.
     pub nodes: Vec<NodeObservation>,
 }

@@ -7,9 +7,9 @@ use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
 use clap::Args;
-use crd::EKSClusterConfig;
 use crd::cluster::LoggingType;
 use crd::kubeconfig;
+use crd::{EKSClusterConfig, keys};
 use futures::StreamExt;
 use kube::config::KubeConfigOptions;
 use kube::{Client, Config, ResourceExt};
@@ -58,8 +58,14 @@ async fn server(cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result
     let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
     let applied = applied
         .with_context(|| format!("cluster {name} was never Active, so it has no log: kubectl describe eks {name}"))?;
-    ensure!(applied.provider == "k3d", "cluster {name} is recorded only: it has no log");
-    let container = format!("k3d-{}-server-{}", applied.name, options.server);
+    ensure!(applied.provider != keys::METADATA, "cluster {name} is recorded only: it has no log");
+    ensure!(
+        applied.provider == provider_k3d::NAME,
+        "cluster {name} is run by provider {}; this shows logs of provider {} alone",
+        applied.provider,
+        provider_k3d::NAME
+    );
+    let container = provider_k3d::server_container(&applied.name, options.server);
     let docker = Docker::connect_with_defaults().context("connecting to Docker; DOCKER_HOST names another one")?;
     let wanted =
         LogsOptionsBuilder::default().stdout(true).stderr(true).follow(options.follow).tail(&options.tail).build();
@@ -86,7 +92,8 @@ async fn audit(client: &Client, cluster: &EKSClusterConfig, options: &Options) -
     let kubeconfig = kubeconfig::read(&text).map_err(anyhow::Error::msg).context("reading the cluster's kubeconfig")?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     let applied = cluster.status.as_ref().and_then(|status| status.applied.clone()).unwrap_or_default();
-    let path = format!("/api/v1/nodes/k3d-{}-server-{}/proxy/logs/k3eks/audit.log", applied.name, options.server);
+    let node = provider_k3d::server_container(&applied.name, options.server);
+    let path = format!("/api/v1/nodes/{node}/proxy/logs/k3eks/audit.log");
     let request = http::Request::get(path).body(Vec::new())?;
     let text = bounded::client(config, AUDIT)?.request_text(request).await;
     let text = text.with_context(|| format!("reading the audit log of cluster {name}"))?;

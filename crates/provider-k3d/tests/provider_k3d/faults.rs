@@ -150,7 +150,7 @@ async fn docker_may_be_away_for_a_while() {
     };
     let (result, ()) = tokio::join!(k3d.create_cluster(&plan, &progress), cut);
     assert!(result.is_err(), "Docker went away");
-    until(30, "the world is unknown", || k3d.ready().is_err()).await;
+    until(30, "the inventory is unknown", || k3d.ready().is_err()).await;
 
     let _relay = Relay::start(&socket);
     until(30, "Docker is back", || k3d.ready().is_ok()).await;

@@ -48,7 +48,7 @@ async fn a_cluster_lives_and_leaves_nothing() {
     let volumes = docker(&["volume", "ls", "-q"]);
     assert!(!left.iter().any(|volume| volumes.contains(volume)), "volumes are left");
     assert_eq!(env.k3d.access(&plan).await.unwrap(), None);
-    until(30, "the world knows", || env.k3d.observe_cluster(&plan).unwrap().servers.is_empty()).await;
+    until(30, "the inventory knows", || env.k3d.observe_cluster(&plan).unwrap().servers.is_empty()).await;
     env.k3d.delete_cluster(&plan.id).await.expect("deleting what isn't there is a success");
 }
 
@@ -117,7 +117,7 @@ async fn nodes_are_what_their_group_says(
     let other = group(plan, "plain");
     env.add(&other, 1).await.unwrap();
 
-    until(30, "the world sees the nodes", || env.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
+    until(30, "the inventory sees the nodes", || env.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
     let nodes = env.k3d.observe_nodes(&workers).unwrap();
     let zones =
         nodes.iter().map(|n| value(access, &["node", &n.name], "{.metadata.labels.topology\\.kubernetes\\.io/zone}"));
@@ -167,7 +167,7 @@ async fn pods_are_led_to_their_credentials(env: &Environment, plan: &provider::D
     until(30, "the same after a restart", || asked(&node).first().is_some_and(|line| line.starts_with("root"))).await;
     assert_eq!(provider_id(&access, &node), before);
     env.add(&workers, 1).await.unwrap();
-    until(30, "the world sees the new node", || env.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
+    until(30, "the inventory sees the new node", || env.k3d.observe_nodes(&workers).unwrap().len() == 2).await;
     for node in env.k3d.observe_nodes(&workers).unwrap() {
         assert!(asked(&node.name).first().is_some_and(|line| line.starts_with("root")), "{}", node.name);
     }
@@ -204,10 +204,10 @@ async fn a_killed_node_is_seen_and_removed(
     let volumes_before = volumes(&names[0]);
     docker(&["kill", &names[0]]);
     let exited = || env.k3d.observe_nodes(workers).unwrap()[0].state == MachineState::Exited;
-    until(30, "the world sees the dead node", exited).await;
+    until(30, "the inventory sees the dead node", exited).await;
     let server = env.k3d.observe_cluster(plan).unwrap().servers[0].name.clone();
     env.k3d.delete_nodes(&plan.id, &[names[0].clone(), server.clone(), "no-such-node".into()]).await.unwrap();
-    until(30, "the world sees it gone", || env.k3d.observe_nodes(workers).unwrap().len() == 1).await;
+    until(30, "the inventory sees it gone", || env.k3d.observe_nodes(workers).unwrap().len() == 1).await;
     assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &server]), ["true"], "a server is no node");
     let image_volume = format!("k3d-{}-images", env.k3d.cluster_name(&plan.id));
     let volumes = docker(&["volume", "ls", "-q"]);
@@ -229,7 +229,7 @@ async fn a_stopped_cluster_comes_back_with_its_data(env: &Environment, plan: &pr
     stop.extend(docker(&["ps", "-q", "--filter", &label]));
     docker(&stop.iter().map(String::as_str).collect::<Vec<_>>());
     let stopped = || env.k3d.observe_cluster(plan).unwrap().servers[0].state == MachineState::Exited;
-    until(30, "the world sees it stopped", stopped).await;
+    until(30, "the inventory sees it stopped", stopped).await;
     assert_eq!(env.k3d.access(plan).await.unwrap(), None, "a stopped server offers nothing");
 
     env.k3d.start_cluster(plan, &Progress::new().0).await.unwrap();

@@ -78,7 +78,7 @@ fn of_three_servers_one_may_die_and_the_cluster_stays_active() {
 
 #[test]
 fn whom_an_upgrade_replaced_goes_although_its_last_step_was_interrupted() {
-    let world = ClusterObservation { aside: true, ..server(MachineState::Running) };
+    let world = ClusterObservation { old_server: true, ..server(MachineState::Running) };
     let seen = Observed { world: Ok(world), child: ready(), ..seen_cluster() };
     let next = |job| plan(&cluster(json!({}), active()), &Observed { job, ..seen.clone() }).next;
     assert!(matches!(next(JobView::Idle), ClusterAction::StartUpgrade(_)));

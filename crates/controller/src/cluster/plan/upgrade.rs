@@ -52,7 +52,7 @@ pub fn interrupted(seen: &Observed) -> Option<Plan> {
 
 /// The last step of an upgrade: remove the replaced server.
 fn replaced(seen: &Observed) -> Option<Plan> {
-    let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.aside) && seen.wait.is_none();
+    let left = seen.has_api_server && seen.world.as_ref().is_ok_and(|world| world.old_server) && seen.wait.is_none();
     // What became of an upgrade that is done will be seen in a moment.
     let idle = matches!(seen.job.turn(Work::Upgrade), Turn::Free | Turn::Failed(_));
     let plan = seen.running().filter(|_| left && idle)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bollard::Docker;
 use bollard::models::SystemInfo;
-use provider_k3d::Images;
+use provider_k3d::NodeImages;
 use tokio::process::Command;
 
 use super::finding::Finding;
@@ -75,7 +75,7 @@ fn free_percent(said: &str) -> Option<u64> {
 
 async fn image(docker: &Docker, version: &str) -> Finding {
     const WHAT: &str = "node image";
-    let image = match Images::default().get(version) {
+    let image = match NodeImages::default().get(version) {
         Ok(image) => image,
         Err(error) => return Finding::problem(WHAT, error.to_string(), "set K3EKS_DEFAULT_VERSION to one of them"),
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crd::{EKSClusterConfig, Phase};
+use crd::{EKSClusterConfig, Phase, keys};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
@@ -28,10 +28,11 @@ async fn looked(place: &Place) -> Option<Finding> {
     Some(finding(&cluster.name_any(), volumes))
 }
 
-/// Whether containers run it, made of a node image.
+/// Whether it runs, on nodes of a node image.
 fn runs(cluster: &EKSClusterConfig) -> bool {
     let status = cluster.status.as_ref();
-    let real = status.and_then(|status| status.applied.as_ref()).is_some_and(|applied| applied.provider == "k3d");
+    let real =
+        status.and_then(|status| status.applied.as_ref()).is_some_and(|applied| applied.provider != keys::METADATA);
     real && !cluster.spec.imported && status.and_then(|status| status.phase) == Some(Phase::Active)
 }
 

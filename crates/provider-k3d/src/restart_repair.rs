@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::containers::{Container, servers};
 use super::dns;
-use super::engine::{self, Engine};
+use super::docker::{self, Connection};
 use super::inventory::Inventory;
 use provider::{ClusterId, MachineState};
 
@@ -74,19 +74,20 @@ impl Seen {
 }
 
 /// Restores the names of hosts after every start of a server, and corrects changed addresses.
-pub async fn keep(world: Arc<Inventory>, engine: Arc<Engine>, mut changes: Receiver<ClusterId>) {
+pub async fn repair(inventory: Arc<Inventory>, connection: Arc<Connection>, mut changes: Receiver<ClusterId>) {
     let mut seen: HashMap<ClusterId, Seen> = HashMap::new();
     let mut mending = JoinSet::new();
     loop {
         let told = match changes.recv().await {
             Ok(cluster) => vec![cluster],
-            Err(RecvError::Lagged(_)) => world.clusters().unwrap_or_default(),
+            Err(RecvError::Lagged(_)) => inventory.clusters().unwrap_or_default(),
             Err(RecvError::Closed) => return,
         };
         while mending.try_join_next().is_some() {}
         for cluster in told {
             // While Docker is away there is nothing to see; its return is told.
-            let (Ok(docker), Ok(all)) = (engine.docker("looking at the servers").await, world.look(&cluster)) else {
+            let (Ok(docker), Ok(all)) = (connection.client("looking at the servers").await, inventory.look(&cluster))
+            else {
                 continue;
             };
             if all.is_empty() {
@@ -108,7 +109,7 @@ pub async fn keep(world: Arc<Inventory>, engine: Arc<Engine>, mut changes: Recei
 async fn starts(docker: &Docker, all: &[Container]) -> Option<BTreeMap<String, Start>> {
     let mut starts = BTreeMap::new();
     for server in servers(all).filter(|server| server.state == MachineState::Running) {
-        if let Some(seen) = engine::inspect(docker, &server.name).await.ok()? {
+        if let Some(seen) = docker::inspect(docker, &server.name).await.ok()? {
             starts.insert(server.name.clone(), (seen.id, seen.state.and_then(|state| state.started_at)));
         }
     }

@@ -22,9 +22,9 @@ pub async fn lead(
     to: (&str, u16),
     registry: Option<&NodeRegistry>,
 ) -> Result<(), Error> {
-    let docker = k3d.engine.docker(&format!("leading pods of cluster {id} to their credentials")).await?;
+    let docker = k3d.docker.client(&format!("leading pods of cluster {id} to their credentials")).await?;
     let wanted = script(address, to, registry);
-    let all = k3d.world.of(id)?;
+    let all = k3d.inventory.of(id)?;
     let running = all.iter().filter(|c| c.state == MachineState::Running && c.runs_k3s());
     try_join_all(running.map(|c| set(&docker, &c.name, &wanted))).await.map(drop)
 }

@@ -5,16 +5,16 @@
 
 use bollard::Docker;
 
-use super::engine::{failed, is_running, within};
+use super::docker::{failed, is_running, within};
 use super::k3d::K3d;
-use super::{engine, names, upgrade};
+use super::{docker, names, upgrade};
 use provider::{DesiredCluster, Error, Progress};
 
 /// Restarts the servers of the cluster that run without k3s.
 pub async fn revive(k3d: &K3d, docker: &Docker, plan: &DesiredCluster, progress: &Progress) -> Result<(), Error> {
     for server in names::servers(&k3d.name_of(&plan.id), plan.servers) {
         let doing = format!("looking whether k3s runs in server {server}");
-        let seen = engine::inspect(docker, &server).await.map_err(failed(&doing))?;
+        let seen = docker::inspect(docker, &server).await.map_err(failed(&doing))?;
         if !seen.is_some_and(|seen| is_running(&seen)) || has_k3s(docker, &server, &doing).await? {
             continue;
         }

@@ -22,12 +22,12 @@ pub const SHORT: i32 = 10;
 
 /// The connection to Docker: made when it is first needed, made anew after Docker was away.
 #[derive(Debug, Default)]
-pub struct Engine {
+pub struct Connection {
     host: Option<String>,
     docker: RwLock<Option<Docker>>,
 }
 
-impl Engine {
+impl Connection {
     /// Speaks to the Docker at `host`, `None`: the one that the environment names.
     pub fn new(host: Option<String>) -> Self {
         Self { host, docker: RwLock::default() }
@@ -37,7 +37,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Unavailable`] with what was being done.
-    pub async fn docker(&self, doing: impl Into<String>) -> Result<Docker, Error> {
+    pub async fn client(&self, doing: impl Into<String>) -> Result<Docker, Error> {
         let docker = self.docker.read().clone();
         match docker {
             Some(docker) => Ok(docker),

@@ -26,7 +26,7 @@ pub struct K3dSettings {
     /// Host ports for API servers.
     pub api_ports: RangeInclusive<u16>,
     /// Which image runs which version.
-    pub images: Images,
+    pub images: NodeImages,
     /// Time limits.
     pub limits: Limits,
 }
@@ -42,7 +42,7 @@ impl K3dSettings {
             bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             endpoint_host: Ipv4Addr::LOCALHOST.to_string(),
             api_ports: 16443..=17442,
-            images: Images::default(),
+            images: NodeImages::default(),
             limits: Limits::default(),
         }
     }
@@ -96,22 +96,22 @@ impl std::fmt::Display for Minor {
 /// Which image runs which Kubernetes minor version.
 ///
 /// ```
-/// # use k3eks_provider_k3d::Images;
-/// let mut images = Images::default();
+/// # use k3eks_provider_k3d::NodeImages;
+/// let mut images = NodeImages::default();
 /// assert_eq!(images.get("1.35").unwrap(), "rancher/k3s:v1.35.7-k3s1");
 /// images.set("1.35=registry.example/k3s:v1.35.9".parse().unwrap());
 /// assert_eq!(images.get("1.35").unwrap(), "registry.example/k3s:v1.35.9");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Images(BTreeMap<Minor, String>);
+pub struct NodeImages(BTreeMap<Minor, String>);
 
-impl Default for Images {
+impl Default for NodeImages {
     fn default() -> Self {
         Self(kubernetes_versions::all().iter().filter_map(|v| Some((Minor::of(&v.name)?, v.image()))).collect())
     }
 }
 
-impl Images {
+impl NodeImages {
     /// The image that runs `version`, a minor version such as `1.35`.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ impl Images {
     }
 }
 
-/// An entry of [`Images`], written `1.35=rancher/k3s:v1.35.7-k3s1`.
+/// An entry of [`NodeImages`], written `1.35=rancher/k3s:v1.35.7-k3s1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionImage {
     version: Minor,
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn every_default_release_is_found_by_its_minor_version() {
-        let images = Images::default();
+        let images = NodeImages::default();
         assert_eq!(images.0.len(), kubernetes_versions::all().len());
         assert_eq!(images.get("1.24").unwrap(), "rancher/k3s:v1.24.17-k3s1");
         assert_eq!(images.get("1.25").unwrap(), "rancher/k3s:v1.25.16-k3s4");
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn an_unknown_version_names_the_known_ones_in_order() {
-        let mut images = Images::default();
+        let mut images = NodeImages::default();
         images.set("1.9=old".parse().unwrap());
         let error = images.get("1.99").unwrap_err();
         let Error::UnknownVersion { version, known } = error else { panic!("{error}") };

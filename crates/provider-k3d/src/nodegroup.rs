@@ -9,11 +9,11 @@ use futures::future::{join_all, try_join_all};
 
 use super::archive::{self, File};
 use super::containers::{Container, Role, servers};
-use super::engine::{self, failed, is_running, within, words};
+use super::docker::{self, failed, is_running, within, words};
 use super::k3d::K3d;
 use super::logs::wait_for_log;
-use super::node::{self, Machine, Pattern};
-use super::{dns, images, names, pods};
+use super::node_container::{self, Machine, Pattern};
+use super::{dns, images, names, node_script};
 use provider::{ClusterId, DesiredNodegroup, Error, MachineState, Progress};
 
 /// Poll interval while a container is being removed.
@@ -24,7 +24,7 @@ const SCRIPTS: [&str; 5] = [
     "/bin/k3d-entrypoint-dns.sh",
     "/bin/k3d-entrypoint-cgroupv2.sh",
     "/bin/k3d-entrypoint-mounts.sh",
-    pods::SCRIPT,
+    node_script::SCRIPT,
 ];
 /// What k3s says when a node has joined, in lower case.
 const JOINED: &str = "successfully registered node";
@@ -34,14 +34,14 @@ pub async fn create(k3d: &K3d, plan: &DesiredNodegroup, count: usize, progress: 
     let what = format!("node group {} of cluster {}", plan.name, plan.cluster);
     let doing = format!("adding {count} nodes to {what}");
     let limit = k3d.settings.limits.nodes;
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     progress.tell(1, 3, "checking the image");
     images::ensure(&docker, &plan.image, &what, k3d.settings.limits.pull).await?;
     within(limit, &doing, async {
         progress.tell(2, 3, format!("starting {count} node{}", if count == 1 { "" } else { "s" }));
         let (pattern, machine) =
             futures::try_join!(Box::pin(pattern(k3d, &docker, plan, &doing)), machine(&docker, &doing))?;
-        let containers = k3d.world.of(&plan.cluster)?;
+        let containers = k3d.inventory.of(&plan.cluster)?;
         let signer = plan.authorities.first();
         let existing: Vec<(&str, bool)> = containers
             .iter()
@@ -52,10 +52,10 @@ pub async fn create(k3d: &K3d, plan: &DesiredNodegroup, count: usize, progress: 
                 _ => None,
             })
             .collect();
-        let zones = node::zones(&plan.zones, &existing, count);
+        let zones = node_container::zones(&plan.zones, &existing, count);
         let names = names::nodes(&k3d.settings.instance, &plan.cluster, &plan.name, count);
         let added = names.into_iter().zip(zones).map(|(name, zone)| {
-            let body = node::container(&k3d.settings.instance, plan, &pattern, machine, &name, zone);
+            let body = node_container::container(&k3d.settings.instance, plan, &pattern, machine, &name, zone);
             add(&docker, name, body, &pattern.scripts, progress)
         });
         // Every one gets its chance: what came into being stays.
@@ -67,13 +67,13 @@ pub async fn create(k3d: &K3d, plan: &DesiredNodegroup, count: usize, progress: 
 /// Removes those of `names` that are nodes of the cluster.
 pub async fn delete(k3d: &K3d, id: &ClusterId, nodes: &[String]) -> Result<(), Error> {
     let doing = format!("removing {} nodes of cluster {id}", nodes.len());
-    let docker = k3d.engine.docker(&doing).await?;
+    let docker = k3d.docker.client(&doing).await?;
     within(k3d.settings.limits.delete, &doing, async {
         let labels = names::labels(&k3d.settings.instance, id, "");
         let labels = labels.iter().filter(|(key, _)| *key != names::LABEL_IMAGE);
         let mut labels: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
         labels.push("k3d.role=agent".to_owned());
-        let found = engine::list(&docker, &labels).await.map_err(failed(&doing))?;
+        let found = docker::list(&docker, &labels).await.map_err(failed(&doing))?;
         let named = |name: &String| nodes.iter().any(|node| name.trim_start_matches('/') == node);
         let found = found.iter().filter(|c| c.names.iter().flatten().any(named)).filter_map(|c| c.id.as_deref());
         try_join_all(found.map(|id| removed(&docker, id))).await.map_err(failed(&doing)).map(drop)
@@ -83,8 +83,8 @@ pub async fn delete(k3d: &K3d, id: &ClusterId, nodes: &[String]) -> Result<(), E
 
 /// Removes a container and waits until it is gone: Docker may already be removing it.
 async fn removed(docker: &Docker, id: &str) -> Result<(), bollard::errors::Error> {
-    engine::remove(docker, id).await?;
-    while engine::inspect(docker, id).await?.is_some() {
+    docker::remove(docker, id).await?;
+    while docker::inspect(docker, id).await?.is_some() {
         tokio::time::sleep(LOOK).await;
     }
     Ok(())
@@ -92,11 +92,11 @@ async fn removed(docker: &Docker, id: &str) -> Result<(), bollard::errors::Error
 
 async fn pattern(k3d: &K3d, docker: &Docker, plan: &DesiredNodegroup, doing: &str) -> Result<Pattern, Error> {
     let name = k3d.name_of(&plan.cluster);
-    let containers = k3d.world.of(&plan.cluster)?;
+    let containers = k3d.inventory.of(&plan.cluster)?;
     let runs = |c: &&Container| c.state == MachineState::Running;
     let server = servers(&containers).find(runs).map_or_else(|| names::server(&name), |c| c.name.clone());
     let missing = || Error::Engine { doing: doing.to_owned(), why: format!("server {server} doesn't run") };
-    let seen = engine::inspect(docker, &server).await.map_err(failed(doing))?;
+    let seen = docker::inspect(docker, &server).await.map_err(failed(doing))?;
     let seen = seen.filter(is_running).ok_or_else(missing)?;
     let mut pattern = Pattern::of(&seen).ok_or_else(missing)?;
     if containers.iter().any(|c| c.role == Role::Balancer) {
@@ -148,7 +148,7 @@ pub async fn start(docker: &Docker, name: &str, body: ContainerCreateBody, scrip
     };
     let result = started.await;
     if result.is_err()
-        && let Err(e) = engine::remove(docker, name).await
+        && let Err(e) = docker::remove(docker, name).await
     {
         tracing::warn!(container = name, error = words(&e), "a container that didn't start couldn't be removed");
     }
