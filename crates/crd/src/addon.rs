@@ -30,6 +30,7 @@ use super::member::{Member, MemberStatus};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.clusterName == oldSelf.clusterName && self.addonName == oldSelf.addonName").message("clusterName and addonName can't be changed: make a new addon instead"))]
+#[x_kube(validation = Rule::new("has(self.namespaceConfig) == has(oldSelf.namespaceConfig) && (!has(self.namespaceConfig) || self.namespaceConfig == oldSelf.namespaceConfig)").message("namespaceConfig can't be changed after creation: delete the addon and make it anew"))]
 pub struct AddonSpec {
     /// Name of the EKSClusterConfig resource in the same namespace. Required. Immutable.
     #[schemars(length(min = 1, max = 253))]
@@ -52,7 +53,7 @@ pub struct AddonSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 65_536))]
     pub configuration_values: Option<String>,
-    /// Namespace of the addon. Recorded only where no chart is installed. Default: the catalogue's. Mutable; immutable through the EKS API.
+    /// Namespace of the addon. Recorded only where no chart is installed. Default: the catalogue's. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_config: Option<NamespaceConfig>,
     /// Tags. Default: none. Mutable.
@@ -76,8 +77,9 @@ pub enum ResolveConflicts {
 /// Namespace of an addon.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamespaceConfig {
-    /// Namespace in the child cluster. Default: the catalogue's. Mutable; immutable through the EKS API.
+    /// Namespace in the child cluster. Default: the catalogue's. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
     pub namespace: Option<String>,
 }
 

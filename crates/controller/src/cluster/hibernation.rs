@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{idle, validate};
 use crate::context::Context;
+use crate::error::Error;
 use crd::cluster::PowerState;
 use crd::conditions::{Health, READY, Reason};
 use crd::phase::Phase;
@@ -73,6 +76,25 @@ pub fn is_idle(group: &Nodegroup) -> bool {
         && ready.is_some_and(|c| !at_work.contains(&c.reason.as_str()))
 }
 
+/// Wakes the cluster for a change of something that it has. `change` tells this one from others: each wakes it once.
+///
+/// # Errors
+/// [`Error::Kubernetes`].
+pub async fn wake(cluster: &EKSClusterConfig, change: &str, ctx: &Context) -> Result<(), Error> {
+    let sleeps = cluster.status.as_ref().is_some_and(|status| status.hibernated.is_some());
+    if !sleeps || cluster.annotations().get(keys::ANNOTATION_WAKE).is_some_and(|last| last == change) {
+        return Ok(());
+    }
+    let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
+    tracing::info!(%name, "waking the cluster for a change of what it has");
+    let body = json!({"metadata": {"annotations": {keys::ANNOTATION_WAKE: change}}});
+    let api = Api::<EKSClusterConfig>::namespaced(ctx.client.clone(), &namespace);
+    match api.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&body)).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        done => done.map(drop).map_err(Error::kubernetes(format!("waking EKSClusterConfig {namespace}/{name}"))),
+    }
+}
+
 /// Measures the use of clusters until `shutdown`.
 pub fn start(ctx: &Arc<Context>, shutdown: CancellationToken) {
     tokio::spawn(shutdown.run_until_cancelled_owned(watch(ctx.clone())));
@@ -113,8 +135,6 @@ async fn watch(ctx: Arc<Context>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn cluster(after: &str, hibernated: Option<&str>) -> EKSClusterConfig {

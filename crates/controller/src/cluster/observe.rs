@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::decision::Problem;
 use crate::jobs::{JobView, Stage, Turn, Work};
 use crd::names::{Identity, minor, precedence};
-use crd::{EKSClusterConfig, Nodegroup};
+use crd::{Addon, EKSClusterConfig, Nodegroup};
 use provider::{ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, Error};
 
 /// State of a cluster at the moment of a reconcile.
@@ -112,7 +112,10 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     }
     let nodegroups = ctx.nodegroups_of(&id);
     let job = ctx.jobs.view(&key);
-    let is_busy = job.is_under_way() || nodegroups.iter().any(|group| !hibernation::is_idle(group));
+    let addons = ctx.stores.members.with_deleted::<Addon>(&id);
+    let is_busy = job.is_under_way()
+        || nodegroups.iter().any(|group| !hibernation::is_idle(group))
+        || addons.iter().any(|addon| ctx.jobs.view(&addon.uid().unwrap_or_default()).is_under_way());
     // Of most clusters nobody asks for the mark.
     let idle = idle::after(cluster)
         .and_then(|_| ctx.caches.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));

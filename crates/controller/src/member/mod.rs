@@ -23,6 +23,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tracing::Instrument;
 
+use super::cluster::hibernation;
 use super::context::Context;
 use super::error::Error;
 use super::watch::{self, Source};
@@ -93,6 +94,9 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
             finalizer::release(member, ctx).await?;
             return Ok(Action::await_change());
         };
+        if let Some(cluster) = &cluster {
+            wake(member, cluster, ctx).await?;
+        }
         return report(member, &plan::removal(member, unfinished), ctx).await;
     }
     if let Some(cluster) = &cluster {
@@ -105,6 +109,7 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
                 if cluster.metadata.deletion_timestamp.is_some() {
                     return Ok(Action::await_change());
                 }
+                wake(member, cluster, ctx).await?;
                 // Before anything is installed.
                 if !has_finalizer(member) {
                     super::status::finalizer(&ctx.client, member, true).await?;
@@ -116,6 +121,18 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
         Err(waiting) => waiting,
     };
     report(member, &decision, ctx).await
+}
+
+/// Wakes a cluster that sleeps for a change that has to reach it.
+async fn wake<K: Kind>(member: &K, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+    let generation = member.meta().generation;
+    if !member.leaves_something(cluster, ctx)
+        || member.member_status().and_then(|s| s.observed_generation) == generation
+    {
+        return Ok(());
+    }
+    let change = format!("{}.{}", member.uid().unwrap_or_default(), generation.unwrap_or_default());
+    hibernation::wake(cluster, &change, ctx).await
 }
 
 /// Writes the status, and tells of what is new.

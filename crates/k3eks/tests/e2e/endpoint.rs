@@ -100,6 +100,12 @@ fn a_cluster_that_nobody_uses_sleeps_and_comes_back_as_it_was() {
     env.wait("eks/drowsy", "{.status.phase}", "Active", CLUSTER);
     assert!(wake().contains("doesn't sleep: it is Active"));
     child.kubectl(&["get", "configmap", "kept"]).unwrap();
+
+    // An addon has to be installed, and to be removed.
+    env.wait("eks/drowsy", "{.status.phase}", "Stopped", CLUSTER);
+    env.apply(&json!({"apiVersion": "k3eks.io/v1alpha1", "kind": "Addon", "metadata": {"name": "metrics"},
+        "spec": {"clusterName": "drowsy", "addonName": "metrics-server"}}));
+    env.wait("eks/drowsy", "{.status.phase}", "Active", CLUSTER);
     env.kubectl(&["delete", "eks", "drowsy", "--timeout=120s"]).unwrap();
     env.nothing_left();
 }
