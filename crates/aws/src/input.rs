@@ -6,19 +6,25 @@ use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, ErrorCode};
-use super::model::{Kind, Location, Member, Model, Operation};
+use super::model::{Kind, Location, Member, Model, Operation, Protocol};
 use super::router::Route;
 use super::validate::Validator;
+use super::wording::Wording;
 
 /// Builds the input of an operation and checks it.
 ///
 /// What comes out has exactly the members of the operation's input shape that were sent: unknown ones and nulls are
-/// gone, types are right, constraints hold.
-pub fn build(model: &Model, route: &Route<'_>, query: &str, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+/// gone, types are right, constraints hold. `wording` is how the service refuses those that don't, if in its own way.
+pub fn build(
+    model: &Model,
+    wording: Option<&Wording>,
+    route: &Route<'_>,
+    (query, body): (&str, &[u8]),
+) -> Result<Map<String, Value>, ApiError> {
     let operation = route.operation;
     let members = model.members(operation.input);
     let has_body = members.iter().any(|member| member.location == Location::Body);
-    let mut input = if has_body { parse_body(body)? } else { Map::new() };
+    let mut input = if has_body { parse_body(model, body)? } else { Map::new() };
     input.retain(|name, _| members.iter().any(|member| member.name == *name && member.location == Location::Body));
     for member in members {
         match member.location {
@@ -37,7 +43,8 @@ pub fn build(model: &Model, route: &Route<'_>, query: &str, body: &[u8]) -> Resu
     if validator.violations.is_empty() {
         return Ok(input);
     }
-    Err(rejection(model, operation, &input, validator.violations.message()))
+    let own = wording.and_then(|wording| (wording.broken)(validator.violations.all()));
+    Err(own.unwrap_or_else(|| rejection(model, operation, &input, validator.violations.message())))
 }
 
 /// The exception for broken constraints; the tag operations have one of their own.
@@ -52,8 +59,9 @@ fn rejection(model: &Model, operation: &Operation, input: &Map<String, Value>, m
         .fold(ApiError::invalid_parameter(message), |error, (name, value)| error.with(name, value))
 }
 
-fn parse_body(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    if body.iter().all(u8::is_ascii_whitespace) {
+fn parse_body(model: &Model, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    // The protocol `json` has one in every request.
+    if model.metadata().protocol == Protocol::RestJson && body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
     match serde_json::from_slice(body) {
@@ -114,7 +122,7 @@ mod tests {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let router = Router::new(model());
         let route = router.route(method, path)?;
-        build(model(), &route, query, body.as_bytes()).map(Value::Object)
+        build(model(), None, &route, (query, body.as_bytes())).map(Value::Object)
     }
 
     fn refused(method: &Method, target: &str, body: &str) -> (&'static str, String) {

@@ -1,8 +1,8 @@
 //! AWS's wire protocols, for any service: what stands between an HTTP request and an operation's handler.
 //!
-//! A request passes through [`service`]: [`router`] finds the operation, [`sigv4`] the caller, [`input`] makes one
-//! JSON object of labels, query string and body and checks it against the [`model`]. Then the operation's handler runs,
-//! and [`output`] or [`error`] make the answer.
+//! A request passes through [`service`]: [`router`] or [`json`] finds the operation, [`sigv4`] the caller, [`input`]
+//! makes one JSON object of labels, query string and body and checks it against the [`model`]. Then the operation's
+//! handler runs, and [`output`] or [`error`] make the answer.
 //!
 //! In go a service's [`Model`](model::Model), its handlers in a [`Registry`](registry::Registry) and who may call;
 //! out comes an axum router. Nothing here knows an operation of any service.
@@ -15,6 +15,7 @@ pub mod events;
 #[cfg(test)]
 mod fixtures;
 pub mod input;
+pub mod json;
 pub mod metrics;
 pub mod model;
 pub mod other_services;
@@ -27,3 +28,4 @@ pub mod sigv4;
 pub mod site;
 pub mod times;
 pub mod validate;
+pub mod wording;

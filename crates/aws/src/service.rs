@@ -9,6 +9,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 use tracing::{error, warn};
@@ -17,19 +18,20 @@ use uuid::Uuid;
 use super::body::{Bodies, Held};
 use super::error::{ApiError, ErrorCode};
 use super::metrics::{self, Exchange, Observer};
-use super::model::Model;
+use super::model::{Model, Protocol};
 use super::registry::{Context, Registry};
-use super::router::Router;
+use super::router::{Route, Router};
 use super::sigv4::{Authenticator, Proven, SignedRequest};
-use super::{access_log, input, output, paging::PageRequest};
+use super::wording::{Wording, unknown_operation};
+use super::{access_log, input, json, output, paging::PageRequest};
 
 /// The header with a request's id.
 pub const REQUEST_ID: &str = "x-amzn-requestid";
 
 /// The largest body that is read unless told otherwise: what is made of a larger one, Kubernetes would refuse to keep.
 pub const BODY_LIMIT: usize = 1024 * 1024;
-/// Memory for the bodies of requests whose headers prove who sent them, and as much for those of others.
-const BODIES: usize = 4 * BODY_LIMIT;
+/// So many of the largest bodies have memory if headers prove who sent them, and as many if they don't.
+const AT_ONCE: usize = 4;
 
 const URI_LIMIT: usize = 16 * 1024;
 
@@ -49,6 +51,7 @@ pub struct Service<S> {
     state: Arc<S>,
     authenticator: Authenticator,
     observers: Vec<Arc<dyn Observer>>,
+    wording: Option<Wording>,
     body_limit: usize,
     /// Of requests whose headers prove who sent them.
     proven: Bodies,
@@ -79,9 +82,10 @@ impl<S: Send + Sync + 'static> Service<S> {
             state,
             authenticator,
             observers: Vec::new(),
+            wording: None,
             body_limit: BODY_LIMIT,
-            proven: Bodies::new(BODIES),
-            unproven: Bodies::new(BODIES),
+            proven: Bodies::new(AT_ONCE * BODY_LIMIT),
+            unproven: Bodies::new(AT_ONCE * BODY_LIMIT),
         })
     }
 
@@ -92,10 +96,18 @@ impl<S: Send + Sync + 'static> Service<S> {
         self
     }
 
-    /// Sets the largest body that is read.
+    /// Sets the largest body that is read, in bytes, and memory for a few of them.
     #[must_use]
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        (self.proven, self.unproven) = (Bodies::new(AT_ONCE * bytes), Bodies::new(AT_ONCE * bytes));
+        self
+    }
+
+    /// Sets what the service says in words of its own.
+    #[must_use]
+    pub fn worded(mut self, wording: Wording) -> Self {
+        self.wording = Some(wording);
         self
     }
 
@@ -127,7 +139,7 @@ impl<S: Send + Sync + 'static> Service<S> {
             Ok(result) => result,
             Err(_) => Err(ApiError::internal("the handler panicked")),
         };
-        let mut response = result.unwrap_or_else(|error| refuse(error.shaped(self.model), &mut exchange));
+        let mut response = result.unwrap_or_else(|error| self.refuse(error.shaped(self.model), &mut exchange));
         if let Ok(id) = HeaderValue::from_str(&exchange.request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
@@ -147,17 +159,18 @@ impl<S: Send + Sync + 'static> Service<S> {
         if path.len() + query.len() > URI_LIMIT {
             return Err(ApiError::new(ErrorCode::REQUEST_TOO_LARGE, "Request URI Too Long"));
         }
-        let route = self.router.route(&head.method, path)?;
+        let route = self.route(&head)?;
         exchange.operation = Some(route.operation);
         exchange.resource = route.resource().into_owned();
+        let service = self.model.metadata().service.as_str();
         let signed = SignedRequest { method: head.method.as_str(), path, query, headers: &head.headers, body: b"" };
-        let proven = self.authenticator.admit(&signed, body.size_hint().exact(), SystemTime::now())?;
+        let proven = self.authenticator.admit(service, &signed, body.size_hint().exact(), SystemTime::now())?;
         // Held until the answer is there: what is made of a body is larger than the body.
         let arrived = self.read(body, proven).await?;
         let signed = SignedRequest { body: &arrived.bytes, ..signed };
-        let caller = self.authenticator.authenticate(&signed, SystemTime::now())?;
+        let caller = self.authenticator.authenticate_for(service, &signed, SystemTime::now())?;
         exchange.caller = Some(caller.clone());
-        let input = input::build(self.model, &route, query, &arrived.bytes)?;
+        let input = input::build(self.model, self.wording.as_ref(), &route, (query, &arrived.bytes))?;
         let operation = route.operation;
         let page = if operation.paged {
             PageRequest::new(&[&operation.name, &caller.account, &caller.region], &input)?
@@ -171,6 +184,18 @@ impl<S: Send + Sync + 'static> Service<S> {
         let context = Context { state: Arc::clone(&self.state), caller, request_id, operation, page };
         let value = self.registry.call(context, input).await?;
         self.answer(value, exchange)
+    }
+
+    /// Finds the operation.
+    fn route(&self, head: &Parts) -> Result<Route<'static>, ApiError> {
+        if self.model.metadata().protocol == Protocol::RestJson {
+            return self.router.route(&head.method, head.uri.path());
+        }
+        let name = json::operation(self.model, &head.headers).unwrap_or_default();
+        let unknown =
+            || self.wording.map_or(unknown_operation as fn(&str) -> ApiError, |wording| wording.unknown)(name);
+        let operation = self.model.operation(name).ok_or_else(unknown)?;
+        Ok(Route { operation, labels: Vec::new() })
     }
 
     async fn read(&self, body: Body, proven: Proven) -> Result<Held, ApiError> {
@@ -194,16 +219,26 @@ impl<S: Send + Sync + 'static> Service<S> {
         if exchange.input.is_some() {
             exchange.output = Some(value);
         }
-        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type()))];
         Ok((status.unwrap_or_default(), headers, text).into_response())
     }
-}
 
-fn refuse(error: ApiError, exchange: &mut Exchange) -> Response {
-    exchange.error = Some(error.code());
-    exchange.output = exchange.input.is_some().then(|| error.body());
-    if error.code().status().is_server_error() {
-        error!(request_id = exchange.request_id, ?error, "the request failed");
+    fn content_type(&self) -> &'static str {
+        match self.model.metadata().protocol {
+            Protocol::RestJson => "application/json",
+            Protocol::Json | Protocol::Query => json::CONTENT_TYPE,
+        }
     }
-    error.into_response()
+
+    fn refuse(&self, error: ApiError, exchange: &mut Exchange) -> Response {
+        exchange.error = Some(error.code());
+        exchange.output = exchange.input.is_some().then(|| error.body());
+        if error.code().status().is_server_error() {
+            error!(request_id = exchange.request_id, ?error, "the request failed");
+        }
+        match self.model.metadata().protocol {
+            Protocol::RestJson => error.into_response(),
+            Protocol::Json | Protocol::Query => json::refusal(&error),
+        }
+    }
 }

@@ -14,9 +14,34 @@ const CLUSTER_NAME: &str = "ClusterName";
 /// The shape of whose values EKS says in words of its own which there are.
 const TAINT_EFFECT: &str = "TaintEffect";
 
+/// A constraint that a value of a request breaks.
+#[derive(Debug)]
+pub struct Violation {
+    /// Where the value is, such as `scalingConfig.minSize`.
+    pub path: String,
+    /// The value as a message shows it; `null` where it is missing.
+    pub value: String,
+    /// Name of the value's shape.
+    pub shape: String,
+    /// What the value must do, such as `not be null`.
+    pub constraint: String,
+    /// The whole message, where the shape has one of its own.
+    words: Option<String>,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { path, value, constraint, words, .. } = self;
+        match words {
+            Some(words) => f.write_str(words),
+            None => write!(f, "Value {value} at '{path}' failed to satisfy constraint: Member must {constraint}"),
+        }
+    }
+}
+
 /// The constraints that a request breaks.
 #[derive(Debug, Default)]
-pub struct Violations(Vec<String>);
+pub struct Violations(Vec<Violation>);
 
 /// Checks values of one model and collects what is wrong with them.
 pub struct Validator<'m> {
@@ -34,16 +59,36 @@ impl Violations {
     /// All of them in one sentence.
     pub fn message(&self) -> String {
         match self.0.as_slice() {
-            [only] if only.starts_with("The parameter ") || only.starts_with("Invalid taint effect") => only.clone(),
+            [only] if only.words.is_some() => only.to_string(),
             all => {
                 let plural = if all.len() == 1 { "" } else { "s" };
-                format!("{} validation error{plural} detected: {}", all.len(), all.join("; "))
+                let told: Vec<String> = all.iter().map(ToString::to_string).collect();
+                format!("{} validation error{plural} detected: {}", told.len(), told.join("; "))
             }
         }
     }
 
-    fn add(&mut self, value: &str, path: &Path<'_>, constraint: &str) {
-        self.0.push(format!("Value {value} at '{path}' failed to satisfy constraint: Member must {constraint}"));
+    /// Each of them.
+    pub fn all(&self) -> &[Violation] {
+        &self.0
+    }
+
+    fn add(&mut self, value: &str, (path, shape): (&Path<'_>, &str), constraint: &str) {
+        self.0.push(Violation {
+            path: path.to_string(),
+            value: value.to_owned(),
+            shape: shape.to_owned(),
+            constraint: constraint.to_owned(),
+            words: None,
+        });
+    }
+
+    /// The same in words of the shape's own.
+    fn add_in_words(&mut self, value: &str, at: (&Path<'_>, &str), constraint: &str, words: String) {
+        self.add(value, at, constraint);
+        if let Some(last) = self.0.last_mut() {
+            last.words = Some(words);
+        }
     }
 }
 
@@ -76,15 +121,16 @@ impl<'m> Validator<'m> {
         prune(members, input);
         for member in members {
             let path = Path::Root(&member.name);
+            let at = (&path, self.model.shape(member.shape).name.as_str());
             match input.get_mut(&member.name) {
                 Some(value) => {
                     if member.location == Location::Uri && value.as_str() == Some("") {
-                        self.violations.add("''", &path, "have length greater than or equal to 1");
+                        self.violations.add("''", at, "have length greater than or equal to 1");
                         continue;
                     }
                     self.value(member.shape, value, path)?;
                 }
-                None if member.required => self.violations.add("null", &path, "not be null"),
+                None if member.required => self.violations.add("null", at, "not be null"),
                 None => {}
             }
         }
@@ -96,8 +142,10 @@ impl<'m> Validator<'m> {
         let shape = model.shape(id);
         match (&shape.kind, value) {
             (Kind::Structure(members), Value::Object(map)) => self.structure(members, map, path),
-            (Kind::List { member, size }, Value::Array(list)) => self.list(*member, *size, list, path),
-            (Kind::Map { key, value, size }, Value::Object(map)) => self.map((*key, *value), *size, map, path),
+            (Kind::List { member, size }, Value::Array(list)) => self.list(*member, *size, list, (path, &shape.name)),
+            (Kind::Map { key, value, size }, Value::Object(map)) => {
+                self.map((*key, *value), *size, map, (path, &shape.name))
+            }
             (Kind::Text(rules), Value::String(text)) => {
                 self.text(&shape.name, rules, text, &path);
                 Ok(())
@@ -106,7 +154,7 @@ impl<'m> Validator<'m> {
                 let Some(number) = integer(number) else {
                     return Err(ApiError::serialization("NUMBER_VALUE can not be converted to an Integer"));
                 };
-                self.range(*bounds, number, &path);
+                self.range(*bounds, number, (&path, &shape.name));
                 Ok(())
             }
             (Kind::Number | Kind::Timestamp, Value::Number(_))
@@ -122,19 +170,29 @@ impl<'m> Validator<'m> {
             let path = Path::Member(&path, &member.name);
             match map.get_mut(&member.name) {
                 Some(value) => self.value(member.shape, value, path)?,
-                None if member.required => self.violations.add("null", &path, "not be null"),
+                None if member.required => {
+                    let at = (&path, self.model.shape(member.shape).name.as_str());
+                    self.violations.add("null", at, "not be null");
+                }
                 None => {}
             }
         }
         Ok(())
     }
 
-    fn list(&mut self, member: ShapeId, size: Bounds, list: &mut [Value], path: Path<'_>) -> Result<(), ApiError> {
-        self.length(size, list.len(), || brackets(list.iter().map(plain)), &path);
+    fn list(
+        &mut self,
+        member: ShapeId,
+        size: Bounds,
+        list: &mut [Value],
+        (path, shape): (Path<'_>, &str),
+    ) -> Result<(), ApiError> {
+        self.length(size, list.len(), || brackets(list.iter().map(plain)), (&path, shape));
         for (index, value) in list.iter_mut().enumerate() {
             let path = Path::Element(&path, index);
             if value.is_null() {
-                self.violations.add("null", &path, "not be null");
+                let at = (&path, self.model.shape(member).name.as_str());
+                self.violations.add("null", at, "not be null");
                 continue;
             }
             self.value(member, value, path)?;
@@ -147,11 +205,11 @@ impl<'m> Validator<'m> {
         (key, value): (ShapeId, ShapeId),
         size: Bounds,
         map: &mut Map<String, Value>,
-        path: Path<'_>,
+        (path, shape): (Path<'_>, &str),
     ) -> Result<(), ApiError> {
         map.retain(|_, value| !value.is_null());
         let entry = |(name, value): (&String, &Value)| format!("{name}={}", plain(value));
-        self.length(size, map.len(), || brackets(map.iter().map(entry)), &path);
+        self.length(size, map.len(), || brackets(map.iter().map(entry)), (&path, shape));
         for (name, inner) in map.iter_mut() {
             let path = Path::Member(&path, name);
             let shape = self.model.shape(key);
@@ -164,46 +222,50 @@ impl<'m> Validator<'m> {
     }
 
     fn text(&mut self, shape: &str, rules: &TextRules, text: &str, path: &Path<'_>) {
+        let at = (path, shape);
         if rules.length != Bounds::default() {
-            self.length(rules.length, text.chars().count(), || text.to_owned(), path);
+            self.length(rules.length, text.chars().count(), || text.to_owned(), at);
         }
         if let Some(pattern) = rules.pattern.as_ref().filter(|pattern| !pattern.matches(text)) {
+            let source = &pattern.source;
+            let constraint = format!("satisfy regular expression pattern: {source}");
             if shape == CLUSTER_NAME {
-                let source = &pattern.source;
-                self.violations.0.push(format!(
+                let words = format!(
                     "The parameter {path} contains invalid characters. It should conform to the regular expression \"{source}\""
-                ));
+                );
+                self.violations.add_in_words(&quoted(text), at, &constraint, words);
             } else {
-                let constraint = format!("satisfy regular expression pattern: {}", pattern.source);
-                self.violations.add(&quoted(text), path, &constraint);
+                self.violations.add(&quoted(text), at, &constraint);
             }
         }
         if !rules.values.is_empty() && !rules.values.iter().any(|value| value == text) {
             let values = rules.values.join(", ");
+            let constraint = format!("satisfy enum value set: [{values}]");
             if shape == TAINT_EFFECT {
-                self.violations.0.push(format!("Invalid taint effect: {text}, must be one of these [{values}]"));
+                let words = format!("Invalid taint effect: {text}, must be one of these [{values}]");
+                self.violations.add_in_words(&quoted(text), at, &constraint, words);
             } else {
-                self.violations.add(&quoted(text), path, &format!("satisfy enum value set: [{values}]"));
+                self.violations.add(&quoted(text), at, &constraint);
             }
         }
     }
 
-    fn range(&mut self, bounds: Bounds, number: i64, path: &Path<'_>) {
+    fn range(&mut self, bounds: Bounds, number: i64, at: (&Path<'_>, &str)) {
         if let Some(min) = bounds.min.filter(|min| number < *min) {
-            self.violations.add(&format!("'{number}'"), path, &format!("have value greater than or equal to {min}"));
+            self.violations.add(&format!("'{number}'"), at, &format!("have value greater than or equal to {min}"));
         }
         if let Some(max) = bounds.max.filter(|max| number > *max) {
-            self.violations.add(&format!("'{number}'"), path, &format!("have value less than or equal to {max}"));
+            self.violations.add(&format!("'{number}'"), at, &format!("have value less than or equal to {max}"));
         }
     }
 
-    fn length(&mut self, bounds: Bounds, length: usize, shown: impl Fn() -> String, path: &Path<'_>) {
+    fn length(&mut self, bounds: Bounds, length: usize, shown: impl Fn() -> String, at: (&Path<'_>, &str)) {
         let length = i64::try_from(length).unwrap_or(i64::MAX);
         if let Some(min) = bounds.min.filter(|min| length < *min) {
-            self.violations.add(&quoted(&shown()), path, &format!("have length greater than or equal to {min}"));
+            self.violations.add(&quoted(&shown()), at, &format!("have length greater than or equal to {min}"));
         }
         if let Some(max) = bounds.max.filter(|max| length > *max) {
-            self.violations.add(&quoted(&shown()), path, &format!("have length less than or equal to {max}"));
+            self.violations.add(&quoted(&shown()), at, &format!("have length less than or equal to {max}"));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The ECR API's own state, and one call of it.
 
-use aws::body::Bodies;
-use aws::sigv4::Authenticator;
+use std::sync::Arc;
+
+use aws::error::ApiError;
+use aws::registry::Context;
 use tokio::sync::Mutex;
 
 use super::engine::Engine;
@@ -10,47 +12,54 @@ use super::input::Input;
 use super::names::Registry;
 use super::record::{self, Record};
 
-/// Largest body.
-pub const LARGEST: usize = 256 * 1024;
-
-/// The ECR API.
+/// What the operations of the ECR API share.
 pub struct Ecr {
     /// The registry, by way of its port for clients.
     pub engine: Engine,
     /// Where clients reach that port, such as `127.0.0.1:4567`.
     pub address: String,
-    /// Who asks.
-    pub authenticator: Authenticator,
-    /// Memory for bodies.
-    pub bodies: Bodies,
     /// Held while repositories are made, changed or removed: one looks first, then writes.
     pub changes: Mutex<()>,
 }
 
 impl Ecr {
     /// The ECR API over this registry.
-    pub fn new(engine: Engine, address: String, authenticator: Authenticator) -> Self {
-        Self { engine, address, authenticator, bodies: Bodies::new(4 * LARGEST), changes: Mutex::default() }
+    pub fn new(engine: Engine, address: String) -> Self {
+        Self { engine, address, changes: Mutex::default() }
     }
 }
 
-/// An operation's caller, registry and input.
-pub struct Call<'a> {
+/// An operation's registry and input.
+pub struct Call {
     /// The API.
-    pub ecr: &'a Ecr,
+    pub ecr: Arc<Ecr>,
     /// The registry that is meant.
     pub registry: Registry,
     /// What is asked for.
     pub input: Input,
 }
 
-impl Call<'_> {
+impl Call {
+    /// The call of who asks in this context.
+    ///
+    /// # Errors
+    /// Another account's registry is meant.
+    pub fn new(context: Context<Ecr>, input: Input) -> Result<Self, ApiError> {
+        let caller = context.caller;
+        let account = input.registry_id.clone().unwrap_or_else(|| caller.account.clone());
+        let registry = Registry { account, region: caller.region };
+        if registry.account != caller.account {
+            return Err(ApiError::denied(&caller.principal_arn, &context.operation.name, &registry));
+        }
+        Ok(Self { ecr: context.state, registry, input })
+    }
+
     /// The record of a repository that is there.
     ///
     /// # Errors
     /// It isn't there.
-    pub async fn record(&self, name: &str) -> Result<Record, EcrError> {
+    pub async fn record(&self, name: &str) -> Result<Record, ApiError> {
         let found = record::read(&self.ecr.engine, &self.registry.repository(name)).await?;
-        found.ok_or_else(|| EcrError::no_repository(&self.registry, name))
+        found.ok_or_else(|| ApiError::no_repository(&self.registry, name))
     }
 }

@@ -1,116 +1,121 @@
 //! Errors in ECR's own codes and words.
 
-use aws::error::{ApiError, ERROR_TYPE, ErrorCode};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
-use serde_json::json;
+use aws::error::{ApiError, ErrorCode};
+use aws::validate::Violation;
+use aws::wording::Wording;
 
 use super::engine;
 use super::names::{REPOSITORY, Registry};
 
-/// The content type of the protocol.
-pub const JSON: &str = "application/x-amz-json-1.1";
+const REPOSITORY_NOT_FOUND: ErrorCode = ErrorCode::new("RepositoryNotFoundException", 400);
+const REPOSITORY_ALREADY_EXISTS: ErrorCode = ErrorCode::new("RepositoryAlreadyExistsException", 400);
+const REPOSITORY_NOT_EMPTY: ErrorCode = ErrorCode::new("RepositoryNotEmptyException", 400);
+const IMAGE_NOT_FOUND: ErrorCode = ErrorCode::new("ImageNotFoundException", 400);
+const ACCESS_DENIED: ErrorCode = ErrorCode::new("AccessDeniedException", 400);
+const UNSUPPORTED_OPERATION: ErrorCode = ErrorCode::new("UnsupportedOperation", 400);
 
-/// An exception of the ECR API.
-#[derive(Debug, thiserror::Error)]
-#[error("{code}: {message}")]
-pub struct EcrError {
-    /// The exception's name.
-    pub code: &'static str,
-    /// What the caller is told.
-    pub message: String,
-    status: StatusCode,
-}
+/// What ECR says in words of its own.
+pub const WORDING: Wording = Wording { unknown, broken };
 
-impl EcrError {
-    /// An exception of the caller's making.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), status: StatusCode::BAD_REQUEST }
-    }
+/// Which mutabilities of tags there are.
+pub const MUTABILITY: &str = "Member must satisfy enum value set: [MUTABLE, IMMUTABLE]; k3eks has no exclusions";
 
+/// ECR's answers.
+pub trait EcrError: Sized {
     /// There is no such repository.
-    pub fn no_repository(registry: &Registry, name: &str) -> Self {
-        let id = &registry.account;
-        let message = format!("The repository with name '{name}' does not exist in the registry with id '{id}'");
-        Self::new("RepositoryNotFoundException", message)
-    }
+    fn no_repository(registry: &Registry, name: &str) -> Self;
 
     /// The name is taken.
-    pub fn repository_exists(registry: &Registry, name: &str) -> Self {
-        let id = &registry.account;
-        let message = format!("The repository with name '{name}' already exists in the registry with id '{id}'");
-        Self::new("RepositoryAlreadyExistsException", message)
-    }
+    fn repository_exists(registry: &Registry, name: &str) -> Self;
 
     /// It has images.
-    pub fn not_empty(registry: &Registry, name: &str) -> Self {
+    fn not_empty(registry: &Registry, name: &str) -> Self;
+
+    /// There is no such image.
+    fn no_image(registry: &Registry, name: &str, digest: Option<&str>, tag: Option<&str>) -> Self;
+
+    /// A member of the request isn't as it must be.
+    fn invalid(member: &str, constraint: &str) -> Self;
+
+    /// A repository's name isn't one.
+    fn invalid_name() -> Self;
+
+    /// Another account's registry.
+    fn denied(principal: &str, operation: &str, registry: &Registry) -> Self;
+}
+
+impl EcrError for ApiError {
+    fn no_repository(registry: &Registry, name: &str) -> Self {
+        let id = &registry.account;
+        let message = format!("The repository with name '{name}' does not exist in the registry with id '{id}'");
+        Self::new(REPOSITORY_NOT_FOUND, message)
+    }
+
+    fn repository_exists(registry: &Registry, name: &str) -> Self {
+        let id = &registry.account;
+        let message = format!("The repository with name '{name}' already exists in the registry with id '{id}'");
+        Self::new(REPOSITORY_ALREADY_EXISTS, message)
+    }
+
+    fn not_empty(registry: &Registry, name: &str) -> Self {
         let id = &registry.account;
         let message = format!(
             "The repository with name '{name}' in registry with id '{id}' cannot be deleted because it still contains \
              images"
         );
-        Self::new("RepositoryNotEmptyException", message)
+        Self::new(REPOSITORY_NOT_EMPTY, message)
     }
 
-    /// There is no such image.
-    pub fn no_image(registry: &Registry, name: &str, digest: Option<&str>, tag: Option<&str>) -> Self {
+    fn no_image(registry: &Registry, name: &str, digest: Option<&str>, tag: Option<&str>) -> Self {
         let quoted = |value: Option<&str>| value.map_or_else(|| "null".to_owned(), |value| format!("'{value}'"));
         let (digest, tag, id) = (quoted(digest), quoted(tag), &registry.account);
         let message = format!(
             "The image with imageId {{imageDigest:{digest}, imageTag:{tag}}} does not exist within the repository \
              with name '{name}' in the registry with id '{id}'"
         );
-        Self::new("ImageNotFoundException", message)
+        Self::new(IMAGE_NOT_FOUND, message)
     }
 
-    /// A member of the request isn't as it must be.
-    pub fn invalid(member: &str, constraint: &str) -> Self {
+    fn invalid(member: &str, constraint: &str) -> Self {
         let message = format!("Invalid parameter at '{member}' failed to satisfy constraint: '{constraint}'");
-        Self::new("InvalidParameterException", message)
+        Self::new(ErrorCode::INVALID_PARAMETER, message)
     }
 
-    /// A repository's name isn't one.
-    pub fn invalid_name() -> Self {
+    fn invalid_name() -> Self {
         Self::invalid("repositoryName", &format!("must satisfy regular expression '{REPOSITORY}'"))
     }
 
-    /// Another account's registry.
-    pub fn denied(principal: &str, operation: &str, registry: &Registry) -> Self {
+    fn denied(principal: &str, operation: &str, registry: &Registry) -> Self {
         let message = format!(
             "User: {principal} is not authorized to perform: ecr:{operation} on resource: \
              arn:aws:ecr:{}:{}:repository/*",
             registry.region, registry.account
         );
-        Self::new("AccessDeniedException", message)
+        Self::new(ACCESS_DENIED, message)
     }
 }
 
-impl From<engine::Error> for EcrError {
+fn unknown(operation: &str) -> ApiError {
+    let message = format!("k3eks doesn't serve {operation} of ecr; docs/guides/images.md lists what it serves");
+    ApiError::new(UNSUPPORTED_OPERATION, message)
+}
+
+/// ECR tells the first constraint that is broken.
+fn broken(violations: &[Violation]) -> Option<ApiError> {
+    let Violation { path, value, shape, constraint, .. } = violations.first()?;
+    Some(match shape.as_str() {
+        "ImageIdentifierList" => ApiError::invalid(path, "Member must have length between 1 and 100"),
+        _ if value == "null" => ApiError::invalid(path, &format!("must {constraint}")),
+        "RepositoryName" => ApiError::invalid_name(),
+        "ImageTagMutability" => ApiError::invalid(path, MUTABILITY),
+        "MaxResults" => ApiError::invalid(path, "Member must be between 1 and 1000"),
+        _ => ApiError::invalid(path, &format!("Member must {constraint}")),
+    })
+}
+
+impl From<engine::Error> for ApiError {
     fn from(error: engine::Error) -> Self {
         tracing::warn!(%error, "the container registry can't do what the ECR API was asked for");
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self { code: "ServerException", message: error.to_string(), status }
-    }
-}
-
-impl From<ApiError> for EcrError {
-    fn from(error: ApiError) -> Self {
-        let code = match error.code() {
-            // What the JSON protocol's services say.
-            ErrorCode::REQUEST_TOO_LARGE => "RequestEntityTooLargeException",
-            code => code.name(),
-        };
-        Self { code, message: error.message().to_owned(), status: error.code().status() }
-    }
-}
-
-impl IntoResponse for EcrError {
-    fn into_response(self) -> Response {
-        let body = json!({"__type": self.code, "message": self.message}).to_string();
-        let headers = [
-            (header::CONTENT_TYPE, HeaderValue::from_static(JSON)),
-            (header::HeaderName::from_static(ERROR_TYPE), HeaderValue::from_static(self.code)),
-        ];
-        (self.status, headers, body).into_response()
+        Self::server(error.to_string())
     }
 }

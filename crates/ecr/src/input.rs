@@ -1,9 +1,10 @@
 //! What the operations are asked for, and the checks that they share.
 
+use aws::error::ApiError;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::EcrError;
+use super::error::{EcrError, MUTABILITY};
 use super::names::is_repository;
 
 /// An image, by its digest, its tag or both.
@@ -58,21 +59,21 @@ impl Input {
     ///
     /// # Errors
     /// It is missing or isn't one.
-    pub fn repository(&self) -> Result<&str, EcrError> {
+    pub fn repository(&self) -> Result<&str, ApiError> {
         let name = self.repository_name.as_deref();
-        let name = name.ok_or_else(|| EcrError::invalid("repositoryName", "must not be null"))?;
-        if is_repository(name) { Ok(name) } else { Err(EcrError::invalid_name()) }
+        let name = name.ok_or_else(|| ApiError::invalid("repositoryName", "must not be null"))?;
+        if is_repository(name) { Ok(name) } else { Err(ApiError::invalid_name()) }
     }
 
     /// The images.
     ///
     /// # Errors
     /// There are none or too many.
-    pub fn images(&self) -> Result<&[ImageId], EcrError> {
+    pub fn images(&self) -> Result<&[ImageId], ApiError> {
         let all = self.image_ids.as_deref().unwrap_or_default();
         match all.len() {
             1..=100 => Ok(all),
-            _ => Err(EcrError::invalid("imageIds", "Member must have length between 1 and 100")),
+            _ => Err(ApiError::invalid("imageIds", "Member must have length between 1 and 100")),
         }
     }
 
@@ -80,26 +81,25 @@ impl Input {
     ///
     /// # Errors
     /// It is none of those that are served.
-    pub fn mutability(&self) -> Result<Option<String>, EcrError> {
+    pub fn mutability(&self) -> Result<Option<String>, ApiError> {
         let asked = self.image_tag_mutability.clone();
         if asked.as_deref().is_none_or(|asked| ["MUTABLE", "IMMUTABLE"].contains(&asked)) {
             return Ok(asked);
         }
-        let constraint = "Member must satisfy enum value set: [MUTABLE, IMMUTABLE]; k3eks has no exclusions";
-        Err(EcrError::invalid("imageTagMutability", constraint))
+        Err(ApiError::invalid("imageTagMutability", MUTABILITY))
     }
 
     /// The page of `all`, and the token of the next one. `most` is a page's size where the request names none.
     ///
     /// # Errors
     /// The token or the size isn't good.
-    pub fn page<T>(&self, all: Vec<T>, most: usize) -> Result<(Vec<T>, Option<String>), EcrError> {
+    pub fn page<T>(&self, all: Vec<T>, most: usize) -> Result<(Vec<T>, Option<String>), ApiError> {
         let size = self.max_results.unwrap_or(most);
         if !(1..=1000).contains(&size) {
-            return Err(EcrError::invalid("maxResults", "Member must be between 1 and 1000"));
+            return Err(ApiError::invalid("maxResults", "Member must be between 1 and 1000"));
         }
         let first = self.next_token.as_deref().map_or(Ok(0), str::parse::<usize>);
-        let first = first.map_err(|_| EcrError::invalid("nextToken", "must be the token of an earlier answer"))?;
+        let first = first.map_err(|_| ApiError::invalid("nextToken", "must be the token of an earlier answer"))?;
         let next = (all.len() > first.saturating_add(size)).then(|| (first + size).to_string());
         Ok((all.into_iter().skip(first).take(size).collect(), next))
     }
@@ -124,7 +124,7 @@ mod tests {
     fn names_and_mutability_are_checked() {
         let named = |name: &str| Input { repository_name: Some(name.into()), ..Input::default() };
         assert_eq!(named("team/app").repository().unwrap(), "team/app");
-        assert_eq!(named("App").repository().unwrap_err().code, "InvalidParameterException");
+        assert_eq!(named("App").repository().unwrap_err().code().name(), "InvalidParameterException");
         assert!(Input::default().repository().is_err() && Input::default().images().is_err());
         let input = Input { image_tag_mutability: Some("ODD".into()), ..Input::default() };
         assert!(input.mutability().is_err());

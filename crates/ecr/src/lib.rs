@@ -1,8 +1,9 @@
 //! The ECR API, and the way to the container registry behind it.
 //!
 //! The registry is CNCF distribution. [`front`] stands before it: clients push to `<registry>/<ECR name>/<repository>`, and
-//! nodes pull `<ECR name>/<repository>` by way of it. [`service`] answers the ECR API with what the registry has. A
-//! repository exists while it has a [`record`], which is a manifest in the registry itself: nothing else is kept.
+//! nodes pull `<ECR name>/<repository>` by way of it. [`service`] answers the ECR API with what the registry has; its
+//! [`model`] says what is on the wire. A repository exists while it has a [`record`], which is a manifest in the registry
+//! itself: nothing else is kept.
 
 mod call;
 pub mod engine;

@@ -3,29 +3,38 @@
 mod images;
 mod repositories;
 
+use std::future::{Future, ready};
+
+use aws::error::ApiError;
+use aws::registry::Context;
+use futures::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 
-use super::call::Call;
-use super::error::EcrError;
+use super::call::{Call, Ecr};
+use super::input::Input;
+use super::model::Operation;
 
-/// Carries an operation out.
-///
-/// # Errors
-/// [`EcrError`]
-pub async fn call(operation: &str, call: Call<'_>) -> Result<Value, EcrError> {
-    match operation {
-        "CreateRepository" => repositories::create(&call).await,
-        "DescribeRepositories" => repositories::describe(&call).await,
-        "DeleteRepository" => repositories::delete(&call).await,
-        "PutImageTagMutability" => repositories::put_mutability(&call).await,
-        "GetAuthorizationToken" => Ok(repositories::token(&call)),
-        "ListImages" => images::list(&call).await,
-        "DescribeImages" => images::describe(&call).await,
-        "BatchGetImage" => images::get(&call).await,
-        "BatchDeleteImage" => images::delete(&call).await,
-        other => {
-            let message = format!("k3eks doesn't serve {other} of ecr; docs/guides/images.md lists what it serves");
-            Err(EcrError::new("UnsupportedOperation", message))
-        }
+aws::handlers! {
+    Operation in Ecr:
+    BatchDeleteImage => on(images::delete),
+    BatchGetImage => on(images::get),
+    CreateRepository => on(repositories::create),
+    DeleteRepository => on(repositories::delete),
+    DescribeImages => on(images::describe),
+    DescribeRepositories => on(repositories::describe),
+    GetAuthorizationToken => on(|call| ready(Ok(repositories::token(&call)))),
+    ListImages => on(images::list),
+    PutImageTagMutability => on(repositories::put_mutability),
+}
+
+/// The handler that calls this, unless another account's registry is meant.
+fn on<F, Fut>(operation: F) -> impl Fn(Context<Ecr>, Input) -> BoxFuture<'static, Result<Value, ApiError>>
+where
+    F: Fn(Call) -> Fut,
+    Fut: Future<Output = Result<Value, ApiError>> + Send + 'static,
+{
+    move |context, input| match Call::new(context, input) {
+        Ok(call) => operation(call).boxed(),
+        Err(denied) => ready(Err(denied)).boxed(),
     }
 }

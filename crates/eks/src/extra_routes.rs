@@ -169,7 +169,7 @@ impl AppState {
     pub async fn caller_with(&self, request: Request, limit: usize) -> Result<(Caller, Held), ApiError> {
         let (parts, body) = request.into_parts();
         let head = signed(&parts.method, &parts.uri, &parts.headers, b"");
-        self.authenticator.admit(&head, body.size_hint().exact(), SystemTime::now())?;
+        self.authenticator.admit("eks", &head, body.size_hint().exact(), SystemTime::now())?;
         let read = self.bodies.read(body, limit).await?;
         let caller = self.authenticate(&signed(&parts.method, &parts.uri, &parts.headers, &read.bytes))?;
         Ok((caller, read))

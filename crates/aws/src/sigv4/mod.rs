@@ -76,12 +76,12 @@ impl Authenticator {
         self.mode
     }
 
-    /// Says who sent the request, or why that can't be believed. `now` is a parameter for the sake of tests.
+    /// Says who sent the request to EKS, or why that can't be believed. `now` is a parameter for the sake of tests.
     pub fn authenticate(&self, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
         self.authenticate_for("eks", request, now)
     }
 
-    /// The same for another service than EKS.
+    /// The same for any service.
     ///
     /// # Errors
     /// As those of [`prove`](Self::prove).
@@ -124,12 +124,18 @@ impl Authenticator {
     ///
     /// # Errors
     /// As those of [`authenticate`](Self::authenticate).
-    pub fn admit(&self, request: &SignedRequest<'_>, length: Option<u64>, now: SystemTime) -> Result<Proven, ApiError> {
+    pub fn admit(
+        &self,
+        service: &str,
+        request: &SignedRequest<'_>,
+        length: Option<u64>,
+        now: SystemTime,
+    ) -> Result<Proven, ApiError> {
         match self.mode {
             Mode::Permissive => Ok(Proven::NotYet),
             Mode::Strict => {
                 let presented = Presented::find(request)?;
-                let purpose = Purpose { service: "eks", presigned: None };
+                let purpose = Purpose { service, presigned: None };
                 verify::verify_head(request, length, &presented, self.keys.as_ref(), (purpose, now))
             }
         }

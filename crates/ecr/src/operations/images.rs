@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use aws::error::ApiError;
 use futures::StreamExt;
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::engine::Manifest;
-use crate::error::EcrError;
+use crate::error::EcrError as _;
 use crate::front::seconds;
 use crate::input::ImageId;
 use crate::record;
@@ -27,7 +28,7 @@ pub struct Image {
 ///
 /// # Errors
 /// The registry can't be asked.
-pub async fn all(call: &Call<'_>, name: &str) -> Result<Vec<Image>, EcrError> {
+pub async fn all(call: &Call, name: &str) -> Result<Vec<Image>, ApiError> {
     let (engine, full) = (&call.ecr.engine, &call.registry.repository(name));
     let tags = engine.tags(full).await?.into_iter().filter(|tag| tag != record::TAG);
     let read = |tag: String| async move { engine.manifest(full, &tag).await.map(|found| (tag, found)) };
@@ -44,10 +45,10 @@ pub async fn all(call: &Call<'_>, name: &str) -> Result<Vec<Image>, EcrError> {
 }
 
 /// `ListImages`
-pub async fn list(call: &Call<'_>) -> Result<Value, EcrError> {
+pub async fn list(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     call.record(name).await?;
-    let images = if untagged(call) { Vec::new() } else { all(call, name).await? };
+    let images = if untagged(&call) { Vec::new() } else { all(&call, name).await? };
     let ids = images
         .iter()
         .flat_map(|image| image.tags.iter().map(|tag| json!({"imageDigest": image.digest, "imageTag": tag})));
@@ -56,10 +57,10 @@ pub async fn list(call: &Call<'_>) -> Result<Value, EcrError> {
 }
 
 /// `DescribeImages`
-pub async fn describe(call: &Call<'_>) -> Result<Value, EcrError> {
+pub async fn describe(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     call.record(name).await?;
-    let mut images = if untagged(call) { Vec::new() } else { all(call, name).await? };
+    let mut images = if untagged(&call) { Vec::new() } else { all(&call, name).await? };
     if call.input.image_ids.is_some() {
         let mut wanted = Vec::new();
         for id in call.input.images()? {
@@ -68,27 +69,27 @@ pub async fn describe(call: &Call<'_>) -> Result<Value, EcrError> {
                 (Some(at), _) => images.swap_remove(at),
                 (None, Some(digest)) if id.image_tag.is_none() => {
                     let found = call.ecr.engine.manifest(&call.registry.repository(name), digest).await?;
-                    let manifest = found.ok_or_else(|| missing(call, name, id))?;
+                    let manifest = found.ok_or_else(|| missing(&call, name, id))?;
                     Image { digest: digest.clone(), tags: Vec::new(), manifest }
                 }
-                _ => return Err(missing(call, name, id)),
+                _ => return Err(missing(&call, name, id)),
             });
         }
         images = wanted;
     }
-    let details = images.iter().map(|image| detail(call, name, image)).collect();
+    let details = images.iter().map(|image| detail(&call, name, image)).collect();
     let (page, next) = call.input.page(details, 100)?;
     Ok(json!({"imageDetails": page, "nextToken": next}))
 }
 
 /// `BatchGetImage`
-pub async fn get(call: &Call<'_>) -> Result<Value, EcrError> {
+pub async fn get(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     call.record(name).await?;
     let full = call.registry.repository(name);
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in call.input.images()? {
-        let Some(found) = find(call, &full, id).await? else {
+        let Some(found) = find(&call, &full, id).await? else {
             failures.push(failure(id));
             continue;
         };
@@ -104,18 +105,18 @@ pub async fn get(call: &Call<'_>) -> Result<Value, EcrError> {
 }
 
 /// `BatchDeleteImage`: a tag alone takes the image along that has no other.
-pub async fn delete(call: &Call<'_>) -> Result<Value, EcrError> {
+pub async fn delete(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     let _changes = call.ecr.changes.lock().await;
     call.record(name).await?;
     let (engine, full) = (&call.ecr.engine, call.registry.repository(name));
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     for id in call.input.images()? {
-        let Some(found) = find(call, &full, id).await? else {
+        let Some(found) = find(&call, &full, id).await? else {
             failures.push(failure(id));
             continue;
         };
-        let images = all(call, name).await?;
+        let images = all(&call, name).await?;
         let tags = images.iter().find(|image| image.digest == found.digest).map_or(&[][..], |image| &image.tags);
         match &id.image_tag {
             Some(tag) if tags.len() > 1 => {
@@ -133,7 +134,7 @@ pub async fn delete(call: &Call<'_>) -> Result<Value, EcrError> {
 }
 
 /// Whether only images without tags are meant. The registry doesn't list these.
-fn untagged(call: &Call<'_>) -> bool {
+fn untagged(call: &Call) -> bool {
     call.input.filter.as_ref().and_then(|filter| filter.tag_status.as_deref()) == Some("UNTAGGED")
 }
 
@@ -151,14 +152,14 @@ fn reference(id: &ImageId) -> Option<&str> {
 }
 
 /// The image that has the tag, the digest or both.
-async fn find(call: &Call<'_>, full: &str, id: &ImageId) -> Result<Option<Manifest>, EcrError> {
+async fn find(call: &Call, full: &str, id: &ImageId) -> Result<Option<Manifest>, ApiError> {
     let Some(reference) = reference(id) else { return Ok(None) };
     let found = call.ecr.engine.manifest(full, reference).await?;
     Ok(found.filter(|found| id.image_digest.as_ref().is_none_or(|digest| *digest == found.digest)))
 }
 
-fn missing(call: &Call<'_>, name: &str, id: &ImageId) -> EcrError {
-    EcrError::no_image(&call.registry, name, id.image_digest.as_deref(), id.image_tag.as_deref())
+fn missing(call: &Call, name: &str, id: &ImageId) -> ApiError {
+    ApiError::no_image(&call.registry, name, id.image_digest.as_deref(), id.image_tag.as_deref())
 }
 
 fn failure(id: &ImageId) -> Value {
@@ -176,7 +177,7 @@ fn shown(digest: Option<&str>, tag: Option<&str>) -> Value {
     Value::Object(members.collect::<Map<_, _>>())
 }
 
-fn detail(call: &Call<'_>, name: &str, image: &Image) -> Value {
+fn detail(call: &Call, name: &str, image: &Image) -> Value {
     let manifest: Value = serde_json::from_slice(&image.manifest.bytes).unwrap_or_default();
     let layers = manifest["layers"].as_array().map_or(&[][..], Vec::as_slice);
     let size: u64 = layers.iter().chain([&manifest["config"]]).filter_map(|part| part["size"].as_u64()).sum();

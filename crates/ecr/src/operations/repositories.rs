@@ -1,6 +1,7 @@
 //! Repositories, and the way to sign in.
 
 use arn::partition;
+use aws::error::ApiError;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures::StreamExt;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::images;
 use crate::call::Call;
-use crate::error::EcrError;
+use crate::error::EcrError as _;
 use crate::names::is_repository;
 use crate::record::{self, Record};
 
@@ -20,7 +21,7 @@ const TOKEN: i64 = 12 * 60 * 60;
 const AT_ONCE: usize = 16;
 
 /// `CreateRepository`
-pub async fn create(call: &Call<'_>) -> Result<Value, EcrError> {
+pub async fn create(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     let full = call.registry.repository(name);
     let record = Record {
@@ -34,22 +35,22 @@ pub async fn create(call: &Call<'_>) -> Result<Value, EcrError> {
     };
     let _changes = call.ecr.changes.lock().await;
     if record::read(&call.ecr.engine, &full).await?.is_some() {
-        return Err(EcrError::repository_exists(&call.registry, name));
+        return Err(ApiError::repository_exists(&call.registry, name));
     }
     record::write(&call.ecr.engine, &full, &record).await?;
-    Ok(json!({"repository": shown(call, name, &record)}))
+    Ok(json!({"repository": shown(&call, name, &record)}))
 }
 
 /// `DescribeRepositories`
-pub async fn describe(call: &Call<'_>) -> Result<Value, EcrError> {
+pub async fn describe(call: Call) -> Result<Value, ApiError> {
     let engine = &call.ecr.engine;
     if let Some(names) = &call.input.repository_names {
         let mut all = Vec::new();
         for name in names {
             if !is_repository(name) {
-                return Err(EcrError::invalid_name());
+                return Err(ApiError::invalid_name());
             }
-            all.push(shown(call, name, &call.record(name).await?));
+            all.push(shown(&call, name, &call.record(name).await?));
         }
         return Ok(json!({"repositories": all}));
     }
@@ -61,21 +62,21 @@ pub async fn describe(call: &Call<'_>) -> Result<Value, EcrError> {
     for found in read {
         let (full, record) = found?;
         let name = full.strip_prefix(&prefix).unwrap_or(&full);
-        all.extend(record.map(|record| shown(call, name, &record)));
+        all.extend(record.map(|record| shown(&call, name, &record)));
     }
     let (page, next) = call.input.page(all, 100)?;
     Ok(json!({"repositories": page, "nextToken": next}))
 }
 
 /// `DeleteRepository`
-pub async fn delete(call: &Call<'_>) -> Result<Value, EcrError> {
+pub async fn delete(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     let (engine, full) = (&call.ecr.engine, call.registry.repository(name));
     let _changes = call.ecr.changes.lock().await;
     let record = call.record(name).await?;
-    let images = images::all(call, name).await?;
+    let images = images::all(&call, name).await?;
     if !images.is_empty() && !call.input.force {
-        return Err(EcrError::not_empty(&call.registry, name));
+        return Err(ApiError::not_empty(&call.registry, name));
     }
     for image in images {
         engine.delete(&full, &image.digest).await?;
@@ -85,14 +86,14 @@ pub async fn delete(call: &Call<'_>) -> Result<Value, EcrError> {
     if let Some(own) = own {
         engine.delete(&full, &own.digest).await?;
     }
-    Ok(json!({"repository": shown(call, name, &record)}))
+    Ok(json!({"repository": shown(&call, name, &record)}))
 }
 
 /// `PutImageTagMutability`
-pub async fn put_mutability(call: &Call<'_>) -> Result<Value, EcrError> {
+pub async fn put_mutability(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     let wanted = call.input.mutability()?;
-    let wanted = wanted.ok_or_else(|| EcrError::invalid("imageTagMutability", "must not be null"))?;
+    let wanted = wanted.ok_or_else(|| ApiError::invalid("imageTagMutability", "must not be null"))?;
     let _changes = call.ecr.changes.lock().await;
     let record = Record { image_tag_mutability: wanted.clone(), ..call.record(name).await? };
     record::write(&call.ecr.engine, &call.registry.repository(name), &record).await?;
@@ -100,7 +101,7 @@ pub async fn put_mutability(call: &Call<'_>) -> Result<Value, EcrError> {
 }
 
 /// `GetAuthorizationToken`
-pub fn token(call: &Call<'_>) -> Value {
+pub fn token(call: &Call) -> Value {
     // The registry asks for none: whoever reaches its port may push.
     let token = BASE64_STANDARD.encode(format!("AWS:{}", Uuid::new_v4()));
     let expires = Timestamp::now().as_second() + TOKEN;
@@ -112,7 +113,7 @@ fn or(given: Option<&Value>, default: Value) -> Value {
     given.cloned().unwrap_or(default)
 }
 
-fn shown(call: &Call<'_>, name: &str, record: &Record) -> Value {
+fn shown(call: &Call, name: &str, record: &Record) -> Value {
     let registry = &call.registry;
     let (region, account) = (&registry.region, &registry.account);
     json!({

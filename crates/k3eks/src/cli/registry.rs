@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use aws::service::Service;
 use aws::sigv4::Authenticator;
 use aws::site::{self, Names};
 use axum::middleware;
@@ -86,9 +87,10 @@ pub struct Reach {
 
 impl Reach {
     /// The ECR API, where there is a registry.
-    pub fn ecr(&self, authenticator: &Authenticator) -> anyhow::Result<Option<Arc<Ecr>>> {
+    pub fn ecr(&self, authenticator: &Authenticator) -> anyhow::Result<Option<Service<Ecr>>> {
         let Some(url) = self.registry_url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
         let engine = Engine::new(url).map_err(anyhow::Error::msg).context("--registry-url")?;
-        Ok(Some(Arc::new(Ecr::new(engine, self.registry_address.clone(), authenticator.clone()))))
+        let ecr = Ecr::new(engine, self.registry_address.clone());
+        Ok(Some(ecr::service::service(ecr, authenticator.clone())?))
     }
 }

@@ -1,0 +1,134 @@
+use std::collections::HashMap;
+
+use aws::sigv4::{Key, Mode};
+use axum::body::{Body, to_bytes};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::*;
+use crate::engine::Engine;
+
+/// Nothing is behind it: what is asked for there is told by a `ServerException`.
+fn router() -> Router {
+    let ecr = Ecr::new(Engine::new("http://127.0.0.1:1").unwrap(), "127.0.0.1:4567".into());
+    let keys: HashMap<String, Arc<Key>> = HashMap::new();
+    let authenticator = Authenticator::new(Mode::Permissive, Arc::new(keys), "000000000000", "us-east-1");
+    before(Router::new().fallback(|| async { "other" }), Some(service(ecr, authenticator).unwrap()))
+}
+
+async fn sent(operation: &str, body: String) -> (StatusCode, String, Value) {
+    let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
+    let request = Request::post("/").header("x-amz-target", target).body(Body::from(body)).unwrap();
+    let response = router().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.1");
+    assert_eq!(response.headers()["x-amzn-requestid"].len(), 36);
+    let kind = response.headers().get("x-amzn-errortype").map(|kind| kind.to_str().unwrap().to_owned());
+    let status = response.status();
+    let body: Value = serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap();
+    assert_eq!(body["__type"].as_str(), kind.as_deref());
+    (status, kind.unwrap_or_default(), body)
+}
+
+async fn refused(operation: &str, input: Value) -> (String, String) {
+    let (status, kind, body) = sent(operation, input.to_string()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    (kind, body["message"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn every_operation_of_the_model_has_a_handler() {
+    let registry = operations::registry();
+    assert!(registry.missing(model::ecr()).is_empty() && registry.unknown(model::ecr()).is_empty());
+    assert_eq!(model::ecr().operations().len(), 9);
+}
+
+#[tokio::test]
+async fn an_answer_is_what_the_model_says() {
+    let (status, _, body) = sent("GetAuthorizationToken", "{}".into()).await;
+    assert_eq!(status, StatusCode::OK);
+    let data = &body["authorizationData"][0];
+    assert_eq!(data["proxyEndpoint"], "http://127.0.0.1:4567");
+    assert!(data["expiresAt"].is_number() && data["authorizationToken"].is_string(), "{body}");
+}
+
+#[tokio::test]
+async fn what_the_model_forbids_is_refused_in_words_of_ecr() {
+    let begin = |member: &str| format!("Invalid parameter at '{member}' failed to satisfy constraint: ");
+    for (operation, input, member, constraint) in [
+        ("CreateRepository", json!({}), "repositoryName", "'must not be null'"),
+        (
+            "CreateRepository",
+            json!({"repositoryName": "No"}),
+            "repositoryName",
+            "'must satisfy regular expression '(?:",
+        ),
+        (
+            "CreateRepository",
+            json!({"repositoryName": "a--b"}),
+            "repositoryName",
+            "'must satisfy regular expression '(",
+        ),
+        ("DescribeRepositories", json!({"repositoryNames": ["No"]}), "repositoryName", "'must satisfy regular expr"),
+        ("DescribeRepositories", json!({"maxResults": 0}), "maxResults", "'Member must be between 1 and 1000'"),
+        (
+            "BatchGetImage",
+            json!({"repositoryName": "app", "imageIds": []}),
+            "imageIds",
+            "'Member must have length between 1 and 100'",
+        ),
+        ("BatchGetImage", json!({"repositoryName": "app"}), "imageIds", "'Member must have length between 1 and 100'"),
+        (
+            "PutImageTagMutability",
+            json!({"repositoryName": "app", "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION"}),
+            "imageTagMutability",
+            "'Member must satisfy enum value set: [MUTABLE, IMMUTABLE]; k3eks has no exclusions'",
+        ),
+        (
+            "CreateRepository",
+            json!({"repositoryName": "app", "imageTagMutability": "ODD"}),
+            "imageTagMutability",
+            "'Member must satisfy enum value set: [MUTABLE, IMMUTABLE]; k3eks has no exclusions'",
+        ),
+    ] {
+        let (kind, message) = refused(operation, input.clone()).await;
+        assert_eq!(kind, "InvalidParameterException", "{operation} {input}");
+        let rest = message.strip_prefix(&begin(member)).unwrap_or_else(|| panic!("{operation} {input}: {message}"));
+        assert!(rest.starts_with(constraint), "{operation} {input}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn other_refusals_are_those_of_ecr() {
+    let (kind, message) = refused("DescribeRegistry", json!({})).await;
+    let told = "k3eks doesn't serve DescribeRegistry of ecr; docs/guides/images.md lists what it serves";
+    assert_eq!((kind.as_str(), message.as_str()), ("UnsupportedOperation", told));
+    let (kind, message) = refused("ListImages", json!({"registryId": "111122223333", "repositoryName": "app"})).await;
+    let told = "User: arn:aws:iam::000000000000:root is not authorized to perform: ecr:ListImages on resource: \
+        arn:aws:ecr:us-east-1:111122223333:repository/*";
+    assert_eq!((kind.as_str(), message.as_str()), ("AccessDeniedException", told));
+    for unread in ["", "{", "[]", r#"{"repositoryName":5}"#] {
+        let (status, kind, _) = sent("ListImages", unread.to_owned()).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::BAD_REQUEST, "SerializationException"), "{unread}");
+    }
+    let (status, kind, _) = sent("ListImages", " ".repeat(LARGEST + 1)).await;
+    assert_eq!((status, kind.as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException"));
+}
+
+#[tokio::test]
+async fn a_registry_that_is_away_is_told_with_its_cause() {
+    let (status, kind, body) = sent("DescribeRepositories", "{}".into()).await;
+    assert_eq!((status, kind.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, "ServerException"));
+    let message = body["message"].as_str().unwrap();
+    assert!(message.starts_with("the container registry at http://127.0.0.1:1 can't be asked"), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_not_for_ecr_goes_on() {
+    for target in [None, Some("DynamoDB_20120810.ListTables"), Some("AmazonEC2ContainerRegistry_V20150921")] {
+        let request =
+            target.into_iter().fold(Request::post("/"), |request, target| request.header("x-amz-target", target));
+        let response = router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(to_bytes(response.into_body(), usize::MAX).await.unwrap(), "other");
+    }
+}
