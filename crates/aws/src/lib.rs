@@ -2,7 +2,7 @@
 //!
 //! A request passes through [`service`]: [`router`] or [`json`] finds the operation, [`sigv4`] the caller, [`input`]
 //! makes one JSON object of labels, query string and body and checks it against the [`model`]. Then the operation's
-//! handler runs, and [`output`] or [`error`] make the answer.
+//! handler runs, and [`output`] or [`error`] make the answer. [`query`] has what a service of that protocol needs.
 //!
 //! In go a service's [`Model`](model::Model), its handlers in a [`Registry`](registry::Registry) and who may call;
 //! out comes an axum router. Nothing here knows an operation of any service.
@@ -21,6 +21,7 @@ pub mod model;
 pub mod other_services;
 pub mod output;
 pub mod paging;
+pub mod query;
 pub mod registry;
 pub mod router;
 pub mod service;

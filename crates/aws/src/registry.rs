@@ -47,6 +47,11 @@ pub trait Operations: Copy + 'static {
 
     /// Its name in the model.
     fn name(self) -> &'static str;
+
+    /// The operation of this name.
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|operation| operation.name() == name)
+    }
 }
 
 /// Makes the enum `Operation` of the names of a model's operations.

@@ -41,6 +41,9 @@ pub enum ServiceError {
     /// Handlers for operations that the API doesn't have.
     #[error("the API has no operations {0:?}")]
     UnknownOperations(Vec<&'static str>),
+    /// The model is of a protocol that [`query`](super::query) has the parts of.
+    #[error("services of the protocol query are not made this way")]
+    Query,
 }
 
 /// The API of a service over handlers that share a state `S`.
@@ -63,13 +66,16 @@ impl<S: Send + Sync + 'static> Service<S> {
     /// A service with these handlers.
     ///
     /// # Errors
-    /// [`ServiceError::UnknownOperations`]
+    /// [`ServiceError`]
     pub fn new(
         model: &'static Model,
         registry: Registry<S>,
         state: Arc<S>,
         authenticator: Authenticator,
     ) -> Result<Self, ServiceError> {
+        if model.metadata().protocol == Protocol::Query {
+            return Err(ServiceError::Query);
+        }
         let unknown = registry.unknown(model);
         if !unknown.is_empty() {
             return Err(ServiceError::UnknownOperations(unknown));

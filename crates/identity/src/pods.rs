@@ -15,6 +15,7 @@ use super::sessions::{Credentials, Origin};
 use super::sts::{self, time};
 use super::token::AuthError;
 use arn::Arn;
+use aws::error::ApiError;
 use crd::identity_service::POD_IDENTITY_AUDIENCE;
 use crd::names::Identity;
 use crd::{EKSClusterConfig, Member, PodIdentityAssociation};
@@ -108,7 +109,7 @@ fn assume(
             return Err(AuthError::new(format!("role {role} doesn't trust {SERVICE} with {action}")));
         }
     }
-    let failed = |error: sts::Error| AuthError::new(error.message);
+    let failed = |error: ApiError| AuthError::new(error.message());
     let Some(target) = &association.spec.target_role_arn else {
         return sts::open(state, &role, name, LIFE, tags.clone(), Origin::default()).map_err(failed);
     };

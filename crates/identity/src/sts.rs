@@ -1,7 +1,6 @@
 //! A small Security Token Service: caller identity and sessions. Source:
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/>.
 
-mod answer;
 pub mod model;
 
 use std::collections::BTreeMap;
@@ -16,15 +15,16 @@ use regex::Regex;
 use serde::Serialize;
 use uuid::Uuid;
 
+use self::model::Operation;
 use super::principal::{Principal, assumed};
 use super::roles::{self, LONGEST, Requester, Role};
 use super::sessions::{Credentials, Origin, Session};
-use super::token::form;
 use super::{IdentityState, issuer};
-pub use answer::Error;
 use arn::Arn;
 use aws::body::Unread;
-use aws::error::ErrorCode;
+use aws::error::{ApiError, ErrorCode};
+use aws::query::{self, Form};
+use aws::registry::Operations;
 use aws::sigv4::{Key, Purpose, SignedRequest, verify};
 use aws::times;
 use crd::names::Identity;
@@ -40,7 +40,10 @@ const SHORTEST: u64 = 900;
 static SESSION_NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^[\w+=,.@-]{2,64}$").expect("the pattern of session names"));
 
-type Form = BTreeMap<String, String>;
+const VALIDATION_ERROR: ErrorCode = ErrorCode::new("ValidationError", 400);
+const INVALID_IDENTITY_TOKEN: ErrorCode = ErrorCode::new("InvalidIdentityToken", 400);
+const ACCESS_DENIED: ErrorCode = ErrorCode::new("AccessDenied", 403);
+const SERVICE_UNAVAILABLE: ErrorCode = ErrorCode::new("ServiceUnavailable", 503);
 
 /// Answers one request, be it a form or a presigned URL.
 pub async fn handle(state: &IdentityState, request: Request<Body>) -> Response {
@@ -48,22 +51,16 @@ pub async fn handle(state: &IdentityState, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
     let body = match state.memory.strangers.read(body, LARGEST).await {
         Ok(arrived) => arrived.bytes,
-        Err(Unread::Busy) => {
-            let refused = Error::unavailable("Too many requests are under way. Please try again.");
-            return answer::failure(&refused, &id);
-        }
-        Err(unread) => return answer::failure(&Error::new("ValidationError", unread.to_string()), &id),
+        Err(unread) => return query::refusal(model::sts(), &refused(unread), &id),
     };
     let query = head.uri.query().unwrap_or_default();
+    let input = query::form(query, &body);
     if let Some(remote) = &state.remote {
-        let asked = String::from_utf8_lossy(&body).into_owned();
-        return match foreign(state, query, &asked) {
+        return match foreign(state, &input) {
             Ok(()) => remote.pass(&head, query, body).await,
-            Err(error) => answer::failure(&error, &id),
+            Err(error) => query::refusal(model::sts(), &error, &id),
         };
     }
-    let mut input: Form = form(query).into_iter().collect();
-    input.extend(form(&String::from_utf8_lossy(&body)));
     let signed = SignedRequest {
         method: head.method.as_str(),
         path: head.uri.path(),
@@ -71,45 +68,50 @@ pub async fn handle(state: &IdentityState, request: Request<Body>) -> Response {
         headers: &head.headers,
         body: &body,
     };
-    let action = input.get("Action").cloned().unwrap_or_default();
-    let result = act(state, &action, &input, &signed);
-    match &result {
-        Ok(_) => tracing::debug!(action, "STS"),
-        Err(error) => tracing::info!(action, code = error.code, error.message, "STS refused"),
+    let action = query::action(&input);
+    match act(state, &input, &signed) {
+        Ok((operation, result)) => {
+            tracing::debug!(action, "STS");
+            query::answer(model::sts(), operation, &result, &id)
+        }
+        Err(error) => {
+            tracing::info!(action, code = error.code().name(), error.message = error.message(), "STS refused");
+            query::refusal(model::sts(), &error, &id)
+        }
     }
-    match result {
-        Ok(result) => answer::success(&action, &result, &id),
-        Err(error) => answer::failure(&error, &id),
+}
+
+fn refused(unread: Unread) -> ApiError {
+    match unread {
+        Unread::Busy => ApiError::new(SERVICE_UNAVAILABLE, "Too many requests are under way. Please try again."),
+        unread => ApiError::new(VALIDATION_ERROR, unread.to_string()),
     }
 }
 
 /// Checks made here even if another STS answers, since that one doesn't know the clusters' issuers.
-fn foreign(state: &IdentityState, query: &str, body: &str) -> Result<(), Error> {
-    let input: Form = form(query).into_iter().chain(form(body)).collect();
-    if input.get("Action").is_some_and(|action| action == "AssumeRoleWithWebIdentity") {
-        let token = required(&input, "WebIdentityToken")?;
-        let refused = |refusal: super::token::AuthError| Error::new("InvalidIdentityToken", refusal.0);
+fn foreign(state: &IdentityState, input: &Form) -> Result<(), ApiError> {
+    if query::action(input) == Operation::AssumeRoleWithWebIdentity.name() {
+        let token = required(input, "WebIdentityToken")?;
+        let refused = |refusal: super::token::AuthError| ApiError::new(INVALID_IDENTITY_TOKEN, refusal.0);
         issuer::check(state, token, AUDIENCE).map_err(refused)?;
     }
     Ok(())
 }
 
-fn act(state: &IdentityState, action: &str, input: &Form, signed: &SignedRequest<'_>) -> Result<String, Error> {
-    match action {
-        "GetCallerIdentity" => caller_identity(&*caller(state, signed)?),
-        "AssumeRole" => assume_role(state, &*caller(state, signed)?, input),
-        "GetSessionToken" => session_token(state, &*caller(state, signed)?, input),
-        "AssumeRoleWithWebIdentity" => web_identity(state, input),
-        "" => Err(Error::new("MissingAction", "Action is missing")),
-        other => {
-            let text = format!("Could not find operation {other} for version 2011-06-15");
-            Err(Error::new("InvalidAction", text))
-        }
-    }
+/// The operation that is asked for, and its result.
+fn act(state: &IdentityState, input: &Form, signed: &SignedRequest<'_>) -> Result<(Operation, String), ApiError> {
+    let operation = query::operation(model::sts(), input)?;
+    let result = match operation {
+        Operation::AssumeRole => query::result(operation, &assume_role(state, &*caller(state, signed)?, input)?),
+        Operation::AssumeRoleWithWebIdentity => query::result(operation, &web_identity(state, input)?),
+        Operation::GetCallerIdentity => query::result(operation, &caller_identity(&*caller(state, signed)?)),
+        Operation::GetSessionToken => query::result(operation, &session_token(state, &*caller(state, signed)?, input)?),
+    };
+    Ok((operation, result?))
 }
 
 /// The owner of the signing key. STS credentials open clusters, so signatures are checked in every mode.
-fn caller(state: &IdentityState, signed: &SignedRequest<'_>) -> Result<Arc<Key>, Error> {
+fn caller(state: &IdentityState, signed: &SignedRequest<'_>) -> Result<Arc<Key>, ApiError> {
     let purpose = Purpose { service: "sts", presigned: None };
     verify(signed, state.keys.as_ref(), purpose, SystemTime::now()).map(|(key, _)| key).map_err(|error| {
         let code = match error.code() {
@@ -119,7 +121,7 @@ fn caller(state: &IdentityState, signed: &SignedRequest<'_>) -> Result<Arc<Key>,
             ErrorCode::MISSING_AUTHENTICATION_TOKEN => "MissingAuthenticationToken",
             _ => "IncompleteSignature",
         };
-        Error::forbidden(code, error.message())
+        ApiError::new(ErrorCode::new(code, 403), error.message())
     })
 }
 
@@ -131,9 +133,9 @@ struct CallerIdentity {
     account: String,
 }
 
-fn caller_identity(key: &Key) -> Result<String, Error> {
+fn caller_identity(key: &Key) -> CallerIdentity {
     let who = Principal::of(key);
-    answer::part("GetCallerIdentityResult", &CallerIdentity { arn: who.arn, user_id: who.id, account: who.account })
+    CallerIdentity { arn: who.arn, user_id: who.id, account: who.account }
 }
 
 /// Credentials in STS's format.
@@ -189,7 +191,7 @@ struct SessionTokenResult {
     credentials: Shown,
 }
 
-fn assume_role(state: &IdentityState, key: &Key, input: &Form) -> Result<String, Error> {
+fn assume_role(state: &IdentityState, key: &Key, input: &Form) -> Result<AssumeRoleResult, ApiError> {
     let who = Principal::of(key);
     let root = format!("arn:aws:iam::{}:root", who.account);
     let mut keys = vec![("aws:PrincipalArn", who.identity.as_str()), ("aws:PrincipalAccount", who.account.as_str())];
@@ -198,13 +200,12 @@ fn assume_role(state: &IdentityState, key: &Key, input: &Form) -> Result<String,
     // A session that was begun by another one lasts an hour at most.
     let most = if key.role_arn().is_some() { LONGEST } else { u64::MAX };
     let origin = state.sessions.origin(key);
-    let begun = begin(state, input, &askers, "sts:AssumeRole", &keys, (&who.account, &who.arn, most, origin))?;
-    answer::part("AssumeRoleResult", &begun)
+    begin(state, input, &askers, "sts:AssumeRole", &keys, (&who.account, &who.arn, most, origin))
 }
 
-fn web_identity(state: &IdentityState, input: &Form) -> Result<String, Error> {
+fn web_identity(state: &IdentityState, input: &Form) -> Result<AssumeRoleResult, ApiError> {
     let token = required(input, "WebIdentityToken")?;
-    let invalid = |text: String| Error::new("InvalidIdentityToken", text);
+    let invalid = |text: String| ApiError::new(INVALID_IDENTITY_TOKEN, text);
     let (cluster, claims) = issuer::check(state, token, AUDIENCE).map_err(|refusal| invalid(refusal.to_string()))?;
     let role = role_arn(input)?;
     let action = "sts:AssumeRoleWithWebIdentity";
@@ -222,13 +223,12 @@ fn web_identity(state: &IdentityState, input: &Form) -> Result<String, Error> {
     begun.subject_from_web_identity_token = Some(claims.sub);
     begun.audience = Some(AUDIENCE.into());
     begun.provider = Some(provider);
-    answer::part("AssumeRoleWithWebIdentityResult", &begun)
+    Ok(begun)
 }
 
-fn session_token(state: &IdentityState, key: &Key, input: &Form) -> Result<String, Error> {
+fn session_token(state: &IdentityState, key: &Key, input: &Form) -> Result<SessionTokenResult, ApiError> {
     if key.is_temporary() {
-        let text = "Cannot call GetSessionToken with session credentials";
-        return Err(Error::forbidden("AccessDenied", text));
+        return Err(ApiError::new(ACCESS_DENIED, "Cannot call GetSessionToken with session credentials"));
     }
     let life = duration(input, roles::LIMIT, 129_600)?;
     let session = Session {
@@ -237,8 +237,8 @@ fn session_token(state: &IdentityState, key: &Key, input: &Form) -> Result<Strin
         origin: state.sessions.origin(key),
         ..Session::default()
     };
-    let credentials = Shown::of(state.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?);
-    answer::part("GetSessionTokenResult", &SessionTokenResult { credentials })
+    let credentials = state.sessions.begin(session, life, SystemTime::now()).map_err(internal)?;
+    Ok(SessionTokenResult { credentials: Shown::of(credentials) })
 }
 
 /// Begins a session of the role that the request names, for who is called so is of that account and comes from there, and for at most so many
@@ -250,11 +250,11 @@ fn begin(
     action: &str,
     keys: &[(&str, &str)],
     (account, name, most, origin): (&str, &str, u64, Origin),
-) -> Result<AssumeRoleResult, Error> {
+) -> Result<AssumeRoleResult, ApiError> {
     let arn = role_arn(input)?;
     let session = required(input, "RoleSessionName")?;
     if !SESSION_NAME.is_match(session) {
-        return Err(Error::new("ValidationError", "RoleSessionName must be 2 to 64 letters, digits or of _+=,.@-"));
+        return Err(ApiError::new(VALIDATION_ERROR, "RoleSessionName must be 2 to 64 letters, digits or of _+=,.@-"));
     }
     let tags = tags(input);
     let asked = request_tags(&tags);
@@ -276,8 +276,9 @@ fn begin(
     })
 }
 
-fn denied(name: &str, action: &str, role: &Arn) -> Error {
-    Error::forbidden("AccessDenied", format!("User: {name} is not authorized to perform: {action} on resource: {role}"))
+fn denied(name: &str, action: &str, role: &Arn) -> ApiError {
+    let text = format!("User: {name} is not authorized to perform: {action} on resource: {role}");
+    ApiError::new(ACCESS_DENIED, text)
 }
 
 /// The role, if any of these, who are of that account, may have it.
@@ -309,7 +310,7 @@ pub fn open(
     life: Duration,
     tags: BTreeMap<String, String>,
     origin: Origin,
-) -> Result<(Principal, Credentials), Error> {
+) -> Result<(Principal, Credentials), ApiError> {
     let arn = assumed(role, name);
     let session = Session {
         principal: arn.clone(),
@@ -319,29 +320,34 @@ pub fn open(
         origin: origin.then(&role.to_string()),
         ..Session::default()
     };
-    let credentials = state.sessions.begin(session, life, SystemTime::now()).map_err(Error::internal)?;
+    let credentials = state.sessions.begin(session, life, SystemTime::now()).map_err(internal)?;
     Ok((Principal::new(&arn, &role.account, &credentials.access_key_id), credentials))
 }
 
-fn required<'a>(input: &'a Form, name: &str) -> Result<&'a str, Error> {
-    let value = input.get(name).filter(|value| !value.is_empty());
-    value.map(String::as_str).ok_or_else(|| Error::new("ValidationError", format!("{name} is missing")))
+fn internal(error: impl std::fmt::Display) -> ApiError {
+    tracing::error!(%error, "STS failed");
+    query::internal(error)
 }
 
-fn role_arn(input: &Form) -> Result<Arn, Error> {
+fn required<'a>(input: &'a Form, name: &str) -> Result<&'a str, ApiError> {
+    let value = input.get(name).filter(|value| !value.is_empty());
+    value.map(String::as_str).ok_or_else(|| ApiError::new(VALIDATION_ERROR, format!("{name} is missing")))
+}
+
+fn role_arn(input: &Form) -> Result<Arn, ApiError> {
     let text = required(input, "RoleArn")?;
     let arn = text.parse::<Arn>().ok().filter(Arn::is_role);
-    arn.ok_or_else(|| Error::new("ValidationError", format!("{text} is invalid: the ARN of a role is expected")))
+    arn.ok_or_else(|| ApiError::new(VALIDATION_ERROR, format!("{text} is invalid: the ARN of a role is expected")))
 }
 
-fn duration(input: &Form, default: u64, longest: u64) -> Result<Duration, Error> {
+fn duration(input: &Form, default: u64, longest: u64) -> Result<Duration, ApiError> {
     let Some(text) = input.get("DurationSeconds") else { return Ok(Duration::from_secs(default.min(longest))) };
     let seconds = text.parse().ok().filter(|n| (SHORTEST..=longest).contains(n));
     let refused = || {
         let text = format!(
             "DurationSeconds must be between {SHORTEST} and {longest}, which is the longest session of the role"
         );
-        Error::new("ValidationError", text)
+        ApiError::new(VALIDATION_ERROR, text)
     };
     seconds.map(Duration::from_secs).ok_or_else(refused)
 }
@@ -356,4 +362,32 @@ fn tags(input: &Form) -> BTreeMap<String, String> {
     keys.filter(|(name, _)| name.starts_with("Tags.member."))
         .map(|(name, key)| (key.clone(), input.get(&format!("{name}.Value")).cloned().unwrap_or_default()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_has_what_answers_need() {
+        let model = model::sts();
+        let names: Vec<_> = model.operations().iter().map(|operation| operation.name.as_str()).collect();
+        assert_eq!(names, Operation::ALL.iter().map(|operation| operation.name()).collect::<Vec<_>>());
+        let facts = model.metadata();
+        assert_eq!((facts.version.as_str(), facts.service.as_str()), ("2011-06-15", "sts"));
+        assert_eq!(facts.namespace, "https://sts.amazonaws.com/doc/2011-06-15/");
+    }
+
+    #[test]
+    fn a_result_is_told_in_the_members_of_sts() {
+        let key = Key::new("AKIA1", "secret", "000000000000", "arn:aws:iam::000000000000:user/ann");
+        let who = Principal::of(&key);
+        let told = query::result(Operation::GetCallerIdentity, &caller_identity(&key)).unwrap();
+        let expected = format!(
+            "<GetCallerIdentityResult><Arn>{}</Arn><UserId>{}</UserId><Account>000000000000</Account>\
+             </GetCallerIdentityResult>",
+            who.arn, who.id
+        );
+        assert_eq!(told, expected);
+    }
 }
