@@ -1,3 +1,5 @@
+mod fake_registry;
+
 use std::collections::HashMap;
 
 use aws::sigv4::{Key, Mode};
@@ -10,17 +12,23 @@ use super::*;
 use crate::engine::Engine;
 
 /// Nothing is behind it: what is asked for there is told by a `ServerException`.
-fn router() -> Router {
-    let ecr = Ecr::new(Engine::new("http://127.0.0.1:1").unwrap(), "127.0.0.1:4567".into());
+const AWAY: &str = "http://127.0.0.1:1";
+
+fn router(registry: &str) -> Router {
+    let ecr = Ecr::new(Engine::new(registry).unwrap(), "127.0.0.1:4567".into());
     let keys: HashMap<String, Arc<Key>> = HashMap::new();
     let authenticator = Authenticator::new(Mode::Permissive, Arc::new(keys), "000000000000", "us-east-1");
     before(Router::new().fallback(|| async { "other" }), Some(service(ecr, authenticator).unwrap()))
 }
 
 async fn sent(operation: &str, body: String) -> (StatusCode, String, Value) {
+    sent_to(AWAY, operation, body).await
+}
+
+async fn sent_to(registry: &str, operation: &str, body: String) -> (StatusCode, String, Value) {
     let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
     let request = Request::post("/").header("x-amz-target", target).body(Body::from(body)).unwrap();
-    let response = router().oneshot(request).await.unwrap();
+    let response = router(registry).oneshot(request).await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.1");
     assert_eq!(response.headers()["x-amzn-requestid"].len(), 36);
     let kind = response.headers().get("x-amzn-errortype").map(|kind| kind.to_str().unwrap().to_owned());
@@ -50,6 +58,52 @@ async fn an_answer_is_what_the_model_says() {
     let data = &body["authorizationData"][0];
     assert_eq!(data["proxyEndpoint"], "http://127.0.0.1:4567");
     assert!(data["expiresAt"].is_number() && data["authorizationToken"].is_string(), "{body}");
+}
+
+#[tokio::test]
+async fn every_answer_fits_the_model() {
+    let registry = fake_registry::listen().await;
+    let full = "000000000000.dkr.ecr.us-east-1.amazonaws.com/team/app";
+    let image = json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 2}, "layers": []});
+    let named = |more: Value| {
+        let mut input = json!({"repositoryName": "team/app"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    let ids = json!({"imageIds": [{"imageTag": "v1"}, {"imageTag": "none"}, {}]});
+    let mut answers = HashMap::new();
+    for (operation, input) in [
+        ("CreateRepository", named(json!({"imageScanningConfiguration": {"scanOnPush": true}, "odd": 1}))),
+        ("DescribeRepositories", json!({})),
+        ("PutImageTagMutability", named(json!({"imageTagMutability": "IMMUTABLE"}))),
+        ("ListImages", named(json!({"maxResults": 1}))),
+        ("DescribeImages", named(json!({}))),
+        ("BatchGetImage", named(ids.clone())),
+        ("BatchDeleteImage", named(ids)),
+        ("DeleteRepository", named(json!({"force": true}))),
+    ] {
+        if operation == "ListImages" {
+            let engine = Engine::new(&registry).unwrap();
+            engine.put(full, "v1", "application/json", image.to_string()).await.unwrap();
+        }
+        let (status, _, body) = sent_to(&registry, operation, input.to_string()).await;
+        assert_eq!(status, StatusCode::OK, "{operation}: {body}");
+        answers.insert(operation, body);
+    }
+    let repository = &answers["CreateRepository"]["repository"];
+    assert_eq!(repository["repositoryUri"], format!("127.0.0.1:4567/{full}"));
+    assert_eq!(repository["imageScanningConfiguration"], json!({"scanOnPush": true}));
+    assert_eq!(answers["DescribeRepositories"], json!({"repositories": [repository]}), "no token is no null");
+    assert_eq!(answers["DeleteRepository"]["repository"]["imageTagMutability"], "IMMUTABLE");
+    let detail = &answers["DescribeImages"]["imageDetails"][0];
+    assert_eq!((&detail["imageTags"], &detail["imageSizeInBytes"]), (&json!(["v1"]), &json!(2)));
+    assert!(detail["imagePushedAt"].is_f64(), "{detail}");
+    assert_eq!(answers["ListImages"]["imageIds"][0]["imageDigest"], detail["imageDigest"]);
+    for operation in ["BatchGetImage", "BatchDeleteImage"] {
+        let codes: Vec<_> =
+            answers[operation]["failures"].as_array().unwrap().iter().map(|f| &f["failureCode"]).collect();
+        assert_eq!(codes, ["ImageNotFound", "MissingDigestAndTag"], "{operation}");
+    }
 }
 
 #[tokio::test]
@@ -128,7 +182,7 @@ async fn what_is_not_for_ecr_goes_on() {
     for target in [None, Some("DynamoDB_20120810.ListTables"), Some("AmazonEC2ContainerRegistry_V20150921")] {
         let request =
             target.into_iter().fold(Request::post("/"), |request, target| request.header("x-amz-target", target));
-        let response = router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = router(AWAY).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(to_bytes(response.into_body(), usize::MAX).await.unwrap(), "other");
     }
 }

@@ -1,0 +1,61 @@
+//! A registry in memory.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use http::{Method, Uri};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+struct Tagged {
+    repository: String,
+    tag: String,
+    digest: String,
+    bytes: Bytes,
+}
+
+/// Listens, and says where.
+pub async fn listen() -> String {
+    let all: Arc<Mutex<Vec<Tagged>>> = Arc::default();
+    let router = Router::new().fallback(move |method: Method, uri: Uri, body: Bytes| async move {
+        answer(&mut *all.lock().await, &method, uri.path(), body)
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+fn answer(all: &mut Vec<Tagged>, method: &Method, path: &str, body: Bytes) -> Response {
+    let found = Response::builder();
+    if path == "/v2/_catalog" {
+        let mut names: Vec<_> = all.iter().map(|one| one.repository.clone()).collect();
+        names.dedup();
+        return found.body(json!({"repositories": names}).to_string().into()).unwrap();
+    }
+    if let Some(name) = path.strip_suffix("/tags/list") {
+        let tags: Vec<_> = all.iter().filter(|one| name.ends_with(&one.repository)).map(|one| &one.tag).collect();
+        return found.body(json!({"tags": tags}).to_string().into()).unwrap();
+    }
+    let (name, reference) = path.strip_prefix("/v2/").unwrap().split_once("/manifests/").unwrap();
+    let is = |one: &Tagged| one.repository == name && [&one.tag, &one.digest].contains(&&reference.to_owned());
+    if *method == Method::GET {
+        let Some(one) = all.iter().find(|one| is(one)) else {
+            return found.status(404).body(Body::empty()).unwrap();
+        };
+        let found = found.header("docker-content-digest", &one.digest).header("content-type", "application/json");
+        let found = found.header("last-modified", "Sun, 29 Nov 2026 03:00:00 GMT");
+        return found.body(one.bytes.clone().into()).unwrap();
+    }
+    all.retain(|one| !is(one));
+    if *method == Method::PUT {
+        let mut hash = DefaultHasher::new();
+        body.hash(&mut hash);
+        let digest = format!("sha256:{:064x}", hash.finish());
+        all.push(Tagged { repository: name.to_owned(), tag: reference.to_owned(), digest, bytes: body });
+    }
+    found.status(201).body(Body::empty()).unwrap()
+}
