@@ -1,37 +1,47 @@
 #!/usr/bin/env bash
-# images.sh REGISTRY: has the container registry at that address, HOST:PORT, give nodes the images of the addons that the operator's image
-# has charts of. Where their own registry answers, nodes pull them from there and nothing is done here; else they are built
+# images.sh REGISTRY [ADDON...]: has the container registry at that address, HOST:PORT, give nodes the images of these addons, metrics-server
+# alone if none is named. Where their own registry answers, nodes pull them from there and nothing is done here; else they are built
 # out of Go modules and pushed.
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-registry=${1:?usage: images.sh REGISTRY}
+registry=${1:?usage: images.sh REGISTRY [ADDON...]}
+shift
 
-# IMAGE FOLDER PACKAGE PROGRAM
-images=("registry.k8s.io/metrics-server/metrics-server:v0.8.0 metrics-server sigs.k8s.io/metrics-server/cmd/metrics-server metrics-server")
+# IMAGE ADDON PACKAGE ARGUMENT: the program of the image is PACKAGE, built in the folder of the addon's name, called with ARGUMENT first.
+images=(
+  "registry.k8s.io/metrics-server/metrics-server:v0.8.0 metrics-server sigs.k8s.io/metrics-server/cmd/metrics-server"
+  "quay.io/jetstack/cert-manager-controller:v1.18.2 cert-manager . controller"
+  "quay.io/jetstack/cert-manager-webhook:v1.18.2 cert-manager . webhook"
+  "quay.io/jetstack/cert-manager-cainjector:v1.18.2 cert-manager . cainjector"
+  "quay.io/jetstack/cert-manager-startupapicheck:v1.18.2 cert-manager . startupapicheck"
+  "quay.io/jetstack/cert-manager-acmesolver:v1.18.2 cert-manager . acmesolver"
+)
 
 answers() { # IMAGE: whether its registry answers
   curl -fsS --proto '=https' --max-time 3 -o /dev/null "https://${1%%/*}/v2/" 2>/dev/null
 }
 
-image() { # IMAGE FOLDER PACKAGE PROGRAM
+image() { # IMAGE ADDON PACKAGE ARGUMENT
   local built root
   built=k3eks-addon/$2:$(built_from "hack/addons/$2")
+  root=$(mktemp -d)
   if ! docker image inspect "$built" >/dev/null 2>&1; then
-    root=$(mktemp -d)
-    (go_build "$ROOT/hack/addons/$2" "$root/$4" "$3")
-    printf 'FROM scratch\nCOPY %s /\nUSER 65534\nENTRYPOINT ["/%s"]\n' "$4" "$4" >"$root/Dockerfile"
+    (go_build "$ROOT/hack/addons/$2" "$root/$2" "$3")
+    printf 'FROM scratch\nCOPY %s /\nUSER 65534\n' "$2" >"$root/Dockerfile"
     DOCKER_BUILDKIT=0 docker build -q -t "$built" "$root"
-    rm -rf "$root"
   fi
-  docker tag "$built" "$registry/$1"
+  # The same layer for all programs of an addon.
+  printf 'FROM %s\nENTRYPOINT ["/%s"%s]\n' "$built" "$2" "${4:+, \"$4\"}" | DOCKER_BUILDKIT=0 docker build -q -t "$registry/$1" -
   docker push -q "$registry/$1"
   docker rmi "$registry/$1" >/dev/null
+  rm -rf "$root"
 }
 
 for entry in "${images[@]}"; do
-  read -r name folder package program <<<"$entry"
+  read -r name addon package argument <<<"$entry"
+  [[ " ${*:-metrics-server} " == *" $addon "* ]] || continue
   answers "$name" && continue
-  step "Pushing $name to the container registry" image "$name" "$folder" "$package" "$program" ||
+  step "Pushing $name to the container registry" image "$name" "$addon" "$package" "$argument" ||
     echo "note: nodes can't pull $name, so its addon won't start; push it to $registry/$name"
 done
