@@ -90,9 +90,9 @@ fn recorded_only(env: &Environment) {
     let member = |kind: &str, name: &str, spec: Value| json!({"apiVersion": "k3eks.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec});
     let role = "arn:aws:iam::000000000000:role/pods";
     let profile = json!({"clusterName": "demo", "fargateProfileName": "web", "podExecutionRoleArn": role, "selectors": [{"namespace": "web"}]});
-    env.apply(&member("Addon", "certs", json!({"clusterName": "demo", "addonName": "adot"})));
+    env.apply(&member("Addon", "states", json!({"clusterName": "demo", "addonName": "kube-state-metrics"})));
     env.apply(&member("FargateProfile", "web", profile));
-    for resource in ["addon/certs", "fargateprofile/web"] {
+    for resource in ["addon/states", "fargateprofile/web"] {
         env.wait_words(resource, "RecordedOnly", "recorded only", SOON);
         assert_eq!(env.get(resource, "{.status.phase}"), "Active");
         assert!(env.get(resource, "{.status.issues[0].message}").starts_with("recorded only"));

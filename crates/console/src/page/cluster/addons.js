@@ -9,7 +9,7 @@ async function catalogue(cluster) {
 }
 
 /** The addons that something in the cluster stands in for; of the others nothing is installed. `addon_catalogue.yaml` says what. */
-const INSTALLED = ['vpc-cni', 'coredns', 'kube-proxy', 'aws-ebs-csi-driver', 'metrics-server', 'eks-pod-identity-agent'];
+const INSTALLED = ['vpc-cni', 'coredns', 'kube-proxy', 'aws-ebs-csi-driver', 'metrics-server', 'cert-manager', 'eks-pod-identity-agent'];
 const addonLabel = (name) => (INSTALLED.includes(name) ? name : `${name} (recorded only)`);
 const isDefault = ({ compatibilities }) => compatibilities.some((one) => one.defaultVersion);
 const versionOptions = ({ addonVersions }) => addonVersions.map((one) => ({ value: one.addonVersion, text: `${one.addonVersion}${isDefault(one) ? ', the default' : ''}` }));

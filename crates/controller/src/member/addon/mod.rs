@@ -48,7 +48,7 @@ impl Kind for Addon {
             return Ok(health::out_of_reach(&child));
         };
         let profiles = ctx.stores.members.of::<FargateProfile>(&id);
-        let is_placed = stand_in::has_place(cluster, &child, &profiles);
+        let is_placed = stand_in::has_place(cluster, &child, &profiles, self.spec.namespace());
         let serves = ctx.nodegroups_of(&id).is_empty();
         // In an imported cluster nothing is changed.
         let release = release.filter(|_| !cluster.spec.imported);

@@ -19,10 +19,10 @@ pub const NAMESPACE: &str = "kube-system";
 
 /// Whether EKS could run an addon's pods: on a node of a node group, Fargate, or Auto Mode, which adds nodes on demand.
 /// The control plane doesn't count, though here it runs the pods until there is a node.
-pub fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateProfile>]) -> bool {
+pub fn has_place(cluster: &EKSClusterConfig, child: &Child, profiles: &[Arc<FargateProfile>], namespace: &str) -> bool {
     let auto_mode = cluster.spec.compute_config.as_ref().is_some_and(|compute| compute.enabled == Some(true));
     let Some(nodes) = &child.nodes else { return true };
-    let fargate = profiles.iter().flat_map(|p| &p.spec.selectors).any(|s| s.namespace.as_deref() == Some(NAMESPACE));
+    let fargate = profiles.iter().flat_map(|p| &p.spec.selectors).any(|s| s.namespace.as_deref() == Some(namespace));
     cluster.spec.imported || auto_mode || fargate || nodes.values().any(|node| node.ready && node.nodegroup.is_some())
 }
 
@@ -144,18 +144,20 @@ mod tests {
         let of = |node: ChildNode| Child { nodes: Some([("n".to_owned(), node)].into()), ..Child::default() };
         let plain = cluster(json!({}), active());
         let server = of(node(None, true));
-        assert!(!has_place(&plain, &server, &[]), "the control plane alone");
-        assert!(!has_place(&plain, &of(node(Some("g"), false)), &[]), "a node that isn't ready");
-        assert!(has_place(&plain, &of(node(Some("g"), true)), &[]));
-        assert!(has_place(&plain, &Child::default(), &[]), "nobody has looked yet");
-        assert!(has_place(&cluster(json!({"computeConfig": {"enabled": true}}), active()), &server, &[]));
-        assert!(has_place(&cluster(json!({"imported": true}), active()), &server, &[]));
+        assert!(!has_place(&plain, &server, &[], NAMESPACE), "the control plane alone");
+        assert!(!has_place(&plain, &of(node(Some("g"), false)), &[], NAMESPACE), "a node that isn't ready");
+        assert!(has_place(&plain, &of(node(Some("g"), true)), &[], NAMESPACE));
+        assert!(has_place(&plain, &Child::default(), &[], NAMESPACE), "nobody has looked yet");
+        assert!(has_place(&cluster(json!({"computeConfig": {"enabled": true}}), active()), &server, &[], NAMESPACE));
+        assert!(has_place(&cluster(json!({"imported": true}), active()), &server, &[], NAMESPACE));
         let profile = |namespace: &str| {
             let spec = json!({"clusterName": "demo", "fargateProfileName": "p", "podExecutionRoleArn": "r",
                 "selectors": [{"namespace": namespace}]});
             vec![Arc::new(FargateProfile::new("p", serde_json::from_value(spec).unwrap()))]
         };
-        assert!(has_place(&plain, &server, &profile("kube-system")) && !has_place(&plain, &server, &profile("web")));
+        let placed = |profile_s, addon_s| has_place(&plain, &server, &profile(profile_s), addon_s);
+        assert!(placed("kube-system", NAMESPACE) && !placed("web", NAMESPACE));
+        assert!(placed("cert-manager", "cert-manager") && !placed("kube-system", "cert-manager"));
     }
 
     #[test]
