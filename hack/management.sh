@@ -167,7 +167,8 @@ case $verb in
       echo "note: $name was made without a port for the container registry, so there is none: make down and make up give it one"
     fi
     step "Installing the operator with Helm" operator "$image" "$registry"
-    [ -z "$registry" ] || "$ROOT/hack/addons/images.sh" "$(registry_published)"
+    [ -z "$registry" ] || "$ROOT/hack/addons/images.sh" "$(registry_published)" ||
+      echo "note: nodes may be unable to pull the image of metrics-server, and then that addon won't start; push it to $(registry_published)"
     ;;
   bare)
     step "Creating management cluster $name" cluster

@@ -38,10 +38,12 @@ image() { # IMAGE ADDON PACKAGE ARGUMENT
   rm -rf "$root"
 }
 
+for addon in "$@"; do
+  [[ "${images[*]}" == *" $addon "* ]] || die "addon $addon has no images here"
+done
 for entry in "${images[@]}"; do
   read -r name addon package argument <<<"$entry"
   [[ " ${*:-metrics-server} " == *" $addon "* ]] || continue
   answers "$name" && continue
-  step "Pushing $name to the container registry" image "$name" "$addon" "$package" "$argument" ||
-    echo "note: nodes can't pull $name, so its addon won't start; push it to $registry/$name"
+  step "Pushing $name to the container registry" image "$name" "$addon" "$package" "$argument"
 done
