@@ -11,8 +11,9 @@ use serde_json::Value;
 
 /// The longest that one call may take: the chart may have to be fetched, and hooks may run.
 const LIMIT: Duration = Duration::from_secs(300);
-/// How long helm waits for hooks and for objects to go, in its own form.
-const TIMEOUT: &str = "--timeout=120s";
+/// How long helm waits for hooks and for objects to go, in its own form. A hook may wait for pods that wait for the lease of former
+/// ones, for a minute and more.
+const TIMEOUT: &str = "--timeout=180s";
 /// Revisions of a release that are kept in the cluster.
 const HISTORY: &str = "--history-max=3";
 

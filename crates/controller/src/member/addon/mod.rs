@@ -58,10 +58,13 @@ impl Kind for Addon {
                 Ok(Some(seen)) => {
                     let plan = plan::plan(&seen, &release);
                     apply::apply(self, &id, &release, plan.action, ctx)?;
-                    let unplaced =
-                        matches!(plan.health, MemberHealth::Working | MemberHealth::Impaired(_)) && !is_placed;
+                    let lacks_pods = match &plan.health {
+                        MemberHealth::Working | MemberHealth::Impaired(_) => true,
+                        MemberHealth::Failed(issue) => issue.code == plan::LACKS_PODS,
+                        _ => false,
+                    };
                     let homeless = || stand_in::homeless(&release.namespace, &release.name, serves);
-                    return Ok(if unplaced { homeless() } else { plan.health });
+                    return Ok(if lacks_pods && !is_placed { homeless() } else { plan.health });
                 }
                 // A part of k3s does it.
                 Ok(None) => {}

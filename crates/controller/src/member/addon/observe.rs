@@ -10,6 +10,7 @@ use kube::{Api, Client, ResourceExt};
 use super::desired::DIGEST;
 use super::plan::{Observed, Record, Workload};
 use crate::context::Context;
+use crate::jobs::JobView;
 use crd::Addon;
 use crd::addon_catalogue::Offer;
 use helm::Release;
@@ -34,6 +35,8 @@ pub async fn observe(
         stuck: None,
     };
     if seen.job.is_under_way() {
+        // Hooks of a chart wait for pods.
+        seen.stuck = stuck(client, release).await?;
         return Ok(Some(seen));
     }
     if is_part_of_k3s(client, offer).await? {
@@ -41,7 +44,8 @@ pub async fn observe(
     }
     seen.record = record(client, release).await?;
     seen.workloads = workloads(client, release).await?;
-    if seen.workloads.iter().any(|workload| workload.available < workload.wanted) {
+    let has_failed = matches!(seen.job, JobView::Failed(..));
+    if has_failed || seen.workloads.iter().any(|workload| workload.available < workload.wanted) {
         seen.stuck = stuck(client, release).await?;
     }
     Ok(Some(seen))

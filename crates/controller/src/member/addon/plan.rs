@@ -7,6 +7,9 @@ use crate::member::health::{self, FEWER_REPLICAS, MemberHealth};
 use crd::MemberIssue;
 use helm::Release;
 
+/// EKS's code for pods that don't run.
+pub const LACKS_PODS: &str = "InsufficientNumberOfReplicas";
+
 /// What is known of the release.
 #[derive(Clone, Debug)]
 pub struct Observed {
@@ -73,8 +76,13 @@ pub fn plan(seen: &Observed, wanted: &Release) -> Plan {
         Turn::Mine(Stage::Queued) => {
             return wait(MemberHealth::Changing(format!("waiting for a free slot, then {what}")));
         }
-        Turn::Mine(_) | Turn::Other(_) => return wait(MemberHealth::Changing(what)),
-        Turn::Failed(error) if seen.wait.is_some() => return wait(MemberHealth::Failed(issue(&error.to_string()))),
+        Turn::Mine(_) | Turn::Other(_) => {
+            let held_up = seen.stuck.as_ref().map(|why| format!("{what}; {why}"));
+            return wait(MemberHealth::Changing(held_up.unwrap_or(what)));
+        }
+        Turn::Failed(error) if seen.wait.is_some() => {
+            return wait(MemberHealth::Failed(failure(&error.to_string(), seen.stuck.as_deref())));
+        }
         Turn::Failed(_) | Turn::Finished | Turn::Free => {}
     }
     let is_wanted = |record: &&Record| record.digest.as_ref() == Some(&wanted.label.1);
@@ -103,7 +111,13 @@ fn health_of(seen: &Observed) -> MemberHealth {
         lacking.iter().map(|w| format!("{} of {} of {} are available", w.available, w.wanted, w.name)).collect();
     let why = seen.stuck.as_ref().map(|why| format!(". {why}")).unwrap_or_default();
     let names = lacking.iter().map(|workload| workload.name.clone()).collect();
-    health::impaired("InsufficientNumberOfReplicas", format!("{FEWER_REPLICAS}: {}{why}", figures.join(", ")), names)
+    health::impaired(LACKS_PODS, format!("{FEWER_REPLICAS}: {}{why}", figures.join(", ")), names)
+}
+
+/// A failed installation, with what holds its pods up.
+fn failure(why: &str, stuck: Option<&str>) -> MemberIssue {
+    let message = stuck.map(|stuck| format!("{why}. {stuck}"));
+    MemberIssue { message: text::fit(message.as_deref().unwrap_or(why), text::MESSAGE), ..issue(why) }
 }
 
 /// A failure, with EKS's code for what it is about.
@@ -115,6 +129,9 @@ pub fn issue(why: &str) -> MemberIssue {
         "AdmissionRequestDenied"
     } else if says(&["can't be reached", "connection refused", "Kubernetes cluster unreachable"]) {
         "ClusterUnreachable"
+    } else if says(&["timed out waiting"]) {
+        // Helm waits for nothing else than pods of hooks.
+        LACKS_PODS
     } else {
         "InternalFailure"
     };
@@ -205,6 +222,27 @@ mod tests {
         let MemberHealth::Failed(issue) = waits.health else { panic!("{waits:?}") };
         assert_eq!((waits.action, issue.code.as_str()), (Action::Nothing, "AdmissionRequestDenied"));
         assert!(matches!(plan(&failed(None), &wanted()).action, Action::Install { .. }));
+    }
+
+    #[test]
+    fn what_holds_up_the_pods_that_a_hook_waits_for_is_told() {
+        let stuck = Some("ImagePullBackOff: no such image".to_owned());
+        let busy = Observed {
+            job: JobView::Running(Work::Install, Step::default()),
+            stuck: stuck.clone(),
+            ..seen(Some(("pending-install", "new")))
+        };
+        let MemberHealth::Changing(what) = plan(&busy, &wanted()).health else { panic!() };
+        assert_eq!(what, "installing chart app 1; ImagePullBackOff: no such image");
+        let error = provider::Error::Engine {
+            doing: "installing".into(),
+            why: "failed post-install: 1 error occurred: * timed out waiting for the condition".into(),
+        };
+        let job = JobView::Failed(Work::Install, error);
+        let failed = Observed { job, wait: Some(Duration::from_secs(3)), stuck, ..seen(Some(("failed", "new"))) };
+        let MemberHealth::Failed(issue) = plan(&failed, &wanted()).health else { panic!() };
+        assert_eq!(issue.code, LACKS_PODS);
+        assert!(issue.message.contains("timed out") && issue.message.contains("no such image"), "{issue:?}");
     }
 
     #[test]
