@@ -220,9 +220,11 @@ mod tests {
 
     /// A helm that does what the script says.
     fn helm(folder: &std::path::Path, script: &str) -> Helm {
-        let program = folder.join("helm");
-        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let (source, program) = (folder.join("script"), folder.join("helm"));
+        std::fs::write(&source, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&source, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // What this process itself writes may still be open in the child of another test, and then it can't be run.
+        assert!(std::process::Command::new("cp").args([&source, &program]).status().unwrap().success());
         Helm::new(program, Some(folder.to_owned()))
     }
 
