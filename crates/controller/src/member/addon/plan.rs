@@ -117,7 +117,12 @@ fn health_of(seen: &Observed) -> MemberHealth {
 /// A failed installation, with what holds its pods up.
 fn failure(why: &str, stuck: Option<&str>) -> MemberIssue {
     let message = stuck.map(|stuck| format!("{why}. {stuck}"));
-    MemberIssue { message: text::fit(message.as_deref().unwrap_or(why), text::MESSAGE), ..issue(why) }
+    let mut issue = issue(why);
+    // An installation waits for nothing else than pods of hooks.
+    if why.contains("timed out waiting") {
+        issue.code = LACKS_PODS.into();
+    }
+    MemberIssue { message: text::fit(message.as_deref().unwrap_or(why), text::MESSAGE), ..issue }
 }
 
 /// A failure, with EKS's code for what it is about.
@@ -129,9 +134,6 @@ pub fn issue(why: &str) -> MemberIssue {
         "AdmissionRequestDenied"
     } else if says(&["can't be reached", "connection refused", "Kubernetes cluster unreachable"]) {
         "ClusterUnreachable"
-    } else if says(&["timed out waiting"]) {
-        // Helm waits for nothing else than pods of hooks.
-        LACKS_PODS
     } else {
         "InternalFailure"
     };
