@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_marked_so() {
-        let installed = addon_catalogue::all().iter().filter(|offer| offer.stands_in.is_some());
+        let installed =
+            addon_catalogue::all().iter().filter(|offer| offer.chart.is_some() || offer.stands_in.is_some());
         assert_eq!(listed("INSTALLED"), installed.map(|offer| offer.name.clone()).collect());
         let ruled = POLICIES.iter().filter(|name| !access_policies::rules(name).is_empty());
         assert_eq!(listed("RULED"), ruled.map(|name| (*name).to_owned()).collect());

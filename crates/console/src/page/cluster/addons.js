@@ -8,7 +8,7 @@ async function catalogue(cluster) {
   return (await request('GET', `/addons/supported-versions?${query}`, { world: cluster })).addons.sort((a, b) => compare(a.addonName, b.addonName));
 }
 
-/** The addons that something in the cluster stands in for; of the others nothing is installed. `addon_catalogue.yaml` says what. */
+/** The addons that a chart installs or that something in the cluster stands in for; of the others nothing is installed. `addon_catalogue.yaml` says what. */
 const INSTALLED = ['vpc-cni', 'coredns', 'kube-proxy', 'aws-ebs-csi-driver', 'metrics-server', 'cert-manager', 'eks-pod-identity-agent'];
 const addonLabel = (name) => (INSTALLED.includes(name) ? name : `${name} (recorded only)`);
 const isDefault = ({ compatibilities }) => compatibilities.some((one) => one.defaultVersion);
