@@ -19,7 +19,8 @@ images=(
 )
 
 answers() { # IMAGE: whether its registry answers
-  curl -fsS --proto '=https' --max-time 3 -o /dev/null "https://${1%%/*}/v2/" 2>/dev/null
+  # One that wants a token, which it gives to everybody, says 401.
+  [[ $(curl -sS --proto '=https' --max-time 3 -o /dev/null -w '%{http_code}' "https://${1%%/*}/v2/" 2>/dev/null) =~ ^(200|401)$ ]]
 }
 
 image() { # IMAGE ADDON PACKAGE ARGUMENT
