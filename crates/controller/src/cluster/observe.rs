@@ -112,13 +112,14 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     }
     let nodegroups = ctx.nodegroups_of(&id);
     let job = ctx.jobs.view(&key);
-    let addons = ctx.stores.members.with_deleted::<Addon>(&id);
-    let is_busy = job.is_under_way()
-        || nodegroups.iter().any(|group| !hibernation::is_idle(group))
-        || addons.iter().any(|addon| ctx.jobs.view(&addon.uid().unwrap_or_default()).is_under_way());
     // Of most clusters nobody asks for the mark.
     let idle = idle::after(cluster)
         .and_then(|_| ctx.caches.idle.of(&id, &hibernation::mark(cluster, &nodegroups), Instant::now()));
+    // Nor, where it is in use, whether anything is under way.
+    let addons = idle.map(|_| ctx.stores.members.with_deleted::<Addon>(&id)).unwrap_or_default();
+    let is_busy = job.is_under_way()
+        || nodegroups.iter().any(|group| !hibernation::is_idle(group))
+        || addons.iter().any(|addon| ctx.jobs.view(&addon.uid().unwrap_or_default()).is_under_way());
     let access_written =
         child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.stores.owned));
     let takes_settings = can.is_none_or(|can| can.configure);

@@ -109,8 +109,14 @@ fn of_own_account(role: &str, account: &str) -> MemberHealth {
 
 impl Kind for Capability {}
 
-/// EKS's words for an addon whose pods aren't all there.
-pub const FEWER_REPLICAS: &str = "The add-on is unhealthy because it doesn't have the desired number of replicas";
+/// EKS's code for an addon whose pods aren't all there.
+pub const FEWER_REPLICAS: &str = "InsufficientNumberOfReplicas";
+
+/// Pods of the addon aren't all there, in EKS's words; `why` says which, and what to do.
+pub fn fewer_replicas(why: &str, resource_ids: Vec<String>) -> MemberIssue {
+    const WORDS: &str = "The add-on is unhealthy because it doesn't have the desired number of replicas";
+    issue(FEWER_REPLICAS, &format!("{WORDS}: {why}"), resource_ids)
+}
 
 /// The cluster's API server doesn't answer.
 pub fn out_of_reach(child: &Child) -> MemberHealth {
@@ -119,16 +125,17 @@ pub fn out_of_reach(child: &Child) -> MemberHealth {
 
 /// The cluster can't be asked.
 pub fn unreachable(why: &str) -> MemberHealth {
-    impaired("ClusterUnreachable", format!("The cluster can't be reached: {why}"), Vec::new())
+    impaired("ClusterUnreachable", &format!("The cluster can't be reached: {why}"), Vec::new())
 }
 
 /// Something of it doesn't work, with EKS's code of the issue.
-pub fn impaired(code: &str, message: String, resource_ids: Vec<String>) -> MemberHealth {
-    MemberHealth::Impaired(vec![MemberIssue {
-        code: code.into(),
-        message: text::fit(&message, text::MESSAGE),
-        resource_ids,
-    }])
+pub fn impaired(code: &str, message: &str, resource_ids: Vec<String>) -> MemberHealth {
+    MemberHealth::Impaired(vec![issue(code, message, resource_ids)])
+}
+
+/// An issue, with a message of a bounded length.
+pub fn issue(code: &str, message: &str, resource_ids: Vec<String>) -> MemberIssue {
+    MemberIssue { code: code.into(), message: text::fit(message, text::MESSAGE), resource_ids }
 }
 
 #[cfg(test)]

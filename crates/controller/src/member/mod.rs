@@ -123,12 +123,10 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
     report(member, &decision, ctx).await
 }
 
-/// Wakes a cluster that sleeps for a change that has to reach it.
+/// Wakes a cluster that sleeps for a change of what the member leaves in it.
 async fn wake<K: Kind>(member: &K, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
     let generation = member.meta().generation;
-    if !member.leaves_something(cluster, ctx)
-        || member.member_status().and_then(|s| s.observed_generation) == generation
-    {
+    if member.member_status().and_then(|s| s.observed_generation) == generation {
         return Ok(());
     }
     let change = format!("{}.{}", member.uid().unwrap_or_default(), generation.unwrap_or_default());

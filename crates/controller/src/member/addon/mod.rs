@@ -60,7 +60,7 @@ impl Kind for Addon {
                     apply::apply(self, &id, &release, plan.action, ctx)?;
                     let lacks_pods = match &plan.health {
                         MemberHealth::Working | MemberHealth::Impaired(_) => true,
-                        MemberHealth::Failed(issue) => issue.code == plan::LACKS_PODS,
+                        MemberHealth::Failed(issue) => issue.code == health::FEWER_REPLICAS,
                         _ => false,
                     };
                     let homeless = || stand_in::homeless(&release.namespace, &release.name, serves);

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use crate::jobs::{JobView, Stage, Turn, Work};
-use crate::member::health::{self, FEWER_REPLICAS, MemberHealth};
+use crate::member::health::{self, FEWER_REPLICAS, MemberHealth, fewer_replicas};
 use crd::MemberIssue;
 use helm::Release;
-
-/// EKS's code for pods that don't run.
-pub const LACKS_PODS: &str = "InsufficientNumberOfReplicas";
 
 /// What is known of the release.
 #[derive(Clone, Debug)]
@@ -100,7 +97,7 @@ pub fn plan(seen: &Observed, wanted: &Release) -> Plan {
 fn health_of(seen: &Observed) -> MemberHealth {
     if seen.workloads.is_empty() {
         let text = "The add-on's workloads aren't in the cluster; delete the addon and create it again";
-        return health::impaired("K8sResourceNotFound", text.into(), Vec::new());
+        return health::impaired("K8sResourceNotFound", text, Vec::new());
     }
     let lacking: Vec<&Workload> =
         seen.workloads.iter().filter(|workload| workload.available < workload.wanted).collect();
@@ -111,7 +108,7 @@ fn health_of(seen: &Observed) -> MemberHealth {
         lacking.iter().map(|w| format!("{} of {} of {} are available", w.available, w.wanted, w.name)).collect();
     let why = seen.stuck.as_ref().map(|why| format!(". {why}")).unwrap_or_default();
     let names = lacking.iter().map(|workload| workload.name.clone()).collect();
-    health::impaired(LACKS_PODS, format!("{FEWER_REPLICAS}: {}{why}", figures.join(", ")), names)
+    MemberHealth::Impaired(vec![fewer_replicas(&format!("{}{why}", figures.join(", ")), names)])
 }
 
 /// A failed installation, with what holds its pods up.
@@ -120,7 +117,7 @@ fn failure(why: &str, stuck: Option<&str>) -> MemberIssue {
     let mut issue = issue(why);
     // An installation waits for nothing else than pods of hooks.
     if why.contains("timed out waiting") {
-        issue.code = LACKS_PODS.into();
+        issue.code = FEWER_REPLICAS.into();
     }
     MemberIssue { message: text::fit(message.as_deref().unwrap_or(why), text::MESSAGE), ..issue }
 }
@@ -137,7 +134,7 @@ pub fn issue(why: &str) -> MemberIssue {
     } else {
         "InternalFailure"
     };
-    MemberIssue { code: code.into(), message: text::fit(why, text::MESSAGE), resource_ids: Vec::new() }
+    health::issue(code, why, Vec::new())
 }
 
 #[cfg(test)]
@@ -243,7 +240,7 @@ mod tests {
         let job = JobView::Failed(Work::Install, error);
         let failed = Observed { job, wait: Some(Duration::from_secs(3)), stuck, ..seen(Some(("failed", "new"))) };
         let MemberHealth::Failed(issue) = plan(&failed, &wanted()).health else { panic!() };
-        assert_eq!(issue.code, LACKS_PODS);
+        assert_eq!(issue.code, "InsufficientNumberOfReplicas");
         assert!(issue.message.contains("timed out") && issue.message.contains("no such image"), "{issue:?}");
     }
 

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::child_clusters::Child;
-use crate::member::health::{self, FEWER_REPLICAS, MemberHealth};
+use crate::member::health::{self, MemberHealth, fewer_replicas};
 use crd::addon_catalogue::StandIn;
 use crd::{EKSClusterConfig, FargateProfile, MemberIssue, keys};
 
@@ -37,17 +37,13 @@ pub fn recorded(name: &str) -> MemberHealth {
 
 /// EKS would have no node for the addon, though here the control plane may run it.
 pub fn homeless(namespace: &str, name: &str, serves: bool) -> MemberHealth {
-    let mut text = format!("{FEWER_REPLICAS}: the cluster has no node that is ready");
-    text.push_str(if serves {
-        "; make a node group. Until then the control plane runs it, unlike EKS's"
+    let way_out = if serves {
+        "make a node group. Until then the control plane runs it, unlike EKS's"
     } else {
-        "; give a node group nodes, or wait for them"
-    });
-    MemberHealth::Homeless(MemberIssue {
-        code: "InsufficientNumberOfReplicas".into(),
-        message: text,
-        resource_ids: vec![format!("{namespace}/{name}")],
-    })
+        "give a node group nodes, or wait for them"
+    };
+    let why = format!("the cluster has no node that is ready; {way_out}");
+    MemberHealth::Homeless(fewer_replicas(&why, vec![format!("{namespace}/{name}")]))
 }
 
 /// What the configuration says of the number of replicas.
@@ -72,7 +68,7 @@ pub async fn deployment(client: &Client, name: &str, replicas: Option<i32>) -> R
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     let Some(mut found) = api.get_opt(name).await? else {
         let text = format!("The cluster has no Deployment {NAMESPACE}/{name}; its node image doesn't include it");
-        return Ok(health::impaired("K8sResourceNotFound", text, vec![format!("{NAMESPACE}/{name}")]));
+        return Ok(health::impaired("K8sResourceNotFound", &text, vec![format!("{NAMESPACE}/{name}")]));
     };
     let present = found.spec.as_ref().and_then(|s| s.replicas);
     if let Some(wanted) = replicas.filter(|wanted| present != Some(*wanted)) {
@@ -90,11 +86,8 @@ fn availability(found: &Deployment, name: &str) -> MemberHealth {
     if available >= wanted && seen {
         return MemberHealth::Working;
     }
-    health::impaired(
-        "InsufficientNumberOfReplicas",
-        format!("{FEWER_REPLICAS}: {available} of {wanted} are available"),
-        vec![format!("{NAMESPACE}/{name}")],
-    )
+    let why = format!("{available} of {wanted} are available");
+    MemberHealth::Impaired(vec![fewer_replicas(&why, vec![format!("{NAMESPACE}/{name}")])])
 }
 
 /// Components inside k3s work on every Ready node.
@@ -104,8 +97,8 @@ pub fn every_node(child: &Child) -> MemberHealth {
     if idle.is_empty() {
         return MemberHealth::Working;
     }
-    let text = format!("{FEWER_REPLICAS}: {} of {} nodes aren't Ready", idle.len(), nodes.len());
-    health::impaired("InsufficientNumberOfReplicas", text, idle)
+    let why = format!("{} of {} nodes aren't Ready", idle.len(), nodes.len());
+    MemberHealth::Impaired(vec![fewer_replicas(&why, idle)])
 }
 
 #[cfg(test)]
