@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use k8s_openapi::jiff::Timestamp;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use uuid::Uuid;

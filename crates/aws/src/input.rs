@@ -14,10 +14,10 @@ use super::wording::Wording;
 /// Builds the input of an operation and checks it.
 ///
 /// What comes out has exactly the members of the operation's input shape that were sent: unknown ones and nulls are
-/// gone, types are right, constraints hold. `wording` is how the service refuses those that don't, if in its own way.
+/// gone, types are right, constraints hold. `wording` is how the service refuses those that don't.
 pub fn build(
     model: &Model,
-    wording: Option<&Wording>,
+    wording: &Wording,
     route: &Route<'_>,
     (query, body): (&str, &[u8]),
 ) -> Result<Map<String, Value>, ApiError> {
@@ -43,7 +43,7 @@ pub fn build(
     if validator.violations.is_empty() {
         return Ok(input);
     }
-    let own = wording.and_then(|wording| (wording.broken)(validator.violations.all()));
+    let own = (wording.broken)(validator.violations.all());
     Err(own.unwrap_or_else(|| rejection(model, operation, &input, validator.violations.message())))
 }
 
@@ -122,7 +122,7 @@ mod tests {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let router = Router::new(model());
         let route = router.route(method, path)?;
-        build(model(), None, &route, (query, body.as_bytes())).map(Value::Object)
+        build(model(), &Wording::default(), &route, (query, body.as_bytes())).map(Value::Object)
     }
 
     fn refused(method: &Method, target: &str, body: &str) -> (&'static str, String) {

@@ -1,6 +1,6 @@
 //! From a handler's result to the body that EKS would send.
 
-use k8s_openapi::jiff::Timestamp;
+use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 use super::model::{Kind, Model, ShapeId};

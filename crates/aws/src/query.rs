@@ -47,8 +47,9 @@ pub fn operation<O: Operations>(model: &Model, form: &Form) -> Result<O, ApiErro
     }
 }
 
-/// A failure of ours: the caller learns nothing of its cause.
+/// A failure of ours: its cause is in the log, and the caller learns nothing of it.
 pub fn internal(error: impl Display) -> ApiError {
+    tracing::error!(%error, "the request failed");
     ApiError::new(INTERNAL_FAILURE, "We encountered an internal error. Please try again.").caused_by(error.to_string())
 }
 

@@ -22,7 +22,7 @@ use super::model::{Model, Protocol};
 use super::registry::{Context, Registry};
 use super::router::{Route, Router};
 use super::sigv4::{Authenticator, Proven, SignedRequest};
-use super::wording::{Wording, unknown_operation};
+use super::wording::Wording;
 use super::{access_log, input, json, output, paging::PageRequest};
 
 /// The header with a request's id.
@@ -54,7 +54,7 @@ pub struct Service<S> {
     state: Arc<S>,
     authenticator: Authenticator,
     observers: Vec<Arc<dyn Observer>>,
-    wording: Option<Wording>,
+    wording: Wording,
     body_limit: usize,
     /// Of requests whose headers prove who sent them.
     proven: Bodies,
@@ -88,7 +88,7 @@ impl<S: Send + Sync + 'static> Service<S> {
             state,
             authenticator,
             observers: Vec::new(),
-            wording: None,
+            wording: Wording::default(),
             body_limit: BODY_LIMIT,
             proven: Bodies::new(AT_ONCE * BODY_LIMIT),
             unproven: Bodies::new(AT_ONCE * BODY_LIMIT),
@@ -113,7 +113,7 @@ impl<S: Send + Sync + 'static> Service<S> {
     /// Sets what the service says in words of its own.
     #[must_use]
     pub fn worded(mut self, wording: Wording) -> Self {
-        self.wording = Some(wording);
+        self.wording = wording;
         self
     }
 
@@ -176,7 +176,7 @@ impl<S: Send + Sync + 'static> Service<S> {
         let signed = SignedRequest { body: &arrived.bytes, ..signed };
         let caller = self.authenticator.authenticate_for(service, &signed, SystemTime::now())?;
         exchange.caller = Some(caller.clone());
-        let input = input::build(self.model, self.wording.as_ref(), &route, (query, &arrived.bytes))?;
+        let input = input::build(self.model, &self.wording, &route, (query, &arrived.bytes))?;
         let operation = route.operation;
         let page = if operation.paged {
             PageRequest::new(&[&operation.name, &caller.account, &caller.region], &input)?
@@ -198,9 +198,7 @@ impl<S: Send + Sync + 'static> Service<S> {
             return self.router.route(&head.method, head.uri.path());
         }
         let name = json::operation(self.model, &head.headers).unwrap_or_default();
-        let unknown =
-            || self.wording.map_or(unknown_operation as fn(&str) -> ApiError, |wording| wording.unknown)(name);
-        let operation = self.model.operation(name).ok_or_else(unknown)?;
+        let operation = self.model.operation(name).ok_or_else(|| (self.wording.unknown)(name))?;
         Ok(Route { operation, labels: Vec::new() })
     }
 

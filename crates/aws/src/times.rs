@@ -1,8 +1,8 @@
 //! Times and days as AWS writes them: in UTC.
 
-use k8s_openapi::jiff::Timestamp;
-use k8s_openapi::jiff::civil::Date;
-use k8s_openapi::jiff::tz::TimeZone;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// The day that it is.
 pub fn today() -> Date {

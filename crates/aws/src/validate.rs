@@ -73,22 +73,19 @@ impl Violations {
         &self.0
     }
 
-    fn add(&mut self, value: &str, (path, shape): (&Path<'_>, &str), constraint: &str) {
+    fn add(&mut self, value: &str, at: (&Path<'_>, &str), constraint: &str) {
+        self.add_in_words(value, at, constraint, None);
+    }
+
+    /// The same, where the shape has words of its own in those.
+    fn add_in_words(&mut self, value: &str, (path, shape): (&Path<'_>, &str), constraint: &str, words: Option<String>) {
         self.0.push(Violation {
             path: path.to_string(),
             value: value.to_owned(),
             shape: shape.to_owned(),
             constraint: constraint.to_owned(),
-            words: None,
+            words,
         });
-    }
-
-    /// The same in words of the shape's own.
-    fn add_in_words(&mut self, value: &str, at: (&Path<'_>, &str), constraint: &str, words: String) {
-        self.add(value, at, constraint);
-        if let Some(last) = self.0.last_mut() {
-            last.words = Some(words);
-        }
     }
 }
 
@@ -229,24 +226,19 @@ impl<'m> Validator<'m> {
         if let Some(pattern) = rules.pattern.as_ref().filter(|pattern| !pattern.matches(text)) {
             let source = &pattern.source;
             let constraint = format!("satisfy regular expression pattern: {source}");
-            if shape == CLUSTER_NAME {
-                let words = format!(
+            let words = (shape == CLUSTER_NAME).then(|| {
+                format!(
                     "The parameter {path} contains invalid characters. It should conform to the regular expression \"{source}\""
-                );
-                self.violations.add_in_words(&quoted(text), at, &constraint, words);
-            } else {
-                self.violations.add(&quoted(text), at, &constraint);
-            }
+                )
+            });
+            self.violations.add_in_words(&quoted(text), at, &constraint, words);
         }
         if !rules.values.is_empty() && !rules.values.iter().any(|value| value == text) {
             let values = rules.values.join(", ");
             let constraint = format!("satisfy enum value set: [{values}]");
-            if shape == TAINT_EFFECT {
-                let words = format!("Invalid taint effect: {text}, must be one of these [{values}]");
-                self.violations.add_in_words(&quoted(text), at, &constraint, words);
-            } else {
-                self.violations.add(&quoted(text), at, &constraint);
-            }
+            let words = (shape == TAINT_EFFECT)
+                .then(|| format!("Invalid taint effect: {text}, must be one of these [{values}]"));
+            self.violations.add_in_words(&quoted(text), at, &constraint, words);
         }
     }
 

@@ -16,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderValue, Method, header};
-use k8s_openapi::jiff::Timestamp;
+use jiff::Timestamp;
 
 use super::engine::{DIGEST, Engine};
 use super::names::{Registry, elsewhere, split};
@@ -183,8 +183,8 @@ fn http_time(time: SystemTime) -> Option<HeaderValue> {
 
 /// Seconds since 1970 of a time as HTTP writes it.
 pub fn seconds(text: &str) -> Option<i64> {
-    let time = k8s_openapi::jiff::civil::DateTime::strptime(HTTP_TIME, text).ok()?;
-    Some(time.to_zoned(k8s_openapi::jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+    let time = jiff::civil::DateTime::strptime(HTTP_TIME, text).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 #[cfg(test)]

@@ -237,7 +237,7 @@ fn session_token(state: &IdentityState, key: &Key, input: &Form) -> Result<Sessi
         origin: state.sessions.origin(key),
         ..Session::default()
     };
-    let credentials = state.sessions.begin(session, life, SystemTime::now()).map_err(internal)?;
+    let credentials = state.sessions.begin(session, life, SystemTime::now()).map_err(query::internal)?;
     Ok(SessionTokenResult { credentials: Shown::of(credentials) })
 }
 
@@ -320,13 +320,8 @@ pub fn open(
         origin: origin.then(&role.to_string()),
         ..Session::default()
     };
-    let credentials = state.sessions.begin(session, life, SystemTime::now()).map_err(internal)?;
+    let credentials = state.sessions.begin(session, life, SystemTime::now()).map_err(query::internal)?;
     Ok((Principal::new(&arn, &role.account, &credentials.access_key_id), credentials))
-}
-
-fn internal(error: impl std::fmt::Display) -> ApiError {
-    tracing::error!(%error, "STS failed");
-    query::internal(error)
 }
 
 fn required<'a>(input: &'a Form, name: &str) -> Result<&'a str, ApiError> {

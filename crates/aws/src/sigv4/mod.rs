@@ -215,7 +215,7 @@ mod tests {
     use std::collections::HashMap;
 
     use http::HeaderMap;
-    use k8s_openapi::jiff::Timestamp;
+    use jiff::Timestamp;
 
     use super::*;
 

@@ -1,9 +1,9 @@
 //! The signed parts of a request, and how a signature writes times.
 
 use http::HeaderMap;
-use k8s_openapi::jiff::Timestamp;
-use k8s_openapi::jiff::civil::DateTime;
-use k8s_openapi::jiff::tz::TimeZone;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 /// The parts of a request that a signature covers.
 #[derive(Clone, Copy)]
