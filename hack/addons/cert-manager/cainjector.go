@@ -85,14 +85,8 @@ func cainjector(ctx context.Context, arguments []string) error {
 }
 
 func cainjectorConfig(arguments []string) (*config.CAInjectorConfiguration, error) {
-	kinds, _, err := scheme.NewSchemeAndCodecs()
-	if err != nil {
-		return nil, err
-	}
-	defaults := &v1alpha1.CAInjectorConfiguration{}
-	kinds.Default(defaults)
 	c := &config.CAInjectorConfiguration{}
-	if err := kinds.Convert(defaults, c, nil); err != nil {
+	if err := setDefaults(scheme.NewSchemeAndCodecs, &v1alpha1.CAInjectorConfiguration{}, c); err != nil {
 		return nil, err
 	}
 	add := func(flags *pflag.FlagSet) {

@@ -21,14 +21,8 @@ import (
 )
 
 func controllerConfig(arguments []string) (*config.ControllerConfiguration, error) {
-	kinds, _, err := scheme.NewSchemeAndCodecs()
-	if err != nil {
-		return nil, err
-	}
-	unset := &v1alpha1.ControllerConfiguration{}
-	kinds.Default(unset)
 	c := &config.ControllerConfiguration{}
-	if err := kinds.Convert(unset, c, nil); err != nil {
+	if err := setDefaults(scheme.NewSchemeAndCodecs, &v1alpha1.ControllerConfiguration{}, c); err != nil {
 		return nil, err
 	}
 	file := configfile.New()
@@ -46,7 +40,7 @@ func controllerConfig(arguments []string) (*config.ControllerConfiguration, erro
 
 func controllerFlags(flags *pflag.FlagSet, c *config.ControllerConfiguration) {
 	http, dns, ingress := &c.ACMEHTTP01Config, &c.ACMEDNS01Config, &c.IngressShimConfig
-	for name, into := range map[string]*string{
+	each(flags.StringVar, map[string]*string{
 		"acme-http01-solver-image":                   &http.SolverImage,
 		"acme-http01-solver-resource-limits-cpu":     &http.SolverResourceLimitsCPU,
 		"acme-http01-solver-resource-limits-memory":  &http.SolverResourceLimitsMemory,
@@ -61,36 +55,28 @@ func controllerFlags(flags *pflag.FlagSet, c *config.ControllerConfiguration) {
 		"master":                                     &c.APIServerHost,
 		"metrics-listen-address":                     &c.MetricsListenAddress,
 		"namespace":                                  &c.Namespace,
-	} {
-		flags.StringVar(into, name, *into, "")
-	}
-	for name, into := range map[string]*[]string{
+	})
+	each(flags.StringSliceVar, map[string]*[]string{
 		"acme-http01-solver-nameservers": &http.SolverNameservers,
 		"auto-certificate-annotations":   &ingress.DefaultAutoCertificateAnnotations,
 		"controllers":                    &c.Controllers,
 		"copied-annotation-prefixes":     &c.CopiedAnnotationPrefixes,
 		"dns01-recursive-nameservers":    &dns.RecursiveNameservers,
 		"extra-certificate-annotations":  &ingress.ExtraCertificateAnnotations,
-	} {
-		flags.StringSliceVar(into, name, *into, "")
-	}
-	for name, into := range map[string]*bool{
+	})
+	each(flags.BoolVar, map[string]*bool{
 		"acme-http01-solver-run-as-non-root": &http.SolverRunAsNonRoot,
 		"cluster-issuer-ambient-credentials": &c.ClusterIssuerAmbientCredentials,
 		"dns01-recursive-nameservers-only":   &dns.RecursiveNameserversOnly,
 		"enable-certificate-owner-ref":       &c.EnableCertificateOwnerRef,
 		"enable-gateway-api":                 &c.EnableGatewayAPI,
 		"issuer-ambient-credentials":         &c.IssuerAmbientCredentials,
-	} {
-		flags.BoolVar(into, name, *into, "")
-	}
-	for name, into := range map[string]*int{
+	})
+	each(flags.IntVar, map[string]*int{
 		"concurrent-workers":        &c.NumberOfConcurrentWorkers,
 		"kube-api-burst":            &c.KubernetesAPIBurst,
 		"max-concurrent-challenges": &c.MaxConcurrentChallenges,
-	} {
-		flags.IntVar(into, name, *into, "")
-	}
+	})
 	flags.Float32Var(&c.KubernetesAPIQPS, "kube-api-qps", c.KubernetesAPIQPS, "")
 	flags.DurationVar(&dns.CheckRetryPeriod, "dns01-check-retry-period", dns.CheckRetryPeriod, "")
 	election := &c.LeaderElectionConfig

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/component-base/cli/flag"
 	logsapi "k8s.io/component-base/logs/api/v1"
@@ -63,6 +65,23 @@ func (p program) configure(arguments []string) error {
 		return err
 	}
 	return feature.DefaultMutableFeatureGate.SetFromMap(*p.gates)
+}
+
+// setDefaults makes config what a file that says nothing means.
+func setDefaults(kinds func(...serializer.CodecFactoryOptionsMutator) (*runtime.Scheme, *serializer.CodecFactory, error), empty, config runtime.Object) error {
+	scheme, _, err := kinds()
+	if err != nil {
+		return err
+	}
+	scheme.Default(empty)
+	return scheme.Convert(empty, config, nil)
+}
+
+// each adds the flags of one type, which have the present values as defaults.
+func each[T any](add func(into *T, name string, value T, usage string), flags map[string]*T) {
+	for name, into := range flags {
+		add(into, name, *into, "")
+	}
 }
 
 // electionFlags are those that programs with several replicas have.
