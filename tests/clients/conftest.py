@@ -5,6 +5,7 @@ K3EKS_E2E_BARE_KUBECONFIG   a management cluster with the definitions alone
 K3EKS_BINARY                the program, for an operator and an API of the tests' own
 K3EKS_E2E_VERSIONS          the Kubernetes version that clusters begin with and the one after it, where those aren't the newest
 """
+import contextlib
 import json
 import os
 import re
@@ -38,6 +39,30 @@ def wait_for(what, found, seconds=30):
 def boto(endpoint, account="000000000000", region="us-east-1"):
     config = Config(retries={"max_attempts": 1}, max_pool_connections=40)
     return boto3.client("eks", endpoint_url=endpoint, region_name=region, aws_access_key_id=account, aws_secret_access_key="any", config=config)
+
+
+def run(*command, code=0, **options):
+    """What the command says; that which ends with another code than 0, of what went wrong too."""
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    assert done.returncode == code, (command, done.stdout, done.stderr)
+    return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+@contextlib.contextmanager
+def cluster_with_node(real, name, folder):
+    """kubectl for a real cluster with a node of a group."""
+    eks, role, group = boto(real), "arn:aws:iam::000000000000:role/r", {"clusterName": name, "nodegroupName": "workers"}
+    patience = lambda attempts: {"Delay": 1, "MaxAttempts": attempts}
+    eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig={})
+    eks.get_waiter("cluster_active").wait(name=name, WaiterConfig=patience(120))
+    eks.create_nodegroup(**group, nodeRole=role, subnets=[], scalingConfig={"minSize": 1, "maxSize": 1, "desiredSize": 1})
+    eks.get_waiter("nodegroup_active").wait(**group, WaiterConfig=patience(120))
+    kubeconfig = folder / "kubeconfig"
+    kubeconfig.write_bytes(urllib.request.urlopen(f"{real}/_k3eks/clusters/{name}/kubeconfig").read())
+    yield lambda *args, **options: run("kubectl", "--kubeconfig", str(kubeconfig), *args, **options)
+    eks.delete_nodegroup(**group)
+    eks.get_waiter("nodegroup_deleted").wait(**group, WaiterConfig=patience(60))
+    eks.delete_cluster(name=name)
 
 
 class Refused(Exception):

@@ -2,10 +2,9 @@
 import json
 import os
 import subprocess
-import urllib.request
 
 import pytest
-from conftest import boto, wait_for
+from conftest import boto, cluster_with_node, wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 NAME = "metrics-server"
@@ -19,23 +18,10 @@ def eks(real):
 
 
 @pytest.fixture(scope="module")
-def child(eks, real, tmp_path_factory):
+def child(real, tmp_path_factory):
     """kubectl for a cluster with a node."""
-    eks.create_cluster(name="addons", roleArn=ROLE, resourcesVpcConfig={})
-    eks.get_waiter("cluster_active").wait(name="addons", WaiterConfig=QUICK)
-    eks.create_nodegroup(clusterName="addons", nodegroupName="workers", nodeRole=ROLE, subnets=[], scalingConfig={"minSize": 1, "maxSize": 1, "desiredSize": 1})
-    eks.get_waiter("nodegroup_active").wait(clusterName="addons", nodegroupName="workers", WaiterConfig=QUICK)
-    kubeconfig = tmp_path_factory.mktemp("addons") / "kubeconfig"
-    kubeconfig.write_bytes(urllib.request.urlopen(f"{real}/_k3eks/clusters/addons/kubeconfig").read())
-
-    def kubectl(*args, **options):
-        done = subprocess.run(["kubectl", "--kubeconfig", str(kubeconfig), *args], capture_output=True, text=True, **options)
-        assert done.returncode == 0, (args, done.stdout, done.stderr)
-        return done.stdout
-    yield kubectl
-    eks.delete_nodegroup(clusterName="addons", nodegroupName="workers")
-    eks.get_waiter("nodegroup_deleted").wait(clusterName="addons", nodegroupName="workers", WaiterConfig=QUICK)
-    eks.delete_cluster(name="addons")
+    with cluster_with_node(real, "addons", tmp_path_factory.mktemp("addons")) as kubectl:
+        yield kubectl
 
 
 def create(eks, **more):

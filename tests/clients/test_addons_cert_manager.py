@@ -2,11 +2,9 @@
 import json
 import os
 import pathlib
-import subprocess
-import urllib.request
 
 import pytest
-from conftest import boto, wait_for
+from conftest import boto, cluster_with_node, run, wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 CLUSTER, NAME = "certificates", "cert-manager"
@@ -23,28 +21,14 @@ def eks(real):
 @pytest.fixture(scope="module")
 def images():
     """The images of the addon, where their own registry doesn't answer."""
-    done = subprocess.run([IMAGES, os.environ["K3EKS_E2E_REGISTRY"], NAME], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(IMAGES, os.environ["K3EKS_E2E_REGISTRY"], NAME)
 
 
 @pytest.fixture(scope="module")
-def child(eks, real, images, tmp_path_factory):
-    """kubectl for a cluster with a node; with `code`, that it ends so, and what it says then."""
-    eks.create_cluster(name=CLUSTER, roleArn=ROLE, resourcesVpcConfig={})
-    eks.get_waiter("cluster_active").wait(name=CLUSTER, WaiterConfig=QUICK)
-    eks.create_nodegroup(clusterName=CLUSTER, nodegroupName="workers", nodeRole=ROLE, subnets=[], scalingConfig={"minSize": 1, "maxSize": 1, "desiredSize": 1})
-    eks.get_waiter("nodegroup_active").wait(clusterName=CLUSTER, nodegroupName="workers", WaiterConfig=QUICK)
-    kubeconfig = tmp_path_factory.mktemp(CLUSTER) / "kubeconfig"
-    kubeconfig.write_bytes(urllib.request.urlopen(f"{real}/_k3eks/clusters/{CLUSTER}/kubeconfig").read())
-
-    def kubectl(*args, code=0, **options):
-        done = subprocess.run(["kubectl", "--kubeconfig", str(kubeconfig), *args], capture_output=True, text=True, **options)
-        assert done.returncode == code, (args, done.stdout, done.stderr)
-        return done.stdout if code == 0 else done.stderr
-    yield kubectl
-    eks.delete_nodegroup(clusterName=CLUSTER, nodegroupName="workers")
-    eks.get_waiter("nodegroup_deleted").wait(clusterName=CLUSTER, nodegroupName="workers", WaiterConfig=QUICK)
-    eks.delete_cluster(name=CLUSTER)
+def child(real, images, tmp_path_factory):
+    """kubectl for a cluster with a node."""
+    with cluster_with_node(real, CLUSTER, tmp_path_factory.mktemp(CLUSTER)) as kubectl:
+        yield kubectl
 
 
 def active(eks):

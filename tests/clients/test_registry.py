@@ -2,23 +2,15 @@
 import json
 import os
 import subprocess
-import urllib.request
 
 import boto3
 import botocore.exceptions
 import pytest
 from botocore.config import Config
-from conftest import AWS, wait_for
+from conftest import AWS, cluster_with_node, run, wait_for
 
 NAME = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
-ROLE = "arn:aws:iam::000000000000:role/r"
 TOLERANT = {"tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 0}
-
-
-def run(*command, code=0, **options):
-    done = subprocess.run(command, capture_output=True, text=True, **options)
-    assert done.returncode == code, (command, done.stdout, done.stderr)
-    return done.stdout if code == 0 else done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -59,19 +51,10 @@ def app(ecr, address, real, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def child(ecr, real, tmp_path_factory):
+def child(real, tmp_path_factory):
     """kubectl for a cluster with a node that came later."""
-    eks = ecr(service="eks")
-    eks.create_cluster(name="images", roleArn=ROLE, resourcesVpcConfig={})
-    eks.get_waiter("cluster_active").wait(name="images", WaiterConfig={"Delay": 1, "MaxAttempts": 120})
-    eks.create_nodegroup(clusterName="images", nodegroupName="workers", nodeRole=ROLE, subnets=[], scalingConfig={"minSize": 1, "maxSize": 1, "desiredSize": 1})
-    eks.get_waiter("nodegroup_active").wait(clusterName="images", nodegroupName="workers", WaiterConfig={"Delay": 1, "MaxAttempts": 120})
-    kubeconfig = tmp_path_factory.mktemp("images") / "kubeconfig"
-    kubeconfig.write_bytes(urllib.request.urlopen(f"{real}/_k3eks/clusters/images/kubeconfig").read())
-    yield lambda *args, **options: run("kubectl", "--kubeconfig", str(kubeconfig), *args, **options)
-    eks.delete_nodegroup(clusterName="images", nodegroupName="workers")
-    eks.get_waiter("nodegroup_deleted").wait(clusterName="images", nodegroupName="workers", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    eks.delete_cluster(name="images")
+    with cluster_with_node(real, "images", tmp_path_factory.mktemp("images")) as kubectl:
+        yield kubectl
 
 
 def pod(child, name, image, **more):
