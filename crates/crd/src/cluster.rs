@@ -189,7 +189,8 @@ pub struct EKSClusterConfigSpec {
     pub control_plane: Option<ControlPlane>,
 
     /// Idle time after which the cluster is stopped, such as `90s`, `30m` or `8h`. Idle means that nobody uses the
-    /// public endpoint. A change of the cluster or `k3eks wake` starts it again. Default: never. Mutable.
+    /// public endpoint. A change of the cluster, its node groups or its addons, or `k3eks wake` starts it again. Default:
+    /// never. Mutable.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[1-9][0-9]{0,5}[smh]$"))]
     pub hibernate_after: Option<String>,
