@@ -440,7 +440,6 @@ def test_a_cluster_that_can_not_be_asked_is_told_in_sentences(unattended, open_p
     expect(panel).to_contain_text("The API server of shop is starting anew")
     forgive(open_page, 503)
     # It is asked again before long.
-    page.unroute_all()
     answered(page, "shop", pods=[pod("there", "Running")])
     expect(panel.get_by_role("row").filter(has_text="there")).to_be_visible(timeout=10_000)
     # The same goes for this page's own server.
@@ -468,17 +467,14 @@ def test_a_cluster_that_starts_says_so_on_every_tab_and_is_asked_again(unattende
         expect(panel).not_to_contain_text("refuses")
         assert violations(page) == []
     page.locator("#tab-workloads").click()
-    page.unroute_all()
     answered(page, "shop", pods="The cluster's API server answered 503 Service Unavailable: apiserver not ready")
     expect(panel.get_by_role("alert")).to_have_text("shop is starting. It is asked again in some seconds.")
     forgive(open_page, 503)
     # For some seconds after that it may know nobody still.
-    page.unroute_all()
     answered(page, "shop", rights={"user": None, "why": "Cluster shop refuses arn:aws:iam::000000000000:root."})
     unattended.tell("shop", phase="Active", conditions=ready("True", "ready"))
     page.reload()
     expect(panel).to_contain_text("shop has just started, and doesn't know its users yet.")
-    page.unroute_all()
     answered(page, "shop", pods=[pod("there", "Running")])
     expect(panel.get_by_role("row").filter(has_text="there")).to_be_visible(timeout=10_000)
 

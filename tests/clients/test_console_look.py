@@ -164,7 +164,6 @@ def test_a_node_tells_all_of_itself_and_which_pods_it_has(unattended, open_page)
     expect(details).to_have_count(0)
     # What goes while somebody reads stays to be read.
     page.get_by_role("button", name="second", exact=True).click()
-    page.unroute_all()
     answered(page, "shop", rights, nodes=[node("first")])
     gone = page.get_by_role("region", name="Node second", exact=True)
     expect(gone).to_contain_text("This node is gone.")
