@@ -122,6 +122,18 @@ def test_pods_run_what_was_pushed_and_are_told_what_was_not(app, child):
     wait_for("the reason", lambda: "team/app:missing: not found" in why(child, "missing"))
 
 
+def test_images_of_an_archive_are_pulled_under_their_own_names(address, child, tmp_path):
+    image = "images.example/team/carried:1"
+    run("docker", "tag", "busybox:1.36", image)
+    run("docker", "save", image, "-o", tmp_path / "carried.tar")
+    run("docker", "rmi", image)
+    said = run(os.environ["K3EKS_BINARY"], "images", "load", tmp_path, "--registry", address)
+    assert f"pushing {address}/{image}" in said and f"1 image in the container registry at {address}" in said
+    run("docker", "rmi", image)
+    pod(child, "carried", image)
+    child("wait", "--for=condition=Ready", "pod/carried", "--timeout=60s")
+
+
 def test_everything_is_there_after_a_restart_of_the_registry(ecr, app, management):
     before = ecr().describe_images(repositoryName="team/app")["imageDetails"]
 

@@ -37,6 +37,7 @@ pub use accounts::{Accounts, Grant};
 pub use context::Settings;
 pub use error::Error;
 pub use identity_service::IdentityService;
+pub use member::addon_release;
 pub use providers::Providers;
 pub use service_account::ServiceAccount;
 

@@ -3,6 +3,8 @@
 //! In goes a [`Release`] and a kubeconfig; out comes that it is applied, or an [`Error`]. Charts are taken from a folder of
 //! files `NAME-VERSION.tgz`, and from their repository where the folder doesn't have them. Nothing here waits for pods.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -134,6 +136,25 @@ impl Helm {
         self.run(&arguments, kubeconfig, Vec::new(), &format!("removing release {namespace}/{name}")).await
     }
 
+    /// Images that the pods of a release run, in the order of their names.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn images(&self, release: &Release) -> Result<Vec<String>, Error> {
+        let doing = format!("rendering chart {} {}", release.chart.name, release.chart.version);
+        let chart = self.chart(&release.chart);
+        let mut arguments = vec!["template", release.name.as_str()];
+        arguments.extend(chart.iter().map(String::as_str));
+        arguments.extend(["--namespace", &release.namespace, "--values=values.json"]);
+        let files = vec![("values.json", release.values.to_string())];
+        let found = RefCell::new(BTreeSet::new());
+        let done = self.call(&arguments, files, &doing, |line| found.borrow_mut().extend(image(line))).await;
+        match done {
+            Err(Error::Failed { why, .. }) => Err(refused(&release.chart, doing, why)),
+            done => done.map(|()| found.into_inner().into_iter().collect()),
+        }
+    }
+
     /// The arguments that name a chart: its file, or where it is published.
     fn chart(&self, chart: &Chart) -> Vec<String> {
         let file = format!("{}-{}.tgz", chart.name, chart.version);
@@ -156,9 +177,19 @@ impl Helm {
         doing: &str,
     ) -> Result<(), Error> {
         files.push(("kubeconfig", kubeconfig));
+        self.call(arguments, files, doing, |line| tracing::debug!(target: "k3eks::helm", "{line}")).await
+    }
+
+    async fn call(
+        &self,
+        arguments: &[&str],
+        files: Vec<(&str, String)>,
+        doing: &str,
+        on_line: impl Fn(&str),
+    ) -> Result<(), Error> {
         let call = Call { arguments, files, limit: LIMIT, ..Call::default() };
         let failed = |why: String| Error::Failed { doing: doing.to_owned(), why };
-        let ended = self.helm.run(call, |line| tracing::debug!(target: "k3eks::helm", "{line}")).await;
+        let ended = self.helm.run(call, on_line).await;
         ended.map_err(|failure| match failure {
             Failure::Missing(why) => {
                 Error::Missing { doing: doing.to_owned(), program: self.helm.path().display().to_string(), why }
@@ -167,6 +198,17 @@ impl Helm {
             other => failed(other.to_string()),
         })
     }
+}
+
+/// The image that a line of a manifest names: of a container, or in a container's argument such as `--acme-solver-image=NAME`.
+fn image(line: &str) -> Option<String> {
+    let line = line.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
+    let name = match line.strip_prefix("image:") {
+        Some(name) => name,
+        None => line.strip_prefix("--")?.split_once("image=")?.1,
+    };
+    let name = name.trim().trim_matches(['"', '\'']);
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// What a refusal of helm means.
@@ -245,6 +287,18 @@ mod tests {
         std::fs::write(folder.path().join("app-1.2.3.tgz"), "").unwrap();
         helm.apply(&Release { take_ownership: true, ..release() }, String::new()).await.unwrap();
         assert!(read().contains("/app-1.2.3.tgz --namespace") && read().contains("--take-ownership"), "{}", read());
+    }
+
+    #[tokio::test]
+    async fn the_images_of_a_chart_are_those_of_its_containers_and_arguments() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = "      - image: \"example.com/b:1\"\n        args:\n        - --solver-image=example.com/a:2\n  \
+                        image: example.com/b:1\n  imagePullPolicy: Always\n  text: the image: none";
+        let script = format!("[ \"$1 $2\" = 'template app' ] && cat <<'E'\n{manifest}\nE");
+        let images = helm(folder.path(), &script).images(&release()).await.unwrap();
+        assert_eq!(images, ["example.com/a:2", "example.com/b:1"]);
+        let error = helm(folder.path(), "echo 'Error: no such file' >&2; exit 1").images(&release()).await.unwrap_err();
+        assert!(matches!(&error, Error::ChartUnavailable { .. }), "{error}");
     }
 
     #[tokio::test]

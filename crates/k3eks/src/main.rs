@@ -58,6 +58,10 @@ enum Command {
     /// Check a running cluster with real pods: DNS, network, sign-in, pod credentials, volumes and more.
     #[command(after_help = "Example: k3eks verify dev")]
     Verify(cli::verify::Options),
+    /// Bring images into the container registry.
+    Images(cli::images::Options),
+    /// Save what addons need, for machines without Internet access.
+    Addons(cli::addons::Options),
     /// Print a shell's completion script.
     #[command(after_help = "Example, for bash: source <(k3eks completion bash)")]
     Completion(cli::shell::Completion),
@@ -153,6 +157,8 @@ fn main() -> ExitCode {
         Command::Revoke(options) => ask(cli::revoke::run(options)),
         Command::Doctor(options) => ask(cli::doctor::run(options)),
         Command::Verify(options) => ask(cli::verify::run(options)),
+        Command::Images(options) => ask(cli::images::run(options)),
+        Command::Addons(options) => ask(cli::addons::run(options)),
         Command::Completion(options) => cli::shell::completion(&Cli::command(), &options),
         Command::Reference(options) => cli::reference::run(&options),
         Command::Man(options) => cli::shell::man(Cli::command(), &options),

@@ -34,6 +34,7 @@ use crd::{
 };
 use provider::ClusterId;
 
+pub use addon::release as addon_release;
 pub use health::Kind;
 
 /// Runs the controllers of all these kinds until the process is told to stop.

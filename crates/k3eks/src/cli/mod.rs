@@ -1,10 +1,13 @@
 //! The commands that don't name a provider: servers, and tools for clusters.
 
+pub mod addons;
 pub mod api;
+mod docker;
 pub mod doctor;
 mod find;
 mod http_server;
 pub mod identity;
+pub mod images;
 mod keys;
 pub mod kubeconfig;
 pub mod logs;

@@ -20,6 +20,8 @@ use crd::addon_catalogue::{self, Offer};
 use crd::member::is_left_behind;
 use crd::{Addon, EKSClusterConfig, FargateProfile, keys};
 
+pub use desired::release;
+
 /// The longest wait for one answer of the child's API server.
 const ANSWER: Duration = Duration::from_secs(5);
 /// The same, for all answers to one look.

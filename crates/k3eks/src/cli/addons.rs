@@ -1,0 +1,147 @@
+//! `k3eks addons pull`: saves the images of addons for a machine without Internet access.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use crd::addon::AddonSpec;
+use crd::addon_catalogue::{self, Offer};
+use helm::{Helm, Release};
+use serde_json::Value;
+
+use super::docker::Docker;
+
+/// The arguments of `k3eks addons`.
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Save the images of addons to a folder, for `k3eks images load` on a machine without Internet access.
+    #[command(after_help = "Example: k3eks addons pull metrics-server cert-manager --to carried/addons")]
+    Pull(Pull),
+}
+
+#[derive(Args)]
+struct Pull {
+    /// Addon, or NAME=VERSION. Without a version: its newest. Default: every addon that k3eks installs.
+    #[arg(value_name = "ADDON")]
+    addons: Vec<String>,
+    /// Folder for the archives, one per addon; it is created.
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+    /// Folder of charts, NAME-VERSION.tgz. A chart that isn't there comes from its repository.
+    #[arg(long, env = "K3EKS_CHARTS")]
+    charts: Option<PathBuf>,
+    /// The helm program, which tells the images of a chart.
+    #[arg(long, env = "K3EKS_HELM", default_value = "helm")]
+    helm: PathBuf,
+    /// Docker's command line. Images that Docker has aren't pulled again.
+    #[arg(long, default_value = "docker")]
+    docker: PathBuf,
+}
+
+/// Runs the command.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let Command::Pull(pull) = options.command;
+    let releases = releases(&pull.addons)?;
+    std::fs::create_dir_all(&pull.to).with_context(|| format!("creating folder {}", pull.to.display()))?;
+    let folder = pull.to.canonicalize().with_context(|| format!("reading folder {}", pull.to.display()))?;
+    let (helm, docker) = (Helm::new(pull.helm, pull.charts), Docker::new(pull.docker));
+    for (version, release) in releases {
+        save(&release, version, &folder, &helm, &docker)
+            .await
+            .with_context(|| format!("saving addon {}", release.name))?;
+    }
+    println!("carry {} over, then: k3eks images load {}", pull.to.display(), pull.to.display());
+    Ok(())
+}
+
+/// Writes the archive of one addon, at once or not at all.
+async fn save(release: &Release, version: &str, folder: &Path, helm: &Helm, docker: &Docker) -> anyhow::Result<()> {
+    let images = helm.images(release).await?;
+    for image in &images {
+        if docker.has(image).await {
+            println!("{image} is there");
+        } else {
+            println!("pulling {image}");
+            docker.pull(image).await?;
+        }
+    }
+    let archive = folder.join(format!("{}-{version}.tar", release.name));
+    let part = archive.with_extension("part");
+    docker.save(&images, &part).await?;
+    std::fs::rename(&part, &archive).with_context(|| format!("writing {}", archive.display()))?;
+    println!("saved {}", archive.display());
+    Ok(())
+}
+
+/// The releases of the addons, each with the addon's version.
+fn releases(addons: &[String]) -> anyhow::Result<Vec<(&'static str, Release)>> {
+    if addons.is_empty() {
+        return addon_catalogue::all().iter().filter(|offer| offer.chart.is_some()).map(|o| release(o, None)).collect();
+    }
+    let installed = || {
+        let offers = addon_catalogue::all().iter().filter(|offer| offer.chart.is_some());
+        offers.map(|offer| offer.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let mut all = Vec::new();
+    for addon in addons {
+        let (name, version) = addon.split_once('=').map_or((addon.as_str(), None), |(name, v)| (name, Some(v)));
+        let offer = addon_catalogue::find(name).filter(|offer| offer.chart.is_some());
+        let offer = offer.with_context(|| format!("addon {name} has no images: k3eks installs {}", installed()))?;
+        all.push(release(offer, version)?);
+    }
+    Ok(all)
+}
+
+fn release(offer: &'static Offer, version: Option<&str>) -> anyhow::Result<(&'static str, Release)> {
+    let mut versions = offer.versions.iter().map(|offered| offered.version.as_str());
+    let found = match version {
+        Some(version) => versions.clone().find(|offered| *offered == version),
+        None => versions.clone().next(),
+    };
+    let found = found.with_context(|| {
+        let versions: Vec<&str> = versions.by_ref().collect();
+        format!(
+            "addon {} has no version {}: there are {}",
+            offer.name,
+            version.unwrap_or_default(),
+            versions.join(", ")
+        )
+    })?;
+    let spec = AddonSpec { addon_name: offer.name.clone(), addon_version: Some(found.into()), ..AddonSpec::default() };
+    let release = controller::addon_release(&spec, offer, &Value::Null, "");
+    Ok((found, release.with_context(|| format!("addon {} {found} has no chart", offer.name))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addons_are_those_that_are_installed_by_a_chart() {
+        let names = |addons: &[&str]| -> Vec<String> {
+            let addons: Vec<String> = addons.iter().map(|addon| (*addon).to_owned()).collect();
+            releases(&addons)
+                .unwrap()
+                .into_iter()
+                .map(|(version, release)| format!("{}={version}", release.name))
+                .collect()
+        };
+        let all = names(&[]);
+        assert!(all.iter().any(|name| name.starts_with("metrics-server=v0.8")), "{all:?}");
+        assert!(!all.iter().any(|name| name.starts_with("vpc-cni")), "{all:?}");
+        assert_eq!(names(&["metrics-server=v0.7.2-eksbuild.4"]), ["metrics-server=v0.7.2-eksbuild.4"]);
+    }
+
+    #[test]
+    fn what_cannot_be_pulled_is_told_with_what_can() {
+        let error = |addon: &str| releases(&[addon.to_owned()]).unwrap_err().to_string();
+        assert!(error("vpc-cni").contains("k3eks installs cert-manager, "), "{}", error("vpc-cni"));
+        assert!(error("metrics-server=v9").contains("there are v0.8.0"), "{}", error("metrics-server=v9"));
+    }
+}
