@@ -46,7 +46,7 @@ BLOCKS_NOT_RUN = {
     ("CONTRIBUTING.md", "Test"): "hack/e2e.sh does the same",
     ("docs/getting-started.md", "Run"): "they make the management cluster that these tests run in",
     ("docs/guides/access.md", "Enable the keys"): "they take the key of the other tests away",
-    ("docs/guides/air-gapped.md", "Images of your own pods"): "it is about an image of the reader's",
+    ("docs/guides/air-gapped.md", "Images of your own pods and of addons"): "it is about an image of the reader's",
     ("docs/guides/addons.md", "Create, configure, delete"): "test_addons.py has it, with boto3",
     ("docs/guides/addons.md", "cert-manager"): "they remove what test_addons_cert_manager.py leaves behind",
     ("docs/guides/addons.md", "Charts and images"): "`make up` does so with another image, test_addons_cert_manager.py with the others",
