@@ -116,7 +116,7 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
                     return Ok(Action::await_change());
                 }
             }
-            plan::plan(member, member.verdict(cluster, ctx).await?, &Time(Timestamp::now()))
+            plan::plan(member, member.assess(cluster, ctx).await?, &Time(Timestamp::now()))
         }
         Err(waiting) => waiting,
     };

@@ -60,9 +60,9 @@ pub fn require_active_cluster<'a>(
 }
 
 /// State of `member` after a check.
-pub fn plan(member: &impl Member, verdict: MemberHealth, now: &Time) -> Decision {
+pub fn plan(member: &impl Member, found: MemberHealth, now: &Time) -> Decision {
     let old = member.member_status().map(|s| s.phase).unwrap_or_default();
-    let (phase, health, issues, again) = match verdict {
+    let (phase, health, issues, again) = match found {
         MemberHealth::Record => (MemberPhase::Active, Health::Ready, Vec::new(), ROUTINE),
         MemberHealth::Recorded(issue) => {
             let health = Health::Noted(Reason::RecordedOnly, issue.message.clone());

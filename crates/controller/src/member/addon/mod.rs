@@ -26,7 +26,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Kind for Addon {
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
+    async fn assess(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         let (offer, configuration) = match wanted(self, cluster, ctx) {
             Ok(wanted) => wanted,
             Err(why) => return Ok(MemberHealth::Refused(why)),
