@@ -35,8 +35,12 @@ pub async fn observe(
         stuck: None,
     };
     if seen.job.is_under_way() {
-        // Hooks of a chart wait for pods.
-        seen.stuck = stuck(client, release).await?;
+        // Hooks of a chart wait for pods. Helm's work says how the addon is, whether or not the pods can be asked.
+        seen.stuck = match tokio::time::timeout(super::ANSWER, stuck(client, release)).await {
+            Ok(Ok(stuck)) => stuck,
+            Ok(Err(error)) => unknown(release, &error),
+            Err(late) => unknown(release, &late),
+        };
         return Ok(Some(seen));
     }
     if is_part_of_k3s(client, offer).await? {
@@ -122,6 +126,11 @@ async fn stuck(client: &Client, release: &Release) -> Result<Option<String>, kub
         let way_out = if reason.contains("Image") { way_out(&image) } else { String::new() };
         format!("{reason}: {}{way_out}", waiting.message.unwrap_or_default())
     }))
+}
+
+fn unknown(release: &Release, why: &dyn Display) -> Option<String> {
+    tracing::debug!(release = release.name, %why, "looking at the pods of an addon that is being installed");
+    None
 }
 
 /// What to do about an image that nobody has.
