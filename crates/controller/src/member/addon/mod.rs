@@ -48,7 +48,7 @@ impl Kind for Addon {
             return Ok(health::out_of_reach(&child));
         };
         let profiles = ctx.stores.members.of::<FargateProfile>(&id);
-        let is_placed = stand_in::has_place(cluster, &child, &profiles, self.spec.namespace());
+        let has_place = |namespace: &str| stand_in::has_place(cluster, &child, &profiles, namespace);
         let serves = ctx.nodegroups_of(&id).is_empty();
         // In an imported cluster nothing is changed.
         let release = release.filter(|_| !cluster.spec.imported);
@@ -64,7 +64,7 @@ impl Kind for Addon {
                         _ => false,
                     };
                     let homeless = || stand_in::homeless(&release.namespace, &release.name, serves);
-                    return Ok(if lacks_pods && !is_placed { homeless() } else { plan.health });
+                    return Ok(if lacks_pods && !has_place(&release.namespace) { homeless() } else { plan.health });
                 }
                 // A part of k3s does it.
                 Ok(None) => {}
@@ -76,7 +76,7 @@ impl Kind for Addon {
         let Some(name) = &part.deployment else { return Ok(stand_in::every_node(&child)) };
         let found = stand_in::answer(ANSWER, stand_in::deployment(&client, name, replicas)).await;
         let found = found.unwrap_or_else(|unreachable| unreachable);
-        Ok(if is_placed { found } else { stand_in::homeless(stand_in::NAMESPACE, name, serves) })
+        Ok(if has_place(stand_in::NAMESPACE) { found } else { stand_in::homeless(stand_in::NAMESPACE, name, serves) })
     }
 
     /// Addons with a chart leave a release in their cluster; also where its provider is off.
