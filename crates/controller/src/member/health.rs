@@ -25,6 +25,8 @@ pub enum MemberHealth {
     Followed,
     /// What stands behind it doesn't work, or not yet.
     Impaired(Vec<MemberIssue>),
+    /// The same of what was installed at that second since 1970.
+    Starting(i64, Vec<MemberIssue>),
     /// It is being installed or changed; the text says how far that is.
     Changing(String),
     /// What was tried last failed, and is tried again.

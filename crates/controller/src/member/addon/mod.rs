@@ -59,7 +59,7 @@ impl Kind for Addon {
                     let plan = plan::plan(&seen, &release);
                     apply::apply(self, &id, &release, plan.action, ctx)?;
                     let lacks_pods = match &plan.health {
-                        MemberHealth::Working | MemberHealth::Impaired(_) => true,
+                        MemberHealth::Working | MemberHealth::Impaired(_) | MemberHealth::Starting(..) => true,
                         MemberHealth::Failed(issue) => issue.code == health::FEWER_REPLICAS,
                         _ => false,
                     };
