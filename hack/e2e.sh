@@ -54,7 +54,7 @@ suite cargo test --test e2e -- --test-threads "${K3EKS_E2E_THREADS:-2}"
 # The operators that tests killed had the machine to themselves for minutes; the one in the cluster may have to catch up.
 until_ready 120 curl -fsS "$K3EKS_E2E_ENDPOINT/_k3eks/health" || { echo "error: the EKS API at $K3EKS_E2E_ENDPOINT doesn't answer" >>"$said"; exit 1; }
 # Not beside the tests, which the build would slow down.
-suite hack/addons/images.sh "$K3EKS_E2E_REGISTRY" cert-manager
+suite hack/addons/images.sh "$K3EKS_E2E_REGISTRY" cert-manager metrics-server-v0.7
 suite "$clients/bin/python" -m pytest -q -p no:cacheprovider -n 2 --dist loadgroup --durations 12 tests/clients
 # Where the node images were pulled, all of this was a test of that; and such an image has nothing in it for a node without a network.
 if [ -n "$(docker image inspect -f '{{index .Config.Labels "k3eks.io/content"}}' "rancher/k3s:${NODE_RELEASES[0]}")" ]; then

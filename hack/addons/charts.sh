@@ -7,6 +7,7 @@ source "$(dirname "$0")/../lib.sh"
 # NAME VERSION REPOSITORY MODULE FOLDER-IN-MODULE
 charts=(
   "metrics-server 3.13.1 https://kubernetes-sigs.github.io/metrics-server/ sigs.k8s.io/metrics-server charts/metrics-server"
+  "metrics-server 3.12.2 https://kubernetes-sigs.github.io/metrics-server/ k3eks/addons/metrics-server-3.12.2 charts/metrics-server"
   "cert-manager v1.18.2 https://charts.jetstack.io github.com/cert-manager/cert-manager deploy/charts/cert-manager"
 )
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # images.sh REGISTRY [ADDON...]: has the container registry at that address, HOST:PORT, give nodes the images of these addons, metrics-server
-# alone if none is named. Where their own registry answers, nodes pull them from there and nothing is done here; else they are built
+# alone if none is named; of an earlier version by a name with its number, such as metrics-server-v0.7. Where their own registry answers, nodes pull them from there and nothing is done here; else they are built
 # out of Go modules and pushed.
 # shellcheck source=hack/lib.sh
 source "$(dirname "$0")/../lib.sh"
@@ -9,8 +9,10 @@ registry=${1:?usage: images.sh REGISTRY [ADDON...]}
 shift
 
 # IMAGE ADDON PACKAGE ARGUMENT: the program of the image is PACKAGE, built in the folder of the addon's name, called with ARGUMENT first.
+# Another version of an addon has a folder, and a name, of its own: its libraries are others.
 images=(
   "registry.k8s.io/metrics-server/metrics-server:v0.8.0 metrics-server sigs.k8s.io/metrics-server/cmd/metrics-server"
+  "registry.k8s.io/metrics-server/metrics-server:v0.7.2 metrics-server-v0.7 sigs.k8s.io/metrics-server/cmd/metrics-server"
   "quay.io/jetstack/cert-manager-controller:v1.18.2 cert-manager . controller"
   "quay.io/jetstack/cert-manager-webhook:v1.18.2 cert-manager . webhook"
   "quay.io/jetstack/cert-manager-cainjector:v1.18.2 cert-manager . cainjector"

@@ -1,15 +1,18 @@
 """Addons that a chart installs: created, measured by, configured, taken over, kept and removed, in a real cluster."""
 import json
 import os
+import pathlib
 import subprocess
 
 import pytest
-from conftest import boto, cluster_with_node, wait_for
+from conftest import boto, cluster_with_node, run, wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 NAME = "metrics-server"
 DEPLOYMENT = ("-n", "kube-system", "get", "deployment", NAME, "--ignore-not-found", "-o")
 QUICK = {"Delay": 1, "MaxAttempts": 120}
+IMAGE = "jsonpath={.spec.template.spec.containers[0].image}"
+IMAGES = pathlib.Path(__file__).parents[2] / "hack/addons/images.sh"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,7 @@ def test_nodes_are_measured_once_the_addon_is_there(eks, child, none_after, mana
     assert create(eks)["status"] == "CREATING"
     active(eks)
     assert described(eks)["addonVersion"] == "v0.8.0-eksbuild.2"
-    assert child(*DEPLOYMENT, "jsonpath={.spec.template.spec.containers[0].image}") == "registry.k8s.io/metrics-server/metrics-server:v0.8.0"
+    assert child(*DEPLOYMENT, IMAGE) == "registry.k8s.io/metrics-server/metrics-server:v0.8.0"
 
     def measured():
         try:
@@ -97,6 +100,29 @@ def test_a_configuration_reaches_the_pods_and_a_wrong_one_is_refused(eks, child,
     assert child(*DEPLOYMENT, "jsonpath={.status.availableReplicas}{.spec.template.metadata.labels.team}") == "2"
     with pytest.raises(eks.exceptions.InvalidParameterException):
         eks.update_addon(clusterName="addons", addonName=NAME, configurationValues='{"replicas": "two"}')
+
+
+@pytest.fixture
+def earlier():
+    """The image of the earlier version, where its own registry doesn't answer."""
+    run(IMAGES, os.environ["K3EKS_E2E_REGISTRY"], f"{NAME}-v0.7")
+
+
+def test_an_update_goes_to_another_version_and_back(eks, child, none_after, earlier):
+    newest, before = "v0.8.0", "v0.7.2"
+    offered = {one["addonVersion"].split("-")[0]: one["addonVersion"] for one in
+               eks.describe_addon_versions(addonName=NAME)["addons"][0]["addonVersions"]}
+    runs = lambda version: (described(eks)["addonVersion"], child(*DEPLOYMENT, IMAGE)) == (
+        offered[version], f"registry.k8s.io/metrics-server/metrics-server:{version}")
+    create(eks, addonVersion=offered[before])
+    active(eks)
+    assert runs(before)
+    for version in newest, before:
+        assert update(eks, addonVersion=offered[version]) == "Successful"
+        assert runs(version) and described(eks)["status"] == "ACTIVE"
+        assert child(*DEPLOYMENT, "jsonpath={.status.availableReplicas}/{.status.updatedReplicas}") == "1/1"
+    with pytest.raises(eks.exceptions.InvalidParameterException):
+        eks.update_addon(clusterName="addons", addonName=NAME, addonVersion="v0.6.0-eksbuild.1")
 
 
 def test_what_is_preserved_stays_and_is_taken_over_again(eks, child, none_after):

@@ -48,6 +48,7 @@ BLOCKS_NOT_RUN = {
     ("docs/guides/access.md", "Enable the keys"): "they take the key of the other tests away",
     ("docs/guides/air-gapped.md", "Images of your own pods and of addons"): "it is about an image of the reader's",
     ("docs/guides/addons.md", "Create, configure, delete"): "test_addons.py has it, with boto3",
+    ("docs/guides/addons.md", "Another version"): "test_addons.py has it, with boto3",
     ("docs/guides/addons.md", "cert-manager"): "they remove what test_addons_cert_manager.py leaves behind",
     ("docs/guides/addons.md", "Charts and images"): "`make up` does so with another image, test_addons_cert_manager.py with the others",
     ("docs/guides/images.md", "Push"): "test_registry.py has it",

@@ -40,6 +40,12 @@ pub enum Error {
         /// The cluster resource.
         cluster: String,
     },
+    /// Somebody else changes a resource again and again.
+    #[error("{doing}: others change it all the time; it is tried again")]
+    Contended {
+        /// What was being done, to what.
+        doing: String,
+    },
     /// A resource lacks something that the API server always sets.
     #[error("{what} has no {missing}: it wasn't read from an API server")]
     Incomplete {
@@ -76,6 +82,7 @@ impl Error {
             Self::Kubeconfig { .. } => "kubeconfig",
             Self::Certificate { .. } => "certificate",
             Self::Taken { .. } => "taken",
+            Self::Contended { .. } => "contended",
             Self::Incomplete { .. } => "incomplete",
         }
     }
@@ -92,10 +99,12 @@ mod tests {
         let kubeconfig = Error::Kubeconfig { cluster: "a/b".into(), why: "empty".into() };
         let incomplete = Error::Incomplete { what: "Nodegroup a/b".into(), missing: "uid" };
         let certificate = Error::Certificate { what: "CertificateAuthority a/b".into(), why: "no key".into() };
+        let contended = Error::Contended { doing: "releasing Addon a/b".into() };
         let taken = Error::Taken { what: "Secret a/b".into(), cluster: "b".into() };
         assert!(matches!(taken.health(), Some(Health::Failing(Reason::NameTaken, _))) && incomplete.health().is_none());
         for (error, category) in [
             (taken, "taken"),
+            (contended, "contended"),
             (kubernetes, "kubernetes"),
             (provider, "provider"),
             (kubeconfig, "kubeconfig"),

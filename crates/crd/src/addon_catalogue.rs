@@ -71,8 +71,8 @@ pub struct StandIn {
 pub struct AddonChart {
     /// Name of the chart.
     pub name: String,
-    /// Version of the chart.
-    pub version: String,
+    /// Version of the chart, unless a version of the addon has another.
+    version: String,
     /// URL of the repository that publishes it; none of one that comes with the operator.
     pub repository: Option<String>,
     /// Values that every release has, unless the configuration says otherwise.
@@ -86,6 +86,8 @@ pub struct AddonChart {
 pub struct OfferedVersion {
     /// The version, such as `v1.12.1-eksbuild.2`.
     pub version: String,
+    /// Version of its chart, where it isn't the one that most versions have.
+    chart: Option<String>,
     /// Values of its chart, beside those that all versions have.
     #[serde(default)]
     values: Value,
@@ -180,7 +182,17 @@ impl OfferedVersion {
 impl Offer {
     /// Values that a version gives the chart; `None` of a version that isn't offered.
     pub fn values_of(&self, version: &str) -> Option<&Value> {
-        self.versions.iter().find(|offered| offered.version == version).map(|offered| &offered.values)
+        self.offered(version).map(|offered| &offered.values)
+    }
+
+    /// Version of the chart that installs a version; `None` where none does, and of a version that isn't offered.
+    pub fn chart_version(&self, version: &str) -> Option<&str> {
+        let own = self.offered(version)?.chart.as_deref();
+        own.or_else(|| self.chart.as_ref().map(|chart| chart.version.as_str()))
+    }
+
+    fn offered(&self, version: &str) -> Option<&OfferedVersion> {
+        self.versions.iter().find(|offered| offered.version == version)
     }
 
     /// JSON schema of its configuration.
@@ -248,7 +260,8 @@ mod tests {
         assert!(all().len() > 15);
         for offer in all() {
             let known = ["object", "array", "string", "integer", "boolean"];
-            let own = offer.versions.iter().filter(|offered| !offered.values.is_null()).count();
+            let has_own = |offered: &&OfferedVersion| !offered.values.is_null() || offered.chart.is_some();
+            let own = offer.versions.iter().filter(has_own).count();
             assert!(own == 0 || offer.chart.is_some(), "{} has no chart that takes values", offer.name);
             assert!(offer.schema.values().all(|t| known.contains(&t.as_str())), "{}", offer.name);
             for kubernetes in kubernetes_versions::all().iter().map(|version| version.name.as_str()) {
@@ -258,6 +271,15 @@ mod tests {
                 assert_eq!(defaults.len(), usize::from(!fit.is_empty()), "{} for {kubernetes}", offer.name);
             }
         }
+    }
+
+    #[test]
+    fn a_version_is_installed_by_its_own_chart_or_the_one_that_most_have() {
+        let metrics = find("metrics-server").unwrap();
+        assert_eq!(metrics.chart_version("v0.8.0-eksbuild.2"), Some("3.13.1"));
+        assert_eq!(metrics.chart_version("v0.7.2-eksbuild.4"), Some("3.12.2"));
+        assert_eq!(metrics.chart_version("v9"), None);
+        assert_eq!(find("coredns").unwrap().chart_version("v1.12.4-eksbuild.1"), None);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod plan;
 mod report;
 pub mod server_keys;
 pub mod status;
+pub mod unfinished;
 pub mod validate;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use kube::{Resource, ResourceExt};
 
 use super::{
     access, argocd, authority, control_plane_config, endpoint_access, hibernation, idle, inline_nodegroups,
-    server_keys, validate,
+    server_keys, unfinished, validate,
 };
 use crate::caches::MappedRoles;
 use crate::child_clusters::Child;
@@ -119,7 +119,9 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let addons = idle.map(|_| ctx.stores.members.with_deleted::<Addon>(&id)).unwrap_or_default();
     let is_busy = job.is_under_way()
         || nodegroups.iter().any(|group| !hibernation::is_idle(group))
-        || addons.iter().any(|addon| ctx.jobs.view(&addon.uid().unwrap_or_default()).is_under_way());
+        || addons.iter().any(|addon| {
+            unfinished::is_unfinished(addon) || ctx.jobs.view(&addon.uid().unwrap_or_default()).is_under_way()
+        });
     let access_written =
         child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.stores.owned));
     let takes_settings = can.is_none_or(|can| can.configure);

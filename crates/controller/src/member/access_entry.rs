@@ -25,7 +25,7 @@ const LABEL: &str = "k3eks.io/access-entry";
 const AT_ONCE: usize = 4;
 
 impl Kind for AccessEntry {
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
+    async fn assess(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         if ctx.settings.identity.is_none()
             || cluster.spec.imported
             || ctx.providers.of(cluster).is_none_or(|p| !p.capabilities().api_server)

@@ -19,7 +19,7 @@ const VALIDITY: i64 = 3650;
 impl Kind for CertificateAuthority {
     const WAKES_CLUSTER: bool = true;
 
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
+    async fn assess(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         if !self.is_of(cluster) {
             let message = "certificateAuthorityId isn't the cluster's; remove the field: the operator sets it";
             return Ok(MemberHealth::Refused(message.into()));

@@ -25,6 +25,8 @@ pub enum MemberHealth {
     Followed,
     /// What stands behind it doesn't work, or not yet.
     Impaired(Vec<MemberIssue>),
+    /// The same of what was installed at that second since 1970.
+    Starting(i64, Vec<MemberIssue>),
     /// It is being installed or changed; the text says how far that is.
     Changing(String),
     /// What was tried last failed, and is tried again.
@@ -50,7 +52,7 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
     const WAKES_CLUSTER: bool = false;
 
     /// Checks the member in a cluster that was Active before.
-    fn verdict(
+    fn assess(
         &self,
         _cluster: &EKSClusterConfig,
         _ctx: &Context,
@@ -76,7 +78,7 @@ pub trait Kind: Member + DeserializeOwned + Clone + Debug + Send + Sync + 'stati
 
 impl Kind for FargateProfile {
     /// Says where pods of a Fargate profile run.
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
+    async fn assess(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         let runs = ctx.providers.of(cluster).is_some_and(|p| p.capabilities().api_server);
         Ok(if runs { no_fargate() } else { MemberHealth::Record })
     }
@@ -93,7 +95,7 @@ fn no_fargate() -> MemberHealth {
 
 impl Kind for PodIdentityAssociation {
     /// Refuses roles of other accounts, and says so.
-    async fn verdict(&self, cluster: &EKSClusterConfig, _: &Context) -> Result<MemberHealth, Error> {
+    async fn assess(&self, cluster: &EKSClusterConfig, _: &Context) -> Result<MemberHealth, Error> {
         Ok(of_own_account(&self.spec.role_arn, &Identity::of(cluster).account))
     }
 }

@@ -9,7 +9,7 @@ use crd::{EKSClusterConfig, IdentityProviderConfig, MemberIssue};
 impl Kind for IdentityProviderConfig {
     const WAKES_CLUSTER: bool = true;
 
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
+    async fn assess(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         let seen = observe::observe(cluster, ctx);
         let Ok(plan) = &seen.plan else { return Ok(MemberHealth::Record) };
         if ctx.settings.identity.is_none() || !seen.has_api_server {

@@ -23,7 +23,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tracing::Instrument;
 
-use super::cluster::hibernation;
+use super::cluster::{hibernation, unfinished, validate};
 use super::context::Context;
 use super::error::Error;
 use super::watch::{self, Source};
@@ -96,7 +96,7 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
             return Ok(Action::await_change());
         };
         if let Some(cluster) = &cluster {
-            wake(member, cluster, ctx).await?;
+            wake(cluster, ctx).await?;
         }
         return report(member, &plan::removal(member, unfinished), ctx).await;
     }
@@ -110,28 +110,28 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
                 if cluster.metadata.deletion_timestamp.is_some() {
                     return Ok(Action::await_change());
                 }
-                wake(member, cluster, ctx).await?;
+                wake(cluster, ctx).await?;
                 // Before anything is installed.
                 if !has_finalizer(member) {
                     super::status::finalizer(&ctx.client, member, true).await?;
                     return Ok(Action::await_change());
                 }
             }
-            plan::plan(member, member.verdict(cluster, ctx).await?, &Time(Timestamp::now()))
+            plan::plan(member, member.assess(cluster, ctx).await?, &Time(Timestamp::now()))
         }
         Err(waiting) => waiting,
     };
     report(member, &decision, ctx).await
 }
 
-/// Wakes a cluster that sleeps for a change of what the member leaves in it.
-async fn wake<K: Kind>(member: &K, cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
-    let generation = member.meta().generation;
-    if member.member_status().and_then(|s| s.observed_generation) == generation {
-        return Ok(());
+/// Wakes a cluster that sleeps for what is still to be done of its addons.
+async fn wake(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
+    let mut addons = ctx.stores.members.with_deleted::<Addon>(&validate::id(cluster));
+    addons.retain(|addon| addon.leaves_something(cluster, ctx));
+    match unfinished::changes(&addons) {
+        Some(changes) => hibernation::wake(cluster, &changes, ctx).await,
+        None => Ok(()),
     }
-    let change = format!("{}.{}", member.uid().unwrap_or_default(), generation.unwrap_or_default());
-    hibernation::wake(cluster, &change, ctx).await
 }
 
 /// Writes the status, and tells of what is new.

@@ -60,9 +60,9 @@ pub fn require_active_cluster<'a>(
 }
 
 /// State of `member` after a check.
-pub fn plan(member: &impl Member, verdict: MemberHealth, now: &Time) -> Decision {
+pub fn plan(member: &impl Member, found: MemberHealth, now: &Time) -> Decision {
     let old = member.member_status().map(|s| s.phase).unwrap_or_default();
-    let (phase, health, issues, again) = match verdict {
+    let (phase, health, issues, again) = match found {
         MemberHealth::Record => (MemberPhase::Active, Health::Ready, Vec::new(), ROUTINE),
         MemberHealth::Recorded(issue) => {
             let health = Health::Noted(Reason::RecordedOnly, issue.message.clone());
@@ -70,20 +70,8 @@ pub fn plan(member: &impl Member, verdict: MemberHealth, now: &Time) -> Decision
         }
         MemberHealth::Working => (MemberPhase::Active, Health::Ready, Vec::new(), OFTEN),
         MemberHealth::Followed => (MemberPhase::Active, Health::Ready, Vec::new(), SOON),
-        MemberHealth::Impaired(issues) => {
-            let why = issues.first().map(|issue| issue.message.clone()).unwrap_or_default();
-            if let Some(reason) = under_way(old).filter(|_| now.0.as_second() - begun(member, now) < PATIENCE) {
-                (old, Health::Progressing(reason, why), Vec::new(), SOON)
-            } else {
-                // Pods of a change that don't come are the end of it.
-                let phase = match old {
-                    MemberPhase::Updating | MemberPhase::UpdateFailed => MemberPhase::UpdateFailed,
-                    MemberPhase::Failed => MemberPhase::Failed,
-                    _ => MemberPhase::Degraded,
-                };
-                (phase, Health::Failing(Reason::Degraded, why), issues, SOON)
-            }
-        }
+        MemberHealth::Impaired(issues) => impaired(old, issues, now.0.as_second() - begun(member, now)),
+        MemberHealth::Starting(since, issues) => impaired(old, issues, now.0.as_second() - since),
         MemberHealth::Changing(what) => {
             let tried = member.member_status().filter(|status| status.observed_generation == member.meta().generation);
             let (phase, issues) = match (old, tried) {
@@ -113,6 +101,21 @@ pub fn plan(member: &impl Member, verdict: MemberHealth, now: &Time) -> Decision
         }
     };
     Decision { phase, health, issues, again }
+}
+
+/// State of a member that doesn't work, this many seconds after it was made or changed.
+fn impaired(old: MemberPhase, issues: Vec<MemberIssue>, age: i64) -> (MemberPhase, Health, Vec<MemberIssue>, Duration) {
+    let why = issues.first().map(|issue| issue.message.clone()).unwrap_or_default();
+    if let Some(reason) = under_way(old).filter(|_| age < PATIENCE) {
+        return (old, Health::Progressing(reason, why), Vec::new(), SOON);
+    }
+    // Pods of a change that don't come are the end of it.
+    let phase = match old {
+        MemberPhase::Updating | MemberPhase::UpdateFailed => MemberPhase::UpdateFailed,
+        MemberPhase::Failed => MemberPhase::Failed,
+        _ => MemberPhase::Degraded,
+    };
+    (phase, Health::Failing(Reason::Degraded, why), issues, SOON)
 }
 
 /// The reason while a member comes or changes.
@@ -184,19 +187,27 @@ mod tests {
         addon
     }
 
-    fn impaired() -> MemberHealth {
-        MemberHealth::Impaired(vec![MemberIssue { code: "K8sResourceNotFound".into(), ..MemberIssue::default() }])
+    fn lacking() -> Vec<MemberIssue> {
+        vec![MemberIssue { code: "K8sResourceNotFound".into(), ..MemberIssue::default() }]
     }
 
     #[test]
     fn something_new_may_take_a_while_and_is_degraded_then() {
-        let planned = |phase, second| plan(&addon(phase), impaired(), &at(second));
+        let planned = |phase, second| plan(&addon(phase), MemberHealth::Impaired(lacking()), &at(second));
         let young = planned(MemberPhase::Creating, PATIENCE - 1);
         assert_eq!((young.phase, young.issues.len()), (MemberPhase::Creating, 0));
         let old = planned(MemberPhase::Creating, PATIENCE);
         assert_eq!((old.phase, old.issues.len()), (MemberPhase::Degraded, 1));
         assert_eq!(planned(MemberPhase::Active, 1).phase, MemberPhase::Degraded);
         assert_eq!(plan(&addon(MemberPhase::Degraded), MemberHealth::Working, &at(1)).phase, MemberPhase::Active);
+    }
+
+    #[test]
+    fn what_was_installed_has_its_time_from_then_on() {
+        let planned = |since| plan(&addon(MemberPhase::Creating), MemberHealth::Starting(since, lacking()), &at(1_000));
+        assert_eq!(planned(1_000 - PATIENCE + 1).phase, MemberPhase::Creating, "however long Helm took before");
+        let late = planned(1_000 - PATIENCE);
+        assert_eq!((late.phase, late.issues.len()), (MemberPhase::Degraded, 1));
     }
 
     #[test]

@@ -25,8 +25,11 @@ pub fn release(spec: &AddonSpec, offer: &Offer, configuration: &Value, kubernete
     if let Some(role) = &spec.service_account_role_arn {
         merge(&mut values, &json!({"serviceAccount": {"annotations": {ROLE: role}}}));
     }
-    let chart =
-        Chart { name: chart.name.clone(), version: chart.version.clone(), repository: chart.repository.clone() };
+    let chart = Chart {
+        name: chart.name.clone(),
+        version: offer.chart_version(version)?.to_owned(),
+        repository: chart.repository.clone(),
+    };
     Some(Release {
         name: offer.name.clone(),
         label: (DIGEST.to_owned(), digest(&chart, &values)),
@@ -80,6 +83,16 @@ mod tests {
         assert_eq!(release.values["serviceAccount"]["annotations"][ROLE], role);
         assert!(release.values["args"].is_array(), "{}", release.values);
         assert_eq!(release.values["image"]["tag"], "v0.8.0");
+    }
+
+    #[test]
+    fn each_version_has_its_chart_and_its_image() {
+        for (version, chart, tag) in
+            [("v0.7.2-eksbuild.4", "3.12.2", "v0.7.2"), ("v0.8.0-eksbuild.2", "3.13.1", "v0.8.0")]
+        {
+            let release = of(json!({"addonVersion": version}), json!({}));
+            assert_eq!((release.chart.version.as_str(), &release.values["image"]["tag"]), (chart, &json!(tag)));
+        }
     }
 
     #[test]

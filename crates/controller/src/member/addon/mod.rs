@@ -28,7 +28,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Kind for Addon {
-    async fn verdict(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
+    async fn assess(&self, cluster: &EKSClusterConfig, ctx: &Context) -> Result<MemberHealth, Error> {
         let (offer, configuration) = match wanted(self, cluster, ctx) {
             Ok(wanted) => wanted,
             Err(why) => return Ok(MemberHealth::Refused(why)),
@@ -50,7 +50,7 @@ impl Kind for Addon {
             return Ok(health::out_of_reach(&child));
         };
         let profiles = ctx.stores.members.of::<FargateProfile>(&id);
-        let is_placed = stand_in::has_place(cluster, &child, &profiles, self.spec.namespace());
+        let has_place = |namespace: &str| stand_in::has_place(cluster, &child, &profiles, namespace);
         let serves = ctx.nodegroups_of(&id).is_empty();
         // In an imported cluster nothing is changed.
         let release = release.filter(|_| !cluster.spec.imported);
@@ -61,12 +61,12 @@ impl Kind for Addon {
                     let plan = plan::plan(&seen, &release);
                     apply::apply(self, &id, &release, plan.action, ctx)?;
                     let lacks_pods = match &plan.health {
-                        MemberHealth::Working | MemberHealth::Impaired(_) => true,
+                        MemberHealth::Working | MemberHealth::Impaired(_) | MemberHealth::Starting(..) => true,
                         MemberHealth::Failed(issue) => issue.code == health::FEWER_REPLICAS,
                         _ => false,
                     };
                     let homeless = || stand_in::homeless(&release.namespace, &release.name, serves);
-                    return Ok(if lacks_pods && !is_placed { homeless() } else { plan.health });
+                    return Ok(if lacks_pods && !has_place(&release.namespace) { homeless() } else { plan.health });
                 }
                 // A part of k3s does it.
                 Ok(None) => {}
@@ -78,7 +78,7 @@ impl Kind for Addon {
         let Some(name) = &part.deployment else { return Ok(stand_in::every_node(&child)) };
         let found = stand_in::answer(ANSWER, stand_in::deployment(&client, name, replicas)).await;
         let found = found.unwrap_or_else(|unreachable| unreachable);
-        Ok(if is_placed { found } else { stand_in::homeless(stand_in::NAMESPACE, name, serves) })
+        Ok(if has_place(stand_in::NAMESPACE) { found } else { stand_in::homeless(stand_in::NAMESPACE, name, serves) })
     }
 
     /// Addons with a chart leave a release in their cluster; also where its provider is off.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
@@ -35,8 +36,12 @@ pub async fn observe(
         stuck: None,
     };
     if seen.job.is_under_way() {
-        // Hooks of a chart wait for pods.
-        seen.stuck = stuck(client, release).await?;
+        // Hooks of a chart wait for pods. Helm's work says how the addon is, whether or not the pods can be asked.
+        seen.stuck = match tokio::time::timeout(super::ANSWER, stuck(client, release)).await {
+            Ok(Ok(stuck)) => stuck,
+            Ok(Err(error)) => unknown(release, &error),
+            Err(late) => unknown(release, &late),
+        };
         return Ok(Some(seen));
     }
     if is_part_of_k3s(client, offer).await? {
@@ -64,13 +69,20 @@ async fn record(client: &Client, release: &Release) -> Result<Option<Record>, ku
     let api = Api::<Secret>::namespaced(client.clone(), &release.namespace);
     let of = ListParams::default().labels(&format!("owner=helm,name={}", release.name));
     let all = api.list_metadata(&of).await?.items;
-    let revision = |labels: &std::collections::BTreeMap<String, String>| labels.get("version")?.parse::<u64>().ok();
-    let newest = all.into_iter().max_by_key(|found| revision(found.labels()));
-    Ok(newest.map(|found| Record {
-        secret: found.name_any(),
-        status: found.labels().get("status").cloned().unwrap_or_default(),
-        digest: found.labels().get(DIGEST).cloned(),
-    }))
+    let revision = |meta: &ObjectMeta| meta.labels.as_ref()?.get("version")?.parse::<u64>().ok();
+    Ok(all.into_iter().map(|found| found.metadata).max_by_key(revision).map(described))
+}
+
+/// What the metadata of Helm's record says. Its label `modifiedAt` is that of the first revision.
+fn described(meta: ObjectMeta) -> Record {
+    let changes = meta.managed_fields.into_iter().flatten().filter_map(|entry| entry.time);
+    let label = |name: &str| meta.labels.as_ref()?.get(name).cloned();
+    Record {
+        secret: meta.name.unwrap_or_default(),
+        status: label("status").unwrap_or_default(),
+        digest: label(DIGEST),
+        written: changes.chain(meta.creation_timestamp).map(|time| time.0.as_second()).max(),
+    }
 }
 
 fn selector(release: &Release) -> ListParams {
@@ -124,7 +136,31 @@ async fn stuck(client: &Client, release: &Release) -> Result<Option<String>, kub
     }))
 }
 
+fn unknown(release: &Release, why: &dyn Display) -> Option<String> {
+    tracing::debug!(release = release.name, %why, "looking at the pods of an addon that is being installed");
+    None
+}
+
 /// What to do about an image that nobody has.
 fn way_out(image: &impl Display) -> String {
     format!("; let the nodes reach the registry of {image}, or push the image to k3eks's own under that name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn helm_s_record_was_written_when_it_last_changed() {
+        let of = |fields: Value| {
+            let labels = json!({"status": "deployed", DIGEST: "d", "modifiedAt": "5"});
+            let meta = json!({"name": "s", "labels": labels, "creationTimestamp": "1970-01-01T00:00:07Z", "managedFields": fields});
+            described(serde_json::from_value(meta).unwrap())
+        };
+        let wanted =
+            Record { secret: "s".into(), status: "deployed".into(), digest: Some("d".into()), written: Some(9) };
+        assert_eq!(of(json!([{"manager": "helm", "time": "1970-01-01T00:00:09Z"}])), wanted);
+        assert_eq!(of(Value::Null), Record { written: Some(7), ..wanted });
+    }
 }

@@ -31,6 +31,8 @@ pub struct Record {
     pub status: String,
     /// Digest of what it was asked to be.
     pub digest: Option<String>,
+    /// Second since 1970 at which Helm wrote that status.
+    pub written: Option<i64>,
 }
 
 /// A Deployment, DaemonSet or StatefulSet of a release.
@@ -88,7 +90,12 @@ pub fn plan(seen: &Observed, wanted: &Release) -> Plan {
             let action = Action::Install { interrupted: Some(record.secret.clone()) };
             Plan { action, health: MemberHealth::Changing(what) }
         }
-        Some(record) if record.status == "deployed" && is_wanted(&record) => wait(health_of(seen)),
+        Some(record) if record.status == "deployed" && is_wanted(&record) => {
+            wait(match (health_of(seen), record.written) {
+                (MemberHealth::Impaired(issues), Some(since)) => MemberHealth::Starting(since, issues),
+                (health, _) => health,
+            })
+        }
         _ => Plan { action: Action::Install { interrupted: None }, health: MemberHealth::Changing(what) },
     }
 }
@@ -160,6 +167,7 @@ mod tests {
             secret: "sh.helm.release.v1.app.v1".into(),
             status: status.into(),
             digest: Some(digest.into()),
+            written: None,
         });
         Observed { job: JobView::Idle, wait: None, record, workloads: Vec::new(), stuck: None }
     }
@@ -208,6 +216,15 @@ mod tests {
         assert!(issues[0].message.contains("1 of 2") && issues[0].message.contains("no such image"), "{issues:?}");
         let MemberHealth::Impaired(issues) = there(Vec::new(), None) else { panic!() };
         assert_eq!(issues[0].code, "K8sResourceNotFound");
+    }
+
+    #[test]
+    fn pods_have_time_from_the_moment_at_which_helm_was_done() {
+        let mut seen = Observed { workloads: of(2, 1), ..seen(Some(("deployed", "new"))) };
+        seen.record.as_mut().unwrap().written = Some(7);
+        assert!(matches!(plan(&seen, &wanted()).health, MemberHealth::Starting(7, issues) if issues.len() == 1));
+        seen.workloads = of(2, 2);
+        assert_eq!(plan(&seen, &wanted()).health, MemberHealth::Working);
     }
 
     #[test]
