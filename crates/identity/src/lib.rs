@@ -6,7 +6,7 @@
 //! - [`issuer`] publishes the keys of the clusters' service accounts, and checks tokens that are signed with them.
 //! - [`visits`] asks child clusters in the name of who brings a token.
 //!
-//! [`serve`] puts it all on three ports: the EKS API's own, one for the webhooks of child clusters, one for their pods.
+//! [`routes`] serves all of this on three ports: that of the EKS API, one for the webhooks of child clusters, and one for their pods.
 
 pub mod admission;
 pub mod aws_auth;
@@ -19,8 +19,8 @@ pub mod pods;
 pub mod principal;
 pub mod remote;
 pub mod roles;
+pub mod routes;
 pub mod secrets;
-pub mod serve;
 pub mod sessions;
 pub mod sts;
 pub mod token;

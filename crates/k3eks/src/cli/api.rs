@@ -245,7 +245,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         names: options.names(),
         ecr: ecr.is_some(),
     });
-    let eks = ecr::service::before(identity::serve::beside(&state, service.into_router()), ecr);
+    let eks = ecr::service::before(identity::routes::with_eks_api(&state, service.into_router()), ecr);
     let counters = extra_routes::scraped(Arc::clone(&app));
     let visits = Visits::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some());
     let routes = extra_routes::routes(eks, console::routes(Arc::clone(&app), visits), app);

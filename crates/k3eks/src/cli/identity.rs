@@ -15,8 +15,8 @@ use identity::child::Children;
 use identity::keys::Keys;
 use identity::remote::Remote;
 use identity::roles::{Role, RoleStore, unique};
+use identity::routes;
 use identity::secrets::{self, Secrets};
-use identity::serve;
 use identity::sessions::Sessions;
 use identity::{IdentityState, Memory};
 use kube::Client;
@@ -156,12 +156,12 @@ impl Serving {
             let tls = RustlsConfig::from_pem(cert_pem.into_bytes(), key_pem.into_bytes()).await;
             let tls = tls.context("reading the certificate of the identity service")?;
             let port = Port { address, what: "the webhooks of child clusters", argument: "--identity-listen", known };
-            http_server::serve(port, Some(tls), serve::webhooks(state), shutdown.clone()).await
+            http_server::serve(port, Some(tls), routes::webhooks(state), shutdown.clone()).await
         };
         let of_pods = async {
             let Some(address) = self.pods_listen else { return Ok(()) };
             let port = Port { address, what: "the pods of child clusters", argument: "--pods-listen", known };
-            http_server::serve(port, None, serve::pods(state), shutdown.clone()).await
+            http_server::serve(port, None, routes::pods(state), shutdown.clone()).await
         };
         tokio::try_join!(of_webhooks, of_pods).map(|_| ())
     }
