@@ -1,7 +1,8 @@
 //! The identity service: sign-in to clusters, a small STS, and credentials for pods.
 //!
 //! - [`sts`] answers the Security Token Service's questions; what it hands out are [`sessions`], which need no store.
-//! - [`login`] checks the tokens that `aws eks get-token` makes, and finds what access entries and `aws-auth` say of their owner.
+//! - [`token_review`] checks the tokens that `aws eks get-token` makes, and finds the Kubernetes user that access entries and `aws-auth` make
+//!   of their owner.
 //! - [`admission`] gives pods what AWS SDKs need in order to ask for credentials, and [`pods`] and [`sts`] give these.
 //! - [`issuer`] publishes the keys of the clusters' service accounts, and checks tokens that are signed with them.
 //! - [`visits`] asks child clusters in the name of who brings a token.
@@ -14,7 +15,6 @@ pub mod child;
 mod clients;
 pub mod issuer;
 pub mod keys;
-pub mod login;
 pub mod pods;
 pub mod principal;
 pub mod remote;
@@ -24,6 +24,7 @@ pub mod secrets;
 pub mod sessions;
 pub mod sts;
 pub mod token;
+pub mod token_review;
 pub mod visits;
 
 use std::sync::Arc;

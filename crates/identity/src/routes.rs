@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use tower::ServiceExt;
 
 use super::token::AuthError;
-use super::{IdentityState, admission, issuer, login, pods, sts};
+use super::{IdentityState, admission, issuer, pods, sts, token_review};
 use aws::body::{Bodies, Held};
 use aws::error::ApiError;
 use crd::{EKSClusterConfig, keys};
@@ -96,7 +96,7 @@ async fn review(
         return StatusCode::UNAUTHORIZED.into_response();
     }
     match read(&state.memory.children, LARGEST_REVIEW, request).await {
-        Ok((asked, _memory)) => Json(login::review(&state, &namespace, &name, asked).await).into_response(),
+        Ok((asked, _memory)) => Json(token_review::review(&state, &namespace, &name, asked).await).into_response(),
         Err(refused) => refused.into_response(),
     }
 }
