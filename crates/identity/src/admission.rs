@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use serde_json::{Value, json};
 
-use super::{IdentityState, pods};
+use super::{IdentityState, pod_identity};
 use crd::EKSClusterConfig;
 use crd::identity_service::{ADDRESS, POD_ADDRESS, POD_IDENTITY_AUDIENCE, nth_address};
 use crd::names::{Identity, is_object_name};
@@ -53,7 +53,7 @@ pub async fn admit(
     if !is_object_name(&space) || !is_object_name(&account) {
         return response.deny("the pod's namespace or service account isn't a name");
     }
-    let gift = if pods::association(state, &cluster, &space, &account).is_some() {
+    let gift = if pod_identity::association(state, &cluster, &space, &account).is_some() {
         Some(pod_identity(&cluster, pod))
     } else {
         match state.children.service_account(&state.api.store, &cluster, &space, &account).await {

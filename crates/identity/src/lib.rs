@@ -3,7 +3,7 @@
 //! - [`sts`] answers the Security Token Service's questions; what it hands out are [`sessions`], which need no store.
 //! - [`token_review`] checks the tokens that `aws eks get-token` makes, and finds the Kubernetes user that access entries and `aws-auth` make
 //!   of their owner.
-//! - [`admission`] gives pods what AWS SDKs need in order to ask for credentials, and [`pods`] and [`sts`] give these.
+//! - [`admission`] gives pods what AWS SDKs need in order to ask for credentials, and [`pod_identity`] and [`sts`] give these.
 //! - [`issuer`] publishes the keys of the clusters' service accounts, and checks tokens that are signed with them.
 //! - [`visits`] asks child clusters in the name of who brings a token.
 //!
@@ -15,7 +15,7 @@ pub mod child;
 mod clients;
 pub mod issuer;
 pub mod keys;
-pub mod pods;
+pub mod pod_identity;
 pub mod principal;
 pub mod remote;
 pub mod roles;

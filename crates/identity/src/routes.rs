@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use tower::ServiceExt;
 
 use super::token::AuthError;
-use super::{IdentityState, admission, issuer, pods, sts, token_review};
+use super::{IdentityState, admission, issuer, pod_identity, sts, token_review};
 use aws::body::{Bodies, Held};
 use aws::error::ApiError;
 use crd::{EKSClusterConfig, keys};
@@ -160,7 +160,7 @@ async fn read<T: DeserializeOwned>(bodies: &Bodies, limit: usize, request: Reque
 
 async fn credentials(State(state): State<Arc<IdentityState>>, headers: HeaderMap) -> Response {
     let token = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    match pods::grant(&state, token.trim(), None) {
+    match pod_identity::grant(&state, token.trim(), None) {
         Ok(granted) => Json(granted.for_sdk()).into_response(),
         Err(refusal) => {
             tracing::info!(why = %refusal, "a pod gets no credentials");
@@ -183,7 +183,7 @@ async fn assume_for_pod(
         Ok((asked, _memory)) => asked,
         Err(refused) => return refused.into_response(),
     };
-    match pods::grant(&state, &asked.token, Some(&cluster)) {
+    match pod_identity::grant(&state, &asked.token, Some(&cluster)) {
         Ok(granted) => Json(granted.for_agent()).into_response(),
         Err(AuthError(message)) => {
             let kind = [("x-amzn-errortype", "InvalidTokenException")];

@@ -26,8 +26,8 @@ const LIFE: Duration = Duration::from_secs(6 * 60 * 60);
 /// How AWS's service that asks for a pod's role calls itself.
 const SERVICE: &str = "pods.eks.amazonaws.com";
 
-/// A pod's credentials and all that led to them.
-pub struct Granted {
+/// A pod's credentials, and the association and token that they come from.
+pub struct PodCredentials {
     association: Arc<PodIdentityAssociation>,
     arn: String,
     claims: Claims,
@@ -39,7 +39,7 @@ pub struct Granted {
 ///
 /// # Errors
 /// Why there are none.
-pub fn grant(state: &IdentityState, token: &str, cluster: Option<&str>) -> Result<Granted, AuthError> {
+pub fn grant(state: &IdentityState, token: &str, cluster: Option<&str>) -> Result<PodCredentials, AuthError> {
     let (found, claims) = issuer::check(state, token, POD_IDENTITY_AUDIENCE)?;
     let identity = Identity::of(&found);
     if cluster.is_some_and(|name| name != identity.name) {
@@ -67,7 +67,7 @@ pub fn grant(state: &IdentityState, token: &str, cluster: Option<&str>) -> Resul
     let source = [("aws:SourceAccount", identity.account.clone()), ("aws:SourceArn", identity.arn())];
     let (who, credentials) = assume(state, &association, &identity.account, &name, &tags, &source)?;
     let arn = identity.arn_of("podidentityassociation", &format!("{}/{}", identity.name, association.eks_name()));
-    Ok(Granted { association, arn, claims, who, credentials })
+    Ok(PodCredentials { association, arn, claims, who, credentials })
 }
 
 /// The association of a service account.
@@ -140,7 +140,7 @@ fn role(arn: &str) -> Result<Arn, AuthError> {
     parsed.ok_or_else(|| AuthError::new(format!("the association's role {arn} isn't the ARN of a role")))
 }
 
-impl Granted {
+impl PodCredentials {
     /// As AWS SDKs read them from the address of containers' credentials.
     pub fn for_sdk(&self) -> Value {
         let account = &self.who.account;
