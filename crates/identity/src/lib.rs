@@ -5,13 +5,14 @@
 //!   of their owner.
 //! - [`admission`] gives pods what AWS SDKs need in order to ask for credentials, and [`pod_identity`] and [`sts`] give these.
 //! - [`issuer`] publishes the keys of the clusters' service accounts, and checks tokens that are signed with them.
-//! - [`visits`] asks child clusters in the name of who brings a token.
+//! - [`child_proxy`] passes requests on to child clusters, with the token of the user who sent them.
 //!
 //! [`routes`] serves all of this on three ports: that of the EKS API, one for the webhooks of child clusters, and one for their pods.
 
 pub mod admission;
 pub mod aws_auth;
 pub mod child;
+pub mod child_proxy;
 mod clients;
 pub mod issuer;
 pub mod keys;
@@ -25,7 +26,6 @@ pub mod sessions;
 pub mod sts;
 pub mod token;
 pub mod token_review;
-pub mod visits;
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Requests to child clusters' API servers on behalf of a user, with a token of `aws eks get-token`.
+//! A proxy to child clusters' API servers: it sends a user's requests with the user's own token of `aws eks get-token`.
 //!
 //! The clients here have no credentials. They take the address and certificate authority from the kubeconfig, and never
 //! the administrator's key. So a request can only do what the cluster allows the token's owner.
@@ -19,45 +19,45 @@ use crd::EKSClusterConfig;
 use limits::bounded;
 use store::Store;
 
-/// What clusters write into their audit logs of who asked by the way of the page; the page knows its own requests by it.
+/// The user agent of these requests in the clusters' audit logs. The console page recognizes its own requests by it.
 const AGENT: &str = "k3eks-console";
-/// The longest wait for an answer to begin, and then to end where it does.
+/// The longest wait for the head of an answer, and then for the end of its body.
 const ANSWER: Duration = Duration::from_secs(10);
-/// The longest wait for a place.
+/// The longest wait for a permit.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Of an answer, and of one line of a log that is followed.
+/// Limits of an answer, and of one line of a log that is followed.
 const LIMITS: bounded::Limits = bounded::Limits::of(8 * 1024 * 1024, 1024 * 1024);
 /// Answers that are read at once: together they take no more than so many times [`LIMITS`]' memory.
 const READS: usize = 6;
 /// Logs that are followed at once. None is ever in memory as a whole.
 const STREAMS: usize = 64;
 
-/// Why a cluster wasn't asked, or didn't answer.
+/// Why a request had no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum VisitError {
-    /// It can't be reached, or its answer is late, broken or too long.
+pub enum ProxyError {
+    /// The cluster can't be reached, or its answer is late, broken or too long.
     #[error("{0}")]
-    Away(#[from] AuthError),
+    Unreachable(#[from] AuthError),
     /// Too many concurrent requests.
     #[error("too many requests to clusters at once; try again")]
     Busy,
     /// The token is malformed.
     #[error("the token must be one of `aws eks get-token`")]
-    NoToken,
+    MalformedToken,
 }
 
-impl From<VisitError> for ApiError {
-    fn from(error: VisitError) -> Self {
+impl From<ProxyError> for ApiError {
+    fn from(error: ProxyError) -> Self {
         let text = error.to_string();
         match error {
-            VisitError::NoToken => Self::access_denied(text),
-            VisitError::Away(_) | VisitError::Busy => Self::unavailable(text),
+            ProxyError::MalformedToken => Self::access_denied(text),
+            ProxyError::Unreachable(_) | ProxyError::Busy => Self::unavailable(text),
         }
     }
 }
 
-/// Client that carries tokens to clusters.
-pub struct Visits {
+/// Sends requests to clusters with the tokens of users.
+pub struct ChildProxy {
     clients: Clients,
     reads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
@@ -65,34 +65,34 @@ pub struct Visits {
 
 /// An answer that has begun.
 pub struct Answer {
-    /// What the API server says of it.
+    /// Its HTTP status.
     pub status: StatusCode,
-    /// The rest of it.
+    /// Its body, of which nothing was read yet.
     pub body: kube::client::Body,
-    /// Is held for as long as the answer is read.
-    pub place: OwnedSemaphorePermit,
+    /// Held for as long as the answer is read.
+    pub permit: OwnedSemaphorePermit,
 }
 
-impl Visits {
-    /// Knows no cluster yet. `internal`: they are reached from inside the management cluster.
+impl ChildProxy {
+    /// A proxy without connections. `internal`: it reaches clusters from inside the management cluster.
     pub fn new(internal: bool) -> Self {
-        let places = |number| Arc::new(Semaphore::new(number));
-        Self { clients: Clients::new(internal, LIMITS), reads: places(READS), streams: places(STREAMS) }
+        let permits = |number| Arc::new(Semaphore::new(number));
+        Self { clients: Clients::new(internal, LIMITS), reads: permits(READS), streams: permits(STREAMS) }
     }
 
-    /// The whole answer of the cluster's API server to `request`, asked by the bearer of `token`.
+    /// The whole answer of the cluster's API server to `request`, sent with `token`.
     ///
     /// # Errors
-    /// [`VisitError`]; a refusal by the API server is an answer.
+    /// [`ProxyError`]; a refusal by the API server is an answer.
     pub async fn read(
         &self,
         store: &Store,
         cluster: &EKSClusterConfig,
         token: &str,
         request: Request<Vec<u8>>,
-    ) -> Result<(StatusCode, Bytes), VisitError> {
-        let place = place(&self.reads).await?;
-        let Answer { status, body, place: _place } = self.ask(store, cluster, token, request, place).await?;
+    ) -> Result<(StatusCode, Bytes), ProxyError> {
+        let permit = acquire(&self.reads).await?;
+        let Answer { status, body, permit: _permit } = self.ask(store, cluster, token, request, permit).await?;
         let whole = tokio::time::timeout(ANSWER, body.collect_bytes()).await.map_err(|_| late())?;
         Ok((status, whole.map_err(|error| away(&text::sentence(&error)))?))
     }
@@ -107,9 +107,9 @@ impl Visits {
         cluster: &EKSClusterConfig,
         token: &str,
         request: Request<Vec<u8>>,
-    ) -> Result<Answer, VisitError> {
-        let place = place(&self.streams).await?;
-        self.ask(store, cluster, token, request, place).await
+    ) -> Result<Answer, ProxyError> {
+        let permit = acquire(&self.streams).await?;
+        self.ask(store, cluster, token, request, permit).await
     }
 
     async fn ask(
@@ -118,13 +118,13 @@ impl Visits {
         cluster: &EKSClusterConfig,
         token: &str,
         request: Request<Vec<u8>>,
-        place: OwnedSemaphorePermit,
-    ) -> Result<Answer, VisitError> {
-        // Nothing but what people sign in with: a pod's token has no business here.
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Answer, ProxyError> {
+        // Only tokens that people sign in with: a pod's token is refused.
         if !token.starts_with(PREFIX) {
-            return Err(VisitError::NoToken);
+            return Err(ProxyError::MalformedToken);
         }
-        let mut bearer = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| VisitError::NoToken)?;
+        let mut bearer = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ProxyError::MalformedToken)?;
         bearer.set_sensitive(true);
         let client = self.client(store, cluster).await?;
         let (mut head, body) = request.into_parts();
@@ -134,10 +134,10 @@ impl Visits {
         let answer = tokio::time::timeout(ANSWER, client.send(request)).await.map_err(|_| late());
         let answer = answer.and_then(|answer| answer.map_err(|error| away(&text::sentence(&error))));
         let (head, body) = answer.inspect_err(|_| self.clients.forget(cluster))?.into_parts();
-        Ok(Answer { status: head.status, body, place })
+        Ok(Answer { status: head.status, body, permit })
     }
 
-    async fn client(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Client, VisitError> {
+    async fn client(&self, store: &Store, cluster: &EKSClusterConfig) -> Result<Client, ProxyError> {
         let own = |config: &mut Config| {
             config.auth_info = AuthInfo::default();
             config.headers.clear();
@@ -147,7 +147,7 @@ impl Visits {
     }
 }
 
-async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, VisitError> {
-    let place = tokio::time::timeout(PATIENCE, Arc::clone(places).acquire_owned()).await;
-    place.ok().and_then(Result::ok).ok_or(VisitError::Busy)
+async fn acquire(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ProxyError> {
+    let permit = tokio::time::timeout(PATIENCE, Arc::clone(permits).acquire_owned()).await;
+    permit.ok().and_then(Result::ok).ok_or(ProxyError::Busy)
 }
