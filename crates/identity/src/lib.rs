@@ -11,14 +11,14 @@
 
 pub mod admission;
 pub mod aws_auth;
-pub mod child;
 pub mod child_proxy;
+pub mod child_reader;
 mod clients;
 pub mod issuer;
 pub mod keys;
 pub mod pod_identity;
 pub mod principal;
-pub mod remote;
+pub mod remote_sts;
 pub mod roles;
 pub mod routes;
 pub mod secrets;
@@ -45,10 +45,10 @@ pub struct IdentityState {
     pub sessions: Arc<sessions::Sessions>,
     /// Roles that somebody described.
     pub roles: Arc<dyn roles::RoleStore>,
-    /// The child clusters' own API servers.
-    pub children: child::Children,
-    /// The STS that is asked instead of the one here.
-    pub remote: Option<remote::Remote>,
+    /// Reads from child clusters.
+    pub children: child_reader::ChildReader,
+    /// The STS that answers instead of k3eks, if one is configured.
+    pub remote_sts: Option<remote_sts::RemoteSts>,
     /// Hosts, with their ports, that tokens may be signed for beside AWS's own.
     pub sts_hosts: Vec<String>,
     /// Memory for bodies.

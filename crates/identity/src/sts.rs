@@ -55,9 +55,9 @@ pub async fn handle(state: &IdentityState, request: Request<Body>) -> Response {
     };
     let query = head.uri.query().unwrap_or_default();
     let input = query::form(query, &body);
-    if let Some(remote) = &state.remote {
+    if let Some(remote) = &state.remote_sts {
         return match foreign(state, &input) {
-            Ok(()) => remote.pass(&head, query, body).await,
+            Ok(()) => remote.forward(&head, query, body).await,
             Err(error) => query::refusal(model::sts(), &error, &id),
         };
     }

@@ -66,7 +66,7 @@ fn refuse_instance(user: User, who: &Principal) -> Result<User, AuthError> {
 /// Who signed the token: by the keys that k3eks knows, else by the remote STS.
 async fn principal(state: &IdentityState, cluster: &str, token: &str) -> Result<Principal, AuthError> {
     let (keys, now) = (state.keys.as_ref(), SystemTime::now());
-    if let Some(remote) = &state.remote
+    if let Some(remote) = &state.remote_sts
         && let Some(query) = token::of_a_stranger(token, keys, &state.sts_hosts, now)?
     {
         return remote.caller_identity(&query, cluster).await;

@@ -11,9 +11,9 @@ use axum_server::tls_rustls::RustlsConfig;
 use clap::{ArgAction, Args};
 use controller::IdentityService;
 use eks::operations::Api;
-use identity::child::Children;
+use identity::child_reader::ChildReader;
 use identity::keys::Keys;
-use identity::remote::Remote;
+use identity::remote_sts::RemoteSts;
 use identity::roles::{Role, RoleStore, unique};
 use identity::routes;
 use identity::secrets::{self, Secrets};
@@ -126,15 +126,15 @@ impl Serving {
 
     /// What the whole service shares.
     pub fn state(&self, prepared: &Prepared, api: Arc<Api>, mode: Mode) -> anyhow::Result<Arc<IdentityState>> {
-        let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(Remote::new).transpose();
+        let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(RemoteSts::new).transpose();
         Ok(Arc::new(IdentityState {
-            remote: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,
+            remote_sts: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,
             api,
             mode,
             keys: prepared.keys.clone(),
             sessions: prepared.keys.sessions.clone(),
             roles: prepared.roles.clone(),
-            children: Children::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()),
+            children: ChildReader::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()),
             sts_hosts: self.sts_hosts.iter().filter(|host| !host.is_empty()).cloned().collect(),
             memory: Memory::default(),
         }))
