@@ -93,7 +93,7 @@ pub struct Serving {
     pod_namespace: String,
 }
 
-/// The identity service before it is served.
+/// What the identity service needs before it is served.
 pub struct Prepared {
     secrets: Secrets,
     /// Every key that requests may be signed with.
@@ -102,11 +102,11 @@ pub struct Prepared {
 }
 
 impl Serving {
-    /// Reads or makes what has to be there first. `given` are the keys of the folder.
+    /// Reads the Secret of the identity service, or creates it, and the folder of roles. `configured` are the keys of the folder.
     pub async fn prepare(
         &self,
         client: &Client,
-        given: Arc<dyn KeyStore>,
+        configured: Arc<dyn KeyStore>,
         mode: Mode,
         (account, region): (&str, &str),
         shutdown: &CancellationToken,
@@ -121,7 +121,7 @@ impl Serving {
         let well_known = mode == Mode::Permissive && self.well_known_keys;
         let well_known = well_known.then(|| (account.to_owned(), region.to_owned()));
         let known = (mode == Mode::Strict).then(|| roles.clone());
-        Ok(Prepared { secrets, keys: Arc::new(Keys { given, sessions, well_known, roles: known }), roles })
+        Ok(Prepared { secrets, keys: Arc::new(Keys { configured, sessions, well_known, roles: known }), roles })
     }
 
     /// What the whole service shares.
@@ -147,7 +147,7 @@ impl Serving {
         state: &Arc<IdentityState>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
-        // Who isn't, is refused on both ports.
+        // Both ports refuse unauthenticated requests.
         let known = |response: &Response| response.status().is_success();
         let of_webhooks = async {
             let Some(address) = self.identity_listen else { return Ok(()) };
