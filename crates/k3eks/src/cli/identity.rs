@@ -14,7 +14,7 @@ use eks::operations::Api;
 use identity::child_reader::ChildReader;
 use identity::keys::Keys;
 use identity::remote_sts::RemoteSts;
-use identity::roles::{Role, RoleStore, unique};
+use identity::roles::{Role, RoleStore, account_and_name};
 use identity::routes;
 use identity::secrets::{self, Secrets};
 use identity::sessions::Sessions;
@@ -179,11 +179,11 @@ struct File {
 
 impl RoleStore for Folder<Role> {
     fn role(&self, arn: &str) -> Option<Arc<Role>> {
-        self.get(&unique(arn)).filter(|role| role.is(arn))
+        self.get(&account_and_name(arn)).filter(|role| role.is(arn))
     }
 
     fn is_taken(&self, arn: &str) -> bool {
-        self.get(&unique(arn)).is_some_and(|role| !role.is(arn))
+        self.get(&account_and_name(arn)).is_some_and(|role| !role.is(arn))
     }
 }
 
@@ -199,15 +199,15 @@ fn read(path: &Path) -> anyhow::Result<Contents<Role>> {
             || Err("it has no assumeRolePolicyDocument".to_owned()),
             |trust| read(trust).map_err(|error| error.to_string()),
         );
-        // The other roles are what they are.
+        // Only this role is refused; the others of the folder stay usable.
         let role = role.unwrap_or_else(|why| {
-            tracing::error!(role = file.role_arn, why, "nobody may have the role until its trust policy is right");
-            Role::of_nobody(file.max_session_duration)
+            tracing::error!(role = file.role_arn, why, "nobody may assume the role until its trust policy is right");
+            Role::trusting_nobody(file.max_session_duration)
         });
-        Ok((unique(&file.role_arn), role.named(&file.role_arn)))
+        Ok((account_and_name(&file.role_arn), role.with_arn(&file.role_arn)))
     };
-    // Where any role may be had, one that several files describe mustn't be.
-    watched_dir::read(path, "role", entry, Some(&Role::of_nobody(None)))
+    // In permissive mode any role may be assumed, but not one that several files describe.
+    watched_dir::read(path, "role", entry, Some(&Role::trusting_nobody(None)))
 }
 
 #[cfg(test)]
