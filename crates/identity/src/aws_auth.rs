@@ -42,8 +42,8 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
         };
         // As aws-iam-authenticator does: without regard to case, and to the session.
         if let Some(found) = mappings.iter().find(|m| canonical(&m.arn).eq_ignore_ascii_case(&who.canonical)) {
-            let name = if found.username.is_empty() { who.canonical.clone() } else { who.fill(&found.username) };
-            return Some(User { name, groups: found.groups.iter().map(|group| who.fill(group)).collect() });
+            let name = if found.username.is_empty() { who.canonical.clone() } else { who.render(&found.username) };
+            return Some(User { name, groups: found.groups.iter().map(|group| who.render(group)).collect() });
         }
     }
     let accounts: Vec<Value> = read(data.get("mapAccounts")?).ok()??;

@@ -179,7 +179,7 @@ async fn assume_for_pod(
     Path(cluster): Path<String>,
     request: Request,
 ) -> Response {
-    let asked: ForPod = match read(&state.memory.strangers, sts::LARGEST, request).await {
+    let asked: ForPod = match read(&state.memory.public, sts::LARGEST, request).await {
         Ok((asked, _memory)) => asked,
         Err(refused) => return refused.into_response(),
     };

@@ -67,7 +67,7 @@ fn refuse_instance(user: User, who: &Principal) -> Result<User, AuthError> {
 async fn principal(state: &IdentityState, cluster: &str, token: &str) -> Result<Principal, AuthError> {
     let (keys, now) = (state.keys.as_ref(), SystemTime::now());
     if let Some(remote) = &state.remote_sts
-        && let Some(query) = token::of_a_stranger(token, keys, &state.sts_hosts, now)?
+        && let Some(query) = token::query_for_remote_sts(token, keys, &state.sts_hosts, now)?
     {
         return remote.caller_identity(&query, cluster).await;
     }
@@ -81,8 +81,8 @@ fn user_of_access_entry(state: &IdentityState, cluster: &EKSClusterConfig, who: 
     }
     let entries = state.api.store.members::<AccessEntry>(cluster);
     let entry = find_entry(&entries, who)?;
-    let groups = entry.spec.groups().iter().map(|group| who.fill(group)).collect();
-    Some(User { name: who.fill(&entry.spec.username()), groups })
+    let groups = entry.spec.groups().iter().map(|group| who.render(group)).collect();
+    Some(User { name: who.render(&entry.spec.username()), groups })
 }
 
 /// The access entry of the principal: that of its role, with the role's path, before that of the session itself.

@@ -61,9 +61,9 @@ fn whoever_has_the_role_of_nodes_is_none_of_them() {
     let entry = AccessEntry::new("e", serde_json::from_value(spec).unwrap());
     let session = "arn:aws:sts::000000000000:assumed-role/nodes/k3d-workers-0";
     let who = principal(session);
-    let as_node = User { name: who.fill(&entry.spec.username()), groups: entry.spec.groups() };
+    let as_node = User { name: who.render(&entry.spec.username()), groups: entry.spec.groups() };
     let refusal = refuse_instance(as_node, &who).unwrap_err().to_string();
     assert!(refusal.contains("is a node role"), "{refusal}");
-    let other = User { name: who.fill("{{SessionName}}"), groups: Vec::new() };
+    let other = User { name: who.render("{{SessionName}}"), groups: Vec::new() };
     assert_eq!(refuse_instance(other.clone(), &who).unwrap(), other);
 }
