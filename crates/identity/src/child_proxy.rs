@@ -12,7 +12,7 @@ use kube::config::AuthInfo;
 use kube::{Client, Config};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::clients::{Clients, away, late};
+use super::clients::{Clients, timed_out, unreachable};
 use super::token::{AuthError, PREFIX};
 use aws::error::ApiError;
 use crd::EKSClusterConfig;
@@ -93,8 +93,8 @@ impl ChildProxy {
     ) -> Result<(StatusCode, Bytes), ProxyError> {
         let permit = acquire(&self.reads).await?;
         let Answer { status, body, permit: _permit } = self.ask(store, cluster, token, request, permit).await?;
-        let whole = tokio::time::timeout(ANSWER, body.collect_bytes()).await.map_err(|_| late())?;
-        Ok((status, whole.map_err(|error| away(&text::sentence(&error)))?))
+        let whole = tokio::time::timeout(ANSWER, body.collect_bytes()).await.map_err(|_| timed_out())?;
+        Ok((status, whole.map_err(|error| unreachable(&text::sentence(&error)))?))
     }
 
     /// An answer that may go on for long.
@@ -131,8 +131,8 @@ impl ChildProxy {
         head.headers.insert(header::AUTHORIZATION, bearer);
         head.headers.insert(header::USER_AGENT, HeaderValue::from_static(AGENT));
         let request = Request::from_parts(head, kube::client::Body::from(body));
-        let answer = tokio::time::timeout(ANSWER, client.send(request)).await.map_err(|_| late());
-        let answer = answer.and_then(|answer| answer.map_err(|error| away(&text::sentence(&error))));
+        let answer = tokio::time::timeout(ANSWER, client.send(request)).await.map_err(|_| timed_out());
+        let answer = answer.and_then(|answer| answer.map_err(|error| unreachable(&text::sentence(&error))));
         let (head, body) = answer.inspect_err(|_| self.clients.forget(cluster))?.into_parts();
         Ok(Answer { status: head.status, body, permit })
     }

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use kube::{Api, Client, ResourceExt};
 use parking_lot::Mutex;
 
-use super::clients::{Clients, late};
+use super::clients::{Clients, timed_out};
 use super::token::AuthError;
 use crd::EKSClusterConfig;
 use limits::bounded;
@@ -116,7 +116,7 @@ fn is_unreachable_or_unauthorized(error: &kube::Error) -> bool {
 
 async fn within<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<Result<T, kube::Error>, AuthError> {
     let answer = tokio::time::timeout(ANSWER, request).await;
-    answer.map_err(|_| late())
+    answer.map_err(|_| timed_out())
 }
 
 #[cfg(test)]
