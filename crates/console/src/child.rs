@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{self, delete};
 use axum::{Json, Router};
 use bytes::Bytes;
 use kube::core::Status;
@@ -29,36 +29,36 @@ use crd::names::Identity;
 use crd::{EKSClusterConfig, Phase, keys};
 use eks::error::EksError;
 use eks::extra_routes::AppState;
-use identity::visits::Visits;
+use identity::child_proxy::ChildProxy;
 
 /// The header with the token.
 const TOKEN: &str = "x-k3eks-token";
 
 /// What the routes need.
-pub struct Looking {
+pub struct ChildState {
     /// The clusters, and who may see them.
     pub app: Arc<AppState>,
-    /// The way into them.
-    pub visits: Visits,
+    /// Sends requests to them.
+    pub proxy: ChildProxy,
 }
 
 type At = Path<(String, String)>;
 
 /// The routes below a cluster's own.
-pub fn routes(looking: Arc<Looking>) -> Router {
+pub fn routes(state: Arc<ChildState>) -> Router {
     let below = |rest: &str| format!("/_k3eks/console/clusters/{{namespace}}/{{name}}/child/{rest}");
     Router::new()
-        .route(&below("rights"), get(rights::rights))
-        .route(&below("objects/{kind}"), get(objects))
-        .route(&below("log"), get(logs::pod))
-        .route(&below("audit"), get(logs::audit))
+        .route(&below("rights"), routing::get(rights::rights))
+        .route(&below("objects/{kind}"), routing::get(objects))
+        .route(&below("log"), routing::get(logs::pod))
+        .route(&below("audit"), routing::get(logs::audit))
         .route(&below("pods/{of}/{pod}"), delete(delete_pod))
-        .with_state(looking)
+        .with_state(state)
 }
 
-/// Somebody who looks into a cluster.
-struct Visit<'a> {
-    looking: &'a Looking,
+/// A request of the page to one child cluster.
+struct ChildRequest<'a> {
+    state: &'a ChildState,
     cluster: Arc<EKSClusterConfig>,
     caller: Caller,
     /// Whether the request's keys are known and its signature is theirs.
@@ -66,21 +66,21 @@ struct Visit<'a> {
     token: String,
 }
 
-impl<'a> Visit<'a> {
-    /// Lets in whoever may see the cluster at all.
-    fn begin(looking: &'a Looking, (namespace, name): &(String, String), request: &Request) -> Result<Self, ApiError> {
-        let caller = looking.app.caller(request)?;
-        let known = caller.verified || looking.app.prove(request).is_ok();
-        let cluster = view::find(&looking.app, &caller, namespace, name)?;
-        there(&cluster)?;
+impl<'a> ChildRequest<'a> {
+    /// Checks that the caller may see the cluster, and that it runs.
+    fn begin(state: &'a ChildState, (namespace, name): &(String, String), request: &Request) -> Result<Self, ApiError> {
+        let caller = state.app.caller(request)?;
+        let known = caller.verified || state.app.prove(request).is_ok();
+        let cluster = view::find(&state.app, &caller, namespace, name)?;
+        check_running(&cluster)?;
         let token = token(request.headers())?.to_owned();
-        Ok(Self { looking, cluster, caller, known, token })
+        Ok(Self { state, cluster, caller, known, token })
     }
 
-    /// The answer to a question of the cluster's API server, whatever it is.
+    /// The answer of the cluster's API server, a refusal included.
     async fn ask(&self, request: http::Request<Vec<u8>>) -> Result<(StatusCode, Bytes), ApiError> {
-        let store = &self.looking.app.api.store;
-        Ok(self.looking.visits.read(store, &self.cluster, &self.token, request).await?)
+        let store = &self.state.app.api.store;
+        Ok(self.state.proxy.read(store, &self.cluster, &self.token, request).await?)
     }
 
     /// The answer, if it isn't a refusal.
@@ -118,14 +118,14 @@ impl<'a> Visit<'a> {
             )
         } else {
             format!(
-                "Cluster {cluster} refuses users who aren't signed in. Sign in as somebody who has an access entry in it, or as its creator."
+                "Cluster {cluster} refuses users who aren't signed in. Sign in as a principal that has an access entry in it, or as its creator."
             )
         }
     }
 }
 
-/// Refuses to ask clusters of which nothing runs; a question would not wake one.
-fn there(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
+/// Refuses a cluster that doesn't run; a request wouldn't wake it.
+fn check_running(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     let name = Identity::of(cluster).name;
     let status = cluster.status.as_ref();
     let refused = |why: &str| Err(ApiError::invalid_state(format!("Cluster {name} {why}")).cluster(&name));
@@ -157,8 +157,8 @@ fn plain(name: &str) -> Result<&str, ApiError> {
     }
 }
 
-/// A question without a body.
-fn question(path: impl AsRef<str>) -> Result<http::Request<Vec<u8>>, ApiError> {
+/// A GET request.
+fn get(path: impl AsRef<str>) -> Result<http::Request<Vec<u8>>, ApiError> {
     http::Request::get(path.as_ref()).body(Vec::new()).map_err(ApiError::internal)
 }
 
@@ -174,32 +174,32 @@ struct Where {
 
 /// Objects of one kind.
 async fn objects(
-    State(looking): State<Arc<Looking>>,
+    State(state): State<Arc<ChildState>>,
     Path((namespace, name, kind)): Path<(String, String, String)>,
     Query(within): Query<Where>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let visit = Visit::begin(&looking, &(namespace, name), &request)?;
+    let child = ChildRequest::begin(&state, &(namespace, name), &request)?;
     let kind = kinds::find(&kind).ok_or_else(|| ApiError::invalid_parameter("The page doesn't know this kind"))?;
-    let body = visit.read(question(kind.list(&within.namespace, &within.node)?)?).await?;
+    let body = child.read(get(kind.list(&within.namespace, &within.node)?)?).await?;
     let seen =
         kind.seen(&body).ok_or_else(|| ApiError::unavailable("The cluster's API server answered with no list"))?;
-    Ok(unkept(Json(seen)))
+    Ok(uncached(Json(seen)))
 }
 
-/// What a cluster says is for who asked, now.
-fn unkept(answer: impl IntoResponse) -> Response {
+/// An answer that no cache may keep: it is for this user and this moment.
+fn uncached(answer: impl IntoResponse) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], answer).into_response()
 }
 
 /// Deletes a pod; its owner recreates it.
 async fn delete_pod(
-    State(looking): State<Arc<Looking>>,
+    State(state): State<Arc<ChildState>>,
     Path((namespace, name, of, pod)): Path<(String, String, String, String)>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let visit = Visit::begin(&looking, &(namespace, name), &request)?;
+    let child = ChildRequest::begin(&state, &(namespace, name), &request)?;
     let path = format!("/api/v1/namespaces/{}/pods/{}", plain(&of)?, plain(&pod)?);
-    visit.read(http::Request::delete(path).body(Vec::new()).map_err(ApiError::internal)?).await?;
+    child.read(http::Request::delete(path).body(Vec::new()).map_err(ApiError::internal)?).await?;
     Ok(Json(json!({"deleted": format!("{of}/{pod}")})))
 }

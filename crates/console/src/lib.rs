@@ -19,11 +19,11 @@ use axum::Router;
 use axum::routing::{get, post, put};
 
 use eks::extra_routes::AppState;
-use identity::visits::Visits;
+use identity::child_proxy::ChildProxy;
 
 /// The page and what it asks beside the EKS API.
-pub fn routes(app: Arc<AppState>, visits: Visits) -> Router {
-    let below = child::routes(Arc::new(child::Looking { app: Arc::clone(&app), visits }));
+pub fn routes(app: Arc<AppState>, proxy: ChildProxy) -> Router {
+    let below = child::routes(Arc::new(child::ChildState { app: Arc::clone(&app), proxy }));
     Router::new()
         .route("/_k3eks", get(page::elsewhere))
         .route("/_k3eks/", get(page::page))

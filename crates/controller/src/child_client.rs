@@ -20,32 +20,32 @@ pub const ANSWER: Duration = Duration::from_secs(5);
 
 /// A route to an API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Route {
     /// The public endpoint.
-    Published,
+    PublicEndpoint,
     /// The address on the clusters' network.
-    Network,
-    /// The operator's own way, which no rule for the public endpoint closes.
-    Aside,
+    ClusterNetwork,
+    /// A route of the operator alone, which no rule for the public endpoint closes.
+    Direct,
 }
 
 /// Routes that may be open to this operator, in the order of attempts.
-pub const fn ways(by_network: bool, guarded: bool) -> &'static [Way] {
+pub const fn routes(by_network: bool, guarded: bool) -> &'static [Route] {
     match (by_network, guarded) {
-        (true, _) => &[Way::Network],
-        (false, true) => &[Way::Aside, Way::Published],
-        (false, false) => &[Way::Published],
+        (true, _) => &[Route::ClusterNetwork],
+        (false, true) => &[Route::Direct, Route::PublicEndpoint],
+        (false, false) => &[Route::PublicEndpoint],
     }
 }
 
 /// A client on the first route whose API server is ready, and that route; else why none is.
-pub async fn first(access: &Access, ways: &[Way]) -> Result<(Client, Way), String> {
+pub async fn first_ready(access: &Access, routes: &[Route]) -> Result<(Client, Route), String> {
     let mut problem = String::new();
-    for way in ways {
-        let client = client(access, *way).await.map_err(|e| e.to_string())?;
+    for route in routes {
+        let client = client(access, *route).await.map_err(|e| e.to_string())?;
         let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
         match client.request_text(request).await {
-            Ok(_) => return Ok((client, *way)),
+            Ok(_) => return Ok((client, *route)),
             Err(error) => problem = format!("the API server isn't ready: {}", why(&error)),
         }
     }
@@ -58,8 +58,8 @@ pub fn why(error: &kube::Error) -> String {
 }
 
 /// A client for `access`; on the clusters' network the certificate is checked against a name that every API server has.
-async fn client(access: &Access, way: Way) -> Result<Client, Error> {
-    let mut config = Config::from_custom_kubeconfig(on(access, way)?, &KubeConfigOptions::default())
+async fn client(access: &Access, route: Route) -> Result<Client, Error> {
+    let mut config = Config::from_custom_kubeconfig(kubeconfig_for(access, route)?, &KubeConfigOptions::default())
         .await
         .map_err(|e| unusable(access, e.to_string()))?;
     config.connect_timeout = Some(ANSWER);
@@ -67,21 +67,21 @@ async fn client(access: &Access, way: Way) -> Result<Client, Error> {
 }
 
 /// The kubeconfig for `access` on this route, as text.
-pub fn kubeconfig(access: &Access, way: Way) -> Result<String, Error> {
-    yaml::write(&on(access, way)?).map_err(|_| unusable(access, "it can't be written as YAML".into()))
+pub fn kubeconfig(access: &Access, route: Route) -> Result<String, Error> {
+    yaml::write(&kubeconfig_for(access, route)?).map_err(|_| unusable(access, "it can't be written as YAML".into()))
 }
 
 /// The kubeconfig for `access` on this route.
-fn on(access: &Access, way: Way) -> Result<Kubeconfig, Error> {
+fn kubeconfig_for(access: &Access, route: Route) -> Result<Kubeconfig, Error> {
     let mut kubeconfig = kubeconfig::read(&access.kubeconfig).map_err(|why| unusable(access, why))?;
-    let route = match way {
-        Way::Published => None,
-        Way::Network => access.internal.as_ref(),
-        Way::Aside => access.direct.as_ref(),
+    let address = match route {
+        Route::PublicEndpoint => None,
+        Route::ClusterNetwork => access.internal.as_ref(),
+        Route::Direct => access.direct.as_ref(),
     };
-    if let Some((address, port)) = route {
+    if let Some((host, port)) = address {
         for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
-            cluster.server = Some(format!("https://{address}:{port}"));
+            cluster.server = Some(format!("https://{host}:{port}"));
             cluster.tls_server_name = Some("kubernetes".into());
         }
     }

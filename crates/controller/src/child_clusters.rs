@@ -90,8 +90,8 @@ impl Children {
     /// Kubeconfig of the cluster's API server for other programs, once it answered.
     pub fn kubeconfig(&self, id: &ClusterId) -> Result<Option<String>, Error> {
         let child = self.view(id);
-        let found = child.access.zip(child.way);
-        found.map(|(access, way)| child_client::kubeconfig(&access, way)).transpose()
+        let found = child.access.zip(child.route);
+        found.map(|(access, route)| child_client::kubeconfig(&access, route)).transpose()
     }
 
     /// Deletes Node objects whose machines are gone; nothing where the API server can't be asked.

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::backoff::{Losses, questions};
-use super::child_client::{self, ANSWER, Way};
+use super::child_client::{self, ANSWER, Route};
 use super::child_nodes::{self, ChildNode};
 use super::identity_service::{self, IdentityService};
 use super::import_secret;
@@ -48,7 +48,7 @@ pub struct Child {
     /// Credentials and address.
     pub access: Option<Access>,
     /// The route on which the API server answered last.
-    pub way: Option<Way>,
+    pub route: Option<Route>,
     /// Whether an authenticated `/readyz` answered, and nothing has failed since.
     pub ready: bool,
     /// Whether the API server was asked at least once.
@@ -88,7 +88,7 @@ pub enum AccessSource {
 struct Found {
     access: Access,
     client: Client,
-    way: Way,
+    route: Route,
     version: String,
     jwks: Option<String>,
 }
@@ -136,7 +136,7 @@ impl ChildWatcher {
                     let client = found.client.clone();
                     self.update(|child, c| {
                         (child.ready, child.asked) = (true, true);
-                        (child.access, child.way) = (Some(found.access), Some(found.way));
+                        (child.access, child.route) = (Some(found.access), Some(found.route));
                         (child.version, child.jwks) = (Some(found.version), found.jwks);
                         child.problem.clear();
                         *c = Some(client.clone());
@@ -167,8 +167,8 @@ impl ChildWatcher {
             Some((access, since)) if since.elapsed() < FRESH => access.clone(),
             _ => known.insert((self.access().await?, Instant::now())).0.clone(),
         };
-        let ways = child_client::ways(self.by_network, self.guarded.load(Ordering::Relaxed));
-        let (client, way) = child_client::first(&access, ways).await?;
+        let routes = child_client::routes(self.by_network, self.guarded.load(Ordering::Relaxed));
+        let (client, route) = child_client::first_ready(&access, routes).await?;
         let version = client
             .apiserver_version()
             .await
@@ -177,7 +177,7 @@ impl ChildWatcher {
             .lead(&client)
             .await
             .map_err(|e| format!("the API server can't be led to its users: {}", child_client::why(&e)))?;
-        Ok(Found { access, client, way, version: text::fit(&version.git_version, VERSION), jwks })
+        Ok(Found { access, client, route, version: text::fit(&version.git_version, VERSION), jwks })
     }
 
     async fn access(&self) -> Result<Access, String> {

@@ -14,3 +14,13 @@ static EKS: LazyLock<Model> = LazyLock::new(|| Model::parse(include_str!("model.
 pub fn eks() -> &'static Model {
     &EKS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_has_every_operation_of_eks() {
+        assert_eq!(eks().operations().len(), 70);
+    }
+}

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use serde_json::{Value, json};
 
-use super::{IdentityState, pods};
+use super::{IdentityState, pod_identity};
 use crd::EKSClusterConfig;
 use crd::identity_service::{ADDRESS, POD_ADDRESS, POD_IDENTITY_AUDIENCE, nth_address};
 use crd::names::{Identity, is_object_name};
@@ -20,9 +20,9 @@ const TOKEN_LIFE: i64 = 86_400;
 /// Shortest lifetime of a token that Kubernetes allows, in seconds.
 const SHORTEST: i64 = 600;
 
-/// What a pod gets.
+/// What is injected into a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Gift {
+struct Injection {
     /// Environment variables of each container.
     variables: Vec<(&'static str, String)>,
     /// Name of the volume with the token.
@@ -49,23 +49,23 @@ pub async fn admit(
     let Some(pod) = &request.object else { return response };
     let space = request.namespace.clone().or_else(|| pod.namespace()).unwrap_or_default();
     let account = pod.spec.as_ref().and_then(|s| s.service_account_name.clone()).unwrap_or_else(|| "default".into());
-    // Nobody is asked who they are here, and both become a part of a URL.
+    // The caller isn't authenticated, and both become a part of a URL.
     if !is_object_name(&space) || !is_object_name(&account) {
         return response.deny("the pod's namespace or service account isn't a name");
     }
-    let gift = if pods::association(state, &cluster, &space, &account).is_some() {
-        Some(pod_identity(&cluster, pod))
+    let injection = if pod_identity::association(state, &cluster, &space, &account).is_some() {
+        Some(for_pod_identity(&cluster, pod))
     } else {
         match state.children.service_account(&state.api.store, &cluster, &space, &account).await {
-            Ok(found) => found.and_then(|found| web_identity(&cluster, &found, pod)),
+            Ok(found) => found.and_then(|found| for_irsa(&cluster, &found, pod)),
             Err(refusal) => {
                 tracing::warn!(resource = %format!("{namespace}/{name}"), %refusal, "a pod was admitted without a look at its service account");
                 return response;
             }
         }
     };
-    let Some(gift) = gift else { return response };
-    match patch(pod, &gift) {
+    let Some(injection) = injection else { return response };
+    match patch(pod, &injection) {
         Ok(patch) if patch.0.is_empty() => response,
         Ok(patch) => {
             let plain = AdmissionResponse::from(request);
@@ -84,8 +84,8 @@ fn region(cluster: &EKSClusterConfig) -> [(&'static str, String); 2] {
     [("AWS_DEFAULT_REGION", region.clone()), ("AWS_REGION", region)]
 }
 
-/// EKS Pod Identity.
-fn pod_identity(cluster: &EKSClusterConfig, pod: &Pod) -> Gift {
+/// For EKS Pod Identity.
+fn for_pod_identity(cluster: &EKSClusterConfig, pod: &Pod) -> Injection {
     let mut variables: Vec<_> = vec![("AWS_STS_REGIONAL_ENDPOINTS", "regional".to_owned())];
     variables.extend(region(cluster));
     variables.extend([
@@ -96,7 +96,7 @@ fn pod_identity(cluster: &EKSClusterConfig, pod: &Pod) -> Gift {
         ),
         ("AWS_ENDPOINT_URL_STS", sts_url(cluster)),
     ]);
-    Gift {
+    Injection {
         variables,
         volume: "eks-pod-identity-token",
         folder: "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
@@ -106,8 +106,8 @@ fn pod_identity(cluster: &EKSClusterConfig, pod: &Pod) -> Gift {
     }
 }
 
-/// IAM roles for service accounts; `None` for an account that names no role.
-fn web_identity(cluster: &EKSClusterConfig, account: &ServiceAccount, pod: &Pod) -> Option<Gift> {
+/// For IRSA (IAM roles for service accounts); `None` for a service account without a role.
+fn for_irsa(cluster: &EKSClusterConfig, account: &ServiceAccount, pod: &Pod) -> Option<Injection> {
     let annotation = |name: &str| account.annotations().get(&format!("{PREFIX}{name}")).cloned();
     let role = annotation("role-arn")?;
     let regional = annotation("sts-regional-endpoints").is_none_or(|text| text == "true");
@@ -119,7 +119,7 @@ fn web_identity(cluster: &EKSClusterConfig, account: &ServiceAccount, pod: &Pod)
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/eks.amazonaws.com/serviceaccount/token".to_owned()),
         ("AWS_ENDPOINT_URL_STS", sts_url(cluster)),
     ]);
-    Some(Gift {
+    Some(Injection {
         variables,
         volume: "aws-iam-token",
         folder: "/var/run/secrets/eks.amazonaws.com/serviceaccount",
@@ -138,62 +138,62 @@ fn sts_url(cluster: &EKSClusterConfig) -> String {
 /// Lifetime of a token, from the first of these annotations that is set.
 fn life<const N: usize>(annotations: [&BTreeMap<String, String>; N]) -> i64 {
     let key = format!("{PREFIX}token-expiration");
-    let told = annotations.into_iter().find_map(|all| all.get(&key)?.parse::<i64>().ok());
-    told.unwrap_or(TOKEN_LIFE).max(SHORTEST)
+    let set = annotations.into_iter().find_map(|all| all.get(&key)?.parse::<i64>().ok());
+    set.unwrap_or(TOKEN_LIFE).max(SHORTEST)
 }
 
 /// The patch of the pod.
-fn patch(pod: &Pod, gift: &Gift) -> Result<json_patch::Patch, serde_json::Error> {
+fn patch(pod: &Pod, injection: &Injection) -> Result<json_patch::Patch, serde_json::Error> {
     let before = serde_json::to_value(pod)?;
     let mut after = before.clone();
     let skipped = pod.annotations().get(&format!("{PREFIX}skip-containers")).cloned().unwrap_or_default();
     let skipped: Vec<&str> = skipped.split(',').map(str::trim).collect();
-    let mut given = false;
+    let mut injected = false;
     for list in ["initContainers", "containers"] {
         let containers = after["spec"].get_mut(list).and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
             let name = container["name"].as_str().unwrap_or_default();
             if !skipped.contains(&name) {
-                equip(container, gift);
-                given = true;
+                inject(container, injection);
+                injected = true;
             }
         }
     }
-    if given {
+    if injected {
         add(
             &mut after["spec"]["volumes"],
             "name",
-            gift.volume,
+            injection.volume,
             json!({
-                "name": gift.volume,
+                "name": injection.volume,
                 "projected": {"sources": [{"serviceAccountToken": {
-                    "audience": gift.audience, "expirationSeconds": gift.life, "path": gift.file}}]},
+                    "audience": injection.audience, "expirationSeconds": injection.life, "path": injection.file}}]},
             }),
         );
     }
     Ok(json_patch::diff(&before, &after))
 }
 
-/// A container's own settings win.
-fn equip(container: &mut Value, gift: &Gift) {
+/// Adds the injection to a container, whose own settings win.
+fn inject(container: &mut Value, injection: &Injection) {
     let own = |container: &Value, name: &str| {
         container["env"].as_array().is_some_and(|all| all.iter().any(|variable| variable["name"] == name))
     };
-    // Somebody who looks for credentials elsewhere is left alone.
-    let asks = [
+    // A container that has credentials of its own keeps them.
+    let own_credentials = [
         "AWS_ROLE_ARN",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     ];
-    if asks.iter().any(|name| own(container, name)) {
+    if own_credentials.iter().any(|name| own(container, name)) {
         return;
     }
-    for (name, value) in &gift.variables {
+    for (name, value) in &injection.variables {
         add(&mut container["env"], "name", name, json!({"name": name, "value": value}));
     }
-    let mount = json!({"name": gift.volume, "mountPath": gift.folder, "readOnly": true});
-    add(&mut container["volumeMounts"], "mountPath", gift.folder, mount);
+    let mount = json!({"name": injection.volume, "mountPath": injection.folder, "readOnly": true});
+    add(&mut container["volumeMounts"], "mountPath", injection.folder, mount);
 }
 
 /// Adds `item` to a list, unless one with the same `key` is there.

@@ -1,4 +1,4 @@
-//! The ConfigMap `aws-auth`, which says who may use a cluster where access entries don't.
+//! The ConfigMap `aws-auth`, which maps IAM principals to Kubernetes users in clusters that use it.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use parking_lot::Mutex;
@@ -42,8 +42,8 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
         };
         // As aws-iam-authenticator does: without regard to case, and to the session.
         if let Some(found) = mappings.iter().find(|m| canonical(&m.arn).eq_ignore_ascii_case(&who.canonical)) {
-            let name = if found.username.is_empty() { who.canonical.clone() } else { who.fill(&found.username) };
-            return Some(User { name, groups: found.groups.iter().map(|group| who.fill(group)).collect() });
+            let name = if found.username.is_empty() { who.canonical.clone() } else { who.render(&found.username) };
+            return Some(User { name, groups: found.groups.iter().map(|group| who.render(group)).collect() });
         }
     }
     let accounts: Vec<Value> = read(data.get("mapAccounts")?).ok()??;
@@ -55,10 +55,10 @@ pub fn user(map: &ConfigMap, who: &Principal) -> Option<User> {
     mine.then(|| User { name: who.canonical.clone(), groups: Vec::new() })
 }
 
-/// What a text says, which the cluster's users wrote. One is read at a time: each takes many times its size.
+/// Parses a text that the cluster's users wrote. One is parsed at a time: each takes many times its size in memory.
 fn read<T: DeserializeOwned>(text: &str) -> Result<Option<T>, Unread> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let _lock = TURN.lock();
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _lock = ONE_AT_A_TIME.lock();
     plain_yaml::read(text)
 }
 

@@ -11,7 +11,7 @@ use crd::{EKSClusterConfig, keys, kubeconfig};
 use limits::bounded::{self, Limits};
 use store::Store;
 
-/// The clients that are known.
+/// The clients, by cluster.
 pub(super) struct Clients {
     internal: bool,
     limits: Limits,
@@ -20,7 +20,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// Knows no cluster yet. `internal`: they are reached from inside the management cluster.
+    /// No clients yet. `internal`: they reach clusters from inside the management cluster.
     pub fn new(internal: bool, limits: Limits) -> Self {
         Self { internal, limits, known: Mutex::default() }
     }
@@ -43,7 +43,7 @@ impl Clients {
         }
         let mut config = config(self.internal, store, cluster).await?;
         own(&mut config);
-        let client = bounded::client(config, self.limits).map_err(|error| away(&text::sentence(&error)))?;
+        let client = bounded::client(config, self.limits).map_err(|error| unreachable(&text::sentence(&error)))?;
         let mut known = self.known.lock();
         // Clusters go, and their clients with them.
         let there: HashSet<String> = store.list::<EKSClusterConfig>().iter().filter_map(|c| c.uid()).collect();
@@ -65,29 +65,29 @@ impl Clients {
     }
 }
 
-/// Why a cluster's API server can't be asked.
-pub(super) fn away(why: &str) -> AuthError {
+/// The cluster's API server can't be reached, for this reason.
+pub(super) fn unreachable(why: &str) -> AuthError {
     AuthError::new(format!("the cluster's API server can't be asked: {why}"))
 }
 
 /// The API server didn't answer.
-pub(super) fn late() -> AuthError {
+pub(super) fn timed_out() -> AuthError {
     AuthError::new("the cluster's API server takes too long to answer")
 }
 
-/// How the cluster's API server is reached, by the kubeconfig of its administrator. `internal`: from inside the management cluster.
+/// The configuration of a client of the cluster's API server, from the kubeconfig of its administrator. `internal`: from inside the management cluster.
 ///
 /// # Errors
 /// It has no kubeconfig, or one that can't be used.
 async fn config(internal: bool, store: &Store, cluster: &EKSClusterConfig) -> Result<Config, AuthError> {
     let secret = cluster.status.as_ref().and_then(|status| status.kubeconfig_secret.as_deref());
-    let secret = secret.ok_or_else(|| away("it isn't up yet"))?;
+    let secret = secret.ok_or_else(|| unreachable("it isn't up yet"))?;
     let key = if internal { keys::KUBECONFIG_INTERNAL_KEY } else { keys::KUBECONFIG_KEY };
-    let text = store.secret(cluster, secret, key).await.map_err(|error| away(&error.to_string()))?;
-    let text = text.ok_or_else(|| away("it has no kubeconfig yet"))?;
+    let text = store.secret(cluster, secret, key).await.map_err(|error| unreachable(&error.to_string()))?;
+    let text = text.ok_or_else(|| unreachable("it has no kubeconfig yet"))?;
     // The Secret may have been changed since it was written.
     let kubeconfig = kubeconfig::read(&String::from_utf8_lossy(&text))
-        .map_err(|why| away(&format!("its kubeconfig can't be used: {why}")))?;
+        .map_err(|why| unreachable(&format!("its kubeconfig can't be used: {why}")))?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    config.map_err(|error| away(&error.to_string()))
+    config.map_err(|error| unreachable(&error.to_string()))
 }

@@ -18,7 +18,7 @@ const LEEWAY: u64 = 10;
 /// Claims of a service account's token.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Claims {
-    /// Who signed it.
+    /// The issuer.
     pub iss: String,
     /// The service account, as `system:serviceaccount:<namespace>:<name>`.
     pub sub: String,
@@ -30,11 +30,11 @@ pub struct Claims {
 /// Kubernetes's claims in a token.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Kubernetes {
-    /// The pod that the token was made for.
+    /// The pod that the token is bound to.
     pub pod: Option<Reference>,
 }
 
-/// A name and the uid of what has it.
+/// Name and uid of an object.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Reference {
     /// Name.
@@ -65,7 +65,7 @@ pub fn discovery(issuer: &str) -> Value {
     })
 }
 
-/// The cluster whose issuer this is; the first by precedence where several have it.
+/// The cluster of this issuer; the first by precedence where several have it.
 pub fn cluster(state: &IdentityState, issuer: impl Fn(&str) -> bool) -> Option<Arc<EKSClusterConfig>> {
     let known = |cluster: &Arc<EKSClusterConfig>| {
         let status = cluster.status.as_ref();
@@ -104,7 +104,7 @@ fn unchecked_issuer(token: &str) -> Option<String> {
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    // The algorithm, too, is looked at when the signature is.
+    // The algorithm is checked together with the signature.
     validation.algorithms = vec![jsonwebtoken::decode_header(token).ok()?.alg];
     jsonwebtoken::decode::<Iss>(token, &DecodingKey::from_secret(&[]), &validation).ok().map(|data| data.claims.iss)
 }
@@ -120,7 +120,7 @@ fn verify(token: &str, keys: &str, issuer: &str, audience: &str) -> Result<Claim
     let jwk = jwk.ok_or_else(|| AuthError::new("the token is signed with a key that the cluster doesn't have"))?;
     let algorithm = algorithm(jwk).ok_or_else(|| AuthError::new("the cluster's key is of an unknown kind"))?;
     let key = DecodingKey::from_jwk(jwk).map_err(|_| AuthError::new("the cluster's key can't be read"))?;
-    // The key says how it signs, not the token.
+    // The algorithm comes from the key, never from the token.
     let mut validation = Validation::new(algorithm);
     validation.set_issuer(&[issuer]);
     validation.set_audience(&[audience]);

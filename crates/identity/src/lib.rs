@@ -1,30 +1,31 @@
 //! The identity service: sign-in to clusters, a small STS, and credentials for pods.
 //!
-//! - [`sts`] answers the Security Token Service's questions; what it hands out are [`sessions`], which need no store.
-//! - [`login`] checks the tokens that `aws eks get-token` makes, and finds what access entries and `aws-auth` say of their owner.
-//! - [`admission`] gives pods what AWS SDKs need in order to ask for credentials, and [`pods`] and [`sts`] give these.
+//! - [`sts`] serves the API of the Security Token Service; the credentials it issues are [`sessions`], which need no store.
+//! - [`token_review`] checks the tokens that `aws eks get-token` makes, and finds the Kubernetes user that access entries and `aws-auth` make
+//!   of their owner.
+//! - [`admission`] mutates pods so that AWS SDKs in them request credentials, which [`pod_identity`] and [`sts`] issue.
 //! - [`issuer`] publishes the keys of the clusters' service accounts, and checks tokens that are signed with them.
-//! - [`visits`] asks child clusters in the name of who brings a token.
+//! - [`child_proxy`] passes requests on to child clusters, with the token of the user who sent them.
 //!
-//! [`serve`] puts it all on three ports: the EKS API's own, one for the webhooks of child clusters, one for their pods.
+//! [`routes`] serves all of this on three ports: that of the EKS API, one for the webhooks of child clusters, and one for their pods.
 
 pub mod admission;
 pub mod aws_auth;
-pub mod child;
+pub mod child_proxy;
+pub mod child_reader;
 mod clients;
 pub mod issuer;
 pub mod keys;
-pub mod login;
-pub mod pods;
+pub mod pod_identity;
 pub mod principal;
-pub mod remote;
+pub mod remote_sts;
 pub mod roles;
+pub mod routes;
 pub mod secrets;
-pub mod serve;
 pub mod sessions;
 pub mod sts;
 pub mod token;
-pub mod visits;
+pub mod token_review;
 
 use std::sync::Arc;
 
@@ -36,19 +37,19 @@ use eks::operations::Api;
 pub struct IdentityState {
     /// The resources.
     pub api: Arc<Api>,
-    /// Whether roles and keys have to be known.
+    /// Whether only configured roles and keys count.
     pub mode: Mode,
     /// Every key that a request may be signed with.
     pub keys: Arc<dyn KeyStore>,
     /// Sessions.
     pub sessions: Arc<sessions::Sessions>,
-    /// Roles that somebody described.
+    /// The configured roles.
     pub roles: Arc<dyn roles::RoleStore>,
-    /// The child clusters' own API servers.
-    pub children: child::Children,
-    /// The STS that is asked instead of the one here.
-    pub remote: Option<remote::Remote>,
-    /// Hosts, with their ports, that tokens may be signed for beside AWS's own.
+    /// Reads from child clusters.
+    pub children: child_reader::ChildReader,
+    /// The STS that answers instead of k3eks, if one is configured.
+    pub remote_sts: Option<remote_sts::RemoteSts>,
+    /// Hosts, with their ports, that tokens may be signed for besides AWS's own.
     pub sts_hosts: Vec<String>,
     /// Memory for bodies.
     pub memory: Memory,
@@ -56,14 +57,14 @@ pub struct IdentityState {
 
 /// Memory for the bodies of requests.
 pub struct Memory {
-    /// Of those of strangers.
-    pub strangers: Bodies,
-    /// Of those of API servers of child clusters.
+    /// Of requests from anywhere.
+    pub public: Bodies,
+    /// Of requests from API servers of child clusters.
     pub children: Bodies,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { strangers: Bodies::new(4 * 1024 * 1024), children: Bodies::new(16 * 1024 * 1024) }
+        Self { public: Bodies::new(4 * 1024 * 1024), children: Bodies::new(16 * 1024 * 1024) }
     }
 }

@@ -1,26 +1,26 @@
-//! Who somebody is in IAM.
+//! IAM principals.
 
 use arn::Arn;
 use aws::sigv4::Key;
 
-/// Stands for the name of the instance that asks. No instances of EC2 are here, and by a name that the asker chose, whoever may assume
-/// the role of a cluster's nodes would be any of them.
+/// Stands for the name of the EC2 instance that signs in. There are none here: a session chooses its own name, and any session of
+/// the role of a cluster's nodes could pass for any node.
 pub const INSTANCE: &str = "{{EC2PrivateDNSName}}";
 
-/// Who signed something.
+/// The IAM principal that signed a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Principal {
-    /// As STS tells it: a user, a root user, or a session of a role.
+    /// Its ARN as STS has it: of a user, a root user, or a session of a role.
     pub arn: String,
     /// The role of a session, with its path; else the same as `arn`.
     pub identity: String,
-    /// The same without a role's path, which sessions don't tell: what `aws-auth` is compared with.
+    /// `identity` without a role's path, which the ARN of a session lacks: what `aws-auth` is compared with.
     pub canonical: String,
     /// The account.
     pub account: String,
     /// Name of the session, or of the user.
     pub session: String,
-    /// Id that STS tells: of a user, or of a role with the session's name behind it.
+    /// Id as STS has it: of a user, or of a role, followed by the name of the session.
     pub id: String,
     /// The key that was used.
     pub access_key_id: String,
@@ -49,13 +49,13 @@ impl Principal {
         }
     }
 
-    /// Whether an ARN, of a role with its path, of a session, of a user or of a root user, means this principal.
+    /// Whether an ARN, of a role with its path, of a session, of a user or of a root user, is that of this principal.
     pub fn is(&self, arn: &str) -> bool {
         arn == self.arn || arn == self.identity
     }
 
-    /// Fills in what a template such as `{{SessionName}}` leaves open; not [`INSTANCE`], which nobody here can tell.
-    pub fn fill(&self, template: &str) -> String {
+    /// Fills in the variables of a template, such as `{{SessionName}}`; not [`INSTANCE`], which is never known.
+    pub fn render(&self, template: &str) -> String {
         template
             .replace("{{SessionName}}", &self.session.replace('@', "-"))
             .replace("{{SessionNameRaw}}", &self.session)
@@ -64,7 +64,7 @@ impl Principal {
     }
 }
 
-/// The ARN of who is behind a session: `arn:aws:iam::1:role/r` of `arn:aws:sts::1:assumed-role/r/s`.
+/// The ARN of the role of a session: `arn:aws:iam::1:role/r` of `arn:aws:sts::1:assumed-role/r/s`.
 pub fn canonical(arn: &str) -> String {
     let Ok(parsed) = arn.parse::<Arn>() else { return arn.to_owned() };
     if parsed.service != "sts" {
@@ -93,7 +93,7 @@ fn id(arn: &str, account: &str) -> String {
 }
 
 /// ARN of a session of a role.
-pub fn assumed(role: &Arn, session: &str) -> String {
+pub fn assumed_role_arn(role: &Arn, session: &str) -> String {
     let name = role.resource.rsplit('/').next().unwrap_or(&role.resource);
     format!("arn:{}:sts::{}:assumed-role/{name}/{session}", role.partition, role.account)
 }
@@ -107,15 +107,15 @@ mod tests {
     #[test]
     fn a_session_is_its_role_whose_path_belongs_to_its_name() {
         let role = "arn:aws:iam::111122223333:role/team/Admin";
-        let arn = assumed(&role.parse().unwrap(), "me@home");
+        let arn = assumed_role_arn(&role.parse().unwrap(), "me@home");
         assert_eq!(arn, "arn:aws:sts::111122223333:assumed-role/Admin/me@home");
         let key = Key::new("ASIA1", "s", "111122223333", &arn).temporary("t", SystemTime::now()).of_role(role);
         let who = Principal::of(&key);
         assert!(who.is(role) && who.is(&arn));
         assert_eq!(who.canonical, "arn:aws:iam::111122223333:role/Admin");
         assert!(!who.is(&who.canonical) && !who.is("arn:aws:iam::111122223333:role/other/Admin"));
-        assert_eq!(who.fill("{{AccountID}}:{{SessionName}}:{{SessionNameRaw}}"), "111122223333:me-home:me@home");
-        assert_eq!(who.fill(INSTANCE), INSTANCE);
+        assert_eq!(who.render("{{AccountID}}:{{SessionName}}:{{SessionNameRaw}}"), "111122223333:me-home:me@home");
+        assert_eq!(who.render(INSTANCE), INSTANCE);
         assert!(who.id.starts_with("AROA") && who.id.ends_with(":me@home"));
     }
 

@@ -1,5 +1,5 @@
 //! The installation's own secrets: the certificate authority that child clusters trust, the certificate of the
-//! webhooks, and the key that signs sessions. The first process that needs them makes them.
+//! webhooks, and the key that signs sessions. The first process that needs them creates them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const CA: &str = "ca.crt";
 const CERT: &str = "tls.crt";
 const KEY: &str = "tls.key";
 const SESSIONS: &str = "session.key";
-/// Whose sessions are over before their time: JSON, from an identity to seconds since 1970.
+/// The revoked sessions: JSON, from an identity to seconds since 1970.
 const REVOKED: &str = "revoked.json";
 /// Longest session, in seconds. Older revocations are dropped.
 const LONGEST: u64 = 129_600;
@@ -41,28 +41,28 @@ pub struct Secrets {
     pub sessions: Keyring,
 }
 
-/// Why there are none.
+/// Why the secrets are missing.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
     /// The management cluster refused to read or write the Secret.
-    #[error("reading or making Secret {0}/{SECRET}: {said}", said = text::sentence(.1.as_ref()))]
+    #[error("reading or creating Secret {0}/{SECRET}: {said}", said = text::sentence(.1.as_ref()))]
     Kubernetes(String, Box<kube::Error>),
-    /// The Secret isn't one of ours.
+    /// The Secret lacks an entry.
     #[error(
         "Secret {0}/{SECRET} has no {1}; delete it so that k3eks recreates it, then delete the clusters that trust the old one"
     )]
     Incomplete(String, &'static str),
-    /// Certificates can't be made.
+    /// Certificates can't be created.
     #[error("making the certificates of the identity service: {0}")]
     Certificate(#[from] rcgen::Error),
 }
 
 /// Poll interval while another process makes the Secret.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(500);
 /// The longest wait for it.
-const PATIENCE: Duration = Duration::from_secs(45);
+const CREATED_WITHIN: Duration = Duration::from_secs(45);
 
-/// Reads the Secret of `namespace`, or makes it; waits for it where it can be read and somebody else has to make it.
+/// Reads the Secret of `namespace`, or creates it; waits for it where this process may read but not create it.
 ///
 /// # Errors
 /// [`SecretsError`]
@@ -72,30 +72,30 @@ pub async fn ensure(client: &Client, namespace: &str) -> Result<Secrets, Secrets
     if let Some(found) = api.get_opt(SECRET).await.map_err(failed)? {
         return read(&found, namespace);
     }
-    let mut secret = Secret { data: Some(make()?), type_: Some("Opaque".into()), ..Secret::default() };
+    let mut secret = Secret { data: Some(generate()?), type_: Some("Opaque".into()), ..Secret::default() };
     secret.metadata.name = Some(SECRET.into());
     match api.create(&PostParams::default(), &secret).await {
-        Ok(made) => read(&made, namespace),
+        Ok(created) => read(&created, namespace),
         Err(kube::Error::Api(status)) if status.code == 403 => {
-            tracing::info!("waiting for Secret {namespace}/{SECRET}, which the operator makes");
-            let made = tokio::time::timeout(PATIENCE, made(&api)).await;
-            let made =
-                made.map_err(|_| SecretsError::Kubernetes(namespace.to_owned(), Box::new(kube::Error::Api(status))))?;
-            read(&made.map_err(failed)?, namespace)
+            tracing::info!("waiting for Secret {namespace}/{SECRET}, which the operator creates");
+            let created = tokio::time::timeout(CREATED_WITHIN, created(&api)).await;
+            let created = created
+                .map_err(|_| SecretsError::Kubernetes(namespace.to_owned(), Box::new(kube::Error::Api(status))))?;
+            read(&created.map_err(failed)?, namespace)
         }
-        // Somebody else was faster: theirs is the one.
+        // Another process created it first: its Secret counts.
         Err(kube::Error::Api(status)) if status.code == 409 => read(&api.get(SECRET).await.map_err(failed)?, namespace),
         Err(error) => Err(failed(error)),
     }
 }
 
-/// The Secret, as soon as somebody has made it.
-async fn made(api: &Api<Secret>) -> Result<Secret, kube::Error> {
+/// The Secret, as soon as another process has created it.
+async fn created(api: &Api<Secret>) -> Result<Secret, kube::Error> {
     loop {
         if let Some(found) = api.get_opt(SECRET).await? {
             return Ok(found);
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -123,7 +123,7 @@ pub fn follow(client: &Client, namespace: &str, sessions: Arc<Sessions>, shutdow
             let found = api.get(SECRET).await.map_err(|e| SecretsError::Kubernetes(namespace.clone(), Box::new(e)));
             match found.and_then(|found| read(&found, &namespace)) {
                 Ok(secrets) => sessions.renew(secrets.sessions),
-                Err(error) => tracing::warn!(%error, "sessions stay what they were"),
+                Err(error) => tracing::warn!(%error, "revocations can't be read; sessions stay as they are"),
             }
         }
     };
@@ -148,7 +148,7 @@ pub async fn revoke(client: &Client, namespace: &str, identities: &[String]) -> 
         revoked.extend(identities.iter().map(|identity| (identity.clone(), now)));
         data.insert(REVOKED, ByteString(json!(revoked).to_string().into_bytes()));
     }
-    // Somebody else may be revoking as well.
+    // Another process may revoke at the same time.
     let body = json!({"metadata": {"resourceVersion": found.resource_version()}, "data": data});
     api.patch(SECRET, &PatchParams::default(), &Patch::Merge(&body)).await.map(drop).map_err(failed)
 }
@@ -157,7 +157,7 @@ fn session_key() -> Vec<u8> {
     [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|id| *id.as_bytes()).collect()
 }
 
-fn make() -> Result<BTreeMap<String, ByteString>, rcgen::Error> {
+fn generate() -> Result<BTreeMap<String, ByteString>, rcgen::Error> {
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -184,10 +184,10 @@ mod tests {
     #[test]
     fn what_is_made_can_be_read_and_is_never_the_same() {
         let secret = |data| Secret { data: Some(data), ..Secret::default() };
-        let one = read(&secret(make().unwrap()), "default").unwrap();
+        let one = read(&secret(generate().unwrap()), "default").unwrap();
         assert!(one.ca_pem.contains("BEGIN CERTIFICATE") && one.key_pem.contains("PRIVATE KEY"));
         assert_eq!(one.sessions.key.len(), 48);
-        assert_ne!(one.sessions.key, read(&secret(make().unwrap()), "default").unwrap().sessions.key);
+        assert_ne!(one.sessions.key, read(&secret(generate().unwrap()), "default").unwrap().sessions.key);
         let error = read(&Secret::default(), "default").err().unwrap().to_string();
         assert!(error.contains("default/k3eks-identity") && error.contains("ca.crt"), "{error}");
     }

@@ -1,8 +1,8 @@
-//! Temporary credentials. A session's token says all about it and is signed, and its secret key is made from the token: nothing
-//! has to be stored, and every replica knows the sessions of every other.
+//! Temporary credentials. A session's token holds all of its claims and is signed, and its secret key is derived from the token: nothing
+//! has to be stored, and every replica accepts the sessions of every other.
 //!
-//! A token also says where the session comes from: the mode of the API that gave it, the key at its beginning with that key's
-//! generation, and the roles on the way. A session ends with each of them, and when somebody revokes it.
+//! A token also holds the session's origin: the mode of the API that issued it, the first key with that key's
+//! generation, and the roles in between. A session ends with each of them, and when it is revoked.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -22,15 +22,15 @@ use aws::sigv4::{Key, Mode};
 /// Where a session comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The key at its beginning; none where a service account's token gave it.
+    /// The first key; none for a session by a service account's token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<OriginKey>,
-    /// ARNs of the roles on the way, the session's own last.
+    /// ARNs of the assumed roles in order, the session's own last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
 }
 
-/// A key without an end, as sessions remember it.
+/// A permanent key, as sessions record it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OriginKey {
     /// Access key id.
@@ -42,7 +42,7 @@ pub struct OriginKey {
 }
 
 impl Origin {
-    /// The same, and then this role.
+    /// The origin of a session of this role that a session of this origin assumes.
     #[must_use]
     pub fn then(mut self, role: &str) -> Self {
         self.roles.push(role.to_owned());
@@ -67,7 +67,7 @@ pub struct Session {
     /// When it began, in seconds since 1970.
     #[serde(default)]
     pub iat: u64,
-    /// Mode of the API that gave it.
+    /// Mode of the API that issued it.
     #[serde(default)]
     pub mode: Option<Mode>,
     /// Where it comes from.
@@ -79,8 +79,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether `identity` is what the session is of: its own ARN, that of its role or its user, or what it comes from. Roles are
-    /// known with and without their path.
+    /// Whether `identity` is the session's own ARN, that of its role or user, or a key or role of its origin. Roles match
+    /// with and without their path.
     pub fn is_of(&self, identity: &str) -> bool {
         let key = self.origin.key.as_ref();
         self.principal == identity
@@ -106,9 +106,9 @@ pub struct Credentials {
 /// The signing key of sessions, and the revoked ones.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Keyring {
-    /// Its owner can make sessions of any principal.
+    /// The signing key. With it sessions of any principal can be made.
     pub key: Vec<u8>,
-    /// Identities, as [`Session::is_of`] knows them, whose sessions are over if they began no later than then, in seconds since 1970.
+    /// Identities, as [`Session::is_of`] takes them, and the time up to which their sessions are revoked, in seconds since 1970.
     pub revoked: BTreeMap<String, u64>,
 }
 
@@ -119,12 +119,12 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Sessions of an API in this mode. One in another mode doesn't know them.
+    /// Sessions of an API in this mode. An API in another mode refuses them.
     pub fn new(keyring: Keyring, mode: Mode) -> Self {
         Self { mode, keyring: RwLock::new(keyring) }
     }
 
-    /// From now on. Sessions that were signed with another key are over.
+    /// Replaces the keyring. Sessions that were signed with another key end.
     pub fn renew(&self, keyring: Keyring) {
         *self.keyring.write() = keyring;
     }
@@ -133,7 +133,7 @@ impl Sessions {
         self.keyring.read()
     }
 
-    /// What changes with a key and says nothing of it to who doesn't have the sessions' own.
+    /// A fingerprint of the key, which only the sessions' own key can compute.
     pub fn generation(&self, key: &Key) -> String {
         key.fingerprint(&self.keyring().key)
     }
@@ -151,7 +151,7 @@ impl Sessions {
     /// Begins a session that ends after `life`; its key and end are filled in.
     ///
     /// # Errors
-    /// Only if the session can't be written as JSON.
+    /// The session can't be written as JSON.
     pub fn begin(
         &self,
         session: Session,
@@ -178,7 +178,7 @@ impl Sessions {
     /// mode.
     pub fn find(&self, access_key_id: &str, token: &str) -> Option<Session> {
         let mut validation = Validation::new(Algorithm::HS256);
-        // A session that is over is found, so that it can be told from one that never was.
+        // An expired session is found, so that its error differs from that of an unknown one.
         validation.validate_exp = false;
         let keyring = self.keyring();
         let key = DecodingKey::from_secret(&keyring.key);

@@ -16,7 +16,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use self::model::Operation;
-use super::principal::{Principal, assumed};
+use super::principal::{Principal, assumed_role_arn};
 use super::roles::{self, LONGEST, Requester, Role};
 use super::sessions::{Credentials, Origin, Session};
 use super::{IdentityState, issuer};
@@ -45,19 +45,19 @@ const INVALID_IDENTITY_TOKEN: ErrorCode = ErrorCode::new("InvalidIdentityToken",
 const ACCESS_DENIED: ErrorCode = ErrorCode::new("AccessDenied", 403);
 const SERVICE_UNAVAILABLE: ErrorCode = ErrorCode::new("ServiceUnavailable", 503);
 
-/// Answers one request, be it a form or a presigned URL.
+/// Answers one request: a form or a presigned URL.
 pub async fn handle(state: &IdentityState, request: Request<Body>) -> Response {
     let id = Uuid::new_v4().to_string();
     let (head, body) = request.into_parts();
-    let body = match state.memory.strangers.read(body, LARGEST).await {
+    let body = match state.memory.public.read(body, LARGEST).await {
         Ok(arrived) => arrived.bytes,
         Err(unread) => return query::refusal(model::sts(), &refused(unread), &id),
     };
     let query = head.uri.query().unwrap_or_default();
     let input = query::form(query, &body);
-    if let Some(remote) = &state.remote {
-        return match foreign(state, &input) {
-            Ok(()) => remote.pass(&head, query, body).await,
+    if let Some(remote) = &state.remote_sts {
+        return match check_web_identity(state, &input) {
+            Ok(()) => remote.forward(&head, query, body).await,
             Err(error) => query::refusal(model::sts(), &error, &id),
         };
     }
@@ -69,7 +69,7 @@ pub async fn handle(state: &IdentityState, request: Request<Body>) -> Response {
         body: &body,
     };
     let action = query::action(&input);
-    match act(state, &input, &signed) {
+    match dispatch(state, &input, &signed) {
         Ok((operation, result)) => {
             tracing::debug!(action, "STS");
             query::answer(model::sts(), operation, &result, &id)
@@ -88,8 +88,8 @@ fn refused(unread: Unread) -> ApiError {
     }
 }
 
-/// Checks made here even if another STS answers, since that one doesn't know the clusters' issuers.
-fn foreign(state: &IdentityState, input: &Form) -> Result<(), ApiError> {
+/// Checks the token of a service account before a remote STS answers, which doesn't know the clusters' issuers.
+fn check_web_identity(state: &IdentityState, input: &Form) -> Result<(), ApiError> {
     if query::action(input) == Operation::AssumeRoleWithWebIdentity.name() {
         let token = required(input, "WebIdentityToken")?;
         let refused = |refusal: super::token::AuthError| ApiError::new(INVALID_IDENTITY_TOKEN, refusal.0);
@@ -98,14 +98,16 @@ fn foreign(state: &IdentityState, input: &Form) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The operation that is asked for, and its result.
-fn act(state: &IdentityState, input: &Form, signed: &SignedRequest<'_>) -> Result<(Operation, String), ApiError> {
+/// Runs the operation of the request. Returns it and its result.
+fn dispatch(state: &IdentityState, input: &Form, signed: &SignedRequest<'_>) -> Result<(Operation, String), ApiError> {
     let operation = query::operation(model::sts(), input)?;
     let result = match operation {
         Operation::AssumeRole => query::result(operation, &assume_role(state, &*caller(state, signed)?, input)?),
-        Operation::AssumeRoleWithWebIdentity => query::result(operation, &web_identity(state, input)?),
-        Operation::GetCallerIdentity => query::result(operation, &caller_identity(&*caller(state, signed)?)),
-        Operation::GetSessionToken => query::result(operation, &session_token(state, &*caller(state, signed)?, input)?),
+        Operation::AssumeRoleWithWebIdentity => query::result(operation, &assume_role_with_web_identity(state, input)?),
+        Operation::GetCallerIdentity => query::result(operation, &get_caller_identity(&*caller(state, signed)?)),
+        Operation::GetSessionToken => {
+            query::result(operation, &get_session_token(state, &*caller(state, signed)?, input)?)
+        }
     };
     Ok((operation, result?))
 }
@@ -133,7 +135,7 @@ struct CallerIdentity {
     account: String,
 }
 
-fn caller_identity(key: &Key) -> CallerIdentity {
+fn get_caller_identity(key: &Key) -> CallerIdentity {
     let who = Principal::of(key);
     CallerIdentity { arn: who.arn, user_id: who.id, account: who.account }
 }
@@ -141,14 +143,14 @@ fn caller_identity(key: &Key) -> CallerIdentity {
 /// Credentials in STS's format.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shown {
+struct SessionCredentials {
     access_key_id: String,
     secret_access_key: String,
     session_token: String,
     expiration: String,
 }
 
-impl Shown {
+impl SessionCredentials {
     fn of(credentials: Credentials) -> Self {
         Self {
             access_key_id: credentials.access_key_id,
@@ -174,7 +176,7 @@ struct AssumedRoleUser {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct AssumeRoleResult {
-    credentials: Shown,
+    credentials: SessionCredentials,
     assumed_role_user: AssumedRoleUser,
     packed_policy_size: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,7 +190,7 @@ struct AssumeRoleResult {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct SessionTokenResult {
-    credentials: Shown,
+    credentials: SessionCredentials,
 }
 
 fn assume_role(state: &IdentityState, key: &Key, input: &Form) -> Result<AssumeRoleResult, ApiError> {
@@ -196,21 +198,21 @@ fn assume_role(state: &IdentityState, key: &Key, input: &Form) -> Result<AssumeR
     let root = format!("arn:aws:iam::{}:root", who.account);
     let mut keys = vec![("aws:PrincipalArn", who.identity.as_str()), ("aws:PrincipalAccount", who.account.as_str())];
     keys.extend(input.get("ExternalId").map(|id| ("sts:ExternalId", id.as_str())));
-    let askers = [Requester::Aws(&who.arn), Requester::Aws(&who.identity), Requester::Aws(&root)];
-    // A session that was begun by another one lasts an hour at most.
+    let requesters = [Requester::Aws(&who.arn), Requester::Aws(&who.identity), Requester::Aws(&root)];
+    // A session that was result by another one lasts an hour at most.
     let most = if key.role_arn().is_some() { LONGEST } else { u64::MAX };
     let origin = state.sessions.origin(key);
-    begin(state, input, &askers, "sts:AssumeRole", &keys, (&who.account, &who.arn, most, origin))
+    assume(state, input, &requesters, "sts:AssumeRole", &keys, (&who.account, &who.arn, most, origin))
 }
 
-fn web_identity(state: &IdentityState, input: &Form) -> Result<AssumeRoleResult, ApiError> {
+fn assume_role_with_web_identity(state: &IdentityState, input: &Form) -> Result<AssumeRoleResult, ApiError> {
     let token = required(input, "WebIdentityToken")?;
     let invalid = |text: String| ApiError::new(INVALID_IDENTITY_TOKEN, text);
     let (cluster, claims) = issuer::check(state, token, AUDIENCE).map_err(|refusal| invalid(refusal.to_string()))?;
     let role = role_arn(input)?;
     let action = "sts:AssumeRoleWithWebIdentity";
     let account = Identity::of(&cluster).account;
-    if !within_reach(state, &role, &account) {
+    if !is_reachable_from(state, &role, &account) {
         return Err(denied(&claims.sub, action, &role));
     }
     let host = claims.iss.trim_start_matches("https://");
@@ -218,15 +220,16 @@ fn web_identity(state: &IdentityState, input: &Form) -> Result<AssumeRoleResult,
     let (sub, aud) = (format!("{host}:sub"), format!("{host}:aud"));
     let keys = [(sub.as_str(), claims.sub.as_str()), (aud.as_str(), AUDIENCE)];
     tracing::debug!(issuer = claims.iss, subject = claims.sub, cluster = ?cluster.metadata.name, "web identity");
-    let asker = [Requester::Federated(&provider)];
-    let mut begun = begin(state, input, &asker, action, &keys, (&account, &claims.sub, u64::MAX, Origin::default()))?;
-    begun.subject_from_web_identity_token = Some(claims.sub);
-    begun.audience = Some(AUDIENCE.into());
-    begun.provider = Some(provider);
-    Ok(begun)
+    let requester = [Requester::Federated(&provider)];
+    let mut result =
+        assume(state, input, &requester, action, &keys, (&account, &claims.sub, u64::MAX, Origin::default()))?;
+    result.subject_from_web_identity_token = Some(claims.sub);
+    result.audience = Some(AUDIENCE.into());
+    result.provider = Some(provider);
+    Ok(result)
 }
 
-fn session_token(state: &IdentityState, key: &Key, input: &Form) -> Result<SessionTokenResult, ApiError> {
+fn get_session_token(state: &IdentityState, key: &Key, input: &Form) -> Result<SessionTokenResult, ApiError> {
     if key.is_temporary() {
         return Err(ApiError::new(ACCESS_DENIED, "Cannot call GetSessionToken with session credentials"));
     }
@@ -238,15 +241,15 @@ fn session_token(state: &IdentityState, key: &Key, input: &Form) -> Result<Sessi
         ..Session::default()
     };
     let credentials = state.sessions.begin(session, life, SystemTime::now()).map_err(query::internal)?;
-    Ok(SessionTokenResult { credentials: Shown::of(credentials) })
+    Ok(SessionTokenResult { credentials: SessionCredentials::of(credentials) })
 }
 
-/// Begins a session of the role that the request names, for who is called so is of that account and comes from there, and for at most so many
+/// Assumes the role that the request names, for the requester of this account, name and origin, and for at most `most`
 /// seconds.
-fn begin(
+fn assume(
     state: &IdentityState,
     input: &Form,
-    askers: &[Requester<'_>],
+    requesters: &[Requester<'_>],
     action: &str,
     keys: &[(&str, &str)],
     (account, name, most, origin): (&str, &str, u64, Origin),
@@ -260,14 +263,15 @@ fn begin(
     let asked = request_tags(&tags);
     let mut keys = [keys, &[("sts:RoleSessionName", session)]].concat();
     keys.extend(asked.iter().map(|(key, value)| (key.as_str(), *value)));
-    let role = trusting(state, (&arn, account), askers, action, &keys).ok_or_else(|| denied(name, action, &arn))?;
-    if !tags.is_empty() && !role.trusts(askers, "sts:TagSession", &keys) {
+    let role = find_trusting_role(state, (&arn, account), requesters, action, &keys)
+        .ok_or_else(|| denied(name, action, &arn))?;
+    if !tags.is_empty() && !role.trusts(requesters, "sts:TagSession", &keys) {
         return Err(denied(name, "sts:TagSession", &arn));
     }
     let life = duration(input, LONGEST, role.longest.min(most))?;
-    let (who, credentials) = open(state, &arn, session, life, tags, origin)?;
+    let (who, credentials) = start_session(state, &arn, session, life, tags, origin)?;
     Ok(AssumeRoleResult {
-        credentials: Shown::of(credentials),
+        credentials: SessionCredentials::of(credentials),
         assumed_role_user: AssumedRoleUser { assumed_role_id: who.id, arn: who.arn },
         packed_policy_size: 0,
         subject_from_web_identity_token: None,
@@ -281,29 +285,28 @@ fn denied(name: &str, action: &str, role: &Arn) -> ApiError {
     ApiError::new(ACCESS_DENIED, text)
 }
 
-/// The role, if any of these, who are of that account, may have it.
-pub fn trusting(
+/// The role, if it trusts the requester, which is of `account`. `requesters` are forms of the same requester.
+pub fn find_trusting_role(
     state: &IdentityState,
     (arn, account): (&Arn, &str),
-    askers: &[Requester<'_>],
+    requesters: &[Requester<'_>],
     action: &str,
     keys: &[(&str, &str)],
 ) -> Option<Arc<Role>> {
     let role = roles::find(state.roles.as_ref(), state.mode, arn, account)?;
-    role.trusts(askers, action, keys).then_some(role)
+    role.trusts(requesters, action, keys).then_some(role)
 }
 
-/// Whether pods of a cluster of `account` may ask for the role at all: another account's only where its trust policy says who
-/// may have it.
-pub fn within_reach(state: &IdentityState, role: &Arn, account: &str) -> bool {
+/// Whether pods of a cluster of `account` may assume the role at all: one of another account needs a trust policy.
+pub fn is_reachable_from(state: &IdentityState, role: &Arn, account: &str) -> bool {
     role.account == account || state.roles.role(&role.to_string()).is_some_and(|role| role.has_trust_policy())
 }
 
-/// A session of a role, for who comes from `origin`: whose it is, and its credentials.
+/// Starts a session of a role, and returns its principal and credentials. `origin`: what the requester's own session comes from.
 ///
 /// # Errors
-/// Only if the session can't be written.
-pub fn open(
+/// The session can't be written as a token.
+pub fn start_session(
     state: &IdentityState,
     role: &Arn,
     name: &str,
@@ -311,7 +314,7 @@ pub fn open(
     tags: BTreeMap<String, String>,
     origin: Origin,
 ) -> Result<(Principal, Credentials), ApiError> {
-    let arn = assumed(role, name);
+    let arn = assumed_role_arn(role, name);
     let session = Session {
         principal: arn.clone(),
         role: Some(role.to_string()),
@@ -347,7 +350,7 @@ fn duration(input: &Form, default: u64, longest: u64) -> Result<Duration, ApiErr
     seconds.map(Duration::from_secs).ok_or_else(refused)
 }
 
-/// Condition keys of the tags that a session is asked for with.
+/// Condition keys of the session tags of a request.
 pub fn request_tags(tags: &BTreeMap<String, String>) -> Vec<(String, &str)> {
     tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.as_str())).collect()
 }
@@ -377,7 +380,7 @@ mod tests {
     fn a_result_is_told_in_the_members_of_sts() {
         let key = Key::new("AKIA1", "secret", "000000000000", "arn:aws:iam::000000000000:user/ann");
         let who = Principal::of(&key);
-        let told = query::result(Operation::GetCallerIdentity, &caller_identity(&key)).unwrap();
+        let told = query::result(Operation::GetCallerIdentity, &get_caller_identity(&key)).unwrap();
         let expected = format!(
             "<GetCallerIdentityResult><Arn>{}</Arn><UserId>{}</UserId><Account>000000000000</Account>\
              </GetCallerIdentityResult>",

@@ -24,7 +24,7 @@ const LONGEST: usize = 16 * 1024;
 /// Lifetime of a token, whatever its URL says.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// Why a token is refused, in words that its sender may see.
+/// Why a token is refused. Its sender may see the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct AuthError(pub String);
@@ -56,10 +56,10 @@ const PARAMETERS: [&str; 9] = [
     "x-amz-signedheaders",
 ];
 
-/// Checks a token for the cluster of this name in EKS. `own` are hosts, with ports, of STS beside AWS's.
+/// Checks a token for the cluster of this name in EKS. `own` are further hosts of STS besides AWS's, with ports.
 ///
 /// # Errors
-/// Why it isn't good.
+/// Why it isn't valid.
 pub fn check(
     token: &str,
     cluster: &str,
@@ -79,11 +79,11 @@ pub fn check(
     Ok(Principal::of(&key))
 }
 
-/// The token's query, for another STS that knows the signer. Checks everything but the signature.
+/// The query of the token's URL for a remote STS, which knows the signer; `None` if the key is known here. Checks everything but the signature.
 ///
 /// # Errors
 /// Why the token is invalid, whoever signed it.
-pub fn of_a_stranger(
+pub fn query_for_remote_sts(
     token: &str,
     keys: &dyn KeyStore,
     own: &[String],
@@ -133,7 +133,7 @@ fn decode(token: &str) -> Result<Uri, AuthError> {
 }
 
 fn check_address(uri: &Uri, host: &str, own: &[String]) -> Result<(), AuthError> {
-    // Clients read what stands before an @ differently.
+    // Clients differ in what they take for the host if there is an @.
     if host.contains('@') {
         return Err(AuthError::new("the token's URL names a user"));
     }
@@ -151,7 +151,7 @@ fn check_address(uri: &Uri, host: &str, own: &[String]) -> Result<(), AuthError>
     Ok(())
 }
 
-/// A person's own machine, where the STS here is published.
+/// Whether it is the user's own machine, where this STS is published.
 fn is_loopback(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }

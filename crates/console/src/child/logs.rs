@@ -12,9 +12,9 @@ use futures::{Stream, StreamExt, stream};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
-use super::{At, Looking, Visit, plain, question, unkept};
+use super::{At, ChildRequest, ChildState, get, plain, uncached};
 use aws::error::ApiError;
-use identity::visits::Answer;
+use identity::child_proxy::Answer;
 
 /// How long a log is followed: as long as the token is good.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -42,31 +42,31 @@ pub struct Wanted {
 
 /// A container's log.
 pub async fn pod(
-    State(looking): State<Arc<Looking>>,
+    State(state): State<Arc<ChildState>>,
     Path(at): At,
     Query(wanted): Query<Wanted>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let visit = Visit::begin(&looking, &at, &request)?;
+    let child = ChildRequest::begin(&state, &at, &request)?;
     let Wanted { namespace, pod, container, previous, follow } = &wanted;
     let (namespace, pod, container) = (plain(namespace)?, plain(pod)?, plain(container)?);
     let path = format!(
         "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&previous={previous}&tailLines={LINES}&follow={follow}"
     );
-    let store = &looking.app.api.store;
-    let answer = looking.visits.follow(store, &visit.cluster, &visit.token, question(path)?).await?;
+    let store = &state.app.api.store;
+    let answer = state.proxy.follow(store, &child.cluster, &child.token, get(path)?).await?;
     if answer.status.is_success() {
-        return Ok(unkept((TEXT, Body::from_stream(shown(answer)))));
+        return Ok(uncached((TEXT, Body::from_stream(shown(answer)))));
     }
     let Answer { status, body, .. } = answer;
     let said = tokio::time::timeout(Duration::from_secs(5), body.collect_bytes()).await;
-    Err(visit.refusal(status, &said.ok().and_then(Result::ok).unwrap_or_default()))
+    Err(child.refusal(status, &said.ok().and_then(Result::ok).unwrap_or_default()))
 }
 
 /// An answer as it comes, for so long and so much of it.
 fn shown(answer: Answer) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
-    let Answer { body, place, .. } = answer;
-    let told = stream::unfold((body.into_data_stream(), MOST, place), async |(mut data, left, place)| {
+    let Answer { body, permit, .. } = answer;
+    let told = stream::unfold((body.into_data_stream(), MOST, permit), async |(mut data, left, permit)| {
         if left == 0 {
             return None;
         }
@@ -78,7 +78,7 @@ fn shown(answer: Answer) -> impl Stream<Item = Result<Bytes, std::convert::Infal
             // It is too much, or the cluster is away.
             Ok(_) | Err(_) => (Bytes::from_static(ENOUGH.as_bytes()), 0),
         };
-        Some((Ok(chunk), (data, left, place)))
+        Some((Ok(chunk), (data, left, permit)))
     });
     told.take_until(tokio::time::sleep(LONGEST))
 }
@@ -92,27 +92,26 @@ pub struct Server {
 
 /// The end of a server's audit log, which its kubelet shows to whom the cluster lets through to nodes.
 pub async fn audit(
-    State(looking): State<Arc<Looking>>,
+    State(state): State<Arc<ChildState>>,
     Path(at): At,
     Query(Server { server }): Query<Server>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let visit = Visit::begin(&looking, &at, &request)?;
-    let applied = visit.cluster.status.as_ref().and_then(|status| status.applied.as_ref());
+    let child = ChildRequest::begin(&state, &at, &request)?;
+    let applied = child.cluster.status.as_ref().and_then(|status| status.applied.as_ref());
     let name = applied.map(|applied| applied.name.as_str()).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| ApiError::invalid_state("k3eks didn't create the cluster's servers"))?;
-    let mut question =
-        question(format!("/api/v1/nodes/k3d-{}-server-{server}/proxy/logs/k3eks/audit.log", plain(name)?))?;
+    let mut request = get(format!("/api/v1/nodes/k3d-{}-server-{server}/proxy/logs/k3eks/audit.log", plain(name)?))?;
     let tail = header::HeaderValue::from_str(&format!("bytes=-{TAIL}")).map_err(ApiError::internal)?;
-    question.headers_mut().insert(header::RANGE, tail);
-    let (status, body) = visit.ask(question).await?;
+    request.headers_mut().insert(header::RANGE, tail);
+    let (status, body) = child.ask(request).await?;
     match status {
         // Nothing was written yet.
-        StatusCode::RANGE_NOT_SATISFIABLE => Ok(unkept((TEXT, Bytes::new()))),
-        status if status.is_success() => Ok(unkept((TEXT, body.slice(body.len().saturating_sub(TAIL)..)))),
+        StatusCode::RANGE_NOT_SATISFIABLE => Ok(uncached((TEXT, Bytes::new()))),
+        status if status.is_success() => Ok(uncached((TEXT, body.slice(body.len().saturating_sub(TAIL)..)))),
         StatusCode::NOT_FOUND => {
             Err(ApiError::resource_not_found("The server has no audit log: turn on the log type audit"))
         }
-        status => Err(visit.refusal(status, &body)),
+        status => Err(child.refusal(status, &body)),
     }
 }

@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::kinds::KINDS;
-use super::{At, Looking, Visit, Where, plain, unkept};
+use super::{At, ChildRequest, ChildState, Where, plain, uncached};
 use aws::error::ApiError;
 
 /// What the page offers beside lists: its name there, verb, resource and subresource.
@@ -21,32 +21,32 @@ static DEEDS: [(&str, &str, &str, &str); 3] =
 /// The user's name and groups in the cluster, and which lists and deeds it allows, in one namespace where one is given. For whom the
 /// cluster doesn't let in there is no user, and `why` says so.
 pub async fn rights(
-    State(looking): State<Arc<Looking>>,
+    State(state): State<Arc<ChildState>>,
     Path(at): At,
     Query(Where { namespace, .. }): Query<Where>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let visit = Visit::begin(&looking, &at, &request)?;
+    let child = ChildRequest::begin(&state, &at, &request)?;
     if !namespace.is_empty() {
         plain(&namespace)?;
     }
     let (status, body) =
-        visit.ask(post("/apis/authentication.k8s.io/v1/selfsubjectreviews", "SelfSubjectReview", &json!({}))?).await?;
+        child.ask(post("/apis/authentication.k8s.io/v1/selfsubjectreviews", "SelfSubjectReview", &json!({}))?).await?;
     if status == StatusCode::UNAUTHORIZED {
-        return Ok(unkept(Json(json!({"user": null, "why": visit.stranger()}))));
+        return Ok(uncached(Json(json!({"user": null, "why": child.stranger()}))));
     }
     // Kubernetes before 1.28 can't say.
     let review: Value = serde_json::from_slice(&body).unwrap_or_default();
     let user =
         json!({"name": review["status"]["userInfo"]["username"], "groups": review["status"]["userInfo"]["groups"]});
     let may: BTreeMap<&str, bool> = try_join_all(questions(&namespace).into_iter().map(|(name, attributes)| {
-        let visit = &visit;
-        async move { Ok::<_, ApiError>((name, allowed(visit, attributes).await?)) }
+        let child = &child;
+        async move { Ok::<_, ApiError>((name, allowed(child, attributes).await?)) }
     }))
     .await?
     .into_iter()
     .collect();
-    Ok(unkept(Json(json!({"user": user, "may": may}))))
+    Ok(uncached(Json(json!({"user": user, "may": may}))))
 }
 
 /// What is asked about: the name that the page has for it, and the cluster's.
@@ -64,9 +64,9 @@ fn questions(namespace: &str) -> Vec<(&'static str, Value)> {
     lists.chain(deeds).map(attributes).collect()
 }
 
-async fn allowed(visit: &Visit<'_>, attributes: Value) -> Result<bool, ApiError> {
+async fn allowed(child: &ChildRequest<'_>, attributes: Value) -> Result<bool, ApiError> {
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-    let body = visit.read(post(path, "SelfSubjectAccessReview", &json!({"resourceAttributes": attributes}))?).await?;
+    let body = child.read(post(path, "SelfSubjectAccessReview", &json!({"resourceAttributes": attributes}))?).await?;
     let review: Value = serde_json::from_slice(&body).unwrap_or_default();
     Ok(review["status"]["allowed"] == true)
 }

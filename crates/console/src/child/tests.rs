@@ -166,7 +166,7 @@ impl Environment {
             ecr: false,
             names: Names::all(),
         });
-        Self { routes: routes(Arc::new(Looking { app, visits: Visits::new(false) })), asked }
+        Self { routes: routes(Arc::new(ChildState { app, proxy: ChildProxy::new(false) })), asked }
     }
 
     async fn active(mode: Mode) -> Self {

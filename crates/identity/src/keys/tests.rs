@@ -11,7 +11,7 @@ struct Roles(Vec<&'static str>);
 
 impl RoleStore for Roles {
     fn role(&self, arn: &str) -> Option<Arc<Role>> {
-        self.0.contains(&arn).then(|| Arc::new(Role::of_nobody(None)))
+        self.0.contains(&arn).then(|| Arc::new(Role::trusting_nobody(None)))
     }
 
     fn is_taken(&self, _: &str) -> bool {
@@ -23,7 +23,7 @@ fn keys(well_known: bool) -> Keys {
     let mode = if well_known { Mode::Permissive } else { Mode::Strict };
     let sessions = Sessions::new(Keyring { key: b"k".to_vec(), ..Keyring::default() }, mode);
     Keys {
-        given: Arc::new(given(&["s"])),
+        configured: Arc::new(given(&["s"])),
         sessions: Arc::new(sessions),
         well_known: well_known.then(|| ("000000000000".into(), "us-east-1".into())),
         roles: None,
@@ -50,11 +50,11 @@ fn a_session_ends_with_its_key_and_with_that_key_s_secret() {
     let mut keys = keys(false);
     let made = begun(&keys, keys.sessions.origin(&keys.lookup("AKIA1", None).unwrap()));
     assert!(knows(&keys, &made));
-    keys.given = Arc::new(given(&["another"]));
+    keys.configured = Arc::new(given(&["another"]));
     assert!(!knows(&keys, &made), "the key has another secret");
-    keys.given = Arc::new(given(&[]));
+    keys.configured = Arc::new(given(&[]));
     assert!(!knows(&keys, &made), "the key is gone");
-    keys.given = Arc::new(given(&["s"]));
+    keys.configured = Arc::new(given(&["s"]));
     assert!(knows(&keys, &made));
 }
 

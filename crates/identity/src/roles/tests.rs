@@ -81,7 +81,7 @@ fn what_would_be_overlooked_is_refused() {
     assert!(read(json!({"Sid": "one", "Condition": {"StringLike": {"aws:RequestTag/team": "a*"}}})).is_ok());
     let elsewhere = json!({"StringEquals": {"token.actions.githubusercontent.com:sub": "repo:a/b"}});
     assert!(read(json!({"Condition": elsewhere})).is_ok());
-    assert!(!Role::of_nobody(None).trusts(&[Requester::Aws("x")], "sts:AssumeRole", &[]));
+    assert!(!Role::trusting_nobody(None).trusts(&[Requester::Aws("x")], "sts:AssumeRole", &[]));
     let misspelt = read(json!({"Conditions": {"StringEquals": {"sts:ExternalId": "a"}}})).unwrap_err();
     assert!(matches!(&misspelt, TrustError::UnknownMember(name) if name == "Conditions"), "{misspelt}");
     let unknown = read(json!({"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}}));
@@ -125,13 +125,13 @@ impl RoleStore for One {
     }
 
     fn is_taken(&self, arn: &str) -> bool {
-        !self.0.is(arn) && unique(arn) == unique("arn:aws:iam::111122223333:role/app")
+        !self.0.is(arn) && account_and_name(arn) == account_and_name("arn:aws:iam::111122223333:role/app")
     }
 }
 
 #[test]
 fn a_role_that_nobody_described_has_no_name_of_one_that_is() {
-    let roles = One(Arc::new(Role::of_nobody(None).named("arn:aws:iam::111122223333:role/app")));
+    let roles = One(Arc::new(Role::trusting_nobody(None).with_arn("arn:aws:iam::111122223333:role/app")));
     let by = |account: &str, mode: Mode, arn: &str| {
         let found = find(&roles, mode, &arn.parse().unwrap(), account);
         found.is_some_and(|role| role.trusts(&[Requester::Aws(ANN)], "sts:AssumeRole", &[]))

@@ -19,7 +19,7 @@ use clap::{Args, ValueEnum};
 use eks::extra_routes::{self, AppState};
 use eks::model;
 use eks::operations::{self, Api, Quotas, Settings};
-use identity::visits::Visits;
+use identity::child_proxy::ChildProxy;
 use kube::Client;
 use limits::port::enable_tls;
 use prometheus_client::registry::Registry;
@@ -245,10 +245,10 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         names: options.names(),
         ecr: ecr.is_some(),
     });
-    let eks = ecr::service::before(identity::serve::beside(&state, service.into_router()), ecr);
+    let eks = ecr::service::before(identity::routes::with_eks_api(&state, service.into_router()), ecr);
     let counters = extra_routes::scraped(Arc::clone(&app));
-    let visits = Visits::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some());
-    let routes = extra_routes::routes(eks, console::routes(Arc::clone(&app), visits), app);
+    let proxy = ChildProxy::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some());
+    let routes = extra_routes::routes(eks, console::routes(Arc::clone(&app), proxy), app);
     let routes = sources::guard(routes, &options.allow_from);
     options.warn();
     tokio::try_join!(

@@ -11,12 +11,12 @@ use axum_server::tls_rustls::RustlsConfig;
 use clap::{ArgAction, Args};
 use controller::IdentityService;
 use eks::operations::Api;
-use identity::child::Children;
+use identity::child_reader::ChildReader;
 use identity::keys::Keys;
-use identity::remote::Remote;
-use identity::roles::{Role, RoleStore, unique};
+use identity::remote_sts::RemoteSts;
+use identity::roles::{Role, RoleStore, account_and_name};
+use identity::routes;
 use identity::secrets::{self, Secrets};
-use identity::serve;
 use identity::sessions::Sessions;
 use identity::{IdentityState, Memory};
 use kube::Client;
@@ -93,7 +93,7 @@ pub struct Serving {
     pod_namespace: String,
 }
 
-/// The identity service before it is served.
+/// What the identity service needs before it is served.
 pub struct Prepared {
     secrets: Secrets,
     /// Every key that requests may be signed with.
@@ -102,11 +102,11 @@ pub struct Prepared {
 }
 
 impl Serving {
-    /// Reads or makes what has to be there first. `given` are the keys of the folder.
+    /// Reads the Secret of the identity service, or creates it, and the folder of roles. `configured` are the keys of the folder.
     pub async fn prepare(
         &self,
         client: &Client,
-        given: Arc<dyn KeyStore>,
+        configured: Arc<dyn KeyStore>,
         mode: Mode,
         (account, region): (&str, &str),
         shutdown: &CancellationToken,
@@ -121,20 +121,20 @@ impl Serving {
         let well_known = mode == Mode::Permissive && self.well_known_keys;
         let well_known = well_known.then(|| (account.to_owned(), region.to_owned()));
         let known = (mode == Mode::Strict).then(|| roles.clone());
-        Ok(Prepared { secrets, keys: Arc::new(Keys { given, sessions, well_known, roles: known }), roles })
+        Ok(Prepared { secrets, keys: Arc::new(Keys { configured, sessions, well_known, roles: known }), roles })
     }
 
     /// What the whole service shares.
     pub fn state(&self, prepared: &Prepared, api: Arc<Api>, mode: Mode) -> anyhow::Result<Arc<IdentityState>> {
-        let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(Remote::new).transpose();
+        let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(RemoteSts::new).transpose();
         Ok(Arc::new(IdentityState {
-            remote: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,
+            remote_sts: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,
             api,
             mode,
             keys: prepared.keys.clone(),
             sessions: prepared.keys.sessions.clone(),
             roles: prepared.roles.clone(),
-            children: Children::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()),
+            children: ChildReader::new(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()),
             sts_hosts: self.sts_hosts.iter().filter(|host| !host.is_empty()).cloned().collect(),
             memory: Memory::default(),
         }))
@@ -147,7 +147,7 @@ impl Serving {
         state: &Arc<IdentityState>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
-        // Who isn't, is refused on both ports.
+        // Both ports refuse unauthenticated requests.
         let known = |response: &Response| response.status().is_success();
         let of_webhooks = async {
             let Some(address) = self.identity_listen else { return Ok(()) };
@@ -156,12 +156,12 @@ impl Serving {
             let tls = RustlsConfig::from_pem(cert_pem.into_bytes(), key_pem.into_bytes()).await;
             let tls = tls.context("reading the certificate of the identity service")?;
             let port = Port { address, what: "the webhooks of child clusters", argument: "--identity-listen", known };
-            http_server::serve(port, Some(tls), serve::webhooks(state), shutdown.clone()).await
+            http_server::serve(port, Some(tls), routes::webhooks(state), shutdown.clone()).await
         };
         let of_pods = async {
             let Some(address) = self.pods_listen else { return Ok(()) };
             let port = Port { address, what: "the pods of child clusters", argument: "--pods-listen", known };
-            http_server::serve(port, None, serve::pods(state), shutdown.clone()).await
+            http_server::serve(port, None, routes::pods(state), shutdown.clone()).await
         };
         tokio::try_join!(of_webhooks, of_pods).map(|_| ())
     }
@@ -179,11 +179,11 @@ struct File {
 
 impl RoleStore for Folder<Role> {
     fn role(&self, arn: &str) -> Option<Arc<Role>> {
-        self.get(&unique(arn)).filter(|role| role.is(arn))
+        self.get(&account_and_name(arn)).filter(|role| role.is(arn))
     }
 
     fn is_taken(&self, arn: &str) -> bool {
-        self.get(&unique(arn)).is_some_and(|role| !role.is(arn))
+        self.get(&account_and_name(arn)).is_some_and(|role| !role.is(arn))
     }
 }
 
@@ -199,15 +199,15 @@ fn read(path: &Path) -> anyhow::Result<Contents<Role>> {
             || Err("it has no assumeRolePolicyDocument".to_owned()),
             |trust| read(trust).map_err(|error| error.to_string()),
         );
-        // The other roles are what they are.
+        // Only this role is refused; the others of the folder stay usable.
         let role = role.unwrap_or_else(|why| {
-            tracing::error!(role = file.role_arn, why, "nobody may have the role until its trust policy is right");
-            Role::of_nobody(file.max_session_duration)
+            tracing::error!(role = file.role_arn, why, "nobody may assume the role until its trust policy is right");
+            Role::trusting_nobody(file.max_session_duration)
         });
-        Ok((unique(&file.role_arn), role.named(&file.role_arn)))
+        Ok((account_and_name(&file.role_arn), role.with_arn(&file.role_arn)))
     };
-    // Where any role may be had, one that several files describe mustn't be.
-    watched_dir::read(path, "role", entry, Some(&Role::of_nobody(None)))
+    // In permissive mode any role may be assumed, but not one that several files describe.
+    watched_dir::read(path, "role", entry, Some(&Role::trusting_nobody(None)))
 }
 
 #[cfg(test)]

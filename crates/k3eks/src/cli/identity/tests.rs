@@ -9,7 +9,7 @@ fn a_folder_of_roles_is_read_and_a_wrong_one_is_named() {
         \"Principal\": {\"AWS\": \"arn:aws:iam::444455556666:user/me\"}, \"Action\": \"sts:AssumeRole\"}}'\n";
     std::fs::write(folder.path().join("a"), text).unwrap();
     let roles = read(folder.path()).unwrap().entries;
-    let role = &roles[&unique("arn:aws:iam::444455556666:role/a")];
+    let role = &roles[&account_and_name("arn:aws:iam::444455556666:role/a")];
     assert!(role.trusts(&[Requester::Aws("arn:aws:iam::444455556666:user/me")], "sts:AssumeRole", &[]));
     assert!(!role.trusts(&[Requester::Aws("arn:aws:iam::444455556666:user/you")], "sts:AssumeRole", &[]));
     std::fs::write(folder.path().join("b"), "roleArn: x\n").unwrap();
@@ -21,7 +21,7 @@ fn a_folder_of_roles_is_read_and_a_wrong_one_is_named() {
     assert!(read(folder.path()).unwrap().problems.first().unwrap().contains("/b"));
     let me = [Requester::Aws("arn:aws:iam::444455556666:user/me")];
     let trusted = |roles: &Contents<Role>| {
-        roles.entries[&unique("arn:aws:iam::444455556666:role/a")].trusts(&me, "sts:AssumeRole", &[])
+        roles.entries[&account_and_name("arn:aws:iam::444455556666:role/a")].trusts(&me, "sts:AssumeRole", &[])
     };
     assert!(trusted(&read(folder.path()).unwrap()));
     std::fs::write(folder.path().join("c"), text).unwrap();

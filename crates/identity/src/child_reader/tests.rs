@@ -131,7 +131,7 @@ async fn another_way_in_is_found_where_the_one_that_was_known_leads_nowhere() {
     let kubeconfig = Arc::new(Mutex::new(String::new()));
     let store = management(&kubeconfig);
     let cluster = cluster("1");
-    let children = Children::new(false);
+    let children = ChildReader::new(false);
     let asked = async || children.service_account(&store, &cluster, "default", "app").await;
     for known in [way(nowhere, "next"), way(here, "last"), way(silent.local_addr().unwrap(), "next")] {
         *kubeconfig.lock() = known;
@@ -150,7 +150,7 @@ async fn of_clusters_that_are_gone_no_client_is_kept() {
         "clusters": [{"name": "c", "cluster": {"server": format!("http://{nowhere}")}}], "users": [{"name": "u", "user": {"token": "t"}}]});
     let store = management(&Arc::new(Mutex::new(kubeconfig.to_string())));
     store.filled().await;
-    let children = Children::new(false);
+    let children = ChildReader::new(false);
     for (uid, kept) in [("2", vec!["2"]), ("1", vec!["1", "2"]), ("3", vec!["2", "3"])] {
         children.clients.of(&store, &cluster(uid), |_| {}).await.unwrap();
         assert_eq!(children.clients.kept(), kept.into_iter().map(str::to_owned).collect());

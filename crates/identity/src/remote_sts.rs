@@ -1,4 +1,4 @@
-//! Another STS that is asked instead of the one here: an emulator that runs already. What it says is believed.
+//! A remote STS that answers instead of k3eks: that of an emulator which runs already. k3eks trusts its answers.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -19,8 +19,8 @@ const LARGEST: usize = 256 * 1024;
 /// The longest wait for one.
 const ANSWER: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Another STS.
-pub struct Remote {
+/// A client of the remote STS.
+pub struct RemoteSts {
     url: String,
     client: Client<HttpConnector, Body>,
 }
@@ -39,7 +39,7 @@ struct Identity {
     user_id: String,
 }
 
-impl Remote {
+impl RemoteSts {
     /// The STS at `url`, such as `http://127.0.0.1:5000`.
     ///
     /// # Errors
@@ -48,23 +48,24 @@ impl Remote {
         Ok(Self { url: base_url(url)?.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() })
     }
 
-    /// Whose question this is, in the words of a presigned URL's query.
+    /// The caller identity of a presigned GetCallerIdentity request with this query.
     ///
     /// # Errors
-    /// Where it isn't answered, or with a refusal.
+    /// STS can't be reached, or it refuses the request.
     pub async fn caller_identity(&self, query: &str, cluster: &str) -> Result<Principal, AuthError> {
-        let away = |why: String| AuthError::new(format!("STS at {} can't be asked: {why}", self.url));
+        let unreachable = |why: String| AuthError::new(format!("STS at {} can't be reached: {why}", self.url));
         let request =
             Request::get(format!("{}/?{query}", self.url)).header("x-k8s-aws-id", cluster).body(Body::empty());
-        let (status, _, body) = self.ask(request.map_err(|e| away(e.to_string()))?).await.map_err(&away)?;
+        let (status, _, body) =
+            self.send(request.map_err(|e| unreachable(e.to_string()))?).await.map_err(&unreachable)?;
         if !status.is_success() {
             return Err(AuthError::new(format!("STS at {} refused the token with {status}", self.url)));
         }
-        principal(&String::from_utf8_lossy(&body)).ok_or_else(|| away("its answer can't be read".into()))
+        principal(&String::from_utf8_lossy(&body)).ok_or_else(|| unreachable("its answer can't be read".into()))
     }
 
-    /// Passes a request on, and its answer back.
-    pub async fn pass(&self, head: &Parts, query: &str, body: axum::body::Bytes) -> Response {
+    /// Forwards a request, and returns its answer.
+    pub async fn forward(&self, head: &Parts, query: &str, body: axum::body::Bytes) -> Response {
         let separator = if query.is_empty() { "" } else { "?" };
         let mut request =
             Request::builder().method(head.method.clone()).uri(format!("{}/{separator}{query}", self.url));
@@ -73,20 +74,20 @@ impl Remote {
                 request = request.header(name, value);
             }
         }
-        let asked = match request.body(Body::from(body)) {
-            Ok(request) => self.ask(request).await,
+        let answer = match request.body(Body::from(body)) {
+            Ok(request) => self.send(request).await,
             Err(error) => Err(error.to_string()),
         };
-        match asked {
+        match answer {
             Ok((status, kind, body)) => (status, [(header::CONTENT_TYPE, kind)], body).into_response(),
             Err(why) => {
-                tracing::warn!(url = self.url, why, "another STS can't be asked");
-                (StatusCode::BAD_GATEWAY, format!("STS at {} can't be asked: {why}", self.url)).into_response()
+                tracing::warn!(url = self.url, why, "the remote STS can't be reached");
+                (StatusCode::BAD_GATEWAY, format!("STS at {} can't be reached: {why}", self.url)).into_response()
             }
         }
     }
 
-    async fn ask(&self, request: Request<Body>) -> Result<(StatusCode, String, Vec<u8>), String> {
+    async fn send(&self, request: Request<Body>) -> Result<(StatusCode, String, Vec<u8>), String> {
         let answer = tokio::time::timeout(ANSWER, self.client.request(request)).await;
         let answer = answer.map_err(|_| "it takes too long".to_owned())?.map_err(|e| e.to_string())?;
         let status = answer.status();
@@ -119,9 +120,9 @@ mod tests {
 
     #[test]
     fn only_a_plain_url_is_taken() {
-        assert!(Remote::new("http://127.0.0.1:5000/").is_ok());
+        assert!(RemoteSts::new("http://127.0.0.1:5000/").is_ok());
         for wrong in ["https://sts.amazonaws.com", "127.0.0.1:5000", "http://"] {
-            assert!(Remote::new(wrong).is_err(), "{wrong}");
+            assert!(RemoteSts::new(wrong).is_err(), "{wrong}");
         }
     }
 }

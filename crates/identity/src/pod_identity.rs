@@ -1,4 +1,4 @@
-//! EKS Pod Identity: credentials for a pod that shows the token of its service account, if an association gives it a role.
+//! EKS Pod Identity: credentials for a pod whose service account has an association with a role.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use crd::names::Identity;
 use crd::{EKSClusterConfig, Member, PodIdentityAssociation};
 use eks::rules::roles::is_of;
 
-/// How long the credentials of a pod are good.
+/// Lifetime of a pod's credentials.
 const LIFE: Duration = Duration::from_secs(6 * 60 * 60);
-/// How AWS's service that asks for a pod's role calls itself.
+/// The service principal of EKS Pod Identity.
 const SERVICE: &str = "pods.eks.amazonaws.com";
 
-/// A pod's credentials and all that led to them.
-pub struct Granted {
+/// A pod's credentials, and the association and token that they come from.
+pub struct PodCredentials {
     association: Arc<PodIdentityAssociation>,
     arn: String,
     claims: Claims,
@@ -39,7 +39,7 @@ pub struct Granted {
 ///
 /// # Errors
 /// Why there are none.
-pub fn grant(state: &IdentityState, token: &str, cluster: Option<&str>) -> Result<Granted, AuthError> {
+pub fn grant(state: &IdentityState, token: &str, cluster: Option<&str>) -> Result<PodCredentials, AuthError> {
     let (found, claims) = issuer::check(state, token, POD_IDENTITY_AUDIENCE)?;
     let identity = Identity::of(&found);
     if cluster.is_some_and(|name| name != identity.name) {
@@ -67,7 +67,7 @@ pub fn grant(state: &IdentityState, token: &str, cluster: Option<&str>) -> Resul
     let source = [("aws:SourceAccount", identity.account.clone()), ("aws:SourceArn", identity.arn())];
     let (who, credentials) = assume(state, &association, &identity.account, &name, &tags, &source)?;
     let arn = identity.arn_of("podidentityassociation", &format!("{}/{}", identity.name, association.eks_name()));
-    Ok(Granted { association, arn, claims, who, credentials })
+    Ok(PodCredentials { association, arn, claims, who, credentials })
 }
 
 /// The association of a service account.
@@ -105,34 +105,40 @@ fn assume(
     let mut actions = vec!["sts:AssumeRole"];
     actions.extend((!tags.is_empty()).then_some("sts:TagSession"));
     for action in &actions {
-        if sts::trusting(state, (&role, account), &[Requester::Service(SERVICE)], action, &keys).is_none() {
+        if sts::find_trusting_role(state, (&role, account), &[Requester::Service(SERVICE)], action, &keys).is_none() {
             return Err(AuthError::new(format!("role {role} doesn't trust {SERVICE} with {action}")));
         }
     }
     let failed = |error: ApiError| AuthError::new(error.message());
     let Some(target) = &association.spec.target_role_arn else {
-        return sts::open(state, &role, name, LIFE, tags.clone(), Origin::default()).map_err(failed);
+        return sts::start_session(state, &role, name, LIFE, tags.clone(), Origin::default()).map_err(failed);
     };
     let target = self::role(target)?;
-    if !sts::within_reach(state, &target, &role.account) {
+    if !sts::is_reachable_from(state, &target, &role.account) {
         return Err(AuthError::new(format!(
             "role {target} of another account has no trust policy, so it trusts nobody"
         )));
     }
     let (by, root) = (role.to_string(), format!("arn:aws:iam::{}:root", role.account));
-    // It is the first role that asks for the second one.
+    // The first role assumes the second one.
     keys.retain(|(key, _)| !key.starts_with("aws:Source"));
     keys.extend([("aws:PrincipalArn", by.as_str()), ("aws:PrincipalAccount", role.account.as_str())]);
     for action in actions {
-        if sts::trusting(state, (&target, &role.account), &[Requester::Aws(&by), Requester::Aws(&root)], action, &keys)
-            .is_none()
+        if sts::find_trusting_role(
+            state,
+            (&target, &role.account),
+            &[Requester::Aws(&by), Requester::Aws(&root)],
+            action,
+            &keys,
+        )
+        .is_none()
         {
             return Err(AuthError::new(format!("role {target} doesn't trust role {role} with {action}")));
         }
     }
     // A session that was begun by another one lasts an hour at most.
     let origin = Origin::default().then(&by);
-    sts::open(state, &target, name, Duration::from_secs(3600), tags.clone(), origin).map_err(failed)
+    sts::start_session(state, &target, name, Duration::from_secs(3600), tags.clone(), origin).map_err(failed)
 }
 
 fn role(arn: &str) -> Result<Arn, AuthError> {
@@ -140,8 +146,8 @@ fn role(arn: &str) -> Result<Arn, AuthError> {
     parsed.ok_or_else(|| AuthError::new(format!("the association's role {arn} isn't the ARN of a role")))
 }
 
-impl Granted {
-    /// As AWS SDKs read them from the address of containers' credentials.
+impl PodCredentials {
+    /// In the format that AWS SDKs read from AWS_CONTAINER_CREDENTIALS_FULL_URI.
     pub fn for_sdk(&self) -> Value {
         let account = &self.who.account;
         let credentials = &self.credentials;
@@ -154,7 +160,7 @@ impl Granted {
         })
     }
 
-    /// As AssumeRoleForPodIdentity of the EKS Auth API answers.
+    /// In the format of the answer of AssumeRoleForPodIdentity of the EKS Auth API.
     pub fn for_agent(&self) -> Value {
         let (namespace, account) = self.claims.service_account().unwrap_or_default();
         let expires = self.credentials.expires.duration_since(std::time::SystemTime::UNIX_EPOCH);

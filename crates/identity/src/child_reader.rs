@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use kube::{Api, Client, ResourceExt};
 use parking_lot::Mutex;
 
-use super::clients::{Clients, late};
+use super::clients::{Clients, timed_out};
 use super::token::AuthError;
 use crd::EKSClusterConfig;
 use limits::bounded;
@@ -19,7 +19,7 @@ use store::Store;
 const FRESH: Duration = Duration::from_secs(1);
 /// The longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
-/// The longest wait for a connection, so that there is time to ask elsewhere.
+/// The longest wait for a connection, which leaves time for a second attempt.
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// A ConfigMap or a service account is no larger.
@@ -27,14 +27,14 @@ const SMALL: bounded::Limits = bounded::Limits::of(2 * 1024 * 1024, 0);
 
 type Answers<T> = Mutex<HashMap<String, (Instant, T)>>;
 
-/// The child clusters' own API servers.
-pub struct Children {
+/// Reads from child clusters as their administrator.
+pub struct ChildReader {
     clients: Clients,
     aws_auth: Answers<Option<Arc<ConfigMap>>>,
 }
 
-impl Children {
-    /// Knows nobody yet. `internal`: they are reached from inside the management cluster.
+impl ChildReader {
+    /// A reader without connections. `internal`: it reaches clusters from inside the management cluster.
     pub fn new(internal: bool) -> Self {
         Self { clients: Clients::new(internal, SMALL), aws_auth: Mutex::default() }
     }
@@ -42,7 +42,7 @@ impl Children {
     /// The ConfigMap `aws-auth` of the cluster.
     ///
     /// # Errors
-    /// Where the cluster can't be asked.
+    /// The cluster's API server can't be reached or refuses.
     pub async fn aws_auth(
         &self,
         store: &Store,
@@ -64,7 +64,7 @@ impl Children {
     /// A service account of the cluster.
     ///
     /// # Errors
-    /// Where the cluster can't be asked.
+    /// The cluster's API server can't be reached or refuses.
     pub async fn service_account(
         &self,
         store: &Store,
@@ -76,27 +76,29 @@ impl Children {
         self.ask(store, cluster, account).await
     }
 
-    /// Asks, and asks again with a fresh kubeconfig if the cached one fails: the certificate authority may have
+    /// Sends a request, and sends it again with a fresh kubeconfig if the cached one fails: the certificate authority may have
     /// changed.
     async fn ask<T, Answer>(
         &self,
         store: &Store,
         cluster: &EKSClusterConfig,
-        question: impl Fn(Client) -> Answer,
+        request: impl Fn(Client) -> Answer,
     ) -> Result<T, AuthError>
     where
         Answer: Future<Output = Result<T, kube::Error>>,
     {
-        let first = within(question(self.client(store, cluster).await?)).await;
-        let led_nowhere = match &first {
-            Ok(answer) => answer.as_ref().is_err_and(shut_out),
+        let first = within(request(self.client(store, cluster).await?)).await;
+        let failed = match &first {
+            Ok(answer) => answer.as_ref().is_err_and(is_unreachable_or_unauthorized),
             Err(_) => true,
         };
-        if led_nowhere {
+        if failed {
             self.clients.forget(cluster);
         }
         let answer = match first? {
-            Err(error) if shut_out(&error) => within(question(self.client(store, cluster).await?)).await?,
+            Err(error) if is_unreachable_or_unauthorized(&error) => {
+                within(request(self.client(store, cluster).await?)).await?
+            }
             answer => answer,
         };
         answer.map_err(|e| AuthError::new(format!("the cluster's API server didn't answer: {}", text::sentence(&e))))
@@ -108,15 +110,13 @@ impl Children {
 }
 
 /// Whether the API server was unreachable or rejected the credentials.
-fn shut_out(error: &kube::Error) -> bool {
+fn is_unreachable_or_unauthorized(error: &kube::Error) -> bool {
     !matches!(error, kube::Error::Api(status) if status.code != 401)
 }
 
-async fn within<T>(
-    question: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<Result<T, kube::Error>, AuthError> {
-    let answer = tokio::time::timeout(ANSWER, question).await;
-    answer.map_err(|_| late())
+async fn within<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<Result<T, kube::Error>, AuthError> {
+    let answer = tokio::time::timeout(ANSWER, request).await;
+    answer.map_err(|_| timed_out())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Routes of the identity service: beside the EKS API, for webhooks of child clusters, and for their pods.
+//! Routes of the identity service: those on the port of the EKS API, for webhooks of child clusters, and for their pods.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use tower::ServiceExt;
 
 use super::token::AuthError;
-use super::{IdentityState, admission, issuer, login, pods, sts};
+use super::{IdentityState, admission, issuer, pod_identity, sts, token_review};
 use aws::body::{Bodies, Held};
 use aws::error::ApiError;
 use crd::{EKSClusterConfig, keys};
@@ -28,10 +28,10 @@ const LARGEST_REVIEW: usize = 64 * 1024;
 /// Largest admission review.
 const LARGEST_POD: usize = 1024 * 1024;
 
-/// The EKS API with STS and the issuers' documents beside it.
-pub fn beside(state: &Arc<IdentityState>, eks: Router) -> Router {
-    let both = Both { state: state.clone(), eks: eks.clone() };
-    let root = Router::new().route("/", any(dispatch_sts_or_eks)).with_state(both);
+/// The routes of the EKS API, and those of STS, EKS Auth and the OIDC issuers on the same port.
+pub fn with_eks_api(state: &Arc<IdentityState>, eks: Router) -> Router {
+    let services = StsAndEks { state: state.clone(), eks: eks.clone() };
+    let root = Router::new().route("/", any(dispatch_sts_or_eks)).with_state(services);
     let agent = Router::new()
         .route("/clusters/{name}/assume-role-for-pod-identity", post(assume_for_pod))
         .with_state(state.clone());
@@ -50,7 +50,7 @@ pub fn webhooks(state: &Arc<IdentityState>) -> Router {
 /// Routes for pods of child clusters.
 pub fn pods(state: &Arc<IdentityState>) -> Router {
     Router::new()
-        .route("/", any(token_service))
+        .route("/", any(sts_request))
         .route("/v1/credentials", get(credentials))
         .with_state(state.clone())
         .merge(issuers(state))
@@ -64,26 +64,26 @@ fn issuers(state: &Arc<IdentityState>) -> Router {
 }
 
 #[derive(Clone)]
-struct Both {
+struct StsAndEks {
     state: Arc<IdentityState>,
     eks: Router,
 }
 
 /// STS for forms and for URLs with an action; else the EKS API, which has no operation there, in its own words.
-async fn dispatch_sts_or_eks(State(both): State<Both>, request: Request) -> Response {
+async fn dispatch_sts_or_eks(State(services): State<StsAndEks>, request: Request) -> Response {
     let form = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let form = form.is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
-    let asks = request.uri().query().is_some_and(|query| query.contains("Action="));
-    if asks || form && request.method() == Method::POST {
-        return sts::handle(&both.state, request).await;
+    let has_action = request.uri().query().is_some_and(|query| query.contains("Action="));
+    if has_action || form && request.method() == Method::POST {
+        return sts::handle(&services.state, request).await;
     }
-    match both.eks.oneshot(request).await {
+    match services.eks.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     }
 }
 
-async fn token_service(State(state): State<Arc<IdentityState>>, request: Request<Body>) -> Response {
+async fn sts_request(State(state): State<Arc<IdentityState>>, request: Request<Body>) -> Response {
     sts::handle(&state, request).await
 }
 
@@ -92,11 +92,11 @@ async fn review(
     Path((namespace, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    if !asks(&state, &namespace, &name, request.headers()) {
+    if !is_api_server(&state, &namespace, &name, request.headers()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     match read(&state.memory.children, LARGEST_REVIEW, request).await {
-        Ok((asked, _memory)) => Json(login::review(&state, &namespace, &name, asked).await).into_response(),
+        Ok((asked, _memory)) => Json(token_review::review(&state, &namespace, &name, asked).await).into_response(),
         Err(refused) => refused.into_response(),
     }
 }
@@ -106,7 +106,7 @@ async fn admit(
     Path((namespace, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    if !asks(&state, &namespace, &name, request.headers()) {
+    if !is_api_server(&state, &namespace, &name, request.headers()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let (asked, _memory) = match read::<AdmissionReview<Pod>>(&state.memory.children, LARGEST_POD, request).await {
@@ -122,28 +122,28 @@ async fn admit(
 }
 
 /// Whether the request comes from the cluster's API server.
-fn asks(state: &IdentityState, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
+fn is_api_server(state: &IdentityState, namespace: &str, name: &str, headers: &HeaderMap) -> bool {
     let Some(cluster) = state.api.store.get::<EKSClusterConfig>(namespace, name) else { return false };
     let known = cluster.status.as_ref().map_or(&[][..], |status| &status.webhook_tokens);
-    let asks = if known.is_empty() { is_older(&cluster) } else { shows(headers, known) };
-    if !asks {
+    let is_api_server = if known.is_empty() { may_have_no_token(&cluster) } else { has_token(headers, known) };
+    if !is_api_server {
         tracing::warn!(
             resource = format!("{namespace}/{name}"),
             "a client other than the cluster's API server called a webhook"
         );
     }
-    asks
+    is_api_server
 }
 
 /// Whether the cluster's servers may be older than such tokens, so that they have none to show. One that was imported, has no servers or
 /// was never made doesn't ask at all.
-fn is_older(cluster: &EKSClusterConfig) -> bool {
+fn may_have_no_token(cluster: &EKSClusterConfig) -> bool {
     let applied = cluster.status.as_ref().and_then(|status| status.applied.as_ref());
     !cluster.spec.imported && applied.is_some_and(|applied| applied.provider != keys::METADATA)
 }
 
 /// Whether the headers show one of the tokens of these digests.
-fn shows(headers: &HeaderMap, known: &[String]) -> bool {
+fn has_token(headers: &HeaderMap, known: &[String]) -> bool {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let digest = format!("{:x}", Sha256::digest(shown.unwrap_or_default()));
     let same = |known: &String| bool::from(known.as_bytes().ct_eq(digest.as_bytes()));
@@ -160,7 +160,7 @@ async fn read<T: DeserializeOwned>(bodies: &Bodies, limit: usize, request: Reque
 
 async fn credentials(State(state): State<Arc<IdentityState>>, headers: HeaderMap) -> Response {
     let token = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    match pods::grant(&state, token.trim(), None) {
+    match pod_identity::grant(&state, token.trim(), None) {
         Ok(granted) => Json(granted.for_sdk()).into_response(),
         Err(refusal) => {
             tracing::info!(why = %refusal, "a pod gets no credentials");
@@ -179,11 +179,11 @@ async fn assume_for_pod(
     Path(cluster): Path<String>,
     request: Request,
 ) -> Response {
-    let asked: ForPod = match read(&state.memory.strangers, sts::LARGEST, request).await {
+    let asked: ForPod = match read(&state.memory.public, sts::LARGEST, request).await {
         Ok((asked, _memory)) => asked,
         Err(refused) => return refused.into_response(),
     };
-    match pods::grant(&state, &asked.token, Some(&cluster)) {
+    match pod_identity::grant(&state, &asked.token, Some(&cluster)) {
         Ok(granted) => Json(granted.for_agent()).into_response(),
         Err(AuthError(message)) => {
             let kind = [("x-amzn-errortype", "InvalidTokenException")];
@@ -193,21 +193,21 @@ async fn assume_for_pod(
 }
 
 async fn discovery(State(state): State<Arc<IdentityState>>, Path(id): Path<String>) -> Response {
-    match found(&state, &id) {
+    match issuer_and_keys(&state, &id) {
         Ok((issuer, _)) => Json(issuer::discovery(&issuer)).into_response(),
         Err(missing) => missing.into_response(),
     }
 }
 
 async fn keys(State(state): State<Arc<IdentityState>>, Path(id): Path<String>) -> Response {
-    match found(&state, &id) {
+    match issuer_and_keys(&state, &id) {
         Ok((_, keys)) => ([(header::CONTENT_TYPE, "application/json")], keys).into_response(),
         Err(missing) => missing.into_response(),
     }
 }
 
 /// Issuer and keys of the cluster with this issuer id.
-fn found(state: &IdentityState, id: &str) -> Result<(String, String), ApiError> {
+fn issuer_and_keys(state: &IdentityState, id: &str) -> Result<(String, String), ApiError> {
     let suffix = format!("/id/{id}");
     let cluster = issuer::cluster(state, |issuer| issuer.ends_with(&suffix));
     let status = cluster.and_then(|cluster| cluster.status.clone());

@@ -1,4 +1,4 @@
-//! Who the bearer of a token is to a child cluster: the TokenReview of its API server.
+//! TokenReview: which Kubernetes user the API server of a child cluster takes the bearer of a token for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub async fn review(state: &IdentityState, namespace: &str, name: &str, mut revi
             TokenReviewStatus { authenticated: Some(true), user: Some(user), ..TokenReviewStatus::default() }
         }
         Err(refusal) => {
-            // Every other kind of token comes by here as well, after it was no service account's.
+            // The API server sends every token here that isn't a service account's.
             if token.starts_with(token::PREFIX) {
                 tracing::info!(resource, why = %refusal, "refused to sign in");
             }
@@ -46,16 +46,16 @@ async fn user(state: &IdentityState, namespace: &str, name: &str, token: &str) -
         return Err(AuthError::new("the cluster is being deleted"));
     }
     let identity = Identity::of(&cluster);
-    let who = who(state, &identity.name, token).await?;
-    let user = match by_entry(state, &cluster, &who) {
+    let who = principal(state, &identity.name, token).await?;
+    let user = match user_of_access_entry(state, &cluster, &who) {
         Some(user) => user,
-        None => beside(state, &cluster, &who).await?,
+        None => user_without_access_entry(state, &cluster, &who).await?,
     };
-    Ok(info(no_instance(user, &who)?, &who))
+    Ok(user_info(refuse_instance(user, &who)?, &who))
 }
 
-/// The user, unless an instance of EC2 is meant.
-fn no_instance(user: User, who: &Principal) -> Result<User, AuthError> {
+/// Refuses a user that stands for an EC2 instance.
+fn refuse_instance(user: User, who: &Principal) -> Result<User, AuthError> {
     if user.name.contains(INSTANCE) {
         let why = format!("{} is a node role, and nodes sign in with certificates of their own", who.identity);
         return Err(AuthError::new(why));
@@ -63,37 +63,41 @@ fn no_instance(user: User, who: &Principal) -> Result<User, AuthError> {
     Ok(user)
 }
 
-/// Whose token it is: by the keys that are known here, else by the STS that is asked instead.
-async fn who(state: &IdentityState, cluster: &str, token: &str) -> Result<Principal, AuthError> {
+/// Who signed the token: by the keys that k3eks knows, else by the remote STS.
+async fn principal(state: &IdentityState, cluster: &str, token: &str) -> Result<Principal, AuthError> {
     let (keys, now) = (state.keys.as_ref(), SystemTime::now());
-    if let Some(remote) = &state.remote
-        && let Some(query) = token::of_a_stranger(token, keys, &state.sts_hosts, now)?
+    if let Some(remote) = &state.remote_sts
+        && let Some(query) = token::query_for_remote_sts(token, keys, &state.sts_hosts, now)?
     {
         return remote.caller_identity(&query, cluster).await;
     }
     token::check(token, cluster, keys, &state.sts_hosts, now)
 }
 
-/// Who the principal is by an access entry, where the cluster knows such.
-fn by_entry(state: &IdentityState, cluster: &EKSClusterConfig, who: &Principal) -> Option<User> {
+/// The Kubernetes user that an access entry makes of the principal, in a cluster that uses access entries.
+fn user_of_access_entry(state: &IdentityState, cluster: &EKSClusterConfig, who: &Principal) -> Option<User> {
     if cluster.spec.authentication_mode() == AuthenticationMode::ConfigMap {
         return None;
     }
     let entries = state.api.store.members::<AccessEntry>(cluster);
-    let entry = entry(&entries, who)?;
-    let groups = entry.spec.groups().iter().map(|group| who.fill(group)).collect();
-    Some(User { name: who.fill(&entry.spec.username()), groups })
+    let entry = find_entry(&entries, who)?;
+    let groups = entry.spec.groups().iter().map(|group| who.render(group)).collect();
+    Some(User { name: who.render(&entry.spec.username()), groups })
 }
 
-/// The entry of the principal: of its role with the path that this has, before one of the session itself.
-fn entry<'a>(entries: &'a [Arc<AccessEntry>], who: &Principal) -> Option<&'a AccessEntry> {
+/// The access entry of the principal: that of its role, with the role's path, before that of the session itself.
+fn find_entry<'a>(entries: &'a [Arc<AccessEntry>], who: &Principal) -> Option<&'a AccessEntry> {
     let matching =
         |exact: &str| entries.iter().find(|e| e.meta().deletion_timestamp.is_none() && e.spec.principal_arn == exact);
     [&who.identity, &who.arn].into_iter().find_map(|arn| matching(arn)).map(|entry| &**entry)
 }
 
-/// Who the principal is without an access entry: the cluster's creator, or whom `aws-auth` takes it for.
-async fn beside(state: &IdentityState, cluster: &EKSClusterConfig, who: &Principal) -> Result<User, AuthError> {
+/// The Kubernetes user of a principal without an access entry: the cluster's creator, or what `aws-auth` says.
+async fn user_without_access_entry(
+    state: &IdentityState,
+    cluster: &EKSClusterConfig,
+    who: &Principal,
+) -> Result<User, AuthError> {
     if is_creator(cluster, who) {
         return Ok(User { name: "kubernetes-admin".into(), groups: vec!["system:masters".into()] });
     }
@@ -106,13 +110,13 @@ async fn beside(state: &IdentityState, cluster: &EKSClusterConfig, who: &Princip
     mapped.ok_or_else(|| AuthError::new(format!("{} is neither in aws-auth nor in an access entry", who.identity)))
 }
 
-/// Whether the principal made the cluster and is its administrator for that. Where there are access entries, the creator has one,
-/// which may be taken away.
+/// Whether the principal created the cluster and is its administrator for that. In a cluster with access entries the creator has one,
+/// which users may delete.
 fn is_creator(cluster: &EKSClusterConfig, who: &Principal) -> bool {
     !own_entries::has_entries(cluster) && cluster.spec.creator_is_admin() && who.is(&own_entries::creator(cluster))
 }
 
-fn info(user: User, who: &Principal) -> UserInfo {
+fn user_info(user: User, who: &Principal) -> UserInfo {
     let extra = [
         ("accessKeyId", &who.access_key_id),
         ("arn", &who.arn),

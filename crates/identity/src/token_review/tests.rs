@@ -49,8 +49,8 @@ fn an_entry_of_another_role_of_the_same_name_lets_nobody_in() {
         Principal::of(&Key::new("ASIA1", "s", "000000000000", session).temporary("t", SystemTime::now()).of_role(arn))
     };
     let (own, other) = ("arn:aws:iam::000000000000:role/own", "arn:aws:iam::000000000000:role/x/own");
-    assert!(entry(&entry_of(own), &role(own)).is_some() && entry(&entry_of(other), &role(other)).is_some());
-    assert!(entry(&entry_of(own), &role(other)).is_none() && entry(&entry_of(other), &role(own)).is_none());
+    assert!(find_entry(&entry_of(own), &role(own)).is_some() && find_entry(&entry_of(other), &role(other)).is_some());
+    assert!(find_entry(&entry_of(own), &role(other)).is_none() && find_entry(&entry_of(other), &role(own)).is_none());
     assert!(!is_creator(&cluster(json!(null), Some(own)), &role(other)));
 }
 
@@ -61,9 +61,9 @@ fn whoever_has_the_role_of_nodes_is_none_of_them() {
     let entry = AccessEntry::new("e", serde_json::from_value(spec).unwrap());
     let session = "arn:aws:sts::000000000000:assumed-role/nodes/k3d-workers-0";
     let who = principal(session);
-    let as_node = User { name: who.fill(&entry.spec.username()), groups: entry.spec.groups() };
-    let refusal = no_instance(as_node, &who).unwrap_err().to_string();
+    let as_node = User { name: who.render(&entry.spec.username()), groups: entry.spec.groups() };
+    let refusal = refuse_instance(as_node, &who).unwrap_err().to_string();
     assert!(refusal.contains("is a node role"), "{refusal}");
-    let other = User { name: who.fill("{{SessionName}}"), groups: Vec::new() };
-    assert_eq!(no_instance(other.clone(), &who).unwrap(), other);
+    let other = User { name: who.render("{{SessionName}}"), groups: Vec::new() };
+    assert_eq!(refuse_instance(other.clone(), &who).unwrap(), other);
 }
