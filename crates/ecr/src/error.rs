@@ -11,6 +11,8 @@ const REPOSITORY_NOT_FOUND: ErrorCode = ErrorCode::new("RepositoryNotFoundExcept
 const REPOSITORY_ALREADY_EXISTS: ErrorCode = ErrorCode::new("RepositoryAlreadyExistsException", 400);
 const REPOSITORY_NOT_EMPTY: ErrorCode = ErrorCode::new("RepositoryNotEmptyException", 400);
 const IMAGE_NOT_FOUND: ErrorCode = ErrorCode::new("ImageNotFoundException", 400);
+const INVALID_TAG: ErrorCode = ErrorCode::new("InvalidTagParameterException", 400);
+const TOO_MANY_TAGS: ErrorCode = ErrorCode::new("TooManyTagsException", 400);
 const ACCESS_DENIED: ErrorCode = ErrorCode::new("AccessDeniedException", 400);
 const UNSUPPORTED_OPERATION: ErrorCode = ErrorCode::new("UnsupportedOperation", 400);
 
@@ -39,6 +41,12 @@ pub trait EcrError: Sized {
 
     /// A repository's name isn't one.
     fn invalid_name() -> Self;
+
+    /// A tag of a repository isn't as it must be.
+    fn invalid_tag() -> Self;
+
+    /// The repository would have more tags than it may.
+    fn too_many_tags() -> Self;
 
     /// Another account's registry.
     fn denied(principal: &str, operation: &str, registry: &Registry) -> Self;
@@ -83,6 +91,18 @@ impl EcrError for ApiError {
 
     fn invalid_name() -> Self {
         Self::invalid("repositoryName", &format!("must satisfy regular expression '{REPOSITORY}'"))
+    }
+
+    fn invalid_tag() -> Self {
+        let message = "An invalid parameter has been specified. Tag keys can have a maximum character length of 128 \
+            characters and can't begin with 'aws:', and tag values can have a maximum length of 256 characters.";
+        Self::new(INVALID_TAG, message)
+    }
+
+    fn too_many_tags() -> Self {
+        let message = "The list of tags on the repository is over the limit. The maximum number of tags that can be \
+            applied to a repository is 50.";
+        Self::new(TOO_MANY_TAGS, message)
     }
 
     fn denied(principal: &str, operation: &str, registry: &Registry) -> Self {

@@ -25,6 +25,16 @@ pub struct Filter {
     pub tag_status: Option<String>,
 }
 
+/// A tag of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
 /// The members of all requests that are served.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,6 +58,12 @@ pub struct Input {
     pub image_scanning_configuration: Option<Value>,
     /// Kept as it is.
     pub encryption_configuration: Option<Value>,
+    /// The ARN of a repository.
+    pub resource_arn: Option<String>,
+    /// Tags of a repository.
+    pub tags: Option<Vec<Tag>>,
+    /// Keys of such tags.
+    pub tag_keys: Option<Vec<String>>,
     /// Items of a page.
     pub max_results: Option<usize>,
     /// Where the page begins.

@@ -2,6 +2,7 @@
 
 mod images;
 mod repositories;
+mod tags;
 
 use std::future::{Future, ready};
 
@@ -24,7 +25,10 @@ aws::handlers! {
     DescribeRepositories => on(repositories::describe),
     GetAuthorizationToken => on(|call| ready(Ok(repositories::token(&call)))),
     ListImages => on(images::list),
+    ListTagsForResource => on(tags::list),
     PutImageTagMutability => on(repositories::put_mutability),
+    TagResource => on(tags::tag),
+    UntagResource => on(tags::untag),
 }
 
 /// The handler that calls this, unless another account's registry is meant.

@@ -9,5 +9,8 @@ aws::operations! {
     DescribeRepositories,
     GetAuthorizationToken,
     ListImages,
+    ListTagsForResource,
     PutImageTagMutability,
+    TagResource,
+    UntagResource,
 }

@@ -51,11 +51,13 @@ fn answer(all: &mut Vec<Tagged>, method: &Method, path: &str, body: Bytes) -> Re
         return found.body(one.bytes.clone().into()).unwrap();
     }
     all.retain(|one| !is(one));
+    let mut found = found.status(201);
     if *method == Method::PUT {
         let mut hash = DefaultHasher::new();
         body.hash(&mut hash);
         let digest = format!("sha256:{:064x}", hash.finish());
+        found = found.header("docker-content-digest", &digest);
         all.push(Tagged { repository: name.to_owned(), tag: reference.to_owned(), digest, bytes: body });
     }
-    found.status(201).body(Body::empty()).unwrap()
+    found.body(Body::empty()).unwrap()
 }
