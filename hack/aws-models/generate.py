@@ -28,6 +28,7 @@ SERVED = {
     "ecr/src": (
         "ecr/2015-09-21",
         [
+            "BatchCheckLayerAvailability",
             "BatchDeleteImage",
             "BatchGetImage",
             "CreateRepository",
@@ -37,6 +38,7 @@ SERVED = {
             "GetAuthorizationToken",
             "ListImages",
             "ListTagsForResource",
+            "PutImage",
             "PutImageTagMutability",
             "TagResource",
             "UntagResource",

@@ -169,6 +169,16 @@ impl Engine {
         Ok(text(&headers, DIGEST))
     }
 
+    /// The size in bytes of a layer or a configuration; none where the repository doesn't have it.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn blob(&self, repository: &str, digest: &str) -> Result<Option<u64>, Error> {
+        let path = format!("/v2/{repository}/blobs/{digest}");
+        let found = self.ask(Method::HEAD, &path, Body::empty(), &[]).await?;
+        Ok(found.map(|(headers, _)| text(&headers, "content-length").and_then(|n| n.parse().ok()).unwrap_or_default()))
+    }
+
     /// Removes a tag, or a manifest with all its tags by its digest. Nothing is done where it isn't there.
     ///
     /// # Errors

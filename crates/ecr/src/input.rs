@@ -47,6 +47,16 @@ pub struct Input {
     pub repository_names: Option<Vec<String>>,
     /// Images.
     pub image_ids: Option<Vec<ImageId>>,
+    /// Layers.
+    pub layer_digests: Option<Vec<String>>,
+    /// A manifest's text.
+    pub image_manifest: Option<String>,
+    /// A manifest's media type.
+    pub image_manifest_media_type: Option<String>,
+    /// A tag of an image.
+    pub image_tag: Option<String>,
+    /// An image's digest.
+    pub image_digest: Option<String>,
     /// Which images.
     pub filter: Option<Filter>,
     /// Of a repository with images, too.

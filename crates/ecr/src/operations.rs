@@ -1,6 +1,7 @@
 //! The operations.
 
 mod images;
+mod put_image;
 mod repositories;
 mod tags;
 
@@ -17,6 +18,7 @@ use super::model::Operation;
 
 aws::handlers! {
     Operation in Ecr:
+    BatchCheckLayerAvailability => on(put_image::check_layers),
     BatchDeleteImage => on(images::delete),
     BatchGetImage => on(images::get),
     CreateRepository => on(repositories::create),
@@ -26,6 +28,7 @@ aws::handlers! {
     GetAuthorizationToken => on(|call| ready(Ok(repositories::token(&call)))),
     ListImages => on(images::list),
     ListTagsForResource => on(tags::list),
+    PutImage => on(put_image::put),
     PutImageTagMutability => on(repositories::put_mutability),
     TagResource => on(tags::tag),
     UntagResource => on(tags::untag),

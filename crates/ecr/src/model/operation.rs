@@ -1,6 +1,7 @@
 //! Written by `hack/aws-models/generate.py`.
 
 aws::operations! {
+    BatchCheckLayerAvailability,
     BatchDeleteImage,
     BatchGetImage,
     CreateRepository,
@@ -10,6 +11,7 @@ aws::operations! {
     GetAuthorizationToken,
     ListImages,
     ListTagsForResource,
+    PutImage,
     PutImageTagMutability,
     TagResource,
     UntagResource,

@@ -1,4 +1,5 @@
 mod fake_registry;
+mod put_image;
 
 use std::collections::HashMap;
 
@@ -10,6 +11,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::engine::Engine;
+use crate::record;
 
 /// Nothing is behind it: what is asked for there is told by a `ServerException`.
 const AWAY: &str = "http://127.0.0.1:1";
@@ -48,7 +50,7 @@ async fn refused(operation: &str, input: Value) -> (String, String) {
 fn every_operation_of_the_model_has_a_handler() {
     let registry = operations::registry();
     assert!(registry.missing(model::ecr()).is_empty() && registry.unknown(model::ecr()).is_empty());
-    assert_eq!(model::ecr().operations().len(), 12);
+    assert_eq!(model::ecr().operations().len(), 14);
 }
 
 #[tokio::test]
