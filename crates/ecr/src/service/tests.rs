@@ -1,5 +1,6 @@
 mod fake_registry;
 mod put_image;
+mod strict;
 
 use std::collections::HashMap;
 
