@@ -16,6 +16,7 @@ const IMAGE_TAG_ALREADY_EXISTS: ErrorCode = ErrorCode::new("ImageTagAlreadyExist
 const IMAGE_DIGEST_DOES_NOT_MATCH: ErrorCode = ErrorCode::new("ImageDigestDoesNotMatchException", 400);
 const LAYERS_NOT_FOUND: ErrorCode = ErrorCode::new("LayersNotFoundException", 400);
 const REFERENCED_IMAGES_NOT_FOUND: ErrorCode = ErrorCode::new("ReferencedImagesNotFoundException", 400);
+const REPOSITORY_POLICY_NOT_FOUND: ErrorCode = ErrorCode::new("RepositoryPolicyNotFoundException", 400);
 const INVALID_TAG: ErrorCode = ErrorCode::new("InvalidTagParameterException", 400);
 const TOO_MANY_TAGS: ErrorCode = ErrorCode::new("TooManyTagsException", 400);
 const ACCESS_DENIED: ErrorCode = ErrorCode::new("AccessDeniedException", 400);
@@ -40,6 +41,9 @@ pub trait EcrError: Sized {
 
     /// There is no such image.
     fn no_image(registry: &Registry, name: &str, digest: Option<&str>, tag: Option<&str>) -> Self;
+
+    /// The repository has no policy.
+    fn no_policy(registry: &Registry, name: &str) -> Self;
 
     /// The image is there, with the tag if one is given.
     fn image_exists(registry: &Registry, name: &str, digest: &str, tag: Option<&str>) -> Self;
@@ -99,6 +103,14 @@ impl EcrError for ApiError {
              with name '{name}' in the registry with id '{id}'"
         );
         Self::new(IMAGE_NOT_FOUND, message)
+    }
+
+    fn no_policy(registry: &Registry, name: &str) -> Self {
+        let id = &registry.account;
+        let message = format!(
+            "Repository policy does not exist for the repository with name '{name}' in the registry with id '{id}'"
+        );
+        Self::new(REPOSITORY_POLICY_NOT_FOUND, message)
     }
 
     fn image_exists(registry: &Registry, name: &str, digest: &str, tag: Option<&str>) -> Self {

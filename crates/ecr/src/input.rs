@@ -68,6 +68,8 @@ pub struct Input {
     pub image_scanning_configuration: Option<Value>,
     /// Kept as it is.
     pub encryption_configuration: Option<Value>,
+    /// Who may use a repository, as JSON.
+    pub policy_text: Option<String>,
     /// The ARN of a repository.
     pub resource_arn: Option<String>,
     /// Tags of a repository.

@@ -29,6 +29,9 @@ pub struct Record {
     /// Tags of the repository itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// Who may use the repository, as the JSON that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 impl Record {

@@ -35,6 +35,7 @@ pub async fn create(call: Call) -> Result<Value, ApiError> {
         ),
         encryption_configuration: or(call.input.encryption_configuration.as_ref(), json!({"encryptionType": "AES256"})),
         tags: tags::added(&BTreeMap::new(), call.input.tags.as_deref().unwrap_or_default())?,
+        policy: None,
     };
     let _changes = call.ecr.changes.lock().await;
     if record::read(&call.ecr.engine, &full).await?.is_some() {
@@ -103,6 +104,11 @@ pub async fn put_mutability(call: Call) -> Result<Value, ApiError> {
     })
     .await?;
     Ok(json!({"registryId": call.registry.account, "repositoryName": name, "imageTagMutability": wanted}))
+}
+
+/// `DescribeRegistry`: nothing is copied to other registries.
+pub fn registry(call: &Call) -> Value {
+    json!({"registryId": call.registry.account, "replicationConfiguration": {"rules": []}})
 }
 
 /// `GetAuthorizationToken`

@@ -1,5 +1,6 @@
 mod fake_registry;
 mod put_image;
+mod repository_policies;
 mod strict;
 
 use std::collections::HashMap;
@@ -51,7 +52,7 @@ async fn refused(operation: &str, input: Value) -> (String, String) {
 fn every_operation_of_the_model_has_a_handler() {
     let registry = operations::registry();
     assert!(registry.missing(model::ecr()).is_empty() && registry.unknown(model::ecr()).is_empty());
-    assert_eq!(model::ecr().operations().len(), 14);
+    assert_eq!(model::ecr().operations().len(), 18);
 }
 
 #[tokio::test]
@@ -88,6 +89,7 @@ async fn every_answer_fits_the_model() {
         ("UntagResource", tagged(json!({"tagKeys": ["team", "none"]}))),
         ("ListTagsForResource", tagged(json!({}))),
         ("DescribeRepositories", json!({})),
+        ("DescribeRegistry", json!({})),
         ("PutImageTagMutability", named(json!({"imageTagMutability": "IMMUTABLE"}))),
         ("ListImages", named(json!({"maxResults": 1}))),
         ("DescribeImages", named(json!({}))),
@@ -104,6 +106,7 @@ async fn every_answer_fits_the_model() {
         answers.insert(operation, body);
     }
     assert_eq!(answers["ListTagsForResource"], json!({"tags": [{"Key": "stage", "Value": "test"}]}));
+    assert_eq!(answers["DescribeRegistry"]["replicationConfiguration"], json!({"rules": []}));
     let repository = &answers["CreateRepository"]["repository"];
     assert_eq!(repository["repositoryUri"], format!("127.0.0.1:4567/{full}"));
     assert_eq!(repository["imageScanningConfiguration"], json!({"scanOnPush": true}));
@@ -168,8 +171,8 @@ async fn what_the_model_forbids_is_refused_in_words_of_ecr() {
 
 #[tokio::test]
 async fn other_refusals_are_those_of_ecr() {
-    let (kind, message) = refused("DescribeRegistry", json!({})).await;
-    let told = "k3eks doesn't serve DescribeRegistry of ecr; docs/guides/images.md lists what it serves";
+    let (kind, message) = refused("StartImageScan", json!({})).await;
+    let told = "k3eks doesn't serve StartImageScan of ecr; docs/guides/images.md lists what it serves";
     assert_eq!((kind.as_str(), message.as_str()), ("UnsupportedOperation", told));
     let (kind, message) = refused("ListImages", json!({"registryId": "111122223333", "repositoryName": "app"})).await;
     let told = "User: arn:aws:iam::000000000000:root is not authorized to perform: ecr:ListImages on resource: \
