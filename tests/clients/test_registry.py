@@ -87,7 +87,8 @@ def test_repositories_are_refused_as_ecr_refuses_them(ecr, app):
     assert refused(client.delete_repository, repositoryName="team/app") == "RepositoryNotEmptyException"
     assert refused(client.describe_repositories, repositoryNames=["none"]) == "RepositoryNotFoundException"
     assert refused(client.create_repository, repositoryName="No") == "InvalidParameterException"
-    assert refused(client.describe_registry) == "UnsupportedOperation"
+    assert refused(client.describe_pull_through_cache_rules) == "UnsupportedOperation"
+    assert client.describe_registry()["registryId"] == "000000000000"
     none = app.replace("team/app", "none:v1")
     run("docker", "tag", f"{app}:v1", none)
     assert "The repository with name 'none' does not exist" in run("docker", "push", none, code=1)

@@ -37,6 +37,8 @@ pub struct Call {
     pub registry: Registry,
     /// What is asked for.
     pub input: Input,
+    principal: String,
+    operation: String,
 }
 
 impl Call {
@@ -46,12 +48,25 @@ impl Call {
     /// Another account's registry is meant.
     pub fn new(context: Context<Ecr>, input: Input) -> Result<Self, ApiError> {
         let caller = context.caller;
-        let account = input.registry_id.clone().unwrap_or_else(|| caller.account.clone());
-        let registry = Registry { account, region: caller.region };
-        if registry.account != caller.account {
-            return Err(ApiError::denied(&caller.principal_arn, &context.operation.name, &registry));
+        let (account, region) = (caller.account, caller.region);
+        let asked = input.registry_id.clone().filter(|asked| *asked != account);
+        let call = Self {
+            ecr: context.state,
+            registry: Registry { account, region },
+            input,
+            principal: caller.principal_arn,
+            operation: context.operation.name.clone(),
+        };
+        match asked {
+            Some(asked) => Err(call.denied(&asked)),
+            None => Ok(call),
         }
-        Ok(Self { ecr: context.state, registry, input })
+    }
+
+    /// That another account's registry isn't the caller's.
+    pub fn denied(&self, account: &str) -> ApiError {
+        let other = Registry { account: account.to_owned(), region: self.registry.region.clone() };
+        ApiError::denied(&self.principal, &self.operation, &other)
     }
 
     /// The record of a repository that is there.
@@ -61,5 +76,21 @@ impl Call {
     pub async fn record(&self, name: &str) -> Result<Record, ApiError> {
         let found = record::read(&self.ecr.engine, &self.registry.repository(name)).await?;
         found.ok_or_else(|| ApiError::no_repository(&self.registry, name))
+    }
+
+    /// Changes the record of a repository that is there.
+    ///
+    /// # Errors
+    /// It isn't there, or `change` refuses.
+    pub async fn change<T>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Record) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let _changes = self.ecr.changes.lock().await;
+        let mut record = self.record(name).await?;
+        let changed = change(&mut record)?;
+        record::write(&self.ecr.engine, &self.registry.repository(name), &record).await?;
+        Ok(changed)
     }
 }

@@ -144,25 +144,39 @@ impl Engine {
     pub async fn manifest(&self, repository: &str, reference: &str) -> Result<Option<Manifest>, Error> {
         let path = format!("/v2/{repository}/manifests/{reference}");
         let found = self.ask(Method::GET, &path, Body::empty(), &[(header::ACCEPT.as_str(), MANIFESTS)]).await?;
-        Ok(found.map(|(headers, bytes)| {
-            let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-            Manifest {
-                digest: text(DIGEST).unwrap_or_default(),
-                media_type: text("content-type").unwrap_or_default(),
-                bytes,
-                pushed: text("last-modified"),
-            }
+        Ok(found.map(|(headers, bytes)| Manifest {
+            digest: text(&headers, DIGEST).unwrap_or_default(),
+            media_type: text(&headers, "content-type").unwrap_or_default(),
+            bytes,
+            pushed: text(&headers, "last-modified"),
         }))
     }
 
-    /// Puts a manifest under a tag.
+    /// Puts a manifest under a tag, or under its own digest alone. Says its digest.
     ///
     /// # Errors
     /// [`Error`]
-    pub async fn put(&self, repository: &str, tag: &str, media_type: &str, manifest: String) -> Result<(), Error> {
-        let path = format!("/v2/{repository}/manifests/{tag}");
+    pub async fn put(
+        &self,
+        repository: &str,
+        reference: &str,
+        media_type: &str,
+        manifest: String,
+    ) -> Result<Option<String>, Error> {
+        let path = format!("/v2/{repository}/manifests/{reference}");
         let sent = self.ask(Method::PUT, &path, Body::from(manifest), &[("content-type", media_type)]).await?;
-        sent.map(drop).ok_or_else(|| self.away(&"it doesn't know the path of manifests"))
+        let (headers, _) = sent.ok_or_else(|| self.away(&"it doesn't know the path of manifests"))?;
+        Ok(text(&headers, DIGEST))
+    }
+
+    /// The size in bytes of a layer or a configuration; none where the repository doesn't have it.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn blob(&self, repository: &str, digest: &str) -> Result<Option<u64>, Error> {
+        let path = format!("/v2/{repository}/blobs/{digest}");
+        let found = self.ask(Method::HEAD, &path, Body::empty(), &[]).await?;
+        Ok(found.map(|(headers, _)| text(&headers, "content-length").and_then(|n| n.parse().ok()).unwrap_or_default()))
     }
 
     /// Removes a tag, or a manifest with all its tags by its digest. Nothing is done where it isn't there.
@@ -213,6 +227,10 @@ impl Engine {
     fn away(&self, why: &dyn std::fmt::Display) -> Error {
         Error::Away { url: self.url.clone(), why: why.to_string() }
     }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 #[cfg(test)]

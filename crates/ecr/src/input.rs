@@ -25,6 +25,16 @@ pub struct Filter {
     pub tag_status: Option<String>,
 }
 
+/// A tag of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
 /// The members of all requests that are served.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +47,16 @@ pub struct Input {
     pub repository_names: Option<Vec<String>>,
     /// Images.
     pub image_ids: Option<Vec<ImageId>>,
+    /// Layers.
+    pub layer_digests: Option<Vec<String>>,
+    /// A manifest's text.
+    pub image_manifest: Option<String>,
+    /// A manifest's media type.
+    pub image_manifest_media_type: Option<String>,
+    /// A tag of an image.
+    pub image_tag: Option<String>,
+    /// An image's digest.
+    pub image_digest: Option<String>,
     /// Which images.
     pub filter: Option<Filter>,
     /// Of a repository with images, too.
@@ -48,6 +68,14 @@ pub struct Input {
     pub image_scanning_configuration: Option<Value>,
     /// Kept as it is.
     pub encryption_configuration: Option<Value>,
+    /// Who may use a repository, as JSON.
+    pub policy_text: Option<String>,
+    /// The ARN of a repository.
+    pub resource_arn: Option<String>,
+    /// Tags of a repository.
+    pub tags: Option<Vec<Tag>>,
+    /// Keys of such tags.
+    pub tag_keys: Option<Vec<String>>,
     /// Items of a page.
     pub max_results: Option<usize>,
     /// Where the page begins.

@@ -1,7 +1,10 @@
 //! The operations.
 
 mod images;
+mod put_image;
 mod repositories;
+mod repository_policies;
+mod tags;
 
 use std::future::{Future, ready};
 
@@ -16,15 +19,24 @@ use super::model::Operation;
 
 aws::handlers! {
     Operation in Ecr:
+    BatchCheckLayerAvailability => on(put_image::check_layers),
     BatchDeleteImage => on(images::delete),
     BatchGetImage => on(images::get),
     CreateRepository => on(repositories::create),
     DeleteRepository => on(repositories::delete),
+    DeleteRepositoryPolicy => on(repository_policies::delete),
     DescribeImages => on(images::describe),
+    DescribeRegistry => on(|call| ready(Ok(repositories::registry(&call)))),
     DescribeRepositories => on(repositories::describe),
     GetAuthorizationToken => on(|call| ready(Ok(repositories::token(&call)))),
+    GetRepositoryPolicy => on(repository_policies::get),
     ListImages => on(images::list),
+    ListTagsForResource => on(tags::list),
+    PutImage => on(put_image::put),
     PutImageTagMutability => on(repositories::put_mutability),
+    SetRepositoryPolicy => on(repository_policies::set),
+    TagResource => on(tags::tag),
+    UntagResource => on(tags::untag),
 }
 
 /// The handler that calls this, unless another account's registry is meant.

@@ -2,6 +2,8 @@
 //!
 //! It is in the registry itself, so that it lasts as long as the images do, and is written at once or not at all.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -24,6 +26,12 @@ pub struct Record {
     pub image_scanning_configuration: Value,
     /// As it was asked for.
     pub encryption_configuration: Value,
+    /// Tags of the repository itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Who may use the repository, as the JSON that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 impl Record {
@@ -45,7 +53,7 @@ pub async fn read(engine: &Engine, repository: &str) -> Result<Option<Record>, E
     }))
 }
 
-/// Writes the record of a repository.
+/// Writes the record of a repository, and removes the manifest that it takes the place of.
 ///
 /// # Errors
 /// [`Error`]
@@ -57,5 +65,10 @@ pub async fn write(engine: &Engine, repository: &str, record: &Record) -> Result
         "manifests": [],
         "annotations": {ANNOTATION: text},
     });
-    engine.put(repository, TAG, MEDIA_TYPE, manifest.to_string()).await
+    let before = engine.manifest(repository, TAG).await?;
+    let now = engine.put(repository, TAG, MEDIA_TYPE, manifest.to_string()).await?;
+    if let Some(before) = before.filter(|before| now.as_ref().is_some_and(|now| *now != before.digest)) {
+        engine.delete(repository, &before.digest).await?;
+    }
+    Ok(())
 }

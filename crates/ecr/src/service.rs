@@ -13,8 +13,8 @@ use super::call::Ecr;
 use super::error::WORDING;
 use super::{model, operations};
 
-/// Largest body.
-const LARGEST: usize = 256 * 1024;
+/// Largest body: a manifest may have 4 MiB, to which JSON adds escapes.
+const LARGEST: usize = 5 * 1024 * 1024;
 
 /// The ECR API for those who may use it.
 ///

@@ -5,6 +5,7 @@ use http::{StatusCode, header};
 use serde_json::json;
 
 use crate::engine;
+use crate::error;
 use crate::names::Registry;
 
 /// A refusal.
@@ -40,11 +41,7 @@ impl Refusal {
 
     /// The tag is there and may not be moved.
     pub fn immutable(name: &str, tag: &str) -> Self {
-        let message = format!(
-            "The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because the \
-             repository is immutable."
-        );
-        Self { status: StatusCode::BAD_REQUEST, code: "TAG_INVALID", message }
+        Self { status: StatusCode::BAD_REQUEST, code: "TAG_INVALID", message: error::immutable(name, tag) }
     }
 
     /// Nodes only pull.

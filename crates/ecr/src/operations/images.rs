@@ -171,7 +171,8 @@ fn failure(id: &ImageId) -> Value {
     json!({"imageId": id, "failureCode": code, "failureReason": reason})
 }
 
-fn shown(digest: Option<&str>, tag: Option<&str>) -> Value {
+/// An image's id as answers have it.
+pub fn shown(digest: Option<&str>, tag: Option<&str>) -> Value {
     let members = [("imageDigest", digest), ("imageTag", tag)];
     let members = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
     Value::Object(members.collect::<Map<_, _>>())

@@ -1,5 +1,7 @@
 //! Repositories, and the way to sign in.
 
+use std::collections::BTreeMap;
+
 use arn::partition;
 use aws::error::ApiError;
 use base64::Engine as _;
@@ -9,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::images;
+use super::{images, tags};
 use crate::call::Call;
 use crate::error::EcrError as _;
 use crate::names::is_repository;
@@ -32,6 +34,8 @@ pub async fn create(call: Call) -> Result<Value, ApiError> {
             json!({"scanOnPush": false}),
         ),
         encryption_configuration: or(call.input.encryption_configuration.as_ref(), json!({"encryptionType": "AES256"})),
+        tags: tags::added(&BTreeMap::new(), call.input.tags.as_deref().unwrap_or_default())?,
+        policy: None,
     };
     let _changes = call.ecr.changes.lock().await;
     if record::read(&call.ecr.engine, &full).await?.is_some() {
@@ -94,10 +98,17 @@ pub async fn put_mutability(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     let wanted = call.input.mutability()?;
     let wanted = wanted.ok_or_else(|| ApiError::invalid("imageTagMutability", "must not be null"))?;
-    let _changes = call.ecr.changes.lock().await;
-    let record = Record { image_tag_mutability: wanted.clone(), ..call.record(name).await? };
-    record::write(&call.ecr.engine, &call.registry.repository(name), &record).await?;
+    call.change(name, |record| {
+        record.image_tag_mutability.clone_from(&wanted);
+        Ok(())
+    })
+    .await?;
     Ok(json!({"registryId": call.registry.account, "repositoryName": name, "imageTagMutability": wanted}))
+}
+
+/// `DescribeRegistry`: nothing is copied to other registries.
+pub fn registry(call: &Call) -> Value {
+    json!({"registryId": call.registry.account, "replicationConfiguration": {"rules": []}})
 }
 
 /// `GetAuthorizationToken`

@@ -1,4 +1,7 @@
 mod fake_registry;
+mod put_image;
+mod repository_policies;
+mod strict;
 
 use std::collections::HashMap;
 
@@ -10,6 +13,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::engine::Engine;
+use crate::record;
 
 /// Nothing is behind it: what is asked for there is told by a `ServerException`.
 const AWAY: &str = "http://127.0.0.1:1";
@@ -48,7 +52,7 @@ async fn refused(operation: &str, input: Value) -> (String, String) {
 fn every_operation_of_the_model_has_a_handler() {
     let registry = operations::registry();
     assert!(registry.missing(model::ecr()).is_empty() && registry.unknown(model::ecr()).is_empty());
-    assert_eq!(model::ecr().operations().len(), 9);
+    assert_eq!(model::ecr().operations().len(), 18);
 }
 
 #[tokio::test]
@@ -65,16 +69,27 @@ async fn every_answer_fits_the_model() {
     let registry = fake_registry::listen().await;
     let full = "000000000000.dkr.ecr.us-east-1.amazonaws.com/team/app";
     let image = json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 2}, "layers": []});
-    let named = |more: Value| {
-        let mut input = json!({"repositoryName": "team/app"});
+    let with = |mut input: Value, more: Value| {
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         input
     };
+    let named = |more: Value| with(json!({"repositoryName": "team/app"}), more);
+    let arn = "arn:aws:ecr:us-east-1:000000000000:repository/team/app";
+    let tagged = |more: Value| with(json!({"resourceArn": arn}), more);
     let ids = json!({"imageIds": [{"imageTag": "v1"}, {"imageTag": "none"}, {}]});
     let mut answers = HashMap::new();
     for (operation, input) in [
-        ("CreateRepository", named(json!({"imageScanningConfiguration": {"scanOnPush": true}, "odd": 1}))),
+        (
+            "CreateRepository",
+            named(
+                json!({"imageScanningConfiguration": {"scanOnPush": true}, "tags": [{"Key": "team", "Value": "a"}], "odd": 1}),
+            ),
+        ),
+        ("TagResource", tagged(json!({"tags": [{"Key": "stage", "Value": "test"}]}))),
+        ("UntagResource", tagged(json!({"tagKeys": ["team", "none"]}))),
+        ("ListTagsForResource", tagged(json!({}))),
         ("DescribeRepositories", json!({})),
+        ("DescribeRegistry", json!({})),
         ("PutImageTagMutability", named(json!({"imageTagMutability": "IMMUTABLE"}))),
         ("ListImages", named(json!({"maxResults": 1}))),
         ("DescribeImages", named(json!({}))),
@@ -90,6 +105,8 @@ async fn every_answer_fits_the_model() {
         assert_eq!(status, StatusCode::OK, "{operation}: {body}");
         answers.insert(operation, body);
     }
+    assert_eq!(answers["ListTagsForResource"], json!({"tags": [{"Key": "stage", "Value": "test"}]}));
+    assert_eq!(answers["DescribeRegistry"]["replicationConfiguration"], json!({"rules": []}));
     let repository = &answers["CreateRepository"]["repository"];
     assert_eq!(repository["repositoryUri"], format!("127.0.0.1:4567/{full}"));
     assert_eq!(repository["imageScanningConfiguration"], json!({"scanOnPush": true}));
@@ -154,13 +171,20 @@ async fn what_the_model_forbids_is_refused_in_words_of_ecr() {
 
 #[tokio::test]
 async fn other_refusals_are_those_of_ecr() {
-    let (kind, message) = refused("DescribeRegistry", json!({})).await;
-    let told = "k3eks doesn't serve DescribeRegistry of ecr; docs/guides/images.md lists what it serves";
+    let (kind, message) = refused("StartImageScan", json!({})).await;
+    let told = "k3eks doesn't serve StartImageScan of ecr; docs/guides/images.md lists what it serves";
     assert_eq!((kind.as_str(), message.as_str()), ("UnsupportedOperation", told));
     let (kind, message) = refused("ListImages", json!({"registryId": "111122223333", "repositoryName": "app"})).await;
     let told = "User: arn:aws:iam::000000000000:root is not authorized to perform: ecr:ListImages on resource: \
         arn:aws:ecr:us-east-1:111122223333:repository/*";
     assert_eq!((kind.as_str(), message.as_str()), ("AccessDeniedException", told));
+    let other = json!({"resourceArn": "arn:aws:ecr:us-east-1:111122223333:repository/app"});
+    assert_eq!(refused("ListTagsForResource", other).await.0, "AccessDeniedException");
+    for arn in ["app", "arn:aws:ecr:eu-west-1:000000000000:repository/app", "arn:aws:ecr:us-east-1:000000000000:app"] {
+        let (kind, message) = refused("ListTagsForResource", json!({"resourceArn": arn})).await;
+        let told = "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'";
+        assert_eq!((kind.as_str(), message.as_str()), ("InvalidParameterException", told), "{arn}");
+    }
     for unread in ["", "{", "[]", r#"{"repositoryName":5}"#] {
         let (status, kind, _) = sent("ListImages", unread.to_owned()).await;
         assert_eq!((status, kind.as_str()), (StatusCode::BAD_REQUEST, "SerializationException"), "{unread}");

@@ -1,6 +1,5 @@
 //! A registry in memory.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,7 +7,11 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::{Method, Uri};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
+
+/// The only layer.
+pub const LAYER: &str = "sha256:aa";
 
 struct Tagged {
     repository: String,
@@ -37,8 +40,13 @@ fn answer(all: &mut Vec<Tagged>, method: &Method, path: &str, body: Bytes) -> Re
         return found.body(json!({"repositories": names}).to_string().into()).unwrap();
     }
     if let Some(name) = path.strip_suffix("/tags/list") {
-        let tags: Vec<_> = all.iter().filter(|one| name.ends_with(&one.repository)).map(|one| &one.tag).collect();
+        let tagged = all.iter().filter(|one| !one.tag.contains(':'));
+        let tags: Vec<_> = tagged.filter(|one| name.ends_with(&one.repository)).map(|one| &one.tag).collect();
         return found.body(json!({"tags": tags}).to_string().into()).unwrap();
+    }
+    if let Some((_, digest)) = path.split_once("/blobs/") {
+        let status = if digest == LAYER { 200 } else { 404 };
+        return found.status(status).header("content-length", 2).body(Body::empty()).unwrap();
     }
     let (name, reference) = path.strip_prefix("/v2/").unwrap().split_once("/manifests/").unwrap();
     let is = |one: &Tagged| one.repository == name && [&one.tag, &one.digest].contains(&&reference.to_owned());
@@ -51,11 +59,11 @@ fn answer(all: &mut Vec<Tagged>, method: &Method, path: &str, body: Bytes) -> Re
         return found.body(one.bytes.clone().into()).unwrap();
     }
     all.retain(|one| !is(one));
+    let mut found = found.status(201);
     if *method == Method::PUT {
-        let mut hash = DefaultHasher::new();
-        body.hash(&mut hash);
-        let digest = format!("sha256:{:064x}", hash.finish());
+        let digest = format!("sha256:{:x}", Sha256::digest(&body));
+        found = found.header("docker-content-digest", &digest);
         all.push(Tagged { repository: name.to_owned(), tag: reference.to_owned(), digest, bytes: body });
     }
-    found.status(201).body(Body::empty()).unwrap()
+    found.body(Body::empty()).unwrap()
 }
