@@ -19,11 +19,12 @@ const FUNCTION: usize = 60;
 const MEDIAN: usize = 150;
 
 /// What each crate may depend on, of ours; from the lowest up.
-const DIRECTION: [(&str, &[&str]); 20] = [
+const DIRECTION: [(&str, &[&str]); 21] = [
     ("arn", &[]),
     ("text", &[]),
     ("yaml", &[]),
     ("limits", &[]),
+    ("registry-credentials", &[]),
     ("kubernetes-versions", &["yaml"]),
     ("telemetry", &["text", "limits"]),
     ("crd", &["arn", "kubernetes-versions", "text", "yaml"]),
