@@ -37,7 +37,7 @@ const DIRECTION: [(&str, &[&str]); 21] = [
     ("aws", &["arn"]),
     ("store", &["aws", "crd", "text"]),
     ("eks", &["arn", "aws", "crd", "kubernetes-versions", "store", "yaml"]),
-    ("ecr", &["arn", "aws"]),
+    ("ecr", &["arn", "aws", "registry-credentials"]),
     ("identity", &["arn", "aws", "crd", "eks", "limits", "store", "text"]),
     ("console", &["arn", "aws", "crd", "eks", "identity", "store", "text", "yaml"]),
     (

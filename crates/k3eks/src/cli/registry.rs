@@ -56,7 +56,7 @@ pub struct Options {
 pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
     logs::start(options.log_format, &options.log_level).map_err(anyhow::Error::msg)?;
     let engine = Engine::new(&options.engine).map_err(anyhow::Error::msg).context("--engine")?;
-    let front = Arc::new(Front { engine, storage: options.storage });
+    let front = Arc::new(Front { engine, storage: options.storage, key: None });
     // No page of another site is to push here.
     let clients = front::clients(Arc::clone(&front));
     let clients = clients.layer(middleware::from_fn_with_state(Names::only(&[]), site::guard));
