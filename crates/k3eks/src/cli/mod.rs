@@ -1,6 +1,7 @@
 //! The commands that don't name a provider: servers, and tools for clusters.
 
 pub mod api;
+mod auth;
 pub mod doctor;
 mod find;
 mod http_server;
@@ -11,6 +12,7 @@ pub mod logs;
 mod merge;
 pub mod reference;
 pub mod registry;
+mod registry_key;
 pub mod revoke;
 pub mod shell;
 mod sources;
