@@ -190,3 +190,8 @@ it read kubeconfigs one by one. */ -}}
 {{- define "k3eks.apiNamespace" -}}
 {{- default (default "default" .Values.operator.watchNamespace) .Values.api.namespace }}
 {{- end }}
+
+{{- /* Not empty where the registry asks for credentials, which a key signs. */ -}}
+{{- define "k3eks.registryKey" -}}
+{{- if and .Values.registry.enabled (eq .Values.api.auth "strict") }}true{{ end }}
+{{- end }}

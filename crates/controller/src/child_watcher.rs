@@ -23,7 +23,7 @@ use super::wake::Wake;
 use crd::identity_service::POD_ADDRESS;
 use crd::keys;
 use limits::bounded;
-use provider::{Access, ClusterProvider, DesiredCluster, NodeRegistry};
+use provider::{Access, ClusterProvider, DesiredCluster};
 
 /// Between two questions to an API server that isn't ready yet.
 pub const SOON: Duration = Duration::from_millis(100);
@@ -220,10 +220,7 @@ impl ChildWatcher {
         }
         for _ in 0..TRIES {
             let to = (identity.host.as_str(), identity.pods_port);
-            let registry = identity.registry_port.map(|port| NodeRegistry {
-                address: format!("{}:{port}", identity.host),
-                name: arn::registry(&self.plan.account, &self.plan.region),
-            });
+            let registry = identity.registry_of(&self.plan);
             let led = provider.lead_pods(&self.plan.id, POD_ADDRESS, to, registry.as_ref()).await;
             let Err(error) = led else { return };
             tracing::warn!(cluster = %self.plan.id, %error, "pods find no credentials by EKS Pod Identity, and nodes no images of ECR's, yet");

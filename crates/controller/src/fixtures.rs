@@ -83,6 +83,7 @@ pub fn identity_service() -> IdentityService {
         webhook_port: 9443,
         pods_port: 9080,
         registry_port: None,
+        registry_key: None,
         ca_pem: "CA".into(),
     }
 }

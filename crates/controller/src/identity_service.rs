@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crd::identity_service::{self as service, nth_address};
-use provider::DesiredCluster;
+use provider::{DesiredCluster, NodeCredentials, NodeRegistry};
+use registry_credentials::{Holder, Key};
 
 /// Where child clusters reach the identity service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +19,30 @@ pub struct IdentityService {
     pub pods_port: u16,
     /// Port of the container registry for nodes, HTTP; `None`: there is none.
     pub registry_port: Option<u16>,
+    /// Signs credentials for the registry; `None`: it asks nodes for none.
+    pub registry_key: Option<Key>,
     /// Its certificate authority, PEM.
     pub ca_pem: String,
+}
+
+impl IdentityService {
+    /// The registry that nodes of the cluster pull from, where there is one.
+    pub fn registry_of(&self, plan: &DesiredCluster) -> Option<NodeRegistry> {
+        let port = self.registry_port?;
+        let credentials = self.registry_key.as_ref().map(|key| {
+            let holder = Holder::Cluster {
+                account: plan.account.clone(),
+                namespace: plan.id.namespace.clone(),
+                name: plan.id.name.clone(),
+            };
+            NodeCredentials { user: holder.user().to_owned(), password: key.password(holder, None) }
+        });
+        Some(NodeRegistry {
+            address: format!("{}:{port}", self.host),
+            name: arn::registry(&plan.account, &plan.region),
+            credentials,
+        })
+    }
 }
 
 /// Objects in the child cluster that point to the identity service: API path and body. Its addresses appear twice, for
@@ -95,6 +118,26 @@ fn ports(wanted: &IdentityService) -> Value {
 mod tests {
     use super::*;
     use crate::fixtures::{self, identity_service};
+
+    #[test]
+    fn nodes_have_credentials_of_their_cluster_and_its_account() {
+        let plan = fixtures::cluster_plan();
+        let with = |registry_port, registry_key| IdentityService { registry_port, registry_key, ..identity_service() };
+        let key = Key::new(vec![7; 32]).unwrap();
+        assert_eq!(with(None, Some(key.clone())).registry_of(&plan), None);
+        assert_eq!(with(Some(30459), None).registry_of(&plan).unwrap().credentials, None);
+        let found = with(Some(30459), Some(key.clone())).registry_of(&plan).unwrap();
+        assert_eq!(found.address, "172.18.0.2:30459");
+        let NodeCredentials { user, password } = found.credentials.unwrap();
+        let holder = Holder::Cluster {
+            account: plan.account.clone(),
+            namespace: plan.id.namespace.clone(),
+            name: plan.id.name.clone(),
+        };
+        assert_eq!(key.verify(Some(&registry_credentials::basic(&user, &password)), 0), Ok(holder));
+        let other = DesiredCluster { account: "111122223333".into(), ..plan };
+        assert_ne!(with(Some(1), Some(key)).registry_of(&other).unwrap().credentials.unwrap().password, password);
+    }
 
     #[test]
     fn the_identity_service_is_found_by_both_kinds_of_endpoints_and_is_no_load_balancer() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws::error::ApiError;
 use aws::registry::Context;
+use registry_credentials::Key;
 use tokio::sync::Mutex;
 
 use super::engine::Engine;
@@ -18,14 +19,16 @@ pub struct Ecr {
     pub engine: Engine,
     /// Where clients reach that port, such as `127.0.0.1:4567`.
     pub address: String,
+    /// What signs tokens for clients. Without it the registry takes any.
+    pub key: Option<Key>,
     /// Held while repositories are made, changed or removed: one looks first, then writes.
     pub changes: Mutex<()>,
 }
 
 impl Ecr {
-    /// The ECR API over this registry.
-    pub fn new(engine: Engine, address: String) -> Self {
-        Self { engine, address, changes: Mutex::default() }
+    /// The ECR API over this registry, which asks for credentials that `key` signed, or for none.
+    pub fn new(engine: Engine, address: String, key: Option<Key>) -> Self {
+        Self { engine: engine.signed_with(key.clone()), address, key, changes: Mutex::default() }
     }
 }
 
@@ -35,9 +38,10 @@ pub struct Call {
     pub ecr: Arc<Ecr>,
     /// The registry that is meant.
     pub registry: Registry,
+    /// ARN of the IAM principal that asks.
+    pub principal: String,
     /// What is asked for.
     pub input: Input,
-    principal: String,
     operation: String,
 }
 

@@ -9,12 +9,16 @@ use http_body_util::{BodyExt, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use jiff::Timestamp;
+use registry_credentials::{Holder, Key};
 use serde::Deserialize;
 
 /// The longest answer that is read.
 const LARGEST: usize = 4 * 1024 * 1024;
 /// The longest wait for one.
 const ANSWER: Duration = Duration::from_secs(20);
+/// Seconds that the credentials of one request are good for.
+const SIGNED: i64 = 300;
 /// Names or tags of one answer.
 const PAGE: usize = 1000;
 /// The header with a manifest's digest.
@@ -64,6 +68,8 @@ pub struct Manifest {
 pub struct Engine {
     url: String,
     client: Client<HttpConnector, Body>,
+    /// Signs what it is asked for here.
+    key: Option<Key>,
 }
 
 impl Engine {
@@ -72,7 +78,17 @@ impl Engine {
     /// # Errors
     /// What is wrong with the URL.
     pub fn new(url: &str) -> Result<Self, String> {
-        Ok(Self { url: base_url(url)?.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() })
+        Ok(Self {
+            url: base_url(url)?.to_owned(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            key: None,
+        })
+    }
+
+    /// The same, with credentials of the ECR API where there is a key that signs them.
+    #[must_use]
+    pub fn signed_with(self, key: Option<Key>) -> Self {
+        Self { key, ..self }
     }
 
     /// Passes a request on to `path_and_query`; its body and the answer's go through as they come.
@@ -207,6 +223,10 @@ impl Engine {
         let mut request = Request::builder().method(method);
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if let Some(key) = &self.key {
+            let expires = Timestamp::now().as_second() + SIGNED;
+            request = request.header(header::AUTHORIZATION, key.authorization(Holder::Api, Some(expires)));
         }
         let request = request.body(body).map_err(|e| self.away(&e))?;
         let asked = async {

@@ -3,7 +3,11 @@
 //! On the port for clients the registry's own names hold: `<ECR name>/<repository>`, and for copies of images from elsewhere
 //! `<registry>/<repository>`. Nodes ask on a port of their own, which only reads: containerd asks its mirror for
 //! `<repository>` and says by `ns` whose it is. What isn't here it then asks for where the image's name says.
+//!
+//! With a key both ports ask for credentials that it signed, and [`access`](crate::access) says what they are good for.
 
+mod asked;
+mod gate;
 mod refusal;
 
 use std::path::PathBuf;
@@ -17,10 +21,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderValue, Method, header};
 use jiff::Timestamp;
+use registry_credentials::Key;
 
+use super::access::{Action, Port};
 use super::engine::{DIGEST, Engine};
-use super::names::{Registry, elsewhere, split};
+use super::names::{Registry, elsewhere, is_copy, split};
 use super::record::{self, Record};
+use asked::{Asked, asked};
+use gate::Gate;
 use refusal::Refusal;
 
 /// The health check of the port for clients.
@@ -36,14 +44,8 @@ pub struct Front {
     pub engine: Engine,
     /// The folder, to tell when an image was pushed. Without it nobody is told.
     pub storage: Option<PathBuf>,
-}
-
-/// Part of a repository that a path is about.
-#[derive(Debug, PartialEq, Eq)]
-struct Asked<'a> {
-    name: &'a str,
-    kind: &'a str,
-    reference: &'a str,
+    /// What signed the credentials that are asked for. Without it everybody may do everything.
+    pub key: Option<Key>,
 }
 
 /// Routes for clients: push, pull and delete.
@@ -61,27 +63,30 @@ async fn health(State(front): State<Arc<Front>>) -> Result<&'static str, Refusal
     Ok("ok")
 }
 
-async fn client(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Refusal> {
+async fn client(State(front): State<Arc<Front>>, mut request: Request) -> Result<Response, Refusal> {
+    let gate = Gate::new(front.key.as_ref(), Port::Clients, request.headers())?;
     let path = request.uri().path().to_owned();
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    let inside = format!("{path}{query}");
+    let mut inside = format!("{path}{query}");
     if reads(request.method()) && matches!(path.as_str(), "/v2/" | "/v2" | "/v2/_catalog") {
+        if path.ends_with("/_catalog") {
+            gate.names()?;
+        }
         return front.pass(request, &inside, "").await;
     }
     let asked = asked(&path).ok_or_else(|| Refusal::not_found("there is no such path"))?;
-    if is_copy(asked.name) {
-        return front.pass(request, &inside, asked.name).await;
+    let copy = is_copy(asked.name);
+    let named = split(asked.name);
+    if !copy && named.is_none() {
+        return Err(Refusal::unnamed(asked.name));
     }
-    let (registry, name) = split(asked.name).ok_or_else(|| Refusal::unnamed(asked.name))?;
-    let is_record = asked.kind == "manifests" && asked.reference == record::TAG;
-    if !(is_record && request.method() == Method::PUT) {
-        let found = front.record(asked.name, &registry, name).await?;
-        if request.method() == Method::PUT && asked.kind == "manifests" && found.is_immutable() {
-            let taken = front.engine.manifest(asked.name, asked.reference).await?.is_some();
-            if taken && !asked.reference.contains(':') {
-                return Err(Refusal::immutable(name, asked.reference));
-            }
-        }
+    gate.pass(request.method(), &asked)?;
+    if gate.asks() && request.method() == Method::POST {
+        inside = format!("{path}?{}", gate.upload_query(query.trim_start_matches('?')));
+        gate::no_form(&mut request);
+    }
+    if let Some((registry, name)) = named {
+        front.check(&gate, request.method(), &asked, &registry, name).await?;
     }
     front.pass(request, &inside, asked.name).await
 }
@@ -90,6 +95,7 @@ async fn node(State(front): State<Arc<Front>>, request: Request) -> Result<Respo
     if !reads(request.method()) {
         return Err(Refusal::read_only());
     }
+    let gate = Gate::new(front.key.as_ref(), Port::Nodes, request.headers())?;
     let path = request.uri().path();
     if matches!(path, "/v2/" | "/v2") {
         return front.pass(request, "/v2/", "").await;
@@ -99,6 +105,7 @@ async fn node(State(front): State<Arc<Front>>, request: Request) -> Result<Respo
     // Every pull of a node comes by here: what can't be here is let go on at once.
     let full = place(asked.name, request.uri().query().unwrap_or_default());
     let full = full.ok_or_else(|| Refusal::not_found("there is no such repository"))?;
+    gate.pass(request.method(), &Asked { name: &full, ..asked })?;
     let inside = format!("/v2/{full}/{}/{}", asked.kind, asked.reference);
     let Some((registry, name)) = split(&full) else {
         // Of these the node asks elsewhere as well, and mustn't be held up.
@@ -113,19 +120,6 @@ fn reads(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// The parts of a path of the distribution API.
-fn asked(path: &str) -> Option<Asked<'_>> {
-    let path = path.strip_prefix("/v2/")?;
-    ["manifests", "blobs", "tags", "referrers"].into_iter().find_map(|kind| {
-        let (name, reference) = path.rsplit_once(&format!("/{kind}/"))?;
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b":._-/=+".contains(&b);
-        let fits = !reference.contains("..") && reference.bytes().all(plain);
-        // Only uploads have a path of their own below.
-        let flat = !reference.contains('/') || kind == "blobs" && reference.starts_with("uploads/");
-        (fits && flat).then_some(Asked { name, kind, reference })
-    })
-}
-
 /// The name in the registry behind of what a node asks for: it may have the registry's name in it already.
 fn place(name: &str, query: &str) -> Option<String> {
     if split(name).is_some() {
@@ -133,17 +127,41 @@ fn place(name: &str, query: &str) -> Option<String> {
     }
     let namespace = query.split('&').find_map(|pair| pair.strip_prefix("ns="))?;
     match Registry::named(namespace) {
-        Some(registry) => Some(registry.repository(name)),
+        Some(registry) => Some(registry.repository(name)).filter(|full| split(full).is_some()),
         None => elsewhere(namespace, name),
     }
 }
 
-/// Whether the name is that of a copy of an image from elsewhere.
-fn is_copy(name: &str) -> bool {
-    name.split_once('/').is_some_and(|(host, name)| elsewhere(host, name).is_some())
-}
-
 impl Front {
+    /// Whether the repository is there, and takes what is meant for it.
+    async fn check(
+        &self,
+        gate: &Gate,
+        method: &Method,
+        asked: &Asked<'_>,
+        registry: &Registry,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        let (kept, put) = (asked.kind == "manifests", method == Method::PUT);
+        if kept && put && asked.reference == record::TAG {
+            return Ok(());
+        }
+        let found = self.record(asked.name, registry, name).await?;
+        if kept && put && found.is_immutable() {
+            let taken = self.engine.manifest(asked.name, asked.reference).await?.is_some();
+            if taken && !asked.reference.contains(':') {
+                return Err(Refusal::immutable(name, asked.reference));
+            }
+        }
+        if kept && method == Method::DELETE && gate.asks() {
+            let record = self.engine.manifest(asked.name, record::TAG).await?;
+            if record.is_some_and(|record| record.digest == asked.reference) {
+                gate.may(Action::Keep, "DeleteRepository", asked.name)?;
+            }
+        }
+        Ok(())
+    }
+
     async fn record(&self, full: &str, registry: &Registry, name: &str) -> Result<Record, Refusal> {
         record::read(&self.engine, full).await?.ok_or_else(|| Refusal::unknown(registry, name))
     }

@@ -5,6 +5,7 @@
 //! [`model`] says what is on the wire. A repository exists while it has a [`record`], which is a manifest in the registry
 //! itself: nothing else is kept.
 
+pub mod access;
 mod call;
 pub mod engine;
 pub mod error;

@@ -58,6 +58,11 @@ pub fn elsewhere(host: &str, name: &str) -> Option<String> {
     (is_host && !host.contains(".dkr.ecr.") && WHOLE.is_match(name)).then(|| format!("{host}/{name}"))
 }
 
+/// Whether the name is that of a copy of an image from elsewhere.
+pub fn is_copy(full: &str) -> bool {
+    full.split_once('/').is_some_and(|(host, name)| elsewhere(host, name).is_some())
+}
+
 /// The registry and the repository that a name in the registry behind is made of.
 pub fn split(full: &str) -> Option<(Registry, &str)> {
     let (registry, name) = full.split_once('/')?;

@@ -19,11 +19,12 @@ const FUNCTION: usize = 60;
 const MEDIAN: usize = 150;
 
 /// What each crate may depend on, of ours; from the lowest up.
-const DIRECTION: [(&str, &[&str]); 20] = [
+const DIRECTION: [(&str, &[&str]); 21] = [
     ("arn", &[]),
     ("text", &[]),
     ("yaml", &[]),
     ("limits", &[]),
+    ("registry-credentials", &[]),
     ("kubernetes-versions", &["yaml"]),
     ("telemetry", &["text", "limits"]),
     ("crd", &["arn", "kubernetes-versions", "text", "yaml"]),
@@ -32,11 +33,25 @@ const DIRECTION: [(&str, &[&str]); 20] = [
     ("program", &[]),
     ("helm", &["program"]),
     ("provider-k3d", &["k3s", "kubernetes-versions", "program", "provider", "yaml"]),
-    ("controller", &["arn", "crd", "helm", "kubernetes-versions", "limits", "provider", "telemetry", "text", "yaml"]),
+    (
+        "controller",
+        &[
+            "arn",
+            "crd",
+            "helm",
+            "kubernetes-versions",
+            "limits",
+            "provider",
+            "registry-credentials",
+            "telemetry",
+            "text",
+            "yaml",
+        ],
+    ),
     ("aws", &["arn"]),
     ("store", &["aws", "crd", "text"]),
     ("eks", &["arn", "aws", "crd", "kubernetes-versions", "store", "yaml"]),
-    ("ecr", &["arn", "aws"]),
+    ("ecr", &["arn", "aws", "registry-credentials"]),
     ("identity", &["arn", "aws", "crd", "eks", "limits", "store", "text"]),
     ("console", &["arn", "aws", "crd", "eks", "identity", "store", "text", "yaml"]),
     (
@@ -54,6 +69,7 @@ const DIRECTION: [(&str, &[&str]); 20] = [
             "limits",
             "provider",
             "provider-k3d",
+            "registry-credentials",
             "store",
             "telemetry",
             "text",

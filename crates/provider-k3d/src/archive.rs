@@ -31,6 +31,11 @@ impl File {
         Self { path: path.into(), content: content.into(), mode: 0o744 }
     }
 
+    /// A file that root alone may read and run.
+    pub fn secret_program(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self { path: path.into(), content: content.into(), mode: 0o700 }
+    }
+
     /// A file for root alone.
     pub fn secret(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
         Self { path: path.into(), content: content.into(), mode: 0o600 }

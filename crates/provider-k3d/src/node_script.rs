@@ -1,11 +1,13 @@
 //! What every node's container finds outside its cluster: credentials of its pods, by packet filter rules, and images.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bollard::Docker;
 use futures::future::try_join_all;
 
 use super::archive::{self, File};
 use super::k3d::K3d;
-use provider::{ClusterId, Error, MachineState, NodeRegistry};
+use provider::{ClusterId, Error, MachineState, NodeCredentials, NodeRegistry};
 
 /// k3d runs every script of this kind whenever the container starts. Nodes get it from their server.
 pub const SCRIPT: &str = "/bin/k3d-entrypoint-k3eks-pods.sh";
@@ -40,7 +42,10 @@ async fn set(docker: &Docker, container: &str, wanted: &File) -> Result<(), Erro
 /// Rules before those of kube-proxy, which knows nothing of the address; and the registry.
 fn script(address: &str, (host, port): (&str, u16), registry: Option<&NodeRegistry>) -> File {
     let images = registry.map(images).unwrap_or_default();
-    File::program(
+    // Whoever has the credentials pulls what the cluster may pull.
+    let is_secret = registry.is_some_and(|registry| registry.credentials.is_some());
+    let file = if is_secret { File::secret_program } else { File::program };
+    file(
         SCRIPT,
         format!(
             "#!/bin/sh
@@ -61,34 +66,63 @@ done
 /// k3s reads its own file when it starts, and writes those that containerd reads at every pull. Where k3s runs already, or has
 /// no say in them, they are written here. Images of the registry that is named are looked for nowhere else, so that whoever
 /// pulls is told what that registry says.
-fn images(NodeRegistry { address, name }: &NodeRegistry) -> String {
+///
+/// containerd reads credentials only when it starts, so that until then it is told to send the header. With that it never
+/// waits to be asked, and doesn't answer with the credentials that a pod has for some other registry.
+fn images(NodeRegistry { address, name, credentials }: &NodeRegistry) -> String {
+    let (configs, header) = credentials.as_ref().map(signed_in).unwrap_or_default();
+    let configs = if configs.is_empty() { configs } else { format!("configs:\n  \"{address}\":\n{configs}") };
+    // Both as they are written here and as k3s writes them.
+    let hosts = ["", "/v2"].map(|path| format!("[host.\"http://{address}{path}\"]"));
+    let insert = hosts.each_ref().map(|host| {
+        let line = host.replace('[', "\\[").replace(']', "\\]").replace('.', "\\.");
+        format!("-e '\\|^{line}$|a {header}'")
+    });
+    let insert = if header.is_empty() { String::new() } else { format!("sed -i {} $file\n    ", insert.join(" ")) };
     format!(
         "
 own=/etc/rancher/k3s/registries.yaml
+umask 077
 if [ ! -e $own ] || grep -q '^# Written by k3eks' $own; then
   mkdir -p /etc/rancher/k3s
-  cat >$own <<END
+  cat >$own.new <<END
 # Written by k3eks.
 mirrors:
   \"*\":
     endpoint: [\"http://{address}\"]
   {name}:
     endpoint: [\"http://{address}\"]
-END
+{configs}END
+  mv $own.new $own
 fi
 for hosts in /etc/containerd/certs.d /var/lib/rancher/k3s/agent/etc/containerd/certs.d; do
   [ -d $hosts ] || continue
   mkdir -p $hosts/_default $hosts/{name}
   all=$hosts/_default/hosts.toml
-  [ ! -e $all ] || sed '/^# Written by k3eks/,$d' $all >$all.new
-  if ! grep -qsF '\"http://{address}\"' $all.new; then
-    printf '# Written by k3eks.\n[host.\"http://{address}\"]\n  capabilities = [\"pull\", \"resolve\"]\n' >>$all.new
+  [ ! -e $all ] || sed -e '/^# Written by k3eks/,$d' -e '/{MARK}$/d' $all >$all.new
+  if ! grep -qsF -e '\"http://{address}\"' -e '\"http://{address}/v2\"' $all.new; then
+    printf '# Written by k3eks.\n{host}\n  capabilities = [\"pull\", \"resolve\"]\n' >>$all.new
   fi
-  mv $all.new $all
-  printf 'server = \"http://{address}\"\n[host.\"http://{address}\"]\n  capabilities = [\"pull\", \"resolve\"]\n' >$hosts/{name}/hosts.toml
+  named=$hosts/{name}/hosts.toml
+  printf 'server = \"http://{address}\"\n{of_server}{host}\n  capabilities = [\"pull\", \"resolve\"]\n' >$named.new
+  for file in $all.new $named.new; do
+    {insert}mv $file ${{file%.new}}
+  done
 done
-"
+",
+        host = hosts[0],
+        of_server = if header.is_empty() { String::new() } else { format!("{header}\\n") },
     )
+}
+
+/// Ends a line with credentials in a file that k3s wrote.
+const MARK: &str = "# k3eks credentials";
+
+/// The credentials as k3s reads them, and as a line for containerd.
+fn signed_in(NodeCredentials { user, password }: &NodeCredentials) -> (String, String) {
+    let configs = format!("    auth:\n      username: {user}\n      password: {password}\n");
+    let basic = STANDARD.encode(format!("{user}:{password}"));
+    (configs, format!("header = {{Authorization = \"Basic {basic}\"}} {MARK}"))
 }
 
 #[cfg(test)]
@@ -106,7 +140,12 @@ mod tests {
 
     /// Runs the part for images in a folder instead of the root.
     fn run(root: &std::path::Path, address: &str) {
-        let registry = NodeRegistry { address: address.into(), name: "registry.example".into() };
+        run_with(root, address, None);
+    }
+
+    fn run_with(root: &std::path::Path, address: &str, password: Option<&str>) {
+        let credentials = password.map(|password| NodeCredentials { user: "node".into(), password: password.into() });
+        let registry = NodeRegistry { address: address.into(), name: "registry.example".into(), credentials };
         let text = images(&registry).replace("/etc/", &format!("{}/etc/", root.display()));
         let done = std::process::Command::new("sh").args(["-ec", &text]).status().unwrap();
         assert!(done.success());
@@ -129,6 +168,56 @@ mod tests {
         assert!(
             read("etc/rancher/k3s/registries.yaml").contains("\"*\":\n    endpoint: [\"http://172.18.0.3:30459\"]")
         );
+    }
+
+    #[test]
+    fn a_node_has_the_credentials_of_its_cluster_that_are_good_now() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let path = |path: &str| root.path().join(path);
+        let read = |file: &str| std::fs::read_to_string(path(file)).unwrap();
+        let folder = "etc/containerd/certs.d";
+        let (all, named, own) = (
+            format!("{folder}/_default/hosts.toml"),
+            format!("{folder}/registry.example/hosts.toml"),
+            "etc/rancher/k3s/registries.yaml",
+        );
+        let header = |password: &str| {
+            let basic = STANDARD.encode(format!("node:{password}"));
+            format!("header = {{Authorization = \"Basic {basic}\"}} # k3eks credentials\n")
+        };
+        std::fs::create_dir_all(path(folder).join("_default")).unwrap();
+        let by_k3s = "# File generated by k3s. DO NOT EDIT.\n[host.\"http://172.18.0.2:30459/v2\"]\n  \
+            capabilities = [\"pull\"]\n[host.\"http://172x18.0.2:30459/v2\"]\n";
+        for before in ["", by_k3s] {
+            std::fs::write(path(&all), before).unwrap();
+            for password in [None, Some("one.a-b_c"), Some("two.a-b_c"), Some("two.a-b_c"), None] {
+                run_with(root.path(), "172.18.0.2:30459", password);
+                let line = password.map(header).unwrap_or_default();
+                let of_all = read(&all);
+                let host = "[host.\"http://172.18.0.2:30459";
+                assert_eq!(of_all.matches(host).count(), 1, "{of_all}");
+                let (_, below) = of_all.split_once(host).unwrap();
+                let below = below.split_once("]\n").unwrap().1;
+                assert!(below.starts_with(&format!("{line}  capabilities = ")), "{of_all}");
+                assert_eq!(of_all.matches("Authorization").count(), usize::from(password.is_some()), "{of_all}");
+                let server = "server = \"http://172.18.0.2:30459\"\n";
+                let of_named = read(&named);
+                assert!(of_named.starts_with(&format!("{server}{line}{host}\"]\n{line}  capabilities")), "{of_named}");
+                let auth = password.map(|password| {
+                    format!(
+                        "configs:\n  \"172.18.0.2:30459\":\n    auth:\n      username: node\n      password: {password}\n"
+                    )
+                });
+                assert!(
+                    read(own).ends_with(&auth.unwrap_or_else(|| "endpoint: [\"http://172.18.0.2:30459\"]\n".into()))
+                );
+                for file in [all.as_str(), named.as_str(), own] {
+                    let mode = std::fs::metadata(path(file)).unwrap().permissions().mode() & 0o777;
+                    assert_eq!(mode, 0o600, "{file}");
+                }
+            }
+        }
     }
 
     #[test]

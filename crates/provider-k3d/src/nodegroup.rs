@@ -109,11 +109,11 @@ async fn pattern(k3d: &K3d, docker: &Docker, plan: &DesiredNodegroup, doing: &st
     Ok(pattern)
 }
 
-/// The scripts in a container.
+/// The scripts in a container, of which one may have credentials.
 pub async fn scripts(docker: &Docker, container: &str) -> Result<Vec<File>, Error> {
     let read = SCRIPTS.map(|path| archive::read(docker, container, path));
     let read = try_join_all(read).await?.into_iter().zip(SCRIPTS);
-    Ok(read.filter_map(|(content, path)| Some(File::program(path, content?))).collect())
+    Ok(read.filter_map(|(content, path)| Some(File::secret_program(path, content?))).collect())
 }
 
 async fn machine(docker: &Docker, doing: &str) -> Result<Machine, Error> {

@@ -22,8 +22,8 @@ pub use capabilities::Capabilities;
 pub use control_plane::{Claim, ControlPlane, IdentityWebhooks, OidcProvider, ServerKeys};
 pub use error::{Error, Retry};
 pub use types::{
-    Access, ClusterId, ClusterObservation, DesiredCluster, DesiredNodegroup, Import, MachineState, NodeObservation,
-    NodeRegistry, Progress, PublicEndpoint, Resources, ServerObservation, Step, Zone,
+    Access, ClusterId, ClusterObservation, DesiredCluster, DesiredNodegroup, Import, MachineState, NodeCredentials,
+    NodeObservation, NodeRegistry, Progress, PublicEndpoint, Resources, ServerObservation, Step, Zone,
 };
 
 use async_trait::async_trait;

@@ -1,6 +1,7 @@
 //! Plain types of the provider port.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use ipnet::Ipv4Net;
 use tokio::sync::watch;
@@ -98,6 +99,23 @@ pub struct NodeRegistry {
     pub address: String,
     /// The registry whose images are nowhere else.
     pub name: String,
+    /// What nodes show there; `None`: nothing.
+    pub credentials: Option<NodeCredentials>,
+}
+
+/// A user and a password, of characters that need no quotes anywhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NodeCredentials {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for NodeCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeCredentials").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 /// The desired state of a node group.

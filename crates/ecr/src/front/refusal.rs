@@ -2,11 +2,15 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
+use registry_credentials::{Holder, Refused};
 use serde_json::json;
 
 use crate::engine;
 use crate::error;
-use crate::names::Registry;
+use crate::names::{Registry, split};
+
+/// What is asked for with 401, as ECR does.
+const CHALLENGE: &str = "Basic realm=\"k3eks\",service=\"ecr.amazonaws.com\"";
 
 /// A refusal.
 #[derive(Debug)]
@@ -44,6 +48,35 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, code: "TAG_INVALID", message: error::immutable(name, tag) }
     }
 
+    /// Nobody lets the holder of these credentials do that.
+    pub fn denied(holder: &Holder, operation: &str, name: &str) -> Self {
+        let who = match holder {
+            Holder::Principal { arn, .. } => format!("User: {arn}"),
+            Holder::Cluster { namespace, name, account } => {
+                format!("Nodes of cluster {namespace}/{name} in account {account}")
+            }
+            Holder::Api => "The ECR API".to_owned(),
+        };
+        let resource = match split(name) {
+            Some((Registry { account, region }, name)) => {
+                format!("arn:{}:ecr:{region}:{account}:repository/{name}", arn::partition(&region))
+            }
+            None => format!("{name}, a copy of an image from elsewhere"),
+        };
+        let verb = if matches!(holder, Holder::Cluster { .. }) { "are" } else { "is" };
+        let message = format!(
+            "{who} {verb} not authorized to perform: ecr:{operation} on resource: {resource} because no \
+             resource-based policy allows the ecr:{operation} action"
+        );
+        Self { status: StatusCode::FORBIDDEN, code: "DENIED", message }
+    }
+
+    /// The names of all accounts' repositories aren't for everybody.
+    pub fn names() -> Self {
+        let message = "repositories are listed by aws ecr describe-repositories".to_owned();
+        Self { status: StatusCode::FORBIDDEN, code: "DENIED", message }
+    }
+
     /// Nodes only pull.
     pub fn read_only() -> Self {
         let message = "images are only pulled here".to_owned();
@@ -58,9 +91,30 @@ impl From<engine::Error> for Refusal {
     }
 }
 
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let (status, code, message) = match refused {
+            Refused::Missing => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "no basic auth credentials"),
+            Refused::Wrong => (
+                StatusCode::UNAUTHORIZED,
+                "UNAUTHORIZED",
+                "the credentials aren't of this registry: sign in with aws ecr get-login-password",
+            ),
+            Refused::Expired => {
+                (StatusCode::FORBIDDEN, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
+            }
+        };
+        Self { status, code, message: message.to_owned() }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = json!({"errors": [{"code": self.code, "message": self.message}]}).to_string();
-        (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        let answer = (self.status, [(header::CONTENT_TYPE, "application/json")], body);
+        if self.status == StatusCode::UNAUTHORIZED {
+            return ([(header::WWW_AUTHENTICATE, CHALLENGE)], answer).into_response();
+        }
+        answer.into_response()
     }
 }

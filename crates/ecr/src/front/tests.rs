@@ -1,3 +1,5 @@
+mod strict;
+
 use tower::ServiceExt;
 
 use super::*;
@@ -11,7 +13,7 @@ async fn status(router: Router, method: &str, path: &str) -> u16 {
 
 /// Nothing is behind it: what is asked for there is told by 503.
 fn front() -> Arc<Front> {
-    Arc::new(Front { engine: Engine::new("http://127.0.0.1:1").unwrap(), storage: None })
+    Arc::new(Front { engine: Engine::new("http://127.0.0.1:1").unwrap(), storage: None, key: None })
 }
 
 #[test]
@@ -35,6 +37,7 @@ fn a_node_says_whose_repository_it_means() {
     assert_eq!(place("library/busybox", "ns=docker.io").as_deref(), Some("docker.io/library/busybox"));
     assert_eq!(place("busybox", "ns=localhost:5000"), None);
     assert_eq!(place("app", ""), None);
+    assert_eq!(place("../app", &format!("ns={ECR}")), None);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures::StreamExt;
 use jiff::Timestamp;
+use registry_credentials::{Holder, TOKEN};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,8 +18,6 @@ use crate::error::EcrError as _;
 use crate::names::is_repository;
 use crate::record::{self, Record};
 
-/// Seconds that a token is good for.
-const TOKEN: i64 = 12 * 60 * 60;
 /// Records that are read at once.
 const AT_ONCE: usize = 16;
 
@@ -113,9 +112,15 @@ pub fn registry(call: &Call) -> Value {
 
 /// `GetAuthorizationToken`
 pub fn token(call: &Call) -> Value {
-    // The registry asks for none: whoever reaches its port may push.
-    let token = BASE64_STANDARD.encode(format!("AWS:{}", Uuid::new_v4()));
     let expires = Timestamp::now().as_second() + TOKEN;
+    let holder = Holder::Principal { account: call.registry.account.clone(), arn: call.principal.clone() };
+    let user = holder.user();
+    let password = match &call.ecr.key {
+        Some(key) => key.password(holder, Some(expires)),
+        // The registry asks for none: whoever reaches its port may push.
+        None => Uuid::new_v4().to_string(),
+    };
+    let token = BASE64_STANDARD.encode(format!("{user}:{password}"));
     let proxy = format!("http://{}", call.ecr.address);
     json!({"authorizationData": [{"authorizationToken": token, "expiresAt": expires, "proxyEndpoint": proxy}]})
 }

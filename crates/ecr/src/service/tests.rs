@@ -19,7 +19,11 @@ use crate::record;
 const AWAY: &str = "http://127.0.0.1:1";
 
 fn router(registry: &str) -> Router {
-    let ecr = Ecr::new(Engine::new(registry).unwrap(), "127.0.0.1:4567".into());
+    router_with(registry, None)
+}
+
+fn router_with(registry: &str, key: Option<registry_credentials::Key>) -> Router {
+    let ecr = Ecr::new(Engine::new(registry).unwrap(), "127.0.0.1:4567".into(), key);
     let keys: HashMap<String, Arc<Key>> = HashMap::new();
     let authenticator = Authenticator::new(Mode::Permissive, Arc::new(keys), "000000000000", "us-east-1");
     before(Router::new().fallback(|| async { "other" }), Some(service(ecr, authenticator).unwrap()))
@@ -30,9 +34,13 @@ async fn sent(operation: &str, body: String) -> (StatusCode, String, Value) {
 }
 
 async fn sent_to(registry: &str, operation: &str, body: String) -> (StatusCode, String, Value) {
+    sent_by(router(registry), operation, body).await
+}
+
+async fn sent_by(router: Router, operation: &str, body: String) -> (StatusCode, String, Value) {
     let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
     let request = Request::post("/").header("x-amz-target", target).body(Body::from(body)).unwrap();
-    let response = router(registry).oneshot(request).await.unwrap();
+    let response = router.oneshot(request).await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.1");
     assert_eq!(response.headers()["x-amzn-requestid"].len(), 36);
     let kind = response.headers().get("x-amzn-errortype").map(|kind| kind.to_str().unwrap().to_owned());
@@ -62,6 +70,45 @@ async fn an_answer_is_what_the_model_says() {
     let data = &body["authorizationData"][0];
     assert_eq!(data["proxyEndpoint"], "http://127.0.0.1:4567");
     assert!(data["expiresAt"].is_number() && data["authorizationToken"].is_string(), "{body}");
+}
+
+#[tokio::test]
+async fn a_token_is_one_that_the_registry_takes_until_it_expires() {
+    let key = registry_credentials::Key::new(vec![7; 32]).unwrap();
+    let (_, _, body) = sent_by(router_with(AWAY, Some(key.clone())), "GetAuthorizationToken", "{}".into()).await;
+    let data = &body["authorizationData"][0];
+    let (token, expires) = (data["authorizationToken"].as_str().unwrap(), data["expiresAt"].to_string());
+    let expires: i64 = expires.split('.').next().unwrap().parse().unwrap();
+    let now = jiff::Timestamp::now().as_second();
+    assert!((now + 43_000..=now + 43_200).contains(&expires), "{expires}");
+    let header = format!("Basic {token}");
+    let root = "arn:aws:iam::000000000000:root".to_owned();
+    let holder = registry_credentials::Holder::Principal { account: "000000000000".into(), arn: root };
+    assert_eq!(key.verify(Some(&header), expires - 1), Ok(holder));
+    assert_eq!(key.verify(Some(&header), expires), Err(registry_credentials::Refused::Expired));
+}
+
+#[tokio::test]
+async fn the_registry_knows_the_ecr_api_by_its_credentials() {
+    let key = registry_credentials::Key::new(vec![7; 32]).unwrap();
+    let front = crate::front::Front {
+        engine: Engine::new(&fake_registry::listen().await).unwrap(),
+        storage: None,
+        key: Some(key.clone()),
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, crate::front::clients(front.into())).await.unwrap() });
+    for (operation, input) in [
+        ("CreateRepository", json!({"repositoryName": "app"})),
+        ("DescribeRepositories", json!({})),
+        ("DeleteRepository", json!({"repositoryName": "app"})),
+    ] {
+        let without = sent_by(router_with(&url, None), operation, input.to_string()).await;
+        assert_eq!(without.0, StatusCode::INTERNAL_SERVER_ERROR, "{operation}");
+        let (status, _, body) = sent_by(router_with(&url, Some(key.clone())), operation, input.to_string()).await;
+        assert_eq!(status, StatusCode::OK, "{operation}: {body}");
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use aws::sigv4::{Authenticator, Caller, Key, Mode};
 use aws::site::Names;
 use axum::response::Response;
 use axum_server::tls_rustls::RustlsConfig;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use eks::extra_routes::{self, AppState};
 use eks::model;
 use eks::operations::{self, Api, Quotas, Settings};
@@ -27,6 +27,7 @@ use store::{ROOM, Store};
 use telemetry::logs::{self, LogFormat};
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Auth;
 use super::http_server::{self, Port};
 use super::keys;
 use super::sources::{self, Source};
@@ -36,15 +37,6 @@ use super::watched_dir::Folder;
 const BODIES: usize = 256 * 1024;
 /// The longest wait of a call on records, which the operator settles within milliseconds.
 const SETTLE: Duration = Duration::from_secs(5);
-
-/// Signature check of requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Auth {
-    /// Accept any credentials, or none. An access key id of 12 digits is the account.
-    Permissive,
-    /// Accept only requests signed with a known key.
-    Strict,
-}
 
 /// The arguments of `k3eks api`.
 #[derive(Args)]
@@ -224,7 +216,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
         Store::start(client, &options.namespace, watched, shutdown.clone()).with_room_for(options.quota_mebibytes);
     let api = Arc::new(Api::new(store, options.settings()));
     let authenticator = Authenticator::new(mode, prepared.keys.clone(), account, region);
-    let ecr = options.registry.ecr(&authenticator)?;
+    let ecr = options.registry.ecr(&authenticator, options.auth)?;
     let state = options.identity.state(&prepared, Arc::clone(&api), mode)?;
     let mut metrics = Registry::with_prefix("k3eks");
     let events = Arc::new(EventLog::new(options.events));

@@ -24,7 +24,9 @@ use limits::port::enable_tls;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Auth;
 use super::http_server::{self, Port};
+use super::registry_key;
 use super::watched_dir::{self, Contents, Folder};
 
 /// Where child clusters reach the identity service: arguments of `k3eks operator`.
@@ -44,6 +46,10 @@ pub struct Reach {
     /// by themselves.
     #[arg(long, env = "K3EKS_REGISTRY_NODE_PORT")]
     registry_node_port: Option<u16>,
+    /// Check of who asks the container registry: with `strict`, nodes of each cluster get credentials, and the Secret with
+    /// the key that signs them is made.
+    #[arg(long, env = "K3EKS_REGISTRY_AUTH", value_enum, default_value = "permissive")]
+    registry_auth: Auth,
 }
 
 impl Reach {
@@ -59,9 +65,13 @@ impl Reach {
             return Ok(None);
         }
         let Secrets { ca_pem, .. } = secrets::ensure(client, namespace).await?;
+        let registry_key = match self.registry_auth {
+            Auth::Permissive => None,
+            Auth::Strict => Some(registry_key::ensure(client, namespace).await?),
+        };
         let Some(host) = host else { return Ok(None) };
         let Self { identity_port: webhook_port, pods_port, registry_node_port: registry_port, .. } = *self;
-        Ok(Some(IdentityService { host, webhook_port, pods_port, registry_port, ca_pem }))
+        Ok(Some(IdentityService { host, webhook_port, pods_port, registry_port, registry_key, ca_pem }))
     }
 }
 

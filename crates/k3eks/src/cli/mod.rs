@@ -2,6 +2,7 @@
 
 pub mod addons;
 pub mod api;
+mod auth;
 mod docker;
 pub mod doctor;
 mod find;
@@ -14,6 +15,7 @@ pub mod logs;
 mod merge;
 pub mod reference;
 pub mod registry;
+mod registry_key;
 pub mod revoke;
 pub mod shell;
 mod sources;

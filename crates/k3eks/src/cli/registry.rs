@@ -16,10 +16,13 @@ use ecr::Ecr;
 use ecr::engine::Engine;
 use ecr::front::{self, Front};
 use limits::port::Limits;
+use registry_credentials::Key;
 use telemetry::logs::{self, LogFormat};
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Auth;
 use super::http_server::{self, Port};
+use super::registry_key;
 use super::sources::{self, Source};
 
 /// For a layer to arrive.
@@ -40,6 +43,12 @@ pub struct Options {
     /// Address for nodes, which pull. Default: none, not served.
     #[arg(long, env = "K3EKS_REGISTRY_NODES_LISTEN")]
     nodes_listen: Option<SocketAddr>,
+    /// Check of who asks: `strict` takes only credentials that the key signed.
+    #[arg(long, env = "K3EKS_API_AUTH", value_enum, default_value = "permissive")]
+    auth: Auth,
+    /// File with the key that signs credentials, at least 32 bytes: that of the ECR API and of the operator.
+    #[arg(long, env = "K3EKS_REGISTRY_KEY_FILE", required_if_eq("auth", "strict"))]
+    key_file: Option<PathBuf>,
     /// Address or network that may use the port for clients, besides this host; a leading `!` forbids one. Repeatable.
     /// Default: all.
     #[arg(long, env = "K3EKS_API_ALLOW_FROM", value_delimiter = ',')]
@@ -52,14 +61,33 @@ pub struct Options {
     log_level: String,
 }
 
+impl Options {
+    /// What credentials have to be signed with; `None`: nobody is asked for any.
+    fn key(&self) -> anyhow::Result<Option<Key>> {
+        match self.auth {
+            Auth::Permissive => Ok(None),
+            Auth::Strict => self.key_file.as_deref().map(registry_key::read).transpose(),
+        }
+    }
+
+    /// Host names that requests may use: without credentials, none that a stranger can own.
+    fn names(&self) -> Names {
+        match self.auth {
+            Auth::Permissive => Names::only(&[]),
+            Auth::Strict => Names::all(),
+        }
+    }
+}
+
 /// Serves until `shutdown`.
 pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
     logs::start(options.log_format, &options.log_level).map_err(anyhow::Error::msg)?;
     let engine = Engine::new(&options.engine).map_err(anyhow::Error::msg).context("--engine")?;
-    let front = Arc::new(Front { engine, storage: options.storage });
+    let (key, names) = (options.key()?, options.names());
+    let front = Arc::new(Front { engine, storage: options.storage, key });
     // No page of another site is to push here.
     let clients = front::clients(Arc::clone(&front));
-    let clients = clients.layer(middleware::from_fn_with_state(Names::only(&[]), site::guard));
+    let clients = clients.layer(middleware::from_fn_with_state(names, site::guard));
     let clients = sources::guard(clients, &options.allow_from);
     let limits = Limits { request_time: LAYER, ..Limits::default() };
     let known = |response: &Response| response.status().is_success();
@@ -83,14 +111,22 @@ pub struct Reach {
     /// Host and port by which clients reach that port: part of `repositoryUri` and `proxyEndpoint`.
     #[arg(long, env = "K3EKS_REGISTRY_ADDRESS", default_value = "127.0.0.1:4567")]
     registry_address: String,
+    /// File with the key that signs tokens for the registry. Default: none; the registry has to take any.
+    #[arg(long, env = "K3EKS_REGISTRY_KEY_FILE")]
+    registry_key_file: Option<PathBuf>,
 }
 
 impl Reach {
     /// The ECR API, where there is a registry.
-    pub fn ecr(&self, authenticator: &Authenticator) -> anyhow::Result<Option<Service<Ecr>>> {
+    pub fn ecr(&self, authenticator: &Authenticator, auth: Auth) -> anyhow::Result<Option<Service<Ecr>>> {
         let Some(url) = self.registry_url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
         let engine = Engine::new(url).map_err(anyhow::Error::msg).context("--registry-url")?;
-        let ecr = Ecr::new(engine, self.registry_address.clone());
+        let path = self.registry_key_file.as_deref().filter(|path| !path.as_os_str().is_empty());
+        let key = path.map(registry_key::read).transpose()?;
+        if key.is_none() && auth == Auth::Strict {
+            tracing::warn!("without --registry-key-file, tokens of ECR are of no use where the registry is strict");
+        }
+        let ecr = Ecr::new(engine, self.registry_address.clone(), key);
         Ok(Some(ecr::service::service(ecr, authenticator.clone())?))
     }
 }

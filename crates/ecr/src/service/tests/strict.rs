@@ -37,7 +37,7 @@ fn unsigned() -> Request {
 
 /// The status, and the error's name.
 async fn answered(request: Request) -> (u16, String) {
-    let ecr = Ecr::new(Engine::new(AWAY).unwrap(), "127.0.0.1:4567".into());
+    let ecr = Ecr::new(Engine::new(AWAY).unwrap(), "127.0.0.1:4567".into(), None);
     let key = Key::new(KEY, SECRET, "111122223333", "arn:aws:iam::111122223333:user/ada");
     let keys = HashMap::from([(KEY.to_owned(), Arc::new(key))]);
     let authenticator = Authenticator::new(Mode::Strict, Arc::new(keys), "000000000000", "us-east-1");
