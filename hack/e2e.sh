@@ -31,6 +31,8 @@ remove
 clients=$(python_with tests/clients/requirements.txt "boto3 and the aws CLI")
 browser
 flux_tools
+# What a container registry has to do, as a program.
+tool oci-conformance github.com/opencontainers/distribution-spec/conformance
 K3EKS_SDKS=$("$ROOT/hack/sdks.sh")
 export K3EKS_SDKS
 

@@ -135,6 +135,21 @@ def test_images_of_an_archive_are_pulled_under_their_own_names(address, child, t
     child("wait", "--for=condition=Ready", "pod/carried", "--timeout=60s")
 
 
+def test_the_registry_conforms_to_the_oci_distribution_specification(ecr, address, tmp_path):
+    """By the specification's own suite, without the optional digests of sha512, which ECR doesn't take either."""
+    names = ["conformance/one", "conformance/two"]
+    for name in names:
+        ecr().create_repository(repositoryName=name)
+    repositories = {f"OCI_REPO{number}": f"{NAME}/{name}" for number, name in enumerate(names, 1)}
+    env = {**os.environ, **repositories, "OCI_VERSION": "1.1", "OCI_REGISTRY": address, "OCI_TLS": "disabled", "OCI_DATA_SHA512": "false",
+           "OCI_RESULTS_DIR": str(tmp_path)}
+    done = subprocess.run(["oci-conformance"], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
+    assert "Referrers.....................:       Pass" in done.stdout
+    for name in names:
+        ecr().delete_repository(repositoryName=name, force=True)
+
+
 def test_everything_is_there_after_a_restart_of_the_registry(ecr, app, management):
     before = ecr().describe_images(repositoryName="team/app")["imageDetails"]
 
