@@ -8,6 +8,7 @@
 
 mod asked;
 mod gate;
+mod manifests;
 mod refusal;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use axum::routing::get;
 use http::{HeaderValue, Method, header};
 use jiff::Timestamp;
 use registry_credentials::Key;
+use tokio::sync::Mutex;
 
 use super::access::{Action, Port};
 use super::engine::{DIGEST, Engine};
@@ -46,6 +48,8 @@ pub struct Front {
     pub storage: Option<PathBuf>,
     /// What signed the credentials that are asked for. Without it everybody may do everything.
     pub key: Option<Key>,
+    /// Held while a list of referrers is written.
+    referrers: Mutex<()>,
 }
 
 /// Routes for clients: push, pull and delete.
@@ -88,7 +92,7 @@ async fn client(State(front): State<Arc<Front>>, mut request: Request) -> Result
     if let Some((registry, name)) = named {
         front.check(&gate, request.method(), &asked, &registry, name).await?;
     }
-    front.pass(request, &inside, asked.name).await
+    front.answer(request, &asked, &inside).await
 }
 
 async fn node(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Refusal> {
@@ -133,6 +137,12 @@ fn place(name: &str, query: &str) -> Option<String> {
 }
 
 impl Front {
+    /// What stands before this registry. `storage` is the folder that the registry keeps everything in, `key` what signed
+    /// the credentials that are asked for.
+    pub fn new(engine: Engine, storage: Option<PathBuf>, key: Option<Key>) -> Self {
+        Self { engine, storage, key, referrers: Mutex::default() }
+    }
+
     /// Whether the repository is there, and takes what is meant for it.
     async fn check(
         &self,

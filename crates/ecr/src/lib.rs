@@ -15,6 +15,7 @@ pub mod model;
 pub mod names;
 mod operations;
 pub mod record;
+mod referrers;
 pub mod service;
 
 pub use call::Ecr;

@@ -11,6 +11,8 @@ use super::engine::{Engine, Error};
 
 /// The tag of the record. No image can have it.
 pub const TAG: &str = "k3eks.repository";
+/// What the tags begin with that the registry itself makes: records and lists of referrers. No image can have one.
+pub const OWN: &str = "k3eks.";
 const MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 const ANNOTATION: &str = "io.k3eks.repository";
 
@@ -39,6 +41,11 @@ impl Record {
     pub fn is_immutable(&self) -> bool {
         self.image_tag_mutability == "IMMUTABLE"
     }
+}
+
+/// Whether a tag is one that the registry itself makes.
+pub fn is_own(tag: &str) -> bool {
+    tag.starts_with(OWN)
 }
 
 /// The record of a repository; none where there is no such repository.

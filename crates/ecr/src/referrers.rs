@@ -84,7 +84,7 @@ pub async fn add(
     let mut all = list(engine, repository, &subject).await?;
     all.retain(|referrer| referrer.digest != new.digest);
     all.push(new);
-    engine.put(repository, &tag, INDEX, index(&all).to_string()).await
+    engine.put(repository, &tag, INDEX, index(&all).to_string()).await.map(drop)
 }
 
 /// The referrers of a subject that are still there.

@@ -77,6 +77,18 @@ impl Refusal {
         Self { status: StatusCode::FORBIDDEN, code: "DENIED", message }
     }
 
+    /// The tag is one that the registry itself makes.
+    pub fn own_tag(tag: &str) -> Self {
+        let message = format!("'{tag}' is no tag for images: k3eks keeps those that begin with 'k3eks.' for itself");
+        Self { status: StatusCode::BAD_REQUEST, code: "TAG_INVALID", message }
+    }
+
+    /// The manifest is larger than any that is taken.
+    pub fn too_large(bytes: usize) -> Self {
+        let message = format!("a manifest has at most {bytes} bytes");
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "SIZE_INVALID", message }
+    }
+
     /// Nodes only pull.
     pub fn read_only() -> Self {
         let message = "images are only pulled here".to_owned();

@@ -13,7 +13,7 @@ async fn status(router: Router, method: &str, path: &str) -> u16 {
 
 /// Nothing is behind it: what is asked for there is told by 503.
 fn front() -> Arc<Front> {
-    Arc::new(Front { engine: Engine::new("http://127.0.0.1:1").unwrap(), storage: None, key: None })
+    Arc::new(Front::new(Engine::new("http://127.0.0.1:1").unwrap(), None, None))
 }
 
 #[test]

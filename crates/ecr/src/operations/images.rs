@@ -30,7 +30,7 @@ pub struct Image {
 /// The registry can't be asked.
 pub async fn all(call: &Call, name: &str) -> Result<Vec<Image>, ApiError> {
     let (engine, full) = (&call.ecr.engine, &call.registry.repository(name));
-    let tags = engine.tags(full).await?.into_iter().filter(|tag| tag != record::TAG);
+    let tags = engine.tags(full).await?.into_iter().filter(|tag| !record::is_own(tag));
     let read = |tag: String| async move { engine.manifest(full, &tag).await.map(|found| (tag, found)) };
     let read: Vec<_> = futures::stream::iter(tags).map(read).buffered(AT_ONCE).collect().await;
     let mut images: BTreeMap<String, Image> = BTreeMap::new();
@@ -147,7 +147,7 @@ fn is(image: &Image, id: &ImageId) -> bool {
 /// By what the registry is asked for an image: its tag first, which may lead elsewhere than to the digest.
 fn reference(id: &ImageId) -> Option<&str> {
     let fits =
-        |text: &&str| *text != record::TAG && text.bytes().all(|b| b.is_ascii_alphanumeric() || b":._-".contains(&b));
+        |text: &&str| !record::is_own(text) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b":._-".contains(&b));
     id.image_tag.as_deref().or(id.image_digest.as_deref()).filter(fits)
 }
 

@@ -90,7 +90,7 @@ fn tag(call: &Call) -> Result<Option<&str>, ApiError> {
     let is_tag = tag.len() <= 128
         && tag.bytes().all(|b| word(b) || b".-".contains(&b))
         && tag.bytes().next().is_some_and(word)
-        && tag != record::TAG;
+        && !record::is_own(tag);
     let constraint = "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}'";
     if is_tag { Ok(Some(tag)) } else { Err(ApiError::invalid("imageTag", constraint)) }
 }

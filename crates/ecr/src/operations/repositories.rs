@@ -84,10 +84,13 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
     for image in images {
         engine.delete(&full, &image.digest).await?;
     }
-    // Last: whoever is killed before finds the repository still there.
-    let own = engine.manifest(&full, record::TAG).await?;
-    if let Some(own) = own {
-        engine.delete(&full, &own.digest).await?;
+    // Last: a deletion that is interrupted before leaves the repository there.
+    let own = engine.tags(&full).await?.into_iter().filter(|tag| record::is_own(tag));
+    let (records, lists): (Vec<_>, Vec<_>) = own.partition(|tag| tag == record::TAG);
+    for tag in lists.iter().chain(&records) {
+        if let Some(own) = engine.manifest(&full, tag).await? {
+            engine.delete(&full, &own.digest).await?;
+        }
     }
     Ok(json!({"repository": shown(&call, name, &record)}))
 }

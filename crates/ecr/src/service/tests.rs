@@ -91,11 +91,8 @@ async fn a_token_is_one_that_the_registry_takes_until_it_expires() {
 #[tokio::test]
 async fn the_registry_knows_the_ecr_api_by_its_credentials() {
     let key = registry_credentials::Key::new(vec![7; 32]).unwrap();
-    let front = crate::front::Front {
-        engine: Engine::new(&fake_registry::listen().await).unwrap(),
-        storage: None,
-        key: Some(key.clone()),
-    };
+    let engine = Engine::new(&fake_registry::listen().await).unwrap();
+    let front = crate::front::Front::new(engine, None, Some(key.clone()));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, crate::front::clients(front.into())).await.unwrap() });

@@ -84,7 +84,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     logs::start(options.log_format, &options.log_level).map_err(anyhow::Error::msg)?;
     let engine = Engine::new(&options.engine).map_err(anyhow::Error::msg).context("--engine")?;
     let (key, names) = (options.key()?, options.names());
-    let front = Arc::new(Front { engine, storage: options.storage, key });
+    let front = Arc::new(Front::new(engine, options.storage, key));
     // No page of another site is to push here.
     let clients = front::clients(Arc::clone(&front));
     let clients = clients.layer(middleware::from_fn_with_state(names, site::guard));
