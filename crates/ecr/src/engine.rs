@@ -11,12 +11,16 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
+use super::storage::Inventory;
+
 /// The longest answer that is read.
 const LARGEST: usize = 4 * 1024 * 1024;
 /// The longest wait for one.
 const ANSWER: Duration = Duration::from_secs(20);
 /// Names or tags of one answer.
 const PAGE: usize = 1000;
+/// The path, before a repository's name, of what is known where the images are.
+pub const INVENTORY: &str = "/_k3eks/inventory/";
 /// The header with a manifest's digest.
 pub const DIGEST: &str = "docker-content-digest";
 /// Kinds of manifests that clients push.
@@ -186,6 +190,17 @@ impl Engine {
     pub async fn delete(&self, repository: &str, reference: &str) -> Result<(), Error> {
         let path = format!("/v2/{repository}/manifests/{reference}");
         self.ask(Method::DELETE, &path, Body::empty(), &[]).await.map(drop)
+    }
+
+    /// What is known of a repository where its images are; none where that can't be seen. Only the registry's port for
+    /// clients tells.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn inventory(&self, repository: &str) -> Result<Option<Inventory>, Error> {
+        let path = format!("{INVENTORY}{repository}");
+        let Some((_, body)) = self.ask(Method::GET, &path, Body::empty(), &[]).await? else { return Ok(None) };
+        serde_json::from_slice(&body).map(Some).map_err(|e| self.away(&e))
     }
 
     /// Whether the registry answers.

@@ -1,5 +1,7 @@
 //! Refusals in the words of the distribution API, which Docker and containerd show to people.
 
+use std::io;
+
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde_json::json;
@@ -55,6 +57,14 @@ impl From<engine::Error> for Refusal {
     fn from(error: engine::Error) -> Self {
         tracing::warn!(%error, "the container registry doesn't do what it was asked for");
         Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "UNAVAILABLE", message: error.to_string() }
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        tracing::warn!(%error, "the folder of images can't be read; --storage names it");
+        let message = format!("the folder of images can't be read: {error}");
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "UNAVAILABLE", message }
     }
 }
 
