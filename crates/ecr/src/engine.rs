@@ -13,6 +13,8 @@ use jiff::Timestamp;
 use registry_credentials::{Holder, Key};
 use serde::Deserialize;
 
+use super::storage::Inventory;
+
 /// The longest answer that is read.
 const LARGEST: usize = 4 * 1024 * 1024;
 /// The longest wait for one.
@@ -21,6 +23,8 @@ const ANSWER: Duration = Duration::from_secs(20);
 const SIGNED: i64 = 300;
 /// Names or tags of one answer.
 const PAGE: usize = 1000;
+/// The path, before a repository's name, of what is known where the images are.
+pub const INVENTORY: &str = "/_k3eks/inventory/";
 /// The header with a manifest's digest.
 pub const DIGEST: &str = "docker-content-digest";
 /// Kinds of manifests that clients push.
@@ -202,6 +206,17 @@ impl Engine {
     pub async fn delete(&self, repository: &str, reference: &str) -> Result<(), Error> {
         let path = format!("/v2/{repository}/manifests/{reference}");
         self.ask(Method::DELETE, &path, Body::empty(), &[]).await.map(drop)
+    }
+
+    /// What is known of a repository where its images are; none where that can't be seen. Only the registry's port for
+    /// clients tells.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn inventory(&self, repository: &str) -> Result<Option<Inventory>, Error> {
+        let path = format!("{INVENTORY}{repository}");
+        let Some((_, body)) = self.ask(Method::GET, &path, Body::empty(), &[]).await? else { return Ok(None) };
+        serde_json::from_slice(&body).map(Some).map_err(|e| self.away(&e))
     }
 
     /// Whether the registry answers.

@@ -13,22 +13,23 @@ mod refusal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::{HeaderValue, Method, header};
+use axum::{Json, Router};
+use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::Timestamp;
 use registry_credentials::Key;
 use tokio::sync::Mutex;
 
 use super::access::{Action, Port};
-use super::engine::{DIGEST, Engine};
+use super::engine::{DIGEST, Engine, INVENTORY};
 use super::names::{Registry, elsewhere, is_copy, split};
 use super::record::{self, Record};
+use super::storage::{self, Inventory};
 use asked::{Asked, asked};
 use gate::Gate;
 use refusal::Refusal;
@@ -44,7 +45,7 @@ const HTTP_TIME: &str = "%a, %d %b %Y %H:%M:%S GMT";
 pub struct Front {
     /// The registry behind.
     pub engine: Engine,
-    /// The folder, to tell when an image was pushed. Without it nobody is told.
+    /// The folder, to tell when an image was pushed and which have no tag. Without it nobody is told.
     pub storage: Option<PathBuf>,
     /// What signed the credentials that are asked for. Without it everybody may do everything.
     pub key: Option<Key>,
@@ -54,7 +55,9 @@ pub struct Front {
 
 /// Routes for clients: push, pull and delete.
 pub fn clients(front: Arc<Front>) -> Router {
-    Router::new().route(HEALTH, get(health)).fallback(client).with_state(front)
+    let repository = format!("{INVENTORY}{{*repository}}");
+    let own = Router::new().route(HEALTH, get(health)).route(&repository, get(inventory));
+    own.fallback(client).with_state(front)
 }
 
 /// Routes for nodes: pull.
@@ -65,6 +68,19 @@ pub fn nodes(front: Arc<Front>) -> Router {
 async fn health(State(front): State<Arc<Front>>) -> Result<&'static str, Refusal> {
     front.engine.ready().await?;
     Ok("ok")
+}
+
+async fn inventory(
+    State(front): State<Arc<Front>>,
+    Path(repository): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Inventory>, Refusal> {
+    let gate = Gate::new(front.key.as_ref(), Port::Clients, &headers)?;
+    gate.may(Action::Pull, "DescribeImages", &repository)?;
+    let storage = front.storage.as_ref().filter(|_| split(&repository).is_some());
+    let storage = storage.ok_or_else(|| Refusal::not_found("there is no such repository, or no folder of images"))?;
+    let revisions = storage::revisions(storage, &repository).await?;
+    Ok(Json(Inventory { revisions, evaluated_at: None }))
 }
 
 async fn client(State(front): State<Arc<Front>>, mut request: Request) -> Result<Response, Refusal> {
@@ -195,24 +211,19 @@ impl Front {
         Ok(answer.into_response())
     }
 
-    /// When a manifest was pushed last: the registry then writes a file.
     async fn pushed(&self, repository: &str, digest: &str) -> Option<HeaderValue> {
-        let hex = digest.strip_prefix("sha256:").filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        let below = format!("docker/registry/v2/repositories/{repository}/_manifests/revisions/sha256/{hex}/link");
-        let time = tokio::fs::metadata(self.storage.as_ref()?.join(below)).await.ok()?.modified().ok()?;
-        http_time(time)
+        http_time(storage::pushed(self.storage.as_ref()?, repository, digest).await?)
     }
 }
 
-fn http_time(time: SystemTime) -> Option<HeaderValue> {
-    let time = Timestamp::try_from(time).ok()?;
+fn http_time(time: Timestamp) -> Option<HeaderValue> {
     HeaderValue::from_str(&time.strftime(HTTP_TIME).to_string()).ok()
 }
 
-/// Seconds since 1970 of a time as HTTP writes it.
-pub fn seconds(text: &str) -> Option<i64> {
+/// A time as HTTP writes it.
+pub fn time(text: &str) -> Option<Timestamp> {
     let time = jiff::civil::DateTime::strptime(HTTP_TIME, text).ok()?;
-    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }
 
 #[cfg(test)]

@@ -105,6 +105,15 @@ impl Input {
         }
     }
 
+    /// Whether images with tags, or those without, are meant.
+    pub fn means(&self, tagged: bool) -> bool {
+        match self.filter.as_ref().and_then(|filter| filter.tag_status.as_deref()) {
+            Some("TAGGED") => tagged,
+            Some("UNTAGGED") => !tagged,
+            _ => true,
+        }
+    }
+
     /// The mutability of tags; none where it isn't named.
     ///
     /// # Errors

@@ -9,13 +9,17 @@ pub mod access;
 mod call;
 pub mod engine;
 pub mod error;
+#[cfg(test)]
+mod fake_registry;
 pub mod front;
 mod input;
+mod inventory;
 pub mod model;
 pub mod names;
 mod operations;
 pub mod record;
 mod referrers;
 pub mod service;
+mod storage;
 
 pub use call::Ecr;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::engine::{Engine, Error};
+use super::engine::{Engine, Error, Manifest};
 
 /// The tag of the record. No image can have it.
 pub const TAG: &str = "k3eks.repository";
@@ -54,10 +54,17 @@ pub fn is_own(tag: &str) -> bool {
 /// [`Error`]
 pub async fn read(engine: &Engine, repository: &str) -> Result<Option<Record>, Error> {
     let found = engine.manifest(repository, TAG).await?;
-    Ok(found.and_then(|manifest| {
-        let manifest: Value = serde_json::from_slice(&manifest.bytes).ok()?;
-        serde_json::from_str(manifest["annotations"][ANNOTATION].as_str()?).ok()
-    }))
+    Ok(found.and_then(|manifest| serde_json::from_str(&text(&manifest)?).ok()))
+}
+
+/// Whether a manifest is a record, or was one before it changed.
+pub fn is(manifest: &Manifest) -> bool {
+    text(manifest).is_some()
+}
+
+fn text(manifest: &Manifest) -> Option<String> {
+    let manifest: Value = serde_json::from_slice(&manifest.bytes).ok()?;
+    manifest["annotations"][ANNOTATION].as_str().map(str::to_owned)
 }
 
 /// Writes the record of a repository, and removes the manifest that it takes the place of.

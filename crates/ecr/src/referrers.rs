@@ -13,6 +13,8 @@ use super::engine::{Engine, Error};
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// What the tags of these indexes begin with. No image can have such a tag.
 const TAG: &str = "k3eks.referrers.";
+/// Annotation that tells these indexes from images.
+const ANNOTATION: &str = "io.k3eks.referrers";
 
 /// A manifest that refers to another one, as an image index lists it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,10 +83,23 @@ pub async fn add(
 ) -> Result<(), Error> {
     let Some(subject) = subject(manifest) else { return Ok(()) };
     let (Some(tag), Some(new)) = (tag(&subject), referrer(manifest, digest, media_type)) else { return Ok(()) };
+    let former = engine.manifest(repository, &tag).await?;
     let mut all = list(engine, repository, &subject).await?;
     all.retain(|referrer| referrer.digest != new.digest);
     all.push(new);
-    engine.put(repository, &tag, INDEX, index(&all).to_string()).await.map(drop)
+    let mut kept = index(&all);
+    kept["annotations"] = json!({ANNOTATION: subject});
+    let put = engine.put(repository, &tag, INDEX, kept.to_string()).await?;
+    if let Some(former) = former.filter(|former| put.is_some_and(|put| put != former.digest)) {
+        engine.delete(repository, &former.digest).await?;
+    }
+    Ok(())
+}
+
+/// Whether a manifest is such an index of referrers.
+pub fn is(manifest: &[u8]) -> bool {
+    let manifest: Option<Manifest> = serde_json::from_slice(manifest).ok();
+    manifest.is_some_and(|manifest| manifest.annotations.contains_key(ANNOTATION))
 }
 
 /// The referrers of a subject that are still there.
@@ -138,6 +153,12 @@ mod tests {
         }
         assert_eq!(subject(b"no JSON"), None);
         assert_eq!(tag("sha256:../x"), None);
+    }
+
+    #[test]
+    fn an_index_of_referrers_is_no_image() {
+        assert!(is(&manifest(json!({"annotations": {ANNOTATION: SUBJECT}}))));
+        assert!(!is(&manifest(json!({"annotations": {"a": "b"}}))) && !is(b"no JSON"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Refusals in the words of the distribution API, which Docker and containerd show to people.
 
+use std::io;
+
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use registry_credentials::{Holder, Refused};
@@ -117,6 +119,14 @@ impl From<Refused> for Refusal {
             }
         };
         Self { status, code, message: message.to_owned() }
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        tracing::warn!(%error, "the folder of images can't be read; --storage names it");
+        let message = format!("the folder of images can't be read: {error}");
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "UNAVAILABLE", message }
     }
 }
 

@@ -74,6 +74,25 @@ async fn clients_name_the_registry() {
 
 #[test]
 fn times_are_read_as_they_are_written() {
-    let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
-    assert_eq!(seconds(http_time(time).unwrap().to_str().unwrap()), Some(1_800_000_000));
+    let written = Timestamp::from_second(1_800_000_000).unwrap();
+    assert_eq!(time(http_time(written).unwrap().to_str().unwrap()), Some(written));
+}
+
+#[tokio::test]
+async fn manifests_without_a_tag_are_told_of_repositories() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = folder.path().join(format!("docker/registry/v2/repositories/{ECR}/app/_manifests/revisions/sha256/aa"));
+    std::fs::create_dir_all(&one).unwrap();
+    std::fs::write(one.join("link"), "sha256:aa").unwrap();
+    let engine = Engine::new("http://127.0.0.1:1").unwrap();
+    let front = Arc::new(Front::new(engine, Some(folder.path().to_owned()), None));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, clients(front)).await.unwrap() });
+    let found = Engine::new(&url).unwrap().inventory(&format!("{ECR}/app")).await.unwrap().unwrap();
+    assert_eq!(found.revisions.iter().map(|one| one.digest.as_str()).collect::<Vec<_>>(), ["sha256:aa"]);
+    for other in ["app", "..", "docker.io/app"] {
+        assert_eq!(Engine::new(&url).unwrap().inventory(other).await.unwrap(), None, "{other}");
+    }
+    assert_eq!(status(clients(self::front()), "GET", &format!("{INVENTORY}{ECR}/app")).await, 404, "without a folder");
 }

@@ -1,58 +1,33 @@
 //! Images of a repository.
 
-use std::collections::BTreeMap;
-
 use aws::error::ApiError;
-use futures::StreamExt;
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::engine::Manifest;
 use crate::error::EcrError as _;
-use crate::front::seconds;
 use crate::input::ImageId;
+use crate::inventory::{self, Image};
 use crate::record;
 
-/// Manifests that are read at once.
-const AT_ONCE: usize = 16;
-
-/// An image that has tags.
-pub struct Image {
-    /// Its digest.
-    pub digest: String,
-    tags: Vec<String>,
-    manifest: Manifest,
-}
-
-/// The images of a repository that have tags.
+/// The images of a repository; those without tags only where the folder of images can be seen.
 ///
 /// # Errors
 /// The registry can't be asked.
 pub async fn all(call: &Call, name: &str) -> Result<Vec<Image>, ApiError> {
     let (engine, full) = (&call.ecr.engine, &call.registry.repository(name));
-    let tags = engine.tags(full).await?.into_iter().filter(|tag| !record::is_own(tag));
-    let read = |tag: String| async move { engine.manifest(full, &tag).await.map(|found| (tag, found)) };
-    let read: Vec<_> = futures::stream::iter(tags).map(read).buffered(AT_ONCE).collect().await;
-    let mut images: BTreeMap<String, Image> = BTreeMap::new();
-    for found in read {
-        // A tag may go between the two questions.
-        let (tag, Some(manifest)) = found? else { continue };
-        let digest = manifest.digest.clone();
-        let image = images.entry(digest.clone()).or_insert_with(|| Image { digest, tags: Vec::new(), manifest });
-        image.tags.push(tag);
-    }
-    Ok(images.into_values().collect())
+    let revisions = engine.inventory(full).await?.unwrap_or_default().revisions;
+    Ok(inventory::images(engine, full, &revisions).await?)
 }
 
 /// `ListImages`
 pub async fn list(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     call.record(name).await?;
-    let images = if untagged(&call) { Vec::new() } else { all(&call, name).await? };
-    let ids = images
-        .iter()
-        .flat_map(|image| image.tags.iter().map(|tag| json!({"imageDigest": image.digest, "imageTag": tag})));
-    let (page, next) = call.input.page(ids.collect(), 100)?;
+    let images = all(&call, name).await?;
+    let meant = images.iter().filter(|image| call.input.means(!image.tags.is_empty()));
+    let ids = meant.flat_map(ids).collect();
+    let (page, next) = call.input.page(ids, 100)?;
     Ok(json!({"imageIds": page, "nextToken": next}))
 }
 
@@ -60,24 +35,24 @@ pub async fn list(call: Call) -> Result<Value, ApiError> {
 pub async fn describe(call: Call) -> Result<Value, ApiError> {
     let name = call.input.repository()?;
     call.record(name).await?;
-    let mut images = if untagged(&call) { Vec::new() } else { all(&call, name).await? };
+    let mut images = all(&call, name).await?;
     if call.input.image_ids.is_some() {
         let mut wanted = Vec::new();
         for id in call.input.images()? {
             let at = images.iter().position(|image| is(image, id));
             wanted.push(match (at, &id.image_digest) {
                 (Some(at), _) => images.swap_remove(at),
-                (None, Some(digest)) if id.image_tag.is_none() => {
-                    let found = call.ecr.engine.manifest(&call.registry.repository(name), digest).await?;
-                    let manifest = found.ok_or_else(|| missing(&call, name, id))?;
-                    Image { digest: digest.clone(), tags: Vec::new(), manifest }
+                (None, Some(_)) if id.image_tag.is_none() => {
+                    let found = find(&call, &call.registry.repository(name), id).await?;
+                    Image::untagged(found.ok_or_else(|| missing(&call, name, id))?)
                 }
                 _ => return Err(missing(&call, name, id)),
             });
         }
         images = wanted;
     }
-    let details = images.iter().map(|image| detail(&call, name, image)).collect();
+    let meant = images.iter().filter(|image| call.input.means(!image.tags.is_empty()));
+    let details = meant.map(|image| detail(&call, name, image)).collect();
     let (page, next) = call.input.page(details, 100)?;
     Ok(json!({"imageDetails": page, "nextToken": next}))
 }
@@ -110,32 +85,50 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
     let _changes = call.ecr.changes.lock().await;
     call.record(name).await?;
     let (engine, full) = (&call.ecr.engine, call.registry.repository(name));
+    let mut images = all(&call, name).await?;
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     for id in call.input.images()? {
         let Some(found) = find(&call, &full, id).await? else {
             failures.push(failure(id));
             continue;
         };
-        let images = all(&call, name).await?;
-        let tags = images.iter().find(|image| image.digest == found.digest).map_or(&[][..], |image| &image.tags);
-        match &id.image_tag {
-            Some(tag) if tags.len() > 1 => {
-                engine.delete(&full, tag).await?;
-                deleted.push(shown(Some(&found.digest), Some(tag)));
-            }
-            _ => {
-                engine.delete(&full, &found.digest).await?;
-                let all = tags.iter().map(|tag| shown(Some(&found.digest), Some(tag)));
-                deleted.extend(if tags.is_empty() { vec![shown(Some(&found.digest), None)] } else { all.collect() });
-            }
+        let at = images.iter().position(|image| image.digest == found.digest);
+        if let Some((image, tag)) = at.and_then(|at| Some((&mut images[at], id.image_tag.as_ref()?)))
+            && image.tags.len() > 1
+        {
+            engine.delete(&full, tag).await?;
+            image.tags.retain(|other| other != tag);
+            deleted.push(shown(Some(&found.digest), Some(tag)));
+            continue;
         }
+        let lists: Vec<_> = images.iter().filter(|image| image.images().contains(&found.digest)).collect();
+        if !lists.is_empty() {
+            failures.push(referenced(&found.digest, id, &lists));
+            continue;
+        }
+        engine.delete(&full, &found.digest).await?;
+        let image = at.map_or_else(|| Image::untagged(found), |at| images.swap_remove(at));
+        deleted.extend(ids(&image));
     }
     Ok(json!({"imageIds": deleted, "failures": failures}))
 }
 
-/// Whether only images without tags are meant. The registry doesn't list these.
-fn untagged(call: &Call) -> bool {
-    call.input.filter.as_ref().and_then(|filter| filter.tag_status.as_deref()) == Some("UNTAGGED")
+/// The ids of an image: one for each tag.
+fn ids(image: &Image) -> Vec<Value> {
+    if image.tags.is_empty() {
+        return vec![shown(Some(&image.digest), None)];
+    }
+    image.tags.iter().map(|tag| shown(Some(&image.digest), Some(tag))).collect()
+}
+
+/// That an image stays because manifest lists have it.
+fn referenced(digest: &str, id: &ImageId, lists: &[&Image]) -> Value {
+    let lists: Vec<_> = lists.iter().map(|list| list.digest.as_str()).collect();
+    json!({
+        "imageId": shown(Some(digest), id.image_tag.as_deref()),
+        "failureCode": "ImageReferencedByManifestList",
+        "failureReason": format!("Requested image referenced by manifest list: [{}]", lists.join(", ")),
+    })
 }
 
 fn is(image: &Image, id: &ImageId) -> bool {
@@ -155,7 +148,8 @@ fn reference(id: &ImageId) -> Option<&str> {
 async fn find(call: &Call, full: &str, id: &ImageId) -> Result<Option<Manifest>, ApiError> {
     let Some(reference) = reference(id) else { return Ok(None) };
     let found = call.ecr.engine.manifest(full, reference).await?;
-    Ok(found.filter(|found| id.image_digest.as_ref().is_none_or(|digest| *digest == found.digest)))
+    let is = |found: &Manifest| id.image_digest.as_ref().is_none_or(|digest| *digest == found.digest);
+    Ok(found.filter(|found| is(found) && !record::is(found)))
 }
 
 fn missing(call: &Call, name: &str, id: &ImageId) -> ApiError {
@@ -179,7 +173,7 @@ pub fn shown(digest: Option<&str>, tag: Option<&str>) -> Value {
 }
 
 fn detail(call: &Call, name: &str, image: &Image) -> Value {
-    let manifest: Value = serde_json::from_slice(&image.manifest.bytes).unwrap_or_default();
+    let manifest = image.json();
     let layers = manifest["layers"].as_array().map_or(&[][..], Vec::as_slice);
     let size: u64 = layers.iter().chain([&manifest["config"]]).filter_map(|part| part["size"].as_u64()).sum();
     let mut detail = json!({
@@ -190,8 +184,8 @@ fn detail(call: &Call, name: &str, image: &Image) -> Value {
         "imageSizeInBytes": size,
         "imageManifestMediaType": image.manifest.media_type,
     });
-    if let Some(pushed) = image.manifest.pushed.as_deref().and_then(seconds) {
-        detail["imagePushedAt"] = pushed.into();
+    if let Some(pushed) = image.pushed_at {
+        detail["imagePushedAt"] = pushed.as_second().into();
     }
     if let Some(kind) = manifest["config"]["mediaType"].as_str() {
         detail["artifactMediaType"] = kind.into();

@@ -1,6 +1,6 @@
 //! Repositories, and the way to sign in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arn::partition;
 use aws::error::ApiError;
@@ -81,16 +81,17 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
     if !images.is_empty() && !call.input.force {
         return Err(ApiError::not_empty(&call.registry, name));
     }
-    for image in images {
-        engine.delete(&full, &image.digest).await?;
+    let own = engine.manifest(&full, record::TAG).await?.map(|own| own.digest);
+    // With lists of referrers and the like, which are no images.
+    let revisions = engine.inventory(&full).await?.unwrap_or_default().revisions;
+    let all: BTreeSet<String> =
+        images.into_iter().map(|image| image.digest).chain(revisions.into_iter().map(|one| one.digest)).collect();
+    for digest in all.iter().filter(|digest| own.as_ref() != Some(digest)) {
+        engine.delete(&full, digest).await?;
     }
     // Last: a deletion that is interrupted before leaves the repository there.
-    let own = engine.tags(&full).await?.into_iter().filter(|tag| record::is_own(tag));
-    let (records, lists): (Vec<_>, Vec<_>) = own.partition(|tag| tag == record::TAG);
-    for tag in lists.iter().chain(&records) {
-        if let Some(own) = engine.manifest(&full, tag).await? {
-            engine.delete(&full, &own.digest).await?;
-        }
+    if let Some(own) = own {
+        engine.delete(&full, &own).await?;
     }
     Ok(json!({"repository": shown(&call, name, &record)}))
 }

@@ -1,4 +1,4 @@
-mod fake_registry;
+mod images;
 mod put_image;
 mod repository_policies;
 mod strict;
@@ -13,6 +13,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::engine::Engine;
+use crate::fake_registry;
 use crate::record;
 
 /// Nothing is behind it: what is asked for there is told by a `ServerException`.

@@ -1,7 +1,7 @@
 //! `PutImage` and `BatchCheckLayerAvailability`.
 
-use super::fake_registry::LAYER;
 use super::*;
+use crate::fake_registry::LAYER;
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 

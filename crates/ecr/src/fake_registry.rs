@@ -1,5 +1,6 @@
 //! A registry in memory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -39,6 +40,12 @@ fn answer(all: &mut Vec<Tagged>, method: &Method, path: &str, body: Bytes) -> Re
         names.dedup();
         return found.body(json!({"repositories": names}).to_string().into()).unwrap();
     }
+    if let Some(name) = path.strip_prefix("/_k3eks/inventory/") {
+        let digests: BTreeSet<_> = all.iter().filter(|one| one.repository == name).map(|one| &one.digest).collect();
+        let all: Vec<_> =
+            digests.iter().map(|digest| json!({"digest": digest, "pushedAt": "2026-11-29T03:00:00Z"})).collect();
+        return found.body(json!({"revisions": all}).to_string().into()).unwrap();
+    }
     if let Some(name) = path.strip_suffix("/tags/list") {
         let tagged = all.iter().filter(|one| !one.tag.contains(':'));
         let tags: Vec<_> = tagged.filter(|one| name.ends_with(&one.repository)).map(|one| &one.tag).collect();
@@ -58,7 +65,14 @@ fn answer(all: &mut Vec<Tagged>, method: &Method, path: &str, body: Bytes) -> Re
         let found = found.header("last-modified", "Sun, 29 Nov 2026 03:00:00 GMT");
         return found.body(one.bytes.clone().into()).unwrap();
     }
-    all.retain(|one| !is(one));
+    if *method == Method::DELETE && reference.starts_with("sha256:") {
+        all.retain(|one| !is(one));
+        return found.status(202).body(Body::empty()).unwrap();
+    }
+    // What a tag leaves stays without it.
+    for one in all.iter_mut().filter(|one| one.repository == name && one.tag == reference) {
+        one.tag.clone_from(&one.digest);
+    }
     let mut found = found.status(201);
     if *method == Method::PUT {
         let digest = format!("sha256:{:x}", Sha256::digest(&body));
