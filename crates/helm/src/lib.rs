@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use program::{Call, Failure, Program};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The longest that one call may take: the chart may have to be fetched, and hooks may run.
 const LIMIT: Duration = Duration::from_secs(300);
 /// How long helm waits for hooks and for objects to go, in its own form. A hook may wait for pods that wait for the lease of former
 /// ones, for a minute and more.
 const TIMEOUT: &str = "--timeout=180s";
+/// Folder of the chart that has objects instead of templates.
+const OBJECTS: &str = "objects";
 /// Revisions of a release that are kept in the cluster.
 const HISTORY: &str = "--history-max=3";
 
@@ -46,8 +48,10 @@ pub struct Release {
     pub chart: Chart,
     /// Values.
     pub values: Value,
-    /// Label of helm's record of this revision.
+    /// Label of helm's record of this revision: what it is.
     pub label: (String, String),
+    /// The same: what asked for it.
+    pub asked: (String, String),
     /// Whether objects that something else made are taken over; else they are a conflict.
     pub take_ownership: bool,
 }
@@ -104,25 +108,42 @@ impl Helm {
         Self { helm: Program::new(program), charts }
     }
 
-    /// Installs the release, or brings the one that is there to what is wanted.
+    /// Installs the release, or brings the one that is there to what is wanted. `objects`, YAML documents, take the place of
+    /// what the chart renders to.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn apply(&self, release: &Release, kubeconfig: String) -> Result<(), Error> {
+    pub async fn apply(&self, release: &Release, objects: Option<String>, kubeconfig: String) -> Result<(), Error> {
         let doing = format!("installing chart {} {}", release.chart.name, release.chart.version);
-        let label = format!("--labels={}={}", release.label.0, release.label.1);
-        let chart = self.chart(&release.chart);
+        let ((label, value), (asked, by)) = (&release.label, &release.asked);
+        let label = format!("--labels={label}={value},{asked}={by}");
+        let chart = if objects.is_some() { vec![format!("./{OBJECTS}")] } else { self.chart(&release.chart) };
         let mut arguments = vec!["upgrade", "--install", release.name.as_str()];
         arguments.extend(chart.iter().map(String::as_str));
         arguments.extend(["--namespace", &release.namespace, "--create-namespace", "--values=values.json"]);
         arguments.extend([label.as_str(), HISTORY, TIMEOUT, "--reset-values"]);
         arguments.extend(release.take_ownership.then_some("--take-ownership"));
-        let files = vec![("values.json", release.values.to_string())];
-        let why = match self.run(&arguments, kubeconfig, files, &doing).await {
-            Err(Error::Failed { why, .. }) => why,
-            done => return done,
-        };
-        Err(refused(&release.chart, doing, why))
+        let mut files = vec![("values.json", release.values.to_string())];
+        files.extend(objects.into_iter().flat_map(|objects| chart_of(&release.chart, objects)));
+        let done = self.run(&arguments, kubeconfig, files, &doing).await;
+        done.map_err(|error| explained(error, &release.chart))
+    }
+
+    /// What the chart renders to for a release that is there: its objects and hooks, YAML documents. Nothing is changed.
+    ///
+    /// # Errors
+    /// As those of [`apply`](Self::apply).
+    pub async fn render(&self, release: &Release, kubeconfig: String) -> Result<String, Error> {
+        let doing = format!("rendering chart {} {}", release.chart.name, release.chart.version);
+        let chart = self.chart(&release.chart);
+        let mut arguments = vec!["template", release.name.as_str()];
+        arguments.extend(chart.iter().map(String::as_str));
+        // Asks the cluster what it can do, as an upgrade does.
+        arguments.extend(["--namespace", &release.namespace, "--values=values.json", "--validate", "--is-upgrade"]);
+        let files = vec![("values.json", release.values.to_string()), ("kubeconfig", kubeconfig)];
+        let call = Call { arguments: &arguments, files, limit: LIMIT, ..Call::default() };
+        let rendered = self.helm.output(call).await;
+        rendered.map_err(|failure| explained(self.failed(&doing, failure), &release.chart))
     }
 
     /// Removes the release, if it is there.
@@ -157,15 +178,37 @@ impl Helm {
     ) -> Result<(), Error> {
         files.push(("kubeconfig", kubeconfig));
         let call = Call { arguments, files, limit: LIMIT, ..Call::default() };
-        let failed = |why: String| Error::Failed { doing: doing.to_owned(), why };
         let ended = self.helm.run(call, |line| tracing::debug!(target: "k3eks::helm", "{line}")).await;
-        ended.map_err(|failure| match failure {
+        ended.map_err(|failure| self.failed(doing, failure))
+    }
+
+    fn failed(&self, doing: &str, failure: Failure) -> Error {
+        let failed = |why: String| Error::Failed { doing: doing.to_owned(), why };
+        match failure {
             Failure::Missing(why) => {
                 Error::Missing { doing: doing.to_owned(), program: self.helm.path().display().to_string(), why }
             }
             Failure::Ended { status, lines } => failed(last_words(&lines, &status)),
             other => failed(other.to_string()),
-        })
+        }
+    }
+}
+
+/// A chart of this name and version that renders to these documents.
+fn chart_of(chart: &Chart, objects: String) -> [(&'static str, String); 3] {
+    let about = json!({"apiVersion": "v2", "name": chart.name, "version": chart.version});
+    [
+        ("objects/Chart.yaml", about.to_string()),
+        ("objects/templates/objects.yaml", "{{ .Files.Get \"objects.yaml\" }}".into()),
+        ("objects/objects.yaml", objects),
+    ]
+}
+
+/// The error with what a refusal of helm means.
+fn explained(error: Error, chart: &Chart) -> Error {
+    match error {
+        Error::Failed { doing, why } => refused(chart, doing, why),
+        other => other,
     }
 }
 
@@ -214,6 +257,7 @@ mod tests {
             chart: chart(),
             values: serde_json::json!({"replicas": 2}),
             label: ("k3eks.io/digest".into(), "d".into()),
+            asked: ("k3eks.io/asked".into(), "a".into()),
             take_ownership: false,
         }
     }
@@ -233,18 +277,48 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let said = folder.path().join("said");
         let helm = helm(folder.path(), &format!("echo \"$@\" >{}; cat values.json kubeconfig >>{0}", said.display()));
-        helm.apply(&release(), "users: []".into()).await.unwrap();
+        helm.apply(&release(), None, "users: []".into()).await.unwrap();
         let read = || std::fs::read_to_string(&said).unwrap();
         assert!(
             read().starts_with(
                 "upgrade --install app app --repo=https://charts.invalid --version=1.2.3 --namespace apps"
             )
         );
-        assert!(read().contains("--labels=k3eks.io/digest=d") && !read().contains("take-ownership"), "{}", read());
+        assert!(
+            read().contains("--labels=k3eks.io/digest=d,k3eks.io/asked=a") && !read().contains("take-ownership"),
+            "{}",
+            read()
+        );
         assert!(read().contains("{\"replicas\":2}users: []"), "{}", read());
         std::fs::write(folder.path().join("app-1.2.3.tgz"), "").unwrap();
-        helm.apply(&Release { take_ownership: true, ..release() }, String::new()).await.unwrap();
+        helm.apply(&Release { take_ownership: true, ..release() }, None, String::new()).await.unwrap();
         assert!(read().contains("/app-1.2.3.tgz --namespace") && read().contains("--take-ownership"), "{}", read());
+    }
+
+    #[tokio::test]
+    async fn a_chart_is_rendered_and_objects_take_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = folder.path().join("said");
+        let script = format!(
+            "echo \"$@\" >{}; echo 'kind: A'; echo warning >&2; cat objects/*.yaml objects/templates/* >>{0}",
+            said.display()
+        );
+        let helm = helm(folder.path(), &script);
+        let read = || std::fs::read_to_string(&said).unwrap();
+        let rendered = helm.render(&release(), String::new()).await;
+        assert!(rendered.is_err(), "cat finds no objects");
+        assert!(
+            read().starts_with("template app app --repo=") && read().contains("--validate --is-upgrade"),
+            "{}",
+            read()
+        );
+        helm.apply(&release(), Some("kind: B".into()), String::new()).await.unwrap();
+        assert!(read().starts_with("upgrade --install app ./objects --namespace apps"), "{}", read());
+        for part in ["\"version\":\"1.2.3\"", "kind: B", ".Files.Get \"objects.yaml\""] {
+            assert!(read().contains(part), "{part} in {}", read());
+        }
+        let plain = self::helm(folder.path(), "echo 'kind: A'; echo warning >&2");
+        assert_eq!(plain.render(&release(), String::new()).await.unwrap(), "kind: A\n");
     }
 
     #[tokio::test]
@@ -252,7 +326,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let refused = async |said: &str| {
             helm(folder.path(), &format!("echo 'Error: {said}' >&2; exit 1"))
-                .apply(&release(), String::new())
+                .apply(&release(), None, String::new())
                 .await
                 .unwrap_err()
         };
