@@ -52,9 +52,14 @@ def none_after(eks, child):
 
 
 def update(eks, **change):
+    return ended(eks, **change)["status"]
+
+
+def ended(eks, **change):
+    """The update once it isn't in progress."""
     update = eks.update_addon(clusterName="addons", addonName=NAME, **change)["update"]["id"]
-    state = lambda: eks.describe_update(name="addons", updateId=update, addonName=NAME)["update"]["status"]
-    return wait_for("the update", lambda: (found := state()) != "InProgress" and found, 120)
+    state = lambda: eks.describe_update(name="addons", updateId=update, addonName=NAME)["update"]
+    return wait_for("the update", lambda: (found := state())["status"] != "InProgress" and found, 120)
 
 
 def test_nodes_are_measured_once_the_addon_is_there(eks, child, none_after, management):
@@ -145,6 +150,39 @@ def test_what_somebody_else_made_is_a_conflict_until_it_is_overwritten(eks, chil
     assert update(eks, configurationValues="replicas: 1") == "Failed", "it is in the way of the next one no more"
     assert update(eks, resolveConflicts="OVERWRITE") == "Successful"
     active(eks)
+
+
+def test_an_update_does_with_what_others_set_what_it_is_told(eks, child, none_after):
+    fields = "jsonpath={.spec.replicas} {.spec.template.spec.priorityClassName} {.spec.template.spec.containers[0].env[*].value}"
+    create(eks)
+    active(eks)
+    ours, theirs = "1 system-cluster-critical more", "2 system-node-critical more"
+    critical = {"spec": {"template": {"spec": {"priorityClassName": "system-node-critical"}}}}
+
+    def change():
+        child("-n", "kube-system", "scale", "deployment", NAME, "--replicas=2")
+        child("-n", "kube-system", "patch", "deployment", NAME, "--patch", json.dumps(critical))
+        child("-n", "kube-system", "set", "env", f"deployment/{NAME}", "MORE=more")
+        assert child(*DEPLOYMENT, fields) == theirs
+    change()
+    failed = ended(eks, resolveConflicts="NONE")
+    error, = failed["errors"]
+    assert (failed["status"], error["errorCode"]) == ("Failed", "ConfigurationConflict"), failed
+    assert "Conflicts found when trying to apply. Will not continue due to resolve conflicts mode. Conflicts:" in error["errorMessage"]
+    for field in ".spec.replicas", ".spec.template.spec.priorityClassName":
+        assert f"Deployment.apps {NAME} - {field}" in error["errorMessage"], error
+    assert ".env" not in error["errorMessage"], "the addon has no such variable"
+    assert described(eks)["status"] == "UPDATE_FAILED" and child(*DEPLOYMENT, fields) == theirs
+    assert update(eks, resolveConflicts="PRESERVE", configurationValues=json.dumps({"podLabels": {"team": "b"}})) == "Successful"
+    assert child(*DEPLOYMENT, fields) == theirs
+    assert child(*DEPLOYMENT, "jsonpath={.spec.template.metadata.labels.team}") == "b"
+    assert update(eks, resolveConflicts="NONE") == "Failed", "what was kept is still somebody else's"
+    assert update(eks, resolveConflicts="OVERWRITE") == "Successful"
+    assert child(*DEPLOYMENT, fields) == ours
+    change()
+    assert update(eks, resolveConflicts="OVERWRITE") == "Successful", "the same word again"
+    assert child(*DEPLOYMENT, fields) == ours
+    assert update(eks, resolveConflicts="NONE") == "Successful"
 
 
 def test_an_installation_that_was_interrupted_is_finished(eks, child, none_after):

@@ -45,7 +45,7 @@ pub struct AddonSpec {
     /// ARN of the role of the addon's service account. Recorded only where no chart is installed. Default: none. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_role_arn: Option<String>,
-    /// What to do with objects of somebody else's that are in the way of a chart. Default: `NONE`. Mutable.
+    /// What to do with what others made or changed of what a chart has. Default: `NONE`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve_conflicts: Option<ResolveConflicts>,
     /// Configuration of the addon, JSON or YAML. A chart gets all of it as values; of coredns `replicaCount` takes effect,
@@ -62,16 +62,27 @@ pub struct AddonSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What to do with objects of somebody else's that are in the way of an addon's chart. Default: `NONE`. Mutable.
+/// What to do with what others made or changed of what an addon's chart has. Default: `NONE`. Mutable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ResolveConflicts {
-    /// Takes the objects over.
+    /// Takes objects over, and sets all fields of the chart.
     Overwrite,
-    /// Gives the installation up.
+    /// Gives the installation, or the update, up.
     None,
-    /// The same as `None`.
+    /// Keeps in an update the values of fields that others have set. Else the same as `None`.
     Preserve,
+}
+
+impl ResolveConflicts {
+    /// EKS's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overwrite => "OVERWRITE",
+            Self::None => "NONE",
+            Self::Preserve => "PRESERVE",
+        }
+    }
 }
 
 /// Namespace of an addon.

@@ -48,6 +48,9 @@ pub const ANNOTATION_ROTATE: &str = "k3eks.io/rotate-service-account-keys";
 /// On an Addon: `true` leaves what it installed in the cluster when it is deleted.
 pub const ANNOTATION_PRESERVE: &str = "k3eks.io/preserve";
 
+/// On an Addon: how the EKS API was last asked to resolve conflicts, and when; each such request is carried out.
+pub const ANNOTATION_RESOLVE: &str = "k3eks.io/resolve-conflicts";
+
 /// On a CertificateAuthority: its certificate, PEM. The Secret beside it has the key as well.
 pub const ANNOTATION_CERTIFICATE: &str = "k3eks.io/certificate";
 

@@ -3,19 +3,20 @@
 //! In goes a [`Release`] and a kubeconfig; out comes that it is applied, or an [`Error`]. Charts are taken from a folder of
 //! files `NAME-VERSION.tgz`, and from their repository where the folder doesn't have them. Nothing here waits for pods.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use program::{Call, Failure, Program};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The longest that one call may take: the chart may have to be fetched, and hooks may run.
 const LIMIT: Duration = Duration::from_secs(300);
 /// How long helm waits for hooks and for objects to go, in its own form. A hook may wait for pods that wait for the lease of former
 /// ones, for a minute and more.
 const TIMEOUT: &str = "--timeout=180s";
+/// Folder of the chart that has objects instead of templates.
+const OBJECTS: &str = "objects";
 /// Revisions of a release that are kept in the cluster.
 const HISTORY: &str = "--history-max=3";
 
@@ -48,8 +49,10 @@ pub struct Release {
     pub chart: Chart,
     /// Values.
     pub values: Value,
-    /// Label of helm's record of this revision.
+    /// Label of helm's record of this revision: what it is.
     pub label: (String, String),
+    /// The same: what asked for it.
+    pub asked: (String, String),
     /// Whether objects that something else made are taken over; else they are a conflict.
     pub take_ownership: bool,
 }
@@ -106,25 +109,34 @@ impl Helm {
         Self { helm: Program::new(program), charts }
     }
 
-    /// Installs the release, or brings the one that is there to what is wanted.
+    /// Installs the release, or brings the one that is there to what is wanted. `objects`, YAML documents, take the place of
+    /// what the chart renders to.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn apply(&self, release: &Release, kubeconfig: String) -> Result<(), Error> {
+    pub async fn apply(&self, release: &Release, objects: Option<String>, kubeconfig: String) -> Result<(), Error> {
         let doing = format!("installing chart {} {}", release.chart.name, release.chart.version);
-        let label = format!("--labels={}={}", release.label.0, release.label.1);
-        let chart = self.chart(&release.chart);
+        let ((label, value), (asked, by)) = (&release.label, &release.asked);
+        let label = format!("--labels={label}={value},{asked}={by}");
+        let chart = if objects.is_some() { vec![format!("./{OBJECTS}")] } else { self.chart(&release.chart) };
         let mut arguments = vec!["upgrade", "--install", release.name.as_str()];
         arguments.extend(chart.iter().map(String::as_str));
         arguments.extend(["--namespace", &release.namespace, "--create-namespace", "--values=values.json"]);
         arguments.extend([label.as_str(), HISTORY, TIMEOUT, "--reset-values"]);
         arguments.extend(release.take_ownership.then_some("--take-ownership"));
-        let files = vec![("values.json", release.values.to_string())];
-        let why = match self.run(&arguments, kubeconfig, files, &doing).await {
-            Err(Error::Failed { why, .. }) => why,
-            done => return done,
-        };
-        Err(refused(&release.chart, doing, why))
+        let mut files = vec![("values.json", release.values.to_string())];
+        files.extend(objects.into_iter().flat_map(|objects| chart_of(&release.chart, objects)));
+        let done = self.run(&arguments, kubeconfig, files, &doing).await;
+        done.map_err(|error| explained(error, &release.chart))
+    }
+
+    /// What the chart renders to for a release that is there: its objects and hooks, YAML documents. Nothing is changed.
+    ///
+    /// # Errors
+    /// As those of [`apply`](Self::apply).
+    pub async fn render(&self, release: &Release, kubeconfig: String) -> Result<String, Error> {
+        // Asks the cluster what it can do, as an upgrade does.
+        self.template(release, &["--validate", "--is-upgrade"], Some(kubeconfig)).await
     }
 
     /// Removes the release, if it is there.
@@ -141,18 +153,23 @@ impl Helm {
     /// # Errors
     /// [`Error`].
     pub async fn images(&self, release: &Release) -> Result<Vec<String>, Error> {
+        let rendered = self.template(release, &[], None).await?;
+        let found: BTreeSet<String> = rendered.lines().filter_map(image).collect();
+        Ok(found.into_iter().collect())
+    }
+
+    async fn template(&self, release: &Release, more: &[&str], kubeconfig: Option<String>) -> Result<String, Error> {
         let doing = format!("rendering chart {} {}", release.chart.name, release.chart.version);
         let chart = self.chart(&release.chart);
         let mut arguments = vec!["template", release.name.as_str()];
         arguments.extend(chart.iter().map(String::as_str));
         arguments.extend(["--namespace", &release.namespace, "--values=values.json"]);
-        let files = vec![("values.json", release.values.to_string())];
-        let found = RefCell::new(BTreeSet::new());
-        let done = self.call(&arguments, files, &doing, |line| found.borrow_mut().extend(image(line))).await;
-        match done {
-            Err(Error::Failed { why, .. }) => Err(refused(&release.chart, doing, why)),
-            done => done.map(|()| found.into_inner().into_iter().collect()),
-        }
+        arguments.extend(more);
+        let mut files = vec![("values.json", release.values.to_string())];
+        files.extend(kubeconfig.map(|kubeconfig| ("kubeconfig", kubeconfig)));
+        let call = Call { arguments: &arguments, files, limit: LIMIT, ..Call::default() };
+        let rendered = self.helm.output(call).await;
+        rendered.map_err(|failure| explained(self.failed(&doing, failure), &release.chart))
     }
 
     /// The arguments that name a chart: its file, or where it is published.
@@ -177,26 +194,38 @@ impl Helm {
         doing: &str,
     ) -> Result<(), Error> {
         files.push(("kubeconfig", kubeconfig));
-        self.call(arguments, files, doing, |line| tracing::debug!(target: "k3eks::helm", "{line}")).await
+        let call = Call { arguments, files, limit: LIMIT, ..Call::default() };
+        let ended = self.helm.run(call, |line| tracing::debug!(target: "k3eks::helm", "{line}")).await;
+        ended.map_err(|failure| self.failed(doing, failure))
     }
 
-    async fn call(
-        &self,
-        arguments: &[&str],
-        files: Vec<(&str, String)>,
-        doing: &str,
-        on_line: impl Fn(&str),
-    ) -> Result<(), Error> {
-        let call = Call { arguments, files, limit: LIMIT, ..Call::default() };
+    fn failed(&self, doing: &str, failure: Failure) -> Error {
         let failed = |why: String| Error::Failed { doing: doing.to_owned(), why };
-        let ended = self.helm.run(call, on_line).await;
-        ended.map_err(|failure| match failure {
+        match failure {
             Failure::Missing(why) => {
                 Error::Missing { doing: doing.to_owned(), program: self.helm.path().display().to_string(), why }
             }
             Failure::Ended { status, lines } => failed(last_words(&lines, &status)),
             other => failed(other.to_string()),
-        })
+        }
+    }
+}
+
+/// A chart of this name and version that renders to these documents.
+fn chart_of(chart: &Chart, objects: String) -> [(&'static str, String); 3] {
+    let about = json!({"apiVersion": "v2", "name": chart.name, "version": chart.version});
+    [
+        ("objects/Chart.yaml", about.to_string()),
+        ("objects/templates/objects.yaml", "{{ .Files.Get \"objects.yaml\" }}".into()),
+        ("objects/objects.yaml", objects),
+    ]
+}
+
+/// The error with what a refusal of helm means.
+fn explained(error: Error, chart: &Chart) -> Error {
+    match error {
+        Error::Failed { doing, why } => refused(chart, doing, why),
+        other => other,
     }
 }
 
@@ -256,6 +285,7 @@ mod tests {
             chart: chart(),
             values: serde_json::json!({"replicas": 2}),
             label: ("k3eks.io/digest".into(), "d".into()),
+            asked: ("k3eks.io/asked".into(), "a".into()),
             take_ownership: false,
         }
     }
@@ -275,17 +305,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let said = folder.path().join("said");
         let helm = helm(folder.path(), &format!("echo \"$@\" >{}; cat values.json kubeconfig >>{0}", said.display()));
-        helm.apply(&release(), "users: []".into()).await.unwrap();
+        helm.apply(&release(), None, "users: []".into()).await.unwrap();
         let read = || std::fs::read_to_string(&said).unwrap();
         assert!(
             read().starts_with(
                 "upgrade --install app app --repo=https://charts.invalid --version=1.2.3 --namespace apps"
             )
         );
-        assert!(read().contains("--labels=k3eks.io/digest=d") && !read().contains("take-ownership"), "{}", read());
+        assert!(
+            read().contains("--labels=k3eks.io/digest=d,k3eks.io/asked=a") && !read().contains("take-ownership"),
+            "{}",
+            read()
+        );
         assert!(read().contains("{\"replicas\":2}users: []"), "{}", read());
         std::fs::write(folder.path().join("app-1.2.3.tgz"), "").unwrap();
-        helm.apply(&Release { take_ownership: true, ..release() }, String::new()).await.unwrap();
+        helm.apply(&Release { take_ownership: true, ..release() }, None, String::new()).await.unwrap();
         assert!(read().contains("/app-1.2.3.tgz --namespace") && read().contains("--take-ownership"), "{}", read());
     }
 
@@ -302,11 +336,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_chart_is_rendered_and_objects_take_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = folder.path().join("said");
+        let script = format!(
+            "echo \"$@\" >{}; echo 'kind: A'; echo warning >&2; cat objects/*.yaml objects/templates/* >>{0}",
+            said.display()
+        );
+        let helm = helm(folder.path(), &script);
+        let read = || std::fs::read_to_string(&said).unwrap();
+        let rendered = helm.render(&release(), String::new()).await;
+        assert!(rendered.is_err(), "cat finds no objects");
+        assert!(
+            read().starts_with("template app app --repo=") && read().contains("--validate --is-upgrade"),
+            "{}",
+            read()
+        );
+        helm.apply(&release(), Some("kind: B".into()), String::new()).await.unwrap();
+        assert!(read().starts_with("upgrade --install app ./objects --namespace apps"), "{}", read());
+        for part in ["\"version\":\"1.2.3\"", "kind: B", ".Files.Get \"objects.yaml\""] {
+            assert!(read().contains(part), "{part} in {}", read());
+        }
+        let plain = self::helm(folder.path(), "echo 'kind: A'; echo warning >&2");
+        assert_eq!(plain.render(&release(), String::new()).await.unwrap(), "kind: A\n");
+    }
+
+    #[tokio::test]
     async fn a_refusal_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let refused = async |said: &str| {
             helm(folder.path(), &format!("echo 'Error: {said}' >&2; exit 1"))
-                .apply(&release(), String::new())
+                .apply(&release(), None, String::new())
                 .await
                 .unwrap_err()
         };

@@ -36,7 +36,7 @@ pub struct Call<'a> {
     pub arguments: &'a [&'a str],
     /// Variables of its environment, beside the few that every program gets.
     pub variables: Vec<(OsString, OsString)>,
-    /// Files of its temporary folder, which it works in, by name. Only this user can read them.
+    /// Files of its temporary folder, which it works in, by their path in it. Only this user can read them.
     pub files: Vec<(&'a str, String)>,
     /// What it reads on standard input.
     pub input: Option<String>,
@@ -82,19 +82,39 @@ impl Program {
     /// # Errors
     /// [`Failure`]. A program that is still running when this is dropped is killed.
     pub async fn run(&self, call: Call<'_>, on_line: impl Fn(&str)) -> Result<(), Failure> {
+        self.follow(call, |_, line| on_line(line)).await
+    }
+
+    /// Runs the program to its end, and gives what it said on standard output.
+    ///
+    /// # Errors
+    /// As those of [`run`](Self::run).
+    pub async fn output(&self, call: Call<'_>) -> Result<String, Failure> {
+        let mut output = String::new();
+        let keep = |stream, line: &str| {
+            if stream == Stream::Output {
+                output.push_str(line);
+                output.push('\n');
+            }
+        };
+        self.follow(call, keep).await?;
+        Ok(output)
+    }
+
+    async fn follow(&self, call: Call<'_>, mut on_line: impl FnMut(Stream, &str)) -> Result<(), Failure> {
         let home = home(&call.files).map_err(|e| Failure::System(format!("no folder for temporary files: {e}")))?;
         let mut child = self.spawn(&call, home.path())?;
         let mut kept = VecDeque::new();
         let ended = tokio::time::timeout(call.limit, async {
             let (said, mut lines) = mpsc::channel(64);
-            listen(child.stdout.take(), said.clone());
-            listen(child.stderr.take(), said);
+            listen(Stream::Output, child.stdout.take(), said.clone());
+            listen(Stream::Errors, child.stderr.take(), said);
             if let (Some(input), Some(mut stdin)) = (&call.input, child.stdin.take()) {
                 // A program that ended before it read everything tells why on its own.
                 let _ = stdin.write_all(input.as_bytes()).await;
             }
-            while let Some(line) = lines.recv().await {
-                on_line(&line);
+            while let Some((stream, line)) = lines.recv().await {
+                on_line(stream, &line);
                 if kept.len() == KEPT {
                     kept.pop_front();
                 }
@@ -135,18 +155,27 @@ impl Program {
 fn home(files: &[(&str, String)]) -> std::io::Result<tempfile::TempDir> {
     let home = tempfile::Builder::new().prefix("k3eks-").permissions(PermissionsExt::from_mode(0o700)).tempdir()?;
     for (name, content) in files {
-        std::fs::write(home.path().join(name), content)?;
+        let path = home.path().join(name);
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(path, content)?;
     }
     Ok(home)
 }
 
-/// Sends every line of `stream` on, until its end.
-fn listen(stream: Option<impl AsyncRead + Send + Unpin + 'static>, said: mpsc::Sender<String>) {
-    let Some(stream) = stream else { return };
+/// Where a program says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Output,
+    Errors,
+}
+
+/// Sends every line of a stream on, until its end.
+fn listen(stream: Stream, from: Option<impl AsyncRead + Send + Unpin + 'static>, said: mpsc::Sender<(Stream, String)>) {
+    let Some(from) = from else { return };
     tokio::spawn(async move {
-        let mut lines = BufReader::new(stream).lines();
+        let mut lines = BufReader::new(from).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            if said.send(plain(&line)).await.is_err() {
+            if said.send((stream, plain(&line))).await.is_err() {
                 break;
             }
         }
@@ -204,6 +233,12 @@ mod tests {
         assert_eq!(heard[1..], ["a: 1", "one", "two"]);
         let folder = PathBuf::from(&heard[0]);
         assert!(folder.ends_with("kubeconfig") && !folder.parent().unwrap().exists(), "{folder:?} is left");
+    }
+
+    #[tokio::test]
+    async fn gives_its_output_without_its_warnings() {
+        let call = Call { files: vec![("a/b", "c".into())], ..call(&["-c", "echo one; echo two >&2; cat a/b"]) };
+        assert_eq!(shell().output(call).await.unwrap(), "one\nc\n");
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -234,6 +235,18 @@ fn apply(asked: &Asked, spec: &mut AddonSpec) -> Change {
     change
 }
 
+/// The same word about conflicts is a change each time: others may have changed something since.
+/// Until it is written again, the annotation has it, so that nothing else is carried out in between.
+fn back(asked: &Asked, addon: &mut Addon) {
+    let same = asked.resolve_conflicts.filter(|wanted| addon.spec.resolve_conflicts == Some(*wanted));
+    let Some(word) = same.map(ResolveConflicts::as_str) else { return };
+    let last = addon.annotations_mut().entry(keys::ANNOTATION_RESOLVE.to_owned()).or_default();
+    if !last.starts_with(word) {
+        word.clone_into(last);
+    }
+    addon.spec.resolve_conflicts = None;
+}
+
 pub(super) async fn update(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let (cluster, addon) = find(&cx, &request.cluster_name, &request.addon_name)?;
@@ -249,7 +262,13 @@ pub(super) async fn update(cx: RequestContext, request: Asked) -> Result<Value, 
     }
     let target = Target::addon(&request.addon_name);
     let begin = Request { cluster: &cluster, target, object: &addon, stamp };
-    let answer = begin.begin(&cx, |addon| Ok(apply(&request, &mut addon.spec))).await?;
+    let now = Timestamp::now().to_string();
+    let decide = |addon: &mut Addon| {
+        let asked = request.resolve_conflicts.map(|wanted| format!("{} {now}", wanted.as_str()));
+        addon.annotations_mut().extend(asked.map(|asked| (keys::ANNOTATION_RESOLVE.to_owned(), asked)));
+        Ok(apply(&request, &mut addon.spec))
+    };
+    let answer = begin.begin_again(&cx, |addon| back(&request, addon), decide).await?;
     if let Some(wanted) = &request.pod_identity_associations {
         associate(store, &cluster, &addon, wanted).await.map_err(named)?;
     }
@@ -282,6 +301,23 @@ mod tests {
         let mut all = json!({"clusterName": "c", "addonName": "coredns"});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serde_json::from_value(all).unwrap()
+    }
+
+    #[test]
+    fn the_same_word_about_conflicts_is_a_change_and_no_other_request_in_between() {
+        let request = asked(json!({"resolveConflicts": "OVERWRITE"}));
+        let backed = |resolve: ResolveConflicts, last: Option<&str>| {
+            let mut addon = Addon::new("a", AddonSpec { resolve_conflicts: Some(resolve), ..AddonSpec::default() });
+            addon.annotations_mut().extend(last.map(|last| (keys::ANNOTATION_RESOLVE.to_owned(), last.to_owned())));
+            back(&request, &mut addon);
+            (addon.spec.resolve_conflicts, addon.annotations().get(keys::ANNOTATION_RESOLVE).cloned())
+        };
+        for (last, between) in
+            [(None, "OVERWRITE"), (Some("NONE 1"), "OVERWRITE"), (Some("OVERWRITE 1"), "OVERWRITE 1")]
+        {
+            assert_eq!(backed(ResolveConflicts::Overwrite, last), (None, Some(between.to_owned())));
+        }
+        assert_eq!(backed(ResolveConflicts::Preserve, None), (Some(ResolveConflicts::Preserve), None));
     }
 
     #[test]

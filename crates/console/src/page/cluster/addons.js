@@ -60,7 +60,7 @@ function addonFields(cluster, offers, { name, version, configuration = '', accou
   else showSchema();
   return [h('div', { class: 'fields' }, ...(chooser ? [chooser] : []), versionField,
     field({ label: 'Role of its service account', name: 'account', members: 'serviceAccountRoleArn|Role Arn|pass role', required: false, value: account, ...PATTERNS.role, hint: 'ARN. Recorded only.' }),
-    field({ label: 'Conflicts', name: 'conflicts', members: 'resolveConflicts', required: false, options: [{ value: '', text: name ? 'Keep the current setting' : 'The default: NONE' }, 'NONE', 'OVERWRITE', 'PRESERVE'], hint: 'Recorded only.' })),
+    field({ label: 'Conflicts', name: 'conflicts', members: 'resolveConflicts', required: false, options: [{ value: '', text: name ? 'Keep the current setting' : 'The default: NONE' }, 'NONE', 'OVERWRITE', 'PRESERVE'], hint: 'What becomes of what others made or changed of an addon that a chart installs.' })),
   field({ label: 'Configuration', name: 'configuration', members: 'configurationValues|ConfigurationValue', type: 'textarea', rows: 5, required: false, value: configuration, hint: 'JSON or YAML, as the schema below has it.', spellcheck: 'false', class: 'mono' }), schema];
 }
 

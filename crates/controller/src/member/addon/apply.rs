@@ -4,20 +4,30 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use kube::{Api, Client};
 
+use super::install;
 use super::plan::Action;
 use crate::context::Context;
 use crate::error::Error;
 use crate::jobs::Work;
 use crd::Addon;
+use crd::addon::ResolveConflicts;
 use helm::Release;
 use provider::ClusterId;
 
-/// Carries a step out.
-pub fn apply(addon: &Addon, id: &ClusterId, release: &Release, action: Action, ctx: &Context) -> Result<(), Error> {
+/// Carries a step out. Of a release that `is_there` others may have changed something.
+pub fn apply(
+    addon: &Addon,
+    id: &ClusterId,
+    release: &Release,
+    action: Action,
+    is_there: bool,
+    ctx: &Context,
+) -> Result<(), Error> {
     let Action::Install { interrupted } = action else { return Ok(()) };
     let Some((client, kubeconfig)) = ctx.children.client(id).zip(ctx.children.kubeconfig(id)?) else { return Ok(()) };
     let (helm, release) = (ctx.helm.clone(), release.clone());
     let doing = doing("installing", addon, id);
+    let resolve = addon.spec.resolve_conflicts.unwrap_or(ResolveConflicts::None);
     tracing::info!(addon = addon.spec.addon_name, chart = release.chart.version, "installing the addon");
     ctx.jobs.start(
         &addon.metadata,
@@ -27,7 +37,10 @@ pub fn apply(addon: &Addon, id: &ClusterId, release: &Release, action: Action, c
             if let Some(secret) = interrupted {
                 forget(&client, &release.namespace, &secret).await.map_err(|e| failed(&doing, &e))?;
             }
-            helm.apply(&release, kubeconfig).await.map_err(|e| failed(&doing, &e))
+            if !is_there {
+                return helm.apply(&release, None, kubeconfig).await.map_err(|e| failed(&doing, &e));
+            }
+            install::update(&helm, &client, &release, resolve, kubeconfig).await.map_err(|e| failed(&doing, &e))
         },
     );
     Ok(())

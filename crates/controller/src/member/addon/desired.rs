@@ -2,18 +2,23 @@
 
 use serde_json::{Value, json};
 
-use crd::addon::{AddonSpec, ResolveConflicts};
+use kube::ResourceExt;
+
+use crd::addon::ResolveConflicts;
 use crd::addon_catalogue::Offer;
-use crd::names;
+use crd::{Addon, keys, names};
 use helm::{Chart, Release};
 
 /// Label of helm's record: digest of what the release was asked to be.
 pub const DIGEST: &str = "k3eks.io/digest";
+/// The same: digest of the request that led to it, as far as that is about conflicts.
+pub const ASKED: &str = "k3eks.io/asked";
 /// EKS's annotation of a service account with its role.
 const ROLE: &str = "eks.amazonaws.com/role-arn";
 
 /// The release of an addon on a cluster of this Kubernetes version; `None` where it isn't installed by a chart.
-pub fn release(spec: &AddonSpec, offer: &Offer, configuration: &Value, kubernetes: &str) -> Option<Release> {
+pub fn release(addon: &Addon, offer: &Offer, configuration: &Value, kubernetes: &str) -> Option<Release> {
+    let (spec, asked) = (&addon.spec, asked(addon));
     let chart = offer.chart.as_ref()?;
     let version = match &spec.addon_version {
         Some(version) => version.as_str(),
@@ -36,8 +41,21 @@ pub fn release(spec: &AddonSpec, offer: &Offer, configuration: &Value, kubernete
         namespace: spec.namespace().to_owned(),
         chart,
         values,
+        asked: (ASKED.to_owned(), names::digest(&[&asked])[..16].to_owned()),
         take_ownership: spec.resolve_conflicts == Some(ResolveConflicts::Overwrite),
     })
+}
+
+/// What was last asked about conflicts: how they are resolved, and by the EKS API when.
+fn asked(addon: &Addon) -> String {
+    let request = addon.annotations().get(keys::ANNOTATION_RESOLVE);
+    let wanted = addon.spec.resolve_conflicts.map(ResolveConflicts::as_str);
+    match (wanted, request) {
+        // The API takes it away for a moment to make the same value a change.
+        (None, Some(request)) => request.clone(),
+        (Some(wanted), Some(request)) if request.starts_with(wanted) => request.clone(),
+        (wanted, _) => wanted.unwrap_or_default().to_owned(),
+    }
 }
 
 /// Objects are merged, anything else is replaced.
@@ -63,10 +81,10 @@ mod tests {
     use super::*;
     use crd::addon_catalogue::find;
 
-    fn spec(more: Value) -> AddonSpec {
+    fn spec(more: Value) -> Addon {
         let mut all = json!({"clusterName": "c", "addonName": "metrics-server", "addonVersion": "v0.8.0-eksbuild.2"});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        serde_json::from_value(all).unwrap()
+        Addon::new("a", serde_json::from_value(all).unwrap())
     }
 
     fn of(more: Value, configuration: Value) -> Release {
@@ -109,6 +127,27 @@ mod tests {
         let own = of(json!({"namespaceConfig": {"namespace": "metrics"}, "resolveConflicts": "OVERWRITE"}), json!({}));
         assert_eq!((own.namespace.as_str(), own.take_ownership), ("metrics", true));
         assert!(!of(json!({"resolveConflicts": "PRESERVE"}), json!({})).take_ownership);
+    }
+
+    #[test]
+    fn each_request_about_conflicts_is_another_and_no_other_change_is() {
+        let of = |resolve: Value, request: Option<&str>| {
+            let mut addon = spec(json!({"resolveConflicts": resolve}));
+            addon.annotations_mut().extend(request.map(|text| (keys::ANNOTATION_RESOLVE.to_owned(), text.to_owned())));
+            release(&addon, find("metrics-server").unwrap(), &json!({}), "1.35").unwrap().asked
+        };
+        let first = of("OVERWRITE".into(), Some("OVERWRITE 1"));
+        assert_ne!(first, of("OVERWRITE".into(), Some("OVERWRITE 2")), "the same again");
+        assert_eq!(first, of(Value::Null, Some("OVERWRITE 1")), "while the API makes it a change");
+        assert_eq!(of("NONE".into(), None), of("NONE".into(), Some("OVERWRITE 1")), "changed in YAML since");
+        assert_ne!(of("NONE".into(), None), of(Value::Null, None), "an update with NONE asks for a look");
+        let plain = super::release(
+            &spec(json!({"resolveConflicts": "NONE", "tags": {"a": "b"}})),
+            find("metrics-server").unwrap(),
+            &json!({}),
+            "1.35",
+        );
+        assert_eq!(plain.unwrap().asked, of("NONE".into(), None));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! An addon in its cluster: a chart that is installed, or a part of k3s that does the same job.
 
 mod apply;
+mod conflicts;
 mod desired;
+mod install;
 mod observe;
 mod plan;
 mod stand_in;
@@ -22,9 +24,7 @@ use crd::{Addon, EKSClusterConfig, FargateProfile, keys};
 
 pub use desired::release;
 
-/// The longest wait for one answer of the child's API server.
-const ANSWER: Duration = Duration::from_secs(5);
-/// The same, for all answers to one look.
+/// The longest wait for all answers of the child's API server to one look.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Kind for Addon {
@@ -40,7 +40,7 @@ impl Kind for Addon {
             let text = format!("addon {} of this cluster is resource {older} already; delete this one", offer.name);
             return Ok(MemberHealth::Refused(text));
         }
-        let release = desired::release(&self.spec, offer, &configuration, version(cluster, ctx));
+        let release = desired::release(self, offer, &configuration, version(cluster, ctx));
         if release.is_none() && offer.stands_in.is_none() {
             return Ok(stand_in::recorded(&offer.name));
         }
@@ -59,7 +59,7 @@ impl Kind for Addon {
             match stand_in::answer(PATIENCE, seen).await {
                 Ok(Some(seen)) => {
                     let plan = plan::plan(&seen, &release);
-                    apply::apply(self, &id, &release, plan.action, ctx)?;
+                    apply::apply(self, &id, &release, plan.action, seen.record.is_some(), ctx)?;
                     let lacks_pods = match &plan.health {
                         MemberHealth::Working | MemberHealth::Impaired(_) | MemberHealth::Starting(..) => true,
                         MemberHealth::Failed(issue) => issue.code == health::FEWER_REPLICAS,
@@ -76,7 +76,7 @@ impl Kind for Addon {
         let Some(part) = &offer.stands_in else { return Ok(stand_in::recorded(&offer.name)) };
         let replicas = stand_in::replicas(part, &configuration).filter(|_| !cluster.spec.imported);
         let Some(name) = &part.deployment else { return Ok(stand_in::every_node(&child)) };
-        let found = stand_in::answer(ANSWER, stand_in::deployment(&client, name, replicas)).await;
+        let found = stand_in::answer(stand_in::ANSWER, stand_in::deployment(&client, name, replicas)).await;
         let found = found.unwrap_or_else(|unreachable| unreachable);
         Ok(if has_place(stand_in::NAMESPACE) { found } else { stand_in::homeless(stand_in::NAMESPACE, name, serves) })
     }

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
-use super::desired::DIGEST;
+use super::desired::{ASKED, DIGEST};
 use super::plan::{Observed, Record, Workload};
 use crate::context::Context;
 use crate::jobs::JobView;
@@ -37,7 +37,7 @@ pub async fn observe(
     };
     if seen.job.is_under_way() {
         // Hooks of a chart wait for pods. Helm's work says how the addon is, whether or not the pods can be asked.
-        seen.stuck = match tokio::time::timeout(super::ANSWER, stuck(client, release)).await {
+        seen.stuck = match tokio::time::timeout(super::stand_in::ANSWER, stuck(client, release)).await {
             Ok(Ok(stuck)) => stuck,
             Ok(Err(error)) => unknown(release, &error),
             Err(late) => unknown(release, &late),
@@ -81,6 +81,7 @@ fn described(meta: ObjectMeta) -> Record {
         secret: meta.name.unwrap_or_default(),
         status: label("status").unwrap_or_default(),
         digest: label(DIGEST),
+        asked: label(ASKED),
         written: changes.chain(meta.creation_timestamp).map(|time| time.0.as_second()).max(),
     }
 }
@@ -154,12 +155,17 @@ mod tests {
     #[test]
     fn helm_s_record_was_written_when_it_last_changed() {
         let of = |fields: Value| {
-            let labels = json!({"status": "deployed", DIGEST: "d", "modifiedAt": "5"});
+            let labels = json!({"status": "deployed", DIGEST: "d", ASKED: "a", "modifiedAt": "5"});
             let meta = json!({"name": "s", "labels": labels, "creationTimestamp": "1970-01-01T00:00:07Z", "managedFields": fields});
             described(serde_json::from_value(meta).unwrap())
         };
-        let wanted =
-            Record { secret: "s".into(), status: "deployed".into(), digest: Some("d".into()), written: Some(9) };
+        let wanted = Record {
+            secret: "s".into(),
+            status: "deployed".into(),
+            digest: Some("d".into()),
+            asked: Some("a".into()),
+            written: Some(9),
+        };
         assert_eq!(of(json!([{"manager": "helm", "time": "1970-01-01T00:00:09Z"}])), wanted);
         assert_eq!(of(Value::Null), Record { written: Some(7), ..wanted });
     }

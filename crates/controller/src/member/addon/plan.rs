@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::conflicts;
 use crate::jobs::{JobView, Stage, Turn, Work};
 use crate::member::health::{self, FEWER_REPLICAS, MemberHealth, fewer_replicas};
 use crd::MemberIssue;
@@ -31,6 +32,8 @@ pub struct Record {
     pub status: String,
     /// Digest of what it was asked to be.
     pub digest: Option<String>,
+    /// Digest of what asked for it, which records of earlier operators lack.
+    pub asked: Option<String>,
     /// Second since 1970 at which Helm wrote that status.
     pub written: Option<i64>,
 }
@@ -84,7 +87,10 @@ pub fn plan(seen: &Observed, wanted: &Release) -> Plan {
         }
         Turn::Failed(_) | Turn::Finished | Turn::Free => {}
     }
-    let is_wanted = |record: &&Record| record.digest.as_ref() == Some(&wanted.label.1);
+    let is_wanted = |record: &&Record| {
+        record.digest.as_ref() == Some(&wanted.label.1)
+            && record.asked.as_ref().is_none_or(|asked| *asked == wanted.asked.1)
+    };
     match &seen.record {
         Some(record) if record.status.starts_with("pending-") || record.status == "uninstalling" => {
             let action = Action::Install { interrupted: Some(record.secret.clone()) };
@@ -132,7 +138,7 @@ fn failure(why: &str, stuck: Option<&str>) -> MemberIssue {
 /// A failure, with EKS's code for what it is about.
 pub fn issue(why: &str) -> MemberIssue {
     let says = |any: &[&str]| any.iter().any(|part| why.contains(part));
-    let code = if says(&["OVERWRITE to take it over"]) {
+    let code = if says(&["OVERWRITE to take it over", conflicts::REFUSED]) {
         "ConfigurationConflict"
     } else if says(&["admission webhook", "denied the request"]) {
         "AdmissionRequestDenied"
@@ -158,6 +164,7 @@ mod tests {
             chart: Chart { name: "app".into(), version: "1".into(), repository: None },
             values: json!({}),
             label: ("k3eks.io/digest".into(), "new".into()),
+            asked: ("k3eks.io/asked".into(), "now".into()),
             take_ownership: false,
         }
     }
@@ -167,6 +174,7 @@ mod tests {
             secret: "sh.helm.release.v1.app.v1".into(),
             status: status.into(),
             digest: Some(digest.into()),
+            asked: Some("now".into()),
             written: None,
         });
         Observed { job: JobView::Idle, wait: None, record, workloads: Vec::new(), stuck: None }
@@ -183,6 +191,18 @@ mod tests {
             assert_eq!(plan.action, Action::Install { interrupted: None }, "{record:?}");
             assert!(matches!(plan.health, MemberHealth::Changing(_)));
         }
+    }
+
+    #[test]
+    fn another_request_about_conflicts_is_carried_out_though_the_release_is_the_same() {
+        let of = |asked: Option<&str>| {
+            let mut seen = Observed { workloads: of(1, 1), ..seen(Some(("deployed", "new"))) };
+            seen.record.as_mut().unwrap().asked = asked.map(Into::into);
+            plan(&seen, &wanted()).action
+        };
+        assert_eq!(of(Some("before")), Action::Install { interrupted: None });
+        assert_eq!(of(Some("now")), Action::Nothing);
+        assert_eq!(of(None), Action::Nothing, "an earlier operator's");
     }
 
     #[test]
@@ -265,6 +285,8 @@ mod tests {
     fn a_conflict_has_eks_s_code() {
         let conflict = helm::Error::Conflict { doing: "installing".into(), why: "invalid ownership metadata".into() };
         assert_eq!(issue(&conflict.to_string()).code, "ConfigurationConflict");
+        let changed = crate::member::addon::install::Error::Conflicts(Vec::new());
+        assert_eq!(issue(&changed.to_string()).code, "ConfigurationConflict");
         assert_eq!(issue("anything").code, "InternalFailure");
     }
 }

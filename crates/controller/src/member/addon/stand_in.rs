@@ -14,6 +14,8 @@ use crate::member::health::{self, MemberHealth, fewer_replicas};
 use crd::addon_catalogue::StandIn;
 use crd::{EKSClusterConfig, FargateProfile, MemberIssue, keys};
 
+/// The longest wait for one answer of the child's API server.
+pub const ANSWER: Duration = Duration::from_secs(5);
 /// Namespace of k3s's components.
 pub const NAMESPACE: &str = "kube-system";
 
