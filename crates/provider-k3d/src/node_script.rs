@@ -1,29 +1,22 @@
-//! What every node's container finds outside its cluster: credentials of its pods, by packet filter rules, and images.
+//! Where pods of every node's container find their credentials, outside their cluster: by packet filter rules.
 
 use bollard::Docker;
 use futures::future::try_join_all;
 
 use super::archive::{self, File};
 use super::k3d::K3d;
-use provider::{ClusterId, Error, MachineState, NodeRegistry};
+use provider::{ClusterId, Error, MachineState};
 
 /// k3d runs every script of this kind whenever the container starts. Nodes get it from their server.
 pub const SCRIPT: &str = "/bin/k3d-entrypoint-k3eks-pods.sh";
 
-/// Has every node of the cluster lead `address`, port 80, to the host and port `to`, and ask `registry` for images first, now
-/// and whenever it starts.
+/// Has every node of the cluster lead `address`, port 80, to the host and port `to`, now and whenever it starts.
 ///
 /// # Errors
 /// [`Error::Unavailable`] and [`Error::Engine`].
-pub async fn lead(
-    k3d: &K3d,
-    id: &ClusterId,
-    address: &str,
-    to: (&str, u16),
-    registry: Option<&NodeRegistry>,
-) -> Result<(), Error> {
+pub async fn lead(k3d: &K3d, id: &ClusterId, address: &str, to: (&str, u16)) -> Result<(), Error> {
     let docker = k3d.docker.client(&format!("leading pods of cluster {id} to their credentials")).await?;
-    let wanted = script(address, to, registry);
+    let wanted = script(address, to);
     let all = k3d.inventory.of(id)?;
     let running = all.iter().filter(|c| c.state == MachineState::Running && c.runs_k3s());
     try_join_all(running.map(|c| set(&docker, &c.name, &wanted))).await.map(drop)
@@ -37,14 +30,13 @@ async fn set(docker: &Docker, container: &str, wanted: &File) -> Result<(), Erro
     archive::run(docker, container, &[&wanted.path]).await.map(drop)
 }
 
-/// Rules before those of kube-proxy, which knows nothing of the address; and the registry.
-fn script(address: &str, (host, port): (&str, u16), registry: Option<&NodeRegistry>) -> File {
-    let images = registry.map(images).unwrap_or_default();
+/// Rules before those of kube-proxy, which knows nothing of the address.
+fn script(address: &str, (host, port): (&str, u16)) -> File {
     File::program(
         SCRIPT,
         format!(
             "#!/bin/sh
-# Written by k3eks: where pods of this node find their credentials, and this node images.
+# Written by k3eks: where pods of this node find their credentials.
 set -e
 rules() {{ iptables -w 10 -t nat \"$@\"; }}
 rules -N K3EKS-PODS 2>/dev/null || rules -F K3EKS-PODS
@@ -53,41 +45,8 @@ for chain in PREROUTING OUTPUT; do
   rules -C $chain -d {address}/32 -p tcp --dport 80 -j K3EKS-PODS 2>/dev/null ||
     rules -I $chain -d {address}/32 -p tcp --dport 80 -j K3EKS-PODS
 done
-{images}"
-        ),
-    )
-}
-
-/// k3s reads its own file when it starts, and writes those that containerd reads at every pull. Where k3s runs already, or has
-/// no say in them, they are written here. Images of the registry that is named are looked for nowhere else, so that whoever
-/// pulls is told what that registry says.
-fn images(NodeRegistry { address, name }: &NodeRegistry) -> String {
-    format!(
-        "
-own=/etc/rancher/k3s/registries.yaml
-if [ ! -e $own ] || grep -q '^# Written by k3eks' $own; then
-  mkdir -p /etc/rancher/k3s
-  cat >$own <<END
-# Written by k3eks.
-mirrors:
-  \"*\":
-    endpoint: [\"http://{address}\"]
-  {name}:
-    endpoint: [\"http://{address}\"]
-END
-fi
-for hosts in /etc/containerd/certs.d /var/lib/rancher/k3s/agent/etc/containerd/certs.d; do
-  [ -d $hosts ] || continue
-  mkdir -p $hosts/_default $hosts/{name}
-  all=$hosts/_default/hosts.toml
-  [ ! -e $all ] || sed '/^# Written by k3eks/,$d' $all >$all.new
-  if ! grep -qsF '\"http://{address}\"' $all.new; then
-    printf '# Written by k3eks.\n[host.\"http://{address}\"]\n  capabilities = [\"pull\", \"resolve\"]\n' >>$all.new
-  fi
-  mv $all.new $all
-  printf 'server = \"http://{address}\"\n[host.\"http://{address}\"]\n  capabilities = [\"pull\", \"resolve\"]\n' >$hosts/{name}/hosts.toml
-done
 "
+        ),
     )
 }
 
@@ -97,47 +56,9 @@ mod tests {
 
     #[test]
     fn a_script_leads_to_who_answers_now() {
-        let text = |host| String::from_utf8(script("169.254.170.23", (host, 9080), None).content).unwrap();
+        let text = |host| String::from_utf8(script("169.254.170.23", (host, 9080)).content).unwrap();
         assert!(text("172.18.0.2").contains("DNAT --to-destination 172.18.0.2:9080"));
         assert!(text("172.18.0.2").contains("-F K3EKS-PODS"), "an earlier answer goes");
         assert_ne!(text("172.18.0.2"), text("172.18.0.3"));
-        assert!(!text("172.18.0.2").contains("registries.yaml"));
-    }
-
-    /// Runs the part for images in a folder instead of the root.
-    fn run(root: &std::path::Path, address: &str) {
-        let registry = NodeRegistry { address: address.into(), name: "registry.example".into() };
-        let text = images(&registry).replace("/etc/", &format!("{}/etc/", root.display()));
-        let done = std::process::Command::new("sh").args(["-ec", &text]).status().unwrap();
-        assert!(done.success());
-    }
-
-    #[test]
-    fn a_node_asks_the_registry_that_is_there_now_after_its_own_images() {
-        let root = tempfile::tempdir().unwrap();
-        let read = |path: &str| std::fs::read_to_string(root.path().join(path)).unwrap();
-        let all = "etc/containerd/certs.d/_default/hosts.toml";
-        std::fs::create_dir_all(root.path().join("etc/containerd/certs.d/_default")).unwrap();
-        std::fs::write(root.path().join(all), "[host.\"http://127.0.0.1:6446\"]\n").unwrap();
-        for address in ["172.18.0.2:30459", "172.18.0.3:30459", "172.18.0.3:30459"] {
-            run(root.path(), address);
-        }
-        let hosts: Vec<String> = read(all).lines().filter(|l| l.starts_with('[')).map(str::to_owned).collect();
-        assert_eq!(hosts, ["[host.\"http://127.0.0.1:6446\"]", "[host.\"http://172.18.0.3:30459\"]"]);
-        let own = read("etc/containerd/certs.d/registry.example/hosts.toml");
-        assert!(own.starts_with("server = \"http://172.18.0.3:30459\"\n[host.\"http://172.18.0.3:30459\"]\n"), "{own}");
-        assert!(
-            read("etc/rancher/k3s/registries.yaml").contains("\"*\":\n    endpoint: [\"http://172.18.0.3:30459\"]")
-        );
-    }
-
-    #[test]
-    fn registries_of_somebody_elses_stay() {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("etc/rancher/k3s")).unwrap();
-        let own = root.path().join("etc/rancher/k3s/registries.yaml");
-        std::fs::write(&own, "mirrors: {}\n").unwrap();
-        run(root.path(), "172.18.0.2:30459");
-        assert_eq!(std::fs::read_to_string(own).unwrap(), "mirrors: {}\n");
     }
 }

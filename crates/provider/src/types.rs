@@ -91,15 +91,6 @@ impl PublicEndpoint {
     }
 }
 
-/// A container registry that nodes ask before the one that an image names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeRegistry {
-    /// Host and port, HTTP.
-    pub address: String,
-    /// The registry whose images are nowhere else.
-    pub name: String,
-}
-
 /// The desired state of a node group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredNodegroup {

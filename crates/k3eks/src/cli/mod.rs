@@ -10,6 +10,7 @@ pub mod kubeconfig;
 pub mod logs;
 mod merge;
 pub mod reference;
+pub mod registries;
 pub mod registry;
 pub mod revoke;
 pub mod shell;
