@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::child_client;
@@ -17,6 +17,7 @@ pub use super::child_watcher::{AccessSource, Child};
 use super::child_watcher::{ChildWatcher, SOON};
 use super::error::Error;
 use super::identity_service::IdentityService;
+use super::registries::{Source, Wanted};
 use super::wake::Wake;
 use provider::{ClusterId, DesiredCluster, Import};
 
@@ -29,12 +30,15 @@ struct Watched {
     guarded: Arc<AtomicBool>,
     state: Arc<Mutex<(Child, Option<Client>)>>,
     again: Arc<Notify>,
+    /// What its nodes are to pull from.
+    registries: watch::Sender<Wanted>,
     stop: CancellationToken,
 }
 
 /// Every child API server that is followed.
 pub struct Children {
     followers: Mutex<HashMap<ClusterId, Watched>>,
+    management: Client,
     by_network: bool,
     identity: Option<IdentityService>,
     wake: Wake,
@@ -42,13 +46,20 @@ pub struct Children {
 }
 
 impl Children {
-    /// Follows nobody yet. `by_network`: by their address on the Docker network instead of the host's port.
-    pub fn new(by_network: bool, identity: Option<IdentityService>, wake: Wake, shutdown: CancellationToken) -> Self {
-        Self { followers: Mutex::default(), by_network, identity, wake, shutdown }
+    /// Follows nobody yet. `management` reads Secrets; `by_network`: by their address on the Docker network instead of the
+    /// host's port.
+    pub fn new(
+        management: Client,
+        by_network: bool,
+        identity: Option<IdentityService>,
+        wake: Wake,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { followers: Mutex::default(), management, by_network, identity, wake, shutdown }
     }
 
-    /// Follows the cluster from now on, if it isn't followed already.
-    pub fn follow(&self, plan: &DesiredCluster, way_in: impl FnOnce() -> AccessSource) {
+    /// Follows the cluster from now on, if it isn't followed already; its nodes pull from `registries`.
+    pub fn follow(&self, plan: &DesiredCluster, registries: Wanted, way_in: impl FnOnce() -> AccessSource) {
         let mut followers = self.followers.lock();
         // One that is found elsewhere from now on is another one.
         if let Some(other) = followers.get(&plan.id).filter(|follower| follower.import != plan.import) {
@@ -58,14 +69,22 @@ impl Children {
         let follower = followers.entry(plan.id.clone()).or_insert_with(|| {
             let import = plan.import.clone();
             let stop = self.shutdown.child_token();
-            let follower =
-                Watched { import, guarded: Arc::default(), state: Arc::default(), again: Arc::default(), stop };
+            let follower = Watched {
+                import,
+                guarded: Arc::default(),
+                state: Arc::default(),
+                again: Arc::default(),
+                registries: watch::Sender::new(registries.clone()),
+                stop,
+            };
             let watcher = ChildWatcher {
                 plan: plan.clone(),
                 way_in: way_in(),
                 by_network: self.by_network,
                 guarded: follower.guarded.clone(),
                 identity: self.identity.clone(),
+                management: self.management.clone(),
+                registries: follower.registries.subscribe(),
                 wake: self.wake.clone(),
                 state: follower.state.clone(),
                 again: follower.again.clone(),
@@ -73,6 +92,12 @@ impl Children {
             let stop = follower.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(Box::pin(watcher.forever())).await });
             follower
+        });
+        follower.registries.send_if_modified(|known| {
+            *known != registries && {
+                *known = registries;
+                true
+            }
         });
         follower.guarded.store(plan.public_endpoint.has_rules(), Ordering::Relaxed);
     }
@@ -127,6 +152,16 @@ impl Children {
     /// Whether nothing is left to be moved off the servers.
     pub fn cleared(&self, id: &ClusterId, cleared: bool) {
         self.with(id, |state| state.0.cleared = cleared);
+    }
+
+    /// A Secret or `ConfigMap` changed, or `None`: any may have. Has the nodes told of it whose registries name it.
+    pub fn source_changed(&self, changed: Option<(Source, &str, &str)>) {
+        for follower in self.followers.lock().values() {
+            follower.registries.send_if_modified(|known| match changed {
+                Some((source, namespace, name)) => known.names(source, namespace, name),
+                None => !known.configs.is_empty(),
+            });
+        }
     }
 
     /// Follows the cluster no more.

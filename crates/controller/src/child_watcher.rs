@@ -12,13 +12,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::backoff::{Losses, questions};
 use super::child_client::{self, ANSWER, Route};
 use super::child_nodes::{self, ChildNode};
+use super::error::Error;
 use super::identity_service::{self, IdentityService};
 use super::import_secret;
+use super::registries::{self, Wanted};
 use super::wake::Wake;
 use crd::identity_service::POD_ADDRESS;
 use crd::keys;
@@ -63,6 +65,8 @@ pub struct Child {
     /// Whether this process has moved the pods off servers that take none. Where it is lost it is looked once more: the
     /// taint has let no other pods in.
     pub cleared: bool,
+    /// Why nodes can't be told of all registries of the spec; `None` where they were, and before that is known.
+    pub registries_problem: Option<String>,
     /// Why the API server isn't ready.
     pub problem: String,
     /// Nodes by name; `None` before the first full list.
@@ -100,6 +104,8 @@ pub struct ChildWatcher {
     pub by_network: bool,
     pub guarded: Arc<AtomicBool>,
     pub identity: Option<IdentityService>,
+    pub management: Client,
+    pub registries: watch::Receiver<Wanted>,
     pub wake: Wake,
     pub state: Arc<Mutex<(Child, Option<Client>)>>,
     pub again: Arc<Notify>,
@@ -115,6 +121,7 @@ impl ChildWatcher {
             let ended = tokio::select! {
                 (ended, ()) = async { tokio::join!(self.watch_nodes(client), self.lead_pods()) } => ended,
                 () = self.again.notified() => None,
+                () = self.keep_registries() => None,
             };
             let pause = if ended.is_some() { losses.flooded() } else { losses.lost(begun.elapsed()) };
             self.update(|child, _| {
@@ -208,7 +215,7 @@ impl ChildWatcher {
         client.request_text(request).await.map(Some)
     }
 
-    /// Redirects the credentials address of the cluster's nodes to the identity service, and tells them of the registry.
+    /// Redirects the credentials address of the cluster's nodes to the identity service.
     async fn lead_pods(&self) {
         let (Some(identity), AccessSource::Provider(provider), None) =
             (&self.identity, &self.way_in, &self.plan.import)
@@ -220,12 +227,48 @@ impl ChildWatcher {
         }
         for _ in 0..TRIES {
             let to = (identity.host.as_str(), identity.pods_port);
-            let registry = identity.registry_of(&self.plan);
-            let led = provider.lead_pods(&self.plan.id, POD_ADDRESS, to, registry.as_ref()).await;
+            let led = provider.lead_pods(&self.plan.id, POD_ADDRESS, to).await;
             let Err(error) = led else { return };
-            tracing::warn!(cluster = %self.plan.id, %error, "pods find no credentials by EKS Pod Identity, and nodes no images of ECR's, yet");
+            tracing::warn!(cluster = %self.plan.id, %error, "pods find no credentials by EKS Pod Identity yet");
             tokio::time::sleep(LATER).await;
         }
+    }
+
+    /// Tells the nodes where to pull images from, now and whenever that changes. Never ends.
+    async fn keep_registries(&self) {
+        let (AccessSource::Provider(provider), None) = (&self.way_in, &self.plan.import) else {
+            return std::future::pending().await;
+        };
+        let mut wanted = self.registries.clone();
+        while provider.capabilities().registries {
+            let now = wanted.borrow_and_update().clone();
+            let again = match self.give_registries(&**provider, &now).await {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::warn!(cluster = %self.plan.id, %error, "nodes aren't told of their container registries yet");
+                    Some(LATER)
+                }
+            };
+            let pause = async {
+                match again {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = pause => {}
+                changed = wanted.changed() => if changed.is_err() { break },
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    async fn give_registries(&self, provider: &dyn ClusterProvider, wanted: &Wanted) -> Result<(), Error> {
+        let own = registries::own(&self.plan, self.identity.as_ref());
+        let (known, missing) = registries::resolve(&self.management, wanted, own).await?;
+        let problem = (!missing.is_empty()).then(|| text::fit(&missing.join("; "), text::MESSAGE));
+        self.update(|child, _| child.registries_problem = problem);
+        Ok(provider.set_registries(&self.plan.id, &known).await?)
     }
 
     /// Follows the nodes until the watch fails for good. Returns what the API server did wrong if it flooded.
@@ -276,7 +319,8 @@ impl ChildWatcher {
         let differs = before.ready != child.ready
             || before.nodes != child.nodes
             || before.access != child.access
-            || before.version != child.version;
+            || before.version != child.version
+            || before.registries_problem != child.registries_problem;
         drop(state);
         if differs {
             self.wake.all_of(&self.plan.id);

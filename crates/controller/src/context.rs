@@ -17,6 +17,7 @@ use super::late::NodegroupsNow;
 use super::members::Members;
 use super::owned_objects::Owned;
 use super::providers::Providers;
+use super::registries::DefaultRegistries;
 use super::report::Reports;
 use super::service_account::ServiceAccount;
 use super::wake::{Wake, belongs};
@@ -49,6 +50,8 @@ pub struct Settings {
     pub helm: std::path::PathBuf,
     /// Folder of the addons' charts.
     pub charts: Option<std::path::PathBuf>,
+    /// Registries of all clusters.
+    pub registries: DefaultRegistries,
     /// Where child clusters reach the identity service; `None` leaves them with certificates only.
     pub identity: Option<IdentityService>,
 }

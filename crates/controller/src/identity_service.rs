@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crd::identity_service::{self as service, nth_address};
-use provider::{DesiredCluster, NodeCredentials, NodeRegistry};
+use provider::{Credentials, DesiredCluster, NodeRegistry};
 use registry_credentials::{Holder, Key};
 
 /// Where child clusters reach the identity service.
@@ -35,7 +35,7 @@ impl IdentityService {
                 namespace: plan.id.namespace.clone(),
                 name: plan.id.name.clone(),
             };
-            NodeCredentials { user: holder.user().to_owned(), password: key.password(holder, None) }
+            Credentials { username: holder.user().to_owned(), password: key.password(holder, None) }
         });
         Some(NodeRegistry {
             address: format!("{}:{port}", self.host),
@@ -128,13 +128,13 @@ mod tests {
         assert_eq!(with(Some(30459), None).registry_of(&plan).unwrap().credentials, None);
         let found = with(Some(30459), Some(key.clone())).registry_of(&plan).unwrap();
         assert_eq!(found.address, "172.18.0.2:30459");
-        let NodeCredentials { user, password } = found.credentials.unwrap();
+        let Credentials { username, password } = found.credentials.unwrap();
         let holder = Holder::Cluster {
             account: plan.account.clone(),
             namespace: plan.id.namespace.clone(),
             name: plan.id.name.clone(),
         };
-        assert_eq!(key.verify(Some(&registry_credentials::basic(&user, &password)), 0), Ok(holder));
+        assert_eq!(key.verify(Some(&registry_credentials::basic(&username, &password)), 0), Ok(holder));
         let other = DesiredCluster { account: "111122223333".into(), ..plan };
         assert_ne!(with(Some(1), Some(key)).registry_of(&other).unwrap().credentials.unwrap().password, password);
     }

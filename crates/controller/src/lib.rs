@@ -25,6 +25,7 @@ pub mod nodegroup;
 mod orphans;
 mod owned_objects;
 mod providers;
+mod registries;
 mod report;
 mod service_account;
 pub mod status;
@@ -39,6 +40,7 @@ pub use error::Error;
 pub use identity_service::IdentityService;
 pub use member::addon_release;
 pub use providers::Providers;
+pub use registries::DefaultRegistries;
 pub use service_account::ServiceAccount;
 
 use std::fmt::Debug;
@@ -103,7 +105,7 @@ pub async fn run(
     let wake = Wake { clusters: clusters_wake, nodegroups: groups_wake, known: nodegroups.store.clone() };
     let (owned, owned_listed, lost) = watch::owned(&client, settings.watch_namespace.as_deref(), shutdown.clone());
     let (by_network, identity) = (settings.children_by_network, settings.identity.clone());
-    let children = child_clusters::Children::new(by_network, identity, wake.clone(), shutdown.clone());
+    let children = child_clusters::Children::new(client.clone(), by_network, identity, wake.clone(), shutdown.clone());
     let listed = vec![clusters.listed, nodegroups.listed, updates.listed, authorities.listed.clone()];
     let ctx = Arc::new(Context {
         jobs: jobs::Jobs::new(settings.max_concurrent_provisions, metrics.clone(), shutdown.clone()),
@@ -129,6 +131,7 @@ pub async fn run(
         shutdown: shutdown.clone(),
     });
     watch::world(&ctx, shutdown.clone());
+    watch::registries(&ctx, &shutdown);
     orphans::start(&ctx, shutdown.clone());
     cluster::hibernation::start(&ctx, shutdown.clone());
     let counting = tokio::spawn(shutdown.clone().run_until_cancelled_owned(count(ctx.clone())));

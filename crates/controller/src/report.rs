@@ -83,12 +83,13 @@ fn same(reason: &str, before: &str, now: &str) -> bool {
 }
 
 /// Reasons that make an Event a warning.
-const TROUBLE: [Reason; 6] = [
+const TROUBLE: [Reason; 7] = [
     Reason::Conflict,
     Reason::InvalidSpec,
     Reason::ImageUnavailable,
     Reason::ProviderUnavailable,
     Reason::ProvisionFailed,
+    Reason::RegistriesNotReady,
     Reason::Unreachable,
 ];
 

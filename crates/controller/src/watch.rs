@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
-use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::owned_objects::Owned;
+use super::registries::Source as RegistrySource;
 use crd::{EKSClusterConfig, keys};
 
 /// A watch: its triggers, and the store that they keep up to date.
@@ -187,6 +188,45 @@ where
     };
     tokio::spawn(async move { shutdown.run_until_cancelled(work).await });
     (store, listed)
+}
+
+/// Has nodes told when a Secret or `ConfigMap` changes that a cluster's registries name. Of all others nothing is kept.
+pub fn registries(ctx: &Arc<Context>, shutdown: &CancellationToken) {
+    let settings = &ctx.settings;
+    let default =
+        Some(settings.registries.namespace.clone()).filter(|_| !settings.registries.registries.configs.is_empty());
+    let mut places = vec![settings.watch_namespace.clone()];
+    // Those of all clusters are in a namespace of their own.
+    places.extend(default.filter(|_| settings.watch_namespace.is_some()).map(Some).filter(|one| *one != places[0]));
+    for namespace in places {
+        let (secrets, maps) =
+            (meta::<Secret>(&ctx.client, namespace.as_deref()), meta(&ctx.client, namespace.as_deref()));
+        let tell = |ctx: Arc<Context>| async move { tell_changes(secrets, RegistrySource::Secret, &ctx).await };
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(tell(ctx.clone())));
+        let tell =
+            |ctx: Arc<Context>| async move { tell_changes::<ConfigMap>(maps, RegistrySource::ConfigMap, &ctx).await };
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(tell(ctx.clone())));
+    }
+}
+
+/// Tells of each change of these objects.
+async fn tell_changes<K>(api: Api<PartialObjectMeta<K>>, source: RegistrySource, ctx: &Context)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    let mut events = std::pin::pin!(watcher::watcher(api, watcher::Config::default()).default_backoff());
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Apply(object) | Event::Delete(object)) => {
+                let namespace = object.namespace().unwrap_or_default();
+                ctx.children.source_changed(Some((source, &namespace, &object.name_any())));
+            }
+            // What changed while nobody looked isn't told.
+            Ok(Event::InitDone) => ctx.children.source_changed(None),
+            Ok(Event::Init | Event::InitApply(_)) => {}
+            Err(error) => tracing::warn!(?source, error = text::sentence(&error), "watching what registries name"),
+        }
+    }
 }
 
 /// Wakes a cluster and its node groups when something of theirs changed in a provider's world.

@@ -14,6 +14,7 @@ use super::cluster_settings::{
 use super::forms;
 use super::given::{account, default_account, default_region, given, or_empty, region};
 use super::most;
+use super::registries::Registries;
 
 /// An EKS cluster: a Kubernetes control plane of its own, with its node groups.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -260,6 +261,11 @@ pub struct EKSClusterConfigSpec {
     /// Settings of the controller manager. Recorded only. Default: Kubernetes's. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kube_controller_manager_config: Option<KubeControllerManagerConfig>,
+
+    /// Container registries of the nodes: mirrors, credentials and certificate authorities. Entries for a registry take
+    /// the place of the operator's (`--registries`). Nodes that run follow within seconds. Default: none. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registries: Option<Registries>,
 
     /// Connection of a registered cluster, such as GKE; needs `imported`. Default: none. Immutable through the EKS API.
     #[serde(default, skip_serializing_if = "Option::is_none")]

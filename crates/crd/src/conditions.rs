@@ -37,6 +37,8 @@ pub enum Reason {
     NodesNotReady,
     /// The cluster works, but not all node groups of its spec are ready.
     NodegroupsNotReady,
+    /// The cluster works, but nodes can't be told of all registries of its spec.
+    RegistriesNotReady,
     /// The API server doesn't answer.
     Unreachable,
     /// The node group's cluster doesn't exist or isn't Active yet.
@@ -76,6 +78,7 @@ impl Reason {
             Self::Degraded => "Degraded",
             Self::NodesNotReady => "NodesNotReady",
             Self::NodegroupsNotReady => "NodegroupsNotReady",
+            Self::RegistriesNotReady => "RegistriesNotReady",
             Self::Unreachable => "Unreachable",
             Self::WaitingForCluster => "WaitingForCluster",
             Self::Conflict => "Conflict",
@@ -132,10 +135,11 @@ pub fn conditions(health: &Health, generation: Option<i64>, now: &Time, old: &[C
         .collect()
 }
 
-/// Whether the resource itself is as its spec asks: a cluster may wait for its node groups, and for nothing else.
+/// Whether the resource itself is as its spec asks: a cluster may wait for its node groups and for Secrets of registries,
+/// and for nothing else.
 pub fn is_itself_ready(conditions: &[Condition]) -> bool {
-    let waits = Reason::NodegroupsNotReady.as_str();
-    conditions.iter().any(|c| c.type_ == READY && (c.status == "True" || c.reason == waits))
+    let waits = [Reason::NodegroupsNotReady, Reason::RegistriesNotReady].map(Reason::as_str);
+    conditions.iter().any(|c| c.type_ == READY && (c.status == "True" || waits.contains(&c.reason.as_str())))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSch
 use super::{forms, nested};
 
 /// What each pattern means that only definitions have; the others are in [`forms`].
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 12] = [
     (r"^[0-9]{12}$", "must be the 12 digits of an account, such as 000000000000"),
     (r"^[a-z]{2}(-[a-z]+)+-[0-9]+$", "must be a region, such as us-east-1"),
     (
@@ -21,6 +21,18 @@ const WORDS: [(&str, &str); 9] = [
     (r"^1\.[0-9]{1,2}$", "must be a Kubernetes minor version, such as 1.35"),
     (r"^[1-9][0-9]{0,5}[smh]$", "must be a number of seconds, minutes or hours, such as 90s, 30m or 8h"),
     (r"^ca-[0-9a-f]{16}$", "must be ca- and 16 hexadecimal digits, such as ca-0123456789abcdef"),
+    (
+        r"^([*]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?)$",
+        "must be the host of a registry, with its port if it has one, such as docker.io or registry:5000, or *",
+    ),
+    (
+        r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$",
+        "must be the host of a registry, with its port if it has one, such as docker.io or registry:5000",
+    ),
+    (
+        r"^https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$",
+        "must be a URL without a user, such as https://mirror.example.com or http://mirror:5000",
+    ),
     (r"^https://", "must begin with https://, such as https://issuer.example.com"),
 ];
 

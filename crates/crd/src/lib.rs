@@ -33,6 +33,7 @@ pub mod own_entries;
 pub mod phase;
 pub mod plain_yaml;
 pub mod pod_identity;
+pub mod registries;
 pub mod subscription;
 pub mod tags;
 pub mod update;

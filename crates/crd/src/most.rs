@@ -22,6 +22,16 @@ pub const INSTANCE_TYPES: usize = 20;
 pub const SSH_GROUPS: usize = 200;
 /// Repair actions for single causes. EKS names no number; a definition needs one.
 pub const REPAIR_OVERRIDES: usize = 200;
+/// Registries with mirrors, and registries with credentials. A definition needs a number.
+pub const REGISTRIES: usize = 32;
+/// Characters of a registry's host and port.
+pub const REGISTRY: usize = 128;
+/// Mirrors of a registry.
+pub const ENDPOINTS: usize = 8;
+/// Characters of a mirror's URL.
+pub const ENDPOINT: usize = 256;
+/// Rewritten names of images at the mirrors of a registry.
+pub const REWRITES: usize = 16;
 /// Labels of a node group.
 pub const LABELS: usize = 50;
 /// Taints of a node group.

@@ -101,6 +101,14 @@ fn there_are_no_more_of_anything_than_eks_takes() {
         ("EKSClusterConfig", "kubeApiServerConfig.serviceNodePortRange.minPort", "minimum", 10260),
         ("EKSClusterConfig", "kubeApiServerConfig.serviceNodePortRange.maxPort", "maximum", 32767),
         ("EKSClusterConfig", "nodeGroups[].labels", "maxProperties", 50),
+        ("EKSClusterConfig", "registries.mirrors", "maxItems", 32),
+        ("EKSClusterConfig", "registries.mirrors[].endpoints", "minItems", 1),
+        ("EKSClusterConfig", "registries.mirrors[].endpoints", "maxItems", 8),
+        ("EKSClusterConfig", "registries.mirrors[].endpoints[]", "maxLength", 256),
+        ("EKSClusterConfig", "registries.mirrors[].registry", "maxLength", 128),
+        ("EKSClusterConfig", "registries.mirrors[].rewrites", "maxProperties", 16),
+        ("EKSClusterConfig", "registries.configs", "maxItems", 32),
+        ("EKSClusterConfig", "registries.configs[].registry", "maxLength", 128),
         ("Nodegroup", "labels", "maxProperties", 50),
         ("Nodegroup", "taints", "maxItems", 50),
         ("Nodegroup", "subnets", "maxItems", 200),
@@ -162,6 +170,9 @@ fn what_contradicts_itself_is_refused_in_words() {
         ("EKSClusterConfig", "publicAccessSources", "exists_one", "twice"),
         ("EKSClusterConfig", "accessConfig", "API_AND_CONFIG_MAP", "can be false only with authenticationMode"),
         ("EKSClusterConfig", "nodeGroups[].labels", "eks.amazonaws.com/", "are reserved"),
+        ("EKSClusterConfig", "registries.configs[]", "caConfigMapRef", "give either caSecretRef or caConfigMapRef"),
+        ("EKSClusterConfig", "registries.mirrors[].registry", "[*]", "must be the host of a registry"),
+        ("EKSClusterConfig", "registries.mirrors[].endpoints[]", "https?", "must be a URL without a user"),
         ("Nodegroup", "labels", "eks.amazonaws.com/", "are reserved"),
         ("Nodegroup", "", "'CUSTOM'", "means the image of a launch template"),
         ("Nodegroup", "", "'CAPACITY_BLOCK'", "needs a launch template"),
@@ -199,5 +210,15 @@ fn find_endless(schema: &Value, path: &str, found: &mut Vec<String>) {
             found.push(path.to_owned());
         }
         find_endless(&schema["items"], &format!("{path}[]"), found);
+    }
+}
+
+#[test]
+fn entries_for_registries_merge_by_the_registry() {
+    for path in ["registries.mirrors", "registries.configs"] {
+        let list = field("EKSClusterConfig", path);
+        assert_eq!(list["x-kubernetes-list-type"], "map", "{path}");
+        assert_eq!(list["x-kubernetes-list-map-keys"], json!(["registry"]), "{path}");
+        assert!(list["items"]["required"].as_array().unwrap().contains(&json!("registry")), "{path}");
     }
 }

@@ -106,6 +106,10 @@ struct Operator {
     /// Namespace of Argo CD, for clusters with `argocd.register`. Default: none, which refuses registration.
     #[arg(long, env = "K3EKS_ARGOCD_NAMESPACE")]
     argocd_namespace: Option<String>,
+    /// Container registries of all clusters, as `spec.registries` of a cluster has them, in YAML or JSON. The Secrets and
+    /// ConfigMaps are in the operator's namespace. Default: none.
+    #[arg(long, env = "K3EKS_REGISTRIES", default_value = "", hide_default_value = true, value_parser = cli::registries::read)]
+    registries: crd::registries::Registries,
     /// The helm program, which installs addons.
     #[arg(long, env = "K3EKS_HELM", default_value = "helm")]
     helm: PathBuf,
@@ -277,6 +281,10 @@ async fn lead(
         charts: Some(options.charts),
         children_by_network: in_pod,
         reader: options.api_service_account,
+        registries: controller::DefaultRegistries {
+            registries: options.registries,
+            namespace: options.pod_namespace.clone(),
+        },
         identity: options.identity.service(&client, &options.pod_namespace, for_api).await?,
     };
     let holder = options.pod_name.clone().unwrap_or_else(|| format!("k3eks-{}", std::process::id()));

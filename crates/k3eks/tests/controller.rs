@@ -27,5 +27,7 @@ mod leader;
 mod nodegroups;
 #[path = "controller/refusals.rs"]
 mod refusals;
+#[path = "controller/registries.rs"]
+mod registries;
 #[path = "controller/restart.rs"]
 mod restart;

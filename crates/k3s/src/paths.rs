@@ -2,6 +2,12 @@
 
 /// Folder of the files that we give to servers.
 pub const CONFIGURATION: &str = "/etc/k3eks";
+/// Where k3s reads from which registries to pull images.
+pub const REGISTRIES: &str = "/etc/rancher/k3s/registries.yaml";
+/// Folder of the certificates that registries' are checked with.
+pub const REGISTRY_AUTHORITIES: &str = "/etc/k3eks/registries";
+/// Folder where k3s has containerd's settings of registries.
+pub const REGISTRY_HOSTS: &str = "/var/lib/rancher/k3s/agent/etc/containerd/certs.d";
 /// Folder where k3s keeps its certificate authorities.
 pub const TLS: &str = "/var/lib/rancher/k3s/server/tls";
 /// File with a node's password, by which it proves its identity.

@@ -36,6 +36,11 @@ impl File {
         Self { path: path.into(), content: content.into(), mode: 0o700 }
     }
 
+    /// The same file at another path.
+    pub fn at(&self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self.clone() }
+    }
+
     /// A file for root alone.
     pub fn secret(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
         Self { path: path.into(), content: content.into(), mode: 0o600 }
@@ -107,7 +112,7 @@ pub async fn write_as_of(docker: &Docker, container: &str, files: &[File], time:
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn rewrite(docker: &Docker, container: &str, file: &File) -> Result<(), Error> {
     let new = format!("{}.new", file.path);
-    write(docker, container, &[File { path: new.clone(), ..file.clone() }]).await?;
+    write(docker, container, &[file.at(new.clone())]).await?;
     run(docker, container, &["cp", &new, &file.path]).await.map(drop)
 }
 

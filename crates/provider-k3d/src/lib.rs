@@ -27,6 +27,7 @@ mod node_container;
 mod node_script;
 mod nodegroup;
 mod ports;
+mod registries_script;
 mod restart_repair;
 mod runner;
 mod server_recovery;
@@ -43,7 +44,7 @@ pub use settings::{K3dSettings, Limits, NodeImages, VersionImage};
 use containers::{Container, Role, servers};
 use provider::{
     Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster,
-    DesiredNodegroup, Error, Import, NodeObservation, NodeRegistry, Progress, ServerObservation,
+    DesiredNodegroup, Error, Import, NodeObservation, NodeRegistries, Progress, ServerObservation,
 };
 
 /// What is known of a node, if the container is one of a group that is asked for.
@@ -132,14 +133,12 @@ impl ClusterProvider for K3d {
         cluster::configure(self, plan).await
     }
 
-    async fn lead_pods(
-        &self,
-        id: &ClusterId,
-        address: &str,
-        to: (&str, u16),
-        registry: Option<&NodeRegistry>,
-    ) -> Result<(), Error> {
-        node_script::lead(self, id, address, to, registry).await
+    async fn lead_pods(&self, id: &ClusterId, address: &str, to: (&str, u16)) -> Result<(), Error> {
+        node_script::lead(self, id, address, to).await
+    }
+
+    async fn set_registries(&self, id: &ClusterId, registries: &NodeRegistries) -> Result<(), Error> {
+        registries_script::set(self, id, registries).await
     }
 
     async fn authority(&self, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {

@@ -13,18 +13,19 @@ use super::docker::{self, failed, is_running, within, words};
 use super::k3d::K3d;
 use super::logs::wait_for_log;
 use super::node_container::{self, Machine, Pattern};
-use super::{dns, images, names, node_script};
+use super::{dns, images, names, node_script, registries_script};
 use provider::{ClusterId, DesiredNodegroup, Error, MachineState, Progress};
 
 /// Poll interval while a container is being removed.
 const LOOK: Duration = Duration::from_millis(100);
 /// Scripts that k3d and others may have put into a server; those that are there are needed in a node too.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     "/bin/k3d-entrypoint.sh",
     "/bin/k3d-entrypoint-dns.sh",
     "/bin/k3d-entrypoint-cgroupv2.sh",
     "/bin/k3d-entrypoint-mounts.sh",
     node_script::SCRIPT,
+    registries_script::SCRIPT,
 ];
 /// What k3s says when a node has joined, in lower case.
 const JOINED: &str = "successfully registered node";
@@ -54,12 +55,15 @@ pub async fn create(k3d: &K3d, plan: &DesiredNodegroup, count: usize, progress: 
             .collect();
         let zones = node_container::zones(&plan.zones, &existing, count);
         let names = names::nodes(&k3d.settings.instance, &plan.cluster, &plan.name, count);
+        let new = names.clone();
         let added = names.into_iter().zip(zones).map(|(name, zone)| {
             let body = node_container::container(&k3d.settings.instance, plan, &pattern, machine, &name, zone);
             add(&docker, name, body, &pattern.scripts, progress)
         });
         // Every one gets its chance: what came into being stays.
-        join_all(added).await.into_iter().collect()
+        let added = join_all(added).await.into_iter().collect();
+        registries_script::catch_up(k3d, &docker, &plan.cluster, &pattern.scripts, &new).await?;
+        added
     })
     .await
 }
@@ -113,7 +117,11 @@ async fn pattern(k3d: &K3d, docker: &Docker, plan: &DesiredNodegroup, doing: &st
 pub async fn scripts(docker: &Docker, container: &str) -> Result<Vec<File>, Error> {
     let read = SCRIPTS.map(|path| archive::read(docker, container, path));
     let read = try_join_all(read).await?.into_iter().zip(SCRIPTS);
-    Ok(read.filter_map(|(content, path)| Some(File::secret_program(path, content?))).collect())
+    let file = |path, content| match path {
+        registries_script::SCRIPT => File::secret_program(path, content),
+        _ => File::program(path, content),
+    };
+    Ok(read.filter_map(|(content, path)| Some(file(path, content?))).collect())
 }
 
 async fn machine(docker: &Docker, doing: &str) -> Result<Machine, Error> {

@@ -23,8 +23,10 @@ pub struct Capabilities {
     /// Certificate authorities can be read and changed: [`crate::ClusterProvider::authority`] and
     /// [`crate::ClusterProvider::certify_cluster`].
     pub authorities: bool,
-    /// Pods are led to their credentials, and nodes to a registry: [`crate::ClusterProvider::lead_pods`].
+    /// Pods are led to their credentials: [`crate::ClusterProvider::lead_pods`].
     pub pod_credentials: bool,
+    /// Nodes are told of container registries: [`crate::ClusterProvider::set_registries`].
+    pub registries: bool,
     /// Clusters that were made elsewhere are found by the provider's own name for them:
     /// [`crate::ClusterProvider::access`] and [`crate::ClusterProvider::release_cluster`].
     pub import: bool,
@@ -42,6 +44,7 @@ impl Capabilities {
         use_counter: true,
         authorities: true,
         pod_credentials: true,
+        registries: true,
         import: true,
     };
 
@@ -56,6 +59,7 @@ impl Capabilities {
         use_counter: false,
         authorities: false,
         pod_credentials: false,
+        registries: false,
         import: false,
     };
 }

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::{
-    Capabilities, ClusterId, ClusterProvider, DesiredCluster, DesiredNodegroup, Error, Progress, PublicEndpoint,
-    Resources,
+    Capabilities, ClusterId, ClusterProvider, DesiredCluster, DesiredNodegroup, Error, NodeRegistries, Progress,
+    PublicEndpoint, Resources,
 };
 
 /// What the suite makes of a provider.
@@ -145,8 +145,10 @@ impl Run<'_> {
         promise(pending != Some(true), || "settings that didn't change need a restart".into())?;
         let used = self.honest("use_counter", self.can.use_counter, provider.used(&plan.id).await)?;
         promise(!self.can.use_counter || used.flatten().is_some(), || "nobody counts the use of a cluster".into())?;
-        let led = provider.lead_pods(&plan.id, "169.254.170.23", ("127.0.0.1", 9), None).await;
+        let led = provider.lead_pods(&plan.id, "169.254.170.23", ("127.0.0.1", 9)).await;
         self.honest("pod_credentials", self.can.pod_credentials, led)?;
+        let none = NodeRegistries { complete: true, ..NodeRegistries::default() };
+        self.honest("registries", self.can.registries, provider.set_registries(&plan.id, &none).await)?;
         self.honest("import", self.can.import, provider.release_cluster(plan).await)?;
         if !self.can.upgrade {
             self.honest("upgrade", false, provider.upgrade_cluster(plan, &self.progress).await)?;

@@ -15,15 +15,17 @@ pub mod conformance;
 mod control_plane;
 mod error;
 pub mod metadata;
+mod registries;
 mod types;
 
 pub use authority::{Authorities, Authority, KeyPair, Trusted, fingerprints, is_self_signed};
 pub use capabilities::Capabilities;
 pub use control_plane::{Claim, ControlPlane, IdentityWebhooks, OidcProvider, ServerKeys};
 pub use error::{Error, Retry};
+pub use registries::{Credentials, Mirror, NodeRegistries, NodeRegistry, RegistryConfig};
 pub use types::{
-    Access, ClusterId, ClusterObservation, DesiredCluster, DesiredNodegroup, Import, MachineState, NodeCredentials,
-    NodeObservation, NodeRegistry, Progress, PublicEndpoint, Resources, ServerObservation, Step, Zone,
+    Access, ClusterId, ClusterObservation, DesiredCluster, DesiredNodegroup, Import, MachineState, NodeObservation,
+    Progress, PublicEndpoint, Resources, ServerObservation, Step, Zone,
 };
 
 use async_trait::async_trait;
@@ -112,19 +114,22 @@ pub trait ClusterProvider: Send + Sync + 'static {
         Err(self.unsupported("change the settings of servers that run"))
     }
 
-    /// Redirects requests of pods to `address`, port 80, to the address and port `to`, and has nodes ask `registry` for
-    /// images first, also on later nodes. Needs [`Capabilities::pod_credentials`].
+    /// Redirects requests of pods to `address`, port 80, to the address and port `to`, also on later nodes. Needs
+    /// [`Capabilities::pod_credentials`].
     ///
     /// # Errors
     /// Any; safe to repeat.
-    async fn lead_pods(
-        &self,
-        _id: &ClusterId,
-        _address: &str,
-        _to: (&str, u16),
-        _registry: Option<&NodeRegistry>,
-    ) -> Result<(), Error> {
+    async fn lead_pods(&self, _id: &ClusterId, _address: &str, _to: (&str, u16)) -> Result<(), Error> {
         Err(self.unsupported("lead pods to their credentials"))
+    }
+
+    /// Has the servers and nodes of the cluster pull images as `registries` says, also those that come later. Pods keep
+    /// running. Needs [`Capabilities::registries`].
+    ///
+    /// # Errors
+    /// Any; safe to repeat.
+    async fn set_registries(&self, _id: &ClusterId, _registries: &NodeRegistries) -> Result<(), Error> {
+        Err(self.unsupported("tell nodes of container registries"))
     }
 
     /// The certificate authority that signs for the cluster; `None` if the cluster doesn't exist. Needs

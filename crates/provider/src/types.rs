@@ -1,7 +1,6 @@
 //! Plain types of the provider port.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use ipnet::Ipv4Net;
 use tokio::sync::watch;
@@ -89,32 +88,6 @@ impl PublicEndpoint {
     /// Whether it differs from the default.
     pub fn has_rules(&self) -> bool {
         self.counted || !self.is_open()
-    }
-}
-
-/// A container registry that nodes ask before the one that an image names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeRegistry {
-    /// Host and port, HTTP.
-    pub address: String,
-    /// The registry whose images are nowhere else.
-    pub name: String,
-    /// What nodes show there; `None`: nothing.
-    pub credentials: Option<NodeCredentials>,
-}
-
-/// A user and a password, of characters that need no quotes anywhere.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NodeCredentials {
-    /// The user.
-    pub user: String,
-    /// The password.
-    pub password: String,
-}
-
-impl fmt::Debug for NodeCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NodeCredentials").field("user", &self.user).finish_non_exhaustive()
     }
 }
 

@@ -18,6 +18,7 @@ use crate::decision::Applied;
 use crate::error::Error;
 use crate::jobs::Work;
 use crate::member;
+use crate::registries::Wanted;
 use crate::status::finalizer;
 use crd::{EKSClusterConfig, Nodegroup, keys};
 use provider::{self, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster, Import, Progress};
@@ -205,14 +206,17 @@ async fn configure(
 
 /// Follows the API server of a cluster that has one.
 fn follow(cluster: &EKSClusterConfig, plan: &DesiredCluster, ctx: &Context) {
+    let registries = Wanted::of(cluster, &ctx.settings.registries);
     if let Some(Import::Secret(secret)) = &plan.import {
         let since = import_source::since(cluster);
-        return ctx.children.follow(plan, || AccessSource::Secret(ctx.client.clone(), secret.clone(), since));
+        return ctx
+            .children
+            .follow(plan, registries, || AccessSource::Secret(ctx.client.clone(), secret.clone(), since));
     }
     if let Some(provider) = ctx.providers.of(cluster)
         && provider.capabilities().api_server
     {
-        ctx.children.follow(plan, || AccessSource::Provider(provider.clone()));
+        ctx.children.follow(plan, registries, || AccessSource::Provider(provider.clone()));
     }
 }
 

@@ -14,6 +14,7 @@ pub mod kubeconfig;
 pub mod logs;
 mod merge;
 pub mod reference;
+pub mod registries;
 pub mod registry;
 mod registry_key;
 pub mod revoke;

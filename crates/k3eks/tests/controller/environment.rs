@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use controller::{self, Accounts, Providers, Settings};
+use controller::{self, Accounts, DefaultRegistries, Providers, Settings};
 use crd::definitions;
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::Namespace;
@@ -344,6 +344,7 @@ async fn work(
         charts: None,
         children_by_network: false,
         reader: Some("k3eks-system/k3eks-api".parse().unwrap()),
+        registries: DefaultRegistries::default(),
         identity: None,
     };
     let memory = Arc::new(InMemory(world));

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 use provider::{
     Access, Authorities, Authority, Capabilities, ClusterId, ClusterObservation, ClusterProvider, DesiredCluster,
-    DesiredNodegroup, Error, MachineState, NodeObservation, NodeRegistry, Progress, ServerObservation,
+    DesiredNodegroup, Error, MachineState, NodeObservation, NodeRegistries, Progress, ServerObservation,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
@@ -59,6 +59,7 @@ struct Inner {
     /// Nodes that a pod runs on, by cluster.
     busy: BTreeMap<ClusterId, Vec<String>>,
     calls: Vec<String>,
+    registries: BTreeMap<ClusterId, NodeRegistries>,
     faults: BTreeMap<&'static str, Vec<Error>>,
     serial: usize,
     /// Whether nothing can be seen or done.
@@ -102,6 +103,11 @@ impl World {
     /// What was asked of the provider that changes something, in order.
     pub fn calls(&self) -> Vec<String> {
         self.lock().calls.clone()
+    }
+
+    /// The registries that the nodes of a cluster were last given.
+    pub fn registries(&self, id: &ClusterId) -> Option<NodeRegistries> {
+        self.lock().registries.get(id).cloned()
     }
 
     /// How often `call` was made.
@@ -346,7 +352,12 @@ impl ClusterProvider for InMemory {
         Ok(false)
     }
 
-    async fn lead_pods(&self, _: &ClusterId, _: &str, _: (&str, u16), _: Option<&NodeRegistry>) -> Result<(), Error> {
+    async fn lead_pods(&self, _: &ClusterId, _: &str, _: (&str, u16)) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn set_registries(&self, id: &ClusterId, registries: &NodeRegistries) -> Result<(), Error> {
+        self.0.lock().registries.insert(id.clone(), registries.clone());
         Ok(())
     }
 

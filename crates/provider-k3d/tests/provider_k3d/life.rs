@@ -155,7 +155,7 @@ async fn pods_are_led_to_their_credentials(env: &Environment, plan: &provider::D
     let address =
         docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &answering.name])
             .remove(0);
-    env.k3d.lead_pods(&plan.id, "169.254.170.23", (&address, 9080), None).await.unwrap();
+    env.k3d.lead_pods(&plan.id, "169.254.170.23", (&address, 9080)).await.unwrap();
     let workers = group(plan, "plain");
     let asked =
         |node: &str| docker(&["exec", node, "timeout", "5", "busybox", "wget", "-qO-", "http://169.254.170.23/passwd"]);

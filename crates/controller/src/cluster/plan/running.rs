@@ -29,11 +29,22 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
         Some(sync) if rest == ClusterAction::Nothing || !was_refused(cluster) => sync,
         _ => rest,
     };
-    let decision = servers::mend(cluster, seen, Decision { next, ..certifying });
+    let decision = told(seen, servers::mend(cluster, seen, Decision { next, ..certifying }));
     match decision.next {
         ClusterAction::TaintServers(_) => decision.after(control_plane::AGAIN),
         // A disruption budget may hold a pod for as long as it likes.
         ClusterAction::ClearServers(_) => decision.after(control_plane::AGAIN * 12),
+        _ => decision,
+    }
+}
+
+/// The decision, where nodes can't be told of all registries: the cluster works, and isn't as the spec asks.
+fn told(seen: &Observed, decision: Plan) -> Plan {
+    match &seen.child.registries_problem {
+        Some(problem) if decision.health == Health::Ready => {
+            let message = format!("{problem}. Nodes keep the registries that they have");
+            Plan { health: Health::Failing(Reason::RegistriesNotReady, message), ..decision }
+        }
         _ => decision,
     }
 }
@@ -59,5 +70,33 @@ fn around(cluster: &EKSClusterConfig, seen: &Observed, phase: Phase, certifying:
         ClusterAction::Configure(plan.clone(), None)
     } else {
         control_plane::plan(cluster, seen).unwrap_or(ClusterAction::Nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::child_clusters::Child;
+    use crate::fixtures::{active, cluster, seen_cluster, server};
+    use provider::MachineState;
+
+    #[test]
+    fn a_registry_s_secret_that_is_missing_is_told_of_an_active_cluster() {
+        let child = |problem: Option<&str>| Child {
+            ready: true,
+            registries_problem: problem.map(str::to_owned),
+            ..Child::default()
+        };
+        let of = |problem| {
+            let world = Ok(server(MachineState::Running));
+            plan(&cluster(json!({}), active()), &Observed { world, child: child(problem), ..seen_cluster() })
+        };
+        assert_eq!(of(None).health, Health::Ready);
+        let told = of(Some("Secret default/login doesn't exist"));
+        assert_eq!(told.phase, Phase::Active);
+        let message = "Secret default/login doesn't exist. Nodes keep the registries that they have".to_owned();
+        assert_eq!(told.health, Health::Failing(Reason::RegistriesNotReady, message));
     }
 }
