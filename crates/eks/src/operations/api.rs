@@ -7,7 +7,7 @@ use crd::names::Identity;
 
 use super::locks::Locks;
 use crate::settings::Settings;
-use aws::registry::Context;
+use aws::handlers::Context;
 use store::{Store, identity};
 
 /// What a handler knows besides its input.

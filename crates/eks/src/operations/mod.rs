@@ -22,7 +22,7 @@
 //! # Adding a kind
 //! A line in `kinds!` of the crate [`store`] (and [`Member`](crd::Member), if it belongs to a cluster); a file in
 //! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers, each with a
-//! line in [`registry`]; a line in the `tags` file, if its ARN can carry tags.
+//! line in [`handlers`]; a line in the `tags` file, if its ARN can carry tags.
 
 mod access_entries;
 mod access_policies;

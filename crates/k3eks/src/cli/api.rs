@@ -228,7 +228,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let state = options.identity.state(&prepared, Arc::clone(&api), mode)?;
     let mut metrics = Registry::with_prefix("k3eks");
     let events = Arc::new(EventLog::new(options.events));
-    let service = Service::new(model::eks(), operations::registry(), Arc::clone(&api), authenticator.clone())?
+    let service = Service::new(model::eks(), operations::handlers(), Arc::clone(&api), authenticator.clone())?
         .observed_by(Arc::new(ApiMetrics::register(&mut metrics)))
         .observed_by(events.clone());
     let ready = Arc::new(AtomicBool::new(false));
