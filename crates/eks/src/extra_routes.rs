@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::operations::Api;
+use super::operations::EksState;
 use crate::error::EksError;
 use aws::body::{Bodies, Held};
 use aws::error::ApiError;
@@ -28,7 +28,7 @@ use crd::{keys, kubeconfig as kubeconfigs};
 /// What these routes need.
 pub struct AppState {
     /// The resources.
-    pub api: Arc<Api>,
+    pub api: Arc<EksState>,
     /// Who may read kubeconfigs, counters and the log of calls: whoever may use the API.
     pub authenticator: Authenticator,
     /// The counters.

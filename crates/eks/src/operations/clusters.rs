@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::settle::{gone, settled};
 use super::token::Stamp;
 use super::updates::{self, Target};
-use super::{Api, RequestContext, Settings, access_entries};
+use super::{EksState, RequestContext, Settings, access_entries};
 use crate::convert::cluster::{self, CreateCluster};
 use crate::error::EksError;
 use crate::rules;
@@ -37,7 +37,7 @@ pub(super) struct ListClusters {
 }
 
 /// The answer of most operations on a cluster.
-pub(super) fn answer(api: &Api, cluster: &EKSClusterConfig) -> Value {
+pub(super) fn answer(api: &EksState, cluster: &EKSClusterConfig) -> Value {
     let updating = updates::under_way(&api.store, cluster, &Target::default()).is_some();
     json!({"cluster": cluster::describe(cluster, updating, &api.settings.default_version)})
 }

@@ -14,7 +14,7 @@
 //! 5. *write*: `store.create`, `store.create_member`, `store.change` or `store.delete`, which the next request sees at once.
 //! 6. *answer*: `describe` of [`convert`](super::convert) on what was written.
 //!
-//! A create holds `Api::lock_cluster` or `Api::lock_account` from step 1 on, so that quotas count right. An update is a
+//! A create holds `EksState::lock_cluster` or `EksState::lock_account` from step 1 on, so that quotas count right. An update is a
 //! `Request` of the file `updates`: its `begin` does steps 2, 5 and 6 and everything about what is under way already; the handler gives it a closure that
 //! checks, changes the object and says in EKS's words what changed. Pure functions in [`convert`](super::convert) do that.
 //! What nothing runs behind is waited for between steps 5 and 6, when the lock is released: the file `settle`.
@@ -29,7 +29,6 @@ mod access_policies;
 mod addon_associations;
 mod addon_versions;
 mod addons;
-mod api;
 mod capabilities;
 mod certificate_authorities;
 mod cluster_updates;
@@ -46,6 +45,7 @@ mod pod_identity;
 mod pod_identity_records;
 mod ready;
 mod settle;
+mod state;
 mod subscriptions;
 pub mod support_matrix;
 mod tags;
@@ -53,12 +53,12 @@ pub mod token;
 mod updates;
 
 pub use super::settings::{Quotas, Settings};
-pub use api::{Api, RequestContext};
+pub use state::{EksState, RequestContext};
 
 use super::model::Operation;
 
 aws::handlers! {
-    Operation in Api:
+    Operation in EksState:
     ActivateCertificateAuthority => certificate_authorities::activate,
     AssociateAccessPolicy => access_policies::associate,
     AssociateEncryptionConfig => cluster_updates::associate_encryption,

@@ -10,7 +10,7 @@ use super::ready::{check_managed, check_ready};
 use super::settle::{gone, settled};
 use super::token::Stamp;
 use super::updates::{self, Target};
-use super::{Api, RequestContext};
+use super::{EksState, RequestContext};
 use crate::convert::cluster::version as cluster_version;
 use crate::convert::nodegroup::{self, CreateNodegroup};
 use crate::error::EksError;
@@ -49,7 +49,7 @@ pub(super) fn find(
     Ok((found, group))
 }
 
-fn answer(api: &Api, group: &Nodegroup, cluster: &EKSClusterConfig) -> Value {
+fn answer(api: &EksState, group: &Nodegroup, cluster: &EKSClusterConfig) -> Value {
     let version = cluster_version(cluster, &api.settings.default_version);
     let target = Target::nodegroup(&names::nodegroup_name(group));
     let updating = updates::under_way(&api.store, cluster, &target).is_some();
@@ -107,7 +107,7 @@ async fn accept(
 }
 
 /// What is known beside a request about a node group of this cluster.
-pub(super) fn facts(api: &Api, cluster: &EKSClusterConfig) -> Facts {
+pub(super) fn facts(api: &EksState, cluster: &EKSClusterConfig) -> Facts {
     Facts {
         account: Identity::of(cluster).account,
         cluster_version: cluster_version(cluster, &api.settings.default_version).to_owned(),

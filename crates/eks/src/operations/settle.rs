@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Api;
+use super::EksState;
 use kube::ResourceExt;
 
 use crate::convert::member::wire_status;
@@ -19,7 +19,7 @@ use store::{Kind, Store};
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// Waits until `done`, if the cluster is a record, for [`Settings::settle`](super::Settings::settle) at most.
-pub(super) async fn settled(api: &Api, cluster: &EKSClusterConfig, done: impl Fn(&Store) -> bool) {
+pub(super) async fn settled(api: &EksState, cluster: &EKSClusterConfig, done: impl Fn(&Store) -> bool) {
     let finished = || !is_record(&api.store, cluster) || done(&api.store);
     // An operator that has said nothing yet may be away.
     let first = api.settings.settle.min(FIRST_LOOK);
@@ -31,7 +31,7 @@ pub(super) async fn settled(api: &Api, cluster: &EKSClusterConfig, done: impl Fn
 }
 
 /// Waits until something holds, so long at most; says whether it does.
-async fn until(api: &Api, longest: Duration, holds: impl Fn() -> bool) -> bool {
+async fn until(api: &EksState, longest: Duration, holds: impl Fn() -> bool) -> bool {
     let mut changes = api.store.changes();
     let waiting = async {
         while !holds() {
@@ -44,13 +44,13 @@ async fn until(api: &Api, longest: Duration, holds: impl Fn() -> bool) -> bool {
 }
 
 /// The new member as it is once it is in force.
-pub(super) async fn in_force<K: Kind + Member>(api: &Api, cluster: &EKSClusterConfig, made: Arc<K>) -> Arc<K> {
+pub(super) async fn in_force<K: Kind + Member>(api: &EksState, cluster: &EKSClusterConfig, made: Arc<K>) -> Arc<K> {
     settled(api, cluster, |store| store.now(&*made).is_none_or(|now| wire_status(&*now) != "CREATING")).await;
     api.store.now(&*made).unwrap_or(made)
 }
 
 /// Waits until the object isn't there any more.
-pub(super) async fn gone<K: Kind>(api: &Api, cluster: &EKSClusterConfig, object: &K) {
+pub(super) async fn gone<K: Kind>(api: &EksState, cluster: &EKSClusterConfig, object: &K) {
     settled(api, cluster, |store| store.now(object).is_none()).await;
 }
 
