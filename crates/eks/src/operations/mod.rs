@@ -17,7 +17,7 @@
 //! A create holds `EksState::lock_cluster` or `EksState::lock_account` from step 1 on, so that quotas count right. An update is a
 //! `Request` of the file `updates`: its `begin` does steps 2, 5 and 6 and everything about what is under way already; the handler gives it a closure that
 //! checks, changes the object and says in EKS's words what changed. Pure functions in [`convert`](super::convert) do that.
-//! What nothing runs behind is waited for between steps 5 and 6, when the lock is released: the file `settle`.
+//! A record (`provider: metadata`) is waited for between steps 5 and 6, when the lock is released: the file `record_wait`.
 //!
 //! # Adding a kind
 //! A line in `kinds!` of the crate [`store`] (and [`Member`](crd::Member), if it belongs to a cluster); a file in
@@ -44,7 +44,7 @@ mod nodegroups;
 mod pod_identity;
 mod pod_identity_records;
 mod ready;
-mod settle;
+mod record_wait;
 mod state;
 mod subscriptions;
 pub mod support_matrix;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::RequestContext;
 use super::ready::{check_ready, rests, wake};
-use super::settle::settled;
+use super::record_wait::wait_until;
 use super::token::Stamp;
 use crate::convert::update::{self, Change};
 use crate::error::EksError;
@@ -160,7 +160,7 @@ impl<K: Kind> Request<'_, K> {
         let api = &cx.state;
         let update = self.begun(cx, back, decide).await?;
         let ended = |update: Arc<Update>| update.state() != UpdateState::InProgress;
-        settled(api, self.cluster, |store| store.now(&*update).is_none_or(ended)).await;
+        wait_until(api, self.cluster, |store| store.now(&*update).is_none_or(ended)).await;
         Ok(answer(&api.store.now(&*update).unwrap_or(update)))
     }
 
