@@ -34,7 +34,6 @@ mod certificate_authorities;
 mod cluster_updates;
 mod cluster_versions;
 mod clusters;
-mod connected;
 mod fargate_profiles;
 mod idp_configs;
 mod insights;
@@ -45,6 +44,7 @@ mod pod_identity;
 mod pod_identity_records;
 mod ready;
 mod record_wait;
+mod registered_clusters;
 mod state;
 mod subscriptions;
 pub mod support_matrix;
@@ -82,7 +82,7 @@ aws::handlers! {
     DeleteFargateProfile => fargate_profiles::delete,
     DeleteNodegroup => nodegroups::delete,
     DeletePodIdentityAssociation => pod_identity::delete,
-    DeregisterCluster => connected::disconnect,
+    DeregisterCluster => registered_clusters::deregister,
     DescribeAccessEntry => access_entries::describe,
     DescribeAddon => addons::describe,
     DescribeAddonConfiguration => addon_versions::configuration,
@@ -116,7 +116,7 @@ aws::handlers! {
     ListPodIdentityAssociations => pod_identity::list,
     ListTagsForResource => tags::list,
     ListUpdates => updates::list,
-    RegisterCluster => connected::connect,
+    RegisterCluster => registered_clusters::register,
     StartInsightsRefresh => insights::start,
     TagResource => tags::tag,
     UntagResource => tags::untag,
