@@ -4,7 +4,7 @@
 //! makes one JSON object of labels, query string and body and checks it against the [`model`]. Then the operation's
 //! handler runs, and [`output`] or [`error`] make the answer. [`query`] has what a service of that protocol needs.
 //!
-//! In go a service's [`Model`](model::Model), its handlers in a [`Registry`](registry::Registry) and who may call;
+//! In go a service's [`Model`](model::Model), its [`Handlers`](handlers::Handlers) and who may call;
 //! out comes an axum router. Nothing here knows an operation of any service.
 
 mod access_log;
@@ -14,6 +14,7 @@ pub mod error;
 pub mod events;
 #[cfg(test)]
 mod fixtures;
+pub mod handlers;
 pub mod input;
 pub mod json;
 pub mod metrics;
@@ -22,7 +23,6 @@ pub mod other_services;
 pub mod output;
 pub mod paging;
 pub mod query;
-pub mod registry;
 pub mod router;
 pub mod service;
 pub mod sigv4;
@@ -30,3 +30,7 @@ pub mod site;
 pub mod times;
 pub mod validate;
 pub mod wording;
+
+// The crate ecr has the former name.
+#[doc(hidden)]
+pub use handlers as registry;

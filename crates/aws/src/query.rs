@@ -8,9 +8,9 @@ use http::{StatusCode, header};
 use serde::Serialize;
 
 use super::error::{ApiError, ErrorCode};
+use super::handlers::Operations;
 use super::input;
 use super::model::Model;
-use super::registry::Operations;
 use super::service::REQUEST_ID;
 
 /// Members of the input by their names, such as `Tags.member.1.Key`.

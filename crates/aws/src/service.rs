@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use super::body::{Bodies, Held};
 use super::error::{ApiError, ErrorCode};
+use super::handlers::{Context, Handlers};
 use super::metrics::{self, Exchange, Observer};
 use super::model::{Model, Protocol};
-use super::registry::{Context, Registry};
 use super::router::{Route, Router};
 use super::sigv4::{Authenticator, Proven, SignedRequest};
 use super::wording::Wording;
@@ -50,7 +50,7 @@ pub enum ServiceError {
 pub struct Service<S> {
     model: &'static Model,
     router: Router<'static>,
-    registry: Registry<S>,
+    handlers: Handlers<S>,
     state: Arc<S>,
     authenticator: Authenticator,
     observers: Vec<Arc<dyn Observer>>,
@@ -69,14 +69,14 @@ impl<S: Send + Sync + 'static> Service<S> {
     /// [`ServiceError`]
     pub fn new(
         model: &'static Model,
-        registry: Registry<S>,
+        handlers: Handlers<S>,
         state: Arc<S>,
         authenticator: Authenticator,
     ) -> Result<Self, ServiceError> {
         if model.metadata().protocol == Protocol::Query {
             return Err(ServiceError::Query);
         }
-        let unknown = registry.unknown(model);
+        let unknown = handlers.unknown(model);
         if !unknown.is_empty() {
             return Err(ServiceError::UnknownOperations(unknown));
         }
@@ -84,7 +84,7 @@ impl<S: Send + Sync + 'static> Service<S> {
         Ok(Self {
             model,
             router,
-            registry,
+            handlers,
             state,
             authenticator,
             observers: Vec::new(),
@@ -188,7 +188,7 @@ impl<S: Send + Sync + 'static> Service<S> {
         }
         let request_id = exchange.request_id.clone();
         let context = Context { state: Arc::clone(&self.state), caller, request_id, operation, page };
-        let value = self.registry.call(context, input).await?;
+        let value = self.handlers.call(context, input).await?;
         self.answer(value, exchange)
     }
 

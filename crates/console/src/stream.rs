@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::view::{self, Line};
 use aws::error::ApiError;
-use aws::sigv4::{Caller, Standing};
+use aws::sigv4::{Caller, KeyValidity};
 use crd::names::{Identity, nodegroup_name};
 use crd::{EKSClusterConfig, Nodegroup};
 use eks::extra_routes::AppState;
@@ -33,7 +33,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 struct StreamState {
     app: Arc<AppState>,
     caller: Caller,
-    standing: Standing,
+    key_validity: KeyValidity,
     changes: Receiver<u64>,
     /// By key, which state of each was told.
     clusters: HashMap<String, u64>,
@@ -50,9 +50,9 @@ pub async fn stream(
     request: Request,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
     let caller = app.caller(&request)?;
-    let standing = app.standing(&request);
+    let key_validity = app.key_validity(&request);
     let changes = app.api.store.changes();
-    let told = StreamState { app, caller, standing, changes, clusters: HashMap::new(), left: 0, last: None };
+    let told = StreamState { app, caller, key_validity, changes, clusters: HashMap::new(), left: 0, last: None };
     Ok(Sse::new(stream::unfold(told, next)).keep_alive(KeepAlive::new().interval(ALIVE)))
 }
 
@@ -62,13 +62,13 @@ async fn next(mut told: StreamState) -> Option<(Result<Event, axum::Error>, Stre
         loop {
             match tokio::time::timeout(CHECK, told.changes.changed()).await {
                 Ok(changed) => break changed.ok()?,
-                Err(_) if told.standing.holds(SystemTime::now()) => {}
+                Err(_) if told.key_validity.is_valid(SystemTime::now()) => {}
                 Err(_) => return None,
             }
         }
         tokio::time::sleep_until(last + TOGETHER).await;
     }
-    if !told.standing.holds(SystemTime::now()) {
+    if !told.key_validity.is_valid(SystemTime::now()) {
         return None;
     }
     told.changes.mark_unchanged();

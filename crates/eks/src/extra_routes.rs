@@ -15,20 +15,20 @@ use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::operations::Api;
+use super::operations::EksState;
 use crate::error::EksError;
 use aws::body::{Bodies, Held};
 use aws::error::ApiError;
 use aws::events::{self, EventLog};
 use aws::other_services;
-use aws::sigv4::{Authenticator, Caller, Mode, SignedRequest, Standing};
+use aws::sigv4::{Authenticator, Caller, KeyValidity, Mode, SignedRequest};
 use aws::site::{self, Names};
 use crd::{keys, kubeconfig as kubeconfigs};
 
 /// What these routes need.
 pub struct AppState {
     /// The resources.
-    pub api: Arc<Api>,
+    pub api: Arc<EksState>,
     /// Who may read kubeconfigs, counters and the log of calls: whoever may use the API.
     pub authenticator: Authenticator,
     /// The counters.
@@ -157,9 +157,9 @@ impl AppState {
         self.authenticator.prove(&request, SystemTime::now())
     }
 
-    /// For how long whoever asks may be answered.
-    pub fn standing(&self, request: &Request) -> Standing {
-        self.authenticator.standing(&signed(request.method(), request.uri(), request.headers(), b""))
+    /// The validity of the request's key, for answers that are streams.
+    pub fn key_validity(&self, request: &Request) -> KeyValidity {
+        self.authenticator.key_validity(&signed(request.method(), request.uri(), request.headers(), b""))
     }
 
     /// Who asks, in a request with a body of at most `limit` bytes, and the body.

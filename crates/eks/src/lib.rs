@@ -5,13 +5,13 @@
 //! and a [`Store`](store::Store); out comes an answer of EKS's. The wire itself is the crate `aws`'s.
 //!
 //! # Adding an operation
-//! A handler is an async function from a [`Context`](aws::registry::Context) and an input to an output or an
+//! A handler is an async function from a [`Context`](aws::handlers::Context) and an input to an output or an
 //! [`ApiError`](aws::error::ApiError); input and output are whatever serde can read and write: a struct, or
 //! `serde_json::Value`. It sees only inputs that satisfy the model.
 //! ```
 //! use arn::EksArn;
 //! use aws::error::ApiError;
-//! use aws::registry::{Context, Registry};
+//! use aws::handlers::{Context, Handlers};
 //! use serde::Deserialize;
 //! use serde_json::{Value, json};
 //!
@@ -34,10 +34,10 @@
 //!     Ok(json!({"clusters": page.items, "nextToken": page.next_token}))
 //! }
 //!
-//! let registry = Registry::new().on("DescribeCluster", describe_cluster).on("ListClusters", list_clusters);
-//! assert!(registry.missing(k3eks_eks::model::eks()).contains(&"CreateCluster"));
+//! let handlers = Handlers::new().on("DescribeCluster", describe_cluster).on("ListClusters", list_clusters);
+//! assert!(handlers.missing(k3eks_eks::model::eks()).contains(&"CreateCluster"));
 //! ```
-//! The registry, a shared state and an [`Authenticator`](aws::sigv4::Authenticator) make a
+//! The handlers, a shared state and an [`Authenticator`](aws::sigv4::Authenticator) make a
 //! [`Service`](aws::service::Service), whose `into_router` gives an axum router.
 
 pub mod convert;

@@ -1,8 +1,8 @@
-//! What the operations can be told from outside.
+//! Settings of the operations.
 
 use std::time::Duration;
 
-/// What the operations can be told from outside.
+/// Settings of the operations.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Account of requests that name none. Its clusters in `region` have resources named as themselves.
@@ -13,13 +13,13 @@ pub struct Settings {
     pub default_version: String,
     /// Kubernetes versions that clusters can have.
     pub versions: Vec<String>,
-    /// How much of everything there may be.
+    /// How many resources there may be.
     pub quotas: Quotas,
-    /// The longest wait for what nothing runs behind to be as it was asked for.
+    /// The longest wait for a record (`provider: metadata`) to be ready.
     pub settle: Duration,
 }
 
-/// How much of everything there may be. The defaults are those of an AWS account.
+/// How many resources there may be. The defaults are those of an AWS account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quotas {
     /// Clusters in one region of one account.

@@ -11,8 +11,8 @@ mod signed;
 mod support;
 
 use aws::error::ApiError;
+use aws::handlers::{Context, Handlers};
 use aws::metrics::{Exchange, Observer};
-use aws::registry::{Context, Registry};
 use aws::sigv4::Mode;
 use http::Method;
 use parking_lot::Mutex;
@@ -51,8 +51,8 @@ async fn a_panic_is_a_server_exception_and_no_more() {
     async fn panics(_: Context<()>, _: Value) -> Result<Value, ApiError> {
         panic!("on purpose")
     }
-    let registry = support::registry().on("DescribeCluster", panics);
-    let service = support::with(registry, Mode::Permissive);
+    let handlers = support::handlers().on("DescribeCluster", panics);
+    let service = support::with(handlers, Mode::Permissive);
     let failed = answer(&service, request(&Method::GET, "/clusters/c", b"")).await;
     assert_eq!((failed.status, failed.error()), (500, "ServerException"));
     assert!(!failed.body.to_string().contains("purpose"));
@@ -61,7 +61,7 @@ async fn a_panic_is_a_server_exception_and_no_more() {
 
 #[tokio::test]
 async fn answers_that_do_not_fit_the_model_are_found_in_tests() {
-    let odd = support::registry().on("DescribeCluster", |_, _: Value| async { Ok(json!({"odd": 1})) });
+    let odd = support::handlers().on("DescribeCluster", |_, _: Value| async { Ok(json!({"odd": 1})) });
     let service = support::with(odd, Mode::Permissive);
     assert_eq!(answer(&service, request(&Method::GET, "/clusters/c", b"")).await.status, 500);
 }
@@ -91,9 +91,9 @@ async fn observers_are_told_of_every_exchange_once() {
 
 #[tokio::test]
 async fn operations_without_a_handler_are_listed_and_refused() {
-    let empty = Registry::<()>::new();
+    let empty = Handlers::<()>::new();
     assert_eq!(empty.missing(k3eks_eks::model::eks()).len(), 70);
-    assert!(support::registry().missing(k3eks_eks::model::eks()).is_empty());
+    assert!(support::handlers().missing(k3eks_eks::model::eks()).is_empty());
     let service = support::with(empty, Mode::Permissive);
     let refused = answer(&service, request(&Method::GET, "/clusters", b"")).await;
     assert_eq!((refused.status, refused.error()), (400, "InvalidRequestException"));

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use aws::registry::Registry;
+use aws::handlers::Handlers;
 use aws::service::Service;
 use aws::sigv4::{Authenticator, Caller, Key, Mode};
 use aws_credential_types::Credentials;
@@ -32,11 +32,11 @@ const SOON: Duration = Duration::from_millis(250);
 const MOST_MEMORY: u64 = 120;
 
 fn service() -> Service<()> {
-    let registry = Registry::new().on("DescribeCluster", |_, _: Value| async { Ok(json!({})) });
+    let handlers = Handlers::new().on("DescribeCluster", |_, _: Value| async { Ok(json!({})) });
     let key = Key::new(KEY, SECRET, "111111111111", "arn:aws:iam::111111111111:user/u");
     let keys = HashMap::from([(KEY.to_owned(), Arc::new(key))]);
     let authenticator = Authenticator::new(Mode::Strict, Arc::new(keys), "000000000000", "us-east-1");
-    Service::new(k3eks_eks::model::eks(), registry, Arc::new(()), authenticator).unwrap()
+    Service::new(k3eks_eks::model::eks(), handlers, Arc::new(()), authenticator).unwrap()
 }
 
 fn start() -> SocketAddr {

@@ -31,12 +31,12 @@ use std::sync::Arc;
 
 use aws::body::Bodies;
 use aws::sigv4::{KeyStore, Mode};
-use eks::operations::Api;
+use eks::operations::EksState;
 
 /// What the whole service shares.
 pub struct IdentityState {
     /// The resources.
-    pub api: Arc<Api>,
+    pub api: Arc<EksState>,
     /// Whether only configured roles and keys count.
     pub mode: Mode,
     /// Every key that a request may be signed with.

@@ -15,7 +15,7 @@ const PRESIGNED: [&str; 6] =
     ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"];
 
 /// Credentials as presented, not checked.
-pub struct Presented<'a> {
+pub struct PresentedCredentials<'a> {
     pub access_key_id: Cow<'a, str>,
     /// Day of the credential scope.
     pub day: Cow<'a, str>,
@@ -31,7 +31,7 @@ pub struct Presented<'a> {
     pub expires: Option<Cow<'a, str>>,
 }
 
-impl<'a> Presented<'a> {
+impl<'a> PresentedCredentials<'a> {
     /// Finds the credentials in headers or query string.
     pub fn find(request: &SignedRequest<'a>) -> Result<Self, ApiError> {
         if let Some(authorization) = request.header("authorization") {

@@ -13,7 +13,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// Finds the key behind an access key id.
+/// Finds the key of an access key id.
 pub trait KeyStore: Send + Sync {
     /// The key, if there is one. Keys of sessions are only found together with the session's token.
     fn lookup(&self, access_key_id: &str, session_token: Option<&str>) -> Option<Arc<Key>>;
@@ -25,7 +25,7 @@ impl<S: BuildHasher + Send + Sync> KeyStore for HashMap<String, Arc<Key>, S> {
     }
 }
 
-/// A secret key and whom it belongs to. Its `Debug` form shows no secret.
+/// A secret key and its owner. Its `Debug` form shows no secret.
 #[derive(Clone)]
 pub struct Key {
     credentials: Credentials,
@@ -42,7 +42,7 @@ struct Session {
 }
 
 impl Key {
-    /// A key without an end.
+    /// A permanent key.
     pub fn new(access_key_id: &str, secret: &str, account: &str, principal_arn: &str) -> Self {
         Self {
             credentials: Credentials::new(access_key_id, secret, None, None, "k3eks"),
@@ -77,7 +77,7 @@ impl Key {
         self.session.as_ref().map(|session| session.token.as_str())
     }
 
-    /// What changes when the secret, the account or the owner does. Who doesn't have `key` learns nothing of the secret by it.
+    /// A fingerprint of secret, account and owner. It reveals nothing of the secret without `key`.
     #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
     pub fn fingerprint(&self, key: &[u8]) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ApiError;
 use arn::account_root;
 use arn::is_account;
-use credentials::Presented;
+use credentials::PresentedCredentials;
 pub use keys::{Key, KeyStore};
 use request::is_region;
 pub use request::{SignedRequest, basic_time, seconds};
@@ -34,7 +34,7 @@ pub enum Mode {
     Strict,
 }
 
-/// Who sent a request, and to which of the separate worlds of account and region it goes.
+/// Who sent a request, and the account and region that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Twelve digits.
@@ -43,7 +43,7 @@ pub struct Caller {
     pub region: String,
     /// Access key id; none for a request without credentials.
     pub access_key_id: Option<String>,
-    /// The IAM principal behind the key.
+    /// The IAM principal that owns the key.
     pub principal_arn: String,
     /// The role that the principal is a session of, with its path; else the same.
     pub identity_arn: String,
@@ -53,7 +53,7 @@ pub struct Caller {
 
 /// The service that a request says it is signed for; `None` where it isn't signed.
 pub fn service(request: &SignedRequest<'_>) -> Option<String> {
-    Presented::find(request).ok().map(|presented| presented.service.into_owned())
+    PresentedCredentials::find(request).ok().map(|presented| presented.service.into_owned())
 }
 
 /// Turns credentials into a [`Caller`].
@@ -76,7 +76,7 @@ impl Authenticator {
         self.mode
     }
 
-    /// Says who sent the request to EKS, or why that can't be believed. `now` is a parameter for the sake of tests.
+    /// The sender of a request to EKS. `now` is a parameter for the sake of tests.
     pub fn authenticate(&self, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
         self.authenticate_for("eks", request, now)
     }
@@ -92,7 +92,7 @@ impl Authenticator {
         now: SystemTime,
     ) -> Result<Caller, ApiError> {
         match self.mode {
-            Mode::Permissive => Ok(self.believe(Presented::find(request).ok().as_ref())),
+            Mode::Permissive => Ok(self.unverified_caller(PresentedCredentials::find(request).ok().as_ref())),
             Mode::Strict => self.prove_for(service, request, now),
         }
     }
@@ -106,7 +106,7 @@ impl Authenticator {
     }
 
     fn prove_for(&self, service: &str, request: &SignedRequest<'_>, now: SystemTime) -> Result<Caller, ApiError> {
-        let presented = Presented::find(request)?;
+        let presented = PresentedCredentials::find(request)?;
         let purpose = Purpose { service, presigned: None };
         let key = verify::verify(request, &presented, self.keys.as_ref(), purpose, now)?;
         Ok(Caller {
@@ -119,8 +119,7 @@ impl Authenticator {
         })
     }
 
-    /// Refuses, before the body of this `length` is read, a request that can't be good whatever the body is. The body of `request` isn't
-    /// looked at; whoever sent it is known only after [`authenticate`](Self::authenticate).
+    /// Refuses, before the body of this `length` is read, a request that can't be good whatever the body is. The body of `request` isn't    /// read; the sender is known only after [`authenticate`](Self::authenticate).
     ///
     /// # Errors
     /// As those of [`authenticate`](Self::authenticate).
@@ -134,25 +133,25 @@ impl Authenticator {
         match self.mode {
             Mode::Permissive => Ok(Proven::NotYet),
             Mode::Strict => {
-                let presented = Presented::find(request)?;
+                let presented = PresentedCredentials::find(request)?;
                 let purpose = Purpose { service, presigned: None };
                 verify::verify_head(request, length, &presented, self.keys.as_ref(), (purpose, now))
             }
         }
     }
 
-    /// What an answer that goes on for long is given by: whoever asked must be the same one for all that time.
-    pub fn standing(&self, request: &SignedRequest<'_>) -> Standing {
-        let presented = Presented::find(request).ok().filter(|_| self.mode == Mode::Strict);
-        Standing(presented.map(|presented| {
+    /// The validity of the request's key, which a stream checks again for as long as it lasts.
+    pub fn key_validity(&self, request: &SignedRequest<'_>) -> KeyValidity {
+        let presented = PresentedCredentials::find(request).ok().filter(|_| self.mode == Mode::Strict);
+        KeyValidity(presented.map(|presented| {
             let id = presented.access_key_id.into_owned();
             let token = presented.session_token.map(Cow::into_owned);
             let key = self.keys.lookup(&id, token.as_deref()).map(|key| key.fingerprint(b""));
-            Asked { keys: Arc::clone(&self.keys), id, token, key }
+            SignedWith { keys: Arc::clone(&self.keys), id, token, key }
         }))
     }
 
-    fn believe(&self, presented: Option<&Presented<'_>>) -> Caller {
+    fn unverified_caller(&self, presented: Option<&PresentedCredentials<'_>>) -> Caller {
         let id = presented.map(|presented| presented.access_key_id.as_ref());
         let token = presented.and_then(|presented| presented.session_token.as_deref());
         let key = id.and_then(|id| self.keys.lookup(id, token));
@@ -176,19 +175,19 @@ impl Authenticator {
     }
 }
 
-/// What a request was signed with; nothing where signatures aren't checked.
-pub struct Standing(Option<Asked>);
+/// The validity of the key that a request was signed with; without end where signatures aren't checked.
+pub struct KeyValidity(Option<SignedWith>);
 
-struct Asked {
+struct SignedWith {
     keys: Arc<dyn KeyStore>,
     id: String,
     token: Option<String>,
     key: Option<String>,
 }
 
-impl Standing {
-    /// Whether the key is there, the same, and not over.
-    pub fn holds(&self, now: SystemTime) -> bool {
+impl KeyValidity {
+    /// Whether the key still exists, unchanged and not expired.
+    pub fn is_valid(&self, now: SystemTime) -> bool {
         let Some(asked) = &self.0 else { return true };
         let key = asked.keys.lookup(&asked.id, asked.token.as_deref());
         key.is_some_and(|key| !key.expired(now) && Some(key.fingerprint(b"")) == asked.key)
@@ -205,7 +204,7 @@ pub fn verify(
     purpose: Purpose<'_>,
     now: SystemTime,
 ) -> Result<(Arc<Key>, String), ApiError> {
-    let presented = Presented::find(request)?;
+    let presented = PresentedCredentials::find(request)?;
     let key = verify::verify(request, &presented, keys, purpose, now)?;
     Ok((key, presented.region.into_owned()))
 }
@@ -288,17 +287,18 @@ mod tests {
             "AWS4-HMAC-SHA256 Credential=AKIA1/20260101/eu-west-1/eks/aws4_request, SignedHeaders=host, Signature=00";
         headers.insert("authorization", text.parse().unwrap());
         let request = SignedRequest { method: "GET", path: "/", query: "", headers: &headers, body: b"" };
-        let standing = |mode| Authenticator::new(mode, keys.clone(), "000000000000", "us-east-1").standing(&request);
-        let (strict, permissive) = (standing(Mode::Strict), standing(Mode::Permissive));
-        assert!(strict.holds(now));
+        let key_validity =
+            |mode| Authenticator::new(mode, keys.clone(), "000000000000", "us-east-1").key_validity(&request);
+        let (strict, permissive) = (key_validity(Mode::Strict), key_validity(Mode::Permissive));
+        assert!(strict.is_valid(now));
         put("other", ann, None);
-        assert!(!strict.holds(now), "another secret");
+        assert!(!strict.is_valid(now), "another secret");
         put("s", "arn:aws:iam::111111111111:user/bob", None);
-        assert!(!strict.holds(now), "another owner");
+        assert!(!strict.is_valid(now), "another owner");
         put("s", ann, Some(now + std::time::Duration::from_secs(9)));
-        assert!(strict.holds(now) && !strict.holds(now + std::time::Duration::from_secs(10)), "a session's end");
+        assert!(strict.is_valid(now) && !strict.is_valid(now + std::time::Duration::from_secs(10)), "a session's end");
         keys.0.lock().clear();
-        assert!(!strict.holds(now) && permissive.holds(now));
+        assert!(!strict.is_valid(now) && permissive.is_valid(now));
     }
 
     #[test]

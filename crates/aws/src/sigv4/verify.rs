@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 
 use crate::error::{ApiError, ErrorCode};
 
-use super::credentials::{Presented, unsigned_query};
+use super::credentials::{PresentedCredentials, unsigned_query};
 use super::keys::{Key, KeyStore};
 use super::request::{ISO_BASIC, SignedRequest, basic_time, is_region, seconds};
 
@@ -39,14 +39,14 @@ pub struct Purpose<'a> {
 /// Checks everything about the credentials and returns the key that they belong to.
 pub fn verify(
     request: &SignedRequest<'_>,
-    presented: &Presented<'_>,
+    presented: &PresentedCredentials<'_>,
     keys: &dyn KeyStore,
     purpose: Purpose<'_>,
     now: SystemTime,
 ) -> Result<Arc<Key>, ApiError> {
     let known = check_head(request, presented, keys, purpose, now)?;
     if known.key.expired(now) {
-        // Only who has the secret is told.
+        // Only a request with a good signature learns that the session has expired.
         known.check(request.body)?;
         let message = "The security token included in the request is expired";
         return Err(ApiError::new(ErrorCode::EXPIRED_TOKEN, message));
@@ -55,12 +55,12 @@ pub fn verify(
     Ok(known.key)
 }
 
-/// Checks what can be checked before the body is read. With a `length` of 0, or where the headers say what the body's digest is, that is
-/// everything but whether it is; else a signature can't be checked yet, and only a key that isn't known or a time that isn't good is found.
+/// Checks a request before its body is read. With a `length` of 0, or the body's digest in the headers, it checks everything but the
+/// digest itself; else it checks key and time, and the signature only after the body is read.
 pub fn verify_head(
     request: &SignedRequest<'_>,
     length: Option<u64>,
-    presented: &Presented<'_>,
+    presented: &PresentedCredentials<'_>,
     keys: &dyn KeyStore,
     (purpose, now): (Purpose<'_>, SystemTime),
 ) -> Result<Proven, ApiError> {
@@ -79,14 +79,14 @@ pub fn verify_head(
 pub enum Proven {
     /// Who sent it.
     ByHeaders,
-    /// Nothing but that somebody knows an access key id: the signature covers a body that they don't describe.
+    /// Nothing: the signature covers a body whose digest the headers don't have.
     NotYet,
 }
 
 /// Checks everything but the signature.
 fn check_head<'a>(
     request: &'a SignedRequest<'a>,
-    presented: &'a Presented<'a>,
+    presented: &'a PresentedCredentials<'a>,
     keys: &dyn KeyStore,
     purpose: Purpose<'_>,
     now: SystemTime,
@@ -119,7 +119,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::INVALID_SIGNATURE, message)
 }
 
-fn signing_time(presented: &Presented<'_>) -> Result<SystemTime, ApiError> {
+fn signing_time(presented: &PresentedCredentials<'_>) -> Result<SystemTime, ApiError> {
     let date = &presented.date;
     if date.is_empty() {
         let message = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.";
@@ -140,7 +140,7 @@ fn signing_time(presented: &Presented<'_>) -> Result<SystemTime, ApiError> {
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(parsed))
 }
 
-fn lifetime(presented: &Presented<'_>, shortest: u64) -> Result<Option<Duration>, ApiError> {
+fn lifetime(presented: &PresentedCredentials<'_>, shortest: u64) -> Result<Option<Duration>, ApiError> {
     let Some(text) = &presented.expires else { return Ok(None) };
     match seconds(text) {
         Some(seconds) if (shortest..=LONGEST_LIFE).contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
@@ -149,7 +149,7 @@ fn lifetime(presented: &Presented<'_>, shortest: u64) -> Result<Option<Duration>
 }
 
 fn check_clock(
-    presented: &Presented<'_>,
+    presented: &PresentedCredentials<'_>,
     time: SystemTime,
     expires: Option<Duration>,
     now: SystemTime,
@@ -175,7 +175,7 @@ fn check_clock(
 /// All that goes into a signature.
 struct Signing<'a> {
     request: &'a SignedRequest<'a>,
-    presented: &'a Presented<'a>,
+    presented: &'a PresentedCredentials<'a>,
     key: Arc<Key>,
     time: SystemTime,
     expires: Option<Duration>,

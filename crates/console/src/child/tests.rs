@@ -21,7 +21,7 @@ use aws::body::Bodies;
 use aws::events::EventLog;
 use aws::sigv4::{Authenticator, Key, Mode};
 use aws::site::Names;
-use eks::operations::{Api, Quotas, Settings};
+use eks::operations::{EksState, Quotas, Settings};
 use store::Store;
 
 const HOST: &str = "localhost:4566";
@@ -156,7 +156,7 @@ impl Environment {
         };
         let keys = HashMap::from([("AKIAOWN", "111111111111"), ("AKIAOTHER", "222222222222")].map(key));
         let app = Arc::new(AppState {
-            api: Arc::new(Api::new(store, settings)),
+            api: Arc::new(EksState::new(store, settings)),
             authenticator: Authenticator::new(mode, Arc::new(keys), "000000000000", "us-east-1"),
             metrics: Registry::default(),
             events: Arc::new(EventLog::new(1)),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::RequestContext;
 use super::addon_associations::{self, Wanted};
 use super::ready::{check_ready, wake};
-use super::settle::{self, in_force};
+use super::record_wait::{self, wait_until_in_force};
 use super::token::Stamp;
 use super::updates::{Request, Target, under_way};
 use crate::convert::cluster::version as cluster_version;
@@ -152,7 +152,7 @@ fn check_state(cx: &RequestContext, cluster: &EKSClusterConfig, addon: &Addon) -
 
 pub(super) async fn create(cx: RequestContext, request: Asked) -> Result<Value, ApiError> {
     let (cluster, made) = accept(&cx, &request).await?;
-    let made = in_force(&cx.state, &cluster, made).await;
+    let made = wait_until_in_force(&cx.state, &cluster, made).await;
     Ok(answer(&cx, &made, &cluster))
 }
 
@@ -289,7 +289,7 @@ pub(super) async fn delete(cx: RequestContext, input: Deletion) -> Result<Value,
     };
     let (addon, _) = store.change(&addon, preserve).await?;
     store.delete(&addon).await?;
-    settle::gone(&cx.state, &cluster, &*addon).await;
+    record_wait::wait_until_gone(&cx.state, &cluster, &*addon).await;
     Ok(last)
 }
 

@@ -6,10 +6,10 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::settle::{gone, settled};
+use super::record_wait::{wait_until, wait_until_gone};
 use super::token::Stamp;
 use super::updates::{self, Target};
-use super::{Api, RequestContext, Settings, access_entries};
+use super::{EksState, RequestContext, Settings, access_entries};
 use crate::convert::cluster::{self, CreateCluster};
 use crate::error::EksError;
 use crate::rules;
@@ -37,7 +37,7 @@ pub(super) struct ListClusters {
 }
 
 /// The answer of most operations on a cluster.
-pub(super) fn answer(api: &Api, cluster: &EKSClusterConfig) -> Value {
+pub(super) fn answer(api: &EksState, cluster: &EKSClusterConfig) -> Value {
     let updating = updates::under_way(&api.store, cluster, &Target::default()).is_some();
     json!({"cluster": cluster::describe(cluster, updating, &api.settings.default_version)})
 }
@@ -45,7 +45,7 @@ pub(super) fn answer(api: &Api, cluster: &EKSClusterConfig) -> Value {
 pub(super) async fn create(cx: RequestContext, request: CreateCluster) -> Result<Value, ApiError> {
     let (api, made) = (&cx.state, accept(&cx, &request).await?);
     let made_now = |store: &Store| store.now(&*made).is_none_or(|now| cluster::wire_status(&now, false) != "CREATING");
-    settled(api, &made, made_now).await;
+    wait_until(api, &made, made_now).await;
     Ok(answer(api, &api.store.now(&*made).unwrap_or(made)))
 }
 
@@ -156,7 +156,7 @@ pub(super) async fn list(cx: RequestContext, input: ListClusters) -> Result<Valu
 
 pub(super) async fn delete(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let (cluster, answer) = dismiss(&cx, &input).await?;
-    gone(&cx.state, &cluster, &*cluster).await;
+    wait_until_gone(&cx.state, &cluster, &*cluster).await;
     Ok(answer)
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::RequestContext;
 use super::ready::{check_ready, wake};
-use super::settle::{self, in_force};
+use super::record_wait::{self, wait_until_in_force};
 use super::token::Stamp;
 use crate::convert::member::{created, gone, issues, wire_status};
 use crate::convert::nodegroup::cluster_subnets;
@@ -116,7 +116,7 @@ fn alone(store: &Store, cluster: &EKSClusterConfig, name: &str, what: &str) -> R
 
 pub(super) async fn create(cx: RequestContext, request: Create) -> Result<Value, ApiError> {
     let (cluster, made) = accept(&cx, &request).await?;
-    let made = in_force(&cx.state, &cluster, made).await;
+    let made = wait_until_in_force(&cx.state, &cluster, made).await;
     Ok(answer(&made, &cluster))
 }
 
@@ -173,6 +173,6 @@ pub(super) async fn delete(cx: RequestContext, input: ByName) -> Result<Value, A
     let named = |error: ApiError| error.cluster(&input.cluster_name).fargate_profile(&input.fargate_profile_name);
     alone(&cx.state.store, &cluster, &input.fargate_profile_name, "delete").map_err(named)?;
     let left = cx.state.store.delete(&profile).await?;
-    settle::gone(&cx.state, &cluster, &*profile).await;
+    record_wait::wait_until_gone(&cx.state, &cluster, &*profile).await;
     Ok(answer(&gone(&*left), &cluster))
 }

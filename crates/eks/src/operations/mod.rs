@@ -14,28 +14,26 @@
 //! 5. *write*: `store.create`, `store.create_member`, `store.change` or `store.delete`, which the next request sees at once.
 //! 6. *answer*: `describe` of [`convert`](super::convert) on what was written.
 //!
-//! A create holds `Api::lock_cluster` or `Api::lock_account` from step 1 on, so that quotas count right. An update is a
+//! A create holds `EksState::lock_cluster` or `EksState::lock_account` from step 1 on, so that quotas count right. An update is a
 //! `Request` of the file `updates`: its `begin` does steps 2, 5 and 6 and everything about what is under way already; the handler gives it a closure that
 //! checks, changes the object and says in EKS's words what changed. Pure functions in [`convert`](super::convert) do that.
-//! What nothing runs behind is waited for between steps 5 and 6, when the lock is released: the file `settle`.
+//! A record (`provider: metadata`) is waited for between steps 5 and 6, when the lock is released: the file `record_wait`.
 //!
 //! # Adding a kind
 //! A line in `kinds!` of the crate [`store`] (and [`Member`](crd::Member), if it belongs to a cluster); a file in
 //! [`convert`](super::convert) with the request's struct, `spec` and `describe`; a file here with the handlers, each with a
-//! line in [`registry`]; a line in the `tags` file, if its ARN can carry tags.
+//! line in [`handlers`]; a line in the `tags` file, if its ARN can carry tags.
 
 mod access_entries;
 mod access_policies;
 mod addon_associations;
 mod addon_versions;
 mod addons;
-mod api;
 mod capabilities;
 mod certificate_authorities;
 mod cluster_updates;
 mod cluster_versions;
 mod clusters;
-mod connected;
 mod fargate_profiles;
 mod idp_configs;
 mod insights;
@@ -45,7 +43,9 @@ mod nodegroups;
 mod pod_identity;
 mod pod_identity_records;
 mod ready;
-mod settle;
+mod record_wait;
+mod registered_clusters;
+mod state;
 mod subscriptions;
 pub mod support_matrix;
 mod tags;
@@ -53,12 +53,12 @@ pub mod token;
 mod updates;
 
 pub use super::settings::{Quotas, Settings};
-pub use api::{Api, RequestContext};
+pub use state::{EksState, RequestContext};
 
 use super::model::Operation;
 
 aws::handlers! {
-    Operation in Api:
+    Operation in EksState:
     ActivateCertificateAuthority => certificate_authorities::activate,
     AssociateAccessPolicy => access_policies::associate,
     AssociateEncryptionConfig => cluster_updates::associate_encryption,
@@ -82,7 +82,7 @@ aws::handlers! {
     DeleteFargateProfile => fargate_profiles::delete,
     DeleteNodegroup => nodegroups::delete,
     DeletePodIdentityAssociation => pod_identity::delete,
-    DeregisterCluster => connected::disconnect,
+    DeregisterCluster => registered_clusters::deregister,
     DescribeAccessEntry => access_entries::describe,
     DescribeAddon => addons::describe,
     DescribeAddonConfiguration => addon_versions::configuration,
@@ -116,7 +116,7 @@ aws::handlers! {
     ListPodIdentityAssociations => pod_identity::list,
     ListTagsForResource => tags::list,
     ListUpdates => updates::list,
-    RegisterCluster => connected::connect,
+    RegisterCluster => registered_clusters::register,
     StartInsightsRefresh => insights::start,
     TagResource => tags::tag,
     UntagResource => tags::untag,

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ready::{check_managed, check_ready};
-use super::settle::{gone, settled};
+use super::record_wait::{wait_until, wait_until_gone};
 use super::token::Stamp;
 use super::updates::{self, Target};
-use super::{Api, RequestContext};
+use super::{EksState, RequestContext};
 use crate::convert::cluster::version as cluster_version;
 use crate::convert::nodegroup::{self, CreateNodegroup};
 use crate::error::EksError;
@@ -49,7 +49,7 @@ pub(super) fn find(
     Ok((found, group))
 }
 
-fn answer(api: &Api, group: &Nodegroup, cluster: &EKSClusterConfig) -> Value {
+fn answer(api: &EksState, group: &Nodegroup, cluster: &EKSClusterConfig) -> Value {
     let version = cluster_version(cluster, &api.settings.default_version);
     let target = Target::nodegroup(&names::nodegroup_name(group));
     let updating = updates::under_way(&api.store, cluster, &target).is_some();
@@ -60,7 +60,7 @@ pub(super) async fn create(cx: RequestContext, request: CreateNodegroup) -> Resu
     let api = &cx.state;
     let (cluster, made) = accept(&cx, &request).await?;
     let in_force = |group: Arc<Nodegroup>| nodegroup::wire_status(&group, false) != "CREATING";
-    settled(api, &cluster, |store| store.now(&*made).is_none_or(in_force)).await;
+    wait_until(api, &cluster, |store| store.now(&*made).is_none_or(in_force)).await;
     Ok(answer(api, &api.store.now(&*made).unwrap_or(made), &cluster))
 }
 
@@ -107,7 +107,7 @@ async fn accept(
 }
 
 /// What is known beside a request about a node group of this cluster.
-pub(super) fn facts(api: &Api, cluster: &EKSClusterConfig) -> Facts {
+pub(super) fn facts(api: &EksState, cluster: &EKSClusterConfig) -> Facts {
     Facts {
         account: Identity::of(cluster).account,
         cluster_version: cluster_version(cluster, &api.settings.default_version).to_owned(),
@@ -144,7 +144,7 @@ pub(super) async fn delete(cx: RequestContext, input: ByName) -> Result<Value, A
     let mut left = Nodegroup::clone(&last);
     left.metadata.deletion_timestamp = left.metadata.deletion_timestamp.or_else(|| last.creation_timestamp());
     let answer = answer(&cx.state, &left, &cluster);
-    gone(&cx.state, &cluster, &*group).await;
+    wait_until_gone(&cx.state, &cluster, &*group).await;
     Ok(answer)
 }
 

@@ -1,4 +1,4 @@
-//! Whether a cluster takes changes, and how one that sleeps is woken.
+//! Whether a cluster takes changes, and how a hibernated one wakes.
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -11,15 +11,15 @@ use crd::names::Identity;
 use crd::{EKSClusterConfig, Phase, keys};
 use store::Store;
 
-/// Refuses changes of a cluster that isn't there yet, or not any more. One that sleeps takes them and wakes.
+/// Refuses changes of a cluster that isn't active. A hibernated one takes them and wakes.
 pub(super) fn check_ready(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
-    if matches!(wire_status(cluster, false), "ACTIVE" | "UPDATING") || sleeps(cluster) {
+    if matches!(wire_status(cluster, false), "ACTIVE" | "UPDATING") || hibernates(cluster) {
         return Ok(());
     }
     Err(ApiError::invalid_request(not_active(cluster)).cluster(&Identity::of(cluster).name))
 }
 
-/// Refuses changes of what an imported cluster's own owner manages: its version and its nodes.
+/// Refuses changes of an imported cluster's version and nodes, which its owner manages.
 pub(super) fn check_managed(cluster: &EKSClusterConfig) -> Result<(), ApiError> {
     if !cluster.spec.imported {
         return Ok(());
@@ -33,10 +33,10 @@ pub(super) fn check_managed(cluster: &EKSClusterConfig) -> Result<(), ApiError> 
 pub(super) fn not_active(cluster: &EKSClusterConfig) -> String {
     let (name, resource) = (Identity::of(cluster).name, cluster.name_any());
     let said = format!("Cluster '{name}' is not in ACTIVE status");
-    if !rests(cluster) {
+    if !is_stopped(cluster) {
         return said;
     }
-    if sleeps(cluster) && cluster.spec.state != Some(PowerState::Stopped) {
+    if hibernates(cluster) && cluster.spec.state != Some(PowerState::Stopped) {
         return format!("{said}: it sleeps, with all data kept; wake it with: k3eks wake {resource}");
     }
     let namespace = cluster.namespace().unwrap_or_default();
@@ -46,22 +46,22 @@ pub(super) fn not_active(cluster: &EKSClusterConfig) -> String {
     )
 }
 
-/// Whether it is stopped. EKS has no such clusters: what needs nothing that runs is changed in it nevertheless.
-pub(super) fn rests(cluster: &EKSClusterConfig) -> bool {
+/// Whether it is stopped, which no cluster of EKS is. Changes that need no running cluster are possible nevertheless.
+pub(super) fn is_stopped(cluster: &EKSClusterConfig) -> bool {
     let stopped = cluster.status.as_ref().and_then(|status| status.phase) == Some(Phase::Stopped);
     stopped && cluster.metadata.deletion_timestamp.is_none()
 }
 
-/// Whether it is stopped only because nobody used it (`hibernateAfter`).
-fn sleeps(cluster: &EKSClusterConfig) -> bool {
+/// Whether it hibernates: it was stopped because it was idle (`hibernateAfter`).
+fn hibernates(cluster: &EKSClusterConfig) -> bool {
     let asleep =
         |status: &crd::EKSClusterConfigStatus| status.phase == Some(Phase::Stopped) && status.hibernated.is_some();
     cluster.metadata.deletion_timestamp.is_none() && cluster.status.as_ref().is_some_and(asleep)
 }
 
-/// Wakes the cluster if it sleeps, for what changes neither its own spec nor its node groups.
+/// Wakes the cluster if it hibernates, for changes that touch neither its own spec nor its node groups.
 pub(super) async fn wake(store: &Store, cluster: &EKSClusterConfig) -> Result<(), ApiError> {
-    let Some(cluster) = store.now(cluster).filter(|cluster| sleeps(cluster)) else { return Ok(()) };
+    let Some(cluster) = store.now(cluster).filter(|cluster| hibernates(cluster)) else { return Ok(()) };
     let now = Timestamp::now().to_string();
     let wake = |cluster: &mut EKSClusterConfig| {
         cluster.annotations_mut().insert(keys::ANNOTATION_WAKE.to_owned(), now.clone());

@@ -6,7 +6,7 @@ mod settling;
 use fake::{MAKER, World};
 use serde_json::{Value, json};
 
-use super::registry;
+use super::handlers;
 use aws::error::{ApiError, ErrorCode};
 use crd::{Addon, ClusterInsights, EKSClusterConfig, Nodegroup};
 
@@ -28,8 +28,8 @@ fn association(namespace: &str, account: &str) -> Value {
 
 #[test]
 fn every_handler_is_of_an_operation_that_the_api_has() {
-    assert!(registry().unknown(crate::model::eks()).is_empty());
-    assert!(registry().missing(crate::model::eks()).is_empty(), "and every operation has one");
+    assert!(handlers().unknown(crate::model::eks()).is_empty());
+    assert!(handlers().missing(crate::model::eks()).is_empty(), "and every operation has one");
 }
 
 #[tokio::test]

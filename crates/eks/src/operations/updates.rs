@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::RequestContext;
-use super::ready::{check_ready, rests, wake};
-use super::settle::settled;
+use super::ready::{check_ready, is_stopped, wake};
+use super::record_wait::wait_until;
 use super::token::Stamp;
 use crate::convert::update::{self, Change};
 use crate::error::EksError;
@@ -160,7 +160,7 @@ impl<K: Kind> Request<'_, K> {
         let api = &cx.state;
         let update = self.begun(cx, back, decide).await?;
         let ended = |update: Arc<Update>| update.state() != UpdateState::InProgress;
-        settled(api, self.cluster, |store| store.now(&*update).is_none_or(ended)).await;
+        wait_until(api, self.cluster, |store| store.now(&*update).is_none_or(ended)).await;
         Ok(answer(&api.store.now(&*update).unwrap_or(update)))
     }
 
@@ -214,7 +214,7 @@ impl<K: Kind> Request<'_, K> {
         let decided = decide(&mut K::clone(&object));
         if let Err(refusal) = check_ready(&cluster) {
             // Nor does it wait for an update that waits for the cluster's start.
-            let kept = decided.ok().filter(|change| rests(&cluster) && change.is_only_kept());
+            let kept = decided.ok().filter(|change| is_stopped(&cluster) && change.is_only_kept());
             return kept.ok_or(refusal);
         }
         let change = decided?;

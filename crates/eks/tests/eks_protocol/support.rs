@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws::registry::Registry;
+use aws::handlers::Handlers;
 use aws::service::Service;
 use aws::sigv4::{Authenticator, Key, Mode};
 use axum::body::{Body, to_bytes};
@@ -30,10 +30,10 @@ impl Answer {
     }
 }
 
-pub fn registry() -> Registry<()> {
+pub fn handlers() -> Handlers<()> {
     let operations = model::eks().operations().iter();
-    operations.fold(Registry::new(), |registry, operation| {
-        registry.on(&operation.name, |_, _: Value| async { Ok(json!({})) })
+    operations.fold(Handlers::new(), |handlers, operation| {
+        handlers.on(&operation.name, |_, _: Value| async { Ok(json!({})) })
     })
 }
 
@@ -42,13 +42,13 @@ pub fn keys() -> HashMap<String, Arc<Key>> {
     HashMap::from([(KEY_ID.to_owned(), Arc::new(key))])
 }
 
-pub fn with(registry: Registry<()>, mode: Mode) -> Service<()> {
+pub fn with(handlers: Handlers<()>, mode: Mode) -> Service<()> {
     let authenticator = Authenticator::new(mode, Arc::new(keys()), "000000000000", "us-east-1");
-    Service::new(model::eks(), registry, Arc::new(()), authenticator).unwrap()
+    Service::new(model::eks(), handlers, Arc::new(()), authenticator).unwrap()
 }
 
 pub fn service(mode: Mode) -> Service<()> {
-    with(registry(), mode)
+    with(handlers(), mode)
 }
 
 pub fn request(method: &Method, target: &str, body: &[u8]) -> Request<Body> {

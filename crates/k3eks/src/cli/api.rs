@@ -18,7 +18,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
 use eks::extra_routes::{self, AppState};
 use eks::model;
-use eks::operations::{self, Api, Quotas, Settings};
+use eks::operations::{self, EksState, Quotas, Settings};
 use identity::child_proxy::ChildProxy;
 use kube::Client;
 use limits::port::enable_tls;
@@ -214,13 +214,13 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let prepared = options.identity.prepare(&client, given, mode, (account, region), &shutdown).await?;
     let store =
         Store::start(client, &options.namespace, watched, shutdown.clone()).with_room_for(options.quota_mebibytes);
-    let api = Arc::new(Api::new(store, options.settings()));
+    let api = Arc::new(EksState::new(store, options.settings()));
     let authenticator = Authenticator::new(mode, prepared.keys.clone(), account, region);
     let ecr = options.registry.ecr(&authenticator, options.auth)?;
     let state = options.identity.state(&prepared, Arc::clone(&api), mode)?;
     let mut metrics = Registry::with_prefix("k3eks");
     let events = Arc::new(EventLog::new(options.events));
-    let service = Service::new(model::eks(), operations::registry(), Arc::clone(&api), authenticator.clone())?
+    let service = Service::new(model::eks(), operations::handlers(), Arc::clone(&api), authenticator.clone())?
         .observed_by(Arc::new(ApiMetrics::register(&mut metrics)))
         .observed_by(events.clone());
     let ready = Arc::new(AtomicBool::new(false));
@@ -252,7 +252,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
 }
 
 /// Says when the resources have been read once.
-fn fill(api: Arc<Api>, ready: Arc<AtomicBool>, shutdown: CancellationToken) {
+fn fill(api: Arc<EksState>, ready: Arc<AtomicBool>, shutdown: CancellationToken) {
     tokio::spawn(async move {
         if shutdown.run_until_cancelled(api.store.filled()).await.is_some() {
             ready.store(true, Ordering::Relaxed);

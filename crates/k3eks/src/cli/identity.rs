@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::{ArgAction, Args};
 use controller::IdentityService;
-use eks::operations::Api;
+use eks::operations::EksState;
 use identity::child_reader::ChildReader;
 use identity::keys::Keys;
 use identity::remote_sts::RemoteSts;
@@ -135,7 +135,7 @@ impl Serving {
     }
 
     /// What the whole service shares.
-    pub fn state(&self, prepared: &Prepared, api: Arc<Api>, mode: Mode) -> anyhow::Result<Arc<IdentityState>> {
+    pub fn state(&self, prepared: &Prepared, api: Arc<EksState>, mode: Mode) -> anyhow::Result<Arc<IdentityState>> {
         let remote = self.sts_endpoint.as_deref().filter(|url| !url.is_empty()).map(RemoteSts::new).transpose();
         Ok(Arc::new(IdentityState {
             remote_sts: remote.map_err(anyhow::Error::msg).context("--sts-endpoint")?,

@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::model;
-use crate::operations::{Api, Quotas, Settings, registry};
+use crate::operations::{EksState, Quotas, Settings, handlers};
 use aws::error::ApiError;
+use aws::handlers::Context;
 use aws::paging::PageRequest;
-use aws::registry::Context;
 use aws::sigv4::Caller;
 use store::{Kind, ROOM, Store};
 
@@ -91,7 +91,7 @@ fn failure(code: u16, reason: &str) -> (u16, Value) {
 /// The operations, and what stands behind them.
 pub struct World {
     objects: Arc<Mutex<Objects>>,
-    api: Arc<Api>,
+    api: Arc<EksState>,
 }
 
 impl World {
@@ -128,7 +128,7 @@ impl World {
             quotas: Quotas::default(),
             settle,
         };
-        Self { objects, api: Arc::new(Api::new(store, settings)) }
+        Self { objects, api: Arc::new(EksState::new(store, settings)) }
     }
 
     fn objects(&self) -> MutexGuard<'_, Objects> {
@@ -181,7 +181,7 @@ impl World {
         let operation = model::eks().operation(operation).unwrap();
         let state = Arc::clone(&self.api);
         let context = Context { state, caller, request_id: String::new(), operation, page: PageRequest::default() };
-        registry().call(context, input.as_object().unwrap().clone()).await
+        handlers().call(context, input.as_object().unwrap().clone()).await
     }
 
     /// A cluster that works.

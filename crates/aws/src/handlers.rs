@@ -1,4 +1,4 @@
-//! The handlers of the operations.
+//! The handlers of a service's operations.
 
 use std::collections::HashMap;
 use std::future::{Future, ready};
@@ -64,7 +64,7 @@ macro_rules! operations {
             $(#[doc = concat!("`", stringify!($name), "`")] $name,)*
         }
 
-        impl $crate::registry::Operations for Operation {
+        impl $crate::handlers::Operations for Operation {
             const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             fn name(self) -> &'static str {
@@ -76,15 +76,21 @@ macro_rules! operations {
     };
 }
 
-/// Makes the function `registry`, which has a handler for each operation of an enum: it doesn't compile without one.
+/// Makes the function `handlers`, which has a handler for each operation of an enum: it doesn't compile without one.
 #[macro_export]
 macro_rules! handlers {
     ($operation:ident in $state:ty: $($name:ident => $handler:expr,)*) => {
         /// The handlers of all operations.
-        pub fn registry() -> $crate::registry::Registry<$state> {
-            $crate::registry::Registry::of(|operation| match operation {
-                $($operation::$name => $crate::registry::handler($handler),)*
+        pub fn handlers() -> $crate::handlers::Handlers<$state> {
+            $crate::handlers::Handlers::of(|operation| match operation {
+                $($operation::$name => $crate::handlers::handler($handler),)*
             })
+        }
+
+        // The crate ecr has the former name.
+        #[doc(hidden)]
+        pub fn registry() -> $crate::handlers::Handlers<$state> {
+            handlers()
         }
     };
 }
@@ -113,24 +119,24 @@ where
     })
 }
 
-/// Operations by name.
-pub struct Registry<S> {
+/// Handlers by the name of their operation.
+pub struct Handlers<S> {
     handlers: HashMap<&'static str, Handler<S>>,
 }
 
-impl<S> Default for Registry<S> {
+impl<S> Default for Handlers<S> {
     fn default() -> Self {
         Self { handlers: HashMap::new() }
     }
 }
 
-impl<S: Send + Sync + 'static> Registry<S> {
-    /// A registry without operations.
+impl<S: Send + Sync + 'static> Handlers<S> {
+    /// No handlers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A registry with a handler for each operation.
+    /// A handler for each operation.
     pub fn of<O: Operations>(handler: impl Fn(O) -> Handler<S>) -> Self {
         Self { handlers: O::ALL.iter().map(|operation| (operation.name(), handler(*operation))).collect() }
     }

@@ -7,14 +7,14 @@ use crd::names::Identity;
 
 use super::locks::Locks;
 use crate::settings::Settings;
-use aws::registry::Context;
+use aws::handlers::Context;
 use store::{Store, identity};
 
 /// What a handler knows besides its input.
-pub type RequestContext = Context<Api>;
+pub type RequestContext = Context<EksState>;
 
 /// What all handlers share.
-pub struct Api {
+pub struct EksState {
     /// The resources.
     pub store: Store,
     /// What was configured.
@@ -23,7 +23,7 @@ pub struct Api {
     locks: Locks<Identity>,
 }
 
-impl Api {
+impl EksState {
     /// The state of the handlers.
     pub fn new(store: Store, settings: Settings) -> Self {
         Self { store, settings, locks: Locks::default() }

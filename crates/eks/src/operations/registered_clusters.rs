@@ -1,7 +1,7 @@
-//! Clusters of another make: RegisterCluster, DeregisterCluster.
+//! Connected clusters: RegisterCluster, DeregisterCluster.
 //!
-//! A registered cluster is a resource with `imported` and a `connectorConfig`. It stays `PENDING` until something connects
-//! it: nothing is made for it, and removing it leaves whatever it stands for alone.
+//! A registered cluster is a resource with `imported` and a `connectorConfig`. It stays `PENDING`, since nothing connects
+//! it. Nothing is created for it, and deregistering it leaves the real cluster alone.
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub(super) struct Register {
     client_request_token: Option<String>,
 }
 
-pub(super) async fn connect(cx: RequestContext, request: Register) -> Result<Value, ApiError> {
+pub(super) async fn register(cx: RequestContext, request: Register) -> Result<Value, ApiError> {
     let store = &cx.state.store;
     let stamp = Stamp::new("RegisterCluster", &cx.caller, request.client_request_token.as_deref(), &request)?;
     let identity = identity(&cx.caller, &request.name);
@@ -71,7 +71,7 @@ pub(super) async fn connect(cx: RequestContext, request: Register) -> Result<Val
     Ok(answer)
 }
 
-pub(super) async fn disconnect(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
+pub(super) async fn deregister(cx: RequestContext, input: ByName) -> Result<Value, ApiError> {
     let cluster = cx.state.store.cluster(&cx.caller, &input.name)?;
     if cluster.spec.connector_config.is_none() {
         return Err(no_cluster(&input.name));
