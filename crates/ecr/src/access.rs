@@ -49,7 +49,7 @@ impl Target {
 
 /// Whether the holder of credentials may do this.
 ///
-/// No repository has a policy that lets other accounts in.
+/// No policy of a repository lets other accounts in.
 pub fn allows(holder: &Holder, port: Port, action: Action, target: &Target) -> bool {
     match holder {
         // It makes and removes repositories, and has answered for who asked it.

@@ -8,6 +8,8 @@ mod conformance;
 mod faults;
 #[path = "provider_k3d/life.rs"]
 mod life;
+#[path = "provider_k3d/registry.rs"]
+mod registry;
 #[path = "../../k3eks/tests/e2e/relay.rs"]
 mod relay;
 #[path = "provider_k3d/support.rs"]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use k3eks_provider_k3d::K3dSettings;
 use provider::{ClusterProvider, MachineState, Progress, Resources};
 
+use crate::registry::nodes_show_their_credentials;
 use crate::support::{Aside, AtTheEnd, Environment, bytes, docker, group, kubectl, until, value, volumes};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,6 +35,7 @@ async fn a_cluster_lives_and_leaves_nothing() {
     a_stopped_cluster_comes_back_with_its_data(&env, &plan).await;
     a_server_without_k3s_is_restarted(&env, &plan).await;
     names_of_hosts_hold_when_docker_starts_everything(&env, &plan).await;
+    nodes_show_their_credentials(&env, &plan).await;
     let server = env.k3d.observe_cluster(&plan).unwrap().servers[0].name.clone();
     let said = std::process::Command::new("docker").args(["logs", &server]).output().unwrap().stderr;
     let said = String::from_utf8_lossy(&said);
