@@ -53,6 +53,8 @@ BLOCKS_NOT_RUN = {
     ("docs/guides/addons.md", "Charts and images"): "`make up` does so with another image, test_addons_cert_manager.py with the others",
     ("docs/guides/images.md", "Push"): "test_registry.py has it",
     ("docs/guides/images.md", "The ECR API"): "test_registry_policies.py has it, with boto3",
+    ("docs/guides/images.md", "Use your own registries"): "test_own_registries.py has it",
+    ("docs/guides/images.md", "Registries of k3d"): "test_own_registries.py has it",
     ("docs/guides/irsa.md", "The OIDC issuer"): "test_identity.py has it",
     ("docs/guides/node-groups.md", "Scale"): "docs/getting-started.md has it",
     ("docs/guides/upgrade.md", "Upgrade the cluster"): "crates/k3eks/tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",

@@ -42,10 +42,15 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def mirror(management, folder, tmp_path_factory):
-    """The registry with these images, under their names there; what it logs."""
+def image():
+    """The image of a container registry."""
     root = pathlib.Path(__file__).resolve().parents[2]
-    image = run(str(root / "hack/registry-image.sh")).split()[-1]
+    return run(str(root / "hack/registry-image.sh")).split()[-1]
+
+
+@pytest.fixture(scope="module")
+def mirror(management, folder, image, tmp_path_factory):
+    """The registry, with images."""
     network = f"k3d-{os.path.basename(management).removesuffix('.kubeconfig')}-children"
     name = "k3eks-own-registry"
     subprocess.run(["docker", "rm", "-fv", name], capture_output=True)
@@ -166,3 +171,27 @@ def test_a_secret_that_changes_reaches_nodes_by_itself(kubectl, child):
 def test_what_is_taken_back_is_gone(kubectl, child):
     kubectl("patch", f"eks/{NAME}", "--type=merge", "-p", json.dumps({"spec": {"registries": None}}))
     wait_for("nodes without the registry", lambda: not any(known(node, HOST) for node in nodes(child)))
+
+
+def test_a_registry_of_k3d_s_is_found_while_clusters_run(child, image, folder):
+    """As `k3d registry create` makes it, whose image may not be here."""
+    name, plain = "k3d-own-registries", folder / "plain.yaml"
+    plain.write_text("version: 0.1\nstorage: {filesystem: {rootdirectory: /var/lib/registry}}\nhttp: {addr: ':5000'}\n")
+    labels = ["--label", "app=k3d", "--label", "k3d.role=registry"]
+    subprocess.run(["docker", "rm", "-fv", name], capture_output=True)
+    run("docker", "create", "--name", name, *labels, "--publish", "127.0.0.1::5000", image, "/config.yaml")
+    try:
+        run("docker", "cp", str(plain), f"{name}:/config.yaml")
+        run("docker", "start", name)
+        address = run("docker", "port", name, "5000/tcp").split()[0]
+        run("docker", "tag", "busybox:1.36", f"{address}/app:v1")
+        wait_for("the registry", lambda: subprocess.run(["docker", "push", f"{address}/app:v1"], capture_output=True).returncode == 0)
+        run("docker", "rmi", f"{address}/app:v1")
+        named = f"{name}:{address.split(':')[1]}"
+        wait_for("nodes with the registry", lambda: all(known(node, named) for node in nodes(child)))
+        for number, node in enumerate(nodes(child)):
+            pod(child, f"k3d-{number}", f"{named}/app:v1", node)
+        child("wait", "--for=condition=Ready", "pod/k3d-0", "pod/k3d-1", "--timeout=60s")
+    finally:
+        run("docker", "rm", "-fv", name)
+    wait_for("nodes without the registry", lambda: not any(known(node, named) for node in nodes(child)))

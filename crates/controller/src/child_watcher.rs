@@ -239,7 +239,7 @@ impl ChildWatcher {
         let (AccessSource::Provider(provider), None) = (&self.way_in, &self.plan.import) else {
             return std::future::pending().await;
         };
-        let mut wanted = self.registries.clone();
+        let (mut wanted, mut reached) = (self.registries.clone(), provider.registry_changes());
         while provider.capabilities().registries {
             let now = wanted.borrow_and_update().clone();
             let again = match self.give_registries(&**provider, &now).await {
@@ -257,6 +257,7 @@ impl ChildWatcher {
             };
             tokio::select! {
                 () = pause => {}
+                () = changes(reached.as_mut()) => {}
                 changed = wanted.changed() => if changed.is_err() { break },
             }
         }
@@ -337,4 +338,14 @@ impl ChildWatcher {
             self.wake.all_of(&self.plan.id);
         }
     }
+}
+
+/// Ends at the next change, if there ever is one.
+async fn changes(receiver: Option<&mut watch::Receiver<()>>) {
+    if let Some(receiver) = receiver
+        && receiver.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 
 use super::containers::servers;
@@ -11,7 +11,7 @@ use super::inventory::Inventory;
 use super::ports::Ports;
 use super::runner::Runner;
 use super::settings::K3dSettings;
-use super::{names, restart_repair};
+use super::{k3d_registries, names, restart_repair};
 use provider::{ClusterId, DesiredCluster, Error};
 
 /// Runs clusters in Docker through k3d.
@@ -24,8 +24,10 @@ pub struct K3d {
     pub(crate) ports: Arc<Ports>,
     /// Tag of k3d's own images, once it was asked.
     pub(crate) helper_tag: OnceCell<Option<String>>,
+    /// Changes when a registry of k3d's starts or ends.
+    pub(crate) registries: watch::Receiver<()>,
     /// Follows Docker's events and reacts to them.
-    followers: [JoinHandle<()>; 2],
+    followers: [JoinHandle<()>; 3],
 }
 
 impl K3d {
@@ -35,10 +37,21 @@ impl K3d {
         let docker = Arc::new(Connection::new(settings.docker_host.clone()));
         let inventory = Inventory::new(&settings.instance);
         let repair = tokio::spawn(restart_repair::repair(inventory.clone(), docker.clone(), inventory.changes()));
-        let followers = [tokio::spawn(inventory.clone().follow(docker.clone())), repair];
+        let (changed, registries) = watch::channel(());
+        let listen = tokio::spawn(k3d_registries::follow(docker.clone(), changed));
+        let followers = [tokio::spawn(inventory.clone().follow(docker.clone())), repair, listen];
         let runner = Runner::new(settings.binary.clone(), settings.docker_host.clone());
         let ports = Ports::new(settings.api_ports.clone());
-        Arc::new(Self { settings, docker, inventory, runner, ports, helper_tag: OnceCell::new(), followers })
+        Arc::new(Self {
+            settings,
+            docker,
+            inventory,
+            runner,
+            ports,
+            helper_tag: OnceCell::new(),
+            registries,
+            followers,
+        })
     }
 
     /// Whether Docker answers and its containers are known.

@@ -20,6 +20,7 @@ mod imported;
 mod inventory;
 mod k3d;
 mod k3d_config;
+mod k3d_registries;
 mod k3s_process;
 mod logs;
 mod names;
@@ -35,7 +36,7 @@ mod settings;
 mod upgrade;
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 pub use k3d::K3d;
 pub use names::server_number as server_container;
@@ -139,6 +140,10 @@ impl ClusterProvider for K3d {
 
     async fn set_registries(&self, id: &ClusterId, registries: &NodeRegistries) -> Result<(), Error> {
         registries_script::set(self, id, registries).await
+    }
+
+    fn registry_changes(&self) -> Option<watch::Receiver<()>> {
+        Some(self.registries.clone())
     }
 
     async fn authority(&self, plan: &DesiredCluster) -> Result<Option<Authority>, Error> {

@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use super::archive::{self, File};
 use super::containers::{Container, Role, servers};
 use super::k3d::K3d;
+use super::{k3d_registries, names};
 use k3s::paths::{REGISTRIES, REGISTRY_AUTHORITIES, REGISTRY_HOSTS};
 use k3s::registries::{Files, HostsFile};
 use provider::{ClusterId, Error, MachineState, NodeRegistries};
@@ -22,6 +23,8 @@ pub const SCRIPT: &str = "/bin/k3d-entrypoint-k3eks-registries.sh";
 /// [`Error::Unavailable`] and [`Error::Engine`].
 pub async fn set(k3d: &K3d, id: &ClusterId, registries: &NodeRegistries) -> Result<(), Error> {
     let docker = k3d.docker.client(&format!("telling nodes of cluster {id} of container registries")).await?;
+    let network = k3d.joined().map_or_else(|| names::own_network(&k3d.name_of(id)), str::to_owned);
+    let registries = &k3d_registries::with(&docker, &network, k3d.joined().is_some(), registries).await?;
     let script = script(&k3s::registries::files(registries));
     // Servers first: nodes that come meanwhile take theirs from a server.
     for servers in [true, false] {

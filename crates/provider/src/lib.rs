@@ -29,7 +29,7 @@ pub use types::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// Runs clusters and their nodes.
 #[async_trait]
@@ -130,6 +130,12 @@ pub trait ClusterProvider: Send + Sync + 'static {
     /// Any; safe to repeat.
     async fn set_registries(&self, _id: &ClusterId, _registries: &NodeRegistries) -> Result<(), Error> {
         Err(self.unsupported("tell nodes of container registries"))
+    }
+
+    /// Changes whenever nodes reach other registries of the engine's own than before, and are to be told of theirs again by
+    /// [`Self::set_registries`]. `None`: never.
+    fn registry_changes(&self) -> Option<watch::Receiver<()>> {
+        None
     }
 
     /// The certificate authority that signs for the cluster; `None` if the cluster doesn't exist. Needs
