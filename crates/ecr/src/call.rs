@@ -1,9 +1,11 @@
 //! The ECR API's own state, and one call of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws::error::ApiError;
 use aws::registry::Context;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::engine::Engine;
@@ -11,6 +13,15 @@ use super::error::EcrError;
 use super::input::Input;
 use super::names::Registry;
 use super::record::{self, Record};
+
+/// What a lifecycle policy would have done.
+#[derive(Clone)]
+pub struct Preview {
+    /// The policy, as JSON.
+    pub text: String,
+    /// The images that would have expired, as the API shows them.
+    pub images: Vec<Value>,
+}
 
 /// What the operations of the ECR API share.
 pub struct Ecr {
@@ -20,12 +31,14 @@ pub struct Ecr {
     pub address: String,
     /// Held while repositories are made, changed or removed: one looks first, then writes.
     pub changes: Mutex<()>,
+    /// The last preview of each repository, by its name in the registry behind.
+    pub previews: parking_lot::Mutex<HashMap<String, Preview>>,
 }
 
 impl Ecr {
     /// The ECR API over this registry.
     pub fn new(engine: Engine, address: String) -> Self {
-        Self { engine, address, changes: Mutex::default() }
+        Self { engine, address, changes: Mutex::default(), previews: parking_lot::Mutex::default() }
     }
 }
 

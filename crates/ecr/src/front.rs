@@ -19,6 +19,7 @@ use http::{HeaderValue, Method, header};
 use jiff::Timestamp;
 
 use super::engine::{DIGEST, Engine, INVENTORY};
+use super::lifecycle::schedule::Schedule;
 use super::names::{Registry, elsewhere, split};
 use super::record::{self, Record};
 use super::storage::{self, Inventory};
@@ -37,6 +38,8 @@ pub struct Front {
     pub engine: Engine,
     /// The folder, to tell when an image was pushed and which have no tag. Without it nobody is told.
     pub storage: Option<PathBuf>,
+    /// Hears of writes, for the sake of lifecycle policies.
+    pub schedule: Arc<Schedule>,
 }
 
 /// Part of a repository that a path is about.
@@ -71,7 +74,7 @@ async fn inventory(
     let storage = front.storage.as_ref().filter(|_| split(&repository).is_some());
     let storage = storage.ok_or_else(|| Refusal::not_found("there is no such repository, or no folder of images"))?;
     let revisions = storage::revisions(storage, &repository).await?;
-    Ok(Json(Inventory { revisions, evaluated_at: None }))
+    Ok(Json(Inventory { revisions, evaluated_at: front.schedule.evaluated_at(&repository) }))
 }
 
 async fn client(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Refusal> {
@@ -96,6 +99,7 @@ async fn client(State(front): State<Arc<Front>>, request: Request) -> Result<Res
             }
         }
     }
+    let _writing = (!reads(request.method())).then(|| front.schedule.writing(asked.name));
     front.pass(request, &inside, asked.name).await
 }
 

@@ -1,4 +1,5 @@
 mod images;
+mod lifecycle_policies;
 mod put_image;
 mod repository_policies;
 mod strict;
@@ -31,9 +32,13 @@ async fn sent(operation: &str, body: String) -> (StatusCode, String, Value) {
 }
 
 async fn sent_to(registry: &str, operation: &str, body: String) -> (StatusCode, String, Value) {
+    sent_by(router(registry), operation, body).await
+}
+
+async fn sent_by(router: Router, operation: &str, body: String) -> (StatusCode, String, Value) {
     let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
     let request = Request::post("/").header("x-amz-target", target).body(Body::from(body)).unwrap();
-    let response = router(registry).oneshot(request).await.unwrap();
+    let response = router.oneshot(request).await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.1");
     assert_eq!(response.headers()["x-amzn-requestid"].len(), 36);
     let kind = response.headers().get("x-amzn-errortype").map(|kind| kind.to_str().unwrap().to_owned());
@@ -53,7 +58,7 @@ async fn refused(operation: &str, input: Value) -> (String, String) {
 fn every_operation_of_the_model_has_a_handler() {
     let registry = operations::registry();
     assert!(registry.missing(model::ecr()).is_empty() && registry.unknown(model::ecr()).is_empty());
-    assert_eq!(model::ecr().operations().len(), 18);
+    assert_eq!(model::ecr().operations().len(), 23);
 }
 
 #[tokio::test]
