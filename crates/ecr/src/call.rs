@@ -1,10 +1,12 @@
 //! The ECR API's own state, and one call of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws::error::ApiError;
 use aws::registry::Context;
 use registry_credentials::Key;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::engine::Engine;
@@ -12,6 +14,15 @@ use super::error::EcrError;
 use super::input::Input;
 use super::names::Registry;
 use super::record::{self, Record};
+
+/// What a lifecycle policy would have done.
+#[derive(Clone)]
+pub struct Preview {
+    /// The policy, as JSON.
+    pub text: String,
+    /// The images that would have expired, as the API shows them.
+    pub images: Vec<Value>,
+}
 
 /// What the operations of the ECR API share.
 pub struct Ecr {
@@ -23,12 +34,20 @@ pub struct Ecr {
     pub key: Option<Key>,
     /// Held while repositories are made, changed or removed: one looks first, then writes.
     pub changes: Mutex<()>,
+    /// The last preview of each repository, by its name in the registry behind.
+    pub previews: parking_lot::Mutex<HashMap<String, Preview>>,
 }
 
 impl Ecr {
     /// The ECR API over this registry, which asks for credentials that `key` signed, or for none.
     pub fn new(engine: Engine, address: String, key: Option<Key>) -> Self {
-        Self { engine: engine.signed_with(key.clone()), address, key, changes: Mutex::default() }
+        Self {
+            engine: engine.signed_with(key.clone()),
+            address,
+            key,
+            changes: Mutex::default(),
+            previews: parking_lot::Mutex::default(),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ const IMAGE_DIGEST_DOES_NOT_MATCH: ErrorCode = ErrorCode::new("ImageDigestDoesNo
 const LAYERS_NOT_FOUND: ErrorCode = ErrorCode::new("LayersNotFoundException", 400);
 const REFERENCED_IMAGES_NOT_FOUND: ErrorCode = ErrorCode::new("ReferencedImagesNotFoundException", 400);
 const REPOSITORY_POLICY_NOT_FOUND: ErrorCode = ErrorCode::new("RepositoryPolicyNotFoundException", 400);
+const LIFECYCLE_POLICY_NOT_FOUND: ErrorCode = ErrorCode::new("LifecyclePolicyNotFoundException", 400);
+const LIFECYCLE_POLICY_PREVIEW_NOT_FOUND: ErrorCode = ErrorCode::new("LifecyclePolicyPreviewNotFoundException", 400);
 const INVALID_TAG: ErrorCode = ErrorCode::new("InvalidTagParameterException", 400);
 const TOO_MANY_TAGS: ErrorCode = ErrorCode::new("TooManyTagsException", 400);
 const ACCESS_DENIED: ErrorCode = ErrorCode::new("AccessDeniedException", 400);
@@ -44,6 +46,12 @@ pub trait EcrError: Sized {
 
     /// The repository has no policy.
     fn no_policy(registry: &Registry, name: &str) -> Self;
+
+    /// The repository has no lifecycle policy.
+    fn no_lifecycle_policy(registry: &Registry, name: &str) -> Self;
+
+    /// No preview of a lifecycle policy was started.
+    fn no_preview(registry: &Registry, name: &str) -> Self;
 
     /// The image is there, with the tag if one is given.
     fn image_exists(registry: &Registry, name: &str, digest: &str, tag: Option<&str>) -> Self;
@@ -106,11 +114,15 @@ impl EcrError for ApiError {
     }
 
     fn no_policy(registry: &Registry, name: &str) -> Self {
-        let id = &registry.account;
-        let message = format!(
-            "Repository policy does not exist for the repository with name '{name}' in the registry with id '{id}'"
-        );
-        Self::new(REPOSITORY_POLICY_NOT_FOUND, message)
+        Self::new(REPOSITORY_POLICY_NOT_FOUND, none("Repository policy", registry, name))
+    }
+
+    fn no_lifecycle_policy(registry: &Registry, name: &str) -> Self {
+        Self::new(LIFECYCLE_POLICY_NOT_FOUND, none("Lifecycle policy", registry, name))
+    }
+
+    fn no_preview(registry: &Registry, name: &str) -> Self {
+        Self::new(LIFECYCLE_POLICY_PREVIEW_NOT_FOUND, none("Lifecycle policy preview", registry, name))
     }
 
     fn image_exists(registry: &Registry, name: &str, digest: &str, tag: Option<&str>) -> Self {
@@ -171,6 +183,11 @@ impl EcrError for ApiError {
         );
         Self::new(ACCESS_DENIED, message)
     }
+}
+
+fn none(what: &str, registry: &Registry, name: &str) -> String {
+    let id = &registry.account;
+    format!("{what} does not exist for the repository with name '{name}' in the registry with id '{id}'")
 }
 
 /// That the tag is there and may not be moved.

@@ -27,6 +27,7 @@ use tokio::sync::Mutex;
 
 use super::access::{Action, Port};
 use super::engine::{DIGEST, Engine, INVENTORY};
+use super::lifecycle::schedule::Schedule;
 use super::names::{Registry, elsewhere, is_copy, split};
 use super::record::{self, Record};
 use super::storage::{self, Inventory};
@@ -49,6 +50,8 @@ pub struct Front {
     pub storage: Option<PathBuf>,
     /// What signed the credentials that are asked for. Without it everybody may do everything.
     pub key: Option<Key>,
+    /// Hears of writes, for the sake of lifecycle policies.
+    pub schedule: Arc<Schedule>,
     /// Held while a list of referrers is written.
     referrers: Mutex<()>,
 }
@@ -80,7 +83,7 @@ async fn inventory(
     let storage = front.storage.as_ref().filter(|_| split(&repository).is_some());
     let storage = storage.ok_or_else(|| Refusal::not_found("there is no such repository, or no folder of images"))?;
     let revisions = storage::revisions(storage, &repository).await?;
-    Ok(Json(Inventory { revisions, evaluated_at: None }))
+    Ok(Json(Inventory { revisions, evaluated_at: front.schedule.evaluated_at(&repository) }))
 }
 
 async fn client(State(front): State<Arc<Front>>, mut request: Request) -> Result<Response, Refusal> {
@@ -108,6 +111,7 @@ async fn client(State(front): State<Arc<Front>>, mut request: Request) -> Result
     if let Some((registry, name)) = named {
         front.check(&gate, request.method(), &asked, &registry, name).await?;
     }
+    let _writing = (named.is_some() && !reads(request.method())).then(|| front.schedule.writing(asked.name));
     front.answer(request, &asked, &inside).await
 }
 
@@ -154,9 +158,9 @@ fn place(name: &str, query: &str) -> Option<String> {
 
 impl Front {
     /// What stands before this registry. `storage` is the folder that the registry keeps everything in, `key` what signed
-    /// the credentials that are asked for.
-    pub fn new(engine: Engine, storage: Option<PathBuf>, key: Option<Key>) -> Self {
-        Self { engine, storage, key, referrers: Mutex::default() }
+    /// the credentials that are asked for. `schedule` hears of writes.
+    pub fn new(engine: Engine, storage: Option<PathBuf>, key: Option<Key>, schedule: Arc<Schedule>) -> Self {
+        Self { engine, storage, key, schedule, referrers: Mutex::default() }
     }
 
     /// Whether the repository is there, and takes what is meant for it.

@@ -70,6 +70,8 @@ pub struct Input {
     pub encryption_configuration: Option<Value>,
     /// Who may use a repository, as JSON.
     pub policy_text: Option<String>,
+    /// Which images expire, as JSON.
+    pub lifecycle_policy_text: Option<String>,
     /// The ARN of a repository.
     pub resource_arn: Option<String>,
     /// Tags of a repository.

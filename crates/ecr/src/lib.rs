@@ -14,6 +14,7 @@ mod fake_registry;
 pub mod front;
 mod input;
 mod inventory;
+pub mod lifecycle;
 pub mod model;
 pub mod names;
 mod operations;

@@ -1,6 +1,7 @@
 //! The operations.
 
 mod images;
+mod lifecycle_policies;
 mod put_image;
 mod repositories;
 mod repository_policies;
@@ -23,18 +24,23 @@ aws::handlers! {
     BatchDeleteImage => on(images::delete),
     BatchGetImage => on(images::get),
     CreateRepository => on(repositories::create),
+    DeleteLifecyclePolicy => on(lifecycle_policies::delete),
     DeleteRepository => on(repositories::delete),
     DeleteRepositoryPolicy => on(repository_policies::delete),
     DescribeImages => on(images::describe),
     DescribeRegistry => on(|call| ready(Ok(repositories::registry(&call)))),
     DescribeRepositories => on(repositories::describe),
     GetAuthorizationToken => on(|call| ready(Ok(repositories::token(&call)))),
+    GetLifecyclePolicy => on(lifecycle_policies::get),
+    GetLifecyclePolicyPreview => on(lifecycle_policies::get_preview),
     GetRepositoryPolicy => on(repository_policies::get),
     ListImages => on(images::list),
     ListTagsForResource => on(tags::list),
     PutImage => on(put_image::put),
     PutImageTagMutability => on(repositories::put_mutability),
+    PutLifecyclePolicy => on(lifecycle_policies::put),
     SetRepositoryPolicy => on(repository_policies::set),
+    StartLifecyclePolicyPreview => on(lifecycle_policies::start_preview),
     TagResource => on(tags::tag),
     UntagResource => on(tags::untag),
 }

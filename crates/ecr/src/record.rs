@@ -34,6 +34,9 @@ pub struct Record {
     /// Who may use the repository, as the JSON that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// Which images expire, as the JSON that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle_policy: Option<String>,
 }
 
 impl Record {

@@ -13,7 +13,12 @@ async fn status(router: Router, method: &str, path: &str) -> u16 {
 
 /// Nothing is behind it: what is asked for there is told by 503.
 fn front() -> Arc<Front> {
-    Arc::new(Front::new(Engine::new("http://127.0.0.1:1").unwrap(), None, None))
+    before("http://127.0.0.1:1", None)
+}
+
+fn before(engine: &str, storage: Option<PathBuf>) -> Arc<Front> {
+    let schedule = Arc::new(Schedule::new(Duration::from_millis(10)));
+    Arc::new(Front::new(Engine::new(engine).unwrap(), storage, None, schedule))
 }
 
 #[test]
@@ -84,15 +89,30 @@ async fn manifests_without_a_tag_are_told_of_repositories() {
     let one = folder.path().join(format!("docker/registry/v2/repositories/{ECR}/app/_manifests/revisions/sha256/aa"));
     std::fs::create_dir_all(&one).unwrap();
     std::fs::write(one.join("link"), "sha256:aa").unwrap();
-    let engine = Engine::new("http://127.0.0.1:1").unwrap();
-    let front = Arc::new(Front::new(engine, Some(folder.path().to_owned()), None));
+    let front = before("http://127.0.0.1:1", Some(folder.path().to_owned()));
+    let evaluated = Timestamp::now();
+    front.schedule.evaluated(&format!("{ECR}/app"), evaluated);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, clients(front)).await.unwrap() });
     let found = Engine::new(&url).unwrap().inventory(&format!("{ECR}/app")).await.unwrap().unwrap();
     assert_eq!(found.revisions.iter().map(|one| one.digest.as_str()).collect::<Vec<_>>(), ["sha256:aa"]);
+    assert_eq!(found.evaluated_at, Some(evaluated));
     for other in ["app", "..", "docker.io/app"] {
         assert_eq!(Engine::new(&url).unwrap().inventory(other).await.unwrap(), None, "{other}");
     }
     assert_eq!(status(clients(self::front()), "GET", &format!("{INVENTORY}{ECR}/app")).await, 404, "without a folder");
+}
+
+#[tokio::test]
+async fn lifecycle_policies_wait_for_writes() {
+    let front = before(&crate::fake_registry::listen().await, None);
+    let repository = format!("{ECR}/app");
+    assert_eq!(status(clients(Arc::clone(&front)), "GET", &format!("/v2/{repository}/manifests/v1")).await, 404);
+    assert!(!front.schedule.is_written(&repository), "it was read");
+    let record = format!("/v2/{repository}/manifests/{}", record::TAG);
+    assert_eq!(status(clients(Arc::clone(&front)), "PUT", &record).await, 201);
+    assert_eq!(front.schedule.due().await, repository);
+    assert_eq!(status(clients(Arc::clone(&front)), "PUT", "/v2/docker.io/app/manifests/v1").await, 201);
+    assert!(!front.schedule.is_written("docker.io/app"), "copies have no policies");
 }

@@ -35,6 +35,7 @@ pub async fn create(call: Call) -> Result<Value, ApiError> {
         encryption_configuration: or(call.input.encryption_configuration.as_ref(), json!({"encryptionType": "AES256"})),
         tags: tags::added(&BTreeMap::new(), call.input.tags.as_deref().unwrap_or_default())?,
         policy: None,
+        lifecycle_policy: None,
     };
     let _changes = call.ecr.changes.lock().await;
     if record::read(&call.ecr.engine, &full).await?.is_some() {
@@ -93,6 +94,7 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
     if let Some(own) = own {
         engine.delete(&full, &own).await?;
     }
+    call.ecr.previews.lock().remove(&full);
     Ok(json!({"repository": shown(&call, name, &record)}))
 }
 

@@ -1,4 +1,5 @@
 mod images;
+mod lifecycle_policies;
 mod put_image;
 mod repository_policies;
 mod strict;
@@ -61,7 +62,7 @@ async fn refused(operation: &str, input: Value) -> (String, String) {
 fn every_operation_of_the_model_has_a_handler() {
     let registry = operations::registry();
     assert!(registry.missing(model::ecr()).is_empty() && registry.unknown(model::ecr()).is_empty());
-    assert_eq!(model::ecr().operations().len(), 18);
+    assert_eq!(model::ecr().operations().len(), 23);
 }
 
 #[tokio::test]
@@ -93,7 +94,8 @@ async fn a_token_is_one_that_the_registry_takes_until_it_expires() {
 async fn the_registry_knows_the_ecr_api_by_its_credentials() {
     let key = registry_credentials::Key::new(vec![7; 32]).unwrap();
     let engine = Engine::new(&fake_registry::listen().await).unwrap();
-    let front = crate::front::Front::new(engine, None, Some(key.clone()));
+    let schedule = crate::lifecycle::schedule::Schedule::new(std::time::Duration::ZERO);
+    let front = crate::front::Front::new(engine, None, Some(key.clone()), schedule.into());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, crate::front::clients(front.into())).await.unwrap() });

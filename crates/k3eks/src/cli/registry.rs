@@ -15,6 +15,8 @@ use clap::Args;
 use ecr::Ecr;
 use ecr::engine::Engine;
 use ecr::front::{self, Front};
+use ecr::lifecycle::schedule::Schedule;
+use ecr::lifecycle::sweeper::Sweeper;
 use limits::port::Limits;
 use registry_credentials::Key;
 use telemetry::logs::{self, LogFormat};
@@ -27,6 +29,8 @@ use super::sources::{self, Source};
 
 /// For a layer to arrive.
 const LAYER: Duration = Duration::from_secs(60 * 60);
+/// Without a write to a repository, before its lifecycle policy is carried out.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// The arguments of `k3eks registry`.
 #[derive(Args)]
@@ -34,7 +38,8 @@ pub struct Options {
     /// The container registry behind.
     #[arg(long, env = "K3EKS_REGISTRY_ENGINE", default_value = "http://127.0.0.1:5000")]
     engine: String,
-    /// Folder of the registry's images, to tell when they were pushed. Default: none; nobody is told.
+    /// Folder of the registry's images, to tell when they were pushed and which have no tag. Default: none; nobody is
+    /// told, and lifecycle policies aren't carried out.
     #[arg(long, env = "K3EKS_REGISTRY_STORAGE")]
     storage: Option<PathBuf>,
     /// Address for clients, who push and pull.
@@ -84,7 +89,13 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     logs::start(options.log_format, &options.log_level).map_err(anyhow::Error::msg)?;
     let engine = Engine::new(&options.engine).map_err(anyhow::Error::msg).context("--engine")?;
     let (key, names) = (options.key()?, options.names());
-    let front = Arc::new(Front::new(engine, options.storage, key));
+    let schedule = Arc::new(Schedule::new(QUIET));
+    let sweeper = options.storage.clone().map(|storage| Sweeper {
+        engine: engine.clone(),
+        storage,
+        schedule: Arc::clone(&schedule),
+    });
+    let front = Arc::new(Front::new(engine, options.storage, key, schedule));
     // No page of another site is to push here.
     let clients = front::clients(Arc::clone(&front));
     let clients = clients.layer(middleware::from_fn_with_state(names, site::guard));
@@ -98,7 +109,16 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     };
     let port = Port { address: options.listen, what: "the container registry", argument: "--listen", known };
     let for_clients = http_server::serve_within(limits, port, None, clients, shutdown.clone());
-    tokio::try_join!(for_clients, for_nodes).map(|_| ())
+    let lifecycle = async {
+        // Without the folder nobody knows which images are old, or have no tag.
+        let Some(sweeper) = sweeper else { return Ok(()) };
+        tokio::select! {
+            () = sweeper.run() => {}
+            () = shutdown.cancelled() => {}
+        }
+        Ok(())
+    };
+    tokio::try_join!(for_clients, for_nodes, lifecycle).map(|_| ())
 }
 
 /// What the ECR API is told of the registry: arguments of `k3eks api`.

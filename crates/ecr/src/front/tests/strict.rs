@@ -43,7 +43,7 @@ async fn behind() -> Arc<Front> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let engine = Engine::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-    Arc::new(Front::new(engine, None, Some(key())))
+    Arc::new(Front::new(engine, None, Some(key()), Arc::new(Schedule::new(Duration::ZERO))))
 }
 
 async fn answer(router: Router, method: &str, path: &str, who: Option<&str>) -> (u16, http::HeaderMap, String) {
