@@ -100,6 +100,7 @@ async fn client(State(front): State<Arc<Front>>, mut request: Request) -> Result
     let asked = asked(&path).ok_or_else(|| Refusal::not_found("there is no such path"))?;
     let copy = is_copy(asked.name);
     let named = split(asked.name);
+    let written = named.is_some() && !reads(request.method());
     if !copy && named.is_none() {
         return Err(Refusal::unnamed(asked.name));
     }
@@ -111,7 +112,7 @@ async fn client(State(front): State<Arc<Front>>, mut request: Request) -> Result
     if let Some((registry, name)) = named {
         front.check(&gate, request.method(), &asked, &registry, name).await?;
     }
-    let _writing = (named.is_some() && !reads(request.method())).then(|| front.schedule.writing(asked.name));
+    let _writing = written.then(|| front.schedule.writing(asked.name));
     front.answer(request, &asked, &inside).await
 }
 
