@@ -91,6 +91,11 @@ impl Observed {
     }
 }
 
+/// Whether Helm is at work on the addon.
+fn is_at_work(addon: &Addon, ctx: &Context) -> bool {
+    ctx.jobs.view(&addon.uid().unwrap_or_default()).is_under_way()
+}
+
 /// Gathers everything. No I/O: watches keep the caches up to date.
 pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let id = validate::id(cluster);
@@ -119,9 +124,7 @@ pub fn observe(cluster: &EKSClusterConfig, ctx: &Context) -> Observed {
     let addons = idle.map(|_| ctx.stores.members.with_deleted::<Addon>(&id)).unwrap_or_default();
     let is_busy = job.is_under_way()
         || nodegroups.iter().any(|group| !hibernation::is_idle(group))
-        || addons.iter().any(|addon| {
-            unfinished::is_unfinished(addon) || ctx.jobs.view(&addon.uid().unwrap_or_default()).is_under_way()
-        });
+        || addons.iter().any(|addon| unfinished::is_unfinished(addon) || is_at_work(addon, ctx));
     let access_written =
         child.access.as_ref().is_none_or(|a| access::written(cluster, a, &ctx.settings, &ctx.stores.owned));
     let takes_settings = can.is_none_or(|can| can.configure);
