@@ -113,7 +113,8 @@ def test_nobody_plants_the_keys_of_a_cluster_whose_secrets_they_may_not_read(kub
 
 
 def test_the_api_imports_nothing_by_name(kubectl):
-    for spec in ({"imported": True, "displayName": "k3eks-test"}, {"imported": True, "kubeconfigSecret": "somebody-s"}):
+    registries = {"configs": [{"registry": "mine.example", "authSecretRef": {"name": "somebody-s"}}]}
+    for spec in ({"imported": True, "displayName": "k3eks-test"}, {"imported": True, "kubeconfigSecret": "somebody-s"}, {"registries": registries}):
         cluster = json.dumps({"apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig", "metadata": {"name": "way-up", "namespace": "default"}, "spec": spec})
         assert "the EKS API" in kubectl("create", "-f", "-", f"--as={API}", code=1, input=cluster)
 

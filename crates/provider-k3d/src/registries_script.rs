@@ -29,7 +29,8 @@ pub async fn set(k3d: &K3d, id: &ClusterId, registries: &NodeRegistries) -> Resu
     // Servers first: nodes that come meanwhile take theirs from a server.
     for servers in [true, false] {
         let all = k3d.inventory.of(id)?;
-        let some = all.iter().filter(|c| c.runs_k3s() && (c.role == Role::Server) == servers);
+        let stays = |c: &&Container| c.runs_k3s() && c.state != MachineState::Removing;
+        let some = all.iter().filter(stays).filter(|c| (c.role == Role::Server) == servers);
         try_join_all(some.map(|c| give(&docker, c, &script, registries))).await?;
     }
     Ok(())
@@ -96,10 +97,11 @@ fn script(files: &Files) -> File {
         "#!/bin/sh
 # Written by k3eks: from which registries this node pulls images.
 set -e
-umask 077
 own={REGISTRIES} told=
 ours() {{ sed -n 1p \"$1\" 2>/dev/null | grep -q '^# Written by k3eks'; }}
 mkdir -p /etc/rancher/k3s {REGISTRY_AUTHORITIES}
+[ -d /etc/containerd/certs.d ] || mkdir -p {REGISTRY_HOSTS}
+umask 077
 if [ ! -e $own ] || ours $own; then told=yes; fi
 "
     );
@@ -114,8 +116,7 @@ if [ ! -e $own ] || ours $own; then told=yes; fi
     let folders: Vec<&str> = files.hosts.iter().map(|one| one.folder.as_str()).collect();
     let _ = write!(
         text,
-        "[ -d /etc/containerd/certs.d ] || mkdir -p {REGISTRY_HOSTS}
-for hosts in /etc/containerd/certs.d {REGISTRY_HOSTS}; do
+        "for hosts in /etc/containerd/certs.d {REGISTRY_HOSTS}; do
   [ -d $hosts ] || continue
   for file in $hosts/*/hosts.toml; do
     folder=${{file%/hosts.toml}}

@@ -94,6 +94,8 @@ fn nobody_but_root_reads_what_is_written() {
         let mode = std::fs::metadata(root.path().join(path)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{path}");
     }
+    let folder = std::fs::metadata(root.path().join("var/lib/rancher/k3s/agent")).unwrap().permissions().mode();
+    assert_eq!(folder & 0o055, 0o055, "k3s's own folders are as k3s makes them");
 }
 
 #[test]
