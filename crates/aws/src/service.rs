@@ -28,21 +28,21 @@ use super::{access_log, input, json, output, paging::PageRequest};
 /// The header with a request's id.
 pub const REQUEST_ID: &str = "x-amzn-requestid";
 
-/// The largest body that is read unless told otherwise: what is made of a larger one, Kubernetes would refuse to keep.
+/// The largest body that is read by default: the resource of a larger request would be too large for Kubernetes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
 /// So many of the largest bodies have memory if headers prove who sent them, and as many if they don't.
 const AT_ONCE: usize = 4;
 
 const URI_LIMIT: usize = 16 * 1024;
 
-/// Why a service can't be made.
+/// Why a service can't be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// Handlers for operations that the API doesn't have.
-    #[error("the API has no operations {0:?}")]
+    #[error("there are handlers for operations that the API doesn't have: {}", .0.join(", "))]
     UnknownOperations(Vec<&'static str>),
-    /// The model is of a protocol that [`query`](super::query) has the parts of.
-    #[error("services of the protocol query are not made this way")]
+    /// The model is of the protocol query, whose services use [`query`](super::query).
+    #[error("the model is of the protocol query, which this service doesn't speak")]
     Query,
 }
 
@@ -95,7 +95,7 @@ impl<S: Send + Sync + 'static> Service<S> {
         })
     }
 
-    /// Adds someone who is told of every exchange.
+    /// Adds an observer of every exchange.
     #[must_use]
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
@@ -110,7 +110,7 @@ impl<S: Send + Sync + 'static> Service<S> {
         self
     }
 
-    /// Sets what the service says in words of its own.
+    /// Sets the service's own messages.
     #[must_use]
     pub fn worded(mut self, wording: Wording) -> Self {
         self.wording = wording;

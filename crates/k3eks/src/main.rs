@@ -194,7 +194,7 @@ fn crds(dir: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Carries out what somebody asked for on the command line.
+/// Runs a command of the command line.
 #[tokio::main]
 async fn ask(asked: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     asked.await
@@ -321,9 +321,9 @@ async fn lead(
 }
 
 fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let told = cli::told_to_end()?;
+    let ended = cli::termination()?;
     tokio::spawn(async move {
-        told.await;
+        ended.await;
         tracing::info!("stopping");
         shutdown.cancel();
     });

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::{At, ChildRequest, ChildState, get, plain, uncached};
 use aws::error::ApiError;
+use crd::keys;
 use identity::child_proxy::Answer;
 
 /// How long a log is followed: as long as the token is good.
@@ -87,7 +88,7 @@ fn shown(answer: Answer) -> impl Stream<Item = Result<Bytes, std::convert::Infal
 pub struct Server {
     /// 0 is the first one.
     #[serde(default)]
-    server: u32,
+    server: usize,
 }
 
 /// The end of a server's audit log, which its kubelet shows to whom the cluster lets through to nodes.
@@ -99,9 +100,11 @@ pub async fn audit(
 ) -> Result<Response, ApiError> {
     let child = ChildRequest::begin(&state, &at, &request)?;
     let applied = child.cluster.status.as_ref().and_then(|status| status.applied.as_ref());
-    let name = applied.map(|applied| applied.name.as_str()).filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| ApiError::invalid_state("k3eks didn't create the cluster's servers"))?;
-    let mut request = get(format!("/api/v1/nodes/k3d-{}-server-{server}/proxy/logs/k3eks/audit.log", plain(name)?))?;
+    if applied.is_none_or(|applied| applied.name.is_empty()) {
+        return Err(ApiError::invalid_state("k3eks didn't create the cluster's servers"));
+    }
+    let node = server_node(&child, server).await?;
+    let mut request = get(format!("/api/v1/nodes/{node}/proxy/logs/k3eks/audit.log"))?;
     let tail = header::HeaderValue::from_str(&format!("bytes=-{TAIL}")).map_err(ApiError::internal)?;
     request.headers_mut().insert(header::RANGE, tail);
     let (status, body) = child.ask(request).await?;
@@ -114,4 +117,31 @@ pub async fn audit(
         }
         status => Err(child.refusal(status, &body)),
     }
+}
+
+/// The name of a server's Node object. Nodes of node groups have the label of their group, servers don't.
+async fn server_node(child: &ChildRequest<'_>, server: usize) -> Result<String, ApiError> {
+    let body = child.read(get(format!("/api/v1/nodes?labelSelector=%21{}", keys::NODE_NODEGROUP))?).await?;
+    let nodes: Nodes = serde_json::from_slice(&body)
+        .map_err(|_| ApiError::unavailable("The cluster's API server answered with no list of nodes"))?;
+    let mut names: Vec<String> = nodes.items.into_iter().map(|node| node.metadata.name).collect();
+    names.sort_unstable();
+    let name = names.into_iter().nth(server);
+    let name = name.ok_or_else(|| ApiError::resource_not_found(format!("The cluster has no server {server}")))?;
+    plain(&name).map(str::to_owned)
+}
+
+#[derive(Deserialize)]
+struct Nodes {
+    items: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
 }

@@ -65,6 +65,10 @@ async fn child(asked: Asked, request: Request) -> Response {
             };
             Json(json!({"metadata": {}, "items": (0..600).map(pod).collect::<Vec<_>>()})).into_response()
         }
+        "/api/v1/nodes" if path.ends_with("?labelSelector=%21eks.amazonaws.com/nodegroup") => {
+            let node = |name| json!({"metadata": {"name": name}});
+            Json(json!({"items": [node("made-b"), node("made-a"), node("../x")]})).into_response()
+        }
         "/api/v1/nodes" => endless().into_response(),
         "/api/v1/services" => "no list at all".into_response(),
         path if path.ends_with("/log") => endless().into_response(),
@@ -137,7 +141,8 @@ impl Environment {
             "apiVersion": "eks.cattle.io/v1", "kind": "EKSClusterConfig",
             "metadata": {"name": "demo", "namespace": "default", "uid": "1", "resourceVersion": "1"},
             "spec": {"accountID": "111111111111"},
-            "status": {"phase": "Active", "endpoint": server, "kubeconfigSecret": "demo-kubeconfig"},
+            "status": {"phase": "Active", "endpoint": server, "kubeconfigSecret": "demo-kubeconfig",
+                "applied": {"provider": "k3d", "name": "demo-1", "version": "1.36", "image": "i"}},
         });
         cluster["status"].as_object_mut().unwrap().extend(status.as_object().unwrap().clone());
         let store =
@@ -235,6 +240,18 @@ async fn an_audit_log_tells_the_pages_requests_from_others() {
     }
     let asked = env.asked();
     assert!(asked.len() > 4 && asked.iter().all(|(.., agent)| agent == "k3eks-console"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn the_audit_log_is_that_of_the_server_s_node_object() {
+    let env = Environment::active(Mode::Permissive).await;
+    for (server, node) in [(1, "made-a"), (2, "made-b")] {
+        env.get(&format!("audit?server={server}"), VIEWER).await;
+        let path = format!("/api/v1/nodes/{node}/proxy/logs/k3eks/audit.log");
+        assert!(env.asked().iter().any(|(_, asked, ..)| *asked == path), "{path}: {:?}", env.asked());
+    }
+    assert_eq!(env.get("audit?server=0", VIEWER).await.0, 400, "no name of a node");
+    assert_eq!(env.get("audit?server=3", VIEWER).await.0, 404, "there are three servers");
 }
 
 #[tokio::test]

@@ -96,10 +96,14 @@ fn unusable(group: &Nodegroup) -> Option<String> {
     labels.chain(taints).find_map(|(field, key, value)| {
         if !names::is_label_key(key) {
             Some(format!(
-                "{field}: key {key:?} isn't valid; use letters, digits, -, _ and ., such as team or example.com/team"
+                "{field}: key \"{}\" isn't valid; use letters, digits, -, _ and ., such as team or example.com/team",
+                key.escape_debug()
             ))
         } else if !names::is_label_value(value) {
-            Some(format!("{field}: value {value:?} of {key} isn't valid; use at most 63 letters, digits, -, _ and ."))
+            Some(format!(
+                "{field}: value \"{}\" of {key} isn't valid; use at most 63 letters, digits, -, _ and .",
+                value.escape_debug()
+            ))
         } else if names::is_reserved_label_key(key) {
             Some(format!("{field}: key {key} is reserved for Kubernetes and EKS; use a prefix of your own, or none"))
         } else if field == "labels" && !names::is_label_key_for_kubelets(key) {

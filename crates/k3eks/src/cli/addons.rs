@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use crd::Addon;
 use crd::addon::AddonSpec;
 use crd::addon_catalogue::{self, Offer};
 use helm::{Helm, Release};
@@ -114,7 +115,7 @@ fn release(offer: &'static Offer, version: Option<&str>) -> anyhow::Result<(&'st
         )
     })?;
     let spec = AddonSpec { addon_name: offer.name.clone(), addon_version: Some(found.into()), ..AddonSpec::default() };
-    let release = controller::addon_release(&spec, offer, &Value::Null, "");
+    let release = controller::addon_release(&Addon::new(&offer.name, spec), offer, &Value::Null, "");
     Ok((found, release.with_context(|| format!("addon {} {found} has no chart", offer.name))?))
 }
 

@@ -164,17 +164,17 @@ impl Options {
             return;
         }
         let who = if self.allow_from.is_empty() {
-            format!("whoever reaches {}", self.listen)
+            format!("anyone who reaches {}", self.listen)
         } else {
             let all: Vec<String> = self.allow_from.iter().map(ToString::to_string).collect();
-            format!("whoever asks from {} or this host", all.join(", "))
+            format!("any client at {} or on this host", all.join(", "))
         };
         tracing::warn!(
             "permissive: signatures aren't checked; {who} controls all clusters and can read their kubeconfigs; --auth strict (chart: api.auth) ends that"
         );
         if self.identity.well_known_keys {
             tracing::warn!(
-                "permissive: whoever reaches a child's API server, its own pods and other clusters' included, can sign in with well-known keys; --well-known-keys=false (chart: identity.wellKnownKeys) ends that"
+                "permissive: anyone who reaches a child's API server, its own pods and other clusters' included, can sign in with well-known keys; --well-known-keys=false (chart: identity.wellKnownKeys) ends that"
             );
         }
     }

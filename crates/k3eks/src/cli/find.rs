@@ -82,7 +82,7 @@ fn pick(all: Vec<EKSClusterConfig>, name: &str) -> anyhow::Result<EKSClusterConf
     let known: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
     let called = |cluster: &EKSClusterConfig| cluster.name_any() == name || Identity::of(cluster).name == name;
     let mut exact: Vec<_> = all.into_iter().filter(called).collect();
-    // A resource's name comes before a name in EKS, but not before somebody else's: namespaces may belong to different people.
+    // A resource's name comes before a name in EKS, but not before one of another namespace: namespaces may belong to different people.
     if exact.iter().all(|cluster| cluster.namespace() == exact[0].namespace())
         && exact.iter().any(|cluster| cluster.name_any() == name)
     {
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(pick(all(), "one").unwrap().name_any(), "one");
         let several = pick(all(), "Three").unwrap_err().to_string();
         assert!(several.contains("b/other, c/more"), "{several}");
-        // Somebody who may make resources in another namespace doesn't take a name away.
+        // A user of another namespace can't take a name away.
         let mut taken = all();
         taken.push(cluster("tenant", "Three", Some("x")));
         taken.push(cluster("tenant", "one", None));

@@ -1,4 +1,4 @@
-//! Serving a port until the process is told to stop.
+//! Serves a port until shutdown.
 
 use std::net::SocketAddr;
 

@@ -53,7 +53,7 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// What the controllers are told. With `for_api` the Secret is made in any case: the API waits for it.
+    /// The controllers' configuration. With `for_api` the Secret is created in any case: the API waits for it.
     pub async fn service(
         &self,
         client: &Client,

@@ -84,7 +84,7 @@ pub async fn read(client: &Client, cluster: &EKSClusterConfig, internal: bool) -
     own.map_err(|why| anyhow::anyhow!("key {key} of Secret {namespace}/{secret} can't be used: {why}"))
 }
 
-/// A Secret that has the name by chance, or by somebody's will, leads somewhere else.
+/// A Secret of this name may belong to another cluster, by chance or on purpose.
 fn own(cluster: &EKSClusterConfig, found: Option<&Secret>) -> anyhow::Result<()> {
     let Some(secret) = found.filter(|secret| !is_owned_by(*secret, cluster.metadata.uid.as_deref())) else {
         return Ok(());

@@ -73,7 +73,7 @@ async fn server(cluster: &EKSClusterConfig, options: &Options) -> anyhow::Result
     let mut out = std::io::stdout().lock();
     while let Some(line) = lines.next().await {
         let line: LogOutput = line.with_context(|| format!("reading the log of container {container}"))?;
-        // Whoever reads this may have heard enough.
+        // The reader of the output may be gone.
         if out.write_all(text::fit_lines(&String::from_utf8_lossy(&line.into_bytes())).as_bytes()).is_err() {
             break;
         }

@@ -17,7 +17,7 @@ const LISTS: [(&str, &str); 3] = [("clusters", "cluster"), ("users", "user"), ("
 /// the current one. Entries that were put there for the same cluster are replaced.
 ///
 /// # Errors
-/// `file` can't be read or written, or has an entry of the same name that is somebody else's: then it is left as it is.
+/// `file` can't be read or written, or has an entry of the same name for another cluster: then it stays unchanged.
 pub fn merge(file: &Path, text: &str, owner: &str) -> anyhow::Result<String> {
     let new: Value = yaml::read(text).context("reading the cluster's kubeconfig")?;
     let name = new["current-context"].as_str().context("the cluster's kubeconfig has no current-context")?.to_owned();
@@ -85,15 +85,15 @@ fn mark(entry: &Value) -> Option<&str> {
     extensions.iter().find(|extension| extension["name"].as_str() == Some(MARK))?["extension"]["cluster"].as_str()
 }
 
-/// Written beside it and renamed: nothing is lost if this ends halfway.
+/// Written next to the file and renamed: nothing is lost if this ends halfway.
 fn write(file: &Path, all: &Map<String, Value>) -> anyhow::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let beside = file.with_extension(format!("k3eks-{}", std::process::id()));
-    let mut open = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let temporary = file.with_extension(format!("k3eks-{}", std::process::id()));
+    let mut open = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     open.write_all(yaml::write(all)?.as_bytes())?;
-    Ok(std::fs::rename(&beside, file)?)
+    Ok(std::fs::rename(&temporary, file)?)
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ mod watched_dir;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Waits until the process is told to end, as Ctrl-C and Kubernetes do. From the call on, that ends it no more by itself.
-pub fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+/// Waits for SIGTERM or SIGINT, as Ctrl-C and Kubernetes send them. From the call on, these signals don't end the process by themselves.
+pub fn termination() -> std::io::Result<impl Future<Output = ()>> {
     let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
         tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }

@@ -13,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
-/// The health check: kubelets call it from addresses that nobody lists.
+/// The health check: kubelets call it from addresses that no list has.
 const HEALTH: &str = "/_k3eks/health";
 
 /// A network, and whether its addresses are allowed or denied.

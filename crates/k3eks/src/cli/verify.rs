@@ -70,7 +70,7 @@ fn checks(env: &Environment) -> Vec<Check<'_>> {
     ]
 }
 
-/// Checks the cluster, prints what was found, and leaves nothing behind.
+/// Checks the cluster, prints the findings, and cleans up.
 ///
 /// # Errors
 /// Where something doesn't hold, with how much; where the cluster can't be checked at all, with why.
@@ -92,13 +92,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         ),
     }
     let env = Environment::new(client, cluster, options.image, options.role, begun + CHECKS).await?;
-    let end = super::told_to_end()?;
-    let told = tokio::select! {
-        told = all(&env, options.json) => told,
+    let end = super::termination()?;
+    let findings = tokio::select! {
+        found = all(&env, options.json) => found,
         () = end => Err(anyhow::anyhow!("interrupted")),
     };
     let gone = env.remove().await;
-    let findings = told?;
+    let findings = findings?;
     gone?;
     if options.json {
         let all = serde_json::json!({"cluster": name, "seconds": begun.elapsed().as_secs(), "checks": findings});

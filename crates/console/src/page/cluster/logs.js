@@ -19,7 +19,7 @@ function LiveAudit({ found: { summary, spec }, rights }) {
   const [ours, showOurs] = useState(false);
   const rest = rights.may.audit ? `audit?server=${server}` : null;
   const { data, error } = usePolled(rest && `${summary.key} ${rest}`, async (signal) => auditEvents(await (await askChild(summary, rest || '', { signal })).text()), 5000);
-  if (!rest) return html`<p class="empty">The audit log tells of everybody: the cluster shows it to whom it lets through to its nodes (get nodes/proxy), as AmazonEKSClusterAdminPolicy does.</p>`;
+  if (!rest) return html`<p class="empty">The audit log tells of everybody: the cluster shows it to users who may list nodes and reach their kubelets (get nodes/proxy), as with AmazonEKSClusterAdminPolicy.</p>`;
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   const text = (event) => `${event.user?.username} ${event.verb} ${event.requestURI} ${event.responseStatus?.code}`;
   const events = (data || []).filter((event) => ours || !askedByPage(event)).filter((event) => wanted.every((word) => text(event).toLowerCase().includes(word))).slice(0, AUDIT_SHOWN);

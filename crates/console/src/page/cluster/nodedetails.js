@@ -30,7 +30,7 @@ function NodeDetails({ cluster, rights, node, gone, close }) {
   return html`<${Details} title=${`Node ${name}`} close=${close}>
     ${gone && html`<p role="status">This node is gone. This is what was known of it last.</p>`}
     <${Facts} pairs=${[
-    ['Group', groupOf(node)], ['Provider ID', node.spec?.providerID && html`<code>${node.spec.providerID}</code>`],
+    ['Group', groupOf(node, cluster.imported)], ['Provider ID', node.spec?.providerID && html`<code>${node.spec.providerID}</code>`],
     ['System', [info.osImage, info.kernelVersion && `kernel ${info.kernelVersion}`, info.architecture].filter(Boolean).join(', ')],
     ['Kubelet', info.kubeletVersion], ['Container runtime', info.containerRuntimeVersion],
     ['Addresses', html`<${Lines} items=${addresses.map(({ type, address: at }) => `${type} ${at}`)} />`],

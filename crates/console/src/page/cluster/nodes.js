@@ -19,10 +19,11 @@ function NodeState({ node }) {
     ${taints.map((taint) => html`<div class="mono">${taint}</div>`)}`;
 }
 
-/** The group of a node. Servers have the label of their role in imported clusters alone: elsewhere, as on EKS, no node says that it is one. */
-function groupOf({ metadata: { name, labels = {} }, spec }) {
-  const server = ['control-plane', 'master'].some((role) => `node-role.kubernetes.io/${role}` in labels)
-    || (spec?.taints || []).some(({ key }) => key === 'k3eks.io/control-plane') || /^k3d-.*-server-\d+$/.test(name);
+/**
+ * The group of a node. A node without one is a server in clusters that k3eks creates; in imported clusters the label of the role tells servers.
+ */
+function groupOf({ metadata: { labels = {} } }, imported) {
+  const server = !imported || ['control-plane', 'master'].some((role) => `node-role.kubernetes.io/${role}` in labels);
   return labels['eks.amazonaws.com/nodegroup'] || (server ? 'server' : '–');
 }
 
@@ -39,7 +40,7 @@ function LiveNodes({ found, rights }) {
     const { labels = {}, name, creationTimestamp } = node.metadata;
     const { cpu, memory } = node.status?.allocatable || {};
     const now = used.get(name);
-    return [opener(name), groupOf(node), html`<${NodeState} node=${node} />`, node.status?.nodeInfo?.kubeletVersion || '–',
+    return [opener(name), groupOf(node, found.summary.imported), html`<${NodeState} node=${node} />`, node.status?.nodeInfo?.kubeletVersion || '–',
       labels['node.kubernetes.io/instance-type'] || '–', labels['topology.kubernetes.io/zone'] || '–',
       html`<${Usage} what="CPU" used=${now && quantity(now.cpu)} of=${quantity(cpu)} text=${cpuText} />`,
       html`<${Usage} what="Memory" used=${now && quantity(now.memory)} of=${quantity(memory)} text=${memoryText} />`,

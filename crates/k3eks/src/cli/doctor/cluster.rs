@@ -192,7 +192,7 @@ pub async fn api(named: Option<&str>) -> Finding {
         Ok((status, said)) if status.is_success() && said["auth"] == "permissive" => Finding::note(
             WHAT,
             format!(
-                "answers at {endpoint}, permissive: it checks no credentials, and whoever reaches it rules all clusters"
+                "answers at {endpoint}, permissive: it checks no credentials, and anyone who reaches it rules all clusters"
             ),
             "helm upgrade with api.auth=strict and api.keysSecret ends that; docs/security.md says what permissive means",
         ),

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use serde::Serialize;
 
-/// All that is told. Both lists are flat: a node group names its cluster.
+/// The whole output. Both lists are flat: a node group names its cluster.
 #[derive(Serialize)]
 struct Status {
     clusters: Vec<Cluster>,

@@ -29,12 +29,12 @@ pub async fn from_here(env: &Environment) -> Outcome {
             return Outcome::fails(format!("{endpoint} takes longer than {} s", ANSWER.as_secs()), expected, mend);
         }
     };
-    let told = status.version.unwrap_or_default();
-    if minor(&version) == minor(&told) {
+    let reported = status.version.unwrap_or_default();
+    if minor(&version) == minor(&reported) {
         return Outcome::ok(format!("{endpoint} answers with {version}"));
     }
     Outcome::fails(
-        format!("{endpoint} answers with {version}, and the cluster's status says {told}"),
+        format!("{endpoint} answers with {version}, and the cluster's status says {reported}"),
         expected,
         "kubectl describe eks says what the operator is at",
     )
@@ -91,7 +91,7 @@ async fn servers(env: &Environment) -> Result<Vec<String>, kube::Error> {
     Ok(slices.items.into_iter().flat_map(of).collect())
 }
 
-/// Any answer over HTTPS will do: who doesn't say who they are is told so. A server that doesn't like what a small wget offers
+/// Any answer over HTTPS will do: an anonymous request is refused. A server that doesn't like what a small wget offers
 /// says that over TLS, too.
 fn script(servers: &[String]) -> String {
     format!(

@@ -117,7 +117,7 @@ impl Environment {
         Api::namespaced(self.child.clone(), &self.namespace)
     }
 
-    /// Makes the namespace, and in it a web server on every node that takes pods. What earlier calls left behind goes.
+    /// Creates the namespace, and in it a web server on every node that takes pods. Removes the objects of earlier runs.
     pub async fn prepare(&self) -> anyhow::Result<()> {
         self.sweep().await;
         let made = format!("making namespace {} in cluster {}", self.namespace, self.name());
@@ -222,7 +222,7 @@ impl Environment {
     }
 }
 
-/// A client for a kubeconfig that asks nobody else.
+/// A client for a kubeconfig, without other sources of credentials.
 pub async fn client(kubeconfig: Kubeconfig) -> anyhow::Result<Client> {
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     let config = config.context("reading the cluster's kubeconfig")?;

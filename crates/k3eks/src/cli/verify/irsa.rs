@@ -14,7 +14,7 @@ use super::task::Task;
 const ACCOUNT: &str = "irsa";
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a pod says that was made while nobody answered for service accounts.
+/// The log of a pod that was admitted while the webhook was unreachable.
 const EARLY: &str = "AWS_ROLE_ARN isn't set in the pod";
 
 /// Says what is missing; never what it got.

@@ -1,4 +1,4 @@
-//! LoadBalancer: a Service of that type gets an address, and what is behind it answers there.
+//! LoadBalancer: a Service of that type gets an address, and its pods answer there.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use super::finding::Outcome;
 use super::task::Task;
 
 const NAME: &str = "balanced";
-/// A port that nobody else's balancer is likely to have.
+/// A port that no other balancer is likely to use.
 const PORT: u16 = 28_080;
 /// How long an address may take.
 const ADDRESS: Duration = Duration::from_secs(60);
-/// How long nobody may say a word about the Service, where there is somebody who gives addresses.
+/// The longest wait for a first Event of the Service, where a controller assigns addresses.
 const SILENCE: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(3);
 const MEND: &str = "kubectl -n kube-system get pods shows the balancer's own (svclb-… with k3s's); kubectl describe service of a Service of yours";

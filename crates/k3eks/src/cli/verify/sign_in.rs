@@ -81,7 +81,7 @@ pub async fn check(env: &Environment) -> Outcome {
         if begun.elapsed() > PATIENCE {
             return Outcome::fails(
                 format!("the API server refuses the token of access key {key}: {}", sentence(refused.as_ref())),
-                "it takes the token, as that of an access entry or of whoever made the cluster",
+                "it takes the token, as that of an access entry or of the cluster's creator",
                 "aws eks create-access-entry for the principal of aws sts get-caller-identity; kubectl -n k3eks-system logs deploy/k3eks-api says why a token is refused",
             );
         }
