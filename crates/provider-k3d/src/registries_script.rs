@@ -29,8 +29,8 @@ pub async fn set(k3d: &K3d, id: &ClusterId, registries: &NodeRegistries) -> Resu
     // Servers first: nodes that come meanwhile take theirs from a server.
     for servers in [true, false] {
         let all = k3d.inventory.of(id)?;
-        let stays = |c: &&Container| c.runs_k3s() && c.state != MachineState::Removing;
-        let some = all.iter().filter(stays).filter(|c| (c.role == Role::Server) == servers);
+        let there = |c: &&Container| c.runs_k3s() && c.state != MachineState::Removing;
+        let some = all.iter().filter(there).filter(|c| (c.role == Role::Server) == servers);
         try_join_all(some.map(|c| give(&docker, c, &script, registries))).await?;
     }
     Ok(())
