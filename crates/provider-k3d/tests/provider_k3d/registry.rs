@@ -1,6 +1,6 @@
 //! What nodes show a registry that asks who they are.
 
-use provider::{ClusterProvider, DesiredCluster, NodeCredentials, NodeRegistry};
+use provider::{ClusterProvider, Credentials, DesiredCluster, NodeRegistries, NodeRegistry};
 use serde_json::json;
 
 use crate::support::{Aside, Environment, docker, group, kubectl, until};
@@ -19,9 +19,10 @@ pub async fn nodes_show_their_credentials(env: &Environment, plan: &DesiredClust
         said.matches("response:404").count()
     };
     let lead = async |password: Option<&str>| {
-        let credentials = password.map(|password| NodeCredentials { user: "node".into(), password: password.into() });
+        let credentials = password.map(|password| Credentials { username: "node".into(), password: password.into() });
         let registry = NodeRegistry { address: address.clone(), name: "registry.example".into(), credentials };
-        env.k3d.lead_pods(&plan.id, "169.254.170.23", ("127.0.0.1", 9080), Some(&registry)).await.unwrap();
+        let registries = NodeRegistries { own: Some(registry), complete: true, ..NodeRegistries::default() };
+        env.k3d.set_registries(&plan.id, &registries).await.unwrap();
     };
     let access = env.access(plan).await;
     let pull = async |node: &str, tag: &str| {
