@@ -42,7 +42,7 @@ pub struct Children {
 }
 
 impl Children {
-    /// Follows nobody yet. `by_network`: by their address on the Docker network instead of the host's port.
+    /// Follows no cluster yet. `by_network`: by the address on the clusters' network instead of the host's port.
     pub fn new(by_network: bool, identity: Option<IdentityService>, wake: Wake, shutdown: CancellationToken) -> Self {
         Self { followers: Mutex::default(), by_network, identity, wake, shutdown }
     }
