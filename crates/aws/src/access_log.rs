@@ -1,4 +1,4 @@
-//! A log line for each exchange. Reads that succeed are most of them, and nobody misses theirs: they are at `debug`.
+//! A log line for each exchange. Most are reads that succeed: these are at `debug`.
 
 use tracing::{debug, info};
 

@@ -54,7 +54,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// The answer. Its share is free again when whoever asked has read it, or is gone.
+    /// The answer. Its share is free again once the client has read it, or is gone.
     pub fn fill(self, text: String) -> Body {
         // In parts, since what is written to a connection is no longer a body.
         const PART: usize = 64 * 1024;
@@ -95,7 +95,7 @@ impl Bodies {
         Ok(Held { bytes: bytes.map_err(too_large)?, _memory: memory })
     }
 
-    /// Room for an answer of at most `most` bytes, to be had before it is made: whoever asks may be in no hurry to read it.
+    /// Room for an answer of at most `most` bytes, reserved before the answer is made: clients may read it slowly.
     ///
     /// # Errors
     /// [`Unread::Busy`]

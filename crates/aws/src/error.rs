@@ -94,7 +94,7 @@ codes! {
 
 /// An exception of a service: what a handler returns when it can't do what was asked.
 ///
-/// Members beside the message are set with [`with`](ApiError::with). Those that the exception's shape lacks in the
+/// Members besides the message are set with [`with`](ApiError::with). Those that the exception's shape lacks in the
 /// service's model are left out of the answer, so it does no harm to set them.
 pub struct ApiError {
     code: ErrorCode,
@@ -154,7 +154,7 @@ impl ApiError {
         self
     }
 
-    /// Sets a member of the exception beside its message.
+    /// Sets a member of the exception, besides its message.
     #[must_use]
     pub fn with(mut self, member: &str, value: Value) -> Self {
         self.details.insert(member.to_owned(), value);
@@ -174,7 +174,7 @@ impl ApiError {
         self.code
     }
 
-    /// What the caller is told.
+    /// The message for the caller.
     pub fn message(&self) -> &str {
         &self.message
     }

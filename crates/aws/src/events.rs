@@ -16,7 +16,7 @@ const LARGEST: usize = 16 * 1024;
 /// Bytes of all records that are kept.
 pub const BUDGET: usize = 8 * 1024 * 1024;
 
-/// One record, as it is told.
+/// One record, as it is returned.
 struct Record {
     account: Option<String>,
     text: String,

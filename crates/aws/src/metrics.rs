@@ -71,7 +71,7 @@ pub fn user_agent(headers: &HeaderMap) -> Option<String> {
     headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
-/// Is told of every exchange, after the answer was made and before it is sent. Must not block.
+/// Observes every exchange, after the answer was made and before it is sent. Must not block.
 pub trait Observer: Send + Sync {
     /// Takes notice.
     fn observe(&self, exchange: &Exchange);

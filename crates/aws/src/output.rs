@@ -7,7 +7,7 @@ use super::model::{Kind, Model, ShapeId};
 
 /// Shapes a result: nulls go, timestamps become seconds since the epoch, members that the model doesn't know go.
 ///
-/// Handlers may give a timestamp as a number of seconds or as RFC 3339 text. What was wrong is returned beside the
+/// Handlers may give a timestamp as a number of seconds or as RFC 3339 text. What was wrong is returned with the
 /// value; it is a mistake of ours, so tests turn it into a failure.
 pub fn shape(model: &Model, id: Option<ShapeId>, value: Value) -> (Value, Vec<String>) {
     let mut faults = Vec::new();

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, header};
 
 use super::error::ApiError;
 
-/// Endings of names that nobody can have on the internet: this machine's, a private network's, a cluster's.
+/// Endings of names that the internet doesn't have: this machine's, a private network's, a cluster's.
 const OWN: [&str; 5] = ["localhost", "test", "internal", "svc", "cluster.local"];
 
 /// Host names that requests may use, besides addresses and local names; `None` allows all.
@@ -48,7 +48,7 @@ impl Names {
     }
 }
 
-/// Refuses what was sent to somebody else's name, and changes that a page of another site asks for.
+/// Refuses requests to the host name of another site, and changes that a page of another site requests.
 pub async fn guard(State(names): State<Names>, request: Request, next: Next) -> Response {
     let hosts = request.headers().get_all(header::HOST);
     if let Some(other) = hosts.iter().find(|host| !host.to_str().is_ok_and(|host| names.take(host))) {

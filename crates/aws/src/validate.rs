@@ -1,6 +1,6 @@
 //! Checks a JSON value against a shape of the model.
 //!
-//! Two kinds of fault are told apart, as the service does: a value of the wrong type can't be read at all
+//! Two kinds of fault are distinguished, as the service does: a value of the wrong type can't be read at all
 //! (`SerializationException`), a value of the right type that breaks a constraint is collected with all others into
 //! one message.
 

@@ -46,8 +46,8 @@ pub struct Children {
 }
 
 impl Children {
-    /// Follows nobody yet. `management` reads Secrets; `by_network`: by their address on the Docker network instead of the
-    /// host's port.
+    /// Follows no cluster yet. `management` reads Secrets; `by_network`: by the address on the clusters' network instead of
+    /// the host's port.
     pub fn new(
         management: Client,
         by_network: bool,

@@ -32,7 +32,7 @@ pub enum Error {
         /// What went wrong.
         why: String,
     },
-    /// An object of this name exists and belongs to somebody else.
+    /// An object of this name exists and belongs to another owner.
     #[error("{what} exists and isn't cluster {cluster}'s; delete or rename it, or give the cluster another name")]
     Taken {
         /// The object.

@@ -35,7 +35,7 @@ pub fn active() -> Value {
         "applied": {"provider": "k3d", "version": "1.35", "image": "image:1.35"}})
 }
 
-/// The node group `workers` of `demo` with this spec beside the cluster's name; with our finalizer.
+/// The node group `workers` of `demo` with this spec and the cluster's name; with our finalizer.
 pub fn nodegroup(mut spec: Value, status: Value) -> Nodegroup {
     spec["clusterName"] = "demo".into();
     serde_json::from_value(json!({

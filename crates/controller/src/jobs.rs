@@ -97,7 +97,7 @@ impl Jobs {
         self.tasks.under_way()
     }
 
-    /// Waits until all jobs have ended; shutdown has told them to.
+    /// Waits until all jobs have ended; shutdown has cancelled them.
     pub async fn drained(&self) {
         self.tasks.drained().await;
     }
@@ -183,7 +183,7 @@ impl Tasks {
         self.tracker.len()
     }
 
-    /// Waits until all tasks have ended; shutdown has told them to.
+    /// Waits until all tasks have ended; shutdown has cancelled them.
     async fn drained(&self) {
         self.tracker.close();
         self.tracker.wait().await;

@@ -66,7 +66,7 @@ impl Leadership {
         spec
     }
 
-    /// Writes `spec`; returns false if somebody wrote since `lease` was read.
+    /// Writes `spec`; returns false if `lease` was changed since it was read.
     async fn write(&self, lease: &Lease, spec: Value) -> Result<bool, kube::Error> {
         let patch =
             Patch::Merge(json!({"metadata": {"resourceVersion": lease.metadata.resource_version}, "spec": spec}));

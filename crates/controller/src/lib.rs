@@ -69,7 +69,7 @@ const CONCURRENCY: u16 = 32;
 /// Debounce time of triggers.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
-/// The controller of clusters or of node groups, whose objects others wake too, until the process is told to stop.
+/// The controller of clusters or of node groups, whose objects others wake too, until shutdown.
 fn controller<K>(
     stream: impl Stream<Item = watcher::Result<K>> + Send + 'static,
     store: Store<K>,

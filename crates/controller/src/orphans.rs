@@ -41,7 +41,7 @@ async fn watch(ctx: Arc<Context>, mut all: Vec<Orphans>) {
         tick.tick().await;
         let found: Vec<Option<Vec<ClusterId>>> = all.iter_mut().map(|one| one.look(&ctx)).collect();
         let count = found.iter().map(|found| found.as_ref().map(Vec::len)).sum::<Option<usize>>();
-        // Nobody knows how many there are while an engine is away.
+        // The number is unknown while a provider is unavailable.
         if let Some(count) = count {
             ctx.metrics.orphans.set(i64::try_from(count).unwrap_or(i64::MAX));
         }

@@ -70,7 +70,7 @@ where
     if present {
         finalizers.push(crd::keys::FINALIZER.into());
     }
-    // The resource version makes sure that nobody else's finalizer gets lost. Where it is an old one, the change that
+    // The resource version makes sure that no other finalizer gets lost. Where it is an old one, the change that
     // made it so leads to another reconcile.
     let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()}});
     let api = Api::<K>::namespaced(client.clone(), &namespace);

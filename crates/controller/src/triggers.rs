@@ -1,5 +1,5 @@
 //! What a change of one resource means for others: mappers over the watch streams, as kube's `Controller::watches` has
-//! them. A stream tells an object once its store shows what happened to it, so whoever is woken sees the change.
+//! them. A stream tells an object once its store shows what happened to it, so a reconcile that it triggers sees the change.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::nodegroup::validate::cluster_id;
 use super::wake::Wake;
 use crd::{EKSClusterConfig, Nodegroup, Phase};
 
-/// Whether the object that a stream told is gone.
+/// Whether the object of a stream's event is gone.
 pub fn is_gone<K: Resource<DynamicType = ()> + Clone>(object: &K, store: &Store<K>) -> bool {
     store.get(&ObjectRef::from_obj(object)).is_none()
 }

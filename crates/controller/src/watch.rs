@@ -130,7 +130,7 @@ fn readable<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) ->
     }
 }
 
-/// Watches what we wrote beside the resources, and wakes the cluster whose object changed or got lost. Tells of each
+/// Watches the objects that k3eks writes for the resources, and wakes the cluster whose object changed or got lost. Tells of each
 /// watch whether its store has been filled once.
 pub fn owned(
     client: &Client,
@@ -181,7 +181,7 @@ where
             let Ok(object) = event else { continue };
             let owner = object.owner_references().iter().find(|o| o.kind == "EKSClusterConfig");
             if let (Some(owner), Some(namespace)) = (owner, object.namespace()) {
-                // After shutdown nobody listens, which is fine.
+                // After shutdown there is no receiver, which is fine.
                 let _ = wake.send(ObjectRef::new(&owner.name).within(&namespace));
             }
         }

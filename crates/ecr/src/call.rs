@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws::error::ApiError;
-use aws::registry::Context;
+use aws::handlers::Context;
 use registry_credentials::Key;
 use serde_json::Value;
 use tokio::sync::Mutex;

@@ -10,7 +10,7 @@ mod tags;
 use std::future::{Future, ready};
 
 use aws::error::ApiError;
-use aws::registry::Context;
+use aws::handlers::Context;
 use futures::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 

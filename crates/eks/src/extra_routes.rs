@@ -1,4 +1,4 @@
-//! Routes beside the EKS API: health, metrics, kubeconfigs, and the log of calls.
+//! Routes next to the EKS API: health, metrics, kubeconfigs, and the log of calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +29,7 @@ use crd::{keys, kubeconfig as kubeconfigs};
 pub struct AppState {
     /// The resources.
     pub api: Arc<EksState>,
-    /// Who may read kubeconfigs, counters and the log of calls: whoever may use the API.
+    /// Authenticates requests for kubeconfigs, counters and the log of calls as those of the API.
     pub authenticator: Authenticator,
     /// The counters.
     pub metrics: Registry,
@@ -128,7 +128,7 @@ async fn kubeconfig(
     let text = kubeconfigs::own_entries(&String::from_utf8_lossy(&text.ok_or_else(missing)?)).map_err(|why| {
         ApiError::invalid_request(format!("The kubeconfig of cluster '{name}' can't be used: {why}")).cluster(&name)
     })?;
-    // It has an administrator's key in it: nobody on the way is to keep it.
+    // It has an administrator's key in it: no cache may keep it.
     Ok(([(header::CONTENT_TYPE, "application/yaml"), (header::CACHE_CONTROL, "no-store")], text).into_response())
 }
 

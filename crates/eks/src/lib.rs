@@ -1,6 +1,6 @@
 //! The EKS API: what its operations mean, between requests and resources.
 //!
-//! The [`model`] says what is on the wire, [`rules`] what is refused beside that, [`convert`] how requests become
+//! The [`model`] says what is on the wire, [`rules`] what else is refused, [`convert`] how requests become
 //! resources and resources answers, and [`operations`] what each operation does. In goes a request that fits the model
 //! and a [`Store`](store::Store); out comes an answer of EKS's. The wire itself is the crate `aws`'s.
 //!

@@ -75,7 +75,7 @@ pub enum Error {
         /// The helm program's words.
         why: String,
     },
-    /// Objects of somebody else's are in the way.
+    /// Objects of another owner are in the way.
     #[error("{doing}: {why}; remove what is in the way, or set resolveConflicts to OVERWRITE to take it over")]
     Conflict {
         /// What was being done.

@@ -139,7 +139,7 @@ where
         let answering = self.inner.call(request);
         Box::pin(async move {
             let response = answering.await.map_err(Into::into)?;
-            // What went wrong is told as a whole, by a watch as well.
+            // Errors are reported as a whole, by a watch as well.
             let watches = watches && response.status().is_success();
             Ok(response.map(|body| Bounded {
                 body: Box::pin(body),

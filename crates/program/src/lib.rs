@@ -34,7 +34,7 @@ pub struct Program {
 pub struct Call<'a> {
     /// Arguments.
     pub arguments: &'a [&'a str],
-    /// Variables of its environment, beside the few that every program gets.
+    /// Variables of its environment, besides the few that every program gets.
     pub variables: Vec<(OsString, OsString)>,
     /// Files of its temporary folder, which it works in, by their path in it. Only this user can read them.
     pub files: Vec<(&'a str, String)>,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::error::StoreError;
 use crd::EKSClusterConfig;
 
-/// What an account's records may have unless told otherwise, in MiB of JSON.
+/// The default size of an account's records, in MiB of JSON.
 pub const ACCOUNT: usize = 16;
 /// How many accounts may have all of theirs.
 const ACCOUNTS: usize = 4;
@@ -66,7 +66,7 @@ impl Budget {
     ) -> Result<(), StoreError> {
         let place = |c: &EKSClusterConfig| (c.namespace().unwrap_or_default(), c.name_any());
         let accounts = clusters.iter().map(|c| (place(c), c.spec.account_id.clone())).collect();
-        // What belongs to nobody, nobody can ask for.
+        // An object of no account can't be requested.
         let Some(account) = account(object, &accounts).map(str::to_owned) else { return Ok(()) };
         let mut sizes = self.sizes.lock();
         let before = std::mem::take(&mut *sizes);

@@ -1,4 +1,4 @@
-//! Why the management cluster didn't do what was asked, and what the caller of the EKS API is told.
+//! Why the management cluster didn't do what was asked, and the answer to the caller of the EKS API.
 
 use kube::core::Status;
 
@@ -10,7 +10,7 @@ pub enum StoreError {
     /// An object with this name exists.
     #[error("an object with this name exists already")]
     Exists,
-    /// Somebody else changed the object at the same time.
+    /// Another client changed the object at the same time.
     #[error("others kept changing the resource at the same time; try again")]
     Conflict,
     /// There is no such object.

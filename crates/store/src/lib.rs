@@ -38,7 +38,7 @@ use crd::member::is_owned_by;
 
 /// The largest object that is written, in bytes of JSON.
 const LARGEST: usize = 128 * 1024;
-/// How often a change is tried again when somebody else was faster.
+/// How often a change is tried again after a conflict.
 const TRIES: usize = 8;
 
 /// The resources of the management cluster.
@@ -198,7 +198,7 @@ impl Store {
         Ok(told.collect())
     }
 
-    /// A value out of a Secret that was written for the cluster; one of that name that is somebody else's says nothing.
+    /// A value out of a Secret that was written for the cluster; one of that name that belongs to another owner is ignored.
     pub async fn secret(
         &self,
         cluster: &EKSClusterConfig,

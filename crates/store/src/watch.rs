@@ -73,7 +73,7 @@ impl Watch {
     }
 }
 
-/// Takes away what nobody here reads: who has set which field. Of a node group, whose status doesn't say it, the time of the
+/// Removes what isn't read here: the managers of the fields. Of a node group, whose status doesn't say it, the time of the
 /// last write stays.
 pub fn strip_metadata<K: Watched>(object: &mut K) {
     let fields = object.meta_mut().managed_fields.take();

@@ -51,7 +51,7 @@ fn push(text: &mut String, c: char) {
     if acts(c) { text.extend(c.escape_unicode()) } else { text.push(c) }
 }
 
-/// `text` as one word of a command that somebody may paste into a shell.
+/// `text` as one word of a command that a user may paste into a shell.
 pub fn shell(text: &str) -> String {
     format!("'{}'", fit(text, MESSAGE).replace('\'', r"'\''"))
 }

@@ -196,7 +196,7 @@ impl Model {
         self.by_name.get(name).and_then(|&index| self.operations.get(index))
     }
 
-    /// The shape behind an index of this model.
+    /// The shape at an index of this model.
     pub fn shape(&self, id: ShapeId) -> &Shape {
         &self.shapes[id.0]
     }

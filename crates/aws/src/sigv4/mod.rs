@@ -262,7 +262,7 @@ mod tests {
         }
     }
 
-    /// Keys that may go while somebody is answered.
+    /// Keys that may be removed while an answer is sent.
     #[derive(Default)]
     struct Changing(parking_lot::Mutex<HashMap<String, Arc<Key>>>);
 

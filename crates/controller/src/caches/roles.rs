@@ -43,7 +43,7 @@ impl Roles {
         }
     }
 
-    /// The ConfigMap is about to be written. Returns whether nobody writes it already.
+    /// The ConfigMap is about to be written. Returns whether no other task writes it.
     pub fn begin(&self, uid: &str) -> bool {
         !matches!(self.0.lock().insert(uid.to_owned(), Entry::Writing), Some(Entry::Writing))
     }

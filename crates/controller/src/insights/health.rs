@@ -1,4 +1,4 @@
-//! The insight into how the cluster itself stands. Its status tells that: nobody has to be asked.
+//! The insight into how the cluster itself stands. It comes from the cluster's status, without a request.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -9,7 +9,7 @@ use crd::insights::{Insight, InsightStatus};
 /// What the insight is called, as on EKS.
 pub const NAME: &str = "Cluster health issues";
 
-/// How the insight stands, and why. What is only awaited is in nobody's way: an error is what is wrong.
+/// How the insight stands, and why. A condition that is only awaited passes; one that is wrong is an error.
 pub fn of(cluster: &EKSClusterConfig) -> (InsightStatus, String) {
     let status = cluster.status.clone().unwrap_or_default();
     let ready = status.conditions.iter().find(|condition| condition.type_ == READY);

@@ -21,7 +21,7 @@ use super::error::Error;
 use super::watch;
 use crd::{ClusterInsights, keys};
 
-/// Runs the controller until the process is told to stop.
+/// Runs the controller until shutdown.
 pub async fn run(ctx: Arc<Context>) {
     let shutdown = ctx.shutdown.clone();
     let source = watch::source::<ClusterInsights>(&ctx.client, ctx.settings.watch_namespace.as_deref());

@@ -83,7 +83,7 @@ pub enum JobView {
     Queued(Work),
     /// It runs.
     Running(Work, Step),
-    /// It was told to stop and hasn't yet.
+    /// It was cancelled and hasn't ended yet.
     Stopping(Work),
     /// It is done; seen until [`super::Jobs::forget`].
     Finished(Work),
@@ -113,7 +113,7 @@ pub enum Stage<'a> {
     Queued,
     /// It runs.
     Running(&'a Step),
-    /// It was told to stop and hasn't yet.
+    /// It was cancelled and hasn't ended yet.
     Stopping,
 }
 

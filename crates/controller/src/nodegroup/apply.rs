@@ -73,7 +73,7 @@ fn drain_some(
     ctx: &Arc<Context>,
 ) {
     let id = validate::cluster_id(group);
-    // Where nobody answers there are no pods to be moved, and no way to tell how many.
+    // Where no API server answers, there is no way to move or count pods.
     let client = ctx.children.client(&id).filter(|_| ctx.children.view(&id).ready);
     if client.is_none() && !patience.force && seen.has_api_server {
         return;
@@ -101,7 +101,7 @@ where
     let provider = seen.cluster.as_deref().and_then(|cluster| ctx.providers.of(cluster));
     let Some(provider) = provider.cloned() else { return };
     let (me, wake) = (ObjectRef::from_obj(group), ctx.wake.nodegroups.clone());
-    // After shutdown nobody listens, which is fine.
+    // After shutdown there is no receiver, which is fine.
     let wake = move || drop(wake.send(me.clone()));
     ctx.jobs.start(&group.metadata, work, wake, move |progress| job(provider, progress));
 }

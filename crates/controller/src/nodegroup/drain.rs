@@ -155,7 +155,7 @@ async fn evict(client: &Client, pod: &Pod) -> Result<bool, Error> {
     match answered(api.evict(&pod.name_any(), &EvictParams::default())).await {
         Ok(_) => Ok(true),
         Err(error) if missing(&error) => Ok(true),
-        // A budget holds it for now, or two do, or somebody's webhook: it may be let go later.
+        // A budget holds it for now, or two do, or a webhook: the eviction may succeed later.
         Err(error @ kube::Error::Api(_)) => {
             tracing::debug!(pod = name(pod), error = text::sentence(&error), "a pod can't be evicted yet");
             Ok(false)

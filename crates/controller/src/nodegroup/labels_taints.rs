@@ -71,7 +71,7 @@ pub async fn apply(client: &Client, changes: &[Change]) -> Result<(), Error> {
         let mut taints: Vec<Taint> =
             present.into_iter().filter(|t| !change.remove.contains(&text(t)) && !replaced(t)).collect();
         taints.extend(add);
-        // Somebody else who changes taints meanwhile, such as the node controller, isn't overruled: it is tried again.
+        // Another client that changes taints meanwhile, such as the node controller, isn't overruled: it is tried again.
         let body = json!({
             "metadata": {"resourceVersion": node.resource_version(), "labels": change.labels},
             "spec": {"taints": taints},

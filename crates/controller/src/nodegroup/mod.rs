@@ -28,7 +28,7 @@ use super::triggers;
 use super::update::record;
 use crd::Nodegroup;
 
-/// Runs the controller until the process is told to stop.
+/// Runs the controller until shutdown.
 pub async fn run(
     stream: impl Stream<Item = Result<Nodegroup, watcher::Error>> + Send + 'static,
     store: Store<Nodegroup>,

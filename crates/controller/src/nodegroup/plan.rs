@@ -78,7 +78,7 @@ pub fn plan(group: &Nodegroup, seen: &Observed) -> Plan {
         let message = format!(
             "Nodegroup {conflict} is older and has the same nodegroupName in the same cluster; this resource waits until one of them is deleted"
         );
-        // The other one's end wakes nobody here.
+        // The end of the other one triggers no reconcile here.
         return Decision::new(NodegroupAction::Nothing, Phase::Failed, Health::Stalled(Reason::Conflict, message))
             .after(SOON);
     }

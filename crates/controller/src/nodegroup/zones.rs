@@ -7,7 +7,7 @@ use provider::Zone;
 /// A region's zones.
 const ZONES: [&str; 3] = ["a", "b", "c"];
 
-/// The zones that the group's nodes are spread over: those of its subnets, in their order; all where nobody named subnets.
+/// The zones that the group's nodes are spread over: those of its subnets, in their order; all where the group has no subnets.
 pub fn of(group: &Nodegroup, cluster: &EKSClusterConfig) -> Vec<Zone> {
     let own = if group.spec.subnets.is_empty() { &cluster.spec.subnets } else { &group.spec.subnets };
     let generated = Identity::of(cluster).network().subnets;

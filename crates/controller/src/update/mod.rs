@@ -23,7 +23,7 @@ use super::context::Context;
 use super::error::Error;
 use crd::update::{Update, UpdateState};
 
-/// Runs the controller until the process is told to stop.
+/// Runs the controller until shutdown.
 pub async fn run(
     stream: impl Stream<Item = Result<Update, watcher::Error>> + Send + 'static,
     store: Store<Update>,

@@ -120,7 +120,7 @@ fn put(request: &UpdateClusterConfig, spec: &mut EKSClusterConfigSpec) -> Result
     if let Some(mode) = settings.access_config.take().and_then(|access| access.authentication_mode) {
         let access = spec.access_config.get_or_insert_default();
         let present = access.authentication_mode.unwrap_or_default();
-        // Not in one step: whoever is in the ConfigMap needs an access entry first.
+        // Not in one step: users in the ConfigMap need an access entry first.
         if mode < present || (present, mode) == (AuthenticationMode::ConfigMap, AuthenticationMode::Api) {
             let [from, to] = [present, mode].map(|mode| json(Some(&mode)).unwrap_or_default());
             let [from, to] = [&from, &to].map(|text| text.as_str().unwrap_or_default());

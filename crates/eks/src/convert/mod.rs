@@ -1,7 +1,7 @@
 //! Between the words of the EKS API and the resources. Pure: no clock, no client, no randomness.
 //!
 //! A request's members that the resource has under the same name are read straight into the resource's own types; what
-//! differs is written out here, once, with a round-trip test beside it.
+//! differs is written out here, once, with a round-trip test.
 
 pub mod access_entry;
 pub mod cluster;

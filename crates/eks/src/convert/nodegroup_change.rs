@@ -134,7 +134,7 @@ fn label(wanted: &Labels, spec: &mut NodegroupSpec, change: &mut Change) -> Resu
     Ok(())
 }
 
-/// A taint is told from others by its key and effect.
+/// Key and effect identify a taint.
 fn taint(wanted: &Taints, spec: &mut NodegroupSpec, change: &mut Change) -> Result<(), ApiError> {
     let same = |a: &Taint, b: &Taint| a.key == b.key && a.effect == b.effect;
     let both =

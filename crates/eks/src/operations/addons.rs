@@ -132,7 +132,7 @@ impl Asked {
     }
 }
 
-/// What is known beside a request about an addon of this cluster.
+/// What rules know besides a request about an addon of this cluster.
 fn facts(cx: &RequestContext, cluster: &EKSClusterConfig) -> Facts {
     let kubernetes = cluster_version(cluster, &cx.state.settings.default_version).to_owned();
     Facts { account: Identity::of(cluster).account, kubernetes }

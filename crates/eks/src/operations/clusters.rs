@@ -106,7 +106,7 @@ pub(super) async fn make(
         cluster.metadata.namespace = Some(store.namespace().to_owned());
         cluster.metadata.annotations = Some(stamp.annotations());
         match store.create(&cluster).await {
-            // Somebody else may have made this very cluster just now; another cluster may have the name as well.
+            // Another request may have made this very cluster just now; another cluster may have the name as well.
             Err(StoreError::Exists) if store.find_cluster(identity).is_none() => spec = Some(cluster.spec),
             Err(StoreError::Exists) => break,
             result => return result.map_err(|error| ApiError::from(error).cluster(&identity.name)),
@@ -116,7 +116,7 @@ pub(super) async fn make(
 }
 
 /// Names for the resource: in the default account and region the cluster's own if it can serve, else one with a hash. One that looks
-/// like that of another account's cluster can't serve: what is kept beside that one goes by its name.
+/// like that of another account's cluster can't serve: objects that are kept for that one have its name.
 fn resource_names(identity: &Identity, settings: &Settings) -> Vec<String> {
     let Identity { account, region, name } = identity;
     let parts = [account.as_str(), region.as_str(), name.as_str()];
@@ -128,7 +128,7 @@ fn resource_names(identity: &Identity, settings: &Settings) -> Vec<String> {
     if plain == hashed { vec![hashed] } else { vec![plain, hashed] }
 }
 
-/// Whether the name is one that another account's cluster, or something that is kept beside a cluster, could have.
+/// Whether the name is one that another account's cluster, or an object that is kept for a cluster, could have.
 fn is_beside(name: &str) -> bool {
     const BESIDE: [&str; 4] =
         [keys::KUBECONFIG_SUFFIX, keys::SERVER_KEYS_SUFFIX, keys::CONNECTOR_SUFFIX, keys::TLS_SUFFIX];

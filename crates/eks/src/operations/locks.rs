@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 
-/// A lock for each key, which is there while somebody holds it or waits for it.
+/// A lock for each key, which exists while it is held or waited for.
 #[derive(Debug)]
 pub struct Locks<K>(Mutex<HashMap<K, Weak<Lock<()>>>>);
 

@@ -106,7 +106,7 @@ async fn accept(
     }
 }
 
-/// What is known beside a request about a node group of this cluster.
+/// What rules know besides a request about a node group of this cluster.
 pub(super) fn facts(api: &EksState, cluster: &EKSClusterConfig) -> Facts {
     Facts {
         account: Identity::of(cluster).account,

@@ -66,7 +66,7 @@ pub(super) async fn register(cx: RequestContext, request: Register) -> Result<Va
     };
     let made = make(store, &cx.state.settings, &identity, spec, &stamp).await?;
     let mut answer = answer(&cx.state, &made);
-    // The code is told once; nothing here would ever check it.
+    // Only this answer has the code; nothing here would ever check it.
     answer["cluster"]["connectorConfig"]["activationCode"] = json!(Uuid::new_v4().simple().to_string());
     Ok(answer)
 }

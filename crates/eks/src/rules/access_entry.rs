@@ -21,7 +21,7 @@ pub const CREATE: &[fn(&CreateAccessEntry, &str) -> Verdict] =
 pub const UPDATE: &[fn(&UpdateAccessEntry, &AccessEntry) -> Verdict] =
     &[changed_username, changed_groups, only_standard];
 
-/// What AssociateAccessPolicy refuses of an entry, beside the policy's ARN.
+/// What AssociateAccessPolicy refuses of an entry, besides the policy's ARN.
 pub const ASSOCIATE: &[fn(&AssociateAccessPolicy, &AccessEntry) -> Verdict] = &[scope, namespaces, takes_policies];
 
 /// Every operation on access entries needs an authentication mode that knows them, before it looks for the entry.

@@ -15,7 +15,7 @@ pub struct Association<'r> {
     pub role_arn: &'r str,
 }
 
-/// What is known beside the request.
+/// What a rule knows besides the request.
 pub struct Facts {
     /// Account of the cluster.
     pub account: String,

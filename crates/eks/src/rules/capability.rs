@@ -9,7 +9,7 @@ use crd::capability::{ArgoCd, CapabilitySpec, CapabilityType};
 /// Longest name of a capability.
 const NAME: usize = 100;
 
-/// What is known beside the request.
+/// What a rule knows besides the request.
 pub struct Facts {
     /// Account of the cluster.
     pub account: String,

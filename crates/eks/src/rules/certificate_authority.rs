@@ -1,11 +1,11 @@
 //! Certificate authorities of a cluster.
-// Rules of every list have the same form; these need to know nothing beside the request.
+// Rules of every list have the same form; these need to know nothing besides the request.
 #![allow(clippy::trivially_copy_pass_by_ref)]
 
 use super::{Verdict, invalid};
 use aws::error::ApiError;
 
-/// Certificate authorities of one cluster: the one in use, and one beside it.
+/// Certificate authorities of one cluster: the one in use, and another one.
 const LIMIT: usize = 2;
 
 /// The cluster that is to have another one.

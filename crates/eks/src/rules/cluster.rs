@@ -76,7 +76,7 @@ fn endpoints(request: &CreateCluster, _: &Facts<'_>) -> Verdict {
     network::endpoints(vpc.endpoint_public_access, vpc.endpoint_private_access)
 }
 
-/// Who may use the public endpoint is told in CIDR blocks.
+/// The sources of the public endpoint are CIDR blocks.
 fn public_cidrs(request: &CreateCluster, _: &Facts<'_>) -> Verdict {
     network::public_cidrs(request.resources_vpc_config.public_access_cidrs.as_deref())
 }

@@ -56,12 +56,12 @@ fn endpoints(request: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
     network::endpoints(facts.after.public_access, facts.after.private_access)
 }
 
-/// Who may use the public endpoint is told in CIDR blocks.
+/// The sources of the public endpoint are CIDR blocks.
 fn public_cidrs(request: &UpdateClusterConfig, _: &Facts<'_>) -> Verdict {
     network::public_cidrs(request.resources_vpc_config.public_access_cidrs.as_deref())
 }
 
-/// Whoever routes what leaves the control plane goes on doing so.
+/// The mode of the control plane's egress can't change.
 fn egress(_: &UpdateClusterConfig, facts: &Facts<'_>) -> Verdict {
     let managed =
         |spec: &EKSClusterConfigSpec| spec.control_plane_egress_mode.as_deref().is_none_or(|mode| mode == MANAGED);

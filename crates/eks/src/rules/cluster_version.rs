@@ -30,7 +30,7 @@ fn is_offered(wanted: &str, facts: &Facts<'_>) -> Verdict {
     offered(wanted, facts.versions)
 }
 
-/// The version is one of these. Beside EKS's words the refusal says which there are.
+/// The version is one of these. The refusal has EKS's words, and the versions that there are.
 ///
 /// # Errors
 /// `InvalidParameterException`.

@@ -1,6 +1,6 @@
 //! Settings of the control plane's parts: `kubeApiServerConfig`, `kubeSchedulerConfig`, `kubeControllerManagerConfig`, and its
 //! `controlPlaneScalingConfig`.
-// Rules of every list have the same form; these need to know nothing beside the request.
+// Rules of every list have the same form; these need to know nothing besides the request.
 #![allow(clippy::trivially_copy_pass_by_ref)]
 
 use super::{Verdict, invalid};
@@ -17,7 +17,7 @@ use crd::names::minor;
 const FIRST: u32 = 31;
 /// The tier of a control plane that isn't provisioned.
 const STANDARD: &str = "standard";
-/// How often autoscalers look where nobody says it.
+/// The default sync period of autoscalers.
 const USUAL_SYNC: &str = "15s";
 /// What Kubernetes has of them.
 const USUAL_PORTS: (i32, i32) = (30_000, 32_767);
@@ -157,7 +157,7 @@ mod tests {
         check(RULES, &Asked::of(&settings, version), &()).err().map(|error| error.message().to_owned())
     }
 
-    /// Each is refused with these words, beside one that is taken.
+    /// Each is refused with these words, next to one that is accepted.
     #[test]
     fn settings_are_held_to_what_eks_supports() {
         let events = |ttl: &str| json!({"kubeApiServerConfig": {"eventTtl": ttl}});

@@ -13,7 +13,7 @@ const TEXT: usize = 63;
 /// What names of profiles mustn't begin with.
 const RESERVED: &str = "eks-";
 
-/// What is known beside the request.
+/// What a rule knows besides the request.
 pub struct Facts {
     /// Account of the cluster.
     pub account: String,

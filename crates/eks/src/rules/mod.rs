@@ -1,4 +1,4 @@
-//! What EKS checks beside its service model: one file per resource, each a list of rules that reads like the table of
+//! What EKS checks besides its service model: one file per resource, each a list of rules that reads like the table of
 //! `docs/reference/eks-rules.md`.
 //!
 //! A rule is a plain function from a request, and what is known of the world it arrives in, to nothing or to the exception
@@ -10,7 +10,7 @@
 //! 2. A function here, in the file of the resource. Its doc comment is the rule in one sentence, its message EKS's own where
 //!    a public report quotes it.
 //! 3. Its name in the lists of the operations that it holds for, creation and updates alike.
-//! 4. A line in the tests of that file: a request that is refused, beside one that must be taken.
+//! 4. A line in the tests of that file: a request that is refused, and one that must be accepted.
 //!
 //! What a resource's definition can say as well, it says: YAML is refused by `kubectl apply`. Forms of texts and limits that
 //! both ask for are in the crate of the resources, in `forms`, `most` and `tags`. What the model says is checked

@@ -38,7 +38,7 @@ pub fn endpoints(public: Option<bool>, private: Option<bool>) -> Verdict {
     Ok(())
 }
 
-/// Who may use the public endpoint is told in CIDR blocks, not too many and each of them once.
+/// The sources of the public endpoint are CIDR blocks, not too many and each of them once.
 pub fn public_cidrs(blocks: Option<&[String]>) -> Verdict {
     let blocks = blocks.unwrap_or_default();
     let wrong: Vec<&str> = blocks.iter().map(String::as_str).filter(|block| !values::is_block(block)).collect();

@@ -8,7 +8,7 @@ use crd::pod_identity::PodIdentityAssociationSpec;
 /// Longest session policy.
 const POLICY: usize = 2048;
 
-/// What is known beside the request.
+/// What a rule knows besides the request.
 pub struct Facts {
     /// Account of the cluster.
     pub account: String,

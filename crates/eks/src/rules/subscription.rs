@@ -8,7 +8,7 @@ const TERMS: [i32; 2] = [12, 36];
 /// Most licences of a subscription.
 const LICENSES: i32 = 100;
 
-/// Nothing is known beside the request.
+/// Rules know nothing besides the request.
 pub struct Facts;
 
 type Rule = fn(&EksAnywhereSubscriptionSpec, &Facts) -> Verdict;

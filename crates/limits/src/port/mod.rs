@@ -1,7 +1,7 @@
 //! A port open to strangers, with limits on connections, time and bytes.
 //!
 //! Limits apply to everybody; authenticated clients come first. With too many connections, the least recently used one
-//! is closed, a stranger's before others', so that a flood keeps nobody out. Only HTTP/1.1 is served, one request at a
+//! is closed, a stranger's before others', so that a flood keeps no known client out. Only HTTP/1.1 is served, one request at a
 //! time on each connection.
 
 mod connections;
@@ -82,7 +82,7 @@ impl Port {
             .max_headers(limits.headers)
             .max_buf_size(limits.head_bytes);
         let server = server.handle(handle);
-        // Who may use a port is told by their address.
+        // Addresses decide who may use a port.
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         match tls {
             // An acceptor makes a server forget what it is to speak.
@@ -115,7 +115,7 @@ async fn bounded(State((limits, known)): State<(Limits, Known)>, request: Reques
     response
 }
 
-/// A request's line may name the host instead of the headers; whoever looks at signatures looks for it among them.
+/// A request's line may name the host instead of the headers; the check of signatures looks for it among them.
 async fn host(mut request: Request, next: Next) -> Response {
     let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     if let Some(authority) = authority.filter(|_| !request.headers().contains_key(header::HOST)) {

@@ -27,7 +27,7 @@ fn refusal(change: &Value) -> Option<String> {
     check(CREATE, &request(change), &facts).err().map(|error| error.message().to_owned())
 }
 
-/// Each request is refused with these words, beside one that is taken.
+/// Each request is refused with these words, next to one that is accepted.
 #[test]
 fn what_is_wrong_is_told_and_what_is_right_is_taken() {
     let vpc = |config: Value| json!({"resourcesVpcConfig": config});

@@ -2,7 +2,7 @@
 
 use crate::settings::Quotas;
 
-/// What is known beside the request.
+/// What a rule knows besides the request.
 pub struct Facts {
     /// Account of the cluster.
     pub account: String,
