@@ -86,12 +86,6 @@ macro_rules! handlers {
                 $($operation::$name => $crate::handlers::handler($handler),)*
             })
         }
-
-        // The crate ecr has the former name.
-        #[doc(hidden)]
-        pub fn registry() -> $crate::handlers::Handlers<$state> {
-            handlers()
-        }
     };
 }
 

@@ -30,7 +30,3 @@ pub mod site;
 pub mod times;
 pub mod validate;
 pub mod wording;
-
-// The crate ecr has the former name.
-#[doc(hidden)]
-pub use handlers as registry;

@@ -21,7 +21,7 @@ const LARGEST: usize = 5 * 1024 * 1024;
 /// # Errors
 /// A handler is of no operation of ECR's.
 pub fn service(ecr: Ecr, authenticator: Authenticator) -> Result<Service<Ecr>, ServiceError> {
-    let service = Service::new(model::ecr(), operations::registry(), Arc::new(ecr), authenticator)?;
+    let service = Service::new(model::ecr(), operations::handlers(), Arc::new(ecr), authenticator)?;
     Ok(service.body_limit(LARGEST).worded(WORDING))
 }
 

@@ -60,8 +60,8 @@ async fn refused(operation: &str, input: Value) -> (String, String) {
 
 #[test]
 fn every_operation_of_the_model_has_a_handler() {
-    let registry = operations::registry();
-    assert!(registry.missing(model::ecr()).is_empty() && registry.unknown(model::ecr()).is_empty());
+    let handlers = operations::handlers();
+    assert!(handlers.missing(model::ecr()).is_empty() && handlers.unknown(model::ecr()).is_empty());
     assert_eq!(model::ecr().operations().len(), 23);
 }
 
