@@ -23,7 +23,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::Timestamp;
 use registry_credentials::Key;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::access::{Action, Port};
 use super::engine::{DIGEST, Engine, INVENTORY};
@@ -39,6 +39,8 @@ use refusal::Refusal;
 pub const HEALTH: &str = "/_k3eks/health";
 /// The longest wait for a copy of an image from elsewhere.
 const COPY: Duration = Duration::from_secs(3);
+/// The most bytes of bodies that are held in memory at a time.
+const BUFFERS: usize = 32 * 1024 * 1024;
 /// How HTTP writes a time.
 const HTTP_TIME: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
@@ -54,6 +56,8 @@ pub struct Front {
     pub schedule: Arc<Schedule>,
     /// Held while a list of referrers is written.
     referrers: Mutex<()>,
+    /// Bytes of bodies that may be held in memory.
+    buffers: Semaphore,
 }
 
 /// Routes for clients: push, pull and delete.
@@ -109,10 +113,14 @@ async fn client(State(front): State<Arc<Front>>, mut request: Request) -> Result
         inside = format!("{path}?{}", gate.upload_query(query.trim_start_matches('?')));
         gate::no_form(&mut request);
     }
+    // Before anything is asked: what expires meanwhile could be what is about to get a tag.
+    let _writing = written.then(|| front.schedule.writing(asked.name));
+    if request.method() == Method::PUT && asked.kind == "manifests" {
+        inside = path.clone();
+    }
     if let Some((registry, name)) = named {
         front.check(&gate, request.method(), &asked, &registry, name).await?;
     }
-    let _writing = written.then(|| front.schedule.writing(asked.name));
     front.answer(request, &asked, &inside).await
 }
 
@@ -161,7 +169,7 @@ impl Front {
     /// What stands before this registry. `storage` is the folder that the registry keeps everything in, `key` what signed
     /// the credentials that are asked for. `schedule` hears of writes.
     pub fn new(engine: Engine, storage: Option<PathBuf>, key: Option<Key>, schedule: Arc<Schedule>) -> Self {
-        Self { engine, storage, key, schedule, referrers: Mutex::default() }
+        Self { engine, storage, key, schedule, referrers: Mutex::default(), buffers: Semaphore::new(BUFFERS) }
     }
 
     /// Whether the repository is there, and takes what is meant for it.

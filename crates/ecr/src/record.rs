@@ -56,7 +56,11 @@ pub fn is_own(tag: &str) -> bool {
 /// # Errors
 /// [`Error`]
 pub async fn read(engine: &Engine, repository: &str) -> Result<Option<Record>, Error> {
-    let found = engine.manifest(repository, TAG).await?;
+    let mut found = engine.manifest(repository, TAG).await?;
+    if found.is_none() {
+        // A record that just changed isn't where the tag led to before.
+        found = engine.manifest(repository, TAG).await?;
+    }
     Ok(found.and_then(|manifest| serde_json::from_str(&text(&manifest)?).ok()))
 }
 
@@ -65,8 +69,17 @@ pub fn is(manifest: &Manifest) -> bool {
     text(manifest).is_some()
 }
 
+/// The same, of a manifest's text.
+pub fn is_bytes(manifest: &[u8]) -> bool {
+    text_of(manifest).is_some()
+}
+
 fn text(manifest: &Manifest) -> Option<String> {
-    let manifest: Value = serde_json::from_slice(&manifest.bytes).ok()?;
+    text_of(&manifest.bytes)
+}
+
+fn text_of(manifest: &[u8]) -> Option<String> {
+    let manifest: Value = serde_json::from_slice(manifest).ok()?;
     manifest["annotations"][ANNOTATION].as_str().map(str::to_owned)
 }
 

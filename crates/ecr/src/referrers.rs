@@ -33,24 +33,24 @@ pub struct Referrer {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Manifest {
-    media_type: String,
-    artifact_type: String,
-    config: Descriptor,
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
     subject: Option<Descriptor>,
-    annotations: Map<String, Value>,
+    annotations: Option<Map<String, Value>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Descriptor {
-    media_type: String,
-    digest: String,
+    media_type: Option<String>,
+    digest: Option<String>,
 }
 
 /// The digest of a manifest's subject; `None` of a manifest that refers to nothing.
 pub fn subject(manifest: &[u8]) -> Option<String> {
     let manifest: Manifest = serde_json::from_slice(manifest).ok()?;
-    manifest.subject.map(|subject| subject.digest).filter(|digest| tag(digest).is_some())
+    manifest.subject.and_then(|subject| subject.digest).filter(|digest| tag(digest).is_some())
 }
 
 /// How the index of its subject lists a manifest that has this digest and, unless the manifest says so itself, this media
@@ -58,9 +58,15 @@ pub fn subject(manifest: &[u8]) -> Option<String> {
 fn referrer(manifest: &[u8], digest: &str, media_type: &str) -> Option<Referrer> {
     let size = manifest.len();
     let manifest: Manifest = serde_json::from_slice(manifest).ok()?;
-    let kind = if manifest.artifact_type.is_empty() { manifest.config.media_type } else { manifest.artifact_type };
-    let media_type = if manifest.media_type.is_empty() { media_type.to_owned() } else { manifest.media_type };
-    Some(Referrer { media_type, digest: digest.into(), size, artifact_type: kind, annotations: manifest.annotations })
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let of_config = manifest.config.and_then(|config| config.media_type);
+    Some(Referrer {
+        media_type: said(manifest.media_type).unwrap_or_else(|| media_type.to_owned()),
+        digest: digest.into(),
+        size,
+        artifact_type: said(manifest.artifact_type).or(of_config).unwrap_or_default(),
+        annotations: manifest.annotations.unwrap_or_default(),
+    })
 }
 
 /// The tag of the index of a subject's referrers; `None` where the subject isn't named by a digest.
@@ -99,7 +105,7 @@ pub async fn add(
 /// Whether a manifest is such an index of referrers.
 pub fn is(manifest: &[u8]) -> bool {
     let manifest: Option<Manifest> = serde_json::from_slice(manifest).ok();
-    manifest.is_some_and(|manifest| manifest.annotations.contains_key(ANNOTATION))
+    manifest.and_then(|manifest| manifest.annotations).is_some_and(|all| all.contains_key(ANNOTATION))
 }
 
 /// The referrers of a subject that are still there.
@@ -148,9 +154,16 @@ mod tests {
     #[test]
     fn a_manifest_names_its_subject_by_digest() {
         assert_eq!(subject(&manifest(json!({"subject": {"digest": SUBJECT}}))).as_deref(), Some(SUBJECT));
-        for none in [json!({}), json!({"subject": null}), json!({"subject": {"digest": "latest"}})] {
+        for none in [
+            json!({}),
+            json!({"subject": null}),
+            json!({"subject": {"digest": null}}),
+            json!({"subject": {"digest": "latest"}}),
+        ] {
             assert_eq!(subject(&manifest(none)), None);
         }
+        let nulls = json!({"subject": {"digest": SUBJECT}, "annotations": null, "config": null, "artifactType": null});
+        assert_eq!(subject(&manifest(nulls)).as_deref(), Some(SUBJECT));
         assert_eq!(subject(b"no JSON"), None);
         assert_eq!(tag("sha256:../x"), None);
     }

@@ -68,7 +68,6 @@ const DIRECTION: [(&str, &[&str]); 21] = [
             "identity",
             "kubernetes-versions",
             "limits",
-            "program",
             "provider",
             "provider-k3d",
             "registry-credentials",

@@ -91,6 +91,25 @@ impl Refusal {
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "SIZE_INVALID", message }
     }
 
+    /// The body didn't arrive in time.
+    pub fn too_slow() -> Self {
+        let message = "the manifest took too long to arrive; push again".to_owned();
+        Self { status: StatusCode::REQUEST_TIMEOUT, code: "UNAVAILABLE", message }
+    }
+
+    /// The manifest has an annotation of the registry's own manifests.
+    pub fn own_annotation() -> Self {
+        let message =
+            "annotations io.k3eks.repository and io.k3eks.referrers are k3eks's own: push without them".to_owned();
+        Self { status: StatusCode::BAD_REQUEST, code: "MANIFEST_INVALID", message }
+    }
+
+    /// The list of tags was longer than any that is read, or broke off.
+    pub fn no_tags() -> Self {
+        let message = "the list of tags can't be read; ask for fewer at a time with the parameter n".to_owned();
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "UNAVAILABLE", message }
+    }
+
     /// Nodes only pull.
     pub fn read_only() -> Self {
         let message = "images are only pulled here".to_owned();

@@ -56,6 +56,7 @@ pub fn expiring(images: &[Image], policy: &Policy, now: Timestamp) -> Vec<Expiri
         }
         by = next;
     }
+    keep_listed(images, &mut by);
     let mut expiring: Vec<_> = images
         .iter()
         .zip(by)

@@ -43,10 +43,13 @@ pub struct Sweeper {
 impl Sweeper {
     /// Works until it is dropped.
     pub async fn run(&self) {
-        let mut all = Instant::now();
+        // What was pushed right before a restart is given time, too.
+        let mut all = Instant::now() + AGAIN;
         loop {
             tokio::select! {
-                repository = self.schedule.due() => drop(self.told(&repository).await),
+                repository = self.schedule.due() => if !self.told(&repository).await {
+                    all = all.min(Instant::now() + AGAIN);
+                },
                 () = sleep_until(all) => all = Instant::now() + if self.all().await { EVERY } else { AGAIN },
             }
         }

@@ -37,17 +37,21 @@ pub async fn describe(call: Call) -> Result<Value, ApiError> {
     call.record(name).await?;
     let mut images = all(&call, name).await?;
     if call.input.image_ids.is_some() {
-        let mut wanted = Vec::new();
+        let mut wanted: Vec<Image> = Vec::new();
         for id in call.input.images()? {
             let at = images.iter().position(|image| is(image, id));
-            wanted.push(match (at, &id.image_digest) {
-                (Some(at), _) => images.swap_remove(at),
+            let image = match (at, &id.image_digest) {
+                (Some(at), _) => images[at].clone(),
                 (None, Some(_)) if id.image_tag.is_none() => {
                     let found = find(&call, &call.registry.repository(name), id).await?;
                     Image::untagged(found.ok_or_else(|| missing(&call, name, id))?)
                 }
                 _ => return Err(missing(&call, name, id)),
-            });
+            };
+            // Two ids may be of one image.
+            if wanted.iter().all(|other| other.digest != image.digest) {
+                wanted.push(image);
+            }
         }
         images = wanted;
     }
@@ -93,13 +97,17 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
             continue;
         };
         let at = images.iter().position(|image| image.digest == found.digest);
-        if let Some((image, tag)) = at.and_then(|at| Some((&mut images[at], id.image_tag.as_ref()?)))
-            && image.tags.len() > 1
-        {
-            engine.delete(&full, tag).await?;
-            image.tags.retain(|other| other != tag);
-            deleted.push(shown(Some(&found.digest), Some(tag)));
-            continue;
+        if let Some(tag) = &id.image_tag {
+            // The list may be old: what was pushed since then stays.
+            let tags = at.map_or(&[][..], |at| &images[at].tags);
+            let others =
+                tags != std::slice::from_ref(tag) || tagged_elsewhere(&call, &full, &found.digest, tag).await?;
+            if others {
+                engine.delete(&full, tag).await?;
+                images.iter_mut().for_each(|image| image.tags.retain(|other| other != tag));
+                deleted.push(shown(Some(&found.digest), Some(tag)));
+                continue;
+            }
         }
         let lists: Vec<_> = images.iter().filter(|image| image.images().contains(&found.digest)).collect();
         if !lists.is_empty() {
@@ -111,6 +119,17 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
         deleted.extend(ids(&image));
     }
     Ok(json!({"imageIds": deleted, "failures": failures}))
+}
+
+/// Whether another tag, of those that are there now and begin no list, leads to the image.
+async fn tagged_elsewhere(call: &Call, full: &str, digest: &str, tag: &str) -> Result<bool, ApiError> {
+    let engine = &call.ecr.engine;
+    for other in engine.tags(full).await?.iter().filter(|other| *other != tag && !record::is_own(other)) {
+        if engine.manifest(full, other).await?.is_some_and(|found| found.digest == digest) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The ids of an image: one for each tag.

@@ -54,6 +54,9 @@ pub async fn put(call: Call) -> Result<Value, ApiError> {
     let media_type = media_type.ok_or_else(|| {
         ApiError::invalid("imageManifestMediaType", "must not be null: the manifest has no mediaType")
     })?;
+    if http::HeaderValue::from_str(media_type).is_err() {
+        return Err(ApiError::invalid("imageManifestMediaType", "must be a media type"));
+    }
     if let Some(asked) = call.input.image_digest.as_deref().filter(|asked| *asked != digest) {
         return Err(ApiError::other_digest(asked, &digest));
     }

@@ -1,4 +1,4 @@
-//! Policies of repositories. They are kept; the registry asks nobody who they are.
+//! Policies of repositories: kept. They let nobody in and keep nobody out.
 
 use aws::error::ApiError;
 use serde_json::{Map, Value, json};

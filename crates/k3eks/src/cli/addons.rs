@@ -51,7 +51,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let releases = releases(&pull.addons)?;
     std::fs::create_dir_all(&pull.to).with_context(|| format!("creating folder {}", pull.to.display()))?;
     let folder = pull.to.canonicalize().with_context(|| format!("reading folder {}", pull.to.display()))?;
-    let (helm, docker) = (Helm::new(pull.helm, pull.charts), Docker::new(pull.docker));
+    // Helm works in a folder of its own.
+    let absolute = |path: PathBuf| path.canonicalize().with_context(|| format!("reading {}", path.display()));
+    let charts = pull.charts.map(absolute).transpose()?;
+    let helm = if pull.helm.components().count() > 1 { absolute(pull.helm)? } else { pull.helm };
+    let (helm, docker) = (Helm::new(helm, charts), Docker::new(pull.docker));
     for (version, release) in releases {
         save(&release, version, &folder, &helm, &docker)
             .await

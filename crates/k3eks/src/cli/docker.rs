@@ -1,29 +1,20 @@
 //! The user's Docker, by its command line: with the user's own context and credentials of registries.
 
-use std::cell::RefCell;
-use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Stdio;
 
-use anyhow::{Context, bail};
-use program::{Call, Failure, Program};
-
-/// The longest that one command may take: images are large, and networks slow.
-const LIMIT: Duration = Duration::from_secs(60 * 60);
-/// Variables that say which Docker is meant.
-const VARIABLES: [&str; 5] =
-    ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "SSH_AUTH_SOCK"];
+use anyhow::{Context, ensure};
+use tokio::process::Command;
 
 /// The docker program.
 pub struct Docker {
-    program: Program,
+    program: PathBuf,
 }
 
 impl Docker {
     /// `program` is a path, or a name that is looked for in `PATH`.
-    pub fn new(program: PathBuf) -> Self {
-        Self { program: Program::new(program) }
+    pub const fn new(program: PathBuf) -> Self {
+        Self { program }
     }
 
     /// Loads the images of an archive that `docker save` wrote. Returns their names.
@@ -52,41 +43,34 @@ impl Docker {
         self.run(&arguments).await.map(drop)
     }
 
-    /// Pushes an image to `target`, a name in a registry. Docker doesn't keep that name.
+    /// Pushes an image to `target`, a name in a registry. Docker keeps that name only if it had it before.
     pub async fn push_as(&self, image: &str, target: &str) -> anyhow::Result<()> {
         if image == target {
             return self.run(&["push", "--quiet", image]).await.map(drop);
         }
+        let kept = self.has(target).await;
         self.run(&["tag", image, target]).await?;
         let pushed = self.run(&["push", "--quiet", target]).await;
+        if kept {
+            return pushed.map(drop);
+        }
         let untagged = self.run(&["rmi", "--no-prune", target]).await;
         pushed.and(untagged).map(drop)
     }
 
+    /// In the user's own environment, which helpers for credentials need.
     async fn run(&self, arguments: &[&str]) -> anyhow::Result<Vec<String>> {
-        let lines = RefCell::new(Vec::new());
-        let call = Call { arguments, variables: variables(), limit: LIMIT, ..Call::default() };
-        let ended = self.program.run(call, |line| lines.borrow_mut().push(line.to_owned())).await;
-        let (program, doing) = (self.program.path().display(), arguments.join(" "));
-        match ended {
-            Ok(()) => Ok(lines.into_inner()),
-            Err(Failure::Missing(why)) => {
-                bail!("running {program}: {why}; install Docker's command line, or name it with --docker")
-            }
-            Err(Failure::Ended { status, lines }) => {
-                bail!("{program} {doing} ended with {status}: {}", lines.join("; "))
-            }
-            Err(other) => Err(other).with_context(|| format!("{program} {doing}")),
-        }
+        let (program, doing) = (self.program.display(), arguments.join(" "));
+        let mut command = Command::new(&self.program);
+        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        let ended = command
+            .output()
+            .await
+            .with_context(|| format!("running {program}; install Docker's command line, or name it with --docker"))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        ensure!(ended.status.success(), "{program} {doing} ended with {}: {}", ended.status, text(&ended.stderr));
+        Ok(text(&ended.stdout).lines().map(str::to_owned).collect())
     }
-}
-
-/// The user's own settings of Docker, which a program in a temporary home wouldn't find.
-fn variables() -> Vec<(OsString, OsString)> {
-    let config = env::var_os("DOCKER_CONFIG")
-        .or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".docker").into_os_string()))
-        .map(|config| ("DOCKER_CONFIG".into(), config));
-    VARIABLES.iter().filter_map(|name| Some((name.into(), env::var_os(name)?))).chain(config).collect()
 }
 
 #[cfg(test)]
@@ -117,11 +101,14 @@ mod tests {
     #[tokio::test]
     async fn a_name_in_a_registry_goes_whether_or_not_the_push_succeeds() {
         let folder = tempfile::tempdir().unwrap();
-        let error = docker(folder.path(), "[ \"$1\" != push ] || { echo denied >&2; exit 1; }");
+        let error = docker(folder.path(), "case $1 in image|push) echo denied >&2; exit 1 ;; esac");
         let error = error.push_as("a:1", "r:1/a:1").await.unwrap_err().to_string();
         assert!(error.contains("push --quiet r:1/a:1 ended with exit status: 1: denied"), "{error}");
         let noted = std::fs::read_to_string(folder.path().join("noted")).unwrap();
-        assert_eq!(noted, "tag a:1 r:1/a:1\npush --quiet r:1/a:1\nrmi --no-prune r:1/a:1\n");
+        assert_eq!(
+            noted,
+            "image inspect --format {{.Id}} r:1/a:1\ntag a:1 r:1/a:1\npush --quiet r:1/a:1\nrmi --no-prune r:1/a:1\n"
+        );
     }
 
     #[tokio::test]

@@ -49,7 +49,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             archive.display()
         );
         for name in &names {
-            let target = target(&load.registry, name);
+            let target = target(&load.registry, name).with_context(|| {
+                format!("image {name}: nodes can't ask for images of that host; give it another name: docker tag {name} images.example/…")
+            })?;
             println!("pushing {target}");
             docker.push_as(name, &target).await.with_context(|| {
                 format!(
@@ -90,14 +92,16 @@ fn is_archive(path: &Path) -> bool {
 }
 
 /// The name of an image in the container registry: its full name, as nodes ask for it.
-fn target(registry: &str, name: &str) -> String {
+/// `None` where the registry has no such names: hosts with a port, and `localhost`.
+fn target(registry: &str, name: &str) -> Option<String> {
     if name.starts_with(&format!("{registry}/")) {
-        return name.to_owned();
+        return Some(name.to_owned());
     }
     match name.split_once('/') {
-        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => format!("{registry}/{name}"),
-        Some(_) => format!("{registry}/docker.io/{name}"),
-        None => format!("{registry}/docker.io/library/{name}"),
+        Some((host, _)) if host.contains(':') || host == "localhost" => None,
+        Some((host, _)) if host.contains('.') => Some(format!("{registry}/{name}")),
+        Some(_) => Some(format!("{registry}/docker.io/{name}")),
+        None => Some(format!("{registry}/docker.io/library/{name}")),
     }
 }
 
@@ -111,10 +115,12 @@ mod tests {
             ("busybox:1.36", "r:1/docker.io/library/busybox:1.36"),
             ("rancher/k3s:v1", "r:1/docker.io/rancher/k3s:v1"),
             ("quay.io/a/b:1", "r:1/quay.io/a/b:1"),
-            ("localhost/a:1", "r:1/localhost/a:1"),
             ("r:1/quay.io/a/b:1", "r:1/quay.io/a/b:1"),
         ] {
-            assert_eq!(target("r:1", name), full);
+            assert_eq!(target("r:1", name).as_deref(), Some(full));
+        }
+        for none in ["localhost/a:1", "127.0.0.1:5111/a:1", "reg:5000/a:1"] {
+            assert_eq!(target("r:1", none), None, "{none}");
         }
     }
 
