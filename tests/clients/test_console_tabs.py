@@ -256,7 +256,7 @@ def test_a_cluster_of_a_version_that_eks_dropped_has_a_next_one(records, eks, op
     expect(page.get_by_role("heading", name="old")).to_be_visible()
     expect(page.locator("#detail .phase").first).to_have_text("Active")
     page.locator("#detail .bar").get_by_role("button", name="Upgrade").click()
-    assert dialog(page).get_by_label("To", exact=True).locator("option").all_text_contents() == ["1.29"]
+    expect(dialog(page).get_by_label("To", exact=True).locator("option")).to_have_text(["1.29"])
     done(page, "Upgrade")
     wait_for("the version", lambda: eks.describe_cluster(name="old")["cluster"]["version"] == "1.29")
     eks.delete_cluster(name="old")
@@ -349,7 +349,7 @@ def test_a_cluster_is_upgraded_and_its_node_group_follows(records, tab, eks, clu
     expect(bar.get_by_role("button", name="Upgrade")).to_have_attribute("title", f"Node groups follow first: upgrade workers to {NEXT}.")
     upgrade.press("Enter")
     expect(dialog(page)).to_contain_text(f"It runs {VERSION}.")
-    assert dialog(page).get_by_label("To", exact=True).locator("option").all_text_contents() == [NEXT]
+    expect(dialog(page).get_by_label("To", exact=True).locator("option")).to_have_text([NEXT])
     assert violations(page) == []
     shot(page, "tabs-upgrade-group")
     done(page, "Upgrade")

@@ -1,5 +1,6 @@
 """The container registry where it asks for credentials: docker, the aws CLI, nodes, and those who try to get past it."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -41,29 +42,29 @@ def strict(records, tmp_path_factory):
         (folder / "keys" / key).write_text(json.dumps({"secretAccessKey": secret, "account": account}))
     with open(os.environ["K3EKS_E2E_KUBECONFIG"].removesuffix(".kubeconfig") + ".registry") as named:
         image = named.read().strip()
-    container = run("docker", "create", "-p", "127.0.0.1::5000", image, "/etc/registry.yml").strip()
-    run("docker", "cp", str(folder / "config.yml"), f"{container}:/etc/registry.yml")
-    run("docker", "start", container)
-    found = Installation()
-    found.clients, found.nodes, api = (f"127.0.0.1:{free_port()}" for _ in range(3))
-    found.api = f"http://{api}"
-    engine = f"http://{run('docker', 'port', container, '5000/tcp').split()[0]}"
-    env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"], "K3EKS_API_AUTH": "strict", "K3EKS_REGISTRY_KEY_FILE": str(folder / "key")}
-    commands = [
-        ["registry", "--engine", engine, "--listen", found.clients, "--nodes-listen", found.nodes],
-        ["api", "--listen", api, "--namespace", records.namespace, "--watch-namespace", records.namespace, "--keys", folder / "keys",
-         "--registry-url", f"http://{found.clients}", "--registry-address", found.clients],
-    ]
-    with tempfile.TemporaryFile() as log:
-        running = [subprocess.Popen([os.environ["K3EKS_BINARY"], *command], env=env, stdout=log, stderr=log) for command in commands]
+    with contextlib.ExitStack() as ends:
+        container = run("docker", "create", "-p", "127.0.0.1::5000", image, "/etc/registry.yml").strip()
+        ends.callback(run, "docker", "rm", "-f", container)
+        run("docker", "cp", str(folder / "config.yml"), f"{container}:/etc/registry.yml")
+        run("docker", "start", container)
+        found = Installation()
+        found.clients, found.nodes, api = (f"127.0.0.1:{free_port()}" for _ in range(3))
+        found.api = f"http://{api}"
+        engine = f"http://{run('docker', 'port', container, '5000/tcp').split()[0]}"
+        env = {**os.environ, "KUBECONFIG": os.environ["K3EKS_E2E_BARE_KUBECONFIG"], "K3EKS_API_AUTH": "strict", "K3EKS_REGISTRY_KEY_FILE": str(folder / "key")}
+        commands = [
+            ["registry", "--engine", engine, "--listen", found.clients, "--nodes-listen", found.nodes],
+            ["api", "--listen", api, "--namespace", records.namespace, "--watch-namespace", records.namespace, "--keys", folder / "keys",
+             "--registry-url", f"http://{found.clients}", "--registry-address", found.clients],
+        ]
+        log = ends.enter_context(tempfile.TemporaryFile())
+        for command in commands:
+            process = subprocess.Popen([os.environ["K3EKS_BINARY"], *command], env=env, stdout=log, stderr=log)
+            ends.callback(process.wait)
+            ends.callback(process.terminate)
         wait_for("the registry", lambda: healthy(f"http://{found.clients}"))
         wait_for("the API", lambda: healthy(found.api))
         yield found
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
-    run("docker", "rm", "-f", container)
 
 
 def ecr(strict, account):
@@ -97,7 +98,7 @@ def asked(address, path, authorization=None, method="GET", body=None, **headers)
         headers["authorization"] = authorization
     request = urllib.request.Request(f"http://{address}{path}", method=method, data=body, headers=headers)
     try:
-        with urllib.request.urlopen(request) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.headers, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read().decode(errors="replace")

@@ -72,8 +72,13 @@ pub async fn with(
     let found = docker::list(docker, &LABELS.map(str::to_owned)).await.map_err(failed(doing()))?;
     let mut all = given.clone();
     for registry in found.iter().filter_map(Registry::of) {
-        if reaches(docker, &registry, network, shared).await? {
-            add(&mut all, &registry);
+        match reaches(docker, &registry, network, shared).await {
+            Ok(true) => add(&mut all, &registry),
+            Ok(false) => {}
+            // One that just went, or won't be connected, keeps nodes from no other.
+            Err(error) => {
+                tracing::warn!(registry = registry.name, %error, "nodes don't pull from this registry of k3d's");
+            }
         }
     }
     Ok(all)
@@ -115,6 +120,8 @@ pub async fn follow(connection: Arc<Connection>, changed: watch::Sender<()>) {
         if let Ok(docker) = connection.client("listening for registries of k3d's").await {
             let options = EventsOptions { filters: Some(filters.clone()), ..Default::default() };
             let mut events = pin!(docker.events(Some(options)));
+            // What happened since the last stream ended wasn't heard.
+            changed.send_replace(());
             while let Ok(Some(Ok(_))) = timeout(SILENCE, events.next()).await {
                 changed.send_replace(());
             }

@@ -61,9 +61,12 @@ pub async fn create(k3d: &K3d, plan: &DesiredNodegroup, count: usize, progress: 
             add(&docker, name, body, &pattern.scripts, progress)
         });
         // Every one gets its chance: what came into being stays.
-        let added = join_all(added).await.into_iter().collect();
-        registries_script::catch_up(k3d, &docker, &plan.cluster, &pattern.scripts, &new).await?;
-        added
+        join_all(added).await.into_iter().collect::<Result<(), Error>>()?;
+        // All nodes are told again whenever that is due.
+        if let Err(error) = registries_script::catch_up(k3d, &docker, &plan.cluster, &pattern.scripts, &new).await {
+            tracing::warn!(cluster = %plan.cluster, %error, "new nodes have the registries of a moment ago");
+        }
+        Ok(())
     })
     .await
 }

@@ -1,6 +1,7 @@
 //! Where every node's container pulls images from. A script writes it whenever the container starts, and now.
 
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bollard::Docker;
 use futures::future::try_join_all;
@@ -63,7 +64,9 @@ async fn keep(docker: &Docker, container: &str, script: &File) -> Result<(), Err
 
 /// Runs the script, and gives it its name once that has worked.
 async fn run(docker: &Docker, container: &str, script: &File) -> Result<(), Error> {
-    let new = format!("{SCRIPT}.new");
+    // Another writer's file stays whole.
+    static WRITERS: AtomicU64 = AtomicU64::new(0);
+    let new = format!("{SCRIPT}.{}.new", WRITERS.fetch_add(1, Ordering::Relaxed));
     archive::write(docker, container, &[script.at(new.clone())]).await?;
     let command = format!("{new} && mv {new} {SCRIPT}");
     archive::run(docker, container, &["sh", "-c", &command]).await.map(drop)

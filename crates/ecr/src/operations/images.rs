@@ -104,7 +104,9 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
                 tags != std::slice::from_ref(tag) || tagged_elsewhere(&call, &full, &found.digest, tag).await?;
             if others {
                 engine.delete(&full, tag).await?;
-                images.iter_mut().for_each(|image| image.tags.retain(|other| other != tag));
+                for image in &mut images {
+                    image.tags.retain(|other| other != tag);
+                }
                 deleted.push(shown(Some(&found.digest), Some(tag)));
                 continue;
             }

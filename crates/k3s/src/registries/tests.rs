@@ -160,3 +160,16 @@ fn docker_hub_s_credentials_are_found_by_the_host_that_is_asked() {
 fn nothing_ends_a_text_before_its_end() {
     assert_eq!(quoted("a\"\\\n\u{7f}"), "\"a\\\"\\\\\\n\\u007f\"");
 }
+
+#[test]
+fn a_host_is_written_once() {
+    let config = |names: &[&str]| {
+        let configs = names.iter().map(|name| {
+            ((*name).to_owned(), RegistryConfig { insecure_skip_verify: true, ..RegistryConfig::default() })
+        });
+        files(&NodeRegistries { configs: configs.collect(), ..NodeRegistries::default() }).registries
+    };
+    for names in [&["docker.io", "registry-1.docker.io"][..], &["docker.io"], &["registry-1.docker.io"]] {
+        assert_eq!(config(names).matches("\"registry-1.docker.io\":\n    tls:").count(), 1, "{names:?}");
+    }
+}

@@ -14,13 +14,19 @@ pub fn registries(places: &[Place<'_>], all: &NodeRegistries) -> String {
     let own = own.map(|own| {
         config(&own.address, &RegistryConfig { credentials: own.credentials.clone(), ..RegistryConfig::default() })
     });
-    let configs: String = own.into_iter().chain(all.configs.iter().map(|(name, one)| config(name, one))).collect();
+    let others = all.configs.iter().filter(|(name, _)| is_first(all, name)).map(|(name, one)| config(name, one));
+    let configs: String = own.into_iter().chain(others).collect();
     for (name, entries) in [("mirrors", mirrors), ("configs", configs)] {
         if !entries.is_empty() {
             let _ = write!(text, "{name}:\n{entries}");
         }
     }
     text
+}
+
+/// Whether no other entry is of the same host: `docker.io` counts before the host that serves it.
+fn is_first(all: &NodeRegistries, name: &str) -> bool {
+    name != DOCKER_HUB.1 || !all.configs.contains_key(DOCKER_HUB.0)
 }
 
 fn mirror(place: &Place<'_>) -> String {

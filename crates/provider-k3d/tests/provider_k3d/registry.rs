@@ -9,7 +9,7 @@ use crate::support::{Aside, Environment, docker, group, kubectl, until};
 pub async fn nodes_show_their_credentials(env: &Environment, plan: &DesiredCluster) {
     let network = format!("k3d-{}", env.k3d.cluster_name(&plan.id));
     // It has no images: whoever gets in is told that there is nothing, all others are refused.
-    let serve = "printf '/:node:first\\n/:node:second\\n' >/tmp/httpd.conf; exec httpd -f -vv -p 5000 -h /tmp -c /tmp/httpd.conf";
+    let serve = "printf '/:node:first\\n' >/tmp/httpd.conf; exec httpd -f -vv -p 5000 -h /tmp -c /tmp/httpd.conf";
     let asking = Aside::run(&["--network", &network, "busybox:1.36", "sh", "-c", serve]);
     let address = docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &asking.name]);
     let address = format!("{}:5000", address[0]);
@@ -37,6 +37,9 @@ pub async fn nodes_show_their_credentials(env: &Environment, plan: &DesiredClust
     let nodes = || env.k3d.observe_nodes(&workers).unwrap();
     let node = nodes()[0].name.clone();
     for password in ["first", "second"] {
+        // It lets in those with this password alone from now on.
+        let only = format!("printf '/:node:{password}\\n' >/tmp/httpd.conf && kill -HUP 1");
+        docker(&["exec", &asking.name, "sh", "-c", &only]);
         lead(Some(password)).await;
         pull(&node, password).await;
     }

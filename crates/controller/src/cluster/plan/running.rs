@@ -42,7 +42,7 @@ pub fn plan(cluster: &EKSClusterConfig, seen: &Observed) -> Plan {
 fn told(seen: &Observed, decision: Plan) -> Plan {
     match &seen.child.registries_problem {
         Some(problem) if decision.health == Health::Ready => {
-            let message = format!("{problem}. Nodes keep the registries that they have");
+            let message = format!("{problem}. Nodes that have registries keep those");
             Plan { health: Health::Failing(Reason::RegistriesNotReady, message), ..decision }
         }
         _ => decision,
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(of(None).health, Health::Ready);
         let told = of(Some("Secret default/login doesn't exist"));
         assert_eq!(told.phase, Phase::Active);
-        let message = "Secret default/login doesn't exist. Nodes keep the registries that they have".to_owned();
+        let message = "Secret default/login doesn't exist. Nodes that have registries keep those".to_owned();
         assert_eq!(told.health, Health::Failing(Reason::RegistriesNotReady, message));
     }
 }
