@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bollard::Docker;
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 
 use super::archive::{self, File};
 use super::containers::{Container, Role, servers};
@@ -27,14 +27,15 @@ pub async fn set(k3d: &K3d, id: &ClusterId, registries: &NodeRegistries) -> Resu
     let network = k3d.joined().map_or_else(|| names::own_network(&k3d.name_of(id)), str::to_owned);
     let registries = &k3d_registries::with(&docker, &network, k3d.joined().is_some(), registries).await?;
     let script = script(&k3s::registries::files(registries));
-    // Servers first: nodes that come meanwhile take theirs from a server.
+    // Servers first: nodes that come meanwhile take theirs from a server. One that can't be told holds up no other.
+    let mut failed = Ok(());
     for servers in [true, false] {
         let all = k3d.inventory.of(id)?;
-        let there = |c: &&Container| c.runs_k3s() && c.state != MachineState::Removing;
-        let some = all.iter().filter(there).filter(|c| (c.role == Role::Server) == servers);
-        try_join_all(some.map(|c| give(&docker, c, &script, registries))).await?;
+        let some = all.iter().filter(|c| c.runs_k3s() && (c.role == Role::Server) == servers);
+        let given = join_all(some.map(|c| give(&docker, c, &script, registries))).await;
+        failed = failed.and(given.into_iter().collect());
     }
-    Ok(())
+    failed
 }
 
 async fn give(docker: &Docker, to: &Container, script: &File, registries: &NodeRegistries) -> Result<(), Error> {
