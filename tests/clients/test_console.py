@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -36,17 +37,30 @@ def chromium():
         browser.close()
 
 
+class Complaints(list):
+    """What pages said on their consoles."""
+    page = None
+
+    def pop(self):
+        """The last one. It may still be on its way."""
+        end = time.monotonic() + 10
+        while not self and time.monotonic() < end:
+            # Meanwhile the browser's events arrive.
+            self.page.wait_for_timeout(50)
+        return super().pop()
+
+
 @pytest.fixture
 def open_page(chromium):
     """Opens the page at an endpoint; fails if it said anything on its console or asked anybody else."""
-    contexts, complaints, forgiven = [], [], set()
+    contexts, complaints, forgiven = [], Complaints(), set()
 
     def open_page(endpoint, path="", **options):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         if "127.0.0.1" in endpoint:
             context.grant_permissions(["clipboard-read", "clipboard-write"], origin=endpoint)
         context.set_default_timeout(30_000)
-        page = context.new_page()
+        page = complaints.page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: None if request.url.startswith((endpoint, "data:", "blob:")) else complaints.append(request.url))

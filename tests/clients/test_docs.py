@@ -78,6 +78,7 @@ INLINE = {
 INLINE_NOT_RUN = {
     "aws eks update-cluster-version --name demo --kubernetes-version 1.36": "crates/k3eks/tests/e2e/upgrades.rs has upgrades; nodes of the sample would be replaced",
     "docker builder prune": "it removes what others on the machine have",
+    "docker restart k3d-reg": "it is about a registry of the reader's",
     "docker image prune": "it removes what others on the machine have",
     "docker pull ghcr.io/k3d-io/k3d-proxy:5.9.0": "it needs a registry of the Internet",
     "docker system prune": "it is a warning",
