@@ -6,12 +6,12 @@ use std::sync::Arc;
 use aws::error::ApiError;
 use aws::handlers::Context;
 use registry_credentials::Key;
-use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::engine::Engine;
 use super::error::EcrError;
 use super::input::Input;
+use super::lifecycle::evaluate::Expiring;
 use super::names::Registry;
 use super::record::{self, Record};
 
@@ -20,8 +20,8 @@ use super::record::{self, Record};
 pub struct Preview {
     /// The policy, as JSON.
     pub text: String,
-    /// The images that would have expired, as the API shows them.
-    pub images: Vec<Value>,
+    /// The images that would have expired.
+    pub images: Vec<Expiring>,
 }
 
 /// What the operations of the ECR API share.

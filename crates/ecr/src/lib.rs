@@ -15,6 +15,7 @@ pub mod front;
 mod input;
 mod inventory;
 pub mod lifecycle;
+mod manifest;
 pub mod model;
 pub mod names;
 mod operations;

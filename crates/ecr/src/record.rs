@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::engine::{Engine, Error, Manifest};
+use super::manifest::{self, Contents};
 
 /// The tag of the record. No image can have it.
 pub const TAG: &str = "k3eks.repository";
 /// What the tags begin with that the registry itself makes: records and lists of referrers. No image can have one.
 pub const OWN: &str = "k3eks.";
 const MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
-const ANNOTATION: &str = "io.k3eks.repository";
 
 /// A repository, as it was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,26 +61,10 @@ pub async fn read(engine: &Engine, repository: &str) -> Result<Option<Record>, E
         // A record that just changed isn't where the tag led to before.
         found = engine.manifest(repository, TAG).await?;
     }
-    Ok(found.and_then(|manifest| serde_json::from_str(&text(&manifest)?).ok()))
-}
-
-/// Whether a manifest is a record, or was one before it changed.
-pub fn is(manifest: &Manifest) -> bool {
-    text(manifest).is_some()
-}
-
-/// The same, of a manifest's text.
-pub fn is_bytes(manifest: &[u8]) -> bool {
-    text_of(manifest).is_some()
-}
-
-fn text(manifest: &Manifest) -> Option<String> {
-    text_of(&manifest.bytes)
-}
-
-fn text_of(manifest: &[u8]) -> Option<String> {
-    let manifest: Value = serde_json::from_slice(manifest).ok()?;
-    manifest["annotations"][ANNOTATION].as_str().map(str::to_owned)
+    let read = |found: Manifest| {
+        serde_json::from_str(Contents::read(&found.bytes).annotation(manifest::RECORD)?.as_str()?).ok()
+    };
+    Ok(found.and_then(read))
 }
 
 /// Writes the record of a repository, and removes the manifest that it takes the place of.
@@ -93,7 +77,7 @@ pub async fn write(engine: &Engine, repository: &str, record: &Record) -> Result
         "schemaVersion": 2,
         "mediaType": MEDIA_TYPE,
         "manifests": [],
-        "annotations": {ANNOTATION: text},
+        "annotations": {manifest::RECORD: text},
     });
     let before = engine.manifest(repository, TAG).await?;
     let now = engine.put(repository, TAG, MEDIA_TYPE, manifest.to_string()).await?;

@@ -14,7 +14,9 @@ use super::asked::Asked;
 use super::{Front, reads};
 use crate::engine::DIGEST;
 use crate::front::refusal::Refusal;
-use crate::{record, referrers};
+use crate::manifest::Contents;
+use crate::record;
+use crate::referrers::{self, Referrer};
 
 /// The largest manifest that is taken, in bytes. The registry behind takes no larger one either.
 const LARGEST: usize = 4 * 1024 * 1024;
@@ -46,20 +48,21 @@ impl Front {
         let _room = self.room(length.unwrap_or(LARGEST)).await?;
         let body = tokio::time::timeout(ARRIVES, to_bytes(body, LARGEST)).await.map_err(|_| Refusal::too_slow())?;
         let body = body.map_err(|_| Refusal::too_large(LARGEST))?;
-        if asked.reference != record::TAG && (record::is_bytes(&body) || referrers::is(&body)) {
+        let contents = Contents::read(&body);
+        if asked.reference != record::TAG && contents.is_own() {
             return Err(Refusal::own_annotation());
         }
-        let Some(subject) = referrers::subject(&body) else {
+        let Some(subject) = referrers::subject(&contents).map(str::to_owned) else {
             return self.pass(Request::from_parts(head, body.into()), inside, asked.name).await;
         };
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind = kind.unwrap_or_default().to_owned();
-        let mut answer = self.pass(Request::from_parts(head, body.clone().into()), inside, asked.name).await?;
+        let (kind, size) = (kind.unwrap_or_default().to_owned(), body.len());
+        let mut answer = self.pass(Request::from_parts(head, body.into()), inside, asked.name).await?;
         let digest = answer.headers().get(DIGEST).and_then(|value| value.to_str().ok()).map(str::to_owned);
         if let Some(digest) = digest.filter(|_| answer.status().is_success()) {
             // The new list is written over the one that was read.
             let _one = self.referrers.lock().await;
-            referrers::add(&self.engine, asked.name, &body, &digest, &kind).await?;
+            referrers::add(&self.engine, asked.name, &subject, Referrer::new(contents, size, &digest, &kind)).await?;
             answer.headers_mut().extend(HeaderValue::from_str(&subject).ok().map(|subject| (SUBJECT, subject)));
         }
         Ok(answer)

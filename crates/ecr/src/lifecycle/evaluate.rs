@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::policy::{Keep, Policy, Selection};
 use crate::inventory::Image;
-use crate::referrers;
 
 /// An image that a rule lets expire.
 #[derive(Clone, Debug)]
@@ -62,7 +61,7 @@ pub fn expiring(images: &[Image], policy: &Policy, now: Timestamp) -> Vec<Expiri
         .zip(by)
         .filter_map(|(image, by)| by.map(|priority| Expiring { image: image.clone(), priority }))
         .collect();
-    expiring.sort_by_key(|one| one.image.images().is_empty());
+    expiring.sort_by_key(|one| one.image.images.is_empty());
     expiring
 }
 
@@ -71,15 +70,15 @@ const LONGEST: i64 = 1_000_000;
 
 /// The image that another one refers to.
 fn subject(image: &Image, images: &[Image]) -> Option<usize> {
-    let digest = referrers::subject(&image.manifest.bytes)?;
-    images.iter().position(|other| other.digest == digest && other.digest != image.digest)
+    let digest = image.subject.as_ref()?;
+    images.iter().position(|other| other.digest == *digest && other.digest != image.digest)
 }
 
 /// Keeps the images of manifest lists that stay, which may be lists again.
 fn keep_listed(images: &[Image], by: &mut [Option<u64>]) {
-    let lists: Vec<_> = images.iter().map(Image::images).collect();
     loop {
-        let listed: Vec<_> = lists.iter().zip(&*by).filter(|(_, by)| by.is_none()).flat_map(|(list, _)| list).collect();
+        let listed: Vec<_> =
+            images.iter().zip(&*by).filter(|(_, by)| by.is_none()).flat_map(|(image, _)| &image.images).collect();
         let kept: Vec<_> =
             (0..images.len()).filter(|at| by[*at].is_some() && listed.contains(&&images[*at].digest)).collect();
         if kept.is_empty() {

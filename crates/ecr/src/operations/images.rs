@@ -8,6 +8,7 @@ use crate::engine::Manifest;
 use crate::error::EcrError as _;
 use crate::input::ImageId;
 use crate::inventory::{self, Image};
+use crate::manifest::Contents;
 use crate::record;
 
 /// The images of a repository; those without tags only where the folder of images can be seen.
@@ -111,7 +112,7 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
                 continue;
             }
         }
-        let lists: Vec<_> = images.iter().filter(|image| image.images().contains(&found.digest)).collect();
+        let lists: Vec<_> = images.iter().filter(|image| image.images.contains(&found.digest)).collect();
         if !lists.is_empty() {
             failures.push(referenced(&found.digest, id, &lists));
             continue;
@@ -152,7 +153,8 @@ fn referenced(digest: &str, id: &ImageId, lists: &[&Image]) -> Value {
     })
 }
 
-fn is(image: &Image, id: &ImageId) -> bool {
+/// Whether the id is of this image.
+pub fn is(image: &Image, id: &ImageId) -> bool {
     (id.image_digest.is_some() || id.image_tag.is_some())
         && id.image_digest.as_ref().is_none_or(|digest| *digest == image.digest)
         && id.image_tag.as_ref().is_none_or(|tag| image.tags.contains(tag))
@@ -170,7 +172,7 @@ async fn find(call: &Call, full: &str, id: &ImageId) -> Result<Option<Manifest>,
     let Some(reference) = reference(id) else { return Ok(None) };
     let found = call.ecr.engine.manifest(full, reference).await?;
     let is = |found: &Manifest| id.image_digest.as_ref().is_none_or(|digest| *digest == found.digest);
-    Ok(found.filter(|found| is(found) && !record::is(found)))
+    Ok(found.filter(|found| is(found) && !Contents::read(&found.bytes).is_own()))
 }
 
 fn missing(call: &Call, name: &str, id: &ImageId) -> ApiError {
@@ -194,22 +196,19 @@ pub fn shown(digest: Option<&str>, tag: Option<&str>) -> Value {
 }
 
 fn detail(call: &Call, name: &str, image: &Image) -> Value {
-    let manifest = image.json();
-    let layers = manifest["layers"].as_array().map_or(&[][..], Vec::as_slice);
-    let size: u64 = layers.iter().chain([&manifest["config"]]).filter_map(|part| part["size"].as_u64()).sum();
     let mut detail = json!({
         "registryId": call.registry.account,
         "repositoryName": name,
         "imageDigest": image.digest,
         "imageTags": image.tags,
-        "imageSizeInBytes": size,
-        "imageManifestMediaType": image.manifest.media_type,
+        "imageSizeInBytes": image.size,
+        "imageManifestMediaType": image.media_type,
     });
     if let Some(pushed) = image.pushed_at {
         detail["imagePushedAt"] = pushed.as_second().into();
     }
-    if let Some(kind) = manifest["config"]["mediaType"].as_str() {
-        detail["artifactMediaType"] = kind.into();
+    if let Some(kind) = &image.config {
+        detail["artifactMediaType"] = kind.as_str().into();
     }
     if image.tags.is_empty() {
         detail.as_object_mut().map(|members| members.remove("imageTags"));

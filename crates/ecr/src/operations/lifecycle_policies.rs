@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::images;
 use crate::call::{Call, Preview};
 use crate::error::EcrError as _;
-use crate::input::ImageId;
 use crate::lifecycle::evaluate::{Expiring, expiring};
 use crate::lifecycle::policy::{self, Policy};
 
@@ -47,10 +46,10 @@ pub async fn start_preview(call: Call) -> Result<Value, ApiError> {
     let text = call.input.lifecycle_policy_text.clone().or(own);
     let text = text.ok_or_else(|| ApiError::no_lifecycle_policy(&call.registry, name))?;
     let policy = parsed(&text)?;
-    let expiring = expiring(&images::all(&call, name).await?, &policy, Timestamp::now());
+    let images = expiring(&images::all(&call, name).await?, &policy, Timestamp::now());
     let mut answer = shown(&call, name, &text);
     answer["status"] = "IN_PROGRESS".into();
-    let preview = Preview { text, images: expiring.iter().map(previewed).collect() };
+    let preview = Preview { text, images };
     call.ecr.previews.lock().insert(call.registry.repository(name), preview);
     Ok(answer)
 }
@@ -63,10 +62,11 @@ pub async fn get_preview(call: Call) -> Result<Value, ApiError> {
     let preview = preview.ok_or_else(|| ApiError::no_preview(&call.registry, name))?;
     let ids = call.input.image_ids.as_deref();
     let count = preview.images.len();
-    let meant = |image: &Value| {
-        call.input.means(image["imageTags"].is_array()) && ids.is_none_or(|ids| ids.iter().any(|id| is(image, id)))
+    let meant = |one: &&Expiring| {
+        call.input.means(!one.image.tags.is_empty())
+            && ids.is_none_or(|ids| ids.iter().any(|id| images::is(&one.image, id)))
     };
-    let images = preview.images.into_iter().filter(meant).collect();
+    let images = preview.images.iter().filter(meant).map(previewed).collect();
     let (page, next) = call.input.page(images, 100)?;
     let mut answer = shown(&call, name, &preview.text);
     answer["status"] = "COMPLETE".into();
@@ -102,11 +102,4 @@ fn previewed(expiring: &Expiring) -> Value {
         "action": {"type": "EXPIRE"},
         "appliedRulePriority": expiring.priority,
     })
-}
-
-fn is(image: &Value, id: &ImageId) -> bool {
-    let has = |tag: &String| image["imageTags"].as_array().is_some_and(|tags| tags.iter().any(|one| one == tag));
-    (id.image_digest.is_some() || id.image_tag.is_some())
-        && id.image_digest.as_ref().is_none_or(|digest| image["imageDigest"] == *digest)
-        && id.image_tag.as_ref().is_none_or(has)
 }

@@ -12,10 +12,9 @@ fn aged(digest: &str, tags: &[&str], days: i64, manifest: &Value) -> Image {
     let manifest =
         Manifest { digest: digest.into(), media_type: String::new(), bytes: manifest.to_string().into(), pushed: None };
     Image {
-        digest: digest.into(),
         tags: tags.iter().map(ToString::to_string).collect(),
-        manifest,
         pushed_at: Some(now() - SignedDuration::from_hours(days * 24)),
+        ..Image::untagged(manifest)
     }
 }
 
