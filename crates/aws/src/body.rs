@@ -72,6 +72,12 @@ impl Bodies {
         Self { memory: Arc::new(Semaphore::new(all)), all, patience: PATIENCE, time: TIME }
     }
 
+    /// The same, with this long a wait for memory and for a body to arrive.
+    #[must_use]
+    pub fn waiting(self, longest: Duration) -> Self {
+        Self { patience: longest, time: longest, ..self }
+    }
+
     /// Reads a body of at most `limit` bytes. Its announced length is taken from the memory before the first byte is read; one that
     /// announces none takes the limit.
     ///

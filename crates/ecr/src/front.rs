@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::body::Bodies;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -23,7 +24,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::Timestamp;
 use registry_credentials::Key;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use super::access::{Action, Port};
 use super::engine::{DIGEST, Engine, INVENTORY};
@@ -39,8 +40,10 @@ use refusal::Refusal;
 pub const HEALTH: &str = "/_k3eks/health";
 /// The longest wait for a copy of an image from elsewhere.
 const COPY: Duration = Duration::from_secs(3);
+/// The longest wait for a manifest to arrive, and for memory for it.
+const ARRIVES: Duration = Duration::from_secs(30);
 /// The most bytes of bodies that are held in memory at a time.
-const BUFFERS: usize = 32 * 1024 * 1024;
+const BODIES: usize = 32 * 1024 * 1024;
 /// How HTTP writes a time.
 const HTTP_TIME: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
@@ -56,8 +59,8 @@ pub struct Front {
     pub schedule: Arc<Schedule>,
     /// Held while a list of referrers is written.
     referrers: Mutex<()>,
-    /// Bytes of bodies that may be held in memory.
-    buffers: Semaphore,
+    /// Memory for manifests that arrive and lists that are changed.
+    bodies: Bodies,
 }
 
 /// Routes for clients: push, pull and delete.
@@ -169,7 +172,14 @@ impl Front {
     /// What stands before this registry. `storage` is the folder that the registry keeps everything in, `key` what signed
     /// the credentials that are asked for. `schedule` hears of writes.
     pub fn new(engine: Engine, storage: Option<PathBuf>, key: Option<Key>, schedule: Arc<Schedule>) -> Self {
-        Self { engine, storage, key, schedule, referrers: Mutex::default(), buffers: Semaphore::new(BUFFERS) }
+        Self {
+            engine,
+            storage,
+            key,
+            schedule,
+            referrers: Mutex::default(),
+            bodies: Bodies::new(BODIES).waiting(ARRIVES),
+        }
     }
 
     /// Whether the repository is there, and takes what is meant for it.

@@ -1,14 +1,11 @@
 //! What the registry behind doesn't do with manifests by itself: the list of an image's referrers, and tags that are the
 //! registry's own.
 
-use std::time::Duration;
-
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, header};
 use serde_json::Value;
-use tokio::sync::SemaphorePermit;
 
 use super::asked::Asked;
 use super::{Front, reads};
@@ -20,8 +17,6 @@ use crate::referrers::{self, Referrer};
 
 /// The largest manifest that is taken, in bytes. The registry behind takes no larger one either.
 const LARGEST: usize = 4 * 1024 * 1024;
-/// The longest wait for a manifest to arrive.
-const ARRIVES: Duration = Duration::from_secs(30);
 /// Says that the list of referrers has an image's new referrer.
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 /// Says that the list of referrers was filtered.
@@ -43,12 +38,9 @@ impl Front {
             return Err(Refusal::own_tag(asked.reference));
         }
         let (head, body) = request.into_parts();
-        let length = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         // Held until the registry has the manifest.
-        let _room = self.room(length.unwrap_or(LARGEST)).await?;
-        let body = tokio::time::timeout(ARRIVES, to_bytes(body, LARGEST)).await.map_err(|_| Refusal::too_slow())?;
-        let body = body.map_err(|_| Refusal::too_large(LARGEST))?;
-        let contents = Contents::read(&body);
+        let kept = self.bodies.read(body, LARGEST).await.map_err(|why| Refusal::unread(why, LARGEST))?;
+        let (body, contents) = (kept.bytes.clone(), Contents::read(&kept.bytes));
         if asked.reference != record::TAG && contents.is_own() {
             return Err(Refusal::own_annotation());
         }
@@ -85,24 +77,15 @@ impl Front {
     }
 
     async fn tags(&self, request: Request, asked: &Asked<'_>, inside: &str) -> Result<Response, Refusal> {
-        let _room = self.room(LARGEST).await?;
         let answer = self.pass(request, inside, asked.name).await?;
         if !answer.status().is_success() {
             return Ok(answer);
         }
         let (mut head, body) = answer.into_parts();
-        let body = to_bytes(body, LARGEST).await.map_err(|_| Refusal::no_tags())?;
-        let body = without_own(body);
+        let kept = self.bodies.read(body, LARGEST).await.map_err(|_| Refusal::no_tags())?;
+        let body = without_own(kept.bytes.clone());
         head.headers.insert(header::CONTENT_LENGTH, body.len().into());
         Ok(Response::from_parts(head, Body::from(body)))
-    }
-}
-
-impl Front {
-    /// Room for this many bytes in memory, of which all requests share a part.
-    async fn room(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Refusal> {
-        let bytes = u32::try_from(bytes.clamp(1, LARGEST)).unwrap_or(u32::MAX);
-        self.buffers.acquire_many(bytes).await.map_err(|_| Refusal::too_slow())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use aws::body::Unread;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use registry_credentials::{Holder, Refused};
@@ -85,16 +86,24 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, code: "TAG_INVALID", message }
     }
 
-    /// The manifest is larger than any that is taken.
-    pub fn too_large(bytes: usize) -> Self {
-        let message = format!("a manifest has at most {bytes} bytes");
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "SIZE_INVALID", message }
-    }
-
-    /// The body didn't arrive in time.
-    pub fn too_slow() -> Self {
-        let message = "the manifest took too long to arrive; push again".to_owned();
-        Self { status: StatusCode::REQUEST_TIMEOUT, code: "UNAVAILABLE", message }
+    /// A manifest wasn't read, which may have so many bytes.
+    pub fn unread(unread: Unread, most: usize) -> Self {
+        let (status, code, message) = match unread {
+            Unread::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", format!("a manifest has at most {most} bytes"))
+            }
+            Unread::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "UNAVAILABLE",
+                "too many manifests arrive at once; push again".to_owned(),
+            ),
+            Unread::Broken => (
+                StatusCode::REQUEST_TIMEOUT,
+                "UNAVAILABLE",
+                "the manifest took too long to arrive; push again".to_owned(),
+            ),
+        };
+        Self { status, code, message }
     }
 
     /// The manifest has an annotation of the registry's own manifests.
