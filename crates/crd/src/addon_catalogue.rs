@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::names::minor;
 use super::plain_yaml;
+use text::json_type;
 
 /// An addon that EKS offers.
 #[derive(Clone, Debug, Deserialize)]
@@ -224,7 +225,7 @@ fn explain(error: &ValidationError<'_>) -> Vec<String> {
     let path = format!("${}", error.instance_path().as_str().replace('/', "."));
     match error.kind() {
         ValidationErrorKind::Type { kind: TypeKind::Single(expected) } => {
-            vec![format!("{path}: {} found, {expected} expected", kind_of(error.instance()))]
+            vec![format!("{path}: {} found, {expected} expected", json_type(error.instance()))]
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
@@ -235,19 +236,6 @@ fn explain(error: &ValidationError<'_>) -> Vec<String> {
             })
             .collect(),
         _ => vec![format!("{path}: {error}")],
-    }
-}
-
-/// JSON's word for the kind of a value.
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -87,14 +88,31 @@ async fn sts_request(State(state): State<Arc<IdentityState>>, request: Request<B
     sts::handle(&state, request).await
 }
 
+/// The cluster whose API server calls a webhook. No one else gets to the handler.
+struct ApiServer {
+    namespace: String,
+    name: String,
+}
+
+impl FromRequestParts<Arc<IdentityState>> for ApiServer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<IdentityState>) -> Result<Self, Response> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((namespace, name)) = path.map_err(IntoResponse::into_response)?;
+        if is_api_server(state, &namespace, &name, &parts.headers) {
+            Ok(Self { namespace, name })
+        } else {
+            Err(StatusCode::UNAUTHORIZED.into_response())
+        }
+    }
+}
+
 async fn review(
     State(state): State<Arc<IdentityState>>,
-    Path((namespace, name)): Path<(String, String)>,
+    ApiServer { namespace, name }: ApiServer,
     request: Request,
 ) -> Response {
-    if !is_api_server(&state, &namespace, &name, request.headers()) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
     match read(&state.memory.children, LARGEST_REVIEW, request).await {
         Ok((asked, _memory)) => Json(token_review::review(&state, &namespace, &name, asked).await).into_response(),
         Err(refused) => refused.into_response(),
@@ -103,12 +121,9 @@ async fn review(
 
 async fn admit(
     State(state): State<Arc<IdentityState>>,
-    Path((namespace, name)): Path<(String, String)>,
+    ApiServer { namespace, name }: ApiServer,
     request: Request,
 ) -> Response {
-    if !is_api_server(&state, &namespace, &name, request.headers()) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
     let (asked, _memory) = match read::<AdmissionReview<Pod>>(&state.memory.children, LARGEST_POD, request).await {
         Ok(read) => read,
         Err(refused) => return refused.into_response(),

@@ -59,9 +59,11 @@ enum Command {
     #[command(after_help = "Example: k3eks verify dev")]
     Verify(cli::verify::Options),
     /// Bring images into the container registry.
-    Images(cli::images::Options),
+    #[command(subcommand)]
+    Images(cli::images::Command),
     /// Save what addons need, for machines without Internet access.
-    Addons(cli::addons::Options),
+    #[command(subcommand)]
+    Addons(cli::addons::Command),
     /// Print a shell's completion script.
     #[command(after_help = "Example, for bash: source <(k3eks completion bash)")]
     Completion(cli::shell::Completion),
@@ -161,8 +163,8 @@ fn main() -> ExitCode {
         Command::Revoke(options) => ask(cli::revoke::run(options)),
         Command::Doctor(options) => ask(cli::doctor::run(options)),
         Command::Verify(options) => ask(cli::verify::run(options)),
-        Command::Images(options) => ask(cli::images::run(options)),
-        Command::Addons(options) => ask(cli::addons::run(options)),
+        Command::Images(command) => ask(cli::images::run(command)),
+        Command::Addons(command) => ask(cli::addons::run(command)),
         Command::Completion(options) => cli::shell::completion(&Cli::command(), &options),
         Command::Reference(options) => cli::reference::run(&options),
         Command::Man(options) => cli::shell::man(Cli::command(), &options),

@@ -51,7 +51,7 @@ const DIRECTION: [(&str, &[&str]); 21] = [
     ("aws", &["arn"]),
     ("store", &["aws", "crd", "text"]),
     ("eks", &["arn", "aws", "crd", "kubernetes-versions", "store", "yaml"]),
-    ("ecr", &["arn", "aws", "registry-credentials"]),
+    ("ecr", &["arn", "aws", "registry-credentials", "text"]),
     ("identity", &["arn", "aws", "crd", "eks", "limits", "store", "text"]),
     ("console", &["arn", "aws", "crd", "eks", "identity", "store", "text", "yaml"]),
     (

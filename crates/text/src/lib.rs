@@ -7,6 +7,7 @@ use std::error::Error;
 
 use kube::config::KubeconfigError;
 use kube::core::Status;
+use serde_json::Value;
 
 /// Most characters of a message.
 pub const MESSAGE: usize = 1000;
@@ -60,6 +61,19 @@ pub fn shell(text: &str) -> String {
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// JSON Schema's word for the type of a value.
+pub fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
 }
 
 /// What an error and what led to it say, each thing once. What the Kubernetes client says is put in the words of people, wherever in

@@ -1,6 +1,7 @@
 //! What a lifecycle policy says.
 
 use serde_json::{Map, Value};
+use text::json_type;
 
 /// Rules of a policy at most.
 const RULES: usize = 50;
@@ -174,15 +175,7 @@ fn one_of<'a>(value: &'a Value, values: &[&str]) -> Result<&'a str, String> {
 }
 
 fn other_type(value: &Value, allowed: &str) -> String {
-    let found = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
+    let found = json_type(value);
     format!("instance type ({found}) does not match any allowed primitive type (allowed: [\"{allowed}\"])")
 }
 

@@ -12,22 +12,17 @@ use serde_json::Value;
 
 use super::docker::Docker;
 
-/// The arguments of `k3eks addons`.
-#[derive(Args)]
-pub struct Options {
-    #[command(subcommand)]
-    command: Command,
-}
-
+/// The commands of `k3eks addons`.
 #[derive(Subcommand)]
-enum Command {
+pub enum Command {
     /// Save the images of addons to a folder, for `k3eks images load` on a machine without Internet access.
     #[command(after_help = "Example: k3eks addons pull metrics-server cert-manager --to carried/addons")]
     Pull(Pull),
 }
 
+/// The arguments of `k3eks addons pull`.
 #[derive(Args)]
-struct Pull {
+pub struct Pull {
     /// Addon, or NAME=VERSION. Without a version: its newest. Default: every addon that k3eks installs.
     #[arg(value_name = "ADDON")]
     addons: Vec<String>,
@@ -46,8 +41,8 @@ struct Pull {
 }
 
 /// Runs the command.
-pub async fn run(options: Options) -> anyhow::Result<()> {
-    let Command::Pull(pull) = options.command;
+pub async fn run(command: Command) -> anyhow::Result<()> {
+    let Command::Pull(pull) = command;
     let releases = releases(&pull.addons)?;
     std::fs::create_dir_all(&pull.to).with_context(|| format!("creating folder {}", pull.to.display()))?;
     let folder = pull.to.canonicalize().with_context(|| format!("reading folder {}", pull.to.display()))?;

@@ -7,22 +7,17 @@ use clap::{Args, Subcommand};
 
 use super::docker::Docker;
 
-/// The arguments of `k3eks images`.
-#[derive(Args)]
-pub struct Options {
-    #[command(subcommand)]
-    command: Command,
-}
-
+/// The commands of `k3eks images`.
 #[derive(Subcommand)]
-enum Command {
+pub enum Command {
     /// Push the images of archives to the container registry, each under its full name.
     #[command(after_help = "Example: docker save my-image:1 -o images.tar && k3eks images load images.tar")]
     Load(Load),
 }
 
+/// The arguments of `k3eks images load`.
 #[derive(Args)]
-struct Load {
+pub struct Load {
     /// Archive that `docker save` wrote, compressed or not, or a folder of such archives (.tar, .tar.gz, .tgz, .tar.zst).
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -35,8 +30,8 @@ struct Load {
 }
 
 /// Runs the command.
-pub async fn run(options: Options) -> anyhow::Result<()> {
-    let Command::Load(load) = options.command;
+pub async fn run(command: Command) -> anyhow::Result<()> {
+    let Command::Load(load) = command;
     let docker = Docker::new(load.docker);
     let archives = archives(&load.paths)?;
     let mut count = 0;
