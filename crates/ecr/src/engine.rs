@@ -25,6 +25,8 @@ const SIGNED: i64 = 300;
 const PAGE: usize = 1000;
 /// The path, before a repository's name, of what is known where the images are.
 pub const INVENTORY: &str = "/_k3eks/inventory/";
+/// Manifests that are asked for at once.
+pub const AT_ONCE: usize = 8;
 /// The header with a manifest's digest.
 pub const DIGEST: &str = "docker-content-digest";
 /// Kinds of manifests that clients push.
@@ -187,6 +189,25 @@ impl Engine {
         let sent = self.ask(Method::PUT, &path, Body::from(manifest), &[("content-type", media_type)]).await?;
         let (headers, _) = sent.ok_or_else(|| self.away(&"it doesn't know the path of manifests"))?;
         Ok(text(&headers, DIGEST))
+    }
+
+    /// Puts a manifest under a tag in the place of `former`, which is removed.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn replace(
+        &self,
+        repository: &str,
+        tag: &str,
+        media_type: &str,
+        manifest: String,
+        former: Option<Manifest>,
+    ) -> Result<(), Error> {
+        let now = self.put(repository, tag, media_type, manifest).await?;
+        match former.filter(|former| now.is_some_and(|now| now != former.digest)) {
+            Some(former) => self.delete(repository, &former.digest).await,
+            None => Ok(()),
+        }
     }
 
     /// The size in bytes of a layer or a configuration; none where the repository doesn't have it.

@@ -97,30 +97,29 @@ async fn client(State(front): State<Arc<Front>>, mut request: Request) -> Result
     let gate = Gate::new(front.key.as_ref(), Port::Clients, request.headers())?;
     let path = request.uri().path().to_owned();
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut inside = format!("{path}{query}");
     if reads(request.method()) && matches!(path.as_str(), "/v2/" | "/v2" | "/v2/_catalog") {
         if path.ends_with("/_catalog") {
             gate.names()?;
         }
-        return front.pass(request, &inside, "").await;
+        return front.pass(request, &format!("{path}{query}"), "").await;
     }
     let asked = asked(&path).ok_or_else(|| Refusal::not_found("there is no such path"))?;
-    let copy = is_copy(asked.name);
     let named = split(asked.name);
-    let written = named.is_some() && !reads(request.method());
-    if !copy && named.is_none() {
+    if named.is_none() && !is_copy(asked.name) {
         return Err(Refusal::unnamed(asked.name));
     }
     gate.pass(request.method(), &asked)?;
+    let inside = match (request.method(), asked.kind) {
+        (&Method::POST, _) if gate.asks() => format!("{path}?{}", gate.upload_query(query.trim_start_matches('?'))),
+        (&Method::PUT, "manifests") => path.clone(),
+        _ => format!("{path}{query}"),
+    };
     if gate.asks() && request.method() == Method::POST {
-        inside = format!("{path}?{}", gate.upload_query(query.trim_start_matches('?')));
         gate::no_form(&mut request);
     }
     // Before anything is asked: what expires meanwhile could be what is about to get a tag.
+    let written = named.is_some() && !reads(request.method());
     let _writing = written.then(|| front.schedule.writing(asked.name));
-    if request.method() == Method::PUT && asked.kind == "manifests" {
-        inside = path.clone();
-    }
     if let Some((registry, name)) = named {
         front.check(&gate, request.method(), &asked, &registry, name).await?;
     }
@@ -196,13 +195,14 @@ impl Front {
             return Ok(());
         }
         let found = self.record(asked.name, registry, name).await?;
-        if kept && put && found.is_immutable() {
+        let by_digest = asked.reference.contains(':');
+        if kept && put && !by_digest && found.is_immutable() {
             let taken = self.engine.manifest(asked.name, asked.reference).await?.is_some();
-            if taken && !asked.reference.contains(':') {
+            if taken {
                 return Err(Refusal::immutable(name, asked.reference));
             }
         }
-        if kept && method == Method::DELETE && gate.asks() {
+        if kept && by_digest && method == Method::DELETE && gate.asks() {
             let record = self.engine.manifest(asked.name, record::TAG).await?;
             if record.is_some_and(|record| record.digest == asked.reference) {
                 gate.may(Action::Keep, "DeleteRepository", asked.name)?;

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
-use super::engine::{Engine, Error, Manifest};
+use super::engine::{AT_ONCE, Engine, Error, Manifest};
 use super::front::time;
 use super::manifest::Contents;
 use super::storage::Revision;
 use super::{record, referrers};
-
-/// Manifests that are read at once.
-const AT_ONCE: usize = 8;
 
 /// An image: what lists of images tell of it, and not its manifest, since a repository may have many large ones.
 #[derive(Clone, Debug)]
@@ -61,27 +58,24 @@ impl Image {
 /// # Errors
 /// The registry can't be asked.
 pub async fn images(engine: &Engine, repository: &str, revisions: &[Revision]) -> Result<Vec<Image>, Error> {
+    // The registry's own manifests are left out, and of the others little is kept, as they come.
     let read = |reference: String| async move {
         // It may go between the two questions.
-        engine.manifest(repository, &reference).await.map(|found| found.map(|found| (reference, found)))
+        let Some(found) = engine.manifest(repository, &reference).await? else { return Ok(None) };
+        let contents = Contents::read(&found.bytes);
+        Ok::<_, Error>((!contents.is_own()).then(|| (reference, Image::of(found, &contents))))
     };
     let tags = engine.tags(repository).await?.into_iter().filter(|tag| !record::is_own(tag));
-    // The registry's own manifests are left out, and of the others little is kept, as they come.
-    let image = |manifest: Manifest| {
-        let contents = Contents::read(&manifest.bytes);
-        (!contents.is_own()).then(|| Image::of(manifest, &contents))
-    };
-    let mut tagged = futures::stream::iter(tags).map(read).buffered(AT_ONCE);
+    let mut tagged = stream::iter(tags).map(read).buffered(AT_ONCE);
     let mut images: BTreeMap<String, Image> = BTreeMap::new();
     while let Some(found) = tagged.try_next().await? {
-        let Some((tag, Some(image))) = found.map(|(tag, manifest)| (tag, image(manifest))) else { continue };
+        let Some((tag, image)) = found else { continue };
         images.entry(image.digest.clone()).or_insert(image).tags.push(tag);
     }
     let others: Vec<_> = revisions.iter().map(|one| one.digest.clone()).filter(|d| !images.contains_key(d)).collect();
-    let mut untagged = futures::stream::iter(others).map(read).buffered(AT_ONCE);
+    let mut untagged = stream::iter(others).map(read).buffered(AT_ONCE);
     while let Some(found) = untagged.try_next().await? {
-        let Some((digest, Some(image))) = found.map(|(digest, manifest)| (digest, image(manifest))) else { continue };
-        images.insert(digest, image);
+        images.extend(found);
     }
     for Revision { digest, pushed_at } in revisions {
         if let Some(image) = images.get_mut(digest) {

@@ -1,8 +1,11 @@
 //! What is read of a manifest: of an image, an index of images, or something that refers to an image.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+/// Media type of an image index.
+pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// Annotation of the manifests that are records of repositories.
 pub const RECORD: &str = "io.k3eks.repository";
 /// Annotation of the manifests that are lists of referrers.
@@ -46,6 +49,13 @@ impl Contents {
         serde_json::from_slice(manifest).unwrap_or_default()
     }
 
+    /// Reads the text of a manifest that is pushed; `None` of JSON that others may read in another way, such as with a member
+    /// twice. The registry behind refuses what is no JSON.
+    pub fn pushed(manifest: &[u8]) -> Option<Self> {
+        let is_json = || serde_json::from_slice::<IgnoredAny>(manifest).is_ok();
+        serde_json::from_slice(manifest).ok().or_else(|| (!is_json()).then(Self::default))
+    }
+
     /// An annotation.
     pub fn annotation(&self, name: &str) -> Option<&Value> {
         self.annotations.as_ref()?.get(name)
@@ -67,5 +77,20 @@ impl Contents {
     /// Digests of the images of an index.
     pub fn images(&self) -> Vec<String> {
         self.manifests.iter().flatten().filter_map(|image| image.digest.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pushed_is_read_in_one_way_or_not_at_all() {
+        let own = br#"{"annotations": {"io.k3eks.repository": "{}"}}"#;
+        assert!(Contents::pushed(own).unwrap().is_own());
+        let twice = br#"{"annotations": {"io.k3eks.repository": "{}"}, "mediaType": "a", "mediaType": "b"}"#;
+        assert!(Contents::pushed(twice).is_none());
+        assert!(!Contents::pushed(b"no JSON").unwrap().is_own());
+        assert!(Contents::pushed(br#"{"config": {"size": 1}, "layers": null}"#).is_some());
     }
 }

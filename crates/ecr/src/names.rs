@@ -39,6 +39,12 @@ impl Registry {
         fits.then(|| Self { account: account.to_owned(), region: region.to_owned() })
     }
 
+    /// ARN of a repository.
+    pub fn arn(&self, name: &str) -> String {
+        let Self { account, region } = self;
+        format!("arn:{}:ecr:{region}:{account}:repository/{name}", arn::partition(region))
+    }
+
     /// The repository's name in the registry behind.
     pub fn repository(&self, name: &str) -> String {
         format!("{self}/{name}")

@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::engine::{Engine, Error, Manifest};
-use super::manifest::{self, Contents};
+use super::manifest::{self, Contents, INDEX};
 
 /// The tag of the record. No image can have it.
 pub const TAG: &str = "k3eks.repository";
 /// What the tags begin with that the registry itself makes: records and lists of referrers. No image can have one.
 pub const OWN: &str = "k3eks.";
-const MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
 /// A repository, as it was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,14 +74,10 @@ pub async fn write(engine: &Engine, repository: &str, record: &Record) -> Result
     let text = json!(record).to_string();
     let manifest = json!({
         "schemaVersion": 2,
-        "mediaType": MEDIA_TYPE,
+        "mediaType": INDEX,
         "manifests": [],
         "annotations": {manifest::RECORD: text},
     });
     let before = engine.manifest(repository, TAG).await?;
-    let now = engine.put(repository, TAG, MEDIA_TYPE, manifest.to_string()).await?;
-    if let Some(before) = before.filter(|before| now.as_ref().is_some_and(|now| *now != before.digest)) {
-        engine.delete(repository, &before.digest).await?;
-    }
-    Ok(())
+    engine.replace(repository, TAG, INDEX, manifest.to_string(), before).await
 }

@@ -4,14 +4,15 @@
 //! CNCF distribution doesn't list referrers. They are kept in the registry as an image index, under a tag of its own for
 //! each subject.
 
+use std::future::ready;
+
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::engine::{Engine, Error, Manifest};
-use super::manifest::{self, Contents};
+use super::engine::{AT_ONCE, Engine, Error, Manifest};
+use super::manifest::{self, Contents, INDEX};
 
-/// Media type of an image index.
-pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// What the tags of these indexes begin with. No image can have such a tag.
 const TAG: &str = "k3eks.referrers.";
 
@@ -67,11 +68,7 @@ pub async fn add(engine: &Engine, repository: &str, subject: &str, new: Referrer
     all.push(new);
     let mut kept = index(&all);
     kept["annotations"] = json!({manifest::REFERRERS: subject});
-    let put = engine.put(repository, &tag, INDEX, kept.to_string()).await?;
-    if let Some(former) = former.filter(|former| put.is_some_and(|put| put != former.digest)) {
-        engine.delete(repository, &former.digest).await?;
-    }
-    Ok(())
+    engine.replace(repository, &tag, INDEX, kept.to_string(), former).await
 }
 
 /// The referrers of a subject that are still there.
@@ -91,13 +88,11 @@ async fn still_there(engine: &Engine, repository: &str, kept: Option<&Manifest>)
         manifests: Vec<Referrer>,
     }
     let listed = kept.and_then(|kept| serde_json::from_slice::<Index>(&kept.bytes).ok());
-    let mut all = Vec::new();
-    for referrer in listed.map(|index| index.manifests).unwrap_or_default() {
-        if engine.manifest(repository, &referrer.digest).await?.is_some() {
-            all.push(referrer);
-        }
-    }
-    Ok(all)
+    let look = |referrer: Referrer| async move {
+        Ok::<_, Error>(engine.manifest(repository, &referrer.digest).await?.map(|_| referrer))
+    };
+    let all = stream::iter(listed.map(|index| index.manifests).unwrap_or_default()).map(look).buffered(AT_ONCE);
+    all.try_filter_map(|there| ready(Ok(there))).try_collect().await
 }
 
 /// The image index that lists these referrers.

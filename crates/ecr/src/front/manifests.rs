@@ -11,7 +11,7 @@ use super::asked::Asked;
 use super::{Front, reads};
 use crate::engine::DIGEST;
 use crate::front::refusal::Refusal;
-use crate::manifest::Contents;
+use crate::manifest::{self, Contents};
 use crate::record;
 use crate::referrers::{self, Referrer};
 
@@ -40,7 +40,8 @@ impl Front {
         let (head, body) = request.into_parts();
         // Held until the registry has the manifest.
         let kept = self.bodies.read(body, LARGEST).await.map_err(|why| Refusal::unread(why, LARGEST))?;
-        let (body, contents) = (kept.bytes.clone(), Contents::read(&kept.bytes));
+        let contents = Contents::pushed(&kept.bytes).ok_or_else(Refusal::unreadable)?;
+        let body = kept.bytes.clone();
         if asked.reference != record::TAG && contents.is_own() {
             return Err(Refusal::own_annotation());
         }
@@ -69,7 +70,7 @@ impl Front {
             all = referrers::of_type(all, wanted);
         }
         let mut answer = referrers::index(&all).to_string().into_response();
-        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(referrers::INDEX));
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(manifest::INDEX));
         if wanted.is_some() {
             answer.headers_mut().insert(FILTERS, HeaderValue::from_static("artifactType"));
         }

@@ -61,9 +61,7 @@ impl Refusal {
             Holder::Api => "The ECR API".to_owned(),
         };
         let resource = match split(name) {
-            Some((Registry { account, region }, name)) => {
-                format!("arn:{}:ecr:{region}:{account}:repository/{name}", arn::partition(&region))
-            }
+            Some((registry, name)) => registry.arn(name),
             None => format!("{name}, a copy of an image from elsewhere"),
         };
         let verb = if matches!(holder, Holder::Cluster { .. }) { "are" } else { "is" };
@@ -104,6 +102,13 @@ impl Refusal {
             ),
         };
         Self { status, code, message }
+    }
+
+    /// The manifest is JSON, but not a manifest's.
+    pub fn unreadable() -> Self {
+        let message =
+            "the manifest has a member twice, or one of another type than the OCI image specification says".into();
+        Self { status: StatusCode::BAD_REQUEST, code: "MANIFEST_INVALID", message }
     }
 
     /// The manifest has an annotation of the registry's own manifests.

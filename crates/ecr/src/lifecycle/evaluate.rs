@@ -1,5 +1,7 @@
 //! Which images expire.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::policy::{Keep, Policy, Selection};
@@ -24,7 +26,7 @@ pub fn expiring(images: &[Image], policy: &Policy, now: Timestamp) -> Vec<Expiri
     let pushed = |image: &Image| image.pushed_at.unwrap_or(now);
     let mut by: Vec<Option<u64>> = vec![None; images.len()];
     let mut claimed = vec![false; images.len()];
-    let subjects: Vec<Option<usize>> = images.iter().map(|image| subject(image, images)).collect();
+    let subjects = subjects(images);
     for rule in &policy.rules {
         let about = images.iter().enumerate().filter(|(_, image)| is_about(&rule.selection, &image.tags));
         let mut about: Vec<usize> = about.map(|(at, _)| at).filter(|at| subjects[*at].is_none()).collect();
@@ -68,19 +70,20 @@ pub fn expiring(images: &[Image], policy: &Policy, now: Timestamp) -> Vec<Expiri
 /// Days that no image is older than.
 const LONGEST: i64 = 1_000_000;
 
-/// The image that another one refers to.
-fn subject(image: &Image, images: &[Image]) -> Option<usize> {
-    let digest = image.subject.as_ref()?;
-    images.iter().position(|other| other.digest == *digest && other.digest != image.digest)
+/// The image that each refers to.
+fn subjects(images: &[Image]) -> Vec<Option<usize>> {
+    let at: HashMap<_, _> = images.iter().enumerate().map(|(at, image)| (image.digest.as_str(), at)).collect();
+    let subject = |(own, image): (usize, &Image)| at.get(image.subject.as_deref()?).copied().filter(|at| *at != own);
+    images.iter().enumerate().map(subject).collect()
 }
 
 /// Keeps the images of manifest lists that stay, which may be lists again.
 fn keep_listed(images: &[Image], by: &mut [Option<u64>]) {
     loop {
-        let listed: Vec<_> =
+        let listed: HashSet<_> =
             images.iter().zip(&*by).filter(|(_, by)| by.is_none()).flat_map(|(image, _)| &image.images).collect();
         let kept: Vec<_> =
-            (0..images.len()).filter(|at| by[*at].is_some() && listed.contains(&&images[*at].digest)).collect();
+            (0..images.len()).filter(|at| by[*at].is_some() && listed.contains(&images[*at].digest)).collect();
         if kept.is_empty() {
             return;
         }

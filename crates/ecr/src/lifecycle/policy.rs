@@ -1,5 +1,7 @@
 //! What a lifecycle policy says.
 
+use std::borrow::Borrow;
+
 use serde_json::{Map, Value};
 use text::json_type;
 
@@ -73,8 +75,8 @@ pub fn parse(text: &str) -> Result<Policy, String> {
     selections.sort();
     if let Some(pair) = selections.windows(2).find(|pair| pair[0] == pair[1]) {
         let what = match pair[0] {
-            Selection::Prefixes(tags) => format!("tagPrefixList {tags:?}"),
-            Selection::Patterns(tags) => format!("tagPatternList {tags:?}"),
+            Selection::Prefixes(tags) => format!("tagPrefixList {}", quoted(tags)),
+            Selection::Patterns(tags) => format!("tagPatternList {}", quoted(tags)),
             Selection::Untagged | Selection::Any => "tagStatus untagged".to_owned(),
         };
         return Err(format!("{what} is that of more than one rule"));
@@ -106,7 +108,7 @@ fn images(selection: &Map<String, Value>) -> Result<Selection, String> {
         ("tagged", (None, Some(patterns))) => {
             let patterns = tags(patterns)?;
             match patterns.iter().find(|pattern| pattern.matches('*').count() > WILDCARDS) {
-                Some(pattern) => Err(format!("tag pattern {pattern:?} has more than {WILDCARDS} wildcards")),
+                Some(pattern) => Err(format!("tag pattern \"{pattern}\" has more than {WILDCARDS} wildcards")),
                 None => Ok(Selection::Patterns(patterns)),
             }
         }
@@ -187,7 +189,7 @@ fn unwanted(name: &str) -> String {
     format!("object instance has properties which are not allowed by the schema: [\"{name}\"]")
 }
 
-fn quoted(names: &[&str]) -> String {
+fn quoted<S: Borrow<str>>(names: &[S]) -> String {
     format!("[\"{}\"]", names.join("\",\""))
 }
 

@@ -1,10 +1,13 @@
 //! Images of a repository.
 
+use std::future::ready;
+
 use aws::error::ApiError;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
-use crate::engine::Manifest;
+use crate::engine::{AT_ONCE, Manifest};
 use crate::error::EcrError as _;
 use crate::input::ImageId;
 use crate::inventory::{self, Image};
@@ -127,12 +130,12 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
 /// Whether another tag, of those that are there now and begin no list, leads to the image.
 async fn tagged_elsewhere(call: &Call, full: &str, digest: &str, tag: &str) -> Result<bool, ApiError> {
     let engine = &call.ecr.engine;
-    for other in engine.tags(full).await?.iter().filter(|other| *other != tag && !record::is_own(other)) {
-        if engine.manifest(full, other).await?.is_some_and(|found| found.digest == digest) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let others = engine.tags(full).await?.into_iter().filter(|other| other != tag && !record::is_own(other));
+    let leads = |other: String| async move {
+        let found = engine.manifest(full, &other).await?;
+        Ok::<_, ApiError>(found.is_some_and(|found| found.digest == digest))
+    };
+    stream::iter(others).map(leads).buffered(AT_ONCE).try_any(ready).await
 }
 
 /// The ids of an image: one for each tag.

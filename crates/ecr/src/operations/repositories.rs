@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arn::partition;
 use aws::error::ApiError;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -12,9 +11,10 @@ use registry_credentials::{Holder, TOKEN};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{images, tags};
+use super::tags;
 use crate::call::Call;
 use crate::error::EcrError as _;
+use crate::inventory;
 use crate::names::is_repository;
 use crate::record::{self, Record};
 
@@ -78,13 +78,13 @@ pub async fn delete(call: Call) -> Result<Value, ApiError> {
     let (engine, full) = (&call.ecr.engine, call.registry.repository(name));
     let _changes = call.ecr.changes.lock().await;
     let record = call.record(name).await?;
-    let images = images::all(&call, name).await?;
+    let revisions = engine.inventory(&full).await?.unwrap_or_default().revisions;
+    let images = inventory::images(engine, &full, &revisions).await?;
     if !images.is_empty() && !call.input.force {
         return Err(ApiError::not_empty(&call.registry, name));
     }
     let own = engine.manifest(&full, record::TAG).await?.map(|own| own.digest);
     // With lists of referrers and the like, which are no images.
-    let revisions = engine.inventory(&full).await?.unwrap_or_default().revisions;
     let all: BTreeSet<String> =
         images.into_iter().map(|image| image.digest).chain(revisions.into_iter().map(|one| one.digest)).collect();
     for digest in all.iter().filter(|digest| own.as_ref() != Some(digest)) {
@@ -137,10 +137,9 @@ fn or(given: Option<&Value>, default: Value) -> Value {
 
 fn shown(call: &Call, name: &str, record: &Record) -> Value {
     let registry = &call.registry;
-    let (region, account) = (&registry.region, &registry.account);
     json!({
-        "repositoryArn": format!("arn:{}:ecr:{region}:{account}:repository/{name}", partition(region)),
-        "registryId": account,
+        "repositoryArn": registry.arn(name),
+        "registryId": registry.account,
         "repositoryName": name,
         "repositoryUri": format!("{}/{}", call.ecr.address, registry.repository(name)),
         "createdAt": record.created_at,
