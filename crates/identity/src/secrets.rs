@@ -72,9 +72,7 @@ pub async fn ensure(client: &Client, namespace: &str) -> Result<Secrets, Secrets
     if let Some(found) = api.get_opt(SECRET).await.map_err(failed)? {
         return read(&found, namespace);
     }
-    let mut secret = Secret { data: Some(generate()?), type_: Some("Opaque".into()), ..Secret::default() };
-    secret.metadata.name = Some(SECRET.into());
-    match api.create(&PostParams::default(), &secret).await {
+    match create(&api, SECRET, generate()?).await {
         Ok(created) => read(&created, namespace),
         Err(kube::Error::Api(status)) if status.code == 403 => {
             tracing::info!("waiting for Secret {namespace}/{SECRET}, which the operator creates");
@@ -83,9 +81,20 @@ pub async fn ensure(client: &Client, namespace: &str) -> Result<Secrets, Secrets
                 .map_err(|_| SecretsError::Kubernetes(namespace.to_owned(), Box::new(kube::Error::Api(status))))?;
             read(&created.map_err(failed)?, namespace)
         }
-        // Another process created it first: its Secret counts.
-        Err(kube::Error::Api(status)) if status.code == 409 => read(&api.get(SECRET).await.map_err(failed)?, namespace),
         Err(error) => Err(failed(error)),
+    }
+}
+
+/// Creates a Secret. Where another process created it first, that one's counts.
+///
+/// # Errors
+/// The Kubernetes client's.
+pub async fn create(api: &Api<Secret>, name: &str, data: BTreeMap<String, ByteString>) -> Result<Secret, kube::Error> {
+    let mut secret = Secret { data: Some(data), type_: Some("Opaque".into()), ..Secret::default() };
+    secret.metadata.name = Some(name.into());
+    match api.create(&PostParams::default(), &secret).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => api.get(name).await,
+        created => created,
     }
 }
 
@@ -141,7 +150,7 @@ pub async fn revoke(client: &Client, namespace: &str, identities: &[String]) -> 
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let mut data = BTreeMap::new();
     if identities.is_empty() {
-        data.insert(SESSIONS, ByteString(session_key()));
+        data.insert(SESSIONS, ByteString(random_key()));
     } else {
         let mut revoked = read(&found, namespace)?.sessions.revoked;
         revoked.retain(|_, since| *since + LONGEST > now);
@@ -153,7 +162,8 @@ pub async fn revoke(client: &Client, namespace: &str, identities: &[String]) -> 
     api.patch(SECRET, &PatchParams::default(), &Patch::Merge(&body)).await.map(drop).map_err(failed)
 }
 
-fn session_key() -> Vec<u8> {
+/// A key of 48 random bytes.
+pub fn random_key() -> Vec<u8> {
     [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|id| *id.as_bytes()).collect()
 }
 
@@ -172,7 +182,7 @@ fn generate() -> Result<BTreeMap<String, ByteString>, rcgen::Error> {
         (CA, ca_pem.into_bytes()),
         (CERT, cert.pem().into_bytes()),
         (KEY, key.serialize_pem().into_bytes()),
-        (SESSIONS, session_key()),
+        (SESSIONS, random_key()),
     ];
     Ok(entries.into_iter().map(|(name, value)| (name.to_owned(), ByteString(value))).collect())
 }

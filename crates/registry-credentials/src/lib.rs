@@ -68,16 +68,13 @@ struct Claims {
 }
 
 /// Why credentials are refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// There are none.
-    #[error("there are no basic auth credentials")]
     Missing,
     /// They weren't signed with this key, or aren't credentials.
-    #[error("the credentials aren't signed with the registry's key")]
     Wrong,
     /// They were good.
-    #[error("the credentials have expired")]
     Expired,
 }
 

@@ -81,37 +81,27 @@ async fn save(release: &Release, version: &str, folder: &Path, helm: &Helm, dock
 
 /// The releases of the addons, each with the addon's version.
 fn releases(addons: &[String]) -> anyhow::Result<Vec<(&'static str, Release)>> {
+    let installed = || addon_catalogue::all().iter().filter(|offer| offer.chart.is_some());
     if addons.is_empty() {
-        return addon_catalogue::all().iter().filter(|offer| offer.chart.is_some()).map(|o| release(o, None)).collect();
+        return installed().map(|offer| release(offer, None)).collect();
     }
-    let installed = || {
-        let offers = addon_catalogue::all().iter().filter(|offer| offer.chart.is_some());
-        offers.map(|offer| offer.name.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let mut all = Vec::new();
-    for addon in addons {
+    let named = |addon: &String| {
         let (name, version) = addon.split_once('=').map_or((addon.as_str(), None), |(name, v)| (name, Some(v)));
-        let offer = addon_catalogue::find(name).filter(|offer| offer.chart.is_some());
-        let offer = offer.with_context(|| format!("addon {name} has no images: k3eks installs {}", installed()))?;
-        all.push(release(offer, version)?);
-    }
-    Ok(all)
+        let offer = installed().find(|offer| offer.name == name).with_context(|| {
+            let names: Vec<&str> = installed().map(|offer| offer.name.as_str()).collect();
+            format!("addon {name} has no images: k3eks installs {}", names.join(", "))
+        })?;
+        release(offer, version)
+    };
+    addons.iter().map(named).collect()
 }
 
 fn release(offer: &'static Offer, version: Option<&str>) -> anyhow::Result<(&'static str, Release)> {
     let mut versions = offer.versions.iter().map(|offered| offered.version.as_str());
-    let found = match version {
-        Some(version) => versions.clone().find(|offered| *offered == version),
-        None => versions.clone().next(),
-    };
+    let found = versions.clone().find(|offered| version.is_none_or(|version| version == *offered));
     let found = found.with_context(|| {
-        let versions: Vec<&str> = versions.by_ref().collect();
-        format!(
-            "addon {} has no version {}: there are {}",
-            offer.name,
-            version.unwrap_or_default(),
-            versions.join(", ")
-        )
+        let all: Vec<&str> = versions.by_ref().collect();
+        format!("addon {} has no version {}: there are {}", offer.name, version.unwrap_or_default(), all.join(", "))
     })?;
     let spec = AddonSpec { addon_name: offer.name.clone(), addon_version: Some(found.into()), ..AddonSpec::default() };
     let release = controller::addon_release(&Addon::new(&offer.name, spec), offer, &Value::Null, "");

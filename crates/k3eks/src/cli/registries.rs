@@ -14,7 +14,7 @@ pub fn read(text: &str) -> Result<Registries, String> {
     };
     let names = all.mirrors.iter().map(|one| &one.registry).chain(all.configs.iter().map(|one| &one.registry));
     match names.into_iter().find(|name| name.is_empty() || name.contains('/')) {
-        Some(name) => Err(format!("{name:?} isn't the host of a registry, such as docker.io or registry:5000")),
+        Some(name) => Err(format!("'{name}' isn't the host of a registry, such as docker.io or registry:5000")),
         None => Ok(all),
     }
 }

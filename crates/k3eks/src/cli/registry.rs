@@ -112,10 +112,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Resul
     let lifecycle = async {
         // Without the folder nobody knows which images are old, or have no tag.
         let Some(sweeper) = sweeper else { return Ok(()) };
-        tokio::select! {
-            () = sweeper.run() => {}
-            () = shutdown.cancelled() => {}
-        }
+        shutdown.run_until_cancelled(sweeper.run()).await;
         Ok(())
     };
     tokio::try_join!(for_clients, for_nodes, lifecycle).map(|_| ())

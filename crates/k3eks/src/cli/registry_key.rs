@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
+use identity::secrets;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
 use kube::{Api, Client};
 use registry_credentials::Key;
-use uuid::Uuid;
 
 /// Secret of the installation with the key.
 const SECRET: &str = "k3eks-registry";
@@ -30,19 +29,12 @@ pub async fn ensure(client: &Client, namespace: &str) -> anyhow::Result<Key> {
     if let Some(found) = api.get_opt(SECRET).await.with_context(doing)? {
         return key(&found).with_context(doing);
     }
-    let mut secret = Secret { data: Some(make()), type_: Some("Opaque".into()), ..Secret::default() };
-    secret.metadata.name = Some(SECRET.into());
-    let made = match api.create(&PostParams::default(), &secret).await {
-        // Somebody else was faster: theirs is the one.
-        Err(kube::Error::Api(status)) if status.code == 409 => api.get(SECRET).await,
-        made => made,
-    };
+    let made = secrets::create(&api, SECRET, make()).await;
     key(&made.with_context(doing)?).with_context(doing)
 }
 
 fn make() -> BTreeMap<String, ByteString> {
-    let key = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|id| *id.as_bytes()).collect();
-    [(ENTRY.to_owned(), ByteString(key))].into()
+    [(ENTRY.to_owned(), ByteString(secrets::random_key()))].into()
 }
 
 fn key(secret: &Secret) -> anyhow::Result<Key> {
