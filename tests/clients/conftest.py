@@ -8,6 +8,7 @@ K3EKS_E2E_VERSIONS          the Kubernetes version that clusters begin with and 
 import contextlib
 import json
 import os
+import pathlib
 import re
 import socket
 import subprocess
@@ -36,9 +37,16 @@ def wait_for(what, found, seconds=30):
         time.sleep(0.1)
 
 
-def boto(endpoint, account="000000000000", region="us-east-1"):
+def boto(endpoint, account="000000000000", region="us-east-1", service="eks", secret="any"):
     config = Config(retries={"max_attempts": 1}, max_pool_connections=40)
-    return boto3.client("eks", endpoint_url=endpoint, region_name=region, aws_access_key_id=account, aws_secret_access_key="any", config=config)
+    return boto3.client(service, endpoint_url=endpoint, region_name=region, aws_access_key_id=account, aws_secret_access_key=secret, config=config)
+
+
+def refused(call, **arguments):
+    """The code of the error that must come."""
+    with pytest.raises(botocore.exceptions.ClientError) as error:
+        call(**arguments)
+    return error.value.response["Error"]["Code"]
 
 
 def run(*command, code=0, **options):
@@ -46,6 +54,22 @@ def run(*command, code=0, **options):
     done = subprocess.run(command, capture_output=True, text=True, **options)
     assert done.returncode == code, (command, done.stdout, done.stderr)
     return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+def addon_images(addon):
+    """Has nodes find the images of an addon, where their own registry doesn't answer."""
+    run(pathlib.Path(__file__).parents[2] / "hack/addons/images.sh", os.environ["K3EKS_E2E_REGISTRY"], addon)
+
+
+def pod(child, name, image, **more):
+    """A pod that lasts, and goes at once."""
+    spec = {"tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 0, **more, "containers": [{"name": "a", "image": image, "command": ["sleep", "99999"]}]}
+    child("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}))
+
+
+def why(child, name):
+    """Why a pod's container waits."""
+    return child("get", "pod", name, "-o", "jsonpath={.status.containerStatuses[0].state.waiting.message}")
 
 
 @contextlib.contextmanager

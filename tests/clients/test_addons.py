@@ -1,18 +1,16 @@
 """Addons that a chart installs: created, measured by, configured, taken over, kept and removed, in a real cluster."""
 import json
 import os
-import pathlib
 import subprocess
 
 import pytest
-from conftest import boto, cluster_with_node, run, wait_for
+from conftest import addon_images, boto, cluster_with_node, wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 NAME = "metrics-server"
 DEPLOYMENT = ("-n", "kube-system", "get", "deployment", NAME, "--ignore-not-found", "-o")
 QUICK = {"Delay": 1, "MaxAttempts": 120}
 IMAGE = "jsonpath={.spec.template.spec.containers[0].image}"
-IMAGES = pathlib.Path(__file__).parents[2] / "hack/addons/images.sh"
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +108,7 @@ def test_a_configuration_reaches_the_pods_and_a_wrong_one_is_refused(eks, child,
 @pytest.fixture
 def earlier():
     """The image of the earlier version, where its own registry doesn't answer."""
-    run(IMAGES, os.environ["K3EKS_E2E_REGISTRY"], f"{NAME}-v0.7")
+    addon_images(f"{NAME}-v0.7")
 
 
 def test_an_update_goes_to_another_version_and_back(eks, child, none_after, earlier):

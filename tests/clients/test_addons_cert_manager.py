@@ -1,16 +1,13 @@
 """The addon cert-manager in a real cluster: it issues certificates, is configured and goes, and what people made of it stays."""
 import json
-import os
-import pathlib
 
 import pytest
-from conftest import boto, cluster_with_node, run, wait_for
+from conftest import addon_images, boto, cluster_with_node, wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 CLUSTER, NAME = "certificates", "cert-manager"
 PROGRAMS = ["cert-manager", "cert-manager-cainjector", "cert-manager-webhook"]
 QUICK = {"Delay": 1, "MaxAttempts": 240}
-IMAGES = pathlib.Path(__file__).parents[2] / "hack/addons/images.sh"
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +18,7 @@ def eks(real):
 @pytest.fixture(scope="module")
 def images():
     """The images of the addon, where their own registry doesn't answer."""
-    run(IMAGES, os.environ["K3EKS_E2E_REGISTRY"], NAME)
+    addon_images(NAME)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 import pytest
-from conftest import cluster_with_node, run, wait_for
+from conftest import cluster_with_node, pod, run, wait_for, why
 
 NAME = "own-registries"
 HOST = "mirror.k3eks.test:5000"
@@ -82,12 +82,6 @@ def child(real, mirror, kubectl, tmp_path_factory):
             kubectl("delete", "secret/mirror-login", "configmap/mirror-ca", "--ignore-not-found")
 
 
-def pod(child, name, image, node):
-    spec = {"tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 0, "nodeName": node,
-            "containers": [{"name": "a", "image": image, "command": ["sleep", "99999"]}]}
-    child("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}))
-
-
 def nodes(child):
     return [node.removeprefix("node/") for node in child("get", "nodes", "-o", "name").split()]
 
@@ -130,8 +124,8 @@ def test_pods_pull_by_name_and_by_mirror_on_every_node(child):
     all_nodes = nodes(child)
     assert len(all_nodes) == 2
     for number, node in enumerate(all_nodes):
-        pod(child, f"direct-{number}", f"{HOST}/team/direct:v1", node)
-        pod(child, f"mirrored-{number}", "somewhere.example/team/mirrored:v1", node)
+        pod(child, f"direct-{number}", f"{HOST}/team/direct:v1", nodeName=node)
+        pod(child, f"mirrored-{number}", "somewhere.example/team/mirrored:v1", nodeName=node)
     child("wait", "--for=condition=Ready", *(f"pod/{kind}-{n}" for kind in ("direct", "mirrored") for n in (0, 1)), "--timeout=60s")
 
 
@@ -152,7 +146,7 @@ def test_a_node_that_comes_later_has_it_from_the_start(kubectl, child):
     group = next(g["metadata"]["name"] for g in json.loads(groups)["items"] if g["spec"]["clusterName"] == NAME)
     kubectl("patch", f"ng/{group}", "--type=merge", "-p", json.dumps({"spec": {"scalingConfig": {"maxSize": 2, "desiredSize": 2}}}))
     [new] = wait_for("another node", lambda: set(nodes(child)) - before, 90)
-    pod(child, "later", "somewhere.example/team/later:v1", new)
+    pod(child, "later", "somewhere.example/team/later:v1", nodeName=new)
     child("wait", "--for=condition=Ready", "pod/later", "--timeout=60s")
 
 
@@ -161,9 +155,8 @@ def test_a_secret_that_changes_reaches_nodes_by_itself(kubectl, child):
     wait_for("nodes with the new password", lambda: all(known(node, '"wrong"') for node in nodes(child)))
     # containerd of a node that came later was started with the first password.
     [server] = [node for node in nodes(child) if node.endswith("-server-0")]
-    pod(child, "locked", f"{HOST}/team/locked:v1", server)
-    why = "jsonpath={.status.containerStatuses[0].state.waiting.message}"
-    wait_for("the refusal", lambda: "401" in child("get", "pod", "locked", "-o", why))
+    pod(child, "locked", f"{HOST}/team/locked:v1", nodeName=server)
+    wait_for("the refusal", lambda: "401" in why(child, "locked"))
     login(kubectl, PASSWORD)
     child("wait", "--for=condition=Ready", "pod/locked", "--timeout=120s")
 
@@ -190,7 +183,7 @@ def test_a_registry_of_k3d_s_is_found_while_clusters_run(child, image, folder):
         named = f"{name}:{address.split(':')[1]}"
         wait_for("nodes with the registry", lambda: all(known(node, named) for node in nodes(child)))
         for number, node in enumerate(nodes(child)):
-            pod(child, f"k3d-{number}", f"{named}/app:v1", node)
+            pod(child, f"k3d-{number}", f"{named}/app:v1", nodeName=node)
         child("wait", "--for=condition=Ready", "pod/k3d-0", "pod/k3d-1", "--timeout=60s")
     finally:
         run("docker", "rm", "-fv", name)

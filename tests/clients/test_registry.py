@@ -3,14 +3,11 @@ import json
 import os
 import subprocess
 
-import boto3
 import botocore.exceptions
 import pytest
-from botocore.config import Config
-from conftest import AWS, cluster_with_node, run, wait_for
+from conftest import AWS, boto, cluster_with_node, pod, refused, run, wait_for, why
 
 NAME = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
-TOLERANT = {"tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 0}
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +18,7 @@ def address():
 
 @pytest.fixture(scope="module")
 def ecr(real):
-    def client(account="000000000000", region="us-east-1", service="ecr"):
-        config = Config(retries={"max_attempts": 1})
-        return boto3.client(service, endpoint_url=real, region_name=region, aws_access_key_id=account, aws_secret_access_key="any", config=config)
-    return client
-
-
-def refused(call, **arguments):
-    with pytest.raises(botocore.exceptions.ClientError) as error:
-        call(**arguments)
-    return error.value.response["Error"]["Code"]
+    return lambda account="000000000000", region="us-east-1", service="ecr": boto(real, account, region, service)
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +43,6 @@ def child(real, tmp_path_factory):
     """kubectl for a cluster with a node that came later."""
     with cluster_with_node(real, "images", tmp_path_factory.mktemp("images")) as kubectl:
         yield kubectl
-
-
-def pod(child, name, image, **more):
-    spec = {**TOLERANT, **more, "containers": [{"name": "a", "image": image, "command": ["sleep", "99999"]}]}
-    child("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}))
-
-
-def why(child, name):
-    return child("get", "pod", name, "-o", "jsonpath={.status.containerStatuses[0].state.waiting.message}")
 
 
 def test_an_image_is_what_the_registry_has(ecr, app):

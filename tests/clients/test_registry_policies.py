@@ -4,11 +4,8 @@ import json
 import os
 import urllib.request
 
-import boto3
-import botocore.exceptions
 import pytest
-from botocore.config import Config
-from conftest import AWS, run, wait_for
+from conftest import AWS, boto, refused, run, wait_for
 
 NAME = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 OCI = "application/vnd.oci.image"
@@ -16,8 +13,7 @@ OCI = "application/vnd.oci.image"
 
 @pytest.fixture(scope="module")
 def ecr(real):
-    config = Config(retries={"max_attempts": 1})
-    return boto3.client("ecr", endpoint_url=real, region_name="us-east-1", aws_access_key_id="000000000000", aws_secret_access_key="any", config=config)
+    return boto(real, service="ecr")
 
 
 @pytest.fixture
@@ -27,12 +23,6 @@ def repository(ecr, request):
     ecr.create_repository(repositoryName=name)
     yield name
     ecr.delete_repository(repositoryName=name, force=True)
-
-
-def refused(call, **arguments):
-    with pytest.raises(botocore.exceptions.ClientError) as error:
-        call(**arguments)
-    return error.value.response["Error"]["Code"]
 
 
 def blob(repository, content):

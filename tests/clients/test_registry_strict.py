@@ -11,10 +11,8 @@ import time
 import urllib.error
 import urllib.request
 
-import boto3
 import pytest
-from botocore.config import Config
-from conftest import AWS, free_port, healthy, run, wait_for
+from conftest import AWS, boto, free_port, healthy, run, wait_for
 
 ANN, BOB = "000000000000", "111122223333"
 SECRETS = {ANN: ("AKIAANN", "ann/s3cret"), BOB: ("AKIABOB", "bob/s3cret")}
@@ -69,8 +67,7 @@ def strict(records, tmp_path_factory):
 
 def ecr(strict, account):
     key, secret = SECRETS[account]
-    return boto3.client("ecr", endpoint_url=strict.api, region_name="us-east-1", aws_access_key_id=key, aws_secret_access_key=secret,
-                        config=Config(retries={"max_attempts": 1}))
+    return boto(strict.api, key, service="ecr", secret=secret)
 
 
 def header(user, holder, expires=None):
