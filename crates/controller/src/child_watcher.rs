@@ -85,7 +85,7 @@ pub enum AccessSource {
     /// The provider.
     Provider(Arc<dyn ClusterProvider>),
     /// A Secret of this name, in the namespace of the resource. If a time is given, an older Secret doesn't count.
-    Secret(Client, String, Option<Time>),
+    Secret(String, Option<Time>),
 }
 
 /// An API server that answers.
@@ -193,8 +193,8 @@ impl ChildWatcher {
                 let access = provider.access(&self.plan).await.map_err(|e| e.to_string())?;
                 access.ok_or_else(|| "the API server has no credentials yet".into())
             }
-            AccessSource::Secret(client, secret, since) => {
-                import_secret::access(client, &self.plan.id, secret, since.as_ref()).await
+            AccessSource::Secret(secret, since) => {
+                import_secret::access(&self.management, &self.plan.id, secret, since.as_ref()).await
             }
         }
     }
@@ -236,36 +236,27 @@ impl ChildWatcher {
 
     /// Tells the nodes where to pull images from, now and whenever that changes. Never ends.
     async fn keep_registries(&self) {
-        let (AccessSource::Provider(provider), None) = (&self.way_in, &self.plan.import) else {
-            return std::future::pending().await;
+        let provider = match (&self.way_in, &self.plan.import) {
+            (AccessSource::Provider(provider), None) if provider.capabilities().registries => provider,
+            _ => return std::future::pending().await,
         };
         let (mut wanted, mut reached) = (self.registries.clone(), provider.registry_changes());
-        while provider.capabilities().registries {
+        loop {
             let now = wanted.borrow_and_update().clone();
-            let again = match self.give_registries(&**provider, &now).await {
-                Ok(()) => None,
-                Err(error) => {
-                    tracing::warn!(cluster = %self.plan.id, %error, "nodes aren't told of their container registries yet");
-                    Some(LATER)
-                }
-            };
-            let pause = async {
-                match again {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let given = self.give_registries(&**provider, &now).await;
+            if let Err(error) = &given {
+                tracing::warn!(cluster = %self.plan.id, %error, "nodes aren't told of their container registries yet");
+            }
             tokio::select! {
-                () = pause => {}
+                () = tokio::time::sleep(LATER), if given.is_err() => {}
                 () = changes(reached.as_mut()) => {}
-                changed = wanted.changed() => if changed.is_err() { break },
+                changed = wanted.changed() => if changed.is_err() { return std::future::pending().await },
             }
         }
-        std::future::pending::<()>().await;
     }
 
     async fn give_registries(&self, provider: &dyn ClusterProvider, wanted: &Wanted) -> Result<(), Error> {
-        let own = registries::own(&self.plan, self.identity.as_ref());
+        let own = self.identity.as_ref().and_then(|identity| identity.registry_of(&self.plan));
         let (known, missing) = registries::resolve(&self.management, wanted, own).await?;
         let problem = (!missing.is_empty()).then(|| text::fit(&missing.join("; "), text::MESSAGE));
         self.update(|child, _| child.registries_problem = problem);

@@ -128,6 +128,7 @@ mod tests {
         assert_eq!(with(Some(30459), None).registry_of(&plan).unwrap().credentials, None);
         let found = with(Some(30459), Some(key.clone())).registry_of(&plan).unwrap();
         assert_eq!(found.address, "172.18.0.2:30459");
+        assert_eq!(found.name, "000000000000.dkr.ecr.us-east-1.amazonaws.com");
         let Credentials { username, password } = found.credentials.unwrap();
         let holder = Holder::Cluster {
             account: plan.account.clone(),

@@ -27,6 +27,7 @@ mod owned_objects;
 mod providers;
 mod registries;
 mod report;
+mod secrets;
 mod service_account;
 pub mod status;
 mod triggers;

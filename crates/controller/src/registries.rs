@@ -8,10 +8,8 @@ pub use resolve::resolve;
 
 use kube::ResourceExt;
 
-use super::identity_service::IdentityService;
 use crd::EKSClusterConfig;
 use crd::registries::{Registries, RegistryConfig, RegistryMirror};
-use provider::{DesiredCluster, NodeRegistry};
 
 /// Registries of all clusters, where these have no entries of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,17 +74,12 @@ impl Wanted {
     }
 }
 
-/// The installation's registry, as nodes of a cluster find it.
-pub fn own(plan: &DesiredCluster, identity: Option<&IdentityService>) -> Option<NodeRegistry> {
-    identity?.registry_of(plan)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::fixtures::{self, cluster_plan, identity_service};
+    use crate::fixtures;
 
     fn wanted(spec: Value, default: Value) -> Wanted {
         let default = DefaultRegistries {
@@ -130,15 +123,5 @@ mod tests {
         ] {
             assert!(!all.names(source, namespace, name), "{source:?} {namespace}/{name}");
         }
-    }
-
-    #[test]
-    fn the_installation_has_a_registry_where_a_port_leads_to_it() {
-        let with = |registry_port| IdentityService { registry_port, ..identity_service() };
-        assert_eq!(own(&cluster_plan(), None), None);
-        assert_eq!(own(&cluster_plan(), Some(&with(None))), None);
-        let own = own(&cluster_plan(), Some(&with(Some(30_459)))).unwrap();
-        assert_eq!(own.address, "172.18.0.2:30459");
-        assert_eq!(own.name, "000000000000.dkr.ecr.us-east-1.amazonaws.com");
     }
 }

@@ -59,8 +59,9 @@ where
     Ok(now.is_none_or(|now| now.uid() != object.uid()))
 }
 
-/// Adds or removes our finalizer. A resource that is gone is as good as one without.
-pub async fn finalizer<K>(client: &kube::Client, object: &K, present: bool) -> Result<(), Error>
+/// Adds or removes our finalizer. A resource that is gone is as good as one without. Returns false where the resource was
+/// changed since it was read, which leads to another reconcile.
+pub async fn finalizer<K>(client: &kube::Client, object: &K, present: bool) -> Result<bool, Error>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
 {
@@ -70,13 +71,12 @@ where
     if present {
         finalizers.push(crd::keys::FINALIZER.into());
     }
-    // The resource version makes sure that no other finalizer gets lost. Where it is an old one, the change that
-    // made it so leads to another reconcile.
+    // The resource version makes sure that no other finalizer gets lost.
     let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()}});
     let api = Api::<K>::namespaced(client.clone(), &namespace);
     match api.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&body)).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(status.code == 404),
         Err(e) => Err(Error::kubernetes(format!("changing the finalizers of {} {namespace}/{name}", K::kind(&())))(e)),
     }
 }

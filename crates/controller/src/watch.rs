@@ -1,5 +1,6 @@
 //! Sources of triggers: watches of resources, of the objects that we wrote, and of the providers.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -192,41 +193,44 @@ where
 
 /// Has nodes told when a Secret or `ConfigMap` changes that a cluster's registries name. Of all others nothing is kept.
 pub fn registries(ctx: &Arc<Context>, shutdown: &CancellationToken) {
-    let settings = &ctx.settings;
-    let default =
-        Some(settings.registries.namespace.clone()).filter(|_| !settings.registries.registries.configs.is_empty());
-    let mut places = vec![settings.watch_namespace.clone()];
+    let (watched, default) = (ctx.settings.watch_namespace.as_deref(), &ctx.settings.registries);
+    let mut places = BTreeSet::from([watched]);
     // Those of all clusters are in a namespace of their own.
-    places.extend(default.filter(|_| settings.watch_namespace.is_some()).map(Some).filter(|one| *one != places[0]));
+    if watched.is_some() && !default.registries.configs.is_empty() {
+        places.insert(Some(default.namespace.as_str()));
+    }
     for namespace in places {
-        let (secrets, maps) =
-            (meta::<Secret>(&ctx.client, namespace.as_deref()), meta(&ctx.client, namespace.as_deref()));
-        let tell = |ctx: Arc<Context>| async move { tell_changes(secrets, RegistrySource::Secret, &ctx).await };
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(tell(ctx.clone())));
-        let tell =
-            |ctx: Arc<Context>| async move { tell_changes::<ConfigMap>(maps, RegistrySource::ConfigMap, &ctx).await };
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(tell(ctx.clone())));
+        tell_changes(meta::<Secret>(&ctx.client, namespace), RegistrySource::Secret, ctx, shutdown);
+        tell_changes(meta::<ConfigMap>(&ctx.client, namespace), RegistrySource::ConfigMap, ctx, shutdown);
     }
 }
 
-/// Tells of each change of these objects.
-async fn tell_changes<K>(api: Api<PartialObjectMeta<K>>, source: RegistrySource, ctx: &Context)
-where
+/// Tells of each change of these objects until `shutdown`.
+fn tell_changes<K>(
+    api: Api<PartialObjectMeta<K>>,
+    source: RegistrySource,
+    ctx: &Arc<Context>,
+    shutdown: &CancellationToken,
+) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    let mut events = std::pin::pin!(watcher::watcher(api, watcher::Config::default()).default_backoff());
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(Event::Apply(object) | Event::Delete(object)) => {
-                let namespace = object.namespace().unwrap_or_default();
-                ctx.children.source_changed(Some((source, &namespace, &object.name_any())));
+    let ctx = ctx.clone();
+    let work = async move {
+        let mut events = std::pin::pin!(watcher::watcher(api, watcher::Config::default()).default_backoff());
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Apply(object) | Event::Delete(object)) => {
+                    let namespace = object.namespace().unwrap_or_default();
+                    ctx.children.source_changed(Some((source, &namespace, &object.name_any())));
+                }
+                // What changed while nobody looked isn't told.
+                Ok(Event::InitDone) => ctx.children.source_changed(None),
+                Ok(Event::Init | Event::InitApply(_)) => {}
+                Err(error) => tracing::warn!(?source, error = text::sentence(&error), "watching what registries name"),
             }
-            // What changed while nobody looked isn't told.
-            Ok(Event::InitDone) => ctx.children.source_changed(None),
-            Ok(Event::Init | Event::InitApply(_)) => {}
-            Err(error) => tracing::warn!(?source, error = text::sentence(&error), "watching what registries name"),
         }
-    }
+    };
+    tokio::spawn(shutdown.clone().run_until_cancelled_owned(work));
 }
 
 /// Wakes a cluster and its node groups when something of theirs changed in a provider's world.

@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema, ResourceExt};
 use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MemberStatus};
-use super::names::digest;
+use super::names::short_digest;
 use super::{EKSClusterConfig, keys};
 
 /// A certificate authority of an EKS cluster. Servers and nodes trust it as long as this resource exists, two at most
@@ -52,7 +52,7 @@ impl CertificateAuthority {
 
     /// Id of the one that the cluster was made with.
     pub fn first_id(cluster: &EKSClusterConfig) -> String {
-        format!("ca-{}", &digest(&["certificate authority", &cluster.uid().unwrap_or_default()])[..16])
+        format!("ca-{}", short_digest(&["certificate authority", &cluster.uid().unwrap_or_default()]))
     }
 
     /// Whether its id, if it has one of its own, is the cluster's.

@@ -6,7 +6,7 @@ use kube::{Resource, ResourceExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::names::{Identity, digest};
+use super::names::{Identity, digest, short_digest};
 use super::{EKSClusterConfig, Nodegroup, keys, names};
 
 /// A kind whose objects belong to a cluster and have a name in EKS.
@@ -22,7 +22,7 @@ pub trait Member: Resource<DynamicType = (), Scope = NamespaceResourceScope> + S
     /// A letter or word and the first 16 digits of a digest of the resource's uid: an id that another one made later
     /// doesn't have.
     fn generated_id(&self, prefix: &str) -> String {
-        format!("{prefix}{}", &digest(&[&self.uid().unwrap_or_default()])[..16])
+        format!("{prefix}{}", short_digest(&[&self.uid().unwrap_or_default()]))
     }
     /// The id at the end of ARNs, in the form of a UUID.
     fn arn_id(&self) -> String {

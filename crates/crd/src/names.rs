@@ -129,7 +129,7 @@ fn initials(direction: &str) -> impl Iterator<Item = char> {
 
 /// Id of the AMI that the nodes of a group would have: the same for all groups of a region with this type and version.
 pub fn ami(region: &str, ami_type: &str, version: &str) -> String {
-    format!("ami-0{}", &digest(&["ami", region, ami_type, version])[..16])
+    format!("ami-0{}", short_digest(&["ami", region, ami_type, version]))
 }
 
 /// The node group's name in EKS.
@@ -240,6 +240,11 @@ fn slug(text: &str) -> String {
     let mapped: String =
         text.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     mapped.trim_matches('-').to_owned()
+}
+
+/// The first 16 digits of [`digest`]: for names and labels, and to tell one state from the next.
+pub fn short_digest(parts: &[&str]) -> String {
+    digest(parts)[..16].to_owned()
 }
 
 /// Hexadecimal SHA-256 over `parts`, each ended by a zero byte so that their borders count.

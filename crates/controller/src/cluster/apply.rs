@@ -36,7 +36,7 @@ async fn act(cluster: &EKSClusterConfig, action: ClusterAction, ctx: &Arc<Contex
     let id = validate::id(cluster);
     match action {
         ClusterAction::Nothing | ClusterAction::LookAgain => {}
-        ClusterAction::AddFinalizer => finalizer(&ctx.client, cluster, true).await?,
+        ClusterAction::AddFinalizer => drop(finalizer(&ctx.client, cluster, true).await?),
         ClusterAction::Finish => finish(cluster, ctx).await?,
         ClusterAction::Release(plan) => release(cluster, plan, ctx).await?,
         ClusterAction::DeleteNodegroups(names) => delete_nodegroups(cluster, &names, ctx).await?,
@@ -141,7 +141,7 @@ async fn finish(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> 
     ctx.caches.idle.forget(&id);
     ctx.children.forget(&id);
     ctx.jobs.forget(&key);
-    finalizer(&ctx.client, cluster, false).await
+    finalizer(&ctx.client, cluster, false).await.map(drop)
 }
 
 /// Adds the servers' keys to the plan, if the cluster has keys. Servers without data may get `new` keys.
@@ -209,9 +209,7 @@ fn follow(cluster: &EKSClusterConfig, plan: &DesiredCluster, ctx: &Context) {
     let registries = Wanted::of(cluster, &ctx.settings.registries);
     if let Some(Import::Secret(secret)) = &plan.import {
         let since = import_source::since(cluster);
-        return ctx
-            .children
-            .follow(plan, registries, || AccessSource::Secret(ctx.client.clone(), secret.clone(), since));
+        return ctx.children.follow(plan, registries, || AccessSource::Secret(secret.clone(), since));
     }
     if let Some(provider) = ctx.providers.of(cluster)
         && provider.capabilities().api_server

@@ -31,7 +31,7 @@ pub fn mark(cluster: &EKSClusterConfig, nodegroups: &[Arc<Nodegroup>]) -> String
     groups.sort();
     let generation = cluster.metadata.generation.unwrap_or_default().to_string();
     let woken = cluster.annotations().get(keys::ANNOTATION_WAKE).map(String::as_str).unwrap_or_default();
-    names::digest(&[&generation, woken, &groups.join(",")])[..16].to_owned()
+    names::short_digest(&[&generation, woken, &groups.join(",")])
 }
 
 /// Since when the cluster sleeps, to the second.
@@ -76,15 +76,21 @@ pub fn is_idle(group: &Nodegroup) -> bool {
         && ready.is_some_and(|c| !at_work.contains(&c.reason.as_str()))
 }
 
-/// Wakes the cluster for a change of something that it has. `change` tells this one from others: each wakes it once.
+/// Wakes the cluster for a change of something that it has. `change`, which is asked for if the cluster sleeps, tells this
+/// change from others: each wakes it once.
 ///
 /// # Errors
 /// [`Error::Kubernetes`].
-pub async fn wake(cluster: &EKSClusterConfig, change: &str, ctx: &Context) -> Result<(), Error> {
-    let sleeps = cluster.status.as_ref().is_some_and(|status| status.hibernated.is_some());
-    if !sleeps || cluster.annotations().get(keys::ANNOTATION_WAKE).is_some_and(|last| last == change) {
+pub async fn wake(
+    cluster: &EKSClusterConfig,
+    change: impl FnOnce() -> Option<String> + Send,
+    ctx: &Context,
+) -> Result<(), Error> {
+    if cluster.status.as_ref().is_none_or(|status| status.hibernated.is_none()) {
         return Ok(());
     }
+    let last = cluster.annotations().get(keys::ANNOTATION_WAKE);
+    let Some(change) = change().filter(|change| last != Some(change)) else { return Ok(()) };
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     tracing::info!(%name, "waking the cluster for a change of what it has");
     let body = json!({"metadata": {"annotations": {keys::ANNOTATION_WAKE: change}}});

@@ -33,7 +33,7 @@ pub fn changes(addons: &[Arc<Addon>]) -> Option<String> {
     };
     let mut changes: Vec<String> = waiting.map(change).collect();
     changes.sort();
-    (!changes.is_empty()).then(|| names::digest(&[&changes.join(",")])[..16].to_owned())
+    (!changes.is_empty()).then(|| names::short_digest(&[&changes.join(",")]))
 }
 
 #[cfg(test)]

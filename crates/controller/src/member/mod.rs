@@ -126,12 +126,12 @@ async fn reconcile_inner<K: Kind>(member: &K, ctx: &Context) -> Result<Action, E
 
 /// Wakes a cluster that sleeps for what is still to be done of its addons.
 async fn wake(cluster: &EKSClusterConfig, ctx: &Context) -> Result<(), Error> {
-    let mut addons = ctx.stores.members.with_deleted::<Addon>(&validate::id(cluster));
-    addons.retain(|addon| addon.leaves_something(cluster, ctx));
-    match unfinished::changes(&addons) {
-        Some(changes) => hibernation::wake(cluster, &changes, ctx).await,
-        None => Ok(()),
-    }
+    let changes = || {
+        let mut addons = ctx.stores.members.with_deleted::<Addon>(&validate::id(cluster));
+        addons.retain(|addon| addon.leaves_something(cluster, ctx));
+        unfinished::changes(&addons)
+    };
+    hibernation::wake(cluster, changes, ctx).await
 }
 
 /// Writes the status, and tells of what is new.

@@ -26,10 +26,10 @@ async fn act(group: &Nodegroup, seen: &Observed, action: NodegroupAction, ctx: &
     let (key, id) = (group.uid().unwrap_or_default(), validate::cluster_id(group));
     match action {
         NodegroupAction::Nothing | NodegroupAction::LookAgain => Ok(()),
-        NodegroupAction::AddFinalizer => finalizer(&ctx.client, group, true).await,
+        NodegroupAction::AddFinalizer => finalizer(&ctx.client, group, true).await.map(drop),
         NodegroupAction::Finish => {
             ctx.jobs.forget(&key);
-            finalizer(&ctx.client, group, false).await
+            finalizer(&ctx.client, group, false).await.map(drop)
         }
         NodegroupAction::Cancel => {
             ctx.jobs.cancel(&key);

@@ -1,12 +1,16 @@
 //! Reads what the entries of registries name.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 
-use super::{Wanted, content};
+use super::{Source, Wanted, content};
 use crate::error::Error;
+use crate::secrets;
 use crd::registries::{RegistryConfig, RegistryMirror};
 use provider::{Mirror, NodeRegistries, NodeRegistry, RegistryConfig as NodeRegistryConfig};
 
@@ -47,7 +51,7 @@ async fn one(
     let mut missing = Vec::new();
     if let Some(named) = &config.auth_secret_ref {
         let name = &named.name;
-        let read = secret(client, namespace, name).await?.ok_or_else(|| {
+        let read = read::<Secret>(client, namespace, name).await?.ok_or_else(|| {
             format!("doesn't exist; create it: kubectl -n {namespace} create secret docker-registry {name} --docker-server={registry} --docker-username=USER --docker-password=PASSWORD")
         });
         match read.and_then(|secret| content::credentials(&secret, registry)) {
@@ -55,17 +59,20 @@ async fn one(
             Err(why) => missing.push(format!("registry {registry}: Secret {namespace}/{name} {why}")),
         }
     }
-    for (kind, named) in [("Secret", &config.ca_secret_ref), ("ConfigMap", &config.ca_config_map_ref)] {
+    for (source, named) in [(Source::Secret, &config.ca_secret_ref), (Source::ConfigMap, &config.ca_config_map_ref)] {
         let Some(named) = named else { continue };
         let (name, key) = (&named.name, named.key());
-        let data = match kind {
-            "Secret" => secret(client, namespace, name).await?.map(|secret| text_of_secret(&secret, key)),
-            _ => config_map(client, namespace, name).await?.map(|map| map.data?.remove(key)),
+        let (kind, made_as, data) = match source {
+            Source::Secret => {
+                let found = read::<Secret>(client, namespace, name).await?;
+                ("Secret", "secret generic", found.map(|secret| secrets::text(&secret, key)))
+            }
+            Source::ConfigMap => {
+                let found = read::<ConfigMap>(client, namespace, name).await?;
+                ("ConfigMap", "configmap", found.map(|map| map.data?.remove(key)))
+            }
         };
-        let create = format!(
-            "kubectl -n {namespace} create {} {name} --from-file={key}=FILE",
-            if kind == "Secret" { "secret generic" } else { "configmap" }
-        );
+        let create = format!("kubectl -n {namespace} create {made_as} {name} --from-file={key}=FILE");
         let read = data.ok_or_else(|| format!("doesn't exist; create it: {create}"));
         let read =
             read.and_then(|text| text.ok_or_else(|| format!("has no text in its key {key}; create it: {create}")));
@@ -80,18 +87,12 @@ async fn one(
     Ok((found, missing))
 }
 
-fn text_of_secret(secret: &Secret, key: &str) -> Option<String> {
-    String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).ok()
-}
-
-async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
-    let doing = format!("reading Secret {namespace}/{name} of a container registry");
-    Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await.map_err(Error::kubernetes(doing))
-}
-
-async fn config_map(client: &Client, namespace: &str, name: &str) -> Result<Option<ConfigMap>, Error> {
-    let doing = format!("reading ConfigMap {namespace}/{name} of a container registry");
-    Api::<ConfigMap>::namespaced(client.clone(), namespace).get_opt(name).await.map_err(Error::kubernetes(doing))
+async fn read<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<K>, Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
+{
+    let doing = format!("reading {} {namespace}/{name} of a container registry", K::kind(&()));
+    Api::<K>::namespaced(client.clone(), namespace).get_opt(name).await.map_err(Error::kubernetes(doing))
 }
 
 #[cfg(test)]

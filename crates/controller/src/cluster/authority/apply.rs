@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::jobs::Work;
 use crate::owned_objects::labels;
+use crate::secrets;
 use crd::certificate_authority::CertificateAuthoritySpec;
 use crd::{CertificateAuthority, EKSClusterConfig, keys, member};
 use provider::{Authorities, Authority, DesiredCluster, KeyPair, Trusted, fingerprints, is_self_signed};
@@ -43,10 +44,7 @@ pub fn secret(of: &CertificateAuthority, authority: &Authority) -> Secret {
 
 /// What is in the Secret of a certificate authority; `None` where something is missing.
 fn authority(secret: &Secret) -> Option<Authority> {
-    let text = |name: &str| {
-        let bytes = &secret.data.as_ref()?.get(name)?.0;
-        String::from_utf8(bytes.clone()).ok()
-    };
+    let text = |name: &str| secrets::text(secret, name);
     let [server, client] =
         KEYS.map(|(certificate, key)| Some(KeyPair { certificate: text(certificate)?, key: text(key)? }));
     let server = server?;

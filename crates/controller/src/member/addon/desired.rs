@@ -41,7 +41,7 @@ pub fn release(addon: &Addon, offer: &Offer, configuration: &Value, kubernetes: 
         namespace: spec.namespace().to_owned(),
         chart,
         values,
-        asked: (ASKED.to_owned(), names::digest(&[&asked])[..16].to_owned()),
+        asked: (ASKED.to_owned(), names::short_digest(&[&asked])),
         take_ownership: spec.resolve_conflicts == Some(ResolveConflicts::Overwrite),
     })
 }
@@ -73,7 +73,7 @@ fn merge(into: &mut Value, from: &Value) {
 
 /// The first 16 hexadecimal digits: as long as a label may be, and then some.
 fn digest(chart: &Chart, values: &Value) -> String {
-    names::digest(&[&chart.name, &chart.version, &values.to_string()])[..16].to_owned()
+    names::short_digest(&[&chart.name, &chart.version, &values.to_string()])
 }
 
 #[cfg(test)]

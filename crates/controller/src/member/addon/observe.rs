@@ -10,6 +10,7 @@ use kube::{Api, Client, ResourceExt};
 
 use super::desired::{ASKED, DIGEST};
 use super::plan::{Observed, Record, Workload};
+use super::stand_in;
 use crate::context::Context;
 use crate::jobs::JobView;
 use crd::Addon;
@@ -37,11 +38,11 @@ pub async fn observe(
     };
     if seen.job.is_under_way() {
         // Hooks of a chart wait for pods. Helm's work says how the addon is, whether or not the pods can be asked.
-        seen.stuck = match tokio::time::timeout(super::stand_in::ANSWER, stuck(client, release)).await {
-            Ok(Ok(stuck)) => stuck,
-            Ok(Err(error)) => unknown(release, &error),
-            Err(late) => unknown(release, &late),
-        };
+        let asked = stand_in::answer(stand_in::ANSWER, stuck(client, release)).await;
+        seen.stuck = asked.unwrap_or_else(|why| {
+            tracing::debug!(release = release.name, ?why, "looking at the pods of an addon that is being installed");
+            None
+        });
         return Ok(Some(seen));
     }
     if is_part_of_k3s(client, offer).await? {
@@ -135,11 +136,6 @@ async fn stuck(client: &Client, release: &Release) -> Result<Option<String>, kub
         let way_out = if reason.contains("Image") { way_out(&image) } else { String::new() };
         format!("{reason}: {}{way_out}", waiting.message.unwrap_or_default())
     }))
-}
-
-fn unknown(release: &Release, why: &dyn Display) -> Option<String> {
-    tracing::debug!(release = release.name, %why, "looking at the pods of an addon that is being installed");
-    None
 }
 
 /// What to do about an image that nobody has.
